@@ -1,0 +1,1 @@
+"""COQL, the query language of Zoho CRM: pure text in, trees and text out."""

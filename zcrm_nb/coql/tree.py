@@ -1,0 +1,165 @@
+"""The syntax tree of a COQL query.
+
+Every node is frozen and knows where it began in the text (``at``, counted from 0), which takes no
+part in comparisons: two trees are equal when they mean the same, wherever they were written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal as OneOf
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One name of a path; ``module`` is set behind an arrow (``What_Id->Leads.Last_Name``)."""
+
+    name: str
+    module: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A field, or a walk along lookups to one.
+
+    ``Account_Name.Industry`` has two steps. ``What_Id->Leads.Last_Name`` has the steps
+    ``Step("What_Id")`` and ``Step("Last_Name", module="Leads")``. ``!Leads.Owner.role.id`` has
+    ``root`` ``"Leads"`` and three steps.
+    """
+
+    steps: tuple[Step, ...]
+    root: str | None = None
+    at: int = field(default=0, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The path as Zoho writes it in the key of an answer, without quotes or root."""
+        text = self.steps[0].name
+        for step in self.steps[1:]:
+            text += f"->{step.module}.{step.name}" if step.module else f".{step.name}"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """``SUM(Amount)``. The function's case is kept: Zoho takes upper case only."""
+
+    function: str
+    path: Path
+    at: int = field(default=0, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The key of the value in an answer."""
+        return f"{self.function}({self.path.text})"
+
+
+Expression: TypeAlias = Path | Aggregate
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One item of the SELECT list."""
+
+    expression: Expression
+    alias: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of the value in an answer: the alias, or the expression's own text."""
+        return self.alias if self.alias is not None else self.expression.text
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value: text, number or boolean; ``quoted`` tells whether it stood in quotes."""
+
+    value: str | int | float | bool
+    quoted: bool = True
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Subquery:
+    """A query in brackets, used as a value."""
+
+    query: Query
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``path operator value``; operators are spelt as in the grammar, in lower case."""
+
+    path: Path
+    operator: OneOf["=", "!=", ">", ">=", "<", "<=", "like", "not like"]
+    value: Literal | Subquery
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """``path [not] between low and high``."""
+
+    path: Path
+    low: Literal
+    high: Literal
+    negated: bool = False
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """``path [not] in (…)``."""
+
+    path: Path
+    values: tuple[Literal, ...] | Subquery
+    negated: bool = False
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """``path is [not] null``."""
+
+    path: Path
+    negated: bool = False
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """Two conditions joined by ``and`` or ``or``; COQL knows no third arm."""
+
+    operator: OneOf["and", "or"]
+    left: Condition
+    right: Condition
+    at: int = field(default=0, compare=False)
+
+
+Condition: TypeAlias = Comparison | Between | Membership | IsNull | Logic
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One key of ORDER BY: a path, an aggregate, or the alias of a selected column."""
+
+    key: Expression
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A whole query. ``limit`` and ``offset`` are ``None`` where the text has none."""
+
+    columns: tuple[Column, ...]
+    module: str
+    where: Condition
+    cvid: str | None = None
+    group_by: tuple[Path, ...] = ()
+    order_by: tuple[Order, ...] = ()
+    limit: int | None = None
+    offset: int | None = None
+    at: int = field(default=0, compare=False)
+    module_at: int = field(default=0, compare=False)

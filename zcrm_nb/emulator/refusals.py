@@ -1,0 +1,37 @@
+"""Zoho's refusals as data: HTTP status, code, details and message, word for word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Refusal(Exception):  # noqa: N818 - the emulator's own word for an answer that says no
+    """An answer that says no. Raised anywhere in the emulator, shaped by the app.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    code : str
+        Zoho's code.
+    message : str
+        Zoho's words.
+    details : dict, optional
+        Zoho's details object.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(f"{status} {code}")
+        self.status, self.code, self.message, self.details = status, code, message, details or {}
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The error object as it goes over the wire."""
+        return {
+            "code": self.code,
+            "details": self.details,
+            "message": self.message,
+            "status": "error",
+        }

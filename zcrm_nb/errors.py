@@ -1,0 +1,321 @@
+"""Everything that can go wrong, as one family.
+
+::
+
+    ZohoError
+    ├─ LoginError ── ScopeError
+    ├─ ConnectionFailed
+    ├─ APIError ── QueryError · NotFoundError · PermissionDenied · RateLimitError · ServerError
+    ├─ WriteError      carries the report: one row for each input row
+    ├─ JobError
+    └─ LimitError
+
+Each message has three lines: what happened, what Zoho said, what to do. Wrong arguments stay
+``TypeError`` and ``ValueError``. API errors are made in one place, :func:`api_error`, from Zoho's
+``code``, the HTTP status and ``details``, never from the words of a message.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "APIError",
+    "ConnectionFailed",
+    "JobError",
+    "LimitError",
+    "LoginError",
+    "NotFoundError",
+    "PermissionDenied",
+    "QueryError",
+    "RateLimitError",
+    "ScopeError",
+    "ServerError",
+    "WriteError",
+    "ZohoError",
+    "api_error",
+    "caret",
+]
+
+
+class ZohoError(Exception):
+    """Anything this package raises about Zoho, its answers or the way to them.
+
+    Parameters
+    ----------
+    happened : str
+        What happened, in one sentence.
+    said : str, default ""
+        What Zoho said, if it said anything.
+    todo : str, default ""
+        What the reader can do next.
+    """
+
+    def __init__(self, happened: str, said: str = "", todo: str = "") -> None:
+        self.happened, self.said, self.todo = happened, said, todo
+        super().__init__("\n".join(line for line in (happened, said, todo) if line))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (type(self), self.args, self.__dict__)
+
+
+def _revive(kind: type[ZohoError], args: tuple[Any, ...], state: dict[str, Any]) -> ZohoError:
+    """Rebuild an unpickled error without asking its constructor, whose arguments differ."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class LoginError(ZohoError):
+    """Zoho Accounts refused the credentials, or there are none."""
+
+
+class ScopeError(LoginError):
+    """The token is valid but was granted without a scope that this call needs."""
+
+
+class ConnectionFailed(ZohoError):  # noqa: N818 - reads as what happened
+    """No usable answer came back: no network, a time-out, a torn or unreadable reply."""
+
+
+class APIError(ZohoError):
+    """Zoho answered with an error.
+
+    Attributes
+    ----------
+    code : str
+        Zoho's error code, such as ``"INVALID_MODULE"``; the one thing to branch on.
+    status : int
+        HTTP status of the answer.
+    details : dict
+        Zoho's ``details`` object, untouched.
+    request : str
+        ``"GET /crm/v8/Leads"``: the call that failed, without parameters.
+    """
+
+    def __init__(  # noqa: D417
+        self,
+        happened: str,
+        said: str = "",
+        todo: str = "",
+        *,
+        code: str = "",
+        status: int = 0,
+        details: Mapping[str, Any] | None = None,
+        request: str = "",
+    ) -> None:
+        super().__init__(happened, said, todo)
+        self.code, self.status, self.details, self.request = code, status, dict(details or {}), request
+
+
+class QueryError(APIError):
+    """A query that Zoho refused, or that would be refused and was not sent.
+
+    Attributes
+    ----------
+    query : str
+        The query text.
+    line, column : int or None
+        Where it goes wrong, both counted from 1.
+    """
+
+    query: str = ""
+    line: int | None = None
+    column: int | None = None
+
+
+class NotFoundError(APIError):
+    """The module, field, record or address does not exist, or is not visible to this user."""
+
+
+class PermissionDenied(APIError):  # noqa: N818 - reads as what happened
+    """The user's profile, edition or role does not allow this call."""
+
+
+class RateLimitError(APIError):
+    """Too many calls: credits of the day used up, or too many calls in flight."""
+
+
+class ServerError(APIError):
+    """Zoho failed (HTTP 5xx) and kept failing after the retries."""
+
+
+class WriteError(ZohoError):
+    """A write that did not go through for every row.
+
+    Attributes
+    ----------
+    report : pandas.DataFrame
+        One row for each input row, with ``status`` ``done``, ``refused`` or ``unknown``.
+    """
+
+    report: Any = None
+
+
+class JobError(ZohoError):
+    """A bulk job failed, expired or cannot be found."""
+
+
+class LimitError(ZohoError):
+    """A limit of Zoho's, or a budget of yours, stands in the way; nothing was cut silently."""
+
+
+_NOT_FOUND = {"INVALID_MODULE", "INVALID_URL_PATTERN", "RESOURCE_NOT_FOUND", "NOT_FOUND"}
+_DENIED = {
+    "NO_PERMISSION",
+    "AUTHORIZATION_FAILED",
+    "NOT_SUPPORTED",
+    "FEATURE_NOT_SUPPORTED",
+    "LICENSE_LIMIT_EXCEEDED",
+    "API_NOT_SUPPORTED",
+}
+_RATE = {"TOO_MANY_REQUESTS", "RATE_LIMIT_EXCEEDED"}
+_SERVER = {"INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"}
+_QUERY = {"INVALID_QUERY", "SYNTAX_ERROR", "INVALID_ALIAS", "DUPLICATE_ALIAS"}
+
+_ADVICE = {
+    "INVALID_MODULE": "crm.modules() lists the modules that the API can read.",
+    "INVALID_URL_PATTERN": "Check the path; crm.modules() lists the modules.",
+    "OAUTH_SCOPE_MISMATCH": "Log in again and grant the scope this call needs.",
+    "INVALID_TOKEN": "Log in again: the refresh token was revoked, or belongs to another data "
+    "centre or environment.",
+    "AUTHENTICATION_FAILURE": "Log in again: the call carried no usable token.",
+    "REQUIRED_PARAM_MISSING": "Give the parameter named in details.",
+    "PAGINATION_LIMIT_EXCEEDED": "Past 100,000 records use crm.coql(…) or crm.bulk(…).",
+    "NO_PERMISSION": "Ask a CRM administrator for the permission named in details.",
+    "TOO_MANY_REQUESTS": "Wait and try again; crm.credits shows what is left of the day.",
+    "RATE_LIMIT_EXCEEDED": "Wait and try again; crm.credits shows what is left of the day.",
+    "INTERNAL_ERROR": "Try again later; if it stays, tell Zoho's support the time of the call.",
+    "SERVICE_UNAVAILABLE": "Zoho is busy or down: try again later.",
+    "INVALID_HOST": "The token belongs to another data centre: check dc= and environment=.",
+}
+
+
+def api_error(status: int, body: Any, *, request: str, query: str = "") -> ZohoError:
+    """Make the right error from Zoho's answer.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    body : object
+        The parsed JSON answer, whatever its shape, or ``None`` when there was none.
+    request : str
+        ``"GET /crm/v8/Leads"``, without parameters.
+    query : str, default ""
+        The COQL text, when the call was a query.
+
+    Returns
+    -------
+    ZohoError
+        Not raised, so that the caller can say ``raise api_error(…) from …``.
+
+    Examples
+    --------
+    >>> from zcrm_nb.errors import api_error
+    >>> said = {"code": "INVALID_MODULE", "details": {}, "message": "no such module"}
+    >>> error = api_error(400, said, request="GET /crm/v8/Lead")
+    >>> type(error).__name__, error.code
+    ('NotFoundError', 'INVALID_MODULE')
+    """
+    refusal = _refusal(body)
+    code = str(refusal.get("code") or f"HTTP_{status}").upper()
+    details = refusal.get("details") or {}
+    happened = f"{request} failed with HTTP {status}."
+    said = f"Zoho said {code}: {refusal.get('message') or 'nothing more'}{_words(details)}"
+    todo = _ADVICE.get(code, "")
+    if code == "OAUTH_SCOPE_MISMATCH":
+        return ScopeError(happened, said, todo)
+    if code in {"INVALID_TOKEN", "INVALID_OAUTHTOKEN", "AUTHENTICATION_FAILURE"}:
+        return LoginError(happened, said, todo or _ADVICE["INVALID_TOKEN"])
+    kind = _kind(code, status, query)
+    if kind is QueryError:
+        return _query_error(happened, said, query, code=code, status=status, details=details, request=request)
+    return kind(happened, said, todo, code=code, status=status, details=details, request=request)
+
+
+def _refusal(body: Any) -> Mapping[str, Any]:
+    """Find the error object: bare, or first failed element of ``data`` or of a resource's array."""
+    if not isinstance(body, dict):
+        return {}
+    if "code" in body:
+        return body
+    for value in body.values():
+        items = value if isinstance(value, list) else []
+        for item in items:
+            if isinstance(item, dict) and item.get("status") == "error":
+                return item
+    return {}
+
+
+def _kind(code: str, status: int, query: str) -> type[APIError]:
+    """Choose the class from code and status."""
+    if code in _RATE or status == 429:
+        return RateLimitError
+    if code in _SERVER or status >= 500:
+        return ServerError
+    if code in _QUERY or (query and status == 400):
+        return QueryError
+    if code in _NOT_FOUND or status == 404:
+        return NotFoundError
+    if code in _DENIED or status == 403:
+        return PermissionDenied
+    return APIError
+
+
+def _words(details: Mapping[str, Any]) -> str:
+    """Zoho's details, in brackets behind its message."""
+    inside = ", ".join(f"{key}: {value}" for key, value in details.items())
+    return f" ({inside})" if inside else ""
+
+
+def _query_error(happened: str, said: str, query: str, **facts: Any) -> QueryError:
+    """Point at the place in the query that Zoho named."""
+    line, column = _place(query, facts["details"])
+    error = QueryError(happened, said, caret(query, line, column) if line else "", **facts)
+    error.query, error.line, error.column = query, line, column
+    return error
+
+
+def _place(query: str, details: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Line and column of the trouble: as Zoho tells them, or where the named word stands."""
+    if isinstance(details.get("line"), int) and isinstance(details.get("column"), int):
+        return details["line"], details["column"]
+    for key in ("column_name", "near", "operator", "clause", "alias"):
+        word = details.get(key)
+        at = query.lower().find(str(word).lower()) if word else -1
+        if at >= 0:
+            return query.count("\n", 0, at) + 1, at - (query.rfind("\n", 0, at) + 1) + 1
+    return None, None
+
+
+def caret(query: str, line: int | None, column: int | None) -> str:
+    r"""Show one line of a query with a caret under one of its characters.
+
+    Parameters
+    ----------
+    query : str
+        The query text.
+    line, column : int or None
+        The place, both counted from 1.
+
+    Returns
+    -------
+    str
+        Two lines; empty when the place is not in the query.
+
+    Examples
+    --------
+    >>> from zcrm_nb.errors import caret
+    >>> print(caret("select Nme from Leads", 1, 8))
+        select Nme from Leads
+               ^
+    """
+    lines = query.splitlines()
+    if line is None or column is None or not 1 <= line <= len(lines):
+        return ""
+    return f"    {lines[line - 1]}\n    {' ' * (column - 1)}^"
