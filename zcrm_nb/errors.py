@@ -97,7 +97,7 @@ class APIError(ZohoError):
         ``"GET /crm/v8/Leads"``: the call that failed, without parameters.
     """
 
-    def __init__(  # noqa: D417
+    def __init__(
         self,
         happened: str,
         said: str = "",
@@ -109,7 +109,12 @@ class APIError(ZohoError):
         request: str = "",
     ) -> None:
         super().__init__(happened, said, todo)
-        self.code, self.status, self.details, self.request = code, status, dict(details or {}), request
+        self.code, self.status, self.details, self.request = (
+            code,
+            status,
+            dict(details or {}),
+            request,
+        )
 
 
 class QueryError(APIError):
@@ -234,7 +239,9 @@ def api_error(status: int, body: Any, *, request: str, query: str = "") -> ZohoE
         return LoginError(happened, said, todo or _ADVICE["INVALID_TOKEN"])
     kind = _kind(code, status, query)
     if kind is QueryError:
-        return _query_error(happened, said, query, code=code, status=status, details=details, request=request)
+        return _query_error(
+            happened, said, query, code=code, status=status, details=details, request=request
+        )
     return kind(happened, said, todo, code=code, status=status, details=details, request=request)
 
 
