@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Ask = Callable[[int, float], bytes]  # offset, rows → one answer
 
 __all__ = [
-    "OffsetCeiling",
+    "OffsetCeilingError",
     "answer_columns",
     "by_id",
     "check_paths",
@@ -198,13 +198,13 @@ def _by_id(send: Send, query: tree.Query, last_id: str, wanted: float) -> Iterat
         last_id = records_of(body)[-1]["id"]
 
 
-class OffsetCeiling(LimitError):
+class OffsetCeilingError(LimitError):
     """A query in an order of its own has more rows than offsets reach."""
 
 
-def _past_offsets() -> OffsetCeiling:
+def _past_offsets() -> OffsetCeilingError:
     """Say what stands in the way, and the ways round it."""
-    return OffsetCeiling(
+    return OffsetCeilingError(
         "This query has more rows than Zoho's offset reaches, in an order of its own.",
         "",
         "crm.coql(…) fetches them by id and sorts here; or drop ORDER BY, or give limit=.",

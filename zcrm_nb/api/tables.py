@@ -47,7 +47,7 @@ def coql_table(
     ask.check_paths(catalogue, query, text)
     try:
         return _coql_frame(send, catalogue, query, text, workers, tick, **options)
-    except ask.OffsetCeiling:
+    except ask.OffsetCeilingError:
         whole = _coql_frame(send, catalogue, ask.by_id(query), text, workers, tick, **options)
         return _ordered_here(whole, query, ask.answer_columns(catalogue, query, text), **options)
 
