@@ -141,7 +141,7 @@ def _datetime(value: datetime) -> str:
             f"{value} has no time zone; add one: value.replace(tzinfo=ZoneInfo('Asia/Kolkata')), "
             "or for pandas value.tz_localize('Asia/Kolkata')"
         )
-    return value.replace(microsecond=0).isoformat()
+    return value.isoformat(timespec="seconds")
 
 
 def _numpy(value: object) -> str:

@@ -66,12 +66,12 @@ _DEEPEST = 50  # brackets in brackets; 25 criteria need fewer, and Python's stac
 _TOKEN = re.compile(
     r"""
     (?P<text> '[^']*(?:''[^']*)*' | "[^"]*(?:""[^"]*)*" )
-  | (?P<name> !?[$]?[^\W\d]\w*(?:\.[$]?[^\W\d]\w*)* )
-  | (?P<number> \d{1,100}(?:\.\d{1,100})?(?![\w.]) )
+  | (?P<name> !?[$]?[A-Za-z_]\w*(?:\.[$]?[A-Za-z_]\w*)* )
+  | (?P<number> \d{1,308}(?:\.\d{1,400})?(?![\w.]) )
   | (?P<mark> -> | [=<>!~]+ | [(),#*/%+-] )
   | (?P<junk> ['"].* | \w+ | \S )
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
 
 
@@ -403,8 +403,7 @@ class _Parser:
         """Read a field or a walk to one, bare or in quotes."""
         token = self.token
         quoted = token.kind == "text"
-        name = _unquoted(token.text) if quoted else token.text
-        root, name = name[1:].split(".", 1) if name[:1] == "!" and "." in name else (None, name)
+        root, name = _root(_unquoted(token.text) if quoted else token.text)
         steps = _steps(name)
         if token.kind not in {"text", "name"} or not all(step.name for step in steps):
             raise self.unexpected()
@@ -438,6 +437,14 @@ class _Parser:
 def _unquoted(text: str) -> str:
     """Take off the quotes, and make the doubled ones inside single."""
     return text[1:-1].replace(text[0] * 2, text[0])
+
+
+def _root(name: str) -> tuple[str | None, str]:
+    """Part ``!Leads.City`` into the module and the rest, which may be empty."""
+    if not name.startswith("!"):
+        return None, name
+    root, _, rest = name[1:].partition(".")
+    return root, rest
 
 
 def _steps(name: str) -> tuple[Step, ...]:

@@ -97,8 +97,8 @@ def _expression(expression: Expression) -> str:
 def _name(name: str) -> str:
     """Write a name, in quotes if it could not stand alone."""
     steps = name.removeprefix("!").split(".")
-    plain = all(step.isidentifier() and step.lower() not in RESERVED for step in steps)
-    return name if plain else quoted(name)
+    words = all(step.isascii() and step.isidentifier() for step in steps)
+    return name if words and RESERVED.isdisjoint(name.lower().split(".")) else quoted(name)
 
 
 def _condition(condition: Condition) -> str:
