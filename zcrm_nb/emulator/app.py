@@ -70,6 +70,12 @@ class Request:
     origin: str = API_ORIGIN
     token: AccessToken | None = None
 
+    @property
+    def user(self) -> int:
+        """Id of the user whose token it carries."""
+        assert self.token is not None, "only routes that need a token ask for the user"
+        return self.token.user
+
     def json(self) -> dict[str, Any]:
         """Parse the body, or refuse what is no JSON object."""
         try:

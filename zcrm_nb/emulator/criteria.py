@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from zcrm_nb.emulator.parameters import not_matched
 from zcrm_nb.emulator.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -237,20 +238,34 @@ def like(value: str, *, before: bool = True) -> str:
     return f"{'%' if before else ''}{escaped}%"
 
 
-def found_in(module: Module, kinds: Iterable[str], value: str) -> Condition:
-    """Look for a text in all fields of some types: the ``email``, ``phone`` and ``word`` searches."""
-    wanted = set(kinds)
+def contact(kind: str, value: str, module: Module) -> Condition:
+    """Look for part of an address in all fields of type ``email`` or ``phone``."""
+    if kind == "phone" and not _PHONE.fullmatch(value):
+        raise not_matched("phone")
+    return _anywhere(module, {kind}, value)
+
+
+def word(value: str, module: Module) -> Condition:
+    """Look for a word in all text of a record; one ``*`` at its end changes nothing."""
+    if not 2 <= len(value) <= 100 or value.count("*") > 1:
+        raise not_matched("word")
+    kinds = {*_TEXT, *_CHOICE, "multiselectpicklist"}
+    return _anywhere(module, kinds, value.removesuffix("*"))
+
+
+_PHONE = re.compile(r"[+]?[0-9\s().-]{3,}")
+
+
+def _anywhere(module: Module, kinds: set[str], value: str) -> Condition:
+    """Look for a text in all fields of some types."""
     columns = [
         f"\"{each.api_name}\" LIKE ? ESCAPE '\\'"
         for each in module.fields
-        if each.column and _kind(each) in wanted
+        if each.column and _kind(each) in kinds
     ]
     if not columns:
         return Condition("0")
     return Condition(f"({' OR '.join(columns)})", (like(value),) * len(columns))
-
-
-WORD_KINDS = (*_TEXT, *_CHOICE, "multiselectpicklist")
 
 
 def _kind(field: Field) -> str:

@@ -17,8 +17,6 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from zcrm_nb.emulator.app import App
 
 HOST = "127.0.0.1"
@@ -38,8 +36,6 @@ class Server:
         The WSGI callable.
     port : int, default 0
         Port on 127.0.0.1; 0 takes a free one.
-    on_thread_end : callable, optional
-        Called at the end of each connection's thread, on that thread.
 
     Raises
     ------
@@ -54,11 +50,9 @@ class Server:
     uvicorn would add a dependency and be no faster.
     """
 
-    def __init__(
-        self, app: App, port: int = 0, on_thread_end: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, app: App, port: int = 0) -> None:
         try:
-            self._http = _Loopback((HOST, port), app, on_thread_end)
+            self._http = _Loopback((HOST, port), app)
         except OSError as error:
             raise PortTaken(
                 error.errno,
@@ -110,10 +104,8 @@ class _Loopback(ThreadingHTTPServer):
     allow_reuse_address = sys.platform != "win32"
     request_queue_size = 64
 
-    def __init__(
-        self, address: tuple[str, int], app: App, on_thread_end: Callable[[], None] | None
-    ) -> None:
-        self.app, self.on_thread_end = app, on_thread_end
+    def __init__(self, address: tuple[str, int], app: App) -> None:
+        self.app = app
         self.open: dict[threading.Thread, socket.socket] = {}
         super().__init__(address, _Connection)
 
@@ -156,8 +148,6 @@ class _Connection(BaseHTTPRequestHandler):
             super().finish()
         finally:
             self.server.open.pop(threading.current_thread(), None)
-            if self.server.on_thread_end:
-                self.server.on_thread_end()
 
     def answer(self) -> None:
         """Let the WSGI callable answer one request."""

@@ -105,6 +105,12 @@ class Settings:
     # searching and counting
     search_lag_s: int = _fact(0, "seconds until a search finds a new record; Zoho gives no figure")
     search_criteria: int = _fact(15, "most criteria in one search: the text says 10, the error 15")
+    search_sorts_by_any_field: bool = _fact(
+        False, "whether sort_by of a search takes any field, or the three that lists take"
+    )
+    count_needs_search: bool = _fact(
+        False, "whether a count without criteria, email, phone or word is refused"
+    )
     equals_contains: bool = _fact(
         True, "whether 'equals' on text matches parts, as the search page says"
     )
