@@ -127,5 +127,8 @@ class Settings:
     refuse_unknown_picklist_values: bool = _fact(
         True, "whether a value outside the picklist is refused with its supported_values"
     )
+    subform_rows_replace: bool = _fact(
+        True, "whether subform rows without ids replace the old rows on update, or add to them"
+    )
     # the query engine
     engine: Any = _fact(None, "settings of the COQL engine; None takes its defaults")
