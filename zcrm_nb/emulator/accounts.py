@@ -25,19 +25,21 @@ ACTIVE_ACCESS_TOKENS = 15
 REFRESH_TOKENS = 20
 WINDOW_S = 600
 PER_WINDOW = 10
-SELF_CLIENT_SCOPES = ",".join((
-    "ZohoCRM.modules.ALL",
-    "ZohoCRM.settings.ALL",
-    "ZohoCRM.users.ALL",
-    "ZohoCRM.org.ALL",
-    "ZohoCRM.coql.READ",
-    "ZohoCRM.bulk.ALL",
-    "ZohoCRM.notifications.ALL",
-    "ZohoCRM.files.CREATE",
-    "ZohoCRM.files.READ",
-    "ZohoFiles.files.ALL",
-    "ZohoSearch.securesearch.READ",
-))
+SELF_CLIENT_SCOPES = ",".join(
+    (
+        "ZohoCRM.modules.ALL",
+        "ZohoCRM.settings.ALL",
+        "ZohoCRM.users.ALL",
+        "ZohoCRM.org.ALL",
+        "ZohoCRM.coql.READ",
+        "ZohoCRM.bulk.ALL",
+        "ZohoCRM.notifications.ALL",
+        "ZohoCRM.files.CREATE",
+        "ZohoCRM.files.READ",
+        "ZohoFiles.files.ALL",
+        "ZohoSearch.securesearch.READ",
+    )
+)
 
 
 class AccountsError(Exception):
@@ -191,7 +193,9 @@ class Accounts:
     def issue_refresh_token(self, client_id: str, user: int, scopes: tuple[str, ...]) -> str:
         """Issue a refresh token; the user's twenty-first pushes out the oldest."""
         with self._lock:
-            siblings = [each for each in self._refresh.values() if self._rival(each, client_id, user)]
+            siblings = [
+                each for each in self._refresh.values() if self._rival(each, client_id, user)
+            ]
             for oldest in siblings[: len(siblings) - REFRESH_TOKENS + 1]:
                 self._drop(oldest)
             token = RefreshToken(self._new_text(), client_id, user, scopes)
@@ -212,7 +216,9 @@ class Accounts:
             del self._codes[text]
             if not code.offline:
                 return self._reply(self._grant(code.client_id, code.user, code.scopes))
-            refresh = self._refresh[self.issue_refresh_token(code.client_id, code.user, code.scopes)]
+            refresh = self._refresh[
+                self.issue_refresh_token(code.client_id, code.user, code.scopes)
+            ]
             return self._reply(self._renew(refresh)) | {"refresh_token": refresh.text}
 
     def refresh(self, asked: Mapping[str, str], client: Client) -> dict[str, object]:
@@ -248,7 +254,9 @@ class Accounts:
     def check(self, header: str) -> AccessToken:
         """Find the access token that an Authorization header names, or refuse."""
         prefix, _, text = header.partition(" ")
-        known = {"zoho-oauthtoken", "bearer"} if self._settings.accept_bearer else {"zoho-oauthtoken"}
+        known = (
+            {"zoho-oauthtoken", "bearer"} if self._settings.accept_bearer else {"zoho-oauthtoken"}
+        )
         if prefix.lower() not in known or not text:
             raise Refusal(401, "AUTHENTICATION_FAILURE", "Authentication failed")
         with self._lock:
@@ -258,9 +266,7 @@ class Accounts:
             raise Refusal(401, self._settings.expired_token_code, "invalid oauth token")
         return token
 
-    def require(
-        self, token: AccessToken, needed: Iterable[str], names: Mapping[str, str]
-    ) -> None:
+    def require(self, token: AccessToken, needed: Iterable[str], names: Mapping[str, str]) -> None:
         """Refuse a call whose token lacks one of the scopes it needs."""
         for pattern in needed:
             if not self.grants(token, pattern.format(**names)):
@@ -341,7 +347,9 @@ def covers(granted: str, needed: str, write_covers: Iterable[str] = ()) -> bool:
     """
     *place, operation = granted.lower().replace("_", "").split(".")
     *wanted, needs = needed.lower().replace("_", "").split(".")
-    does = {operation} | ({each.lower() for each in write_covers} if operation == "write" else set())
+    does = {operation} | (
+        {each.lower() for each in write_covers} if operation == "write" else set()
+    )
     return wanted[: len(place)] == place and ("all" in does or needs in does)
 
 

@@ -141,7 +141,7 @@ class App:
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
         try:
-            route, names = self._org.router.find(request)
+            route, names = self._org.router.find(request, self._org.settings)
             if route.needs_token:
                 return self._guarded(route, names, request)
             return self._run(route, names, request)
@@ -160,12 +160,13 @@ class App:
 
     def _run(self, route: Route, names: dict[str, str], request: Request) -> Answer:
         """Run the handler under the faults of the day; a bug of ours is Zoho's HTTP 500."""
+        org = self._org
+        if org.latency_ms:
+            org.sleep(org.latency_ms / 1000)
         try:
-            return self._org.faults.around(
-                request, lambda: route.handler(self._org, request, **names)
-            )
+            return org.faults.around(request, lambda: route.handler(org, request, **names))
         except Refusal as refusal:
-            return refused(refusal, wrap=route.writes and self._org.settings.wrap_write_refusals)
+            return refused(refusal, wrap=route.writes and org.settings.wrap_write_refusals)
         except ConnectionError:
             raise
         except Exception as error:

@@ -187,7 +187,9 @@ def _leaf_sql(leaf: Leaf, module: Module, settings: Settings) -> Condition:
 
 def _values(leaf: Leaf) -> list[str]:
     """The values of a leaf: several after ``in`` and ``between``, otherwise one."""
-    parts = re.split(r"(?<!\\),", leaf.value) if leaf.operator in ("in", "between") else [leaf.value]
+    parts = (
+        re.split(r"(?<!\\),", leaf.value) if leaf.operator in ("in", "between") else [leaf.value]
+    )
     if leaf.operator == "in" and len(parts) > IN_VALUES:
         words = 'Only 100 values are allowed in "IN" criteria'
         details = {"api_name": leaf.field, "param_name": "criteria"}

@@ -134,7 +134,9 @@ class Desk:
         found = self.find(known, stored)
         if found is None or found == record_id:
             return
-        sql = f'SELECT u.full_name, u.id, u.zuid FROM "{self._module.api_name}" r LEFT JOIN Users u '  # noqa: S608
+        sql = (
+            f'SELECT u.full_name, u.id, u.zuid FROM "{self._module.api_name}" r LEFT JOIN Users u '  # noqa: S608
+        )
         name, owner, zuid = self._store.read(sql + "ON u.id = r.Owner WHERE r.id = ?", (found,))[0]
         twin = {
             "id": str(found),
@@ -199,12 +201,17 @@ class Desk:
 
     def _tag(self, name: str) -> dict[str, str]:
         """Find a tag of the module by its name, or make it."""
-        module, sql = self._module.api_name, "SELECT id, color_code FROM tags WHERE module = ? AND name = ?"
+        module, sql = (
+            self._module.api_name,
+            "SELECT id, color_code FROM tags WHERE module = ? AND name = ?",
+        )
         rows = self._store.read(sql, (module, name))
         if not rows:
             tag_id = self._store.new_id()
             colour = TAG_COLOURS[tag_id % len(TAG_COLOURS)]
-            self._store.execute("INSERT INTO tags VALUES (?, ?, ?, ?)", (tag_id, module, name, colour))
+            self._store.execute(
+                "INSERT INTO tags VALUES (?, ?, ?, ?)", (tag_id, module, name, colour)
+            )
             rows = [(tag_id, colour)]
         return {"name": name, "id": str(rows[0][0]), "color_code": rows[0][1]}
 

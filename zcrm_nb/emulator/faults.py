@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 Proceed = Callable[[], Answer]
 
-_ERROR_PAGE = b"<html><head><title>Zoho</title></head><body>Sorry, we'll be back soon.</body></html>"
+_ERROR_PAGE = (
+    b"<html><head><title>Zoho</title></head><body>Sorry, we'll be back soon.</body></html>"
+)
 
 
 @dataclass(slots=True)

@@ -26,7 +26,14 @@ RICH_TEXT_IN_LISTS = 500
 SORTABLE = ("id", "Created_Time", "Modified_Time")
 ORDERS = ("asc", "desc")
 ONLY_ON_ONE = frozenset({"subform", "multiselectlookup", "multiuserlookup"})
-NOT_EMULATED_PARAMS = ("cvid", "territory_id", "include_child", "filters", "cross_filters", "filterId")
+NOT_EMULATED_PARAMS = (
+    "cvid",
+    "territory_id",
+    "include_child",
+    "filters",
+    "cross_filters",
+    "filterId",
+)
 SEARCHES = ("criteria", "email", "phone", "word")
 
 
@@ -74,7 +81,13 @@ class Table:
         self._expressions = [sql for each in shaped.values() for sql in each.expressions]
 
     def read(
-        self, where: Condition, order: str, limit: int, *, offset: int = 0, extra: Sequence[str] = ()
+        self,
+        where: Condition,
+        order: str,
+        limit: int,
+        *,
+        offset: int = 0,
+        extra: Sequence[str] = (),
     ) -> tuple[list[dict[str, Any]], list[Any]]:
         """Read rows as records, and beside them the extra columns asked for."""
         sql = (
@@ -133,7 +146,9 @@ def _listing(org: Emulator, request: Request, module: Module) -> Listing:
     by = parameters.one_of(request, "sort_by", SORTABLE, "id")
     order = parameters.one_of(request, "sort_order", ORDERS, "desc")
     page = parameters.whole_number(request, "page", 1)
-    per_page = parameters.whole_number(request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE)
+    per_page = parameters.whole_number(
+        request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
+    )
     binder = _binder(org, request, module)
     token = request.params.get("page_token")
     if token is None and page * per_page > DISCRETE:
@@ -317,9 +332,7 @@ def _unknown_id(org: Emulator) -> Answer:
     if org.settings.unknown_id_status == 204:
         return NOTHING
     words = "the id given seems to be invalid"
-    raise Refusal(
-        org.settings.unknown_id_status, "INVALID_DATA", words, {"resource_path_index": 1}
-    )
+    raise Refusal(org.settings.unknown_id_status, "INVALID_DATA", words, {"resource_path_index": 1})
 
 
 def _newer(store: Store, module: Module, record_id: int, since: int) -> bool:
@@ -334,7 +347,9 @@ def search_records(org: Emulator, request: Request, module: str) -> Answer:
     if "approval_state" in request.params:
         raise not_emulated("The parameter approval_state")
     page = parameters.whole_number(request, "page", 1)
-    per_page = parameters.whole_number(request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE)
+    per_page = parameters.whole_number(
+        request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
+    )
     where = _search(org, request, found)
     if where is None:
         words = "one of the expected parameter is missing"
@@ -342,7 +357,9 @@ def search_records(org: Emulator, request: Request, module: str) -> Answer:
     if page * per_page > DISCRETE:
         words = "maximum response iteration limit reached"
         raise Refusal(400, "LIMIT_REACHED", words, {"limit": str(DISCRETE)})
-    sort = Sort(_search_key(org, request, found), parameters.one_of(request, "sort_order", ORDERS, "desc"))
+    sort = Sort(
+        _search_key(org, request, found), parameters.one_of(request, "sort_order", ORDERS, "desc")
+    )
     asked = parameters.names(request, "fields")
     fields = [
         each
@@ -418,10 +435,7 @@ def _view_not_counted(request: Request) -> Refusal:
     searches = [each for each in SEARCHES if each in request.params]
     if not searches:
         return not_emulated("The parameter cvid")
-    words = (
-        "Please use either Cvid or Search Params. "
-        "Combination of both the params is not allowed"
-    )
+    words = "Please use either Cvid or Search Params. Combination of both the params is not allowed"
     due = [{"param_name": each} for each in ("cvid", *searches)]
     return Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
 
@@ -433,7 +447,9 @@ def get_deleted(org: Emulator, request: Request, module: str) -> Answer:
     if kind not in ("all", "recycle", "permanent"):
         raise parameters.not_matched("type")
     page = parameters.whole_number(request, "page", 1)
-    per_page = parameters.whole_number(request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE)
+    per_page = parameters.whole_number(
+        request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
+    )
     since = _since(org, request)
     rows = org.store.read(
         "SELECT id, display_name, type, deleted_time, deleted_by, created_by FROM deleted "

@@ -76,6 +76,8 @@ class Server:
 
     def stop(self) -> None:
         """Stop listening, cut open connections, and return when all threads have ended."""
+        if not self._thread.is_alive():
+            return
         self._http.shutdown()
         self._http.server_close()
         self._http.hang_up()

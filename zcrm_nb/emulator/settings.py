@@ -55,7 +55,9 @@ class Settings:
     throttle_status: int = _fact(
         400, "HTTP status of the token throttle: 400 was recorded live, an older post says 200"
     )
-    grant_code_life_s: int = _fact(180, "life of a grant code: 3 min, 2 min and 60 s are documented")
+    grant_code_life_s: int = _fact(
+        180, "life of a grant code: 3 min, 2 min and 60 s are documented"
+    )
     self_client_code_life_s: int = _fact(600, "life of a self-client code: chosen by hand, at most")
     refresh_tokens_per: str = _fact(
         "user", "the 20 refresh tokens count per 'user' or per 'user and client'"

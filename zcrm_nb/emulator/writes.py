@@ -83,7 +83,9 @@ class Writer:
         records, _ = Table(self._store, self._module, stamps).read(where, "r.id", len(written))
         details = {each["id"]: each | {"$approval_state": "approved"} for each in records}
         return [
-            each | {"details": details[each["details"]["id"]]} if each["code"] == "SUCCESS" else each
+            each | {"details": details[each["details"]["id"]]}
+            if each["code"] == "SUCCESS"
+            else each
             for each in results
         ]
 
@@ -119,7 +121,9 @@ class Writer:
     def _appended(self, item: Item, record_id: int) -> Item:
         """Add old values of multi-select picklists in front, where ``$append_values`` asks for it."""
         asked = item.get("$append_values")
-        names = [name for name, wanted in asked.items() if wanted] if isinstance(asked, dict) else []
+        names = (
+            [name for name, wanted in asked.items() if wanted] if isinstance(asked, dict) else []
+        )
         fields = [self._module.by_name[name] for name in names if name in self._module.by_name]
         if not fields:
             return item
