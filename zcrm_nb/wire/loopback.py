@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from zcrm_nb.wire.centres import is_loopback
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["LoopbackAdapter"]
 
@@ -28,13 +25,7 @@ class LoopbackAdapter(HTTPAdapter):
     """
 
     def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        verify: bool | str = True,
-        cert: Any = None,
-        proxies: Mapping[str, str] | None = None,
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
     ) -> requests.Response:
         """Send as http, if the host is this machine.
 
@@ -42,10 +33,8 @@ class LoopbackAdapter(HTTPAdapter):
         ----------
         request : requests.PreparedRequest
             A request to loopback.
-        stream, timeout
-            As everywhere in requests.
-        verify, cert, proxies
-            Without meaning for http on loopback.
+        *args, **options
+            What requests passes to a transport. Proxies are ignored.
 
         Returns
         -------
@@ -61,4 +50,4 @@ class LoopbackAdapter(HTTPAdapter):
             raise requests.exceptions.InvalidURL("plain http is for loopback only")
         plain = request.copy()
         plain.url = urlunsplit(("http", *urlsplit(str(request.url))[1:]))
-        return super().send(plain, stream=stream, timeout=timeout)
+        return super().send(plain, *args, **options | {"proxies": None})
