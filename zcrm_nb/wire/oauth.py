@@ -222,15 +222,14 @@ def exchange(
     ConnectionFailed
         No usable answer. The code may be used up.
     """
-    proof = {"code_verifier": code_verifier.reveal} if code_verifier else {}
     reply = _call_accounts(
         lambda session, url: session.fetch_token(
             url,
             code=code.reveal(),
+            code_verifier=code_verifier.reveal() if code_verifier else None,
             include_client_id=True,
             client_secret=client_secret.reveal() or None,
             timeout=TIMEOUT_S,
-            **{name: reveal() for name, reveal in proof.items()},
         ),
         client_id=client_id,
         accounts_url=accounts_url,
@@ -270,7 +269,6 @@ def revoke(token: Secret, *, accounts_url: str, adapter: BaseAdapter | None = No
                 _https(f"{accounts_url}/oauth/v2/token/revoke"),
                 data={"token": token.reveal()},
                 timeout=TIMEOUT_S,
-                withhold_token=True,
             ),
             accounts_url,
         )
@@ -488,7 +486,7 @@ def _plain(response: requests.Response) -> requests.Response:
 
 
 def _parsed(response: requests.Response) -> dict[str, Any] | None:
-    """The JSON object of an answer, if it has one."""
+    """Read the JSON object of an answer, if it has one."""
     try:
         said = orjson.loads(response.content)
     except orjson.JSONDecodeError:
