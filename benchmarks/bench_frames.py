@@ -59,17 +59,46 @@ MAKERS: dict[str, Make] = {
     "datetime": _some(_time),
     "lookup": _some(_named),
     "user": lambda rng: _named(rng, mail=True),
-    "tags": lambda rng: [{"name": w, "id": _id(rng), "color_code": "#fff"} for w in rng.sample(WORDS, rng.randrange(2))],
+    "tags": lambda rng: [
+        {"name": w, "id": _id(rng), "color_code": "#fff"}
+        for w in rng.sample(WORDS, rng.randrange(2))
+    ],
 }
-REST = {"text": 16, "long": 1, "picklist": 7, "multipicklist": 1, "integer": 2, "bigint": 1, "float": 4, "boolean": 3, "date": 2, "datetime": 4, "lookup": 1, "user": 3, "tags": 1}
-COQL = {"text": 12, "long": 1, "picklist": 6, "integer": 2, "float": 4, "boolean": 2, "date": 1, "datetime": 3, "lookup": 1, "user": 2}
+REST = {
+    "text": 16,
+    "long": 1,
+    "picklist": 7,
+    "multipicklist": 1,
+    "integer": 2,
+    "bigint": 1,
+    "float": 4,
+    "boolean": 3,
+    "date": 2,
+    "datetime": 4,
+    "lookup": 1,
+    "user": 3,
+    "tags": 1,
+}
+COQL = {
+    "text": 12,
+    "long": 1,
+    "picklist": 6,
+    "integer": 2,
+    "float": 4,
+    "boolean": 2,
+    "date": 1,
+    "datetime": 3,
+    "lookup": 1,
+    "user": 2,
+}
 KIND = {"long": "text", "bigint": "integer"}
 
 
 def columns(mix: dict[str, int]) -> list[Column]:
     named = [(kind, f"{kind.title()}_{i}") for kind, count in mix.items() for i in range(count)]
     return [Column("id", "text")] + [
-        Column(name, KIND.get(kind, kind), STAGES if kind == "picklist" else ()) for kind, name in named
+        Column(name, KIND.get(kind, kind), STAGES if kind == "picklist" else ())
+        for kind, name in named
     ]
 
 
@@ -79,7 +108,10 @@ def pages(mix: dict[str, int], count: int, rows: int, seed: int = 1) -> list[byt
     return [
         orjson.dumps(
             {
-                "data": [{"id": _id(rng)} | {k: make(rng) for k, make in makers.items()} for _ in range(rows)],
+                "data": [
+                    {"id": _id(rng)} | {k: make(rng) for k, make in makers.items()}
+                    for _ in range(rows)
+                ],
                 "info": {"count": rows, "more_records": True},
             }
         )

@@ -46,8 +46,8 @@ def to_frame(
     tz : str, default "UTC"
         Time zone in which datetimes are shown.
     exact : bool, default False
-        Numbers of kind ``"float"`` as decimals with 18 places (pyarrow ``decimal128(38, 18)``), exactly
-        as the answer writes them.
+        Numbers of kind ``"float"`` as decimals with 18 places (pyarrow ``decimal128(38, 18)``),
+        exactly as the answer writes them.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def to_frame(
     Notes
     -----
     Values that merely come in another dress are mended: a number written as text and the other way
-    round, 5.0 for an integer, ``"A;B"`` for a multi-select, a lookup that is only an id. Such answers
-    take about three times as long.
+    round, 5.0 for an integer, ``"A;B"`` for a multi-select, a lookup that is only an id. Such
+    answers take longer, since Arrow's parser gives up on them.
 
     Numbers become decimals exactly when the pages are bytes. Records already hold floats; then the
     shortest text of the float counts, which is what JSON had.
@@ -111,7 +111,7 @@ def to_frame(
 
 
 def directory(users: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Full name for each user id, from Zoho's list of users.
+    """Look up full names by user id, from Zoho's list of users.
 
     Parameters
     ----------
@@ -137,14 +137,16 @@ def directory(users: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _several(pages: Any) -> Iterable[Page]:
-    """A lone body, or a lone list of records, is one page."""
-    if isinstance(pages, bytes) or (isinstance(pages, list) and pages and isinstance(pages[0], dict)):
+    """Take a lone body, or a lone list of records, as one page."""
+    if isinstance(pages, bytes) or (
+        isinstance(pages, list) and pages and isinstance(pages[0], dict)
+    ):
         return [pages]
     return pages  # type: ignore[no-any-return]
 
 
 def _distinct(columns: Iterable[Column]) -> list[Column]:
-    """Columns without repetition; an ``X.id`` asked for beside the lookup X is what X gives anyway."""
+    """Drop what is asked for twice; ``X.id`` beside the lookup X is what X gives anyway."""
     wanted: dict[str, Column] = {}
     for column in columns:
         if wanted.setdefault(column.name, column).kind != column.kind:
@@ -155,7 +157,7 @@ def _distinct(columns: Iterable[Column]) -> list[Column]:
 
 def _array(column: Column, values: pa.ChunkedArray, tz: str) -> Any:
     """Hand a column over to pandas, where possible without a copy."""
-    kind = KINDS[column.kind]
+    dtype = KINDS[column.kind].dtype
     if column.kind == "picklist":
         return _category(column, values)
     if column.kind in {"multipicklist", "tags"}:
@@ -163,14 +165,16 @@ def _array(column: Column, values: pa.ChunkedArray, tz: str) -> Any:
     if column.kind == "date":
         return values.cast(pa.timestamp("s")).to_numpy()
     if column.kind == "datetime":
-        return pd.DatetimeTZDtype("s", tz).__from_arrow__(values)
-    if pa.types.is_decimal(values.type):
-        return pd.ArrowDtype(values.type).__from_arrow__(values)
-    return values.to_numpy() if column.kind == "float" else kind.dtype.__from_arrow__(values)
+        dtype = pd.DatetimeTZDtype("s", tz)
+    if column.kind == "float":
+        if not pa.types.is_decimal(values.type):
+            return values.to_numpy()
+        dtype = pd.ArrowDtype(values.type)
+    return dtype.__from_arrow__(values)
 
 
 def _category(column: Column, values: pa.ChunkedArray) -> pd.Categorical:
-    """Codes into the CRM's list; values it doesn't have are appended, for none may be lost."""
+    """Give codes into the CRM's list; values it lacks are appended, for none may be lost."""
     known, dtype = categorical(column.categories)
     codes = pc.index_in(values, value_set=known)
     if codes.null_count > values.null_count:
@@ -180,19 +184,19 @@ def _category(column: Column, values: pa.ChunkedArray) -> pd.Categorical:
 
 
 def _lists(values: pa.ChunkedArray) -> Any:
-    """Python lists, empty where there is nothing."""
+    """Make Python lists, empty where there is nothing."""
     ends = np.cumsum(pc.list_value_length(values).fill_null(0).to_numpy()).tolist()
     texts = pc.list_flatten(values).to_pylist()
     return _objects([texts[start:end] for start, end in pairwise([0, *ends])])
 
 
 def _objects(values: list[Any]) -> Any:
-    """Array of Python objects; numpy left alone would make a matrix of lists of one length."""
+    """Put objects into an array; by itself numpy makes a matrix of lists of one length."""
     return np.fromiter(values, dtype=object, count=len(values))
 
 
 def _lookup(column: Column, values: pa.ChunkedArray, users: Mapping[str, str]) -> dict[str, Any]:
-    """Name and id of a lookup, as two columns; names of users from the directory where it has them."""
+    """Make two columns, name and id; names of users come from the directory where it has them."""
     names, ids = pc.struct_field(values, "name"), pc.struct_field(values, "id")
     if column.kind == "user" and users:
         place = pc.index_in(ids, value_set=pa.array(users.keys(), TEXT))

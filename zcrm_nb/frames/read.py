@@ -79,7 +79,7 @@ def _batches(pages: Iterable[Page]) -> Iterator[list[Page]]:
 
 
 def _bodies(bodies: Iterable[Any]) -> Iterator[list[Any]]:
-    """Bodies in lots of about `_BATCH_BYTES`; an empty body is Zoho's 204, no records."""
+    """Gather bodies in lots of about `_BATCH_BYTES`; an empty one is Zoho's 204, no records."""
     lot, size = [], 0
     for body in filter(None, bodies):
         lot.append(body)
@@ -121,7 +121,7 @@ def _quick(bodies: list[bytes], columns: Sequence[Column], exact: bool) -> pa.Ta
     table = pa.Table.from_struct_array(records)
     table.validate(full=True)  # Arrow's parser lets broken UTF-8 through
     arrays = [_settle(table[c.name], c, exact) for c in columns]
-    return pa.table(arrays, schema=_schema(columns, exact))
+    return pa.table(arrays, schema=_schema(columns, exact)).combine_chunks()
 
 
 def _wire(column: Column, body: bytes, exact: bool) -> pa.DataType:
@@ -154,17 +154,17 @@ def _each_name(tags: Any) -> Any:
 
 
 def _at_rest(column: Column, exact: bool) -> pa.DataType:
-    """Arrow type of a column once it is read."""
+    """Name the Arrow type of a column once it is read."""
     return DECIMAL if exact and column.kind == "float" else KINDS[column.kind].arrow
 
 
 def _schema(columns: Iterable[Column], exact: bool) -> pa.Schema:
-    """Names and types of the table that any page becomes."""
+    """Name and type the columns of the table that any page becomes."""
     return pa.schema([(column.name, _at_rest(column, exact)) for column in columns])
 
 
 def _rows(page: Page, exact: bool = False) -> list[dict[str, Any]]:
-    """Records of a page as Python objects."""
+    """Return the records of a page as Python objects."""
     if isinstance(page, list):
         return page
     answer = _loads(page, exact)
@@ -189,9 +189,7 @@ def _loads(body: bytes, exact: bool) -> Any:
         return json.loads(body)
 
 
-def _from_rows(
-    rows: list[dict[str, Any]], columns: Sequence[Column], exact: bool
-) -> pa.Table:
+def _from_rows(rows: list[dict[str, Any]], columns: Sequence[Column], exact: bool) -> pa.Table:
     """Make the table of a page from its records, column by column."""
     arrays = [_from_values([row.get(c.name) for row in rows], c, exact) for c in columns]
     return pa.table(arrays, schema=_schema(columns, exact))

@@ -1,8 +1,9 @@
 """Values that do not fit their field's type: mended where their meaning is plain, else an error.
 
 Zoho's own metadata is wrong now and then, and older API versions write things differently. What
-is mended loses nothing: 5.0 is 5, "true" is true, a bare id is a lookup. What cannot be mended stops
-the table, by name and value, because a null in its place would be a silent loss.
+is mended loses nothing: 5.0 is 5, "true" is true, a bare id is a lookup. What cannot be mended
+stops the table, by name and value, because a null in its place would be a silent loss. An empty
+text where no text belongs is null.
 """
 
 from __future__ import annotations
@@ -40,11 +41,12 @@ def salvage(values: list[Any], column: Column, arrow: pa.DataType) -> pa.Array:
     Returns
     -------
     pyarrow.Array
+        As many values as came in.
 
     Raises
     ------
     ZohoError
-        If a value can't be what its column is declared to be.
+        If a value cannot be what its column is declared to be.
     """
     mend = _decimal if arrow == DECIMAL else _MEND[column.kind]
     try:
@@ -68,7 +70,7 @@ def _blame(values: list[Any], column: Column, mend: Callable[[Any], Any], arrow:
 
 
 def _text(value: Any) -> str | None:
-    """Text as it is, anything else as its JSON; half an emoji becomes a replacement character."""
+    """Keep text, write anything else as its JSON; half an emoji becomes a replacement character."""
     if isinstance(value, str):
         return re.sub("[\ud800-\udfff]", "\ufffd", value)
     if isinstance(value, Decimal):
@@ -77,40 +79,38 @@ def _text(value: Any) -> str | None:
 
 
 def _integer(value: Any) -> int | None:
-    """Whole numbers in any dress: 5, "5", 5.0."""
-    if value == "":
-        return None
+    """Read a whole number in any dress: 5, "5", 5.0."""
     number = _decimal(value)
-    if number != int(number):
+    if number is not None and number != int(number):
         raise ValueError("not whole")
-    return int(number)
+    return None if number is None else int(number)
 
 
 def _decimal(value: Any) -> Decimal | None:
-    """A number exactly as it is written; a float as its shortest text, which is what was written."""
+    """Read a number exactly; for a float that is its shortest text, which is what JSON had."""
     if isinstance(value, bool):
         raise TypeError("a truth value is no number")
     return Decimal(str(value)) if value != "" else None
 
 
 def _float(value: Any) -> float | None:
-    """A number, or the text of one."""
+    """Read a number, or the text of one."""
     number = _decimal(value)
     return None if number is None else float(number)
 
 
 def _boolean(value: Any) -> bool | None:
-    """A truth value, or the word for it: "false" is false."""
+    """Read a truth value, or the word for it: "false" is false."""
     return {"true": True, "false": False, "": None}[str(value).lower()]
 
 
 def _date(value: Any) -> date | None:
-    """A day; a time of day beside it would be lost, and so is an error."""
+    """Read a day; a time of day beside it would be lost, and so is an error."""
     return None if value == "" else date.fromisoformat(str(value))
 
 
 def _datetime(value: Any) -> int | None:
-    """Seconds since 1970; a time without an offset and a fraction of a second are errors."""
+    """Count seconds since 1970; a time without offset or with a fraction is an error."""
     if value == "":
         return None
     seconds, rest = divmod(datetime.fromisoformat(str(value)) - _EPOCH, timedelta(seconds=1))
@@ -120,7 +120,7 @@ def _datetime(value: Any) -> int | None:
 
 
 def _lookup(value: Any) -> dict[str, str | None] | None:
-    """A lookup object, or only the id, as API v2 and CSV files have it, or only the name."""
+    """Read a lookup object, or only its id, as API v2 has it, or only its name."""
     if isinstance(value, dict):
         return {"name": _text(value.get("name")), "id": _text(value.get("id"))}
     if isinstance(value, bool | list):
@@ -130,7 +130,7 @@ def _lookup(value: Any) -> dict[str, str | None] | None:
 
 
 def _choices(value: Any) -> list[str | None]:
-    """A list, or its texts joined by semicolons."""
+    """Read a list, or its texts joined by semicolons."""
     if isinstance(value, str):
         return _choices(value.split(";") if value else [])
     if not isinstance(value, list):
@@ -139,7 +139,7 @@ def _choices(value: Any) -> list[str | None]:
 
 
 def _tags(value: Any) -> list[str | None]:
-    """Names of tags, given as objects or as texts."""
+    """Read the names of tags, given as objects or as texts."""
     if not isinstance(value, list):
         raise TypeError("no list")
     return [_text(each.get("name") if isinstance(each, dict) else each) for each in value]

@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "Column", "Kind", "column_for"]
 
 TEXT = pa.large_string()
-STRING = pd.StringDtype("pyarrow")
+STRING: Any = pd.StringDtype("pyarrow")
 _NAMED = pa.struct([("name", TEXT)])
 _NAMED_WITH_ID = pa.struct([("name", TEXT), ("id", TEXT)])
 
 
 class Kind(NamedTuple):
-    """How one kind of column travels: Python type in JSON, Arrow on the wire, Arrow at rest, pandas.
+    """How one kind of column travels: JSON's Python types, Arrow as written and at rest, pandas.
 
-    ``dtype`` is ``None`` where a parameter or the categories decide; see :mod:`zcrm_nb.frames.build`.
+    ``dtype`` is ``None`` where a parameter or the categories decide; :mod:`zcrm_nb.frames.build`
+    knows how.
     """
 
     python: frozenset[type]
@@ -37,7 +38,7 @@ class Kind(NamedTuple):
 
 
 def _kind(python: tuple[type, ...], wire: pa.DataType, arrow: pa.DataType, dtype: Any) -> Kind:
-    """One line of the table; null may stand anywhere."""
+    """Write one line of the table; null may stand anywhere."""
     return Kind(frozenset((*python, type(None))), wire, arrow, dtype)
 
 
@@ -168,7 +169,8 @@ def column_for(field: dict[str, Any], name: str | None = None) -> Column:
     Examples
     --------
     >>> from zcrm_nb.frames import column_for
-    >>> column_for({"api_name": "Annual_Revenue", "data_type": "currency"}, "Account_Name.Annual_Revenue")
+    >>> field = {"api_name": "Annual_Revenue", "data_type": "currency"}
+    >>> column_for(field, "Account_Name.Annual_Revenue")
     Column(name='Account_Name.Annual_Revenue', kind='float', categories=())
     """
     kind = _kind_of(field)
@@ -177,7 +179,7 @@ def column_for(field: dict[str, Any], name: str | None = None) -> Column:
 
 
 def _kind_of(field: dict[str, Any]) -> str:
-    """Our word for a field's type."""
+    """Translate a field's type into our word."""
     data_type = str(field.get("data_type"))
     if not field.get("custom_field"):
         if field["api_name"] in _LIARS:
@@ -190,7 +192,7 @@ def _kind_of(field: dict[str, Any]) -> str:
 
 
 def _categories(values: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    """Display values in the CRM's order, used or not: old records still hold the unused ones."""
+    """List display values in the CRM's order, used or not: old records hold unused ones."""
     ordered = sorted(values, key=lambda each: int(each.get("sequence_number") or 0))
     names = dict.fromkeys(each["display_value"] for each in ordered)
     names.pop("-None-", None)  # the form's word for "nothing chosen"; the API says null
@@ -199,6 +201,6 @@ def _categories(values: Iterable[dict[str, Any]]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def categorical(categories: tuple[str, ...]) -> tuple[pa.Array, pd.CategoricalDtype]:
-    """Categories as Arrow and as pandas want them; kept, for making them takes as long as using them."""
+    """Give categories as Arrow and as pandas want them; kept, for making them is slow."""
     dtype = pd.CategoricalDtype(pd.Index(categories, dtype=STRING))
     return pa.array(categories, TEXT), dtype
