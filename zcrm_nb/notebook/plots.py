@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
+    from matplotlib.transforms import Transform
 
 __all__ = ["PictureAxes", "funnel"]
 
@@ -44,7 +45,6 @@ class PictureAxes(Axes):
     Examples
     --------
     >>> from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
     >>> from zcrm_nb.notebook.plots import PictureAxes
     >>> ax = Figure().add_subplot(axes_class=PictureAxes)
     >>> ax.words = "Nothing yet."
@@ -73,7 +73,7 @@ class _Step(NamedTuple):
     """One row of a funnel."""
 
     name: str
-    count: int
+    records: int
     share: float
     total: float | None
     colour: str
@@ -163,12 +163,12 @@ def _steps(df: pd.DataFrame, stage: str, value: str | None) -> Iterator[_Step]:
     """Count (and sum) by stage; what has no stage comes last."""
     stages = df[stage]
     counts = stages.value_counts(sort=stages.dtype != "category")
-    sums = df[value].groupby(stages, observed=False).sum() if value else None
+    sums = df[value].groupby(stages, observed=False).sum().to_dict() if value else {}
     all_records = max(len(df), 1)
-    for at, (name, count) in enumerate(counts.items()):
-        total = None if sums is None else float(sums[name])
+    for at, (name, count) in enumerate(counts.to_dict().items()):
+        total = float(sums[name]) if value else None
         colour = mpl.colors.to_hex(_DEPTHS(at / max(len(counts) - 1, 1)))
-        yield _Step(str(name), int(count), count / all_records, total, colour)
+        yield _Step(str(name), count, count / all_records, total, colour)
     if nulls := int(stages.isna().sum()):
         total = float(df.loc[stages.isna(), value].sum()) if value else None
         yield _Step("(empty)", nulls, nulls / all_records, total, _EMPTY)
@@ -188,7 +188,7 @@ def _new_axes(rows: int) -> PictureAxes:
 
 def _blank(ax: Axes, heading: str) -> None:
     """Clear away frame, ticks and grid: the labels say it all."""
-    ax.set_title(heading, loc="left", color=_INK, fontsize=13, fontweight="bold", pad=22)
+    ax.set_title(heading, loc="left", color=_INK, fontsize=13, fontweight="bold", pad=20)
     ax.set_facecolor(_PAPER)
     ax.grid(visible=False)
     ax.set_xticks([])
@@ -203,32 +203,34 @@ def _say(ax: Axes, words: str) -> None:
 
 def _draw(ax: Axes, steps: list[_Step], value: str | None) -> None:
     """Draw bars, the slopes between them and the labels; top to bottom, centred on zero."""
-    widest = max(step.count for step in steps)
+    widest = max(step.records for step in steps)
     for at, step in enumerate(steps):
-        ax.barh(at, step.count, left=-step.count / 2, height=_BAR, color=step.colour)
+        ax.barh(at, step.records, left=-step.records / 2, height=_BAR, color=step.colour)
         _label(ax, at, step, widest)
     for at, (upper, lower) in enumerate(pairwise(steps)):
         if lower.colour == _EMPTY:
             continue
         edges = [at + _BAR / 2, at + 1 - _BAR / 2]
-        halves = [upper.count / 2, lower.count / 2]
+        halves = [upper.records / 2, lower.records / 2]
         ax.fill_betweenx(
             edges, [-h for h in halves], halves, color=lower.colour, alpha=0.22, linewidth=0
         )
     ax.set_xlim(-widest / 2, widest / 2)
     ax.set_ylim(len(steps) - 0.5, -0.5)
-    ax.set_yticks(range(len(steps)), [step.name for step in steps], color=_INK, fontsize=_TEXT_POINTS)
+    ax.set_yticks(
+        range(len(steps)), [step.name for step in steps], color=_INK, fontsize=_TEXT_POINTS
+    )
     ax.tick_params(axis="y", length=0, pad=8)
     _columns(ax, steps, value)
 
 
 def _label(ax: Axes, at: int, step: _Step, widest: int) -> None:
     """Write the count into the bar, or beside it where the bar is too narrow."""
-    inside = step.count > 0.12 * widest
+    inside = step.records > 0.12 * widest
     ax.text(
-        0 if inside else step.count / 2 + 0.012 * widest,
+        0 if inside else step.records / 2 + 0.012 * widest,
         at,
-        f"{step.count:,}",
+        f"{step.records:,}",
         ha="center" if inside else "left",
         va="center_baseline",
         color=_contrast(step.colour) if inside else _INK,
@@ -239,8 +241,10 @@ def _label(ax: Axes, at: int, step: _Step, widest: int) -> None:
 
 def _contrast(colour: str) -> str:
     """Choose the ink that reads better here: both reach the same WCAG contrast at 0.225."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
-              for c in mpl.colors.to_rgb(colour)]
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in mpl.colors.to_rgb(colour)
+    ]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return _INK if luminance > 0.225 else _PAPER
 
@@ -251,20 +255,27 @@ def _columns(ax: Axes, steps: list[_Step], value: str | None) -> None:
     if value:
         sums = [_compact(step.total or 0.0) for step in steps]
         columns.append([f"total {value.replace('_', ' ')}", *sums])
-    edge = 0.0
-    for texts in columns:
-        edge += _GAP_POINTS + _CHARACTER_POINTS * max(len(text) for text in texts)
-        for row, text in enumerate(texts, start=-1):
-            _beside(ax, row, text, edge)
+    end = 0.0
+    for heading, *texts in columns:
+        end += _GAP_POINTS + _CHARACTER_POINTS * max(map(len, (heading, *texts)))
+        _beside(ax, heading, (1, 1), (end, 6), ax.transAxes)
+        for row, text in enumerate(texts):
+            _beside(ax, text, (1, row), (end, 0), ax.get_yaxis_transform())
 
 
-def _beside(ax: Axes, row: int, text: str, points: float) -> None:
-    """Write a text that ends so many points right of the bars; in points, so any layout holds."""
+def _beside(
+    ax: Axes,
+    text: str,
+    place: tuple[float, float],
+    points: tuple[float, float],
+    coordinates: Transform,
+) -> None:
+    """Write right-aligned text so many points off the bars, where no layout can cut it."""
     ax.annotate(
         text,
-        (1, max(row, -0.62)),
-        xycoords=ax.get_yaxis_transform(),
-        xytext=(points, 0),
+        place,
+        xycoords=coordinates,
+        xytext=points,
         textcoords="offset points",
         ha="right",
         va="center_baseline",
@@ -280,7 +291,7 @@ def _percent(share: float) -> str:
 
 
 def _compact(number: float) -> str:
-    """A sum at a glance: 950, 12.4 k, 3.1 M, 2.0 bn."""
+    """Write a sum for a glance: 950, 12.4 k, 3.1 M, 2.0 bn."""
     for size, unit in ((1e9, " bn"), (1e6, " M"), (1e4, " k")):
         if abs(number) >= size:
             return f"{number / (1e3 if unit == ' k' else size):,.1f}{unit}"
@@ -288,13 +299,13 @@ def _compact(number: float) -> str:
 
 
 def _in_words(heading: str, steps: list[_Step]) -> str:
-    """The picture as a small text table."""
-    if not any(step.count for step in steps):
+    """Say the picture as a small text table."""
+    if not any(step.records for step in steps):
         return f"{heading}\nno records"
     names = max(len(step.name) for step in steps)
-    counts = max(len(f"{step.count:,}") for step in steps)
+    counts = max(len(f"{step.records:,}") for step in steps)
     lines = [
-        f"{step.name:<{names}}  {step.count:>{counts},}  {_percent(step.share):>5}"
+        f"{step.name:<{names}}  {step.records:>{counts},}  {_percent(step.share):>5}"
         + ("" if step.total is None else f"  {step.total:,.0f}")
         for step in steps
     ]

@@ -130,9 +130,11 @@ class Progress:
         done = self.rows / self.total if self.total else None
         try:
             self._context.run(self._paint, line, done, last)
-        except Exception as error:  # noqa: BLE001 - whatever a front end may raise
+        except Exception as error:  # whatever a front end may raise
             self._paint = None
-            warnings.warn(f"progress is no longer shown ({error!r}); the work goes on", stacklevel=4)
+            warnings.warn(
+                f"progress is no longer shown ({error!r}); the work goes on", stacklevel=4
+            )
 
 
 def _painter() -> Callable[[str, float | None, bool], None] | None:
@@ -167,7 +169,7 @@ class _Cell:
 
 
 def _in_html(line: str, done: float | None) -> str:
-    """The line, with a bar while the share is known."""
+    """Write the line, with a bar while the share is known."""
     bar = "" if done is None else f'<progress max="1" value="{done:.3f}"></progress> '
     return f'<div role="status">{bar}{html.escape(line)}</div>'
 
@@ -178,7 +180,7 @@ class _Terminal:
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._width = stream, 0
 
-    def __call__(self, line: str, done: float | None, last: bool) -> None:  # noqa: ARG002
+    def __call__(self, line: str, done: float | None, last: bool) -> None:
         self._stream.write(f"\r{line:<{self._width}}{chr(10) if last else ''}")
         self._stream.flush()
         self._width = len(line)

@@ -42,7 +42,18 @@ class HasFields(Protocol):
     """Anything that can tell the fields of a module: a ``CRM``, or a stand-in."""
 
     def fields(self, module: str) -> pd.DataFrame:
-        """One row for each field, with at least ``api_name`` and ``data_type``."""
+        """Tell the fields of a module.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each field, with at least ``api_name`` and ``data_type``.
+        """
 
 
 def new_notebook(
@@ -96,7 +107,8 @@ def new_notebook(
         raise ValueError(f"a notebook's name ends in .ipynb, not {target.suffix or 'nothing'!r}")
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} is there already; overwrite=True replaces it")
-    fields = dict(crm.fields(module)[["api_name", "data_type"]].itertuples(index=False))
+    table = crm.fields(module)
+    fields: dict[str, str] = dict(zip(table["api_name"], table["data_type"], strict=True))
     notebook = empty_notebook(
         cells=list(_cells(module, fields)),
         metadata={"kernelspec": _KERNEL, "language_info": {"name": "python"}},
@@ -140,24 +152,17 @@ def _dullness(name: str) -> int:
 
 
 def _stage(columns: Iterable[str], fields: dict[str, str]) -> str | None:
-    """The first picklist among the columns, if any."""
+    """Find the first picklist among the columns, if any."""
     return next((name for name in columns if fields[name] == "picklist"), None)
 
 
 def _query(module: str, columns: list[str]) -> str:
-    """The cell that asks; COQL demands a condition, and every record has an id."""
-    return (
-        'df = crm.coql("""\n'
-        f"    select {', '.join(columns)}\n"
-        f"    from {module}\n"
-        "    where id is not null\n"
-        f"    limit {_ROWS}\n"
-        '""")\ndf.head(10)'
-    )
+    """Write the cell that asks; COQL demands a condition, and every record has an id."""
+    return _ASK.format(columns=", ".join(columns), module=module, rows=_ROWS)
 
 
 def _plot(stage: str, columns: list[str], fields: dict[str, str]) -> str:
-    """The cell that draws: a funnel with sums where there is an amount."""
+    """Write the cell that draws: a funnel, with sums where there is an amount."""
     money = next((name for name in columns if fields[name] == "currency"), None)
     value = f', value="{money}"' if money else ""
     return f'from zcrm_nb.notebook.plots import funnel\n\nfunnel(df, "{stage}"{value})'
@@ -177,6 +182,13 @@ _TABLE = """## A first table
 
 COQL reads like SQL. It wants a `where`; this one keeps every record. `crm.records("{module}")`
 reads them all, this cell stops at {rows}."""
+_ASK = '''df = crm.coql("""
+    select {columns}
+    from {module}
+    where id is not null
+    limit {rows}
+""")
+df.head(10)'''
 _PLOT = """## A picture
 
 How many records stand at each {stage}, in the order your CRM gives them."""
@@ -295,7 +307,7 @@ def clean(notebook: Any) -> Any:
 
 
 def _joined(outputs: Iterable[Any]) -> list[Any]:
-    """Outputs without progress lines and widget views; neighbouring pieces of a stream as one."""
+    """Leave out progress lines and widget views; make one of neighbouring pieces of a stream."""
     kept: list[Any] = []
     for output in outputs:
         if output.get("metadata") == OUTPUT_MARK:
