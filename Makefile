@@ -60,7 +60,7 @@ bench: $(STAMP) ## run the benchmarks, one after another
 	@set -e; for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python "$$each"; done
 
 notebooks: $(STAMP) ## execute the worked notebooks and refresh their committed outputs
-	@$(BIN)/python -m pytest tests/test_notebooks.py --write-notebooks -q
+	@$(BIN)/python tests/test_notebooks.py
 
 lint: $(STAMP) ## style, format, strict types, import layers, docstrings
 	@echo "== ruff";          $(BIN)/ruff check $(LINTED)
