@@ -10,6 +10,7 @@ import orjson
 from zcrm_nb.api import metadata, records, tables
 from zcrm_nb.api import query as ask
 from zcrm_nb.api.metadata import Catalogue
+from zcrm_nb.api.pages import at
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import series, to_frame
 from zcrm_nb.notebook.progress import Progress
@@ -573,7 +574,8 @@ class CRM:
         method : {"GET", "POST", "PUT", "PATCH", "DELETE"}
             HTTP method.
         path : str
-            What stands behind ``/crm/v8/``, such as ``"settings/layouts"``.
+            What stands behind ``/crm/v8/``, such as ``"settings/layouts"``; a path that begins with a
+            slash is taken as it is, for other versions and the bulk addresses.
         params : dict, optional
             Query parameters.
         json : object, optional
@@ -606,7 +608,7 @@ class CRM:
         'Deals'
         >>> crm.close()
         """
-        body = self.send(method, path, params=params, json=json)
+        body = self.send(method, at(path), params=params, json=json)
         return orjson.loads(body) if body else None
 
     def trace(self, *, show: bool = False) -> AbstractContextManager[list[Call]]:

@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api import query as ask
+from zcrm_nb.api.pages import V8
 from zcrm_nb.api.records import check_id, field_batches, list_columns, record_bodies
 from zcrm_nb.errors import NotFoundError
-from zcrm_nb.frames import beside, column_for, info, sort_frame, to_frame
+from zcrm_nb.frames import beside, info, sort_frame, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -118,8 +119,8 @@ def record_row(
     send: Send, catalogue: Catalogue, module: str, record_id: str, **options: Any
 ) -> pd.DataFrame:
     """Return one record, with all its fields, as a table of one row."""
-    columns = [column_for(each) for each in catalogue.fields(module).values()]
-    body = send("GET", f"{module}/{check_id(module, record_id)}")
+    columns = list_columns(catalogue, module, list(catalogue.fields(module)))
+    body = send("GET", f"{V8}{module}/{check_id(module, record_id)}")
     if not body:
         raise NotFoundError(
             f"{module} has no record {record_id}.",

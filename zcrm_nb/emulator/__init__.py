@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
-from zcrm_nb.emulator.accounts import SELF_CLIENT_SCOPES, Accounts
-from zcrm_nb.emulator.app import App
+from zcrm_nb.emulator.accounts import ACCOUNTS_ORIGIN, SELF_CLIENT_SCOPES, Accounts
+from zcrm_nb.emulator.app import API_ORIGIN, App
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
@@ -35,6 +35,13 @@ __all__ = [
     "Settings",
     "coverage_markdown",
 ]
+
+UPLOAD_ORIGIN = "https://content.zohoapis.test"
+ADDRESSES = {
+    "accounts_url": ACCOUNTS_ORIGIN,
+    "api_domain": API_ORIGIN,
+    "upload_url": UPLOAD_ORIGIN,
+}
 
 
 class Emulator:
@@ -69,7 +76,8 @@ class Emulator:
         The WSGI callable.
     credentials : dict of str to str
         ``client_id``, ``client_secret``, ``refresh_token``, ``grant_code``, ``org_id`` of a self
-        client whose user may do everything. The grant code is good once, for ten minutes.
+        client whose user may do everything, and the addresses it answers to in this process. The
+        grant code is good once, for ten minutes.
     store, schema, accounts, meter, faults, clock, settings
         The parts of the org.
 
@@ -145,7 +153,7 @@ class Emulator:
         PortTaken
             If another program listens on that port.
         """
-        server = Server(self.wsgi, port)
+        server = Server(self.wsgi, port, self.credentials)
         self._servers.append(server)
         return server
 
@@ -171,6 +179,7 @@ class Emulator:
                 life_s=self.settings.self_client_code_life_s,
             ),
             "org_id": str(ORG_ID),
+            **ADDRESSES,
         }
 
     def __enter__(self) -> Emulator:

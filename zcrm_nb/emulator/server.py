@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -36,6 +37,8 @@ class Server:
         The WSGI callable.
     port : int, default 0
         Port on 127.0.0.1; 0 takes a free one.
+    credentials : mapping of str to str, optional
+        Credentials of the org behind it.
 
     Raises
     ------
@@ -50,7 +53,10 @@ class Server:
     uvicorn would add a dependency and be no faster.
     """
 
-    def __init__(self, app: App, port: int = 0) -> None:
+    def __init__(
+        self, app: App, port: int = 0, credentials: Mapping[str, str] | None = None
+    ) -> None:
+        self._credentials = dict(credentials or {})
         try:
             self._http = _Loopback((HOST, port), app)
         except OSError as error:
@@ -73,6 +79,12 @@ class Server:
     def url(self) -> str:
         """Its origin, such as ``http://127.0.0.1:8765``: accounts, API and uploads alike."""
         return f"http://{HOST}:{self.port}"
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What a client needs to log in here: the org's credentials with this server's address."""
+        addresses = dict.fromkeys(("accounts_url", "api_domain", "upload_url"), self.url)
+        return {**self._credentials, **addresses}
 
     def stop(self) -> None:
         """Stop listening, cut open connections, and return when all threads have ended."""

@@ -125,6 +125,11 @@ class Gate:
         self._edition = edition
         self._all = threading.BoundedSemaphore(in_flight(edition))
 
+    @property
+    def workers(self) -> int:
+        """How many calls it lets be in flight at once."""
+        return in_flight(self._edition)
+
     def send(
         self,
         method: str,
