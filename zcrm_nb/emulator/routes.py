@@ -40,7 +40,7 @@ class Route:
 
 def _post_coql(org: Emulator, request: Request) -> Answer:
     """``POST /coql``, loaded when it is first asked for."""
-    from zcrm_nb.emulator.coql_api import post_coql
+    from zcrm_nb.emulator.coql_api import post_coql  # noqa: PLC0415
 
     return post_coql(org, request)
 
