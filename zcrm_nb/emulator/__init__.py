@@ -8,12 +8,13 @@ in any language.
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
 from zcrm_nb.emulator.accounts import ACCOUNTS_ORIGIN, SELF_CLIENT_SCOPES, Accounts
-from zcrm_nb.emulator.app import API_ORIGIN, App
+from zcrm_nb.emulator.app import API_ORIGIN, UPLOAD_ORIGIN, App
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
@@ -36,13 +37,6 @@ __all__ = [
     "coverage_markdown",
 ]
 
-UPLOAD_ORIGIN = "https://content.zohoapis.test"
-ADDRESSES = {
-    "accounts_url": ACCOUNTS_ORIGIN,
-    "api_domain": API_ORIGIN,
-    "upload_url": UPLOAD_ORIGIN,
-}
-
 
 class Emulator:
     """An org of Zoho CRM that lives in this process.
@@ -56,10 +50,10 @@ class Emulator:
     seed : int, default 2026
         The same seed gives the same records, ids, tokens and credentials.
     edition : str, default "enterprise"
-        ``free``, ``standard``, ``professional``, ``enterprise`` or ``ultimate``: credits of the day
+        ``free``, ``standard``, ``professional``, ``enterprise`` or ``ultimate``; decides on credits
         and calls in flight.
     latency_ms : float, default 0
-        How long each call takes on top, in milliseconds.
+        How much longer each call takes, in milliseconds.
     clock : Clock, optional
         What time it is in the org; by default a clock that starts at the world's morning and runs.
     path : str or Path, optional
@@ -76,8 +70,9 @@ class Emulator:
         The WSGI callable.
     credentials : dict of str to str
         ``client_id``, ``client_secret``, ``refresh_token``, ``grant_code``, ``org_id`` of a self
-        client whose user may do everything, and the addresses it answers to in this process. The
-        grant code is good once, for ten minutes.
+        client whose user may do everything; the grant code is good once, for ten minutes. Also
+        ``accounts_url``, ``api_domain`` and ``upload_url``: where to mount :attr:`wsgi`. Those of a
+        server are in its own ``credentials``.
     store, schema, accounts, meter, faults, clock, settings
         The parts of the org.
 
@@ -88,8 +83,8 @@ class Emulator:
 
     Notes
     -----
-    It is safe to use from several threads. Accounts, credits and faults live in memory; records live
-    in the file.
+    It is safe to use from several threads. Accounts, credits and faults live in memory; records
+    live in the file.
 
     Examples
     --------
@@ -134,6 +129,8 @@ class Emulator:
         self.wsgi = App(self)
         self.credentials = self._self_client()
         self._servers: list[Server] = []
+        # An emulator that nobody closed still takes its temporary file along.
+        weakref.finalize(self, self.store.close)
 
     def serve(self, port: int = 0) -> Server:
         """Serve the org on 127.0.0.1.
@@ -179,7 +176,9 @@ class Emulator:
                 life_s=self.settings.self_client_code_life_s,
             ),
             "org_id": str(ORG_ID),
-            **ADDRESSES,
+            "accounts_url": ACCOUNTS_ORIGIN,
+            "api_domain": API_ORIGIN,
+            "upload_url": UPLOAD_ORIGIN,
         }
 
     def __enter__(self) -> Emulator:

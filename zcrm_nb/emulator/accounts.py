@@ -7,7 +7,7 @@ import hashlib
 import random
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +25,11 @@ ACTIVE_ACCESS_TOKENS = 15
 REFRESH_TOKENS = 20
 WINDOW_S = 600
 PER_WINDOW = 10
+THROTTLED = {
+    "error_description": "You have made too many requests continuously. "
+    "Please try again after some time.",
+    "status": "failure",
+}
 SELF_CLIENT_SCOPES = ",".join(
     (
         "ZohoCRM.modules.ALL",
@@ -45,9 +50,11 @@ SELF_CLIENT_SCOPES = ",".join(
 class AccountsError(Exception):
     """What the token endpoint says instead of a token; HTTP 200 unless it says otherwise."""
 
-    def __init__(self, error: str, status: int = 200, **more: str) -> None:
+    def __init__(
+        self, error: str, http_status: int = 200, more: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(error)
-        self.status, self.body = status, {"error": error, **more}
+        self.http_status, self.body = http_status, {**(more or {}), "error": error}
 
 
 class Client(NamedTuple):
@@ -109,8 +116,8 @@ class Accounts:
     -----
     The limits are those of Zoho's token-validity page: ten access tokens in ten minutes from one
     refresh token, fifteen alive at once, twenty refresh tokens for a user, ten grant codes in ten
-    minutes for a client. What is one too many pushes out the oldest, except that the makers of codes
-    and access tokens are told to wait.
+    minutes for a client. What is one too many pushes out the oldest, except that whoever makes
+    codes or access tokens too fast is told to wait.
     """
 
     def __init__(self, clock: Clock, settings: Settings, seed: int) -> None:
@@ -202,6 +209,20 @@ class Accounts:
             self._refresh[token.text] = token
             return token.text
 
+    def trade(self, grant_type: str, asked: Mapping[str, str]) -> dict[str, object]:
+        """Give an access token for a grant code or a refresh token."""
+        may_lack_secret = "code_verifier" in asked and not self._settings.pkce_needs_secret
+        client = self.client(
+            asked.get("client_id", ""),
+            asked.get("client_secret", ""),
+            may_lack_secret=may_lack_secret,
+        )
+        if grant_type == "authorization_code":
+            return self.exchange(asked, client)
+        if grant_type == "refresh_token":
+            return self.refresh(asked, client)
+        raise AccountsError("invalid_client")
+
     def exchange(self, asked: Mapping[str, str], client: Client) -> dict[str, object]:
         """Trade a grant code for tokens."""
         with self._lock:
@@ -266,32 +287,31 @@ class Accounts:
             raise Refusal(401, self._settings.expired_token_code, "invalid oauth token")
         return token
 
-    def require(self, token: AccessToken, needed: Iterable[str], names: Mapping[str, str]) -> None:
-        """Refuse a call whose token lacks one of the scopes it needs."""
+    def require(
+        self,
+        token: AccessToken,
+        needed: Iterable[str],
+        spellings: Sequence[Mapping[str, str]] = ({},),
+    ) -> None:
+        """Refuse a call whose token lacks one of the scopes it needs, in whatever spelling."""
         for pattern in needed:
-            if not self.grants(token, pattern.format(**names)):
+            if not any(self.grants(token, pattern.format(**names)) for names in spellings):
                 raise Refusal(401, "OAUTH_SCOPE_MISMATCH", self._settings.scope_message)
 
     def grants(self, token: AccessToken, needed: str) -> bool:
-        """Tell whether a token's scopes include one scope, such as ``ZohoCRM.modules.Leads.READ``."""
+        """Tell whether a token includes one scope, such as ``ZohoCRM.modules.Leads.READ``."""
         writes = self._settings.write_scope_covers
         return any(covers(granted, needed, writes) for granted in token.scopes)
 
     def _rival(self, other: RefreshToken, client_id: str, user: int) -> bool:
-        """Whether two refresh tokens share one allowance."""
+        """Tell whether two refresh tokens share one allowance."""
         same_client = self._settings.refresh_tokens_per == "user" or other.client_id == client_id
         return other.user == user and same_client
 
     def _renew(self, refresh: RefreshToken) -> AccessToken:
         """Make an access token, within the limits of its refresh token."""
         if _crowded(refresh.made, self._clock.now()):
-            raise AccountsError(
-                "Access Denied",
-                self._settings.throttle_status,
-                error_description="You have made too many requests continuously. "
-                "Please try again after some time.",
-                status="failure",
-            )
+            raise AccountsError("Access Denied", self._settings.throttle_status, THROTTLED)
         token = self._grant(refresh.client_id, refresh.user, refresh.scopes)
         refresh.active.append(token.text)
         if len(refresh.active) > ACTIVE_ACCESS_TOKENS:
@@ -380,20 +400,11 @@ def post_token(org: Emulator, request: Request) -> Answer:
     if not grant_type:
         return Answer(400, b"", {"Content-Type": "text/plain"})
     try:
-        trade = {
-            "authorization_code": org.accounts.exchange,
-            "refresh_token": org.accounts.refresh,
-        }.get(grant_type)
-        if trade is None:
-            raise AccountsError("invalid_client")
-        client = org.accounts.client(
-            asked.get("client_id", ""),
-            asked.get("client_secret", ""),
-            may_lack_secret="code_verifier" in asked and not org.settings.pkce_needs_secret,
+        return json_answer(
+            org.accounts.trade(grant_type, asked) | {"api_domain": api_domain(request)}
         )
-        return json_answer(trade(asked, client) | {"api_domain": api_domain(request)})
     except AccountsError as error:
-        return json_answer(error.body, error.status)
+        return json_answer(error.body, error.http_status)
 
 
 def post_revoke(org: Emulator, request: Request) -> Answer:

@@ -58,7 +58,7 @@ def coverage_markdown() -> str:
 
 
 def _settings() -> Iterable[tuple[str, ...]]:
-    """Name, default and reason of each setting."""
+    """List name, default and reason of each setting."""
     for each in fields(Settings):
         default: Any = each.default
         shown = "see `Settings`" if isinstance(default, tuple) else f"`{default!r}`"
@@ -66,7 +66,7 @@ def _settings() -> Iterable[tuple[str, ...]]:
 
 
 def _editions() -> Iterable[tuple[str, ...]]:
-    """What each edition may spend."""
+    """Say what each edition may spend."""
     for name, edition in EDITIONS.items():
         cap = "none" if edition.cap is None else f"{edition.cap:,}"
         spend = f"{edition.base:,} + {edition.each_user:,} × users"
@@ -74,6 +74,6 @@ def _editions() -> Iterable[tuple[str, ...]]:
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A Markdown table."""
+    """Write a Markdown table."""
     rule = ("---",) * len(head)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))

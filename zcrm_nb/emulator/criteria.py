@@ -1,7 +1,7 @@
 r"""Zoho's search criteria, ``((Last_Name:equals:Osei) and (Company:starts_with:N))``, as SQL.
 
-The small language of ``/search`` and ``/actions/count``: leaves of field, operator and value, joined
-by ``and`` and ``or``. ``(``, ``)`` and ``,`` inside a value are escaped by a backslash.
+The small language of ``/search`` and ``/actions/count``: leaves of field, operator and value,
+joined by ``and`` and ``or``. ``(``, ``)`` and ``,`` inside a value are escaped by a backslash.
 """
 
 from __future__ import annotations
@@ -135,24 +135,27 @@ class _Parser:
 
     def _joined(self, word: str) -> Condition:
         """Parse a chain of ``or``, or inside it a chain of ``and``."""
-        part = (lambda: self._joined("and")) if word == "or" else self._term
-        parts = [part()]
+        parts = [self._part(word)]
         while self._peek() == word:
             self._at += 1
-            parts.append(part())
+            parts.append(self._part(word))
         if len(parts) == 1:
             return parts[0]
         sql = f" {word.upper()} ".join(each.sql for each in parts)
         return Condition(f"({sql})", tuple(value for each in parts for value in each.values))
 
+    def _part(self, word: str) -> Condition:
+        """Parse what ``or`` joins, or what ``and`` joins."""
+        return self._joined("and") if word == "or" else self._term()
+
     def _term(self) -> Condition:
         """Parse a leaf, or brackets with criteria in them."""
-        token = self._peek()
+        first = self._peek()
         self._at += 1
-        if isinstance(token, Leaf):
-            return self._leaf_sql(token)
-        if token != "(":
-            raise _invalid("criteria cannot be parsed", near=str(token or "end"))
+        if isinstance(first, Leaf):
+            return self._leaf_sql(first)
+        if first != "(":
+            raise _invalid("criteria cannot be parsed", near=str(first or "end"))
         inside = self._joined("or")
         if self._peek() != ")":
             raise _invalid("criteria cannot be parsed", near=str(self._peek() or "end"))
@@ -160,6 +163,7 @@ class _Parser:
         return inside
 
     def _peek(self) -> Leaf | str | None:
+        """Look at the next token."""
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
 
@@ -186,7 +190,7 @@ def _leaf_sql(leaf: Leaf, module: Module, settings: Settings) -> Condition:
 
 
 def _values(leaf: Leaf) -> list[str]:
-    """The values of a leaf: several after ``in`` and ``between``, otherwise one."""
+    """Split the value of a leaf after ``in`` and ``between``; otherwise there is one."""
     parts = (
         re.split(r"(?<!\\),", leaf.value) if leaf.operator in ("in", "between") else [leaf.value]
     )
@@ -271,7 +275,7 @@ def _anywhere(module: Module, kinds: set[str], value: str) -> Condition:
 
 
 def _kind(field: Field) -> str:
-    """The type a field is searched as."""
+    """Tell as what type a field is searched."""
     return "id" if field.api_name == "id" else field.kind
 
 

@@ -68,12 +68,12 @@ class Desk:
             With everything that is wrong with it.
         """
         draft, wrong = Draft(), []
-        for name, value in item.items():
+        for name in item:
             known = self._module.by_name.get(name)
             if known is None or not _writable(known):
                 continue
             try:
-                self._fill(draft, known, value, item, f"{path}.{name}", record_id)
+                self._fill(draft, known, item, f"{path}.{name}", record_id=record_id)
             except Refusal as refusal:
                 wrong.append(refusal)
         if record_id is None:
@@ -86,12 +86,13 @@ class Desk:
         self,
         draft: Draft,
         known: Field,
-        value: object,
         item: Mapping[str, Any],
         path: str,
+        *,
         record_id: int | None,
     ) -> None:
         """Check one value and put it into the draft."""
+        value = item[known.api_name]
         if known.data_type in ONLY_ON_ONE:
             draft.children[known.api_name] = list(self._rows(draft, known, value, path))
             return
@@ -102,7 +103,7 @@ class Desk:
             raise _required(known, path.rpartition(".")[0])
         if stored is not None:
             self._check(known, value, stored, path, record_id)
-            draft.row |= self._pointed(known, value, stored, item, path)
+            draft.row |= self._pointed(known, stored, item, path)
         draft.row[known.api_name] = stored
 
     def _encoded(self, known: Field, value: object, path: str) -> object:
@@ -155,14 +156,14 @@ class Desk:
         return found
 
     def _pointed(
-        self, known: Field, value: object, stored: object, item: Mapping[str, Any], path: str
+        self, known: Field, stored: object, item: Mapping[str, Any], path: str
     ) -> dict[str, str]:
         """Check that a lookup points to a record; of several modules, note which one it is."""
         if not known.targets:
             if known.target:
                 self._exists(known, known.target, stored, path)
             return {}
-        module = value.get("module") if isinstance(value, dict) else None
+        module = item[known.api_name].get("module")
         named = module.get("api_name") if isinstance(module, dict) else item.get("$se_module")
         if named not in known.targets:
             raise _invalid(known, path, supported_values=list(known.targets))

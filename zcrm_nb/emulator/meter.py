@@ -59,26 +59,26 @@ class Price:
 
 
 def _records_sent(request: Request) -> int:
-    """How many records a write carries."""
+    """Count the records that a write carries."""
     sent = _body(request).get("data")
     return len(sent) if isinstance(sent, list) else 1
 
 
 def _query_limit(request: Request) -> int:
-    """The LIMIT of a COQL query: the last number it ends with, 200 when it names none."""
+    """Find the LIMIT that a COQL query ends with; 200 when it names none."""
     query = str(_body(request).get("select_query", ""))
     found = re.search(r"\blimit\s+(\d+)(?:\s*,\s*(\d+))?(?:\s+offset\s+\d+)?\s*$", query, re.I)
     return int(found[2] or found[1]) if found else 200
 
 
 def _query_credits(request: Request) -> int:
-    """1, 2 or 3 credits for up to 200, 1,000 or 2,000 rows."""
+    """Charge 1, 2 or 3 credits for up to 200, 1,000 or 2,000 rows."""
     limit = _query_limit(request)
     return 1 if limit <= 200 else 2 if limit <= 1000 else 3
 
 
 def _body(request: Request) -> dict[str, Any]:
-    """The JSON object in a body; an unreadable one costs like an empty one."""
+    """Read the JSON object in a body; an unreadable one costs like an empty one."""
     try:
         body = orjson.loads(request.body or b"{}")
     except orjson.JSONDecodeError:
@@ -87,7 +87,7 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 def _flat(credits_: int) -> Price:
-    """A price that does not depend on the request."""
+    """Make a price that does not depend on the request."""
     return Price(lambda _: credits_, lambda _: False)
 
 
@@ -133,13 +133,13 @@ class Meter:
         self.allowance = self._edition.allowance(users)
         self._clock, self._settings = clock, settings
         self._lock = threading.Lock()
-        self._spent: deque[tuple[int, int]] = deque()
-        self._used = 0
+        self._history: deque[tuple[int, int]] = deque()
+        self._total = 0
         self._flying: Counter[str] = Counter()
         self._heavy: Counter[str] = Counter()
 
     @property
-    def used(self) -> int:
+    def spent(self) -> int:
         """Credits spent during the last 24 hours."""
         with self._lock:
             return self._settle()
@@ -149,8 +149,8 @@ class Meter:
         with self._lock:
             if self._settle() + credits_ > self.allowance:
                 raise self._too_many()
-            self._spent.append((self._clock.now(), credits_))
-            self._used += credits_
+            self._history.append((self._clock.now(), credits_))
+            self._total += credits_
 
     @contextmanager
     def call(self, kind: str, request: Request) -> Iterator[None]:
@@ -167,17 +167,17 @@ class Meter:
 
     def signals(self) -> dict[str, str]:
         """Give the credits left, which Zoho tells only once half of them are gone."""
-        used = self.used
-        if used * 2 < self.allowance:
+        spent = self.spent
+        if spent * 2 < self.allowance:
             return {}
-        return {"X-API-CREDITS-REMAINING": str(self.allowance - used)}
+        return {"X-API-CREDITS-REMAINING": str(self.allowance - spent)}
 
     def _settle(self) -> int:
-        """Give back what was spent more than a day ago; credits used since."""
+        """Give back what was spent more than a day ago; tell what was spent since."""
         horizon = self._clock.now() - DAY_S
-        while self._spent and self._spent[0][0] <= horizon:
-            self._used -= self._spent.popleft()[1]
-        return self._used
+        while self._history and self._history[0][0] <= horizon:
+            self._total -= self._history.popleft()[1]
+        return self._total
 
     def _enter(self, app: str, *, heavy: bool) -> None:
         """Take a place, or refuse."""
@@ -195,5 +195,5 @@ class Meter:
             self._heavy[app] -= heavy
 
     def _too_many(self) -> Refusal:
-        """HTTP 429; its body does not tell which limit was met."""
+        """Make an HTTP 429; its body does not tell which limit was met."""
         return Refusal(429, self._settings.rate_code, self._settings.rate_message)

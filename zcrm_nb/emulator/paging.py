@@ -97,10 +97,10 @@ class Binder(NamedTuple):
         return bound[:-_BOUND], bound[-_BOUND:]
 
     def _digest(self) -> bytes:
-        """What was asked, in eight bytes."""
+        """Sum up what was asked in eight bytes."""
         return hashlib.sha256(repr(self.asked).encode()).digest()[:_BOUND]
 
     def _mac(self, bound: bytes) -> bytes:
-        """The seal over a token, made with the org's secret and the user."""
+        """Make the seal over a token from the org's secret and the user."""
         key = self.secret + str(self.user).encode()
         return hmac.digest(key, bound, "sha256")[:_SEAL]

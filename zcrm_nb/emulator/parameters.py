@@ -63,7 +63,7 @@ def moment(request: Request, header: str, *, http_date: bool = True) -> int | No
     if text is None:
         return None
     try:
-        read = datetime.fromisoformat(text)
+        read: datetime | None = datetime.fromisoformat(text)
     except ValueError:
         read = _http_date(text) if http_date else None
     if read is None or read.tzinfo is None:

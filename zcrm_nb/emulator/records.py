@@ -110,7 +110,7 @@ def module_named(org: Emulator, name: str) -> Module:
 
 
 def not_emulated(what: str) -> Refusal:
-    """Refuse what Zoho can do and the emulator cannot, so that nobody mistakes one for the other."""
+    """Refuse what Zoho can do and the emulator cannot, so that nobody takes it for Zoho's no."""
     words = f"{what} is not emulated by zcrm_nb"
     return Refusal(404, "INVALID_URL_PATTERN", words, {"emulated": False})
 
@@ -181,7 +181,7 @@ def _refuse_what_is_not_emulated(request: Request) -> None:
 
 
 def _fields(request: Request, module: Module, settings: Settings) -> list[Field]:
-    """The fields a list asks for, without those that only a single record shows."""
+    """Find the fields a list asks for, without those that only a single record shows."""
     asked = parameters.names(request, "fields")
     if not asked:
         raise parameters.missing("fields")
@@ -195,7 +195,7 @@ def _fields(request: Request, module: Module, settings: Settings) -> list[Field]
 
 
 def _binder(org: Emulator, request: Request, module: Module) -> Binder:
-    """What binds page tokens: the user, and all that was asked except for the page itself."""
+    """Bind page tokens to the user and to all that was asked except for the page itself."""
     asked = {**request.params, "module": module.api_name}
     asked["If-Modified-Since"] = request.headers.get("If-Modified-Since", "")
     for name in ("page", "page_token"):
@@ -204,13 +204,13 @@ def _binder(org: Emulator, request: Request, module: Module) -> Binder:
 
 
 def _since(org: Emulator, request: Request) -> int | None:
-    """The moment of If-Modified-Since, if it is sent."""
+    """Read the moment of If-Modified-Since, if it is sent."""
     http_date = org.settings.if_modified_since_http_date
     return parameters.moment(request, "If-Modified-Since", http_date=http_date)
 
 
 def _where(request: Request, module: Module, since: int | None) -> Condition:
-    """Which records a list is about."""
+    """Say which records a list is about."""
     where = _converted(request, module)
     if since is not None:
         where = both(where, Condition('r."Modified_Time" > ?', (since,)))
@@ -259,7 +259,7 @@ def _page(org: Emulator, module: Module, asked: Listing) -> Page:
 
 
 def _room(asked: Listing) -> int:
-    """How many rows fit on this page."""
+    """Count how many rows fit on this page."""
     if asked.position is None:
         return asked.per_page
     served = asked.position.served
@@ -267,7 +267,7 @@ def _room(asked: Listing) -> int:
 
 
 def _info(org: Emulator, asked: Listing, page: Page) -> dict[str, Any]:
-    """The ``info`` object of a list."""
+    """Make the ``info`` object of a list."""
     now = org.clock.now()
     after = page.before + len(page.records)
     following = Position(*page.keys[-1], served=after) if page.more else None
@@ -336,7 +336,7 @@ def _unknown_id(org: Emulator) -> Answer:
 
 
 def _newer(store: Store, module: Module, record_id: int, since: int) -> bool:
-    """Whether a record was modified after a moment."""
+    """Tell whether a record was modified after a moment."""
     sql = f'SELECT 1 FROM "{module.api_name}" WHERE id = ? AND "Modified_Time" > ?'  # noqa: S608
     return bool(store.read(sql, (record_id, since)))
 
@@ -378,7 +378,7 @@ def search_records(org: Emulator, request: Request, module: str) -> Answer:
 
 
 def plain_info(page: int, per_page: int, found: int) -> dict[str, Any]:
-    """The ``info`` object of a list without tokens, when up to ``per_page + 1`` rows were looked for."""
+    """Make the ``info`` of a list without tokens, after looking for ``per_page + 1`` rows."""
     return {
         "per_page": per_page,
         "count": min(found, per_page),
@@ -388,7 +388,7 @@ def plain_info(page: int, per_page: int, found: int) -> dict[str, Any]:
 
 
 def _search(org: Emulator, request: Request, module: Module) -> Condition | None:
-    """What a search looks for: the first of criteria, email, phone and word that is given."""
+    """Find what is searched for: the first given of criteria, email, phone and word."""
     kind = next((each for each in SEARCHES if request.params.get(each)), None)
     if kind is None:
         return None
@@ -403,14 +403,14 @@ def _search(org: Emulator, request: Request, module: Module) -> Condition | None
 
 
 def _search_key(org: Emulator, request: Request, module: Module) -> str:
-    """The field a search is sorted by."""
+    """Find the field a search is sorted by."""
     any_field = org.settings.search_sorts_by_any_field
     stored = [each.api_name for each in module.fields if each.column]
     return parameters.one_of(request, "sort_by", stored if any_field else SORTABLE, "id")
 
 
 def _indexed(org: Emulator) -> Condition:
-    """Only what the search index has seen already, where it is told to lag."""
+    """Leave out what the search index has not seen yet, where it is told to lag."""
     if not org.settings.search_lag_s:
         return EVERYTHING
     return Condition('r."Modified_Time" <= ?', (org.clock.now() - org.settings.search_lag_s,))
@@ -465,7 +465,7 @@ def get_deleted(org: Emulator, request: Request, module: str) -> Answer:
 
 
 def _tombstone(org: Emulator, row: tuple[Any, ...], people: dict[int, str]) -> dict[str, Any]:
-    """What is told of a deleted record."""
+    """Say what is told of a deleted record."""
     record_id, name, kind, at, deleted_by, created_by = row
     return {
         "id": str(record_id),
@@ -478,5 +478,5 @@ def _tombstone(org: Emulator, row: tuple[Any, ...], people: dict[int, str]) -> d
 
 
 def _person(user: int | None, people: dict[int, str]) -> dict[str, str] | None:
-    """Name and id of a user."""
+    """Show a user by name and id."""
     return None if user is None else {"name": people.get(user, ""), "id": str(user)}

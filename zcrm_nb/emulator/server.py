@@ -8,7 +8,6 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -18,6 +17,8 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from zcrm_nb.emulator.app import App
 
 HOST = "127.0.0.1"
@@ -37,8 +38,13 @@ class Server:
         The WSGI callable.
     port : int, default 0
         Port on 127.0.0.1; 0 takes a free one.
-    credentials : mapping of str to str, optional
-        Credentials of the org behind it.
+    credentials : mapping of str to str
+        What a client needs besides the addresses.
+
+    Attributes
+    ----------
+    credentials : dict of str to str
+        The same with ``accounts_url``, ``api_domain`` and ``upload_url`` of this server.
 
     Raises
     ------
@@ -47,16 +53,13 @@ class Server:
 
     Notes
     -----
-    It listens on 127.0.0.1 only, since the emulator's secrets are no secrets. The standard library's
-    server does well here once its writes are buffered and Nagle's algorithm is off: without that a
-    kept-alive connection waits 40 ms for a delayed acknowledgement with every answer. Flask or
-    uvicorn would add a dependency and be no faster.
+    It listens on 127.0.0.1 only, since the emulator's secrets are no secrets. The standard
+    library's server does well here once its writes are buffered and Nagle's algorithm is off:
+    without that a kept-alive connection waits 40 ms for a delayed acknowledgement with every
+    answer. Flask or uvicorn would add a dependency and be no faster.
     """
 
-    def __init__(
-        self, app: App, port: int = 0, credentials: Mapping[str, str] | None = None
-    ) -> None:
-        self._credentials = dict(credentials or {})
+    def __init__(self, app: App, port: int, credentials: Mapping[str, str]) -> None:
         try:
             self._http = _Loopback((HOST, port), app)
         except OSError as error:
@@ -69,6 +72,8 @@ class Server:
             target=self._http.serve_forever, args=(0.02,), name="zcrm_nb emulator", daemon=True
         )
         self._thread.start()
+        addresses = dict.fromkeys(("accounts_url", "api_domain", "upload_url"), self.url)
+        self.credentials = {**credentials, **addresses}
 
     @property
     def port(self) -> int:
@@ -79,12 +84,6 @@ class Server:
     def url(self) -> str:
         """Its origin, such as ``http://127.0.0.1:8765``: accounts, API and uploads alike."""
         return f"http://{HOST}:{self.port}"
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        """What a client needs to log in here: the org's credentials with this server's address."""
-        addresses = dict.fromkeys(("accounts_url", "api_domain", "upload_url"), self.url)
-        return {**self._credentials, **addresses}
 
     def stop(self) -> None:
         """Stop listening, cut open connections, and return when all threads have ended."""
@@ -136,7 +135,7 @@ class _Loopback(ThreadingHTTPServer):
             thread.join()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no news; anything else is."""
+        """Log what went wrong, unless the client merely hung up."""
         if not isinstance(sys.exception(), ConnectionError):
             _log.exception("The emulator lost the connection to %s", client_address)
 
@@ -173,7 +172,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.wfile.write(body)
             self.close_connection = self.close_connection or len(body) < self._promised
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer  # noqa: N815
 
     def handle_one_request(self) -> None:
         """Answer one request; a reset on purpose closes the socket the hard way."""

@@ -13,22 +13,24 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-DUPLICATE_CHECK_FIELDS = {
-    "Leads": ("Email",),
-    "Contacts": ("Email",),
-    "Accounts": ("Account_Name",),
-    "Deals": ("Deal_Name",),
-    "Campaigns": ("Campaign_Name",),
-    "Cases": ("Subject",),
-    "Quotes": ("Subject",),
-    "Sales_Orders": ("Subject",),
-    "Purchase_Orders": ("Subject",),
-    "Invoices": ("Subject",),
-    "Solutions": ("Solution_Title",),
-    "Products": ("Product_Name",),
-    "Vendors": ("Vendor_Name",),
-    "Price_Books": ("Price_Book_Name",),
-}
+DUPLICATE_CHECK_FIELDS = tuple(
+    {
+        "Leads": ("Email",),
+        "Contacts": ("Email",),
+        "Accounts": ("Account_Name",),
+        "Deals": ("Deal_Name",),
+        "Campaigns": ("Campaign_Name",),
+        "Cases": ("Subject",),
+        "Quotes": ("Subject",),
+        "Sales_Orders": ("Subject",),
+        "Purchase_Orders": ("Subject",),
+        "Invoices": ("Subject",),
+        "Solutions": ("Solution_Title",),
+        "Products": ("Product_Name",),
+        "Vendors": ("Vendor_Name",),
+        "Price_Books": ("Price_Book_Name",),
+    }.items()
+)
 
 
 def _fact(default: T, why: str) -> T:
@@ -124,7 +126,7 @@ class Settings:
         False, "whether duplicate_field names a field when nothing matched; the sample does"
     )
     duplicate_check_fields: tuple[tuple[str, tuple[str, ...]], ...] = _fact(
-        tuple(DUPLICATE_CHECK_FIELDS.items()), "system-defined duplicate-check fields, from memory"
+        DUPLICATE_CHECK_FIELDS, "system-defined duplicate-check fields, from memory"
     )
     refuse_unknown_picklist_values: bool = _fact(
         True, "whether a value outside the picklist is refused with its supported_values"
@@ -133,4 +135,4 @@ class Settings:
         True, "whether subform rows without ids replace the old rows on update, or add to them"
     )
     # the query engine
-    engine: Any = _fact(None, "settings of the COQL engine; None takes its defaults")
+    engine: object = _fact(None, "settings of the COQL engine; None takes its defaults")

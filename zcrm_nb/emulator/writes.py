@@ -90,7 +90,7 @@ class Writer:
         ]
 
     def _existing(self, item: Item, path: str) -> int:
-        """The id of the record to change, once it is known to exist and to be unmodified."""
+        """Find the id of the record to change, once it is known to exist and to be unmodified."""
         place = {"api_name": "id", "json_path": f"{path}.id"}
         if "id" not in item:
             raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
@@ -103,7 +103,7 @@ class Writer:
         return int(text)
 
     def _modified(self, record_id: int, details: dict[str, str]) -> int:
-        """When a record was modified, or the refusal of an unknown id."""
+        """Tell when a record was modified, or refuse an unknown id."""
         sql = f'SELECT "Modified_Time" FROM "{self._module.api_name}" WHERE id = ?'  # noqa: S608
         rows = self._store.read(sql, (record_id,))
         if not rows:
@@ -119,7 +119,7 @@ class Writer:
         return Refusal(412, "ALREADY_MODIFIED", words, details)
 
     def _appended(self, item: Item, record_id: int) -> Item:
-        """Add old values of multi-select picklists in front, where ``$append_values`` asks for it."""
+        """Put old values of multi-select picklists in front, where ``$append_values`` says so."""
         asked = item.get("$append_values")
         names = (
             [name for name, wanted in asked.items() if wanted] if isinstance(asked, dict) else []
@@ -252,7 +252,7 @@ def _attempt(work: Callable[..., Item], *arguments: Any) -> tuple[Item, int | No
 
 
 def _overall(statuses: list[int], good: int) -> int:
-    """HTTP status for results of many: all good, all refused, or mixed."""
+    """Choose the HTTP status for many results: all good, all refused, or mixed."""
     refused = [each for each in statuses if each >= 400]
     if not refused:
         return good
@@ -260,13 +260,13 @@ def _overall(statuses: list[int], good: int) -> int:
 
 
 def _done(message: str, record_id: int) -> Item:
-    """What is told of one success."""
+    """Say what is told of one success."""
     details = {"id": str(record_id)}
     return {"code": "SUCCESS", "details": details, "message": message, "status": "success"}
 
 
 def _items(body: dict[str, Any]) -> list[Item]:
-    """The records in a body, or the refusal of a body without them."""
+    """Find the records in a body, or refuse a body without them."""
     place = {"api_name": "data", "json_path": "$.data"}
     if "data" not in body:
         raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
@@ -283,7 +283,7 @@ def _items(body: dict[str, Any]) -> list[Item]:
 
 
 def _checked(org: Emulator, body: dict[str, Any], module: Module) -> list[Field]:
-    """The duplicate-check fields of an upsert: those asked for, or all there are."""
+    """Find the duplicate-check fields of an upsert: those asked for, or all there are."""
     system = dict(org.settings.duplicate_check_fields).get(module.api_name, ("Name",))
     unique = [each.api_name for each in module.fields if each.unique]
     allowed = [name for name in (*system, *unique) if name in module.by_name]
