@@ -133,10 +133,16 @@ class _Select:
         """Fetch the values behind the columns, as stored."""
         selected = ", ".join(sql for each in self.shaped for sql in each.expressions)
         where = Where(self.joins, self.settings, self._values_of)
-        condition = where.sql(self.query.where)
-        tail = self._group_by() + self._order_by()
-        sql = f"SELECT {selected} FROM {self.joins.sql} WHERE {condition}{self._hidden()}{tail}"  # noqa: S608 - names of the schema only
-        return self.store.read(f"{sql} LIMIT ? OFFSET ?", (*where.values, limit, offset))
+        condition = where.sql(self.query.where) + self._hidden()
+        group_by, order_by = self._group_by(), self._order_by()
+        tables, page = self.joins.sql, f"{order_by} LIMIT ? OFFSET ?"
+        if self.grouped:
+            sql = f"SELECT {selected} FROM {tables} WHERE {condition}{group_by}{page}"  # noqa: S608 - names of the schema
+        else:
+            # Ids first: sorting and skipping would otherwise carry every selected column along.
+            ids = f"SELECT t0.id FROM {tables} WHERE {condition}{page}"  # noqa: S608 - the same
+            sql = f"SELECT {selected} FROM {tables} WHERE t0.id IN ({ids}){order_by}"  # noqa: S608
+        return self.store.read(sql, (*where.values, limit, offset))
 
     def _values_of(self, subquery: Subquery) -> list[object]:
         """Run a subquery; empty values are not among its answers."""
