@@ -156,20 +156,18 @@ def _distinct(columns: Iterable[Column]) -> list[Column]:
 
 
 def _array(column: Column, values: pa.ChunkedArray, tz: str) -> Any:
-    """Hand a column over to pandas, where possible without a copy."""
-    dtype = KINDS[column.kind].dtype
+    """Hand a column over to pandas; texts without a copy, numbers so that they can be written."""
     if column.kind == "picklist":
         return _category(column, values)
     if column.kind in {"multipicklist", "tags"}:
         return _lists(values)
     if column.kind == "date":
-        return values.cast(pa.timestamp("s")).to_numpy()
+        return np.require(values.cast(pa.timestamp("s")).to_numpy(), requirements="W")
     if column.kind == "datetime":
-        dtype = pd.DatetimeTZDtype("s", tz)
-    if column.kind == "float":
-        if not pa.types.is_decimal(values.type):
-            return values.to_numpy()
-        dtype = pd.ArrowDtype(values.type)
+        return pd.DatetimeTZDtype("s", tz).__from_arrow__(values).copy()
+    if values.type == pa.float64():
+        return np.require(values.to_numpy(), requirements="W")
+    dtype: Any = KINDS[column.kind].dtype or pd.ArrowDtype(values.type)
     return dtype.__from_arrow__(values)
 
 

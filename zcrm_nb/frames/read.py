@@ -204,7 +204,7 @@ def _from_values(values: list[Any], column: Column, exact: bool) -> Any:
     if kind.python.issuperset(map(type, values)):
         try:
             return _settle(pa.array(values, kind.wire), column, exact)
-        except (pa.ArrowException, UnicodeEncodeError):
+        except (pa.ArrowException, UnicodeEncodeError, OverflowError):
             pass
     return salvage(values, column, _at_rest(column, exact))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -113,19 +114,22 @@ def _times(array: pa.Array) -> list[str | None]:
     if array.type.tz is not None:
         joined = pc.utf8_replace_slice(text, 10, 11, "T")
         return pc.utf8_replace_slice(joined, 19, 19, "+00:00").to_pylist()  # type: ignore[no-any-return]
-    if not pc.all(pc.equal(array, pc.floor_temporal(array, unit="day")), min_count=0).as_py():
+    if not _all(pc.equal(array, pc.floor_temporal(array, unit="day"))):
         raise ValueError("its times have no zone; give them one with .dt.tz_localize(…).")
     return pc.utf8_slice_codeunits(text, 0, 10).to_pylist()  # type: ignore[no-any-return]
 
 
 def _numbers(array: pa.Array) -> list[float | int | None]:
-    """Give integers if all numbers are whole and exact, else floats."""
-    if not pc.all(pc.is_finite(array), min_count=0).as_py():
-        raise ValueError("it holds an infinite number.")
-    try:
-        return array.cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
-    except pa.ArrowInvalid:
-        return array.to_pylist()  # type: ignore[no-any-return]
+    """Give integers if all numbers are whole, and small enough to be exact; else floats."""
+    if not _all(pc.is_finite(array)):
+        raise ValueError(_INFINITE)
+    whole = _all(pc.equal(array, pc.trunc(array))) and _all(pc.less(pc.abs(array), 2.0**53))
+    return (array.cast(pa.int64()) if whole else array).to_pylist()  # type: ignore[no-any-return]
+
+
+def _all(truths: pa.Array) -> bool:
+    """Tell whether each of them is true; nulls do not count."""
+    return bool(pc.all(truths, min_count=0).as_py())
 
 
 def _plain(value: Any) -> Any:
@@ -145,6 +149,8 @@ def _scalar(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal):
         return _number(value)
+    if isinstance(value, float) and math.isinf(value):
+        raise ValueError(_INFINITE)
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -180,4 +186,5 @@ def _tags(value: Any) -> Any:
 
 
 _TEXT = pa.large_string()
+_INFINITE = "it holds an infinite number, which JSON cannot say."
 _AS = {"text": _text, "picklist": _text, "multipicklist": _list, "tags": _tags}
