@@ -239,7 +239,8 @@ def _is_whole_json(body: bytes) -> bool:
     """Whether a body is a complete JSON document, told without building a million objects.
 
     A document torn anywhere has more brackets opened than closed. Only when the counts differ,
-    which a bracket inside a text can do as well, is the body parsed to be sure.
+    which a bracket inside a text can do as well, is the body parsed to be sure. A fragment whose
+    texts hold just the brackets it lacks passes here, and is stopped by whoever parses it.
     """
     text = body.strip()
     is_closed = text[:1] + text[-1:] in (b"{}", b"[]")
