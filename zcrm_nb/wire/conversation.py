@@ -238,14 +238,23 @@ def usable(answer: Answer) -> Reply:
 def _is_whole_json(body: bytes) -> bool:
     """Whether a body is a complete JSON document, told without building a million objects.
 
-    A document torn anywhere has more brackets opened than closed. Only when the counts differ,
-    which a bracket inside a text can do as well, is the body parsed to be sure. A fragment whose
-    texts hold just the brackets it lacks passes here, and is stopped by whoever parses it.
+    A page is one object around one list. Torn inside the list it lacks a closing bracket; torn
+    behind it, the rest does not close the object. Whatever does not look so is parsed to be sure. A
+    fragment whose texts hold just the brackets it lacks passes, and is stopped by who parses it.
     """
     text = body.strip()
-    is_closed = text[:1] + text[-1:] in (b"{}", b"[]")
-    if is_closed and all(text.count(a) == text.count(b) for a, b in ((b"{", b"}"), (b"[", b"]"))):
-        return True
+    rest = text[text.rfind(b"]") + 1 :]
+    looks_whole = (
+        text.startswith(b"{")
+        and rest.endswith(b"}")
+        and rest.count(b"}") == rest.count(b"{") + 1
+        and text.count(b"[") == text.count(b"]")
+    )
+    return looks_whole or _is_json(text)
+
+
+def _is_json(text: bytes) -> bool:
+    """Parse to find out."""
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:
