@@ -21,7 +21,11 @@ from zcrm_nb.wire.secrets import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 SMALL = b'{"data": [{"id": "1"}], "info": {"more_records": false}}'
-PAGE = b'{"data": [' + b'{"id": "410888000000100001", "Last_Name": "Rao"},' * 40_000 + b"{}]}"
+PAGE = (
+    b'{"data": ['
+    + b'{"id": "410888000000100001", "Last_Name": "Rao"},' * 40_000
+    + b'{}], "info": {"count": 40001, "more_records": false}}'
+)
 JSON = "application/json;charset=UTF-8"
 PATH, PARAMS = "/crm/v8/Leads", {"fields": "Last_Name,Email", "per_page": 200}
 
