@@ -319,7 +319,7 @@ def test_the_repr_says_who_where_and_what_is_left(crm):
     org = crm.org()
     text = repr(crm)
     assert org["company_name"] in text
-    assert "credits" in text
+    assert f"{crm.credits.spent:,} spent" in text
 
 
 def test_a_write_round_trips_through_request(fresh, connected):

@@ -713,7 +713,8 @@ class CRM:
     def __repr__(self) -> str:
         org = self._catalogue.known("org") or {}
         who = f"{org['company_name']} ({org['id']})" if org else "org not asked yet"
-        return f"<CRM: {who} at {self._gate.addresses.api_domain}, {self._gate.ledger}>"
+        credits_left = repr(self._gate.ledger).strip("<>")
+        return f"<CRM: {who} at {self._gate.addresses.api_domain}. {credits_left}>"
 
     # ---- How a table gets its attrs --------------------------------------------------------------
 

@@ -84,8 +84,11 @@ def record_pages(
     [200, 200, 100]
     >>> crm.close()
     """
-    for body in record_bodies(send, module, fields, limit=limit, workers=1, params=params):
-        yield records_of(body)
+    left = limit
+    for body in record_bodies(send, module, fields, limit=limit, params=params):
+        page = records_of(body)[:left]
+        left = None if left is None else left - len(page)
+        yield page
 
 
 def record_bodies(

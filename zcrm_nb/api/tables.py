@@ -108,7 +108,8 @@ def records_table(
         return to_frame(counted(bodies, tick if leading else _silent), batch, **options)
 
     with ThreadPoolExecutor(len(batches), thread_name_prefix="zcrm-fields") as pool:
-        return beside(list(pool.map(table, batches)), "id")
+        whole = beside(list(pool.map(table, batches)), "id")
+    return whole if limit is None else whole.head(limit)
 
 
 def _silent(rows: int) -> None:
