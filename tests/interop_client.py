@@ -161,7 +161,10 @@ def one_with_subform():
     found = visits.get_records(asked, HeaderMap()).get_object().get_data()
     first = next(each for each in found if each.get_key_value("Total_Expenses"))
     one = visits.get_record(first.get_id(), params(), HeaderMap()).get_object().get_data()[0]
-    return {"rows": len(one.get_key_value("Expenses")), "has_more": "$has_more" in one.get_key_values()}
+    return {
+        "rows": len(one.get_key_value("Expenses")),
+        "has_more": "$has_more" in one.get_key_values(),
+    }
 
 
 def metadata():
