@@ -6,20 +6,21 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.schema import Field
+from zcrm_nb.emulator.schema import Field, Module
 
 if TYPE_CHECKING:
     from zcrm_nb.coql.tree import Path, Step
-    from zcrm_nb.emulator.schema import Module, Schema
+    from zcrm_nb.emulator.schema import Schema
 
 WALKABLE = frozenset({"lookup", "multi_module_lookup", "ownerlookup", "userlookup"})
 SE_MODULE = Field("$se_module", "text", "Related Module", 0)
 
 
 class Target(NamedTuple):
-    """What a path leads to: a field, and the alias of the table that holds it."""
+    """What a path leads to: a field, its module, and the alias of the table that holds it."""
 
     field: Field
+    module: Module
     alias: str
 
     @property
@@ -69,7 +70,7 @@ class Joins:
             raise unknown_column(path)
         if asks_module and not field.targets:
             raise unknown_column(path)
-        return Target(SE_MODULE if asks_module else field, alias)
+        return Target(SE_MODULE if asks_module else field, module, alias)
 
     def _walk(
         self, path: Path, alias: str, module: Module, here: Step, there: Step
