@@ -96,6 +96,9 @@ ROUTES = (
         _FIELDS,
     ),
     Route("GET", f"{V8}/settings/layouts", metadata.get_layouts, "layouts of a module", _LAYOUTS),
+    Route(
+        "GET", f"{V8}/settings/layouts/{{layout_id}}", metadata.get_layout, "one layout", _LAYOUTS
+    ),
     Route("GET", f"{V8}/users", users.get_users, "users by type, pages of 200", _USERS),
     Route(
         "GET", f"{V8}/users/actions/count", users.count_users, "how many users of a type", _USERS
