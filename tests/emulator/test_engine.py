@@ -107,7 +107,7 @@ def test_a_documented_query_gets_the_documented_answer(store: Store, case: dict[
          {"cv_criteria": False, "column_name": "Tag", "value": "hot", "operator": "="}),
         ("select id from Leads where Tag not in ('hot', 5)", "INVALID_QUERY",
          {"cv_criteria": False, "column_name": "Tag", "value": "hot,5", "operator": "not in"}),
-        ("select id from Deals where Account_Name in (select id from Accounts where id is not null)",
+        ("select id from Deals where Account_Name in (select id from Accounts where id != 0)",
          "LIMIT_EXCEEDED", {"limit": 100, "clause": "subquery"}),
     ],
 )  # fmt: skip
