@@ -168,6 +168,14 @@ def test_the_offset_ceiling_can_be_the_older_one(store: Store) -> None:
     assert asked(store, query, strict)["details"] == {"limit": 10_000, "clause": "offset"}
 
 
+def test_joins_are_counted_over_the_whole_query(store: Store) -> None:
+    """The same lookup is joined once, and one join more than allowed is refused."""
+    query = "select Owner.email, Owner.role.name from Leads where Owner.last_name is not null"
+    assert asked(store, query, EngineSettings(most_joins=2)) == {}
+    answer = asked(store, query, EngineSettings(most_joins=1))
+    assert answer["details"] == {"limit": 1, "clause": "join"}
+
+
 def test_an_empty_subquery_compares_like_null(store: Store) -> None:
     """No value is no match, and no error."""
     query = "select id from Deals where Amount > (select Amount from Deals where id is null)"

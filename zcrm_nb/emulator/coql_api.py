@@ -104,8 +104,7 @@ def _require_scopes(org: Emulator, request: Request, query: Query, *, described:
 
 def _fields(org: Emulator, query: Query) -> dict[str, dict[str, Any]]:
     """Describe the selected fields by the names they were selected by."""
-    hops = org.settings.engine.most_hops
-    joins = Joins(org.schema, org.schema.module(query.module), hops)
+    joins = Joins(org.schema, org.schema.module(query.module), org.settings.engine)
     paths = [each.expression for each in query.columns if isinstance(each.expression, Path)]
     targets = {path.text: joins.target(path) for path in paths}
     return {name: _described(org, target) for name, target in targets.items()}

@@ -42,7 +42,10 @@ class EngineSettings:
         100_000, "rows that LIMIT and OFFSET reach: V8 says 100,000, some orgs report 10,000"
     )
     most_hops: int = fact(
-        2, "lookups one path may walk along: pages show two, one also counts up to 15 joins"
+        2, "lookups one path may walk along: pages show two, none tells what three would give"
+    )
+    most_joins: int = fact(
+        20, "joins of one query: a page allows 5 'base' and 15 SELECT joins; counted together"
     )
     subquery_rows: int = fact(
         100, "rows of a subquery: whether more are refused or cut is not told; they are refused"
@@ -118,7 +121,7 @@ class _Select:
     def __init__(self, store: Store, query: Query, settings: EngineSettings) -> None:
         self.store, self.query, self.settings = store, query, settings
         self.grouped = is_aggregate(query)
-        self.joins = Joins(store.schema, _module(store, query), settings.most_hops)
+        self.joins = Joins(store.schema, _module(store, query), settings)
         expressions = [column.expression for column in query.columns]
         self.keys = [column.key for column in query.columns]
         if not self.grouped and "id" not in self.keys:
