@@ -178,7 +178,7 @@ def _category(column: Column, values: pa.ChunkedArray) -> pd.Categorical:
     if codes.null_count > values.null_count:
         strange = sorted(set(pc.unique(values.drop_null()).to_pylist()) - set(column.categories))
         return _category(replace(column, categories=(*column.categories, *strange)), values)
-    return pd.Categorical.from_codes(codes.fill_null(-1).to_numpy(), dtype=dtype)
+    return pd.Categorical.from_codes(codes.fill_null(-1).to_numpy(), dtype=dtype, validate=False)
 
 
 def _lists(values: pa.ChunkedArray) -> Any:
@@ -188,9 +188,9 @@ def _lists(values: pa.ChunkedArray) -> Any:
     return _objects([texts[start:end] for start, end in pairwise([0, *ends])])
 
 
-def _objects(values: list[Any]) -> Any:
-    """Put objects into an array; by itself numpy makes a matrix of lists of one length."""
-    return np.fromiter(values, dtype=object, count=len(values))
+def _objects(values: list[Any]) -> pd.Series[Any]:
+    """Keep objects as they are: from a bare array pandas would guess texts and datetimes."""
+    return pd.Series(values, dtype=object)
 
 
 def _lookup(column: Column, values: pa.ChunkedArray, users: Mapping[str, str]) -> dict[str, Any]:
