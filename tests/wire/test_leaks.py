@@ -52,7 +52,9 @@ BROKEN = [
 
 @pytest.fixture
 def debug(caplog):
-    """Let every logger write everything."""
+    """Let every logger write everything, and none be masked yet."""
+    for name in list(logging.root.manager.loggerDict):
+        logging.getLogger(name).filters.clear()
     with caplog.at_level(logging.DEBUG):
         yield caplog
 

@@ -154,6 +154,26 @@ def test_a_served_emulator_is_reached_over_plain_http(zoho, served, monkeypatch)
     gate.close()
 
 
+def test_as_many_connections_stay_alive_as_may_be_in_flight(zoho, served, caplog):
+    """Otherwise urllib3 throws connections away, and says so."""
+    zoho.api_domain = served
+    grant = Grant("1000.CLIENT", Secret("planted"), Secret("1000.aa.bb"), served)
+    gate = Gate(TokenSource(grant), addresses("us", accounts_url=served), edition="ultimate")
+    gathered = threading.Barrier(25)
+
+    def call():
+        gathered.wait()
+        gate.send("GET", "/crm/v8/Leads")
+
+    threads = [threading.Thread(target=call) for _ in range(25)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gate.close()
+    assert "pool is full" not in caplog.text
+
+
 def test_compressed_answers_are_read(zoho, served):
     """The network saves time by gzip; a call in the process would only lose some."""
     zoho.api_domain = served
