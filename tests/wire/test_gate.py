@@ -429,12 +429,14 @@ def test_calls_in_flight_are_capped(tokens, addresses, edition, call, cap):
     threads = [threading.Thread(target=gate.send, kwargs=call) for _ in range(cap + 1)]
     for thread in threads:
         thread.start()
-    assert all(flying.acquire(timeout=10) for _ in range(cap))
-    assert not flying.acquire(timeout=0.05), "one call too many is in flight"
-    landed.set()
-    for thread in threads:
-        thread.join()
-    assert flying.acquire(timeout=10), "the last call never went"
+    try:
+        assert all(flying.acquire(timeout=10) for _ in range(cap))
+        assert not flying.acquire(timeout=0.05), "one call too many is in flight"
+    finally:
+        landed.set()
+        for thread in threads:
+            thread.join()
+    assert flying.acquire(timeout=0), "the last call never went"
 
 
 def test_an_interrupt_gives_its_place_back(tokens, addresses):

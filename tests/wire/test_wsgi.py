@@ -127,6 +127,7 @@ def served(zoho):
 
     class Server(ThreadingMixIn, WSGIServer):
         daemon_threads = True
+        request_queue_size = 64
 
     class Quiet(WSGIRequestHandler):
         def log_message(self, *args):

@@ -466,7 +466,7 @@ def _without_frames(call: Callable[[], Any], accounts_url: str) -> Any:
 def _read(response: requests.Response) -> _Reply:
     """Tell a token from a refusal, whatever the HTTP status says."""
     said = _parsed(response)
-    if said is None or ("access_token" not in said and "error" not in said):
+    if said is None or response.status_code >= 500 or not said.keys() & {"access_token", "error"}:
         raise _no_answer(f"HTTP {response.status_code}", f"{response.url}")
     if "access_token" not in said:
         raise _refused(said)
