@@ -72,6 +72,7 @@ def test_editions_set_concurrency_and_allowance():
     """Numbers of the API limits page; an unknown edition is treated carefully."""
     editions = ["Free", "standard", "professional", "enterprise", "ultimate", None, "custom"]
     assert [in_flight(edition) for edition in editions] == [5, 10, 15, 20, 25, 10, 10]
+    assert [in_flight(name) for name in ("Zoho One", "CRM Plus", "starter")] == [20, 25, 10]
     assert allowance("free", 3) == 5_000
     assert allowance("professional", 10) == 55_000
     assert allowance("ultimate", 1_000_000) == 2_000_050_000

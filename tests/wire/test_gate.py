@@ -296,12 +296,46 @@ def test_a_network_that_is_gone_is_an_error_with_words(gate, zoho, clock):
     assert len(clock.slept) == 4
 
 
+def test_a_renewal_that_gets_no_answer_is_tried_again(gate, zoho, clock):
+    """The token is stale and Accounts is away for a moment: the call still goes through."""
+    gate.send(**SAFE)
+    zoho.expire()
+    zoho.refusals.append(ConnectionResetError())
+    assert gate.send(**WRITE)
+    assert zoho.made == 2
+
+
+def test_a_redirect_is_not_followed(gate, zoho):
+    """Whoever sends one would be sent the token."""
+    away = (307, b"", {"Location": "https://www.example.com/crm/v8/Leads"})
+    zoho.answers.extend([away] * 5)
+    with pytest.raises(ConnectionFailed, match="a redirect"):
+        gate.send(**SAFE)
+    assert {environ["HTTP_HOST"] for environ, _ in zoho.calls} == {"www.zohoapis.test"}
+
+
+@pytest.mark.parametrize(("timeout_s", "given"), [(60.0, (10.0, 60.0)), (5.0, (5.0, 5.0))])
+def test_every_call_has_a_time_out(tokens, addresses, zoho, timeout_s, given):
+    """To connect, and to wait for the answer."""
+    seen = []
+
+    class Watched(WSGIAdapter):
+        def send(self, request, *args, **options):
+            seen.append(options["timeout"])
+            return super().send(request, *args, **options)
+
+    gate = Gate(tokens, addresses, adapter=Watched(zoho), timeout_s=timeout_s)
+    gate.send(**SAFE)
+    assert seen == [given]
+
+
 def test_waits_are_logged_by_default(tokens, addresses, zoho, clock, caplog):
     """A warning of the logger zcrm_nb, without parameters."""
     zoho.answers.append((503, {}))
     gate = Gate(tokens, addresses, adapter=WSGIAdapter(zoho), clock=clock, sleep=clock.sleep)
     with caplog.at_level(logging.WARNING, logger="zcrm_nb"):
         gate.send("GET", "/crm/v8/Leads", params={"email": "rao@example.com"})
+    assert [record.name for record in caplog.records] == ["zcrm_nb"]
     assert "GET /crm/v8/Leads: HTTP 503" in caplog.text
     assert "rao@" not in caplog.text
 
@@ -382,27 +416,27 @@ def test_a_shown_trace_prints_each_call(gate, capsys):
 def test_calls_in_flight_are_capped(tokens, addresses, edition, call, cap):
     """By edition, learnt late; expensive calls by ten everywhere. As many as may do fly at once."""
     tokens.token()
-    lock, flying, most = threading.Lock(), [0], [0]
-    full = threading.Barrier(cap)
+    landed, flying = threading.Event(), threading.Semaphore(0)
 
     def app(environ, start_response):
-        with lock:
-            flying[0] += 1
-            most[0] = max(most[0], flying[0])
-        full.wait(timeout=10)  # only when the cap is reached does anybody get an answer
-        with lock:
-            flying[0] -= 1
+        flying.release()
+        landed.wait()
         start_response("204 Nothing", [])
         return []
 
     gate = Gate(tokens, addresses, adapter=WSGIAdapter(app))
     gate.edition = edition
-    threads = [threading.Thread(target=gate.send, kwargs=call) for _ in range(2 * cap)]
+    threads = [threading.Thread(target=gate.send, kwargs=call) for _ in range(cap + 1)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
-    assert most[0] == cap
+    try:
+        assert all(flying.acquire(timeout=10) for _ in range(cap))
+        assert not flying.acquire(timeout=0.05), "one call too many is in flight"
+    finally:
+        landed.set()
+        for thread in threads:
+            thread.join()
+    assert flying.acquire(timeout=0), "the last call never went"
 
 
 def test_an_interrupt_gives_its_place_back(tokens, addresses):

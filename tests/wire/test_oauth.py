@@ -96,6 +96,7 @@ def test_each_refusal_has_its_advice(zoho, clock, error, status, advice):
     "answer",
     [
         (503, b"<html>busy</html>", {"Content-Type": "text/html"}),
+        (500, {"error": "general_error"}),
         (200, b'{"access_tok'),
         (200, b"[]"),
         (429, {}),

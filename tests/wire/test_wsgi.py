@@ -127,6 +127,7 @@ def served(zoho):
 
     class Server(ThreadingMixIn, WSGIServer):
         daemon_threads = True
+        request_queue_size = 64
 
     class Quiet(WSGIRequestHandler):
         def log_message(self, *args):
@@ -152,6 +153,26 @@ def test_a_served_emulator_is_reached_over_plain_http(zoho, served, monkeypatch)
     assert zoho.calls[0][0]["QUERY_STRING"] == "all=true"
     assert gate.addresses.api_domain == served
     gate.close()
+
+
+def test_as_many_connections_stay_alive_as_may_be_in_flight(zoho, served, caplog):
+    """Otherwise urllib3 throws connections away, and says so."""
+    zoho.api_domain = served
+    grant = Grant("1000.CLIENT", Secret("planted"), Secret("1000.aa.bb"), served)
+    gate = Gate(TokenSource(grant), addresses("us", accounts_url=served), edition="ultimate")
+    gathered = threading.Barrier(25)
+
+    def call():
+        gathered.wait()
+        gate.send("GET", "/crm/v8/Leads")
+
+    threads = [threading.Thread(target=call) for _ in range(25)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gate.close()
+    assert "pool is full" not in caplog.text
 
 
 def test_compressed_answers_are_read(zoho, served):

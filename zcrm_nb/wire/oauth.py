@@ -26,7 +26,7 @@ from requests_oauthlib import OAuth2Session
 
 from zcrm_nb.errors import ConnectionFailed, LoginError
 from zcrm_nb.wire.loopback import LoopbackAdapter
-from zcrm_nb.wire.secrets import Secret, mask, quiet_oauth_logs
+from zcrm_nb.wire.secrets import Secret, mask, quiet_oauth_logs, without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -221,6 +221,10 @@ def exchange(
         Zoho Accounts refused.
     ConnectionFailed
         No usable answer. The code may be used up.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/access-refresh.html
     """
     reply = _call_accounts(
         lambda session, url: session.fetch_token(
@@ -262,9 +266,13 @@ def revoke(token: Secret, *, accounts_url: str, adapter: BaseAdapter | None = No
         Zoho Accounts does not know the token.
     ConnectionFailed
         No usable answer.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/revoke-tokens.html
     """
     with _session("", accounts_url, adapter) as session:
-        answer = _without_frames(
+        answer = _guarded(
             lambda: session.post(
                 _https(f"{accounts_url}/oauth/v2/token/revoke"),
                 data={"token": token.reveal()},
@@ -296,6 +304,10 @@ class TokenSource:
         Transport instead of the network.
     clock : callable, default time.time
         Seconds since 1970.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/token-validity.html
     """
 
     def __init__(
@@ -409,19 +421,21 @@ def _call_accounts(
     redirect_uri: str | None = None,
     adapter: BaseAdapter | None = None,
 ) -> _Reply:
-    """Make one token call, and read its reply before oauthlib does."""
+    """Make one token call, and read its reply before oauthlib does.
+
+    The session knows no scopes: oauthlib would compare them with the reply's, which Zoho writes in
+    another way than it wants them asked for, and raise a warning as an error.
+    """
     replies: list[_Reply] = []
 
     def read(response: requests.Response) -> requests.Response:
         replies.append(_read(response))
-        return _plain(response)
+        return response
 
     with _session(client_id, accounts_url, adapter, redirect_uri) as session:
         session.register_compliance_hook("access_token_response", read)
         session.register_compliance_hook("refresh_token_response", read)
-        _without_frames(
-            lambda: call(session, _https(f"{accounts_url}/oauth/v2/token")), accounts_url
-        )
+        _guarded(lambda: call(session, _https(f"{accounts_url}/oauth/v2/token")), accounts_url)
     return replies[0]
 
 
@@ -448,21 +462,21 @@ def _https(url: str) -> str:
     return "https://" + url.partition("://")[2]
 
 
-def _without_frames(call: Callable[[], Any], accounts_url: str) -> Any:
+def _guarded(call: Callable[[], Any], accounts_url: str) -> Any:
     """Make a call, and let errors out without the frames in which secrets are local variables."""
     try:
         return call()
     except requests.RequestException as error:
         failure: BaseException = _no_answer(type(error).__name__, accounts_url)
     except BaseException as error:
-        failure = error.with_traceback(None)
+        failure = without_frames(error)
     raise failure  # outside the handlers, so that nothing hangs on it as its context
 
 
 def _read(response: requests.Response) -> _Reply:
     """Tell a token from a refusal, whatever the HTTP status says."""
     said = _parsed(response)
-    if said is None or ("access_token" not in said and "error" not in said):
+    if said is None or response.status_code >= 500 or not said.keys() & {"access_token", "error"}:
         raise _no_answer(f"HTTP {response.status_code}", f"{response.url}")
     if "access_token" not in said:
         raise _refused(said)
@@ -476,13 +490,6 @@ def _read(response: requests.Response) -> _Reply:
         str(said.get("api_domain") or ""),
         tuple(str(said.get("scope") or "").replace(",", " ").split()),
     )
-
-
-def _plain(response: requests.Response) -> requests.Response:
-    """Leave oauthlib what it understands: it warns of scopes written in another way than asked."""
-    said = _parsed(response) or {}
-    response._content = orjson.dumps({"access_token": said["access_token"], "token_type": "Bearer"})
-    return response
 
 
 def _parsed(response: requests.Response) -> dict[str, Any] | None:
