@@ -76,7 +76,7 @@ def sort_frame(table: pd.DataFrame, keys: Sequence[tuple[str, bool]]) -> pd.Data
     >>> from zcrm_nb.frames.shape import sort_frame
     >>> table = pd.DataFrame({"City": ["pune", "Agra", None]})
     >>> sort_frame(table, [("City", False)])["City"].tolist()
-    [None, 'Agra', 'pune']
+    [nan, 'Agra', 'pune']
     """
     for name, descending in reversed(keys):
         table = table.sort_values(
