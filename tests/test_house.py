@@ -12,7 +12,6 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 from numpydoc.validate import validate
 
 import zcrm_nb
@@ -48,8 +47,12 @@ def tracked() -> list[Path]:
 
 def test_imports_point_down_only():
     """The layers of docs/architecture.md hold, as pyproject.toml states them."""
-    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
-    assert status == EXIT_STATUS_SUCCESS
+    # In a process of its own, because it switches off every logger it finds.
+    code = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout
 
 
 def test_the_front_door_is_light():
@@ -121,7 +124,7 @@ UNWANTED = {
     "a path of somebody's machine": re.compile(r"(?<![\w.])/(home|Users|root|work|opt)/\w"),
     "a package registry": re.compile(r"pypi\.(org|python)|pythonhosted|index-url|find-links"),
     "a mail address that may be real": re.compile(
-        r"[\w.+-]+@(?!example\.(com|org|net)\b)[\w-]+\.(?!test\b|example\b|invalid\b)[a-z]{2,}\b"
+        r"(?<![\w.+:-])[\w.+-]+@(?!example\.(com|org|net)\b)[\w-]+\.(?!test\b|example\b|invalid\b)[a-z]{2,}\b"
     ),
 }
 SPEAKS_OF_THEM = {"tests/test_house.py"}

@@ -475,8 +475,8 @@ class CRM:
         --------
         >>> import zcrm_nb
         >>> crm = zcrm_nb.emulate()
-        >>> list(crm.picklist("Deals", "Stage")["display_value"])[-2:]
-        ['Closed Lost', 'Closed Lost to Competition']
+        >>> crm.picklist("Deals", "Stage").loc[1, ["display_value", "probability"]].tolist()
+        ['Qualification', 10]
         >>> crm.close()
         """
         values = metadata.choices(self._catalogue.field(module, field))

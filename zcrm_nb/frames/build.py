@@ -52,7 +52,7 @@ def to_frame(
     Returns
     -------
     DataFrame of shape (n_records, n_columns)
-        dtypes depend on the kinds of the columns alone, never on the values:
+        Dtypes depend on the kinds of the columns alone, never on the values:
 
         =============  ====================================================================
         text           string (pyarrow storage, ``pd.NA``)
