@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from zcrm_nb.emulator.catalog import org_schema
 pytestmark = pytest.mark.interop
 
 SDK = "zohocrmsdk8-0==7.0.0"
-HOME = Path(__file__).parents[2] / ".cache" / "interop"
+HOME = Path(__file__).parents[2] / ".cache" / "interop" / "{}.{}".format(*sys.version_info)
 CLIENT = Path(__file__).with_name("client.py")
 LEADS = 2345
 
