@@ -241,7 +241,7 @@ def test_an_update_changes_what_is_sent_and_nothing_else(ask, emulator):
 
 
 def test_an_update_may_empty_a_field(ask):
-    """null empties; a mandatory field refuses."""
+    """With null; a mandatory field refuses."""
     lead = new_id(post(ask, "Leads", {"Last_Name": "Osei", "City": "Accra"}))
     ask("PUT", f"/Leads/{lead}", None, {"data": [{"City": None}]})
     assert read(ask, "Leads", lead)["City"] is None
@@ -277,7 +277,7 @@ def test_multi_select_values_are_replaced_or_appended(ask):
 
 @pytest.fixture
 def visit(ask):
-    """A visit with two expenses."""
+    """Make a visit with two expenses."""
     rows = [{"Amount": 10.5, "Remarks": "train"}, {"Amount": 4, "Remarks": "tea"}]
     return new_id(post(ask, "Site_Visits", {"Name": "Akosombo", "Expenses": rows}))
 
