@@ -529,7 +529,8 @@ class CRM:
 
         Notes
         -----
-        One credit, once; :meth:`refresh` asks anew.
+        One credit, once; :meth:`refresh` asks anew. From then on :attr:`credits` knows the day's
+        allowance of the edition, and as many calls go side by side as the edition allows.
 
         References
         ----------
@@ -543,7 +544,10 @@ class CRM:
         'Asia/Kolkata'
         >>> crm.close()
         """
-        return series(self._catalogue.org(), name="org")
+        org = self._catalogue.org()
+        licence = org.get("license_details") or {}
+        self._gate.know(licence.get("paid_type"), licence.get("users_license_purchased"))
+        return series(org, name="org")
 
     def refresh(self) -> None:
         """Forget modules, fields, users and org, so that the next call asks Zoho anew.

@@ -35,6 +35,7 @@ from zcrm_nb.wire.credits import (
     EXPENSIVE_IN_FLIGHT,
     MOST_IN_FLIGHT,
     Ledger,
+    allowance,
     in_flight,
     is_expensive,
     price,
@@ -143,6 +144,21 @@ class Gate:
     def edition(self, edition: str | None) -> None:
         self._edition = edition
         self._all = threading.BoundedSemaphore(in_flight(edition))
+
+    def know(self, edition: str | None, users: int | None) -> None:
+        """Learn the org's licence: how many calls may be in flight, and the credits of a day.
+
+        Parameters
+        ----------
+        edition : str or None
+            ``paid_type`` of the org's licence; an edition named before stays.
+        users : int or None
+            Licensed users.
+        """
+        if edition and self._edition is None:
+            self.edition = edition
+        if users is not None:
+            self.ledger.allowance = allowance(edition, users)
 
     @property
     def workers(self) -> int:
