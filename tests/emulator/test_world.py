@@ -153,6 +153,16 @@ def test_business_has_weekdays_seasons_and_office_hours(small: Store) -> None:
     assert months["2026-03"] > months["2026-04"]
 
 
+def test_who_left_got_no_records_since(small: Store) -> None:
+    """The inactive user owns old records only."""
+    for module in ("Leads", "Accounts", "Contacts", "Deals"):
+        ((last,),) = small.read(
+            f'SELECT max(Created_Time) FROM "{module}" WHERE Owner IN'
+            " (SELECT id FROM Users WHERE status = 'inactive')"
+        )
+        assert last < NOW - 200 * 86_400
+
+
 def test_the_planted_dirt_is_there(small: Store) -> None:
     """What real exports are full of: each of these must be met by whoever cleans them."""
     planted = {

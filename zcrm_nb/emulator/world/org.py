@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
-from . import staff
-from .draws import NOW
-from .text import DAY_S
+from zcrm_nb.emulator.world import staff
+from zcrm_nb.emulator.world.draws import NOW
+from zcrm_nb.emulator.world.text import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..schema import Module
-    from ..store import Store
-    from .draws import Batch
-    from .places import City
+    from zcrm_nb.emulator.schema import Module
+    from zcrm_nb.emulator.store import Store
+    from zcrm_nb.emulator.world.draws import Batch
+    from zcrm_nb.emulator.world.places import City
 
 Columns: TypeAlias = dict[str, Any]
 
 #: Shares of the records that each of the staff owns, by place in ``staff.PEOPLE``.
 OWNERS = {n: float(person[6]) for n, person in enumerate(staff.PEOPLE)}
 INACTIVE = {n for n, person in enumerate(staff.PEOPLE) if person[7] == "inactive"}
-#: Nobody has made a record in the name of the one who left since this long before "today".
+#: How long ago the inactive user left; the manager has taken over since.
 LEFT_S = 300 * DAY_S
+MANAGER = 2
 #: Words the staff tick off records with, and their colours.
 TAGS = {
     "vip": "#F48435",
@@ -119,7 +120,7 @@ class Org:
                 created, batch.delays("Modified_Time", mean_days * DAY_S), strict=True
             )
         ]
-        people = [staff.user_id(n) for n in owners]
+        people = [staff.user_id(_present(who, at)) for who, at in zip(owners, created, strict=True)]
         imported = batch.uniform("Created_By")
         return {
             "Owner": people,
@@ -152,14 +153,11 @@ class Org:
 def owners(batch: Batch, cities: Sequence[City]) -> list[int]:
     """Draw who gets a record: whoever looks after its country, or the staff by their share."""
     return [
-        _owner(anyone, city.country.staff, created)
-        for anyone, city, created in zip(
-            batch.weighted("Owner", OWNERS), cities, batch.created, strict=True
-        )
+        anyone if city.country.staff is None else city.country.staff
+        for anyone, city in zip(batch.weighted("Owner", OWNERS), cities, strict=True)
     ]
 
 
-def _owner(anyone: int, local: int | None, created: int) -> int:
-    """Choose one owner; what would have gone to the one who left goes to the manager."""
-    who = anyone if local is None else local
-    return 2 if who in INACTIVE and created > NOW - LEFT_S else who
+def _present(who: int, created: int) -> int:
+    """Give what would have gone to the one who left to the manager."""
+    return MANAGER if who in INACTIVE and created > NOW - LEFT_S else who

@@ -5,18 +5,18 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from .draws import NOW
-from .org import Columns, Org
-from .people import PLACES
-from .places import CITIES
-from .recipes import CLOSED, GOODS, NEXT_STEPS, OPEN, OUTCOMES, REASONS
-from .text import DAY_S, day_of, iso_date, slug
+from zcrm_nb.emulator.world.draws import NOW
+from zcrm_nb.emulator.world.org import Columns, Org
+from zcrm_nb.emulator.world.people import PLACES
+from zcrm_nb.emulator.world.places import CITIES
+from zcrm_nb.emulator.world.recipes import CLOSED, GOODS, NEXT_STEPS, OPEN, OUTCOMES, REASONS
+from zcrm_nb.emulator.world.text import DAY_S, day_of, iso_date, slug
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from .draws import Batch
+    from zcrm_nb.emulator.world.draws import Batch
 
 CAMPAIGNS = ("Diwali Offer", "Plant Expo", "Monsoon Webinar", "Partner Meet", "Price List Mailing")
 TERMS = "Payment within 30 days.\nPrices exclude transport.\nSubject to Pune jurisdiction."
@@ -116,6 +116,7 @@ def deals(org: Org, batch: Batch) -> Columns:
     return {
         **stamps,
         **progress,
+        **_ends(batch, stages),
         "Deal_Name": names,
         "Amount": _amounts(org, batch, accounts),
         "Account_Name": org.refer("Accounts", accounts),
@@ -123,6 +124,12 @@ def deals(org: Org, batch: Batch) -> Columns:
         "Campaign_Source": org.any(batch, "Campaign_Source", "Campaigns"),
         "Stage_Modified_Time": stamps["Modified_Time"],
         "Solution_Engineer": stamps["Created_By"],
+    }
+
+
+def _ends(batch: Batch, stages: Sequence[str]) -> Columns:
+    """Give open deals a next step, lost ones a reason, and won ones the number of an order."""
+    return {
         "Next_Step": [
             step if stage in OPEN else None
             for stage, step in zip(stages, batch.pick("Next_Step", NEXT_STEPS), strict=True)
@@ -224,9 +231,10 @@ def _paper(org: Org, batch: Batch, stages: Sequence[str], word: str) -> Columns:
     fit = [n for n, stage in enumerate(org.kept["Deals", "stage"]) if stage in stages]
     chosen = batch.pick("Deal_Name", fit or [None])
     accounts = org.look("Deals", "account", chosen)
+    people = [1 if n is None else n for n in org.look("Deals", "owner", chosen)]
     where = [city or CITIES[0] for city in org.look("Accounts", "city", accounts)]
     return {
-        **org.stamps(batch, [owner or 1 for owner in org.look("Deals", "owner", chosen)]),
+        **org.stamps(batch, people),
         "Subject": [f"{word} for {name}" for name in org.look("Deals", "name", chosen)],
         "Deal_Name": org.refer("Deals", chosen),
         "Account_Name": org.refer("Accounts", accounts),

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from . import staff
-from .draws import NOW
-from .org import Columns, Org
-from .text import DAY_S, IST_S, day_of, iso_date
+from zcrm_nb.emulator.world import staff
+from zcrm_nb.emulator.world.draws import NOW
+from zcrm_nb.emulator.world.org import Columns, Org
+from zcrm_nb.emulator.world.text import DAY_S, IST_S, day_of, iso_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
-    from .draws import Batch
+    from zcrm_nb.emulator.world.draws import Batch
 
 ABOUT = {"Deals": 45.0, "Accounts": 20.0, "Leads": 30.0, "Campaigns": 1.0, None: 4.0}
 NOTED = {"Leads": 40.0, "Deals": 30.0, "Contacts": 20.0, "Accounts": 10.0}
