@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import orjson
 
-from .schema import DATA_TYPES, Field, Module
+from zcrm_nb.emulator.schema import DATA_TYPES, Field, Module
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from zoneinfo import ZoneInfo
 
-    from .store import Store
+    from zcrm_nb.emulator.store import Store
 
 Style: TypeAlias = Literal["rest", "coql"]
 Show: TypeAlias = Callable[..., object]

@@ -29,12 +29,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from .schema import ORG_PREFIX, Field, Module, Schema
+from zcrm_nb.emulator.schema import ORG_PREFIX, Field, Module, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .clock import Clock
+    from zcrm_nb.emulator.clock import Clock
 
 #: "ZCRM" in the header of the file: how a file of ours is told from another SQLite database.
 APPLICATION_ID = 0x5A43524D

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
-from . import people, selling, staff, working
-from .draws import Batch, moments
-from .org import TAGS, Columns, Org
-from .recipes import DRAWN, FILLED
-from .text import slug
+from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
+from zcrm_nb.emulator.world import people, selling, staff, working
+from zcrm_nb.emulator.world.draws import Batch, moments
+from zcrm_nb.emulator.world.org import TAGS, Columns, Org
+from zcrm_nb.emulator.world.recipes import DRAWN, FILLED
+from zcrm_nb.emulator.world.text import slug
 
 if TYPE_CHECKING:
     from random import Random
 
-    from ..store import Store
+    from zcrm_nb.emulator.store import Store
 
 Maker: TypeAlias = Callable[[Org, Batch], Columns]
 
@@ -80,7 +80,8 @@ def build(
     [(10,)]
     >>> store.close()
     """
-    counts = _counts(world, rows or {})
+    rows = rows or {}
+    counts = _counts(world, rows)
     if store.world is not None:
         raise ValueError(f"the store holds a world already: {store.world}")
     org = Org(store, seed)
@@ -89,7 +90,8 @@ def build(
         _load_tags(org)
         for module in MAKERS:
             _make(org, module, counts[module])
-        store.execute("INSERT INTO meta VALUES ('world', ?)", (f"{world} {counts} seed {seed}",))
+        told = [f"{world} world", f"seed {seed}", *(f"{n} {module}" for module, n in rows.items())]
+        store.execute("INSERT INTO meta VALUES ('world', ?)", (", ".join(told),))
 
 
 def _counts(world: str, rows: Mapping[str, int]) -> dict[str, int]:

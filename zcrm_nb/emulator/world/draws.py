@@ -13,11 +13,11 @@ from itertools import accumulate
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..clock import WORLD_START
-from .text import DAY_S, IST_S, day_of, iso_date
+from zcrm_nb.emulator.clock import WORLD_START
+from zcrm_nb.emulator.world.text import DAY_S, IST_S, day_of, iso_date
 
 if TYPE_CHECKING:
-    from .recipes import Values
+    from zcrm_nb.emulator.world.recipes import Values
 
 T = TypeVar("T")
 

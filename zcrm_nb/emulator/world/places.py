@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from .text import slug
+from zcrm_nb.emulator.world.text import slug
 
 #: What a firm does, and the choice of ``Industry`` that goes with it.
 TRADES = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from .text import PASTED, REMARKS
+from zcrm_nb.emulator.world.text import PASTED, REMARKS
 
 Values: TypeAlias = Mapping[str | None, float] | Sequence[str | float | int | None]
 

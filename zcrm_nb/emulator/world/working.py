@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from . import staff
-from .draws import NOW
-from .org import Columns, Org
-from .text import DAY_S, IST_S, day_of, iso_date
+from zcrm_nb.emulator.world import staff
+from zcrm_nb.emulator.world.draws import NOW
+from zcrm_nb.emulator.world.org import Columns, Org
+from zcrm_nb.emulator.world.text import DAY_S, IST_S, day_of, iso_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
-    from .draws import Batch
+    from zcrm_nb.emulator.world.draws import Batch
 
 ABOUT = {"Deals": 45.0, "Accounts": 20.0, "Leads": 30.0, "Campaigns": 1.0, None: 4.0}
 NOTED = {"Leads": 40.0, "Deals": 30.0, "Contacts": 20.0, "Accounts": 10.0}
@@ -89,8 +89,7 @@ def notes(org: Org, batch: Batch) -> Columns:
 
 def site_visits(org: Org, batch: Batch) -> Columns:
     """Make visits to sites; their expenses, engineers and products go to their own tables."""
-    firms = org.kept["Accounts"]
-    places = batch.earlier("Account", firms["created"])
+    places = batch.earlier("Account", org.kept["Accounts", "created"])
     waits = batch.integers("Visit_Date", 1, 25)
     days = batch.dates(waits)
     status = [
@@ -104,7 +103,9 @@ def site_visits(org: Org, batch: Batch) -> Columns:
     return {
         **org.stamps(batch, people, 10),
         **_pointing(org, batch, "Visit_For", VISITED),
-        "Name": [f"Visit to {'a new site' if n is None else firms['name'][n]}" for n in places],
+        "Name": [
+            f"Visit to {name or 'a new site'}" for name in org.look("Accounts", "name", places)
+        ],
         "Visit_Number": org.numbers(batch, "Visit_Number"),
         "Account": org.refer("Accounts", places),
         "Deal": org.any(batch, "Deal", "Deals"),
@@ -122,7 +123,7 @@ def site_visits(org: Org, batch: Batch) -> Columns:
         "Gate_Pass_Number": batch.integers("Gate_Pass_Number", 10**11, 10**12),
         "Photos": [_photo(n) for n in ids],
         "Documents": [_document(n) for n in ids],
-        "Site_City": [None if n is None else firms["city"][n].name for n in places],
+        "Site_City": [city and city.name for city in org.look("Accounts", "city", places)],
     }
 
 
