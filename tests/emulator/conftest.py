@@ -12,6 +12,7 @@ import pytest
 
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 
+API_HOST = "www.zohoapis.test"
 TINY = {
     "Leads": 40,
     "Contacts": 20,
@@ -51,7 +52,7 @@ class Asker:
         self.emulator = emulator
         self.token = token or self.refresh().body["access_token"]
 
-    def send(self, method, path, params=None, body=b"", headers=None, host="www.zohoapis.test"):
+    def send(self, method, path, params=None, body=b"", headers=None, *, host=API_HOST):
         """One request as PEP 3333 has it."""
         environ = {
             "REQUEST_METHOD": method,
@@ -122,11 +123,11 @@ def make(naps):
 
 @pytest.fixture
 def ask(make):
-    """A client of a fresh, tiny org."""
+    """Make a client of a fresh, tiny org."""
     return make()
 
 
 @pytest.fixture
 def emulator(ask):
-    """The org behind ``ask``."""
+    """Give the org behind ``ask``."""
     return ask.emulator

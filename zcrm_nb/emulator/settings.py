@@ -120,6 +120,9 @@ class Settings:
     duplicate_check_fields: tuple[tuple[str, tuple[str, ...]], ...] = fact(
         DUPLICATE_CHECK_FIELDS, "system-defined duplicate-check fields, from memory"
     )
+    refuse_unknown_keys: bool = fact(
+        False, "whether a record with a key that is no field is refused; by default it is left out"
+    )
     refuse_unknown_picklist_values: bool = fact(
         True, "whether a value outside the picklist is refused with its supported_values"
     )

@@ -10,6 +10,7 @@ from ..catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, RO
 from . import people, selling, staff, working
 from .draws import Batch, moments
 from .org import TAGS, Columns, Org
+from .recipes import DRAWN, FILLED
 from .text import slug
 
 if TYPE_CHECKING:
@@ -108,9 +109,7 @@ def _make(org: Org, module: str, n: int) -> None:
     streams: dict[str, Random] = {}
     for first in range(0, n, BATCH_SIZE):
         batch = Batch(org.seed, module, created[first : first + BATCH_SIZE], first, streams)
-        org.load(module, batch.n, maker(org, batch))
-    if module == "Deals":
-        _sort_deals(org)
+        org.load(module, batch.n, _columns(org, batch, maker))
     for each in org.store.schema.modules[module].fields:
         if each.auto_number and n:
             org.store.execute(
@@ -118,14 +117,18 @@ def _make(org: Org, module: str, n: int) -> None:
             )
 
 
-def _sort_deals(org: Org) -> None:
-    """Note which deals papers can be written for."""
-    stages = org.kept.get("Deals", {}).get("stage", [])
-    won = [place for place, stage in enumerate(stages) if stage == "Closed Won"]
-    org.keep(
-        "Deals",
-        {"won": won, "open": [n for n, stage in enumerate(stages) if stage in selling.OPEN]},
-    )
+def _columns(org: Org, batch: Batch, maker: Maker) -> Columns:
+    """Make the columns of a batch: some are only drawn, some made, and some have gaps."""
+    drawn = {
+        column: batch.drawn(column, values)
+        for column, values in DRAWN.get(batch.module, {}).items()
+    }
+    columns = {**drawn, **maker(org, batch)}
+    gaps = {
+        column: batch.some(column, columns[column], share)
+        for column, share in FILLED.get(batch.module, {}).items()
+    }
+    return {**columns, **gaps}
 
 
 def _load_tags(org: Org) -> None:

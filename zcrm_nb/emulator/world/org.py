@@ -12,14 +12,14 @@ from .draws import NOW
 from .text import DAY_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..schema import Module
     from ..store import Store
     from .draws import Batch
     from .places import City
 
-Columns: TypeAlias = dict[str, "Sequence[Any]"]
+Columns: TypeAlias = dict[str, Any]
 
 #: Shares of the records that each of the staff owns, by place in ``staff.PEOPLE``.
 OWNERS = {n: float(person[6]) for n, person in enumerate(staff.PEOPLE)}
@@ -49,19 +49,27 @@ class Org:
     kept: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     made: dict[str, int] = field(default_factory=dict)
     deal_of: dict[int, int] = field(default_factory=dict)
+    _contacts: dict[int | None, list[int]] = field(default_factory=dict)
 
-    def load(self, module: str, n: int, columns: Columns) -> range:
-        """Store ``n`` records and return their ids."""
-        first = self.made.get(module, 0)
-        ids = self.ids(module, range(first, first + n))
-        self.store.load(module, {"id": ids, **columns})
+    def load(self, module: str, n: int, columns: Columns) -> None:
+        """Store ``n`` records; columns the module does not have are left out."""
+        known, first = self.store.schema.module(module).by_name, self.made.get(module, 0)
+        base = self.first_id(module) + first
+        fitting = {name: columns[name] for name in columns if name in known or name[0] == "$"}
+        self.store.load(module, {"id": range(base, base + n), **fitting})
         self.made[module] = first + n
-        return ids
 
-    def ids(self, module: str, places: range) -> range:
-        """Give the ids of the records at some places of a module, counted from 0."""
-        base = self.first_id(module)
-        return range(base + places.start, base + places.stop)
+    def load_rows(self, module: str, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+        """Store rows of a subform or linking module; the last value of each is its time."""
+        if rows:
+            *values, times = map(list, zip(*rows, strict=True))
+            stamps = {"Created_Time": times, "Modified_Time": times}
+            self.load(module, len(rows), {**dict(zip(names, values, strict=True)), **stamps})
+
+    def ids(self, batch: Batch) -> range:
+        """Give the ids of a batch's records."""
+        first = self.first_id(batch.module) + batch.first
+        return range(first, first + batch.n)
 
     def first_id(self, module: str) -> int:
         """Tell where a module's ids begin."""
@@ -72,11 +80,30 @@ class Org:
         base = self.first_id(module)
         return [None if place is None else base + place for place in places]
 
-    def keep(self, module: str, columns: Mapping[str, Iterable[Any]]) -> None:
+    def any(self, batch: Batch, column: str, module: str) -> list[int | None]:
+        """Point to any record of a module."""
+        total = self.made.get(module, 0)
+        dice = batch.uniform(column)
+        return self.refer(module, [int(die * total) if total else None for die in dice])
+
+    def numbers(self, batch: Batch, column: str) -> list[str]:
+        """Give records the autonumbers the store would have given them."""
+        number = self.store.schema.modules[batch.module].by_name[column].auto_number
+        assert number is not None
+        return [number.text(batch.first + n) for n in range(1, batch.n + 1)]
+
+    def keep(self, module: str, **columns: Iterable[Any]) -> None:
         """Remember columns for the modules that come later."""
         kept = self.kept.setdefault(module, {})
         for name, values in columns.items():
             kept.setdefault(name, []).extend(values)
+
+    def contacts_of(self, account: int | None) -> list[int]:
+        """Give the places of the contacts of the account at one place."""
+        if not self._contacts:
+            for place, each in enumerate(self.kept["Contacts"]["account"]):
+                self._contacts.setdefault(each, []).append(place)
+        return self._contacts.get(account, []) if account is not None else []
 
     def stamps(self, batch: Batch, owners: Sequence[int], mean_days: float = 25) -> Columns:
         """Stamp owners, times and users; a record was touched now and then after it was made."""
