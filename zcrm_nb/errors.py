@@ -95,9 +95,14 @@ class APIError(ZohoError):
         Zoho's ``details`` object, untouched.
     request : str
         ``"GET /crm/v8/Leads"``: the call that failed, without parameters.
+    body : bytes
+        The whole answer: a write that fails for every record is answered with HTTP 400 and one
+        result for each.
     """
 
-    def __init__(  # noqa: D417
+    body: bytes = b""
+
+    def __init__(
         self,
         happened: str,
         said: str = "",
@@ -109,7 +114,12 @@ class APIError(ZohoError):
         request: str = "",
     ) -> None:
         super().__init__(happened, said, todo)
-        self.code, self.status, self.details, self.request = code, status, dict(details or {}), request
+        self.code, self.status, self.details, self.request = (
+            code,
+            status,
+            dict(details or {}),
+            request,
+        )
 
 
 class QueryError(APIError):
@@ -234,7 +244,9 @@ def api_error(status: int, body: Any, *, request: str, query: str = "") -> ZohoE
         return LoginError(happened, said, todo or _ADVICE["INVALID_TOKEN"])
     kind = _kind(code, status, query)
     if kind is QueryError:
-        return _query_error(happened, said, query, code=code, status=status, details=details, request=request)
+        return _query_error(
+            happened, said, query, code=code, status=status, details=details, request=request
+        )
     return kind(happened, said, todo, code=code, status=status, details=details, request=request)
 
 

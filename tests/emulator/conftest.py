@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from zcrm_nb.emulator import Emulator, ManualClock, Settings
+from zcrm_nb.emulator import Emulator, ManualClock, Settings, world
+from zcrm_nb.emulator.catalog import org_schema
+from zcrm_nb.emulator.schema import Schema
+from zcrm_nb.emulator.store import Store
 
 API_HOST = "www.zohoapis.test"
 TINY = {
@@ -131,3 +135,26 @@ def ask(make):
 def emulator(ask):
     """Give the org behind ``ask``."""
     return ask.emulator
+
+
+@pytest.fixture(scope="session")
+def schema() -> Schema:
+    """Lay out the org's modules and fields, once."""
+    return org_schema()
+
+
+@pytest.fixture(scope="session")
+def small(schema: Schema) -> Iterator[Store]:
+    """Build a small world, once; look, don't touch."""
+    store = Store(schema, ManualClock())
+    world.build(store)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(schema: Schema) -> Iterator[Store]:
+    """Open an org without records."""
+    empty = Store(schema, ManualClock())
+    yield empty
+    empty.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -40,13 +41,13 @@ TAGS = {
 class Org:
     """The store that is being filled, and what later modules need to know of earlier ones.
 
-    ``kept`` holds columns of finished modules, ``made`` how many records each has so far,
+    ``kept`` holds columns of earlier modules, ``made`` how many records each has so far,
     ``deal_of`` the first deal of a contact, both by their places.
     """
 
     store: Store
     seed: int
-    kept: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
+    kept: defaultdict[tuple[str, str], list[Any]] = field(default_factory=lambda: defaultdict(list))
     made: dict[str, int] = field(default_factory=dict)
     deal_of: dict[int, int] = field(default_factory=dict)
     _contacts: dict[int | None, list[int]] = field(default_factory=dict)
@@ -94,16 +95,20 @@ class Org:
 
     def keep(self, module: str, **columns: Iterable[Any]) -> None:
         """Remember columns for the modules that come later."""
-        kept = self.kept.setdefault(module, {})
         for name, values in columns.items():
-            kept.setdefault(name, []).extend(values)
+            self.kept[module, name] += values
+
+    def look(self, module: str, column: str, places: Iterable[int | None]) -> list[Any]:
+        """Look up a remembered column at some places; no place, no value."""
+        kept = self.kept[module, column]
+        return [None if place is None else kept[place] for place in places]
 
     def contacts_of(self, account: int | None) -> list[int]:
         """Give the places of the contacts of the account at one place."""
         if not self._contacts:
-            for place, each in enumerate(self.kept["Contacts"]["account"]):
+            for place, each in enumerate(self.kept["Contacts", "account"]):
                 self._contacts.setdefault(each, []).append(place)
-        return self._contacts.get(account, []) if account is not None else []
+        return [] if account is None else self._contacts.get(account, [])
 
     def stamps(self, batch: Batch, owners: Sequence[int], mean_days: float = 25) -> Columns:
         """Stamp owners, times and users; a record was touched now and then after it was made."""

@@ -49,21 +49,21 @@ def accounts(org: Org, batch: Batch) -> Columns:
 
 def contacts(org: Org, batch: Batch) -> Columns:
     """Make people at accounts that existed when they were entered."""
-    firms = org.kept["Accounts"]
-    places = batch.some("Account_Name", batch.earlier("Account_Name", firms["created"]), 0.96)
+    known = batch.earlier("Account_Name", org.kept["Accounts", "created"])
+    places = batch.some("Account_Name", known, 0.96)
+    homes = org.look("Accounts", "city", places)
     cities = [
-        elsewhere if place is None else firms["city"][place]
-        for place, elsewhere in zip(places, batch.weighted("City", PLACES), strict=True)
+        home or elsewhere
+        for home, elsewhere in zip(homes, batch.weighted("City", PLACES), strict=True)
     ]
-    domains = [None if place is None else firms["domain"][place] for place in places]
+    of_account = org.look("Accounts", "owner", places)
+    moved = batch.uniform("Owner moved")
     people = [
-        who if place is None or die > 0.9 else firms["owner"][place]
-        for place, who, die in zip(
-            places, owners(batch, cities), batch.uniform("Owner moved"), strict=True
-        )
+        anyone if owner is None or die > 0.9 else owner
+        for owner, anyone, die in zip(of_account, owners(batch, cities), moved, strict=True)
     ]
     names = _names(batch, cities)
-    mails = _mails(batch, names, domains)
+    mails = _mails(batch, names, org.look("Accounts", "domain", places))
     org.keep("Contacts", created=batch.created, account=places, city=cities, mail=mails,
              first=names["First_Name"], last=names["Last_Name"])  # fmt: skip
     return {
@@ -123,7 +123,7 @@ def _converted(org: Org, batch: Batch, columns: Columns) -> Columns:
         },
     }  # fmt: skip
     total = org.made.get("Contacts", 0)
-    first = _after(batch.created, org.kept.get("Contacts", {}).get("created", ()))
+    first = _after(batch.created, org.kept["Contacts", "created"])
     for row, die in enumerate(batch.uniform("Converted__s")):
         if die < 0.125 and first[row] < total:
             span = min(total - first[row], 1 + total // 8)
@@ -133,8 +133,8 @@ def _converted(org: Org, batch: Batch, columns: Columns) -> Columns:
 
 def _become(org: Org, created: int, columns: Columns, row: int, place: int) -> None:
     """Write into one lead what its conversion to the contact at ``place`` left behind."""
-    known, city = org.kept["Contacts"], org.kept["Contacts"]["city"][place]
-    account, when = known["account"][place], known["created"][place]
+    names = ("created", "account", "city", "first", "last", "mail")
+    when, account, city, first, last, mail = (org.kept["Contacts", name][place] for name in names)
     values = {
         "Converted__s": 1,
         "Converted_Date_Time": when,
@@ -144,16 +144,16 @@ def _become(org: Org, created: int, columns: Columns, row: int, place: int) -> N
         "Converted_Deal": org.refer("Deals", [org.deal_of.get(place)])[0],
         "Lead_Status": "Qualified",
         "Modified_Time": max(when, columns["Modified_Time"][row]),
-        "First_Name": known["first"][place],
-        "Last_Name": known["last"][place],
-        "Email": known["mail"][place],
+        "First_Name": first,
+        "Last_Name": last,
+        "Email": mail,
         "City": city.name,
         "State": city.state,
         "Country": city.country.name,
         "Zip_Code": None,
     }
     if account is not None:
-        values["Company"] = org.kept["Accounts"]["name"][account]
+        values["Company"] = org.kept["Accounts", "name"][account]
     for name, value in values.items():
         columns[name][row] = value
 
@@ -217,7 +217,7 @@ def _companies(batch: Batch, cities: Sequence[City]) -> list[Company]:
 
 def _apart(org: Org, firms: Sequence[Company], cities: Sequence[City]) -> list[str]:
     """Name accounts: a firm's second branch carries its city, further ones are duplicates."""
-    seen = set(org.kept.get("Accounts", {}).get("name", ()))
+    seen = set(org.kept["Accounts", "name"])
     names = []
     for firm, city in zip(firms, cities, strict=True):
         names.append(f"{firm.name} ({city.name})" if firm.name in seen else firm.name)

@@ -89,16 +89,21 @@ def products(org: Org, batch: Batch) -> Columns:
 
 def deals(org: Org, batch: Batch) -> Columns:
     """Make chances of business with accounts that existed by then, as far as age allows."""
-    firms = org.kept["Accounts"]
-    accounts = batch.earlier("Account_Name", firms["created"])
+    accounts = batch.earlier("Account_Name", org.kept["Accounts", "created"])
     contacts = _contacts(org, batch, accounts)
     people = [
-        who if place is None else firms["owner"][place]
-        for place, who in zip(accounts, batch.integers("Owner", 2, 6), strict=True)
+        anyone if owner is None else owner
+        for owner, anyone in zip(
+            org.look("Accounts", "owner", accounts), batch.integers("Owner", 2, 6), strict=True
+        )
     ]
     names = [
-        f"{good} - {'New customer' if place is None else firms['name'][place]}"
-        for place, good in zip(accounts, batch.pick("Deal_Name", list(GOODS)), strict=True)
+        f"{good} - {name or 'New customer'}"
+        for name, good in zip(
+            org.look("Accounts", "name", accounts),
+            batch.pick("Deal_Name", list(GOODS)),
+            strict=True,
+        )
     ]
     progress = _progress(batch)
     stages = progress["Stage"]
@@ -135,10 +140,10 @@ def deals(org: Org, batch: Batch) -> Columns:
 
 def _amounts(org: Org, batch: Batch, accounts: Sequence[int | None]) -> list[float]:
     """Draw sums in rupees that grow with the size of the account."""
-    heads = org.kept["Accounts"]["employees"]
+    heads = org.look("Accounts", "employees", accounts)
     return [
-        round(size * (1 if place is None else (1 + heads[place]) ** 0.45), -2)
-        for place, size in zip(accounts, batch.sizes("Amount", 60_000, 0.9), strict=True)
+        round(size * (1 + (n or 0)) ** 0.45, -2)
+        for n, size in zip(heads, batch.sizes("Amount", 60_000, 0.9), strict=True)
     ]
 
 
@@ -179,7 +184,7 @@ def _stage(created: int, cycle_s: int, end: str, late: float) -> tuple[str, str,
 
 def _contacts(org: Org, batch: Batch, accounts: Sequence[int | None]) -> list[int | None]:
     """Choose somebody at the account who was known by then, if there is one."""
-    since = org.kept["Contacts"]["created"]
+    since = org.kept["Contacts", "created"]
     people: list[int | None] = []
     rows = zip(accounts, batch.created, batch.uniform("Contact_Name"), strict=True)
     for account, made, die in rows:
@@ -216,17 +221,16 @@ def invoices(org: Org, batch: Batch) -> Columns:
 
 def _paper(org: Org, batch: Batch, stages: Sequence[str], word: str) -> Columns:
     """Make what quotes and invoices share, for deals in one of the stages."""
-    deals, cities = org.kept["Deals"], org.kept["Accounts"]["city"]
-    fit = [place for place, stage in enumerate(deals["stage"]) if stage in stages]
-    chosen = batch.pick("Deal_Name", fit or [0])
-    accounts = [deals["account"][place] for place in chosen]
-    where = [CITIES[0] if account is None else cities[account] for account in accounts]
+    fit = [n for n, stage in enumerate(org.kept["Deals", "stage"]) if stage in stages]
+    chosen = batch.pick("Deal_Name", fit or [None])
+    accounts = org.look("Deals", "account", chosen)
+    where = [city or CITIES[0] for city in org.look("Accounts", "city", accounts)]
     return {
-        **org.stamps(batch, [deals["owner"][place] for place in chosen]),
-        "Subject": [f"{word} for {deals['name'][place]}" for place in chosen],
+        **org.stamps(batch, [owner or 1 for owner in org.look("Deals", "owner", chosen)]),
+        "Subject": [f"{word} for {name}" for name in org.look("Deals", "name", chosen)],
         "Deal_Name": org.refer("Deals", chosen),
         "Account_Name": org.refer("Accounts", accounts),
-        "Contact_Name": org.refer("Contacts", [deals["contact"][place] for place in chosen]),
+        "Contact_Name": org.refer("Contacts", org.look("Deals", "contact", chosen)),
         "Terms_and_Conditions": [TERMS] * batch.n,
         "Billing_City": [city.name for city in where],
         "Billing_State": [city.state for city in where],
@@ -237,7 +241,9 @@ def _paper(org: Org, batch: Batch, stages: Sequence[str], word: str) -> Columns:
 
 def _items(org: Org, batch: Batch, module: str) -> None:
     """Store one to four line items for each paper of the batch, at the list price."""
-    random, prices = batch.stream(module), org.kept["Products"]["price"]
+    random, prices = batch.stream(module), org.kept["Products", "price"]
+    if not prices:
+        return
     names = ("Product_Name", "Quantity", "List_Price", "Discount", "Tax")
     org.load_rows(module, ("Parent_Id", *names, "Line_Tax"), [
         (parent, *_item(org, random, prices), GST, at)

@@ -89,8 +89,7 @@ def notes(org: Org, batch: Batch) -> Columns:
 
 def site_visits(org: Org, batch: Batch) -> Columns:
     """Make visits to sites; their expenses, engineers and products go to their own tables."""
-    firms = org.kept["Accounts"]
-    places = batch.earlier("Account", firms["created"])
+    places = batch.earlier("Account", org.kept["Accounts", "created"])
     waits = batch.integers("Visit_Date", 1, 25)
     days = batch.dates(waits)
     status = [
@@ -104,7 +103,9 @@ def site_visits(org: Org, batch: Batch) -> Columns:
     return {
         **org.stamps(batch, people, 10),
         **_pointing(org, batch, "Visit_For", VISITED),
-        "Name": [f"Visit to {'a new site' if n is None else firms['name'][n]}" for n in places],
+        "Name": [
+            f"Visit to {name or 'a new site'}" for name in org.look("Accounts", "name", places)
+        ],
         "Visit_Number": org.numbers(batch, "Visit_Number"),
         "Account": org.refer("Accounts", places),
         "Deal": org.any(batch, "Deal", "Deals"),
@@ -122,7 +123,7 @@ def site_visits(org: Org, batch: Batch) -> Columns:
         "Gate_Pass_Number": batch.integers("Gate_Pass_Number", 10**11, 10**12),
         "Photos": [_photo(n) for n in ids],
         "Documents": [_document(n) for n in ids],
-        "Site_City": [None if n is None else firms["city"][n].name for n in places],
+        "Site_City": [city and city.name for city in org.look("Accounts", "city", places)],
     }
 
 

@@ -1,0 +1,90 @@
+"""Pages in order, several at a time."""
+
+import threading
+
+import orjson
+import pytest
+
+from zcrm_nb.api.pages import look_ahead, more, records_of, side_by_side
+
+
+def body(number, last):
+    """An answer that says whether more follow."""
+    return orjson.dumps({"data": [{"n": number}], "info": {"more_records": number < last, "count": 1}})
+
+
+class Server:
+    """Stands at the edge: answers by page number, and remembers what it was asked."""
+
+    def __init__(self, last):
+        self.last, self.asked, self.lock = last, [], threading.Lock()
+
+    def __call__(self, number):
+        with self.lock:
+            self.asked.append(number)
+        return body(number, self.last)
+
+
+@pytest.mark.parametrize("workers", [1, 3, 10])
+@pytest.mark.parametrize("last", [1, 2, 3, 7, 10, 11])
+def test_look_ahead_brings_every_page_once_and_in_order(last, workers):
+    """However far it looks ahead, the reader sees a plain sequence."""
+    pages = list(look_ahead(Server(last), range(1, 20), workers))
+    assert [records_of(page)[0]["n"] for page in pages] == list(range(1, last + 1))
+
+
+@pytest.mark.parametrize("last", [1, 2, 3, 7, 10])
+def test_look_ahead_never_asks_for_more_than_three_times_what_there_is(last):
+    """Each page past the end costs a credit."""
+    server = Server(last)
+    list(look_ahead(server, range(1, 100), 10))
+    assert len(server.asked) <= max(1, 3 * last - 2)
+
+
+def test_look_ahead_asks_for_one_page_only_where_there_is_one():
+    """The common small answer costs one call."""
+    server = Server(1)
+    list(look_ahead(server, range(1, 11), 10))
+    assert server.asked == [1]
+
+
+def test_look_ahead_stops_at_the_last_number_it_may_ask_for():
+    """Zoho refuses page 11."""
+    server = Server(100)
+    pages = list(look_ahead(server, range(1, 11), 4))
+    assert len(pages) == 10
+    assert sorted(server.asked) == list(range(1, 11))
+
+
+def test_look_ahead_passes_an_error_on():
+    """A page that fails is not a page that is missing."""
+
+    def fetch(number):
+        if number == 2:
+            raise OSError("torn")
+        return body(number, 5)
+
+    pages = look_ahead(fetch, range(1, 11), 4)
+    assert records_of(next(pages))[0]["n"] == 1
+    with pytest.raises(OSError, match="torn"):
+        next(pages)
+
+
+def test_side_by_side_keeps_the_order_asked():
+    """Answers may come back in any order."""
+    gates = [threading.Event() for _ in range(3)]
+    gates[2].set()
+
+    def fetch(number):
+        gates[number].wait(5)
+        if number:
+            gates[number - 1].set()
+        return number
+
+    assert list(side_by_side(fetch, range(3), 3)) == [0, 1, 2]
+
+
+def test_an_empty_body_holds_no_records_and_says_that_none_follow():
+    """HTTP 204 is Zoho's way to say nothing found."""
+    assert records_of(b"") == []
+    assert not more(b"")

@@ -1,0 +1,137 @@
+"""Paging a query to its last row, against a function in place of the wire."""
+
+import orjson
+import pytest
+
+from zcrm_nb import coql
+from zcrm_nb.api import query as ask
+from zcrm_nb.coql import tree
+from zcrm_nb.errors import APIError, LimitError, QueryError
+
+EVERYTHING = "select Last_Name from Leads where id is not null"
+
+
+class Zoho:
+    """A module of ``size`` records with ids 0, 1, 2 …, answering COQL by limit, offset and id."""
+
+    def __init__(self, size, ceiling=100_000):
+        self.size, self.ceiling, self.queries = size, ceiling, []
+
+    def __call__(self, method, path, *, params=None, json=None, headers=None, safe=None):
+        assert (method, path, safe) == ("POST", "/crm/v8/coql", True)
+        query = coql.parse(json["select_query"])
+        self.queries.append(query)
+        if coql.is_aggregate(query):
+            return orjson.dumps({"data": [{"COUNT(id)": self.size}], "info": {"count": 1}})
+        assert query.limit <= 2000
+        offset = query.offset or 0
+        if offset + query.limit > self.ceiling:
+            raise APIError("x", code="LIMIT_EXCEEDED", status=400)
+        first = self._first(query.where) + offset
+        last = min(first + query.limit, self.size)
+        info = {"count": last - first, "more_records": last < self.size}
+        rows = [{"id": f"{n:018}"} for n in range(first, last)]
+        return orjson.dumps({"data": rows, "info": info}) if rows else b""
+
+    def _first(self, where):
+        """The row behind ``and id > '…'``."""
+        if isinstance(where, tree.Logic) and where.right.path.text == "id":
+            return int(where.right.value.value) + 1
+        return 0
+
+
+def ids(bodies):
+    return [int(each["id"]) for body in bodies for each in ask.records_of(body)]
+
+
+@pytest.mark.parametrize("workers", [1, 10])
+@pytest.mark.parametrize("size", [0, 1, 1999, 2000, 2001, 9000])
+def test_every_row_comes_once_and_in_order(size, workers):
+    """Zoho gives 2,000 rows a call; nobody should have to know."""
+    bodies = ask.coql_bodies(Zoho(size), ask.parse(EVERYTHING), workers=workers)
+    assert ids(bodies) == list(range(size))
+
+
+@pytest.mark.parametrize("ceiling", [100_000, 10_000])
+def test_past_the_reach_of_offsets_rows_follow_by_id(ceiling):
+    """Some orgs stop earlier than the documentation says: that is found out on the way."""
+    zoho = Zoho(104_500, ceiling)
+    assert ids(ask.coql_bodies(zoho, ask.parse(EVERYTHING), workers=4)) == list(range(104_500))
+
+
+def test_an_order_of_its_own_past_the_reach_of_offsets_is_an_error_here():
+    """Rows by id would silently break the order; the table is sorted one room further up."""
+    query = ask.parse(EVERYTHING + " order by Last_Name")
+    with pytest.raises(ask.OffsetCeilingError):
+        list(ask.coql_bodies(Zoho(104_500), query))
+
+
+def test_a_query_with_an_own_order_turns_into_one_by_id_that_brings_its_keys():
+    """To sort here, the keys must be here."""
+    query = ask.by_id(ask.parse("select City from Leads where id is not null order by Rating desc"))
+    assert [each.key for each in query.columns] == ["City", "Rating"]
+    assert (query.order_by, query.limit) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("limit", "calls"), [(1, 1), (200, 1), (2000, 1), (2001, 3), (5000, 4), (50_000, 6)]
+)
+def test_a_limit_asks_for_no_page_too_many(limit, calls):
+    """One count (the second call) tells how many pages there are; credits go to no empty one."""
+    zoho = Zoho(9000)
+    rows = ids(ask.coql_bodies(zoho, ask.limited(ask.parse(EVERYTHING), limit), workers=10))
+    assert rows == list(range(min(limit, 9000)))
+    assert len(zoho.queries) == calls
+
+
+def test_the_lower_of_two_limits_holds():
+    """``limit=`` never makes a query longer."""
+    assert ask.limited(ask.parse(EVERYTHING + " limit 10"), 50).limit == 10
+    assert ask.limited(ask.parse(EVERYTHING + " limit 50"), 10).limit == 10
+
+
+def test_an_offset_is_kept():
+    """``limit 100, 3000`` means rows 100 to 3,099."""
+    bodies = ask.coql_bodies(Zoho(9000), ask.parse(EVERYTHING + " limit 100, 3000"))
+    assert ids(bodies) == list(range(100, 3100))
+
+
+def test_a_refusal_on_the_way_that_is_no_ceiling_is_passed_on():
+    """Only LIMIT_EXCEEDED means: go on by id."""
+
+    def send(*args, **kwargs):
+        raise APIError("x", code="INTERNAL_ERROR", status=500)
+
+    with pytest.raises(APIError):
+        list(ask.coql_bodies(send, ask.parse(EVERYTHING)))
+
+
+def test_a_budget_that_ends_on_the_way_is_passed_on():
+    """A limit of the user's is not a limit of Zoho's."""
+
+    def send(*args, **kwargs):
+        raise LimitError("x")
+
+    with pytest.raises(LimitError):
+        list(ask.coql_bodies(send, ask.parse(EVERYTHING)))
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("select City from Leads", None, "where id is not null"),
+        (
+            "select City from Leads where a = 1 and b = 2 and c = 3",
+            None,
+            "((A and B) and C)",
+        ),
+        ("select City, from Leads where id is not null", (1, 14), "FROM"),
+    ],
+)
+def test_what_zoho_would_refuse_is_not_sent_and_says_what_to_do(text, place, words):
+    """The answer is known beforehand."""
+    with pytest.raises(QueryError, match="not sent") as caught:
+        ask.parse(text)
+    assert words.lower() in str(caught.value).lower()
+    if place:
+        assert (caught.value.line, caught.value.column) == place

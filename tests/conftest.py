@@ -1,0 +1,60 @@
+"""The emulator is the fake: in this process by default, over loopback with ``--served``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from zcrm_nb.connect import attach, connect
+from zcrm_nb.emulator import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from zcrm_nb import CRM
+
+# Big enough to cross the 2,000 rows that page numbers reach; everything else small and quick.
+ROWS = {"Leads": 2600, "Contacts": 120, "Accounts": 60, "Deals": 250, "Tasks": 60, "Events": 30}
+LOGIN = ("client_id", "client_secret", "refresh_token", "accounts_url", "api_domain", "upload_url")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--served", action="store_true", help="talk to the emulator over loopback")
+
+
+@pytest.fixture(scope="session")
+def connected(request: pytest.FixtureRequest) -> Iterator[Callable[[Emulator], CRM]]:
+    """A function that connects to an emulator the way this run wants it."""
+    with ExitStack() as servers:
+
+        def connected(emulator: Emulator, **options: object) -> CRM:
+            if not request.config.getoption("--served"):
+                return attach(emulator)
+            server = servers.enter_context(emulator.serve())
+            return connect(**{name: server.credentials[name] for name in LOGIN})
+
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def org() -> Iterator[Emulator]:
+    """An org that tests only read."""
+    emulator = Emulator(rows=ROWS)
+    yield emulator
+    emulator.close()
+
+
+@pytest.fixture(scope="session")
+def crm(org: Emulator, connected: Callable[[Emulator], CRM]) -> CRM:
+    """A CRM on the org that tests only read."""
+    return connected(org)
+
+
+@pytest.fixture
+def fresh() -> Iterator[Emulator]:
+    """An org of a test's own, to write to, to break and to let time pass in."""
+    emulator = Emulator(rows={**ROWS, "Leads": 450})
+    yield emulator
+    emulator.close()

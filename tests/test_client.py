@@ -1,0 +1,347 @@
+"""The CRM object on the emulator: what an analyst does in the first hour."""
+
+from datetime import UTC, datetime
+
+import orjson
+import pandas as pd
+import pytest
+
+from zcrm_nb.errors import LimitError, NotFoundError, QueryError
+
+NEW_DELHI = """
+select Last_Name, Email, Lead_Status, Owner, Created_Time
+from Leads where City = 'New Delhi' order by Created_Time desc limit 50"""
+
+
+# ---- COQL ----------------------------------------------------------------------------------------
+
+
+def test_the_first_query_of_the_readme_gives_fifty_typed_rows(crm):
+    """The promise of the front page."""
+    df = crm.coql(NEW_DELHI)
+    assert len(df) == 50
+    assert {name: str(dtype) for name, dtype in df.dtypes.items()} == {
+        "id": "string",
+        "Last_Name": "string",
+        "Email": "string",
+        "Lead_Status": "category",
+        "Owner": "string",
+        "Owner.id": "string",
+        "Created_Time": "datetime64[s, UTC]",
+    }
+    assert df["Created_Time"].is_monotonic_decreasing
+
+
+def test_a_query_without_a_limit_brings_every_row(crm):
+    """Zoho by itself would stop at 200 and tell nobody."""
+    df = crm.coql("select Last_Name from Leads where Converted__s = 'false'")
+    assert len(df) == crm.count("Leads") > 2000
+    assert df["id"].is_unique
+
+
+def test_limit_caps_a_query(crm):
+    """For looking around."""
+    assert len(crm.coql("select City from Leads where id is not null", limit=7)) == 7
+
+
+def test_no_rows_have_the_same_columns_and_types_as_some(crm):
+    """A pipeline must not break on a quiet day."""
+    some = crm.coql(NEW_DELHI)
+    none = crm.coql(NEW_DELHI.replace("New Delhi", "Atlantis"))
+    assert len(none) == 0
+    assert none.dtypes.equals(some.dtypes)
+
+
+def test_a_value_is_bound_whatever_is_in_it(crm):
+    """Quotes in names are no attack and no accident."""
+    text = "select Last_Name from Leads where Last_Name = :name"
+    names = crm.coql("select Last_Name from Leads where Last_Name like '%''%'")["Last_Name"]
+    assert len(names) > 0
+    for name in names.unique()[:5]:
+        assert set(crm.coql(text, name=name)["Last_Name"].str.lower()) == {name.lower()}
+    assert len(crm.coql(text, name="' or id is not null or Last_Name = '")) == 0
+
+
+def test_owners_have_their_full_names_by_every_route(crm):
+    """COQL tells last names only; the table should not depend on the way it came."""
+    by_coql = crm.coql("select Owner from Deals where id is not null", limit=100)
+    by_rest = crm.records("Deals", ["Owner"], limit=100)
+    pd.testing.assert_frame_equal(by_coql, by_rest)
+    assert by_coql["Owner"].str.contains(" ").all()
+
+
+ROUTES = {
+    "Leads": ["Last_Name", "City", "Lead_Status", "Languages_Known", "Created_Time", "Owner"],
+    "Deals": ["Deal_Name", "Stage", "Amount", "Closing_Date", "Account_Name", "Probability"],
+    "Contacts": ["Full_Name", "Email_Opt_Out", "Date_of_Birth", "Account_Name", "Description"],
+    "Invoices": ["Subject", "Invoice_Number", "Grand_Total", "Invoice_Date", "Status"],
+}
+
+
+@pytest.mark.parametrize(("module", "columns"), ROUTES.items())
+def test_rest_and_coql_give_the_identical_table(crm, module, columns):
+    """Same columns, same dtypes, same cells."""
+    by_rest = crm.records(module, columns, converted="both")
+    by_coql = crm.coql(f"select {', '.join(columns)} from {module} where id is not null")
+    pd.testing.assert_frame_equal(by_rest, by_coql)
+
+
+def test_joins_and_aggregates_are_typed_from_the_field_they_end_on(crm):
+    """A currency summed is a float, a count is whole, the smallest date a date."""
+    df = crm.coql(
+        "select Stage, COUNT(id) as deals, SUM(Amount) as total, MIN(Closing_Date) as first "
+        "from Deals where id is not null group by Stage"
+    )
+    assert [str(each) for each in df.dtypes] == ["category", "Int64", "float64", "datetime64[s]"]
+    assert df["deals"].sum() == crm.count("Deals")
+    joined = crm.coql(
+        "select Deal_Name, Account_Name.Industry, Account_Name.Parent_Account, Owner.email "
+        "from Deals where id is not null limit 5"
+    )
+    assert str(joined["Account_Name.Industry"].dtype) == "category"
+    assert "Account_Name.Parent_Account.id" in joined
+    assert str(joined["Owner.email"].dtype) == "string"
+
+
+def test_attrs_tell_where_a_table_came_from(crm):
+    """Query, route, org, time, credits."""
+    facts = crm.coql("select City from Leads where id is not null", limit=3000).attrs["zcrm"]
+    assert facts["route"] == "coql"
+    assert facts["query"].startswith("select City")
+    assert facts["credits"] >= 3 + 1 + 2
+    assert datetime.fromisoformat(facts["time"]).tzinfo is not None
+
+
+def test_times_come_in_utc_or_in_the_zone_asked_for(crm):
+    """Never in the zone of whatever machine the kernel runs on."""
+    query = "select Created_Time from Leads where id is not null limit 5"
+    utc, here = crm.coql(query)["Created_Time"], crm.coql(query, tz="org")["Created_Time"]
+    assert str(here.dtype) == "datetime64[s, Asia/Kolkata]"
+    assert (utc == here).all()
+
+
+def test_exact_numbers_on_request(crm):
+    """Money that must add up to the paisa."""
+    df = crm.coql("select Amount from Deals where Amount > 0 limit 5", exact=True)
+    assert "decimal" in str(df["Amount"].dtype)
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "words"),
+    [
+        ("select Last_Name from Leads", QueryError, "where id is not null"),
+        ("select Last_Nmae from Leads where id is not null", QueryError, "Did you mean Last_Name"),
+        ("select Last_Name from Leds where id is not null", NotFoundError, "Did you mean Leads"),
+        ("select City.Name from Leads where id is not null", QueryError, "no lookup"),
+        ("select Owner.frist_name from Leads where id is not null", QueryError, "first_name"),
+        ("select City from Leads where Cty = 'x'", QueryError, "City"),
+        ("select City from Leads where id is not null order by Cty", QueryError, "City"),
+        ("delete from Leads", QueryError, "not sent"),
+    ],
+)
+def test_a_wrong_query_is_not_sent(crm, query, kind, words):
+    """What can be known beforehand costs neither time nor credits."""
+    crm.fields("Leads")
+    with crm.trace() as calls, pytest.raises(kind) as caught:
+        crm.coql(query)
+    assert words in str(caught.value)
+    assert calls == []
+
+
+def test_a_query_that_only_zoho_can_refuse_points_at_the_place(crm):
+    """The operator does not fit the type: the emulator says so as Zoho does."""
+    with pytest.raises(QueryError) as caught:
+        crm.coql("select City from Leads where Email_Opt_Out > 5")
+    assert caught.value.code == "INVALID_QUERY"
+    assert "^" in str(caught.value)
+
+
+# ---- Records -------------------------------------------------------------------------------------
+
+
+def test_a_module_is_read_to_its_end(crm):
+    """Past the 2,000 records that page numbers reach."""
+    df = crm.records("Leads", ["Last_Name"])
+    assert len(df) == crm.count("Leads") > 2000
+    assert df["id"].is_unique
+
+
+def test_all_columns_of_a_module_come_in_batches_joined_by_id(crm):
+    """Zoho brings 50 fields a call; Leads has more."""
+    df = crm.records("Leads", limit=250)
+    fields = crm.fields("Leads")
+    in_lists = fields[~fields["data_type"].isin(["subform", "multiselectlookup", "multiuserlookup"])]
+    assert set(in_lists["api_name"]) <= set(df.columns)
+    assert len(in_lists) > 50
+    assert len(df) == 250
+    one = crm.records("Leads", ["Last_Name", "Modified_Time"], limit=250)
+    pd.testing.assert_frame_equal(df[list(one.columns)], one)
+
+
+def test_records_since_a_moment(crm):
+    """Increments."""
+    since = datetime(2026, 8, 1, tzinfo=UTC)
+    df = crm.records("Deals", ["Modified_Time"], modified_since=since)
+    assert 0 < len(df) < crm.count("Deals")
+    assert (df["Modified_Time"] > since).all()
+    assert len(crm.records("Deals", modified_since=datetime(2030, 1, 1, tzinfo=UTC))) == 0
+
+
+def test_records_by_id_and_sorted(crm):
+    """The rest of what Get Records can do."""
+    df = crm.records("Deals", ["Created_Time"], sort_by="Created_Time", ascending=False, limit=30)
+    assert df["Created_Time"].is_monotonic_decreasing
+    wanted = sorted(df["id"].head(3))
+    assert crm.records("Deals", ["Stage"], ids=wanted)["id"].tolist() == wanted
+
+
+def test_converted_leads_are_left_out_unless_asked_for(crm):
+    """As Zoho does."""
+    parts = [len(crm.records("Leads", ["City"], converted=each)) for each in (False, True, "both")]
+    assert parts[0] + parts[1] == parts[2]
+    assert parts[1] > 0
+
+
+def test_a_single_record_brings_its_subform(crm):
+    """Lists leave line items out."""
+    first = crm.records("Invoices", ["Subject"], limit=1)["id"].iloc[0]
+    record = crm.record("Invoices", first)
+    assert record["id"] == first
+    assert record.name == first
+    assert len(record["Invoiced_Items"]) > 0
+    assert isinstance(record["Invoice_Date"], pd.Timestamp)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda crm: crm.records("Leds"), "Did you mean Leads"),
+        (lambda crm: crm.records("Leads", ["Last_Nmae"]), "Did you mean Last_Name"),
+        (lambda crm: crm.record("Leads", "not-an-id"), "not a record id"),
+        (lambda crm: crm.records("Leads", ["City"], ids=["1", "x"]), "not a record id"),
+        (lambda crm: crm.fields("Lead"), "Did you mean Leads"),
+        (lambda crm: crm.picklist("Leads", "Lead_Statsu"), "Did you mean Lead_Status"),
+        (lambda crm: crm.count("Leadz"), "Did you mean Leads"),
+    ],
+)
+def test_wrong_names_and_ids_are_not_sent(crm, call, words):
+    """They are known to be wrong beforehand."""
+    crm.fields("Leads")
+    with crm.trace() as calls, pytest.raises(NotFoundError) as caught:
+        call(crm)
+    assert words in str(caught.value)
+    assert calls == []
+
+
+def test_an_id_that_nobody_has_is_not_found(crm):
+    """Zoho answers with silence; a person needs a word."""
+    with pytest.raises(NotFoundError, match="has no record"):
+        crm.record("Leads", "410888000099999999")
+
+
+# ---- Metadata and the wire -----------------------------------------------------------------------
+
+
+def test_metadata_comes_as_tables(crm):
+    """To read, filter and join."""
+    assert {"Leads", "Deals"} <= set(crm.modules()["api_name"])
+    fields = crm.fields("Deals").set_index("api_name")
+    assert fields.loc["Stage", "data_type"] == "picklist"
+    assert fields.loc["Account_Name", "lookup"] == "Accounts"
+    assert "Closed Won" in fields.loc["Stage", "values"]
+    stages = crm.picklist("Deals", "Stage")
+    assert stages["sequence_number"].is_monotonic_increasing
+    assert stages.set_index("display_value").loc["Closed Won", "probability"] == 100
+    assert crm.users()["id"].is_unique
+    assert crm.org()["company_name"]
+
+
+def test_a_picklist_of_a_text_field_is_a_mistake(crm):
+    """It has no values to list."""
+    with pytest.raises(ValueError, match="no values"):
+        crm.picklist("Leads", "City")
+
+
+def test_categories_stand_in_the_order_of_the_crm(crm):
+    """What value_counts and plots sort by."""
+    df = crm.records("Deals", ["Stage"])
+    listed = [v for v in crm.picklist("Deals", "Stage")["display_value"] if v != "-None-"]
+    assert df["Stage"].cat.categories.tolist()[: len(listed)] == listed
+
+
+def test_metadata_is_asked_for_once(crm):
+    """Credits are for data."""
+    crm.fields("Deals")
+    with crm.trace() as calls:
+        crm.fields("Deals")
+        crm.modules()
+        crm.picklist("Deals", "Stage")
+    assert calls == []
+
+
+def test_any_endpoint_can_be_called(crm):
+    """What has no short name yet is not out of reach."""
+    answer = crm.request("GET", "settings/layouts", params={"module": "Leads"})
+    assert answer["layouts"][0]["name"]
+
+
+def test_trace_shows_calls_and_credits(crm, capsys):
+    """One line a call, no secrets."""
+    with crm.trace(show=True) as calls:
+        crm.coql("select City from Leads where id is not null", limit=10)
+    assert [call.path for call in calls] == ["/crm/v8/coql"]
+    assert sum(call.credits for call in calls) == 1
+    table = pd.DataFrame(calls)
+    assert {"method", "path", "status", "credits"} <= set(table.columns)
+    assert "/crm/v8/coql" in capsys.readouterr().out
+
+
+def test_a_budget_stops_before_the_call_that_would_break_it(crm):
+    """Nothing is sent that was not paid for."""
+    before = crm.credits.spent
+    with pytest.raises(LimitError), crm.budget(4):
+        crm.coql("select City from Leads where id is not null")
+    assert crm.credits.spent - before <= 4
+
+
+def test_the_ledger_agrees_with_the_emulators_meter(crm, org):
+    """What we count is what Zoho would charge."""
+    crm.fields("Leads")
+    ours, theirs = crm.credits.spent, org.meter.spent
+    crm.coql("select City from Leads where id is not null", limit=2500)
+    crm.records("Leads", ["City"], limit=300)
+    crm.count("Deals")
+    assert crm.credits.spent - ours == org.meter.spent - theirs > 0
+
+
+def test_the_repr_says_who_where_and_what_is_left(crm):
+    """Notebooks print things."""
+    org = crm.org()
+    text = repr(crm)
+    assert org["company_name"] in text
+    assert f"{crm.credits.spent:,} spent" in text
+
+
+def test_a_write_round_trips_through_request(fresh, connected):
+    """Verbs come later; the endpoint is there already."""
+    crm = connected(fresh)
+    body = {"data": [{"Last_Name": "Osei", "Company": "Northwind", "City": "Accra"}]}
+    made = crm.request("POST", "Leads", json=body)["data"][0]
+    new = made["details"]["id"]
+    assert crm.record("Leads", new)["City"] == "Accra"
+    crm.request("PUT", f"Leads/{new}", json={"data": [{"City": "Tema"}]})
+    assert crm.coql("select City from Leads where id = :id", id=new)["City"].tolist() == ["Tema"]
+    crm.request("DELETE", f"Leads/{new}")
+    with pytest.raises(NotFoundError):
+        crm.record("Leads", new)
+
+
+def test_send_serves_the_page_helpers(crm):
+    """Helpers work, the object introduces."""
+    from zcrm_nb import coql_pages, record_pages
+
+    pages = list(record_pages(crm.send, "Deals", ["Stage"], limit=250))
+    assert [len(page) for page in pages] == [200, 50]
+    rows = next(coql_pages(crm.send, "select Stage from Deals where id is not null", limit=5))
+    assert len(rows) == 5
+    assert orjson.dumps(rows)

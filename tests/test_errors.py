@@ -1,0 +1,136 @@
+"""The family of errors, and its one maker."""
+
+import copy
+import pickle
+
+import pytest
+
+from zcrm_nb import errors
+from zcrm_nb.errors import api_error, caret
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "INVALID_MODULE", errors.NotFoundError),
+        (404, "INVALID_URL_PATTERN", errors.NotFoundError),
+        (403, "NO_PERMISSION", errors.PermissionDenied),
+        (400, "AUTHORIZATION_FAILED", errors.PermissionDenied),
+        (429, "TOO_MANY_REQUESTS", errors.RateLimitError),
+        (400, "TOO_MANY_REQUESTS", errors.RateLimitError),
+        (429, "RATE_LIMIT_EXCEEDED", errors.RateLimitError),
+        (500, "INTERNAL_ERROR", errors.ServerError),
+        (503, "SERVICE_UNAVAILABLE", errors.ServerError),
+        (400, "INVALID_QUERY", errors.QueryError),
+        (400, "SYNTAX_ERROR", errors.QueryError),
+        (401, "OAUTH_SCOPE_MISMATCH", errors.ScopeError),
+        (401, "INVALID_TOKEN", errors.LoginError),
+        (401, "AUTHENTICATION_FAILURE", errors.LoginError),
+        (400, "REQUIRED_PARAM_MISSING", errors.APIError),
+        (418, "SOMETHING_NEW", errors.APIError),
+    ],
+)
+def test_the_kind_follows_from_code_and_status(status, code, kind):
+    """A reader catches kinds; only Zoho's code and the status may decide them."""
+    body = {"code": code, "details": {}, "message": "anything", "status": "error"}
+    assert type(api_error(status, body, request="GET /crm/v8/Leads")) is kind
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda refusal: refusal,
+        lambda refusal: {"data": [refusal]},
+        lambda refusal: {"fields": [refusal]},
+        lambda refusal: {"data": [{"code": "SUCCESS", "status": "success"}, refusal]},
+        lambda refusal: {"__composite_requests": [refusal]},
+    ],
+)
+def test_the_error_object_is_found_wherever_zoho_puts_it(wrap):
+    """Zoho has four envelopes for the same object."""
+    refusal = {"code": "INVALID_MODULE", "details": {}, "message": "no", "status": "error"}
+    error = api_error(400, wrap(refusal), request="GET /crm/v8/Lead")
+    assert error.code == "INVALID_MODULE"
+
+
+@pytest.mark.parametrize("body", [None, [], {}, "text", {"data": "odd"}])
+def test_an_answer_of_no_known_shape_is_still_an_error_that_names_the_status(body):
+    """Nothing that comes back may turn into a traceback of ours."""
+    error = api_error(502, body, request="GET /crm/v8/Leads")
+    assert isinstance(error, errors.ServerError)
+    assert "502" in str(error)
+
+
+def test_a_message_has_three_lines():
+    """What happened, what Zoho said, what to do."""
+    body = {
+        "code": "INVALID_MODULE",
+        "details": {"resource_path_index": 0},
+        "message": "the module name given seems to be invalid",
+    }
+    happened, said, todo = str(api_error(400, body, request="GET /crm/v8/Lead")).splitlines()
+    assert "GET /crm/v8/Lead" in happened
+    assert "INVALID_MODULE" in said
+    assert "resource_path_index: 0" in said
+    assert "crm.modules()" in todo
+
+
+def test_a_query_error_points_at_the_column_that_zoho_named():
+    """The caret stands under the word of the details."""
+    query = "select Last_Name,\n       Foo from Leads where id is not null"
+    body = {"code": "INVALID_QUERY", "details": {"column_name": "Foo"}, "message": "no"}
+    error = api_error(400, body, request="POST /crm/v8/coql", query=query)
+    assert (error.line, error.column) == (2, 8)
+    line, mark = str(error).splitlines()[-2:]
+    assert line[mark.index("^") :].startswith("Foo")
+
+
+def test_a_query_error_trusts_the_line_and_column_that_zoho_tells():
+    """Zoho's own place wins over searching."""
+    body = {
+        "code": "SYNTAX_ERROR",
+        "details": {"line": 1, "column": 8, "near": "FROM"},
+        "message": "unexpected token",
+    }
+    error = api_error(400, body, request="POST /crm/v8/coql", query="select from FROM x")
+    assert (error.line, error.column) == (1, 8)
+
+
+def test_a_place_outside_the_query_shows_no_caret():
+    """A wrong place is worse than none."""
+    assert caret("select 1", 9, 1) == ""
+    assert caret("select 1", None, None) == ""
+
+
+def test_errors_survive_pickling_and_copying():
+    """A process pool hands errors over by pickle."""
+    body = {"code": "INVALID_QUERY", "details": {"column_name": "Foo"}, "message": "no"}
+    error = api_error(400, body, request="POST /crm/v8/coql", query="select Foo from Leads")
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(twin) is errors.QueryError
+        assert str(twin) == str(error)
+        assert (twin.code, twin.details, twin.line, twin.query) == (
+            error.code,
+            error.details,
+            error.line,
+            error.query,
+        )
+
+
+def test_the_tree_is_the_promised_one():
+    """Users write except clauses against it."""
+    promised = {
+        errors.LoginError: errors.ZohoError,
+        errors.ScopeError: errors.LoginError,
+        errors.ConnectionFailed: errors.ZohoError,
+        errors.APIError: errors.ZohoError,
+        errors.QueryError: errors.APIError,
+        errors.NotFoundError: errors.APIError,
+        errors.PermissionDenied: errors.APIError,
+        errors.RateLimitError: errors.APIError,
+        errors.ServerError: errors.APIError,
+        errors.WriteError: errors.ZohoError,
+        errors.JobError: errors.ZohoError,
+        errors.LimitError: errors.ZohoError,
+    }
+    assert {kind: kind.__base__ for kind in promised} == promised

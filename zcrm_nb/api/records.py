@@ -1,0 +1,206 @@
+"""Get Records: lists of a module page by page, and single records."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.api.pages import V8, look_ahead, more, records_of
+from zcrm_nb.errors import APIError, LimitError, NotFoundError
+from zcrm_nb.frames import column_for, info
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.api.pages import Send
+    from zcrm_nb.frames import Column
+
+__all__ = [
+    "check_id",
+    "field_batches",
+    "list_columns",
+    "list_parameters",
+    "record_bodies",
+    "record_pages",
+]
+
+PAGE_SIZE = 200  # rows; Zoho's greatest
+FIELDS_PER_CALL = 50
+SORTABLE = ("id", "Created_Time", "Modified_Time")
+PAGES_BY_NUMBER = 10  # the first 2,000 rows; beyond them Zoho wants its page_token
+
+# Lists leave these out; only a single record brings them.
+ONE_RECORD_ONLY = {"subform", "multiselectlookup", "multiuserlookup"}
+
+
+def record_pages(
+    send: Send, module: str, fields: Sequence[str], *, limit: int | None = None, **params: str
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the records of a module, page by page, each a list of dicts as Zoho sent them.
+
+    Parameters
+    ----------
+    send : callable
+        Sends one call: ``crm.send``, or any function of the same shape.
+    module : str
+        API name of the module.
+    fields : sequence of str
+        API names of the fields to bring, at most 50. ``id`` always comes along.
+    limit : int, optional
+        Stop after this many records. All of them by default.
+    **params : str
+        Further parameters of Get Records, such as ``cvid``, ``ids``, ``sort_by``, ``sort_order``
+        or ``converted``.
+
+    Yields
+    ------
+    list of dict
+        At most 200 records, values as they stand in Zoho's JSON.
+
+    Raises
+    ------
+    APIError
+        Zoho refused; see :mod:`zcrm_nb.errors` for the kinds.
+    LimitError
+        More than 100,000 records: Get Records ends there.
+
+    Notes
+    -----
+    One credit for each 200 records (3 with ``cvid``). Lists leave out subforms, multi-select
+    lookups and multi-user lookups, and cut rich text after 500 characters; a single record has all.
+
+    References
+    ----------
+    Zoho CRM API V8, "Get Records": zoho.com/crm/developer/docs/api/v8/get-records.html
+
+    Examples
+    --------
+    >>> import zcrm_nb
+    >>> crm = zcrm_nb.emulate()
+    >>> pages = zcrm_nb.record_pages(crm.send, "Leads", ["Last_Name", "City"], limit=500)
+    >>> [len(page) for page in pages]
+    [200, 200, 100]
+    >>> crm.close()
+    """
+    left = limit
+    for body in record_bodies(send, module, fields, limit=limit, params=params):
+        page = records_of(body)[:left]
+        left = None if left is None else left - len(page)
+        yield page
+
+
+def record_bodies(
+    send: Send,
+    module: str,
+    fields: Sequence[str],
+    *,
+    limit: int | None = None,
+    workers: int = 1,
+    params: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Iterator[bytes]:
+    """Yield the answers of a list: the first 2,000 rows by page number, the rest by page token."""
+    asked = {**(params or {}), "fields": ",".join(fields)}
+    sizes = _page_sizes(limit)
+
+    def page(number: int) -> bytes:
+        where = {"page": number, "per_page": PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)}
+        return send("GET", V8 + module, params={**asked, **where}, headers=headers)
+
+    body = b""
+    for body in look_ahead(page, range(1, min(sizes, PAGES_BY_NUMBER) + 1), workers):
+        yield body
+    for _ in range(PAGES_BY_NUMBER, sizes):
+        if not more(body):
+            return
+        body = _following(send, module, body, {**asked, "per_page": PAGE_SIZE}, headers)
+        yield body
+
+
+def _page_sizes(limit: int | None) -> int:
+    """How many pages a limit takes; without one, more than Zoho will ever give."""
+    return 10**9 if limit is None else -(-limit // PAGE_SIZE)
+
+
+def _following(
+    send: Send, module: str, body: bytes, asked: dict[str, Any], headers: dict[str, str] | None
+) -> bytes:
+    """Fetch the page that follows an answer, by the token in it."""
+    token = info(body)["next_page_token"]
+    try:
+        return send("GET", V8 + module, params={**asked, "page_token": token}, headers=headers)
+    except APIError as refused:
+        if refused.code != "PAGINATION_LIMIT_EXCEEDED":
+            raise
+        raise LimitError(
+            f"{module} has more records than Get Records gives: it ends after 100,000.",
+            refused.said,
+            "Use crm.coql(…), which goes on past 100,000, or give limit= to take fewer.",
+        ) from refused
+
+
+def list_columns(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> list[Column]:
+    """Return the columns of a list: those asked for, or all that a list can bring; ``id`` first."""
+    fields = catalogue.fields(module)
+    if names is None:
+        names = [n for n, each in fields.items() if each["data_type"] not in ONE_RECORD_ONLY]
+    asked = dict.fromkeys(["id", *names])
+    return [column_for(_id_field() if n == "id" else catalogue.field(module, n)) for n in asked]
+
+
+def _id_field() -> dict[str, Any]:
+    """Describe the record id, which not every org's metadata lists."""
+    return {"api_name": "id", "data_type": "bigint"}
+
+
+def field_batches(columns: Sequence[Column]) -> list[list[Column]]:
+    """Cut columns into batches that one call can bring; ``id`` leads each, to join them by."""
+    key, *rest = columns
+    size = FIELDS_PER_CALL - 1
+    starts = range(0, max(len(rest), 1), size)
+    return [[key, *rest[start : start + size]] for start in starts]
+
+
+def list_parameters(
+    module: str,
+    ids: Sequence[str] | None,
+    modified_since: datetime | None,
+    sort_by: str,
+    ascending: bool,
+    cvid: str | None,
+    converted: bool | str,
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the query parameters and headers that a list is asked with."""
+    if sort_by not in SORTABLE:
+        raise ValueError(f"sort_by must be one of {', '.join(SORTABLE)}; got {sort_by!r}.")
+    order = {"sort_by": sort_by, "sort_order": "asc" if ascending else "desc"}
+    params = {"cvid": cvid} if cvid else order  # Zoho refuses to sort a view
+    if ids is not None:
+        params["ids"] = ",".join(check_id(module, each) for each in ids)
+    if converted is not False:
+        params["converted"] = str(converted).lower()
+    return params, {"If-Modified-Since": _moment(modified_since)} if modified_since else {}
+
+
+def _moment(moment: datetime) -> str:
+    """Write a moment as Zoho's headers want it."""
+    if moment.tzinfo is None:
+        raise ValueError(
+            "modified_since needs a time zone, such as datetime(2026, 9, 1, tzinfo=UTC)."
+        )
+    return moment.isoformat(timespec="seconds")
+
+
+def check_id(module: str, record_id: str) -> str:
+    """Return a well-formed record id; ``NotFoundError`` for anything else, before it is sent."""
+    if re.fullmatch(r"[0-9]{1,19}", str(record_id)):
+        return str(record_id)
+    raise NotFoundError(
+        f"{record_id!r} is not a record id of {module}; nothing was sent.",
+        "",
+        "Zoho's ids are 1 to 19 digits, kept as text: the id column of any table holds them.",
+        code="INVALID_DATA",
+        details={"id": str(record_id)},
+    )

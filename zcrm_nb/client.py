@@ -1,0 +1,741 @@
+"""The CRM object: short names for the helpers, so that the Tab key is the manual."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+import orjson
+
+from zcrm_nb.api import metadata, records, tables
+from zcrm_nb.api import query as ask
+from zcrm_nb.api.metadata import Catalogue
+from zcrm_nb.api.pages import at
+from zcrm_nb.coql import fill
+from zcrm_nb.frames import series, to_frame
+from zcrm_nb.notebook.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    import pandas as pd
+
+    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.wire.credits import Ledger
+    from zcrm_nb.wire.gate import Call, Gate
+
+__all__ = ["CRM"]
+
+
+class CRM:
+    """One org of Zoho CRM, seen by one user. Made by :func:`zcrm_nb.connect` and its sisters.
+
+    A noun reads and returns a DataFrame; a verb changes something and returns a report.
+
+    Parameters
+    ----------
+    gate : zcrm_nb.wire.gate.Gate
+        The way to Zoho: every call passes through it.
+
+    Examples
+    --------
+    >>> import zcrm_nb
+    >>> crm = zcrm_nb.emulate()
+    >>> crm.coql("select Deal_Name, Stage, Amount from Deals where Amount > 0 limit 3").shape
+    (3, 4)
+    >>> crm.close()
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._catalogue = Catalogue(gate.send)
+
+    # ---- Reads -----------------------------------------------------------------------------------
+
+    def coql(
+        self,
+        query: str,
+        *,
+        limit: int | None = None,
+        tz: str = "UTC",
+        exact: bool = False,
+        progress: bool | Told = True,
+        **values: Any,
+    ) -> pd.DataFrame:
+        """Ask in COQL; get a typed table with every row.
+
+        Parameters
+        ----------
+        query : str
+            A COQL query. Places for values are written ``:name``. Its LIMIT may be any number:
+            Zoho gives at most 2,000 rows a call, this method fetches as many pages as it takes.
+            Without a LIMIT every row comes (Zoho by itself would stop at 200).
+        limit : int, optional
+            Bring at most this many rows, whatever the query says.
+        tz : str, default "UTC"
+            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+        exact : bool, default False
+            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each page.
+        **values : object
+            What stands for the ``:name`` places, written as their type needs: text, numbers,
+            booleans, dates, aware datetimes, ``None``, or sequences of these for IN.
+
+        Returns
+        -------
+        DataFrame of shape (n_rows, n_columns)
+            Columns in the order selected. ``id`` comes first unless it was selected, and is missing
+            where the query aggregates. A lookup ``X`` becomes ``X`` (its name) and ``X.id``. Types
+            come from the field metadata: text ``string``, picklists ``category`` in the CRM's
+            order, whole numbers ``Int64``, other numbers ``float64``, booleans ``boolean``, dates
+            ``datetime64[s]``, datetimes ``datetime64[s, tz]``. They are the same on no rows.
+            ``df.attrs["zcrm"]`` tells query, route, org, time and credits.
+
+        Raises
+        ------
+        QueryError
+            The query is no COQL, names a module or field that is not there, or was refused by Zoho;
+            the message points at the place. What can be known beforehand is not sent.
+        NotFoundError
+            The module does not exist; not sent.
+        ValueError
+            A ``:name`` has no value, a value has no ``:name``, or cannot be written in COQL.
+        ScopeError
+            The login lacks ``ZohoCRM.coql.READ`` or a module scope.
+
+        See Also
+        --------
+        records : A module page by page, without a query.
+
+        Notes
+        -----
+        Credits: 1 for up to 200 rows, 2 up to 1,000, 3 for each 2,000; 1 more for the count that is
+        asked for once a second page is needed; 1 for each module's fields and, when a user field
+        is selected, 1 for each 200 users, both asked once in the life of this object.
+
+        Pages are fetched side by side, at most ten at a time. Past the 100,000 rows that Zoho's
+        offset reaches (or less, where Zoho says so on the way) they follow each other by ``id``; an
+        ORDER BY is then done here, text without regard to case. While records are being added or
+        deleted, a row may be missed or come as it was at another moment, as with any paging.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Records through a COQL Query":
+        zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> df = crm.coql(
+        ...     "select Last_Name, City, Annual_Revenue from Leads where City = :city",
+        ...     city="New Delhi",
+        ...     limit=2,
+        ... )
+        >>> df.dtypes
+        id                 string
+        Last_Name          string
+        City               string
+        Annual_Revenue    float64
+        dtype: object
+        >>> crm.close()
+        """
+        text = fill(query, **values)
+        tree = ask.limited(ask.parse(text), limit)
+
+        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
+            return tables.coql_table(
+                self.send,
+                self._catalogue,
+                tree,
+                text,
+                workers=self._gate.workers,
+                tick=tick,
+                tz=self._zone(tz),
+                exact=exact,
+            )
+
+        return self._told(fetch, tree.module, progress, query=text, route="coql")
+
+    def records(
+        self,
+        module: str,
+        columns: Sequence[str] | None = None,
+        *,
+        limit: int | None = None,
+        ids: Sequence[str] | None = None,
+        modified_since: datetime | None = None,
+        sort_by: str = "id",
+        ascending: bool = True,
+        cvid: str | None = None,
+        converted: bool | str = False,
+        tz: str = "UTC",
+        exact: bool = False,
+        progress: bool | Told = True,
+    ) -> pd.DataFrame:
+        """Read a module page by page, to the end.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        columns : sequence of str, optional
+            API names of the fields to bring, any number; all that a list can bring by default.
+        limit : int, optional
+            Bring at most this many records.
+        ids : sequence of str, optional
+            Only these records.
+        modified_since : datetime, optional
+            Only records changed after this moment; it must carry a time zone.
+        sort_by : {"id", "Created_Time", "Modified_Time"}, default "id"
+            What the records are sorted by; Zoho knows no other.
+        ascending : bool, default True
+            Smallest first. By ascending ``id``, records added meanwhile come last and shift none.
+        cvid : str, optional
+            Id of a custom view to read instead of the whole module; it brings its own order.
+        converted : bool or "both", default False
+            Leads only: those not converted, those converted, or both.
+        tz : str, default "UTC"
+            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+        exact : bool, default False
+            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each page.
+
+        Returns
+        -------
+        DataFrame of shape (n_records, n_columns)
+            ``id`` first, then the columns in the order asked for, typed as :meth:`coql` types them.
+
+        Raises
+        ------
+        NotFoundError
+            No such module or field, or an id that cannot be one; not sent.
+        LimitError
+            More than 100,000 records, where Get Records ends. Use :meth:`coql`.
+        ValueError
+            A ``modified_since`` without a time zone, or a ``sort_by`` that Zoho does not know.
+
+        See Also
+        --------
+        coql : Conditions, joins, aggregates, and more than 100,000 rows.
+        record : One record with its subforms.
+
+        Notes
+        -----
+        One credit for each 200 records and each 49 columns (3 with ``cvid``). Lists leave out
+        subforms and multi-select lookups, and cut rich text after 500 characters; :meth:`record`
+        brings them whole. The first 2,000 records come side by side, the rest one page after the
+        other, because each page names the next one's token.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Records": zoho.com/crm/developer/docs/api/v8/get-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> df = crm.records("Deals", ["Deal_Name", "Account_Name", "Stage"], limit=5)
+        >>> list(df.columns)
+        ['id', 'Deal_Name', 'Account_Name', 'Account_Name.id', 'Stage']
+        >>> crm.close()
+        """
+        params, headers = records.list_parameters(
+            module, ids, modified_since, sort_by, ascending, cvid, converted
+        )
+
+        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
+            return tables.records_table(
+                self.send,
+                self._catalogue,
+                module,
+                columns,
+                workers=self._gate.workers,
+                tick=tick,
+                limit=limit,
+                params=params,
+                headers=headers,
+                tz=self._zone(tz),
+                exact=exact,
+            )
+
+        return self._told(fetch, module, progress, query=f"{module} {params}", route="rest")
+
+    def record(self, module: str, id: str, *, tz: str = "UTC", exact: bool = False) -> pd.Series:  # noqa: A002
+        """Read one record, with everything it has.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        id : str
+            The record's id.
+        tz : str, default "UTC"
+            Time zone of datetimes: an IANA name, or ``"org"`` for the org's own.
+        exact : bool, default False
+            Exact decimals instead of float64.
+
+        Returns
+        -------
+        Series
+            One value for each field, named by field; a lookup ``X`` has ``X`` and ``X.id``.
+            Subforms and multi-select lookups are lists of dicts.
+
+        Raises
+        ------
+        NotFoundError
+            No such module or record, or an id that cannot be one (then nothing was sent).
+
+        Notes
+        -----
+        One credit.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Records": zoho.com/crm/developer/docs/api/v8/get-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> first = crm.records("Leads", ["Last_Name"], limit=1)["id"].iloc[0]
+        >>> crm.record("Leads", first)["id"] == first
+        True
+        >>> crm.close()
+        """
+        zone = self._zone(tz)
+        row = tables.record_row(self.send, self._catalogue, module, id, tz=zone, exact=exact)
+        return series(row, name=id)
+
+    def count(self, module: str, where: str | None = None, **values: Any) -> int:
+        """Count the records of a module.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        where : str, optional
+            A COQL condition, without the word WHERE; places for values are written ``:name``. All
+            records by default: for Leads those not converted, as :meth:`records` reads them.
+        **values : object
+            What stands for the ``:name`` places.
+
+        Returns
+        -------
+        int
+            The number of records.
+
+        Raises
+        ------
+        QueryError
+            The condition is no COQL; not sent.
+        NotFoundError
+            No such module; not sent.
+
+        Notes
+        -----
+        One credit: it asks COQL for ``COUNT(id)``, because Zoho's own record count costs 50.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Records through a COQL Query":
+        zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.count("Leads") == len(crm.records("Leads", ["City"]))
+        True
+        >>> crm.count("Leads", "City = :city", city="New Delhi") < crm.count("Leads")
+        True
+        >>> crm.close()
+        """
+        where = where or ask.everything(self._catalogue, module)
+        text = fill(f"select id from {module} where {where}", **values)
+        query = ask.parse(text)
+        ask.check_paths(self._catalogue, query, text)
+        return ask.count(self.send, query)
+
+    # ---- Metadata --------------------------------------------------------------------------------
+
+    def modules(self) -> pd.DataFrame:
+        """List the modules of the org.
+
+        Returns
+        -------
+        DataFrame of shape (n_modules, 9)
+            ``api_name`` (the name every call wants), ``singular_label``, ``plural_label``,
+            ``generated_type``, ``api_supported``, ``creatable``, ``editable``, ``deletable``,
+            ``id``.
+
+        Raises
+        ------
+        ScopeError
+            The login lacks ``ZohoCRM.settings.modules.READ``.
+
+        Notes
+        -----
+        One credit, once; :meth:`refresh` asks anew.
+
+        References
+        ----------
+        Zoho CRM API V8, "Modules Metadata": zoho.com/crm/developer/docs/api/v8/modules-api.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> "Leads" in list(crm.modules()["api_name"])
+        True
+        >>> crm.close()
+        """
+        found = list(self._catalogue.modules().values())
+        return to_frame([found], metadata.MODULE_COLUMNS)
+
+    def fields(self, module: str) -> pd.DataFrame:
+        """List the fields of a module.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+
+        Returns
+        -------
+        DataFrame of shape (n_fields, 12)
+            ``api_name`` (the name of the column), ``field_label`` (what people see), ``data_type``
+            (Zoho's word), ``length``, ``mandatory``, ``custom_field``, ``read_only``, ``unique``,
+            ``lookup`` (the module it points to), ``returns`` (what a formula or roll-up returns),
+            ``values`` (of a picklist, a list), ``id``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module; not sent.
+
+        Notes
+        -----
+        One credit, once for each module; :meth:`refresh` asks anew.
+
+        References
+        ----------
+        Zoho CRM API V8, "Fields Metadata": zoho.com/crm/developer/docs/api/v8/field-meta.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> fields = crm.fields("Deals").set_index("api_name")
+        >>> fields.loc["Account_Name", "lookup"]
+        'Accounts'
+        >>> crm.close()
+        """
+        found = self._catalogue.fields(module).values()
+        return to_frame([[metadata.field_row(each) for each in found]], metadata.FIELD_COLUMNS)
+
+    def picklist(self, module: str, field: str) -> pd.DataFrame:
+        """List the values of a picklist, in the CRM's order.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        field : str
+            API name of a picklist or multi-select picklist.
+
+        Returns
+        -------
+        DataFrame of shape (n_values, 8)
+            ``display_value``, ``actual_value``, ``sequence_number``, ``colour_code``, ``type``
+            (``used`` or ``unused``), ``probability`` and ``forecast_type`` (Stage only), ``id``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module or field; not sent.
+        ValueError
+            The field is no picklist.
+
+        Notes
+        -----
+        No credit once the module's fields are known.
+
+        References
+        ----------
+        Zoho CRM API V8, "Fields Metadata": zoho.com/crm/developer/docs/api/v8/field-meta.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> list(crm.picklist("Deals", "Stage")["display_value"])[-2:]
+        ['Closed Lost', 'Closed Lost to Competition']
+        >>> crm.close()
+        """
+        values = metadata.choices(self._catalogue.field(module, field))
+        return to_frame([values], metadata.PICKLIST_COLUMNS)
+
+    def users(self) -> pd.DataFrame:
+        """List the users of the org, active or not.
+
+        Returns
+        -------
+        DataFrame of shape (n_users, 11)
+            ``id``, ``full_name``, ``first_name``, ``last_name``, ``email``, ``role``, ``role.id``,
+            ``profile``, ``profile.id``, ``status``, ``time_zone``.
+
+        Raises
+        ------
+        ScopeError
+            The login lacks ``ZohoCRM.users.READ``.
+
+        Notes
+        -----
+        One credit for each 200 users, once; :meth:`refresh` asks anew.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Users": zoho.com/crm/developer/docs/api/v8/get-users.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.users()["status"].unique().tolist()
+        ['active', 'inactive']
+        >>> crm.close()
+        """
+        return to_frame([self._catalogue.users()], metadata.USER_COLUMNS)
+
+    def org(self) -> pd.Series:
+        """Tell about the org: name, id, time zone, currency, edition.
+
+        Returns
+        -------
+        Series
+            Everything Zoho tells, by Zoho's names.
+
+        Raises
+        ------
+        ScopeError
+            The login lacks ``ZohoCRM.org.READ``.
+
+        Notes
+        -----
+        One credit, once; :meth:`refresh` asks anew.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Organization": zoho.com/crm/developer/docs/api/v8/get-org-data.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.org()["time_zone"]
+        'Asia/Kolkata'
+        >>> crm.close()
+        """
+        return series(self._catalogue.org(), name="org")
+
+    def refresh(self) -> None:
+        """Forget modules, fields, users and org, so that the next call asks Zoho anew.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.refresh()
+        >>> crm.close()
+        """
+        self._catalogue.forget()
+
+    # ---- The wire --------------------------------------------------------------------------------
+
+    @property
+    def send(self) -> Callable[..., bytes]:
+        """Send one call and return the body: what ``coql_pages`` and ``record_pages`` ask for."""
+        return self._gate.send
+
+    def request(
+        self, method: str, path: str, *, params: dict[str, Any] | None = None, json: Any = None
+    ) -> Any:
+        """Call any endpoint of Zoho CRM and get its JSON.
+
+        Parameters
+        ----------
+        method : {"GET", "POST", "PUT", "PATCH", "DELETE"}
+            HTTP method.
+        path : str
+            What stands behind ``/crm/v8/``, such as ``"settings/layouts"``; a path that begins with a
+            slash is taken as it is, for other versions and the bulk addresses.
+        params : dict, optional
+            Query parameters.
+        json : object, optional
+            Body.
+
+        Returns
+        -------
+        object
+            The parsed answer; ``None`` where Zoho answers with nothing (HTTP 204 and 304).
+
+        Raises
+        ------
+        ZohoError
+            Whatever went wrong, as one of the kinds in :mod:`zcrm_nb.errors`. An answer in which
+            some items failed (HTTP 207) is returned: each item has its own status.
+
+        Notes
+        -----
+        Credits as Zoho's price list says. Only GET is repeated after a failure.
+
+        References
+        ----------
+        Zoho CRM API V8: zoho.com/crm/developer/docs/api/v8/
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.request("GET", "settings/modules/Deals")["modules"][0]["plural_label"]
+        'Deals'
+        >>> crm.close()
+        """
+        body = self.send(method, at(path), params=params, json=json)
+        return orjson.loads(body) if body else None
+
+    def trace(self, *, show: bool = False) -> AbstractContextManager[list[Call]]:
+        """Watch the calls that a block of code makes.
+
+        Parameters
+        ----------
+        show : bool, default False
+            Print each call as it comes back.
+
+        Returns
+        -------
+        context manager
+            Gives a list of calls, filled while the block runs: method, path, params, query,
+            status, attempts, milliseconds, bytes and credits. ``pd.DataFrame(calls)`` makes a table
+            of it. It holds no secrets.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> with crm.trace() as calls:
+        ...     _ = crm.records("Leads", ["City"], limit=400)
+        >>> [(call.method, call.path) for call in calls][-2:]
+        [('GET', '/crm/v8/Leads'), ('GET', '/crm/v8/Leads')]
+        >>> crm.close()
+        """
+        return self._gate.trace(show=show)
+
+    @property
+    def credits(self) -> Ledger:
+        """What this connection has spent of the day's API credits, counted here.
+
+        Returns
+        -------
+        Ledger
+            ``spent`` in the last 24 hours and, once it is known, ``remaining``.
+
+        Notes
+        -----
+        Zoho tells what remains only after half of the day's credits are gone; until then the count
+        knows of nothing but its own calls.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> before = crm.credits.spent
+        >>> _ = crm.coql("select City from Leads where id is not null", limit=200)
+        >>> crm.credits.spent > before
+        True
+        >>> crm.close()
+        """
+        return self._gate.ledger
+
+    def budget(self, credits: int) -> AbstractContextManager[Ledger]:  # noqa: A002
+        """Allow a block of code so many credits and no more.
+
+        Parameters
+        ----------
+        credits : int
+            The most that the block may spend.
+
+        Returns
+        -------
+        context manager
+            A call that would go past the budget raises ``LimitError`` and is not sent.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> with crm.budget(10):
+        ...     _ = crm.records("Leads", ["City"], limit=200)
+        >>> crm.close()
+        """
+        return self._gate.ledger.budget(credits)
+
+    def close(self) -> None:
+        """Let go of the connections. A ``with`` block does it by itself.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> with zcrm_nb.emulate() as crm:
+        ...     crm.count("Deals") > 0
+        True
+        """
+        self._gate.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        org = self._catalogue.known("org") or {}
+        who = f"{org['company_name']} ({org['id']})" if org else "org not asked yet"
+        credits_left = repr(self._gate.ledger).strip("<>")
+        return f"<CRM: {who} at {self._gate.addresses.api_domain}. {credits_left}>"
+
+    # ---- How a table gets its attrs --------------------------------------------------------------
+
+    def _zone(self, tz: str) -> str:
+        """Return an IANA zone, the org's own for ``"org"``."""
+        return str(self._catalogue.org()["time_zone"]) if tz == "org" else tz
+
+    def _told(
+        self,
+        fetch: Callable[[Callable[[int], None]], pd.DataFrame],
+        label: str,
+        progress: bool | Told,
+        **facts: str,
+    ) -> pd.DataFrame:
+        """Fetch a table under progress, and write into it where it came from."""
+        with self.trace() as calls, Progress(label, show=progress) as tick:
+            table = fetch(tick)
+        table.attrs["zcrm"] = {
+            **facts,
+            "org": (self._catalogue.known("org") or {}).get("id"),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "credits": sum(call.credits for call in calls),
+        }
+        return table
