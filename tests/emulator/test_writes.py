@@ -96,8 +96,10 @@ def test_lookups_to_several_modules_say_which(ask):
     parent = {"module": {"api_name": "Deals"}, "id": deal}
     note = post(ask, "Notes", {"Note_Content": "x", "Parent_Id": parent})
     assert read(ask, "Notes", new_id(note))["Parent_Id"]["module"]["api_name"] == "Deals"
-    nowhere = post(ask, "Tasks", {"Subject": "Call", "What_Id": {"id": deal}})
-    assert nowhere.body["data"][0]["details"]["supported_values"]
+    unsaid = post(ask, "Tasks", {"Subject": "Call", "What_Id": {"id": deal}})
+    assert unsaid.body["data"][0]["details"]["supported_values"]
+    nowhere = post(ask, "Tasks", task | {"$se_module": "Leads"})
+    assert nowhere.body["data"][0]["message"] == "the id given seems to be invalid"
 
 
 def test_tags_get_an_id_and_a_colour(ask):
