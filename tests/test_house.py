@@ -19,7 +19,7 @@ import zcrm_nb
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-CHECKS = {*PROJECT["tool"]["numpydoc_validation"]["checks"], "EX01"}
+CHECKS = {*PROJECT["tool"]["numpydoc_validation"]["checks"], "RT01", "EX01"}
 
 
 def promised() -> dict[str, object]:
