@@ -46,7 +46,9 @@ def tracked() -> list[Path]:
 def test_imports_point_down_only():
     """The layers of docs/architecture.md hold, as pyproject.toml states them."""
     # In a process of its own, because it switches off every logger it finds.
-    code = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    code = (
+        "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    )
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )

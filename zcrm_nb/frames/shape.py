@@ -116,7 +116,9 @@ def series(source: pd.DataFrame | Mapping[str, Any], name: str) -> pd.Series[Any
     >>> series({"a": 1, "b": "x"}, "both").tolist()
     [1, 'x']
     """
-    values = {column: source[column].iloc[0] for column in source} if isinstance(
-        source, pd.DataFrame
-    ) else dict(source)
+    values = (
+        {column: source[column].iloc[0] for column in source}
+        if isinstance(source, pd.DataFrame)
+        else dict(source)
+    )
     return pd.Series(values, name=name, dtype=object)
