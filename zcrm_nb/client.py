@@ -482,8 +482,9 @@ class CRM:
         --------
         >>> import zcrm_nb
         >>> crm = zcrm_nb.emulate()
-        >>> crm.picklist("Deals", "Stage").loc[1, ["display_value", "probability"]].tolist()
-        ['Qualification', 10]
+        >>> stages = crm.picklist("Deals", "Stage").set_index("display_value")
+        >>> int(stages.loc["Closed Won", "probability"])
+        100
         >>> crm.close()
         """
         values = metadata.choices(self._catalogue.field(module, field))

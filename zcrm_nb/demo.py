@@ -62,8 +62,9 @@ def demo(output: str | Path = "demo-output") -> None:
 
         _say("Deals by stage, as a picture")
         deals = crm.coql("select Stage, Amount from Deals where id is not null")
-        picture = plots.funnel(deals, value="Amount", title="Deals by stage")
-        picture.get_figure(root=True).savefig(folder / "funnel.png", dpi=144)
+        figure = plots.funnel(deals, value="Amount", title="Deals by stage").get_figure(root=True)
+        assert figure is not None, "funnel() always draws on one"
+        figure.savefig(folder / "funnel.png", dpi=144)
         print(folder / "funnel.png")
 
         _say("A notebook about Leads, written and run")

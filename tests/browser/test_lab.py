@@ -55,7 +55,6 @@ def test_table_funnel_and_progress_show_in_lab(open_notebook, tmp_path):
     assert errors(opened.saved()) == []
 
 
-@pytest.mark.skipif(not Path(FIRST_TABLE).exists(), reason="the first notebook is not written yet")
 def test_the_first_notebook_shows_a_table_and_a_funnel(open_notebook):
     """The first minute of a new user: run all cells, see a table and a picture, no error."""
     opened = open_notebook(FIRST_TABLE)
