@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.notebook.progress import Told
-    from zcrm_nb.wire.credits import Ledger
-    from zcrm_nb.wire.gate import Call, Gate
+    from zcrm_nb.wire.credits import Budget, Ledger
+    from zcrm_nb.wire.gate import Gate
+    from zcrm_nb.wire.trace import Call
 
 __all__ = ["CRM"]
 
@@ -247,7 +248,13 @@ class CRM:
         >>> crm.close()
         """
         params, headers = records.list_parameters(
-            module, ids, modified_since, sort_by, ascending, cvid, converted
+            module,
+            ids=ids,
+            modified_since=modified_since,
+            sort_by=sort_by,
+            ascending=ascending,
+            cvid=cvid,
+            converted=converted,
         )
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
@@ -358,7 +365,7 @@ class CRM:
         >>> crm.close()
         """
         where = where or ask.everything(self._catalogue, module)
-        text = fill(f"select id from {module} where {where}", **values)
+        text = fill(f"select id from {module} where {where}", **values)  # noqa: S608 - COQL
         query = ask.parse(text)
         ask.check_paths(self._catalogue, query, text)
         return ask.count(self.send, query)
@@ -475,8 +482,8 @@ class CRM:
         --------
         >>> import zcrm_nb
         >>> crm = zcrm_nb.emulate()
-        >>> list(crm.picklist("Deals", "Stage")["display_value"])[-2:]
-        ['Closed Lost', 'Closed Lost to Competition']
+        >>> crm.picklist("Deals", "Stage").loc[1, ["display_value", "probability"]].tolist()
+        ['Qualification', 10]
         >>> crm.close()
         """
         values = metadata.choices(self._catalogue.field(module, field))
@@ -529,7 +536,8 @@ class CRM:
 
         Notes
         -----
-        One credit, once; :meth:`refresh` asks anew.
+        One credit, once; :meth:`refresh` asks anew. From then on :attr:`credits` knows the day's
+        allowance of the edition, and as many calls go side by side as the edition allows.
 
         References
         ----------
@@ -543,7 +551,10 @@ class CRM:
         'Asia/Kolkata'
         >>> crm.close()
         """
-        return series(self._catalogue.org(), name="org")
+        org = self._catalogue.org()
+        licence = org.get("license_details") or {}
+        self._gate.know(licence.get("paid_type"), licence.get("users_license_purchased"))
+        return series(org, name="org")
 
     def refresh(self) -> None:
         """Forget modules, fields, users and org, so that the next call asks Zoho anew.
@@ -574,8 +585,8 @@ class CRM:
         method : {"GET", "POST", "PUT", "PATCH", "DELETE"}
             HTTP method.
         path : str
-            What stands behind ``/crm/v8/``, such as ``"settings/layouts"``; a path that begins with a
-            slash is taken as it is, for other versions and the bulk addresses.
+            What stands behind ``/crm/v8/``, such as ``"settings/layouts"``. A path that begins with
+            a slash is taken as it is, for other versions and the bulk addresses.
         params : dict, optional
             Query parameters.
         json : object, optional
@@ -664,7 +675,7 @@ class CRM:
         """
         return self._gate.ledger
 
-    def budget(self, credits: int) -> AbstractContextManager[Ledger]:  # noqa: A002
+    def budget(self, credits: int) -> AbstractContextManager[Budget]:  # noqa: A002
         """Allow a block of code so many credits and no more.
 
         Parameters
@@ -675,7 +686,8 @@ class CRM:
         Returns
         -------
         context manager
-            A call that would go past the budget raises ``LimitError`` and is not sent.
+            Tells what is ``spent`` and ``left``. A call that would go past the budget raises
+            ``LimitError`` and is not sent.
 
         Examples
         --------

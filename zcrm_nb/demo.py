@@ -62,7 +62,8 @@ def demo(output: str | Path = "demo-output") -> None:
 
         _say("Deals by stage, as a picture")
         deals = crm.coql("select Stage, Amount from Deals where id is not null")
-        plots.funnel(deals, value="Amount").figure.savefig(folder / "funnel.png", dpi=144)
+        picture = plots.funnel(deals, value="Amount", title="Deals by stage")
+        picture.get_figure(root=True).savefig(folder / "funnel.png", dpi=144)
         print(folder / "funnel.png")
 
         _say("A notebook about Leads, written and run")
@@ -74,7 +75,7 @@ def demo(output: str | Path = "demo-output") -> None:
 
 
 def _login(credentials: dict[str, str]) -> dict[str, str]:
-    """What connect() needs of the emulator's credentials."""
+    """Pick what connect() needs of the emulator's credentials."""
     names = ("client_id", "client_secret", "refresh_token", "accounts_url", "api_domain")
     return {name: credentials[name] for name in names}
 

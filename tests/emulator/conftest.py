@@ -16,6 +16,7 @@ from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.schema import Schema
 from zcrm_nb.emulator.store import Store
 
+API_HOST = "www.zohoapis.test"
 TINY = {
     "Leads": 40,
     "Contacts": 20,
@@ -55,7 +56,7 @@ class Asker:
         self.emulator = emulator
         self.token = token or self.refresh().body["access_token"]
 
-    def send(self, method, path, params=None, body=b"", headers=None, host="www.zohoapis.test"):
+    def send(self, method, path, params=None, body=b"", headers=None, *, host=API_HOST):
         """One request as PEP 3333 has it."""
         environ = {
             "REQUEST_METHOD": method,
@@ -126,13 +127,13 @@ def make(naps):
 
 @pytest.fixture
 def ask(make):
-    """A client of a fresh, tiny org."""
+    """Make a client of a fresh, tiny org."""
     return make()
 
 
 @pytest.fixture
 def emulator(ask):
-    """The org behind ``ask``."""
+    """Give the org behind ``ask``."""
     return ask.emulator
 
 

@@ -1,5 +1,7 @@
 """Reading records: lists, pages, one record, search, counts, deletions."""
 
+from itertools import chain
+
 import pytest
 
 from zcrm_nb.emulator.paging import Binder, Position
@@ -54,7 +56,7 @@ def test_info_has_exactly_the_documented_keys(ask):
 
 
 def test_converted_leads_are_left_out_unless_asked_for(ask):
-    """false by default; true and both."""
+    """By default; true and both show them."""
     counts = {which: len(ask.ids("Leads", converted=which)) for which in ("true", "false", "both")}
     assert counts["true"] + counts["false"] == counts["both"] == 40
     assert ask("GET", "/Leads", {"fields": "id"}).body["info"]["count"] == counts["false"]
@@ -74,10 +76,10 @@ def test_unknown_fields_are_left_out_or_refused(ask, make):
 
 
 def test_pages_by_number_join_without_gap_or_overlap(ask):
-    """page × per_page, in the order of the list."""
+    """In the order of the list."""
     pages = [ids_of(leads(ask, page=n, per_page=15)) for n in (1, 2, 3)]
     assert [len(page) for page in pages] == [15, 15, 10]
-    assert sum(pages, []) == ids_of(leads(ask))
+    assert [*chain(*pages)] == ids_of(leads(ask))
     assert leads(ask, page=4, per_page=15).status == 204
 
 
@@ -94,7 +96,7 @@ def test_page_tokens_walk_the_whole_list_and_back(ask, sort_by, sort_order):
         if not reply.body["info"]["more_records"]:
             break
         token = {"page_token": reply.body["info"]["next_page_token"]}
-    assert sum(pages, []) == expected
+    assert [*chain(*pages)] == expected
     for page in pages[-2::-1]:
         reply = leads(ask, **how, page_token=reply.body["info"]["previous_page_token"])
         assert ids_of(reply) == page
@@ -259,7 +261,7 @@ def test_one_record_comes_with_everything(ask, emulator):
 
 
 def test_one_record_may_show_some_fields_only(ask):
-    """fields is optional here."""
+    """Here naming fields is optional."""
     lead = ask.ids("Leads")[0]
     record = ask("GET", f"/Leads/{lead}", {"fields": "Company"}).body["data"][0]
     assert record.keys() == {"id", "Company"}
@@ -301,7 +303,7 @@ def test_one_record_that_is_not_newer_is_304(ask):
 
 @pytest.fixture
 def with_osei(ask):
-    """An org with three records to look for."""
+    """Add three records to look for."""
     people = [
         {"Last_Name": "Osei", "Email": "ama.osei@example.com", "Phone": "+233 (30) 555-0101"},
         {"Last_Name": "Osei-Tutu", "Secondary_Email": "tutu@example.com"},
@@ -325,7 +327,7 @@ def with_osei(ask):
     ],
 )
 def test_a_search_finds_by_its_first_key(with_osei, params, found):
-    """criteria before email before phone before word; equals finds parts of a text."""
+    """First criteria, then email, phone, word; equals finds parts of a text."""
     reply = with_osei("GET", "/Leads/search", {"fields": "Last_Name", **params})
     assert {each["Last_Name"] for each in reply.body["data"]} == found
     assert reply.body["info"].keys() == {"per_page", "count", "page", "more_records"}

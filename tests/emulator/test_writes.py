@@ -96,8 +96,10 @@ def test_lookups_to_several_modules_say_which(ask):
     parent = {"module": {"api_name": "Deals"}, "id": deal}
     note = post(ask, "Notes", {"Note_Content": "x", "Parent_Id": parent})
     assert read(ask, "Notes", new_id(note))["Parent_Id"]["module"]["api_name"] == "Deals"
-    nowhere = post(ask, "Tasks", {"Subject": "Call", "What_Id": {"id": deal}})
-    assert nowhere.body["data"][0]["details"]["supported_values"]
+    unsaid = post(ask, "Tasks", {"Subject": "Call", "What_Id": {"id": deal}})
+    assert unsaid.body["data"][0]["details"]["supported_values"]
+    nowhere = post(ask, "Tasks", task | {"$se_module": "Leads"})
+    assert nowhere.body["data"][0]["message"] == "the id given seems to be invalid"
 
 
 def test_tags_get_an_id_and_a_colour(ask):
@@ -241,7 +243,7 @@ def test_an_update_changes_what_is_sent_and_nothing_else(ask, emulator):
 
 
 def test_an_update_may_empty_a_field(ask):
-    """null empties; a mandatory field refuses."""
+    """With null; a mandatory field refuses."""
     lead = new_id(post(ask, "Leads", {"Last_Name": "Osei", "City": "Accra"}))
     ask("PUT", f"/Leads/{lead}", None, {"data": [{"City": None}]})
     assert read(ask, "Leads", lead)["City"] is None
@@ -277,7 +279,7 @@ def test_multi_select_values_are_replaced_or_appended(ask):
 
 @pytest.fixture
 def visit(ask):
-    """A visit with two expenses."""
+    """Make a visit with two expenses."""
     rows = [{"Amount": 10.5, "Remarks": "train"}, {"Amount": 4, "Remarks": "tea"}]
     return new_id(post(ask, "Site_Visits", {"Name": "Akosombo", "Expenses": rows}))
 

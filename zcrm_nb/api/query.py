@@ -247,7 +247,7 @@ def count(send: Send, query: tree.Query) -> int:
 
 
 def everything(catalogue: Catalogue, module: str) -> str:
-    """Return the condition that means all records Get Records lists: Leads without converted ones."""
+    """Return the condition for what Get Records lists: all, of Leads those not converted."""
     converted = "Converted__s" in catalogue.fields(module)
     return "Converted__s = 'false'" if converted else "id is not null"
 

@@ -165,6 +165,7 @@ def field_batches(columns: Sequence[Column]) -> list[list[Column]]:
 
 def list_parameters(
     module: str,
+    *,
     ids: Sequence[str] | None,
     modified_since: datetime | None,
     sort_by: str,

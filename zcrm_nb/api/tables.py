@@ -46,27 +46,18 @@ def coql_table(
 ) -> pd.DataFrame:
     """Return every row of a checked query as a table, in the order it asks for."""
     ask.check_paths(catalogue, query, text)
+
+    def fetch(query: Query) -> pd.DataFrame:
+        columns = ask.answer_columns(catalogue, query, text)
+        users = catalogue.directory() if any(each.kind == "user" for each in columns) else None
+        bodies = counted(ask.coql_bodies(send, query, workers=workers), tick)
+        return to_frame(bodies, columns, users=users, **options)
+
     try:
-        return _coql_frame(send, catalogue, query, text, workers, tick, **options)
+        return fetch(query)
     except ask.OffsetCeilingError:
-        whole = _coql_frame(send, catalogue, ask.by_id(query), text, workers, tick, **options)
+        whole = fetch(ask.by_id(query))
         return _ordered_here(whole, query, ask.answer_columns(catalogue, query, text), **options)
-
-
-def _coql_frame(
-    send: Send,
-    catalogue: Catalogue,
-    query: Query,
-    text: str,
-    workers: int,
-    tick: Tick,
-    **options: Any,
-) -> pd.DataFrame:
-    """Fetch the pages of a query and build their table."""
-    columns = ask.answer_columns(catalogue, query, text)
-    users = catalogue.directory() if any(each.kind == "user" for each in columns) else None
-    bodies = counted(ask.coql_bodies(send, query, workers=workers), tick)
-    return to_frame(bodies, columns, users=users, **options)
 
 
 def _ordered_here(

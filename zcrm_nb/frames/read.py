@@ -125,7 +125,7 @@ def _quick(bodies: list[bytes], columns: Sequence[Column], exact: bool) -> pa.Ta
         raise pa.ArrowInvalid("an answer without data")
     records = pa.chunked_array([chunk.flatten() for chunk in answers.chunks], record)
     table = pa.Table.from_struct_array(records)
-    arrays = [_settle(table[c.name], c, exact) for c in columns]
+    arrays = [_settle(values, c, exact) for values, c in zip(table.columns, columns, strict=True)]
     return pa.table(arrays, schema=_schema(columns, exact)).combine_chunks()
 
 

@@ -21,7 +21,7 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 import requests
-from oauthlib.oauth2 import WebApplicationClient
+from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
 from requests_oauthlib import OAuth2Session
 
 from zcrm_nb.errors import ConnectionFailed, LoginError
@@ -466,7 +466,7 @@ def _guarded(call: Callable[[], Any], accounts_url: str) -> Any:
     """Make a call, and let errors out without the frames in which secrets are local variables."""
     try:
         return call()
-    except requests.RequestException as error:
+    except (requests.RequestException, OAuth2Error, ValueError) as error:
         failure: BaseException = _no_answer(type(error).__name__, accounts_url)
     except BaseException as error:
         failure = without_frames(error)
