@@ -105,7 +105,7 @@ def test_stopping_ends_everything(emulator):
     server.stop()
     server.stop()
     assert set(threading.enumerate()) == before
-    with pytest.raises(OSError, match="refused|reset|closed"):
+    with pytest.raises(OSError, match=r"refused|reset|closed"):
         http.client.HTTPConnection(HOST, server.port, timeout=5).connect()
     caller.wire.close()
     with emulator.serve(server.port) as again:
