@@ -109,7 +109,6 @@ ROUTES = (
         records.search_records,
         "search by criteria, email, phone or word; 2,000 records",
         _SEARCH,
-        "records",
     ),
     Route(
         "GET",
