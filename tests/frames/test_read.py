@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zcrm_nb.frames import Column, info
-from zcrm_nb.frames.read import _BATCH_BYTES, _bodies, _info_text, _quick, read
+from zcrm_nb.frames.read import _BATCH_BYTES, _bodies, _info_text, _quick
 
 hostile = st.sampled_from(
     [
@@ -56,7 +56,8 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
 @example(answer={"data": [{'"info': {"count": 9}}]}, indent=None, ascii_only=True)
 @example(answer={"data": [], 'x"info': {"count": 9}}, indent=None, ascii_only=True)
 @example(answer={"data": [{"info": {"count": 9}}]}, indent=None, ascii_only=True)
-@example(answer={"data": {"info": {"count": 9}}, "x": 1}, indent=None, ascii_only=True)
+@example(answer={"data": {"info": {"count": 9}, "y": 1}}, indent=None, ascii_only=True)
+@example(answer={"info": {"count": 1, "token": "},"}, "data": []}, indent=None, ascii_only=True)
 def test_info_is_what_a_full_parse_says(
     answer: dict[str, Any], indent: int | None, ascii_only: bool
 ) -> None:
@@ -94,11 +95,19 @@ def test_info_of_a_torn_answer_is_an_error() -> None:
 def test_answers_as_zoho_sends_them_go_the_quick_way() -> None:
     """A bigint as text or number, a multi-select as list or text: none of it slows a page down."""
     columns = [Column("n", "integer"), Column("m", "multipicklist"), Column("T", "tags")]
-    page = [{"n": None, "m": [], "T": []}, {"n": 2**60, "m": ["A", "B"], "T": [{"name": "x"}]}]
-    text = [{"n": None, "m": None}, {"n": str(2**60), "m": "A;B", "T": [{"name": "x"}]}]
-    for rows in (page, text):
-        table = _quick([orjson.dumps({"data": rows})], columns, exact=False)
-        assert table.to_pylist()[1] == {"n": 2**60, "m": ["A", "B"], "T": ["x"]}
+    numbers = [{"n": None, "m": [], "T": []}, {"n": 2**60, "m": ["A", "B"], "T": [{"name": "x"}]}]
+    texts = [{"n": None, "m": ""}, {"n": str(2**60), "m": "A;B", "T": [{"name": "x"}]}]
+    for page in (numbers, texts):
+        empty, full = _quick([orjson.dumps({"data": page})], columns, exact=False).to_pylist()
+        assert full == {"n": 2**60, "m": ["A", "B"], "T": ["x"]}
+        assert not any(empty.values())
+
+
+def test_pretty_printed_answers_go_the_quick_way_too() -> None:
+    """Line breaks inside an answer do not look like its end, however long it is."""
+    page = [{"t": "x" * 700_000}, {"t": "y"}]
+    pretty = json.dumps({"data": page}, indent=2).encode()
+    assert _quick([pretty] * 3, [Column("t", "text")], exact=False).to_pylist() == page * 3
 
 
 def test_bodies_are_parsed_in_lots_and_none_is_lost() -> None:
@@ -114,5 +123,5 @@ def test_a_page_larger_than_a_block_is_read_whole() -> None:
     """Arrow wants an answer inside one block: a long one beside a short one must fit."""
     long = orjson.dumps({"data": [{"t": "x" * 3_000_000}] * 2})
     short = orjson.dumps({"data": [{"t": "y"}]})
-    table, _ = read([short, long, short], [Column("t", "text")], exact=False)
+    table = _quick([short, long, short], [Column("t", "text")], exact=False)
     assert [len(t) for t in table["t"].to_pylist()] == [1, 3_000_000, 3_000_000, 1]
