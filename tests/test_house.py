@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -98,6 +100,29 @@ def test_public_names_are_documented_with_an_example(name):
     excused = {"EX01"} if isinstance(thing, property) else set()
     found = validate(get_doc_object(thing))["errors"]  # by name it would find modules of that name
     assert [error for error in found if error[0] in CHECKS - excused] == []
+
+
+def sectioned() -> dict[str, object]:
+    """Whatever a module of ours exports and documents in sections."""
+    found = {}
+    for module in pkgutil.walk_packages(zcrm_nb.__path__, "zcrm_nb."):
+        if module.name != "zcrm_nb.__main__":
+            home = importlib.import_module(module.name)
+            names = getattr(home, "__all__", [])
+            found |= {f"{module.name}.{name}": getattr(home, name) for name in names}
+    return {name: thing for name, thing in found.items() if has_sections(thing)}
+
+
+def has_sections(thing: object) -> bool:
+    """Whether its own docstring goes as far as to describe parameters."""
+    return callable(thing) and "Parameters\n    ---" in (getattr(thing, "__doc__", None) or "")
+
+
+@pytest.mark.parametrize("name", sectioned())
+def test_docstrings_with_sections_agree_with_the_code(name):
+    """A parameter that is described exists, and one that exists is described."""
+    found = validate(get_doc_object(sectioned()[name]))["errors"]
+    assert [error for error in found if error[0] in CHECKS - {"EX01", "RT01"}] == []
 
 
 def test_the_version_is_the_same_everywhere():

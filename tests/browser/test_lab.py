@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import nbformat
-import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.browser.conftest import ROOT

@@ -159,15 +159,15 @@ def conversation(
     jitter : callable, default random.random
         Numbers from 0 to 1.
 
-    Yields
-    ------
-    Send, Renew or Wait
-        What to do next.
-
     Returns
     -------
     Answer or Lost
         The reply that stands, good or bad.
+
+    Yields
+    ------
+    Send, Renew or Wait
+        What to do next.
 
     Examples
     --------

@@ -240,7 +240,11 @@ def is_expensive(
 
     Parameters
     ----------
-    method, path, params, json
+    method, path : str
+        As for :func:`price`.
+    params : mapping, optional
+        As for :func:`price`.
+    json : object, optional
         As for :func:`price`.
 
     Returns

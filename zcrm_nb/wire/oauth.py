@@ -214,6 +214,7 @@ def exchange(
     Returns
     -------
     tuple of Grant and Token
+        What to keep, and the first access token.
 
     Raises
     ------
