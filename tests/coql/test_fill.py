@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zcrm_nb.coql import fill, parse
@@ -133,6 +133,7 @@ def test_an_unused_value_is_named_with_the_nearest_placeholder() -> None:
         fill("a = :city", city=1, cities=2)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_comes_back_as_the_very_same_literal(text: str) -> None:
     """Whatever is in a value, it stays one literal: nothing can be smuggled into the query."""
@@ -151,6 +152,7 @@ def test_any_text_comes_back_as_the_very_same_literal(text: str) -> None:
 EARLIEST = datetime(1950, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
 
 
+@settings(deadline=None)
 @given(st.datetimes(EARLIEST, timezones=st.sampled_from([UTC, ZoneInfo("Asia/Kolkata")])))
 def test_any_time_comes_back_to_the_second(value: datetime) -> None:
     """The text must mean the same moment, without its fraction."""

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 def body(page: list[dict[str, Any]]) -> bytes:
-    """One page as Zoho sends it."""
+    """Write one page as Zoho sends it."""
     return orjson.dumps({"data": page, "info": {"count": len(page), "more_records": False}})
 
 
 def stubborn(page: list[dict[str, Any]]) -> bytes:
-    """The same page in a form that Arrow's parser refuses and JSON allows: a key said twice."""
+    """Write it so that Arrow's parser refuses and JSON allows it: a key said twice."""
     records = [f'{{"id":"0",{json.dumps({"id": None, **record})[1:]}' for record in page]
     return f'{{"data":[{",".join(records)}]}}'.encode()
 
 
 def cells(column: Column, record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What the table must say, told by the json module and the contract alone."""
+    """Tell what the table must say, from the json module and the contract alone."""
     value = record.get(column.name)
     if column.kind in {"lookup", "user"}:
         yield column.name, (value or {}).get("name")
@@ -52,7 +52,7 @@ def cells(column: Column, record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def shown(df: pd.DataFrame, name: str) -> list[Any]:
-    """The cells of a column as plain Python."""
+    """Give the cells of a column as plain Python."""
     if df[name].dtype == object:
         return df[name].tolist()
     values = [None if pd.isna(value) else value for value in df[name]]

@@ -42,7 +42,7 @@ def _kind(python: tuple[type, ...], wire: pa.DataType, arrow: pa.DataType, dtype
     return Kind(frozenset((*python, type(None))), wire, arrow, dtype)
 
 
-# Keep in step with records-and-coql §6.3 (field-meta.html) and with `docs/architecture.md`, Frames.
+# Keep in step with Zoho's field types (field-meta.html) and `docs/architecture.md`, Frames.
 KINDS: dict[str, Kind] = {
     # Named explicitly with pyarrow storage, so that pandas 2.3 and 3 give one dtype with one null
     # (pd.NA) and take the parser's buffers without a copy. Not pandas 3's `str`: its null is NaN.
