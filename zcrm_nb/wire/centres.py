@@ -216,7 +216,7 @@ def addresses(
     if environment not in _PREFIXES:
         raise ValueError(
             f"environment={environment!r} is not one of {', '.join(_PREFIXES)}"
-            f"{_did_you_mean(environment, dict.fromkeys(_PREFIXES))}"
+            f"{_did_you_mean(environment, {name: name for name in _PREFIXES})}"
         )
     return Addresses(
         _origin("accounts_url", accounts_url or f"https://{centre.accounts}"),
@@ -312,7 +312,8 @@ def _centre(dc: str) -> DataCentre:
     """Find the row of a code, or say which one was perhaps meant."""
     code = dc.strip().lower()
     if code not in DATA_CENTRES:
-        words = _NICKNAMES | {row.place.lower(): row.code for row in DATA_CENTRES.values()}
+        places = {row.place.lower(): row.code for row in DATA_CENTRES.values()}
+        words = {known: known for known in DATA_CENTRES} | _NICKNAMES | places
         raise ValueError(
             f"dc={dc!r} is not a data centre{_did_you_mean(code, words)} "
             f"Codes: {', '.join(DATA_CENTRES)}."
@@ -320,10 +321,10 @@ def _centre(dc: str) -> DataCentre:
     return DATA_CENTRES[code]
 
 
-def _did_you_mean(text: str, words: dict[str, str | None] | dict[str, str]) -> str:
-    """Suggest the word that is nearest, or the code behind it."""
+def _did_you_mean(text: str, words: dict[str, str]) -> str:
+    """Suggest what stands behind the nearest word."""
     near = get_close_matches(text.lower(), words, n=1)
-    return f"; did you mean {words[near[0]] or near[0]!r}?" if near else "."
+    return f"; did you mean {words[near[0]]!r}?" if near else "."
 
 
 def _origin(name: str, url: str) -> str:

@@ -41,6 +41,13 @@ _UNKNOWN_IN_FLIGHT = 10
 MOST_IN_FLIGHT = max(_IN_FLIGHT.values())
 EXPENSIVE_IN_FLIGHT = 10  # the second, lower limit: the same for every edition
 
+# The other names under which these editions are sold.
+_SOLD_AS = {
+    "starter": "standard",
+    "zohoone": "enterprise",
+    "crmplus": "ultimate",
+}
+
 # Credits of a day: base, for each user, cap.
 _ALLOWANCES: dict[str, tuple[int, int, int | None]] = {
     "free": (5_000, 0, 5_000),
@@ -57,8 +64,8 @@ def in_flight(edition: str | None) -> int:
     Parameters
     ----------
     edition : str or None
-        ``"free"``, ``"standard"``, ``"professional"``, ``"enterprise"`` or ``"ultimate"``, in any
-        case of letters; 10 calls for anything else.
+        ``"free"``, ``"standard"``, ``"professional"``, ``"enterprise"`` or ``"ultimate"``, or a
+        name they are sold under, such as ``"Zoho One"``; 10 calls for anything else.
 
     Returns
     -------
@@ -71,7 +78,7 @@ def in_flight(edition: str | None) -> int:
     >>> in_flight("Enterprise"), in_flight(None)
     (20, 10)
     """
-    return _IN_FLIGHT.get((edition or "").lower(), _UNKNOWN_IN_FLIGHT)
+    return _IN_FLIGHT.get(_name(edition), _UNKNOWN_IN_FLIGHT)
 
 
 def allowance(edition: str | None, users: int) -> int | None:
@@ -95,11 +102,17 @@ def allowance(edition: str | None, users: int) -> int | None:
     >>> allowance("enterprise", 12), allowance("standard", 1_000)
     (62000, 100000)
     """
-    row = _ALLOWANCES.get((edition or "").lower())
+    row = _ALLOWANCES.get(_name(edition))
     if row is None:
         return None
     base, per_user, cap = row
     return base + per_user * users if cap is None else min(cap, base + per_user * users)
+
+
+def _name(edition: str | None) -> str:
+    """Find the edition's name in the tables."""
+    letters = re.sub(r"[^a-z]", "", (edition or "").lower())
+    return _SOLD_AS.get(letters, letters)
 
 
 @dataclass(frozen=True, slots=True)

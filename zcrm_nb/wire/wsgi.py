@@ -124,8 +124,9 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
+    # Compressing would only cost time where nothing travels, so it is not asked for.
     for name, value in request.headers.items():
-        if name.lower() not in {"content-type", "content-length"}:
+        if name.lower() not in {"content-type", "content-length", "accept-encoding"}:
             environ["HTTP_" + name.upper().replace("-", "_")] = value
     return environ
 
