@@ -59,6 +59,8 @@ FORMS = {
     "series": "client_id        1000.X\nclient_secret    {}\ndtype: object",
     "html table": "<tr>\n  <th>client_secret</th>\n  <td>{}</td>\n</tr>",
     "html json": "{{&quot;client_secret&quot;: &quot;{}&quot;}}",
+    "json in a page": "{{\\u0022client_secret\\u0022:\\u0022{}\\u0022}}",
+    "bytes": 'client_secret = b"{}"',
     "address": "https://accounts.zoho.eu/oauth/v2/token?client_secret={}&grant_type=refresh_token",
     "traceback": "\x1b[1;32m      1\x1b[0m client_secret \x1b[38;5;241m=\x1b[39m "
     '\x1b[38;5;124m"\x1b[39m\x1b[38;5;124m{}\x1b[39m\x1b[38;5;124m"\x1b[39m',

@@ -99,13 +99,15 @@ def test_each_refusal_has_its_advice(zoho, clock, error, status, advice):
         (500, {"error": "general_error"}),
         (200, b'{"access_tok'),
         (200, b"[]"),
+        (200, {"access_token": "1000.aaaaaaaa.bbbbbbbb", "expires_in": "soon"}),
+        (200, {"access_token": "1000.aaaaaaaa.bbbbbbbb", "error": "and_yet_an_error"}),
         (429, {}),
         (307, b"", {"Location": "https://example.com/oauth"}),
         ConnectionError("no network"),
     ],
 )
 def test_no_usable_answer_is_a_failed_connection(zoho, clock, answer):
-    """Torn, empty, redirected (which a secret does not follow), or no network."""
+    """Torn, empty, at odds with itself, redirected (no secret follows), or no network."""
     zoho.refusals.append(answer)
     with pytest.raises(ConnectionFailed, match=r"accounts\.zoho\.test"):
         trade(zoho, clock)

@@ -33,9 +33,9 @@ _LONG = 16  # characters: what is shorter may be a word, and is not looked for i
 _STATE = "application/vnd.jupyter.widget-state+json"
 
 # Between the name of a secret and its value: signs of Python, JSON, HTML and tables, plain or
-# escaped; a type; the colours that IPython gives to tracebacks.
-_GAP = r"""(?: \x1b\[[\d;]*m | <[^<>]{0,200}> | &\#?\w{1,8}; | \\[nrt]? | \b(?:str|Secret)\b
-             | [\s"'`:=,|\])(] ){1,60}+"""
+# escaped; a type, the prefix of a string; the colours that IPython gives to tracebacks.
+_GAP = r"""(?: \x1b\[[\d;]*m | <[^<>]{0,200}> | &\#?\w{1,8}; | \\(?:u00[0-9a-fA-F]{2}|[nrt])?
+             | \b(?:str|Secret)\b | \b[bBfFrRuU]{1,2}(?=["']) | [\s"'`:=,|\])(] ){1,60}+"""
 
 # A value has a digit, which YOUR_CLIENT_SECRET has not. Where no quote stands before it, it must
 # not look like the name of a variable or a call either.
@@ -291,7 +291,7 @@ def _is_password_box(node: dict[str, Any]) -> bool:
 def _without_state(node: Any, where: Where, found: list[_Found]) -> Any:
     """Drop saved widget state, and report it."""
     if isinstance(node, dict):
-        dropped = {key for key in node if _is_state(node, where, key)}
+        dropped = [key for key in node if _is_state(node, where, key)]
         found += [_Found((*where, key), "widget state", len(str(node[key]))) for key in dropped]
         return {
             key: _without_state(value, (*where, key), found)

@@ -1,8 +1,8 @@
 """What is said between us and Zoho about one call, as a generator that touches no socket.
 
 :func:`conversation` yields what to do next and is sent what came of it: :class:`Send` gets a
-:data:`Reply`, :class:`Renew` and :class:`Wait` get nothing. It returns the reply that stands. The
-gate does what it is told; a test feeds replies by hand.
+:data:`Reply`; what :class:`Renew` and :class:`Wait` get is not looked at. It returns the reply that
+stands. The gate does what it is told; a test feeds replies by hand.
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 import requests
-from oauthlib.oauth2 import WebApplicationClient
+from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
 from requests_oauthlib import OAuth2Session
 
 from zcrm_nb.errors import ConnectionFailed, LoginError
 from zcrm_nb.wire.loopback import LoopbackAdapter
-from zcrm_nb.wire.secrets import Secret, mask, quiet_oauth_logs
+from zcrm_nb.wire.secrets import Secret, mask, quiet_oauth_logs, without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -221,6 +221,10 @@ def exchange(
         Zoho Accounts refused.
     ConnectionFailed
         No usable answer. The code may be used up.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/access-refresh.html
     """
     reply = _call_accounts(
         lambda session, url: session.fetch_token(
@@ -262,9 +266,13 @@ def revoke(token: Secret, *, accounts_url: str, adapter: BaseAdapter | None = No
         Zoho Accounts does not know the token.
     ConnectionFailed
         No usable answer.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/revoke-tokens.html
     """
     with _session("", accounts_url, adapter) as session:
-        answer = _without_frames(
+        answer = _guarded(
             lambda: session.post(
                 _https(f"{accounts_url}/oauth/v2/token/revoke"),
                 data={"token": token.reveal()},
@@ -300,6 +308,10 @@ class TokenSource:
         Lets several processes share one token: ``shared(grant, stale, refresh)`` gives the current
         token, and calls ``refresh()`` only if nobody has yet. See
         :meth:`zcrm_nb.wire.vault.Vault.renew`.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/token-validity.html
     """
 
     def __init__(
@@ -432,9 +444,7 @@ def _call_accounts(
     with _session(client_id, accounts_url, adapter, redirect_uri) as session:
         session.register_compliance_hook("access_token_response", read)
         session.register_compliance_hook("refresh_token_response", read)
-        _without_frames(
-            lambda: call(session, _https(f"{accounts_url}/oauth/v2/token")), accounts_url
-        )
+        _guarded(lambda: call(session, _https(f"{accounts_url}/oauth/v2/token")), accounts_url)
     return replies[0]
 
 
@@ -461,14 +471,14 @@ def _https(url: str) -> str:
     return "https://" + url.partition("://")[2]
 
 
-def _without_frames(call: Callable[[], Any], accounts_url: str) -> Any:
+def _guarded(call: Callable[[], Any], accounts_url: str) -> Any:
     """Make a call, and let errors out without the frames in which secrets are local variables."""
     try:
         return call()
-    except requests.RequestException as error:
+    except (requests.RequestException, OAuth2Error, ValueError) as error:
         failure: BaseException = _no_answer(type(error).__name__, accounts_url)
     except BaseException as error:
-        failure = error.with_traceback(None)
+        failure = without_frames(error)
     raise failure  # outside the handlers, so that nothing hangs on it as its context
 
 

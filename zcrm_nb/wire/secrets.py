@@ -7,7 +7,7 @@ import logging
 import re
 from typing import NoReturn
 
-__all__ = ["MASK", "Redactor", "Secret", "mask", "quiet_oauth_logs"]
+__all__ = ["MASK", "Redactor", "Secret", "mask", "quiet_oauth_logs", "without_frames"]
 
 MASK = "****"
 
@@ -123,6 +123,27 @@ def mask(text: str, *secrets: Secret) -> str:
     for pattern, masked in _PATTERNS:
         text = pattern.sub(masked, text)
     return text
+
+
+def without_frames(error: BaseException) -> BaseException:
+    """Take an error out of the frames and causes in which secrets are local variables.
+
+    A traceback with locals, as IPython's verbose mode and crash reporters show it, would print
+    them. Raise the error again outside the handler that caught it: inside, what was caught would
+    hang on it once more.
+
+    Parameters
+    ----------
+    error : BaseException
+        What a library raised, or an interrupt on its way through one.
+
+    Returns
+    -------
+    BaseException
+        The same, without a past.
+    """
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 class Redactor(logging.Filter):

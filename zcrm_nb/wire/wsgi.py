@@ -151,6 +151,8 @@ def _response(
     response.status_code, response.reason = int(code), reason
     response.headers = CaseInsensitiveDict(headers)
     response.raw = io.BytesIO(body)
-    response._content = body  # requests has no public way to say "already read"
+    # requests has no public way to say "already read".
+    response._content = body
+    response._content_consumed = True  # type: ignore[attr-defined]
     response.url, response.request, response.encoding = str(request.url), request, "utf-8"
     return response
