@@ -145,7 +145,9 @@ def check_scrubbed(path, notebook, secret):
     assert path.read_text("utf-8") == content
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(secret=tokens, before=around, after=around, place=st.sampled_from(sorted(PLACES)))
 def test_no_token_survives_anywhere(tmp_path, secret, before, after, place):
     """Whatever stands around it."""
@@ -153,7 +155,9 @@ def test_no_token_survives_anywhere(tmp_path, secret, before, after, place):
     check_scrubbed(tmp_path / "a.ipynb", notebook, secret)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     secret=client_secrets,
     form=st.sampled_from(sorted(FORMS)),

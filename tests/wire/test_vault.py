@@ -17,7 +17,7 @@ from functools import partial
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zcrm_nb.errors import LoginError
@@ -272,6 +272,7 @@ def test_a_wrong_passphrase_is_explained_and_the_file_left_alone(tmp_path):
     assert contents(tmp_path)["acme.vault"] == VERSION_1
 
 
+@settings(deadline=None)  # each example waits for the disk
 @given(data=st.data())
 def test_a_change_of_any_byte_is_noticed(tmp_path_factory, data):
     """Header, nonce, text and seal alike."""

@@ -102,7 +102,7 @@ class Passphrase:
         return f"passphrase {self.salt}"
 
     def find(self) -> Secret | None:
-        """Work the key out: half a second and 128 MB on purpose, so that guessing it is dear."""
+        """Work the key out: about a second and 128 MB on purpose: guessing is dear."""
         return self.make() if self.passphrase else None
 
     def make(self) -> Secret:
