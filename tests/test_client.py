@@ -156,6 +156,23 @@ def test_a_query_that_only_zoho_can_refuse_points_at_the_place(crm):
     assert "^" in str(caught.value)
 
 
+ORDERS = [
+    "",
+    " order by City desc, Last_Name",
+    " order by Owner, Annual_Revenue desc",
+    " order by Lead_Status",
+    " order by Created_Time desc limit 2300",
+    " order by id desc limit 100, 2200",
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_past_the_reach_of_offsets_the_table_is_the_same(crm, low_ceiling, order):
+    """Some orgs report less than the documented 100,000: rows then come by id, in the order asked."""
+    query = "select City, Created_Time, Last_Name, Owner from Leads where id is not null" + order
+    pd.testing.assert_frame_equal(low_ceiling.coql(query), crm.coql(query))
+
+
 # ---- Records -------------------------------------------------------------------------------------
 
 

@@ -145,7 +145,7 @@ def coql_bodies(send: Send, query: tree.Query, *, workers: int = 1) -> Iterator[
     if coql.is_aggregate(query):
         yield from _aggregated(ask, start, wanted, workers)
         return
-    first = ask(start, min(PAGE_SIZE, wanted))
+    first = _first(ask, start, min(PAGE_SIZE, wanted))
     yield first
     if wanted <= PAGE_SIZE or not more(first):
         return
@@ -164,6 +164,16 @@ def coql_bodies(send: Send, query: tree.Query, *, workers: int = 1) -> Iterator[
             raise
     if done < wanted:
         yield from _by_id(send, query, records_of(body)[-1]["id"], wanted - done)
+
+
+def _first(ask: Ask, start: int, size: float) -> bytes:
+    """Fetch the first page; an offset beyond Zoho's reach is no reason to give up."""
+    try:
+        return ask(start, size)
+    except APIError as refused:
+        if start and refused.code == "LIMIT_EXCEEDED":
+            raise _past_offsets() from refused
+        raise
 
 
 def _aggregated(ask: Ask, start: int, wanted: float, workers: int) -> Iterator[bytes]:

@@ -66,7 +66,9 @@ def _ordered_here(
     """Sort and cut a whole result as the query asks, because Zoho's offset did not reach."""
     start = query.offset or 0
     end = None if query.limit is None else start + query.limit
-    table = sort_frame(whole, ask.sort_keys(query)).iloc[start:end]
+    # UNCONFIRMED: that Zoho sorts a lookup by the id it holds, not by the name it shows.
+    keys = [(f"{n}.id" if f"{n}.id" in whole else n, down) for n, down in ask.sort_keys(query)]
+    table = sort_frame(whole, keys).iloc[start:end]
     return table[to_frame([], columns, **options).columns].reset_index(drop=True)
 
 
