@@ -73,10 +73,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value: text, number or boolean; ``quoted`` tells whether it stood in quotes."""
+    """A value: text, number or boolean; ``quoted`` tells whether it stood in quotes.
+
+    A bare picklist word means the same as a quoted one, so the quotes take no part in comparisons.
+    """
 
     value: str | int | float | bool
-    quoted: bool = True
+    quoted: bool = field(default=True, compare=False)
     at: int = field(default=0, compare=False)
 
 
@@ -88,12 +91,15 @@ class Subquery:
     at: int = field(default=0, compare=False)
 
 
+Operator: TypeAlias = OneOf["=", "!=", ">", ">=", "<", "<=", "like", "not like"]
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """``path operator value``; operators are spelt as in the grammar, in lower case."""
 
     path: Path
-    operator: OneOf["=", "!=", ">", ">=", "<", "<=", "like", "not like"]
+    operator: Operator
     value: Literal | Subquery
     at: int = field(default=0, compare=False)
 

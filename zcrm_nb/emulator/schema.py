@@ -4,6 +4,65 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+#: Every id of the org starts with these digits and has 18 of them.
+ORG_PREFIX = 410_888_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DataType:
+    """What holds for every field of one ``data_type``.
+
+    ``json_type`` is Zoho's word in the field metadata, ``column`` the SQL type in the store
+    (``None``: the values live in another module's table, or nowhere), ``length`` the usual maximum.
+    """
+
+    json_type: str
+    column: str | None
+    length: int
+
+
+#: The types of records-and-coql.md, section 6.3.
+DATA_TYPES: dict[str, DataType] = {
+    "text": DataType("string", "TEXT", 255),
+    "textarea": DataType("string", "TEXT", 32000),
+    "mediumtext": DataType("string", "TEXT", 2000),
+    "email": DataType("string", "TEXT", 100),
+    "phone": DataType("string", "TEXT", 30),
+    "website": DataType("string", "TEXT", 450),
+    "autonumber": DataType("string", "TEXT", 255),
+    "picklist": DataType("string", "TEXT", 120),
+    "multiselectpicklist": DataType("jsonarray", "TEXT", 1000),
+    "boolean": DataType("boolean", "INTEGER", 5),
+    "integer": DataType("integer", "INTEGER", 9),
+    "bigint": DataType("string", "INTEGER", 18),
+    "double": DataType("double", "REAL", 16),
+    "decimal": DataType("double", "REAL", 16),
+    "currency": DataType("double", "REAL", 16),
+    "percent": DataType("double", "REAL", 5),
+    "date": DataType("string", "TEXT", 20),
+    "datetime": DataType("string", "INTEGER", 120),
+    "event_reminder": DataType("string", "INTEGER", 120),
+    "lookup": DataType("jsonobject", "INTEGER", 120),
+    "multi_module_lookup": DataType("jsonobject", "INTEGER", 120),
+    "ownerlookup": DataType("jsonobject", "INTEGER", 120),
+    "userlookup": DataType("jsonobject", "INTEGER", 120),
+    "multiselectlookup": DataType("jsonarray", None, 1000),
+    "multiuserlookup": DataType("jsonarray", None, 1000),
+    "subform": DataType("jsonarray", None, 1000),
+    "formula": DataType("double", "REAL", 16),
+    "rollup_summary": DataType("double", "REAL", 16),
+    "fileupload": DataType("jsonarray", "TEXT", 120),
+    "imageupload": DataType("jsonarray", "TEXT", 120),
+    "profileimage": DataType("string", "TEXT", 255),
+    "consent_lookup": DataType("jsonobject", "TEXT", 120),
+    "layout": DataType("jsonobject", None, 120),
+    "RRULE": DataType("jsonobject", "TEXT", 2000),
+    "ALARM": DataType("jsonobject", "TEXT", 2000),
+    "multireminder": DataType("jsonarray", "TEXT", 2000),
+    "time_range": DataType("jsonarray", "TEXT", 120),
+    "linetax": DataType("jsonarray", "TEXT", 2000),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -17,6 +76,40 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoNumber:
+    """How an autonumber is written: ``prefix``, then the number in ``width`` digits, ``suffix``."""
+
+    prefix: str
+    width: int = 5
+    start: int = 1
+    suffix: str = ""
+
+    def text(self, number: int) -> str:
+        """Write one number.
+
+        Examples
+        --------
+        >>> AutoNumber("SV-").text(42)
+        'SV-00042'
+        """
+        return f"{self.prefix}{number:0{self.width}d}{self.suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """``function`` over ``column`` of the records of ``module`` whose ``via`` points here.
+
+    ``where`` is a field and the value it must have, or ``None`` for all records.
+    """
+
+    module: str
+    via: str
+    function: str
+    column: str = "id"
+    where: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One field of a module.
 
@@ -24,6 +117,10 @@ class Field:
     a subform's rows, or the linking module of a multi-select lookup; ``targets`` are those of a
     lookup that may point to several. ``returns`` is the type a formula or a roll-up returns.
     ``column`` is its SQL type in the store, ``None`` for a field whose value is not stored there.
+
+    ``derived`` is the SQL expression over the record's own columns that gives the value of a field
+    nobody writes; ``expression`` is how Zoho's metadata spells it. ``wire`` names the shape of a
+    value that does not look like its ``data_type`` says (``Tag`` is typed text and is a list).
     """
 
     api_name: str
@@ -42,11 +139,32 @@ class Field:
     returns: str | None = None
     decimals: int | None = None
     coql: bool = True
+    default: str | int | float | None = None
+    indexed: bool = False
+    wire: str | None = None
+    derived: str | None = None
+    expression: str | None = None
+    rollup: Rollup | None = None
+    auto_number: AutoNumber | None = None
+
+    @property
+    def kind(self) -> str:
+        """The type its values really have: of a formula, what it returns."""
+        return self.wire or self.returns or self.data_type
+
+    @property
+    def written(self) -> bool:
+        """Whether a value can be put into its column."""
+        return self.column is not None and self.derived is None
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One module. ``name_field`` is what a lookup shows of its records."""
+    """One module. ``name_field`` is what a lookup shows of its records.
+
+    ``generated_type`` is Zoho's: ``default``, ``custom``, ``subform`` or ``linking``. ``parent`` is
+    the module that a subform or a linking module belongs to.
+    """
 
     api_name: str
     singular: str
@@ -62,9 +180,30 @@ class Module:
     def __post_init__(self) -> None:
         self.by_name.update((each.api_name, each) for each in self.fields)
 
+    @property
+    def polymorphic(self) -> Field | None:
+        """The field that may point to several modules; ``$se_module`` tells which one it is."""
+        return next((each for each in self.fields if each.targets), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All modules of an org, by API name."""
+    """All modules of an org, by API name; ``directory`` holds Users, Roles and Profiles."""
 
     modules: dict[str, Module]
+    directory: dict[str, Module] = field(default_factory=dict)
+
+    def module(self, api_name: str) -> Module:
+        """A module by its API name, wherever it stands.
+
+        Raises
+        ------
+        KeyError
+            When the org has no such module.
+        """
+        return self.modules.get(api_name) or self.directory[api_name]
+
+    @property
+    def tables(self) -> tuple[Module, ...]:
+        """Everything the store keeps a table for."""
+        return (*self.directory.values(), *self.modules.values())

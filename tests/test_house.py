@@ -1,0 +1,139 @@
+"""The conventions of this house, each with a test, because a rule without one decays."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import re
+import subprocess
+import sys
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+from numpydoc.validate import validate
+
+import zcrm_nb
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CHECKS = {*PROJECT["tool"]["numpydoc_validation"]["checks"], "EX01"}
+
+
+def public_names() -> list[str]:
+    """Everything a user is promised: the front door, and what hangs on the CRM object."""
+    front = [name for name in zcrm_nb.__all__ if not name.startswith("_")]
+    crm = [f"CRM.{name}" for name in vars(zcrm_nb.CRM) if not name.startswith("_")]
+    return [f"zcrm_nb.{name}" for name in (*front, *crm)]
+
+
+def documented(name: str) -> bool:
+    """Whether numpydoc can look at it: modules and plain values document themselves elsewhere."""
+    thing = zcrm_nb
+    for part in name.split(".")[1:]:
+        thing = inspect.getattr_static(thing, part, None) or getattr(thing, part)
+    return callable(thing) or isinstance(thing, (property, classmethod, staticmethod))
+
+
+def tracked() -> list[Path]:
+    """Text files under version control."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()]
+
+
+def test_imports_point_down_only():
+    """The layers of docs/architecture.md hold, as pyproject.toml states them."""
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS
+
+
+def test_the_front_door_is_light():
+    """Looking at the package loads no widget, plot, shell or emulator, and touches no network."""
+    heavy = ["ipywidgets", "anywidget", "matplotlib", "IPython", "zcrm_nb.emulator"]
+    code = f"import sys, zcrm_nb; print([name for name in {heavy} if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_importing_writes_nothing_and_opens_nothing():
+    """Nothing happens at import: no file written, no socket, no process."""
+    code = (
+        "import sys\n"
+        "import pandas, requests, pyarrow\n"
+        "seen = []\n"
+        "def watch(event, args):\n"
+        "    writes = event == 'open' and isinstance(args[1], str) and set(args[1]) & set('wax+')\n"
+        "    if writes and not str(args[0]).endswith('.pyc') and '.pyc.' not in str(args[0]):\n"
+        "        seen.append((event, args[0]))\n"
+        "    if event in ('socket.connect', 'socket.bind', 'subprocess.Popen', 'os.mkdir'):\n"
+        "        seen.append((event, str(args)))\n"
+        "sys.addaudithook(watch)\n"
+        "import zcrm_nb\n"
+        "print(seen)"
+    )
+    command = [sys.executable, "-B", "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_public_names_exist_and_are_listed_for_the_tab_key():
+    """Whatever __all__ promises is there, sorted, and dir() shows it."""
+    assert sorted(zcrm_nb.__all__) == list(zcrm_nb.__all__)
+    assert all(hasattr(zcrm_nb, name) for name in zcrm_nb.__all__)
+    assert set(zcrm_nb.__all__) <= set(dir(zcrm_nb))
+
+
+@pytest.mark.parametrize("name", [name for name in public_names() if documented(name)])
+def test_public_names_are_documented_with_an_example(name):
+    """Parameters, returns and an example, in the form that numpydoc renders."""
+    problems = [f"{code} {what}" for code, what in validate(name)["errors"] if code in CHECKS]
+    if name.startswith("zcrm_nb.CRM."):
+        thing = inspect.getattr_static(zcrm_nb.CRM, name.rsplit(".", 1)[1])
+        if isinstance(thing, property):  # an attribute: no parameters, so no call to show
+            problems = [problem for problem in problems if not problem.startswith("EX01")]
+    assert problems == []
+
+
+def test_the_version_is_the_same_everywhere():
+    """Package, project file and changelog agree."""
+    version = PROJECT["project"]["version"]
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert zcrm_nb.__version__ == version == importlib.metadata.version("zcrm-nb")
+    assert re.search(r"^## \[([\d.]+)\]", changelog, re.MULTILINE)[1] == version
+
+
+def test_every_dependency_has_its_reason():
+    """docs/decisions.md names each package that pyproject.toml asks for."""
+    decisions = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    project = PROJECT["project"]
+    asked = chain(project["dependencies"], *project["optional-dependencies"].values())
+    names = {re.match(r"[\w-]+", requirement)[0] for requirement in asked} - {"zcrm-nb"}
+    assert [name for name in sorted(names) if f"`{name}`" not in decisions] == []
+
+
+# Written so that this file does not contain what it looks for.
+UNWANTED = {
+    "a path of somebody's machine": re.compile(r"(?<![\w.])/(home|Users|root|work|opt)/\w"),
+    "a package registry": re.compile(r"pypi\.(org|python)|pythonhosted|index-url|find-links"),
+    "a mail address that may be real": re.compile(
+        r"[\w.+-]+@(?!example\.(com|org|net)\b)[\w-]+\.(?!test\b|example\b|invalid\b)[a-z]{2,}\b"
+    ),
+}
+SPEAKS_OF_THEM = {"tests/test_house.py"}
+
+
+def test_no_file_tells_where_it_was_made():
+    """No machine's path, no registry, no real mail address in any tracked file."""
+    found = [
+        f"{path.relative_to(ROOT)}: {what}: {match[0]}"
+        for path in tracked()
+        if path.relative_to(ROOT).as_posix() not in SPEAKS_OF_THEM
+        for what, pattern in UNWANTED.items()
+        for match in pattern.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []

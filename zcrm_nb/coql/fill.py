@@ -1,0 +1,151 @@
+"""Values into a query, each by its type, so that nobody needs an f-string."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from math import isfinite
+
+from zcrm_nb.coql.text import number, quoted
+
+__all__ = ["fill"]
+
+# Texts in quotes come first, so that a colon inside one is never taken for a placeholder.
+_PIECE = re.compile(
+    r"""
+    '[^']*(?:''[^']*)*(?:'|$) | "[^"]*(?:""[^"]*)*(?:"|$)
+  | (?P<operator>[<>!]?=)?(?P<gap>\s*):(?P<name>[^\W\d]\w*)
+    """,
+    re.VERBOSE,
+)
+_IS_NULL = {"=": "is null", "!=": "is not null"}
+
+
+def fill(query: str, /, **values: object) -> str:
+    """Put values where the query has ``:name``, written as COQL wants them.
+
+    Parameters
+    ----------
+    query : str
+        COQL with placeholders such as ``:stage``. One in quotes is text and stays.
+    **values
+        One for each placeholder. ``str`` is quoted; ``int``, ``float`` and ``Decimal`` stay bare;
+        ``bool`` becomes ``'true'`` or ``'false'``; ``date`` its ISO form; an aware ``datetime``
+        its ISO form in whole seconds; ``None`` turns ``= :name`` into ``is null`` and
+        ``!= :name`` into ``is not null``. Anything else that can be iterated over (a list, a
+        Series, an array) becomes a list in brackets for ``in``. NumPy scalars and
+        ``pandas.Timestamp`` count as what they hold.
+
+    Returns
+    -------
+    str
+        The query, ready to be sent.
+
+    Raises
+    ------
+    ValueError
+        If a placeholder has no value or a value no placeholder; for an empty list, NaN, infinity,
+        a datetime without a zone, or ``None`` where it cannot become ``is null``.
+    TypeError
+        For a value of another type.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import fill
+    >>> fill("select id from Leads where Last_Name = :name and City in :cities",
+    ...      name="O'Brien", cities=["Pune", "Goa"])
+    "select id from Leads where Last_Name = 'O''Brien' and City in ('Pune', 'Goa')"
+    >>> fill("select id from Leads where Email != :email", email=None)
+    'select id from Leads where Email is not null'
+    """
+    names = {found["name"] for found in _PIECE.finditer(query) if found["name"]}
+    _check_names(names, set(values))
+    return _PIECE.sub(lambda found: _filled(found, values), query)
+
+
+def _check_names(wanted: set[str], given: set[str]) -> None:
+    """Refuse a placeholder without a value and a value without a placeholder."""
+    for name in sorted(wanted - given):
+        raise ValueError(f":{name} has no value{_did_you_mean(name, given - wanted)}")
+    for name in sorted(given - wanted):
+        raise ValueError(f"the query has no :{name}{_did_you_mean(name, wanted)}")
+
+
+def _did_you_mean(name: str, names: set[str]) -> str:
+    """Ask for the nearest name, as a question."""
+    near = get_close_matches(name, sorted(names), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _filled(found: re.Match[str], values: dict[str, object]) -> str:
+    """Write one placeholder's value, or a quoted text as it was."""
+    name, operator = found["name"], found["operator"] or ""
+    if name is None:
+        return found[0]
+    if values[name] is None and operator in _IS_NULL:
+        return _IS_NULL[operator]
+    try:
+        return operator + found["gap"] + _value(values[name])
+    except (TypeError, ValueError) as error:
+        raise type(error)(f":{name}: {error}") from None
+
+
+def _value(value: object) -> str:
+    """Write a value or a list of values."""
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        inside = ", ".join(map(_scalar, value))
+        if not inside:
+            raise ValueError("the list is empty; 'in' needs one value at least")
+        return f"({inside})"
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    """Write one value by its type."""
+    match value:
+        case str():
+            return quoted(value)
+        case bool():
+            return quoted(str(value).lower())
+        case int() | float() | Decimal():
+            return _number(value)
+        case datetime():
+            return quoted(_datetime(value))
+        case date():
+            return quoted(value.isoformat())
+        case None:
+            raise ValueError("None fits only behind '=' or '!='")
+        case _ if type(value).__module__ == "numpy":
+            return _numpy(value)
+        case _:
+            raise TypeError(f"COQL has no value for {type(value).__name__}")
+
+
+def _number(value: float | Decimal) -> str:
+    """Write a number in plain digits."""
+    if not isfinite(value):
+        raise ValueError(f"{value} is no number that COQL can compare with")
+    # Not str(value): of a member of an IntEnum that would be its name.
+    return str(int(value)) if isinstance(value, int) else number(value)
+
+
+def _datetime(value: datetime) -> str:
+    """Write ISO with an offset and without the fraction, which Zoho refuses."""
+    if value != value:  # noqa: PLR0124 - pandas.NaT, which is a datetime but not itself
+        raise ValueError("NaT is no time that COQL can compare with")
+    if value.utcoffset() is None:
+        raise ValueError(
+            f"{value} has no time zone; add one: value.replace(tzinfo=ZoneInfo('Asia/Kolkata')), "
+            "or for pandas value.tz_localize('Asia/Kolkata')"
+        )
+    return value.isoformat(timespec="seconds")
+
+
+def _numpy(value: object) -> str:
+    """Write a NumPy scalar as the Python value it holds."""
+    if "datetime64" in type(value).__name__:
+        raise ValueError(f"{value} has no time zone; add one: pandas.Timestamp(value, tz='UTC')")
+    return _scalar(value.item())  # type: ignore[attr-defined]

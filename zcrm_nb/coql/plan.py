@@ -1,0 +1,129 @@
+"""What paging asks of a query: pure functions from tree to tree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zcrm_nb.coql.tree import Comparison, Literal, Logic, Order, Path, Step
+from zcrm_nb.coql.walk import is_aggregate
+
+if TYPE_CHECKING:
+    from zcrm_nb.coql.tree import Query
+
+__all__ = ["after", "credits", "page", "stable"]
+
+_ID = Path((Step("id"),))
+
+
+def page(query: Query, offset: int, size: int) -> Query:
+    """Cut one page out of a query by offset.
+
+    Parameters
+    ----------
+    query : Query
+        The query, best made :func:`stable` before.
+    offset : int
+        Rows to skip.
+    size : int
+        Rows to take, 1 to 2,000.
+
+    Returns
+    -------
+    Query
+        The same with this LIMIT instead of its own.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import page, parse, to_text
+    >>> to_text(page(parse("select id from Leads where id is not null"), 400, 200))
+    'select id from Leads where id is not null limit 400, 200'
+    """
+    return replace(query, limit=size, offset=offset)
+
+
+def stable(query: Query) -> Query:
+    """Give a query an order without ties, so that offset paging neither loses nor repeats a row.
+
+    Parameters
+    ----------
+    query : Query
+        The query.
+
+    Returns
+    -------
+    Query
+        The same, its order ended by ``id``, or for groups by the group keys it lacked.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import parse, stable, to_text
+    >>> to_text(stable(parse("select id from Leads where id is not null order by City desc")))
+    'select id from Leads where id is not null order by City desc, id asc'
+    """
+    keys = query.group_by if is_aggregate(query) else (_ID,)
+    aliased = {column.alias: column.expression.text for column in query.columns if column.alias}
+    ordered = {aliased.get(order.key.text, order.key.text) for order in query.order_by}
+    if "id" in ordered and not is_aggregate(query):
+        return query
+    missing = tuple(Order(key) for key in keys if key.text not in ordered)
+    return replace(query, order_by=query.order_by + missing)
+
+
+def after(query: Query, last_id: str) -> Query:
+    """Ask for the rows behind one record, in the order of ids: the way past Zoho's offset ceiling.
+
+    Parameters
+    ----------
+    query : Query
+        A query for records, not for groups. Its own order and offset are replaced.
+    last_id : str
+        The last id already read.
+
+    Returns
+    -------
+    Query
+        The same with one more criterion (of the 25) on ``id``.
+
+    Raises
+    ------
+    ValueError
+        If the query is an aggregate: groups have no id.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import after, parse, to_text
+    >>> to_text(after(parse("select City from Leads where City = 'Pune' limit 2000"), "41"))
+    "select City from Leads where (City = 'Pune' and id > '41') order by id asc limit 2000"
+    """
+    if is_aggregate(query):
+        raise ValueError("groups have no id to go on from: page an aggregate by offset")
+    where = Logic("and", query.where, Comparison(_ID, ">", Literal(last_id)))
+    return replace(query, where=where, order_by=(Order(_ID),), offset=None)
+
+
+def credits(limit: int | None) -> int:  # noqa: A001 - Zoho's word, used as coql.credits
+    """Tell what one call costs.
+
+    Parameters
+    ----------
+    limit : int or None
+        The query's LIMIT in rows, 1 to 2,000; ``None`` stands for Zoho's default of 200.
+
+    Returns
+    -------
+    int
+        API credits: 1 up to 200 rows, 2 up to 1,000, 3 up to 2,000.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import credits
+    >>> credits(None), credits(201), credits(2000)
+    (1, 2, 3)
+    """
+    rows = limit or 200
+    return 1 + (rows > 200) + (rows > 1000)

@@ -1,0 +1,31 @@
+"""The emulated org's modules and fields, as data.
+
+Standard fields and their types follow records-and-coql.md, section 6.5; what is custom is ours.
+"""
+
+from __future__ import annotations
+
+from ..schema import Schema
+from .activities import ACTIVITIES
+from .custom import CUSTOM
+from .directory import DIRECTORY
+from .inventory import INVENTORY
+from .sales import SALES
+
+__all__ = ["org_schema"]
+
+
+def org_schema() -> Schema:
+    """The schema of the emulated org.
+
+    Examples
+    --------
+    >>> schema = org_schema()
+    >>> schema.modules["Deals"].by_name["Account_Name"].target
+    'Accounts'
+    """
+    modules = (*SALES, *ACTIVITIES, *INVENTORY, *CUSTOM)
+    return Schema(
+        {each.api_name: each for each in sorted(modules, key=lambda each: each.id)},
+        {each.api_name: each for each in DIRECTORY},
+    )

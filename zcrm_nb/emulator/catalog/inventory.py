@@ -1,0 +1,119 @@
+"""Products, Vendors, Quotes and Invoices with their line items."""
+
+from __future__ import annotations
+
+from ..schema import AutoNumber, Field, Module, Rollup
+from . import picklists as lists
+from .making import field, fields, module
+
+PRODUCTS = module(
+    9, "Products", "Product",
+    field("Product_Name", "text", length=200, mandatory=True),
+    field("Product_Code", "text", length=40, indexed=True),
+    field("Product_Category", "picklist", choices=lists.CATEGORY),
+    *fields("currency", "Unit_Price Commission_Rate"),
+    *fields("double", "Qty_in_Stock Qty_in_Demand Qty_Ordered Reorder_Level"),
+    *fields("boolean", "Taxable Product_Active"),
+    field("Usage_Unit", "picklist", choices=lists.UNIT),
+    # The value is a list of objects, whatever the type says.
+    field("Tax", "multiselectpicklist", choices=lists.TAX, wire="jsonarray"),
+    field("Vendor_Name", "lookup", target="Vendors"),
+    *fields("date", "Sales_Start_Date Sales_End_Date Support_Start_Date Support_Expiry_Date"),
+    field("Handler", "ownerlookup", target="Users"),
+    field("Description", "textarea"),
+)  # fmt: skip
+
+VENDORS = module(
+    10, "Vendors", "Vendor",
+    field("Vendor_Name", "text", length=200, mandatory=True),
+    field("Phone", "phone"),
+    field("Email", "email"),
+    field("Website", "website"),
+    field("GL_Account", "picklist", choices=lists.GL_ACCOUNT),
+    field("Category", "text"),
+    *fields("text", "Street City State Zip_Code Country"),
+    field("Description", "textarea"),
+)  # fmt: skip
+
+
+def _line_items(number: int, api_name: str, parent: str) -> Module:
+    """The subform module of one inventory module. Names UNCONFIRMED: read them from the org."""
+    return module(
+        number, api_name, api_name.replace("_", " "),
+        field("Product_Name", "lookup", target="Products", mandatory=True),
+        field("Quantity", "double", mandatory=True),
+        field("List_Price", "currency"),
+        field("Discount", "currency"),
+        field("Tax", "currency"),
+        field("Total", "formula", returns="currency", derived="round(Quantity * List_Price, 2)",
+              expression="${Quantity}*${List Price}"),
+        field("Net_Total", "formula", returns="currency",
+              derived="round(Quantity * List_Price - coalesce(Discount, 0) + coalesce(Tax, 0), 2)",
+              expression="${Total}-${Discount}+${Tax}"),
+        field("Line_Tax", "linetax"),
+        field("Description", "textarea", length=2000),
+        field("Parent_Id", "lookup", target=parent),
+        generated_type="subform", parent=parent, name_field="Product_Name",
+    )  # fmt: skip
+
+
+def _totals(items: str) -> list[Field]:
+    """What an inventory module adds up; formulas, as Zoho types them."""
+    return [
+        field("Sub_Total", "formula", returns="currency", expression=f"SUM(${{{items}.Net_Total}})",
+              rollup=Rollup(items, "Parent_Id", "SUM", "Net_Total")),
+        *fields("currency", "Tax Adjustment Discount"),
+        field("Grand_Total", "formula", returns="currency",
+              derived="round(coalesce(Sub_Total, 0) - coalesce(Discount, 0)"
+                      " + coalesce(Tax, 0) + coalesce(Adjustment, 0), 2)",
+              expression="${Sub Total}-${Discount}+${Tax}+${Adjustment}"),
+    ]  # fmt: skip
+
+
+def _addresses() -> list[Field]:
+    """Where the bill and the goods go."""
+    parts = ("Street", "City", "State", "Code", "Country")
+    return [field(f"{to}_{part}", "text") for to in ("Billing", "Shipping") for part in parts]
+
+
+QUOTES = module(
+    11, "Quotes", "Quote",
+    field("Subject", "text", mandatory=True),
+    field("Quote_Number", "autonumber", read_only=True, auto_number=AutoNumber("QT-")),
+    field("Quote_Stage", "picklist", choices=lists.QUOTE_STAGE, indexed=True),
+    field("Valid_Till", "date"),
+    field("Deal_Name", "lookup", target="Deals"),
+    field("Account_Name", "lookup", target="Accounts"),
+    field("Contact_Name", "lookup", target="Contacts"),
+    field("Carrier", "picklist", choices=lists.CARRIER),
+    field("Quoted_Items", "subform", target="Quoted_Items", mandatory=True),
+    _totals("Quoted_Items"),
+    _addresses(),
+    *fields("textarea", "Terms_and_Conditions Description"),
+)  # fmt: skip
+
+INVOICES = module(
+    12, "Invoices", "Invoice",
+    field("Subject", "text", mandatory=True),
+    field("Invoice_Number", "autonumber", read_only=True, auto_number=AutoNumber("INV-")),
+    *fields("date", "Invoice_Date Due_Date"),
+    field("Status", "picklist", choices=lists.INVOICE_STATUS, indexed=True),
+    field("Account_Name", "lookup", target="Accounts"),
+    field("Contact_Name", "lookup", target="Contacts"),
+    field("Deal_Name", "lookup", target="Deals"),
+    field("Purchase_Order", "text", length=100),
+    *fields("currency", "Excise_Duty Sales_Commission"),
+    field("Invoiced_Items", "subform", target="Invoiced_Items", mandatory=True),
+    _totals("Invoiced_Items"),
+    _addresses(),
+    *fields("textarea", "Terms_and_Conditions Description"),
+)  # fmt: skip
+
+INVENTORY: tuple[Module, ...] = (
+    PRODUCTS,
+    VENDORS,
+    QUOTES,
+    INVOICES,
+    _line_items(14, "Quoted_Items", "Quotes"),
+    _line_items(15, "Invoiced_Items", "Invoices"),
+)

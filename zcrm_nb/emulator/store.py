@@ -1,0 +1,417 @@
+"""The org's records in one SQLite file.
+
+A table for each module, a column for each field that has one (:attr:`Field.column`). What nobody
+writes is kept true by SQLite itself: formulas and full names are generated columns, roll-ups are
+triggers, a lookup to a deleted record becomes empty by its foreign key.
+
+========================================  ======================================================
+value                                     stored as
+========================================  ======================================================
+id, every kind of lookup                  INTEGER id; ``$se_module`` beside a lookup to several
+text, picklist                            TEXT
+multiselectpicklist                       TEXT joined by ``;``
+boolean                                   INTEGER 0 or 1
+date                                      TEXT ``YYYY-MM-DD``
+datetime                                  INTEGER epoch seconds, UTC
+Tag, Participants, reminders, files …     TEXT holding JSON
+subform rows, multi-select lookups        rows of the subform's, the linking module's own table
+========================================  ======================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import tempfile
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from .schema import ORG_PREFIX, Field, Module, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from .clock import Clock
+
+#: "ZCRM" in the header of the file: how a file of ours is told from another SQLite database.
+APPLICATION_ID = 0x5A43524D
+#: Ids handed out while the org is in use; those of seeded records are smaller.
+FIRST_NEW_ID = ORG_PREFIX + 900_000_000_001
+
+SYSTEM_TABLES = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
+    "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
+    "CREATE TABLE tags (id INTEGER PRIMARY KEY, module TEXT, name TEXT, color_code TEXT,"
+    " UNIQUE (module, name))",
+    "CREATE TABLE deleted (id INTEGER PRIMARY KEY, module TEXT, display_name TEXT,"
+    " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT)",
+    'CREATE INDEX "deleted.module" ON deleted (module, deleted_time)',
+)
+
+
+class Store:
+    """The records of one org.
+
+    Parameters
+    ----------
+    schema : Schema
+        The org's modules and fields.
+    clock : Clock
+        Where the stamps of writes come from.
+    path : str or Path, optional
+        The file that keeps the org. An existing one is opened as it is. By default a temporary
+        file, removed by :meth:`close`.
+    zone : str, default "Asia/Kolkata"
+        The org's time zone; datetimes go over the wire with its offset.
+
+    Raises
+    ------
+    ValueError
+        When ``path`` is damaged, not an emulated org, or one of another version.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.catalog import org_schema
+    >>> from zcrm_nb.emulator.clock import ManualClock
+    >>> store = Store(org_schema(), ManualClock())
+    >>> ids = store.insert("Leads", [{"Last_Name": "Rao", "First_Name": "Asha"}], user=1)
+    >>> store.read("SELECT id, Full_Name FROM Leads")
+    [(410888900000000001, 'Asha Rao')]
+    >>> store.close()
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        clock: Clock,
+        path: str | Path | None = None,
+        zone: str = "Asia/Kolkata",
+    ) -> None:
+        self.schema, self.clock, self.zone = schema, clock, ZoneInfo(zone)
+        self._folder = None if path else tempfile.TemporaryDirectory(prefix="zcrm-emulator-")
+        self.path = Path(path) if path else Path(self._folder.name, "org.sqlite")  # type: ignore[union-attr]
+        self._lock = threading.RLock()
+        self._writing: int | None = None
+        self._every: list[sqlite3.Connection] = []
+        self._idle: list[sqlite3.Connection] = []
+        try:
+            self._writer = self._connect()
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def read(self, sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Rows of a SELECT; inside a transaction of this thread, with what it has written."""
+        if self._writing == threading.get_ident():
+            return self._writer.execute(sql, params).fetchall()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            return connection.execute(sql, params).fetchall()
+        finally:
+            self._idle.append(connection)
+
+    @property
+    def world(self) -> str | None:
+        """What the org was seeded with; ``None`` before :func:`world.build` has finished."""
+        rows = self.read("SELECT value FROM meta WHERE key = 'world'")
+        return str(rows[0][0]) if rows else None
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes of the block or none; a block within a block joins it."""
+        with self._lock:
+            if self._writing is not None:
+                yield
+                return
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writing = threading.get_ident()
+            try:
+                yield
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            else:
+                self._writer.execute("COMMIT")
+            finally:
+                self._writing = None
+
+    def insert(self, module: str, rows: Iterable[Mapping[str, Any]], *, user: int) -> list[int]:
+        """Add records (encoded values) and return their ids.
+
+        Id, owner, times and autonumbers are stamped; a value given in a row wins over its stamp.
+        """
+        names = self.schema.module(module).by_name
+        with self.transaction():
+            stamps = self._stamps(module, user, ("Owner", "Created_By", "Modified_By"),
+                                  ("Created_Time", "Modified_Time", "Last_Activity_Time"))  # fmt: skip
+            numbered = [each for each in names.values() if each.auto_number]
+            ids = []
+            for row in rows:
+                record = {"id": self.new_id(), **stamps, **self._numbers(module, numbered), **row}
+                self._execute_insert(module, record)
+                ids.append(int(record["id"]))
+        return ids
+
+    def update(self, module: str, rows: Iterable[Mapping[str, Any]], *, user: int) -> None:
+        """Change the columns each row names, of the record whose ``id`` it carries."""
+        with self.transaction():
+            stamps = self._stamps(module, user, ("Modified_By",),
+                                  ("Modified_Time", "Last_Activity_Time"))  # fmt: skip
+            for row in rows:
+                values = {**stamps, **row}
+                record_id = values.pop("id")
+                setting = ", ".join(f'"{column}" = ?' for column in values)
+                self._writer.execute(
+                    f'UPDATE "{module}" SET {setting} WHERE id = ?',  # noqa: S608
+                    (*values.values(), record_id),
+                )
+
+    def delete(self, module: str, ids: Iterable[int], *, user: int) -> None:
+        """Move records to the table ``deleted``; their subform rows and links go with them."""
+        name = self.schema.module(module).name_field
+        with self.transaction():
+            for record_id in ids:
+                self._writer.execute(
+                    f'INSERT OR REPLACE INTO deleted SELECT id, ?, "{name}", ?, ?, Created_By,'  # noqa: S608
+                    f" 'recycle' FROM \"{module}\" WHERE id = ?",
+                    (module, self.clock.now(), user, record_id),
+                )
+                self._forget(module, record_id)
+                self._writer.execute(f'DELETE FROM "{module}" WHERE id = ?', (record_id,))  # noqa: S608
+
+    def execute(self, sql: str, params: Sequence[object] = ()) -> None:
+        """Write to one of the system tables (``tags``, ``deleted``, ``meta``)."""
+        with self.transaction():
+            self._writer.execute(sql, params)
+
+    def new_id(self) -> int:
+        """The next record id; each is greater than all before it."""
+        return self.count("id", FIRST_NEW_ID)
+
+    def count(self, name: str, first: int = 1) -> int:
+        """The next number of a counter."""
+        with self.transaction():
+            rows = self._writer.execute(
+                "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name)"
+                " DO UPDATE SET value = value + 1 RETURNING value",
+                (name, first),
+            ).fetchall()
+        return int(rows[0][0])
+
+    # -- loading a world -------------------------------------------------------------------------
+
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """One transaction for :meth:`load`; indexes and roll-ups are made at its end."""
+        with self._lock:
+            self._writer.execute("PRAGMA foreign_keys = OFF")
+            try:
+                with self.transaction():
+                    for kind, name in self._followers():
+                        self._writer.execute(f'DROP {kind} "{name}"')
+                    yield
+                    for statement in _followers_ddl(self.schema):
+                        self._writer.execute(statement)
+                    for module, each in _rollups(self.schema):
+                        self._writer.execute(_rollup_sql(module, each))
+            finally:
+                self._writer.execute("PRAGMA foreign_keys = ON")
+
+    def load(self, module: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Add records by column, as they are: nothing is stamped."""
+        names = ", ".join(f'"{column}"' for column in columns)
+        marks = ", ".join("?" * len(columns))
+        self._writer.executemany(
+            f'INSERT INTO "{module}" ({names}) VALUES ({marks})',  # noqa: S608
+            zip(*columns.values(), strict=True),
+        )
+
+    def close(self) -> None:
+        """Close the file; a temporary one is removed."""
+        with self._lock:
+            while self._every:
+                self._every.pop().close()
+            if self._folder is not None:
+                self._folder.cleanup()
+
+    # -- private ---------------------------------------------------------------------------------
+
+    def _connect(self) -> sqlite3.Connection:
+        """One more connection. They are lent, one user at a time, so any thread may have it."""
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        self._every.append(connection)
+        try:
+            # An org on a desk may lose its last second in a power cut; it gains a factor of ten.
+            connection.executescript(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON;"
+                "PRAGMA cache_size = -32768; PRAGMA mmap_size = 268435456; PRAGMA temp_store = 2;"
+            )
+        except sqlite3.DatabaseError as error:
+            raise ValueError(f"{self.path} is not an emulated org: {error}") from error
+        return connection
+
+    def _open(self) -> None:
+        """Make the tables of a new file, or see that an existing one is ours and sound."""
+        ddl = _ddl(self.schema)
+        stamp = hashlib.sha256("\n".join(ddl).encode()).hexdigest()
+        if not self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            with self.transaction():
+                for statement in ddl:
+                    self._writer.execute(statement)
+                self._writer.execute("INSERT INTO meta VALUES ('schema', ?)", (stamp,))
+                self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            return
+        if self._writer.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise ValueError(f"{self.path} is a database, but not an emulated org")
+        self._check(stamp)
+
+    def _check(self, stamp: str) -> None:
+        """Refuse a file that is damaged or was made by another version of the catalogue."""
+        try:
+            health = self._writer.execute("PRAGMA quick_check(1)").fetchone()[0]
+            made = self._writer.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise ValueError(f"{self.path} is damaged: {error}") from error
+        if health != "ok":
+            raise ValueError(f"{self.path} is damaged: {health}")
+        if made != (stamp,):
+            raise ValueError(
+                f"{self.path} was made by another version of the emulator; make a new one"
+            )
+
+    def _stamps(
+        self, module: str, user: int, people: Iterable[str], times: Iterable[str]
+    ) -> dict[str, int]:
+        """Who and when, for those of the columns that the module has."""
+        names, now = self.schema.module(module).by_name, self.clock.now()
+        stamps = {**dict.fromkeys(people, user), **dict.fromkeys(times, now)}
+        return {column: value for column, value in stamps.items() if column in names}
+
+    def _numbers(self, module: str, numbered: Iterable[Field]) -> dict[str, str]:
+        """The next value of each autonumber."""
+        return {
+            each.api_name: each.auto_number.text(
+                self.count(f"{module}.{each.api_name}", each.auto_number.start)
+            )
+            for each in numbered
+            if each.auto_number
+        }
+
+    def _execute_insert(self, module: str, record: Mapping[str, Any]) -> None:
+        """Put one record into its table."""
+        names = ", ".join(f'"{column}"' for column in record)
+        marks = ", ".join("?" * len(record))
+        self._writer.execute(
+            f'INSERT INTO "{module}" ({names}) VALUES ({marks})',  # noqa: S608
+            tuple(record.values()),
+        )
+
+    def _forget(self, module: str, record_id: int) -> None:
+        """Empty the lookups to several modules that point here; the plain ones have foreign keys."""
+        for each in self.schema.modules.values():
+            pointer = each.polymorphic
+            if pointer and module in pointer.targets:
+                self._writer.execute(
+                    f'UPDATE "{each.api_name}" SET "{pointer.api_name}" = NULL,'  # noqa: S608
+                    f' "$se_module" = NULL WHERE "{pointer.api_name}" = ?',
+                    (record_id,),
+                )
+
+    def _followers(self) -> list[tuple[str, str]]:
+        """Kind and name of the indexes and triggers that are there now."""
+        return self._writer.execute(
+            "SELECT type, name FROM sqlite_master WHERE type IN ('index', 'trigger')"
+            " AND sql IS NOT NULL AND tbl_name IN (SELECT value FROM json_each(?))",
+            (_json_names(self.schema),),
+        ).fetchall()
+
+
+def _json_names(schema: Schema) -> str:
+    """The names of all modules as a JSON list."""
+    return "[" + ", ".join(f'"{each.api_name}"' for each in schema.tables) + "]"
+
+
+def _ddl(schema: Schema) -> list[str]:
+    """Every statement that makes the file."""
+    return [*SYSTEM_TABLES, *map(_table, schema.tables), *_followers_ddl(schema)]
+
+
+def _table(module: Module) -> str:
+    """CREATE TABLE of one module."""
+    columns = [_column(module, each) for each in module.fields if each.column]
+    if module.polymorphic:
+        columns.append('"$se_module" TEXT')
+    return f'CREATE TABLE "{module.api_name}" (' + ", ".join(columns) + ")"
+
+
+def _column(module: Module, field: Field) -> str:
+    """The definition of one column."""
+    text = f'"{field.api_name}" {field.column}'
+    if field.api_name == "id":
+        return text + " PRIMARY KEY"
+    if field.derived:
+        return f"{text} GENERATED ALWAYS AS ({field.derived}) VIRTUAL"
+    if field.default is not None:
+        text += f" DEFAULT {field.default!r}"
+    if field.data_type == "lookup" and field.target:
+        goes = "CASCADE" if module.generated_type in {"subform", "linking"} else "SET NULL"
+        text += f' REFERENCES "{field.target}" (id) ON DELETE {goes}'
+    return text
+
+
+def _followers_ddl(schema: Schema) -> list[str]:
+    """Indexes and triggers: what follows the rows and can wait until they are loaded."""
+    indexes = [
+        f'CREATE INDEX "{module.api_name}.{each.api_name}" ON "{module.api_name}"'
+        f' ("{each.api_name}")'
+        for module in schema.modules.values()
+        for each in module.fields
+        if each.indexed and each.column
+    ]
+    triggers = [
+        f'CREATE TRIGGER "{module.api_name}.{field.api_name}.{event}" AFTER {event}'
+        f' ON "{field.rollup.module}" BEGIN {_rollup_sql(module, field, touched)}; END'
+        for module, field in _rollups(schema)
+        if field.rollup
+        for event, touched in (
+            ("INSERT", f'NEW."{field.rollup.via}"'),
+            ("UPDATE", f'OLD."{field.rollup.via}", NEW."{field.rollup.via}"'),
+            ("DELETE", f'OLD."{field.rollup.via}"'),
+        )
+    ]
+    return indexes + triggers
+
+
+def _rollups(schema: Schema) -> list[tuple[Module, Field]]:
+    """Every field that sums up records of another module, with its own module."""
+    return [
+        (module, each) for module in schema.modules.values() for each in module.fields if each.rollup
+    ]
+
+
+def _rollup_sql(module: Module, field: Field, touched: str | None = None) -> str:
+    """Work a roll-up out anew, for all records or for those with the ids ``touched``."""
+    rollup = field.rollup
+    assert rollup is not None
+    value = f'{rollup.function}("{rollup.column}")'
+    if rollup.function == "SUM":
+        value = f"round({value}, 2)"
+    where = f'"{rollup.via}" = "{module.api_name}".id'
+    if rollup.where:
+        where += f" AND \"{rollup.where[0]}\" = '{rollup.where[1]}'"
+    sql = (
+        f'UPDATE "{module.api_name}" SET "{field.api_name}" ='  # noqa: S608
+        f' (SELECT {value} FROM "{rollup.module}" WHERE {where})'
+    )
+    return sql if touched is None else f"{sql} WHERE id IN ({touched})"

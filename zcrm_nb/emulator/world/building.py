@@ -1,0 +1,177 @@
+"""From a seed to an org."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..schema import ORG_PREFIX
+from . import people, selling, staff, working
+from .draws import Batch, moments
+from .org import TAGS, Columns, Org
+from .text import slug
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from ..store import Store
+
+Maker: TypeAlias = Callable[[Org, Batch], Columns]
+
+#: module: its maker, the records of a small world, and since how many months it is in use; a module
+#: stands below those it points to.
+MAKERS: dict[str, tuple[Maker, int, int]] = {
+    "Campaigns": (selling.campaigns, 24, 36),
+    "Vendors": (selling.vendors, 12, 40),
+    "Products": (selling.products, 40, 40),
+    "Accounts": (people.accounts, 400, 42),
+    "Contacts": (people.contacts, 1200, 40),
+    "Deals": (selling.deals, 900, 34),
+    "Leads": (people.leads, 2400, 32),
+    "Tasks": (working.tasks, 800, 24),
+    "Events": (working.events, 300, 24),
+    "Calls": (working.calls, 600, 24),
+    "Notes": (working.notes, 500, 30),
+    "Quotes": (selling.quotes, 160, 24),
+    "Invoices": (selling.invoices, 200, 24),
+    "Site_Visits": (working.site_visits, 180, 24),
+}
+#: How many times larger than the small one a world is.
+FACTORS = {"small": 1, "medium": 5, "large": 50}
+LARGE = {"Leads": 200_000}
+BATCH_SIZE = 20_000
+
+
+def build(
+    store: Store,
+    world: str = "small",
+    rows: Mapping[str, int] | None = None,
+    seed: int = 2026,
+) -> None:
+    """Fill an empty store with an org.
+
+    Parameters
+    ----------
+    store : Store
+        A store without records.
+    world : {"small", "medium", "large"}, default "small"
+        Small has 2,400 Leads, medium 12,000, large 200,000; the other modules grow alike.
+    rows : dict of str to int, optional
+        Numbers of records that shall differ from that, by module. Other modules keep every value
+        but lookups to the modules that changed.
+    seed : int, default 2026
+        Equal seeds give equal orgs.
+
+    Raises
+    ------
+    ValueError
+        When there is no such world or module, or the store is not empty.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.catalog import org_schema
+    >>> from zcrm_nb.emulator.clock import ManualClock
+    >>> from zcrm_nb.emulator.store import Store
+    >>> store = Store(org_schema(), ManualClock())
+    >>> build(store, rows={"Leads": 10})
+    >>> store.read("SELECT count(*) FROM Leads")
+    [(10,)]
+    >>> store.close()
+    """
+    counts = _counts(world, rows or {})
+    if store.world is not None:
+        raise ValueError(f"the store holds a world already: {store.world}")
+    org = Org(store, seed)
+    with store.bulk():
+        _load_staff(store)
+        _load_tags(org)
+        for module in MAKERS:
+            _make(org, module, counts[module])
+        store.execute("INSERT INTO meta VALUES ('world', ?)", (f"{world} {counts} seed {seed}",))
+
+
+def _counts(world: str, rows: Mapping[str, int]) -> dict[str, int]:
+    """How many records each module shall have."""
+    if world not in FACTORS:
+        raise ValueError(f"there is no world {world!r}; there are {', '.join(FACTORS)}")
+    if unknown := set(rows) - set(MAKERS):
+        raise ValueError(f"no rows can be made for {', '.join(sorted(unknown))}")
+    counts = {module: n * FACTORS[world] for module, (_, n, _) in MAKERS.items()}
+    return {**counts, **(LARGE if world == "large" else {}), **rows}
+
+
+def _make(org: Org, module: str, n: int) -> None:
+    """Make one module, batch by batch, and set its autonumber counters behind it."""
+    maker, _, months = MAKERS[module]
+    created = moments(org.seed, module, n, months)
+    streams: dict[str, Random] = {}
+    for first in range(0, n, BATCH_SIZE):
+        batch = Batch(org.seed, module, created[first : first + BATCH_SIZE], first, streams)
+        org.load(module, batch.n, maker(org, batch))
+    if module == "Deals":
+        _sort_deals(org)
+    for each in org.store.schema.modules[module].fields:
+        if each.auto_number and n:
+            org.store.execute("INSERT INTO counters VALUES (?, ?)", (f"{module}.{each.api_name}", n))
+
+
+def _sort_deals(org: Org) -> None:
+    """Note which deals papers can be written for."""
+    stages = org.kept.get("Deals", {}).get("stage", [])
+    won = [place for place, stage in enumerate(stages) if stage == "Closed Won"]
+    org.keep("Deals", {"won": won, "open": [n for n, stage in enumerate(stages) if stage in selling.OPEN]})
+
+
+def _load_tags(org: Org) -> None:
+    """The tags of every module that has some."""
+    for module in org.store.schema.modules.values():
+        if "Tag" in module.by_name:
+            for tag, (name, colour) in zip(org.tag_ids(module), TAGS.items(), strict=True):
+                org.store.execute("INSERT INTO tags VALUES (?, ?, ?, ?)", (tag, module.api_name, name, colour))
+
+
+def _load_staff(store: Store) -> None:
+    """Roles, profiles and users."""
+    roles = {name: ORG_PREFIX + 41_000_000_001 + n for n, name in enumerate(staff.ROLE_NAMES)}
+    profiles = {name: ORG_PREFIX + 42_000_000_001 + n for n, name in enumerate(staff.PROFILE_NAMES)}
+    founded = int(datetime.fromisoformat(str(staff.ORG["created_time"])).timestamp())
+    store.load("Roles", {
+        "id": list(roles.values()),
+        "name": list(roles),
+        "reporting_to": [roles.get(above or "") for above in staff.ROLE_NAMES.values()],
+    })  # fmt: skip
+    store.load("Profiles", {
+        "id": list(profiles.values()),
+        "name": list(profiles),
+        "description": list(staff.PROFILE_NAMES.values()),
+        "created_time": [founded] * len(profiles),
+    })  # fmt: skip
+    store.load("Users", _users(roles, profiles, founded))
+
+
+def _users(roles: Mapping[str, int], profiles: Mapping[str, int], founded: int) -> Columns:
+    """The columns of the users' table; each joined a month after the one before."""
+    first, last, role, profile, zone, country, _, status = zip(*staff.PEOPLE, strict=True)
+    n = len(staff.PEOPLE)
+    ids = [staff.user_id(place) for place in range(n)]
+    joined = [founded + 30 * 86_400 * place for place in range(n)]
+    names = [f"{slug(a)}.{slug(b)}" for a, b in zip(first, last, strict=True)]
+    alike = {"locale": "en_IN", "language": "en_US", "country_locale": "en_IN",
+             "date_format": "dd-MM-yyyy", "time_format": "HH:mm", "created_by": ids[0], "Modified_By": ids[0]}  # fmt: skip
+    return {
+        "id": ids,
+        "zuid": [str(600_100 + place) for place in range(n)],
+        "first_name": first,
+        "last_name": last,
+        "email": [f"{name}@vindhya.example.com" for name in names],
+        "alias": first,
+        "status": status,
+        "role": [roles[name] for name in role],
+        "profile": [profiles[name] for name in profile],
+        "created_time": joined,
+        "Modified_Time": joined,
+        "time_zone": zone,
+        "country": country,
+        **{name: [value] * n for name, value in alike.items()},
+    }

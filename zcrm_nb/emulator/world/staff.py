@@ -1,0 +1,70 @@
+"""Who works here: roles, profiles and users as data, and the org's own card."""
+
+from __future__ import annotations
+
+from ..schema import ORG_PREFIX
+
+#: What ``GET /org`` tells that does not change.
+ORG: dict[str, object] = {
+    "company_name": "Vindhya Instruments Pvt Ltd",
+    "alias": "Vindhya",
+    "primary_email": "meera.krishnan@vindhya.example.com",
+    "time_zone": "Asia/Kolkata",
+    "country": "India",
+    "country_code": "IN",
+    "currency": "Indian Rupee",
+    "iso_code": "INR",
+    "currency_symbol": "₹",
+    "currency_locale": "en_IN",
+    "mc_status": False,
+    "domain_name": "org60012345678",
+    "created_time": "2022-04-01T10:00:00+05:30",
+    "street": "14, Shivaji Nagar",
+    "city": "Pune",
+    "state": "Maharashtra",
+    "zip": "411005",
+    "website": "https://vindhya.example.com",
+    "employee_count": "120",
+}
+ORG_ID = ORG_PREFIX + 20_001
+
+ROLE_NAMES = {  # role: whom it reports to
+    "CEO": None,
+    "Sales Director": "CEO",
+    "Regional Manager": "Sales Director",
+    "Sales Executive": "Regional Manager",
+    "Support Engineer": "CEO",
+}
+PROFILE_NAMES = {
+    "Administrator": "Can do everything",
+    "Standard": "Can work with records, cannot change the setup",
+    "Read Only": "Can look, not touch",
+}
+
+#: first name, last name, role, profile, time zone, country, share of the records, status
+PEOPLE = (
+    ("Meera", "Krishnan", "CEO", "Administrator", "Asia/Kolkata", "India", 2, "active"),
+    ("Rohan", "Deshmukh", "Sales Director", "Administrator", "Asia/Kolkata", "India", 5, "active"),
+    ("Farah", "Qureshi", "Regional Manager", "Standard", "Asia/Kolkata", "India", 9, "active"),
+    ("Arjun", "Nair", "Regional Manager", "Standard", "Asia/Kolkata", "India", 9, "active"),
+    ("Priya", "Banerjee", "Sales Executive", "Standard", "Asia/Kolkata", "India", 18, "active"),
+    ("Vikram", "Shekhawat", "Sales Executive", "Standard", "Asia/Kolkata", "India", 16, "active"),
+    ("Lakshmi", "Iyer", "Sales Executive", "Standard", "Asia/Kolkata", "India", 15, "active"),
+    ("Omar", "Al Hashimi", "Sales Executive", "Standard", "Asia/Dubai", "United Arab Emirates", 8,
+     "active"),
+    ("Hannah", "O'Neil", "Sales Executive", "Standard", "Europe/London", "United Kingdom", 7,
+     "active"),
+    ("Daniel", "Whitfield", "Sales Executive", "Standard", "America/New_York", "United States", 6,
+     "active"),
+    ("Grace", "Wanjiru", "Support Engineer", "Read Only", "Africa/Nairobi", "Kenya", 2, "active"),
+    ("Suresh", "Patil", "Sales Executive", "Standard", "Asia/Kolkata", "India", 6, "inactive"),
+)  # fmt: skip
+
+
+def user_id(number: int) -> int:
+    """Id of the user at one place of :data:`PEOPLE`."""
+    return ORG_PREFIX + 40_000_000_001 + number
+
+
+#: The user whom the emulator's credentials belong to.
+ADMIN = user_id(1)

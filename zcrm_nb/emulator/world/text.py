@@ -1,0 +1,67 @@
+"""Small words: slugs, days, and what people really type into forms."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date
+from functools import cache
+
+#: Indian Standard Time has been five and a half hours ahead, without summer time, since 1945.
+IST_S = 19_800
+DAY_S = 86_400
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+@cache
+def slug(text: str) -> str:
+    """Letters and digits of a text, fit for an address.
+
+    Examples
+    --------
+    >>> slug("Smith-Jones"), slug("Siân"), slug("आशा")
+    ('smithjones', 'sian', 'guest')
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return "".join(filter(str.isalnum, ascii_text)).lower() or "guest"
+
+
+@cache
+def iso_date(day: int) -> str:
+    """The date of a day counted from 1970-01-01.
+
+    Examples
+    --------
+    >>> iso_date(0)
+    '1970-01-01'
+    """
+    return date.fromordinal(EPOCH_ORDINAL + day).isoformat()
+
+
+def day_of(moment: int) -> int:
+    """Number of the day, in India, in which an epoch second falls."""
+    return (moment + IST_S) // DAY_S
+
+
+#: First and last names as forms really deliver them.
+ODD_NAMES = (
+    ("NA", "NA"), ("null", "null"), (None, "null"), ("", "NA"), ("Conan", "O'Neil"),
+    ("Máire", "Ní Bhriain"), ("आशा", "शर्मा"), ("રમેશ", "પટેલ"), ("فاطمة", "الزهراء"),
+    ("Jürgen", "Groß"), ("🚀 Rocket", "Rao"), ("Anita", "D'Souza"), ("Robert'); --", "Tables"),
+    (" Suresh", "Kumar "), ("PRIYA", "SINGH"), ("test", "test"), ("Lena", 'Kim "LK"'),
+)  # fmt: skip
+
+REMARKS = (
+    "Met at the trade fair; wants a demo at the plant.",
+    "Asked for references from the same industry.",
+    "Budget approved for the next quarter.",
+    "Prefers WhatsApp over calls.",
+    "Has a two-year contract with a competitor.",
+    "Wrong number, please verify.",
+    "Price is the main concern; sent the list of April.",
+    'Said: "call after Diwali"; do so.',
+)
+#: A description as somebody pasted it from a mail: long, with line breaks, tabs and quotes.
+PASTED = "Forwarded message:\n\n" + "\r\n".join(
+    f'{n}.\t{remark} Details follow, including commas, "quotes" and a semicolon; as always.'
+    for n, remark in enumerate(REMARKS * 6, 1)
+)

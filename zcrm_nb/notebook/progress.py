@@ -1,0 +1,186 @@
+"""How far long work has come, in one line: in a notebook, in a terminal, or told to a function.
+
+A notebook gets one display handle that is updated in place. Of everything tried it alone is safe to
+call from threads, stays in its own cell, is saved as one output and leaves no widget state behind:
+bars of tqdm freeze at "0%" in a saved notebook, or fill it with carriage returns and timings. The
+last line carries no times, so that saved notebooks compare.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import html
+import sys
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    Told = Callable[[int, int, int | None], None]
+
+__all__ = ["OUTPUT_MARK", "Progress"]
+
+OUTPUT_MARK = {"zcrm_nb": "progress"}
+"""Metadata of the notebook output: whether it appears depends on the speed of the machine, so
+whoever compares or commits outputs can leave it out."""
+
+_QUIET_S = 1.0  # work that ends sooner shows nothing
+_BETWEEN_S = 0.25  # a person reads no faster, and a front end should not be flooded
+
+
+class Progress:
+    """Count rows and pages while a block runs, and show how far it has come.
+
+    Parameters
+    ----------
+    label : str
+        What is being worked on, such as ``"Leads"``.
+    show : bool or callable, default True
+        ``True`` shows one line in a notebook, or on stderr when that is a terminal, and nothing
+        elsewhere (a log file is no place for it). ``False`` shows nothing. A callable is told
+        ``(rows, pages, total)`` after every page, all counted from the start, ``total`` as given.
+    total : int, optional
+        How many rows there will be, if known.
+    clock : callable, default time.monotonic
+        Seconds, for tests.
+
+    Notes
+    -----
+    Entering the block gives the function to call after each page, from any thread:
+    ``tick(rows, pages=1)`` adds to the counts. Nothing is shown in the first second. A display that
+    fails is given up with a warning; the work goes on. An error in a callable of yours is raised.
+
+    Examples
+    --------
+    >>> from zcrm_nb.notebook.progress import Progress
+    >>> def tell(rows, pages, total):
+    ...     print(f"{rows} of {total} after page {pages}")
+    >>> with Progress("Leads", show=tell, total=300) as tick:
+    ...     tick(200)
+    ...     tick(100)
+    200 of 300 after page 1
+    300 of 300 after page 2
+    """
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        show: bool | Told = True,
+        total: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.label, self.total = label, total
+        self.rows = self.pages = 0
+        self._tell = show if callable(show) else None
+        self._paint = _painter() if show is True else None
+        self._clock, self._started, self._painted = clock, 0.0, 0.0
+        self._lock = threading.Lock()
+        # ipykernel finds the cell an output belongs to in context variables, which a plain thread
+        # does not inherit (7.0 even raises LookupError): every line is painted in this context.
+        self._context = contextvars.copy_context()
+
+    def __enter__(self) -> Callable[..., None]:
+        self._started = self._clock()
+        return self._tick
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            if self._painted:
+                self._show(self._counts() if kind is None else f"{self._counts()}, stopped", True)
+
+    def _tick(self, rows: int, pages: int = 1) -> None:
+        """Add to the counts; show them when the last line has stood long enough."""
+        with self._lock:
+            self.rows += rows
+            self.pages += pages
+            if self._tell:
+                self._tell(self.rows, self.pages, self.total)
+            now = self._clock()
+            due = self._painted + _BETWEEN_S if self._painted else self._started + _QUIET_S
+            if self._paint and now >= due:
+                self._painted = now
+                self._show(f"{self._counts()}{self._times(now - self._started)}", False)
+
+    def _counts(self) -> str:
+        """Rows and pages so far."""
+        of = f" of {self.total:,}" if self.total is not None and self.rows != self.total else ""
+        return f"{self.label}: {self.rows:,}{of} rows, {self.pages:,} page{'s'[: self.pages != 1]}"
+
+    def _times(self, elapsed_s: float) -> str:
+        """Seconds so far, and to go when the total is known."""
+        if not self.total or not self.rows:
+            return f", {elapsed_s:.0f} s"
+        left_s = elapsed_s * max(self.total - self.rows, 0) / self.rows
+        return f", {elapsed_s:.0f} s, about {left_s:.0f} s to go"
+
+    def _show(self, line: str, last: bool) -> None:
+        """Paint the line; a display that fails must not cost the person the work."""
+        if self._paint is None:
+            return
+        done = self.rows / self.total if self.total else None
+        try:
+            self._context.run(self._paint, line, done, last)
+        except Exception as error:  # whatever a front end may raise
+            self._paint = None
+            warnings.warn(
+                f"progress is no longer shown ({error!r}); the work goes on", stacklevel=4
+            )
+
+
+def _painter() -> Callable[[str, float | None, bool], None] | None:
+    """Find a place for the line: the notebook, else the terminal, else nowhere."""
+    if _in_kernel():
+        return _Cell()
+    return _Terminal(sys.stderr) if sys.stderr is not None and sys.stderr.isatty() else None
+
+
+def _in_kernel() -> bool:
+    """Whether a Jupyter kernel runs this process; IPython is never imported to find out."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    return getattr(shell, "kernel", None) is not None
+
+
+class _Cell:
+    """One output of the cell that began the work, rewritten in place."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def __call__(self, line: str, done: float | None, last: bool) -> None:
+        from IPython.display import DisplayHandle  # noqa: PLC0415 - only where it already runs
+
+        data = {"text/plain": line, "text/html": _in_html(line, None if last else done)}
+        if self._handle is None:
+            self._handle = DisplayHandle()
+            self._handle.display(data, raw=True, metadata=OUTPUT_MARK)
+        else:
+            self._handle.update(data, raw=True, metadata=OUTPUT_MARK)
+
+
+def _in_html(line: str, done: float | None) -> str:
+    """Write the line, with a bar while the share is known."""
+    bar = "" if done is None else f'<progress max="1" value="{done:.3f}"></progress> '
+    return f'<div role="status">{bar}{html.escape(line)}</div>'
+
+
+class _Terminal:
+    """One line of a terminal, overwritten in place."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._width = stream, 0
+
+    def __call__(self, line: str, done: float | None, last: bool) -> None:
+        self._stream.write(f"\r{line:<{self._width}}{chr(10) if last else ''}")
+        self._stream.flush()
+        self._width = len(line)
