@@ -37,11 +37,13 @@ _HOMES = {
     "emulate": "zcrm_nb.connect",
     "errors": "zcrm_nb.errors",
     "fill": "zcrm_nb.coql",
+    "load_ipython_extension": "zcrm_nb.notebook.magics",
     "new_notebook": "zcrm_nb.notebook.scaffold",
     "plots": "zcrm_nb.notebook.plots",
     "record_pages": "zcrm_nb.api.records",
     "to_frame": "zcrm_nb.frames",
     "to_records": "zcrm_nb.frames",
+    "unload_ipython_extension": "zcrm_nb.notebook.magics",
 }
 _MODULES = {"errors", "plots"}
 
