@@ -113,7 +113,8 @@ class CoqlMagics(Magics):
     def _space(self) -> dict[str, Any]:
         """The variables of the notebook."""
         assert self.shell is not None
-        return self.shell.user_ns
+        space: dict[str, Any] = self.shell.user_ns
+        return space
 
     @magic_arguments()
     @argument("name", nargs="?", help="Variable for the table; then it is not shown.")
