@@ -1,1 +1,8 @@
-"""frames."""
+"""Records to DataFrame and back: field types, one typed table from many pages, records to write."""
+
+from zcrm_nb.frames.build import directory, to_frame
+from zcrm_nb.frames.read import info
+from zcrm_nb.frames.records import to_records
+from zcrm_nb.frames.types import Column, column_for
+
+__all__ = ["Column", "column_for", "directory", "info", "to_frame", "to_records"]

@@ -1,0 +1,205 @@
+"""Records to DataFrame: one typed table out of all pages, the same by every route."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zcrm_nb.frames.read import read
+from zcrm_nb.frames.types import KINDS, STRING, TEXT, Column, categorical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from zcrm_nb.frames.read import Page
+
+__all__ = ["directory", "to_frame"]
+
+
+def to_frame(
+    pages: Iterable[Page] | bytes | list[dict[str, Any]],
+    columns: Iterable[Column],
+    *,
+    users: Mapping[str, str] | None = None,
+    tz: str = "UTC",
+    exact: bool = False,
+) -> pd.DataFrame:
+    """Build one typed table from the pages of an answer.
+
+    Parameters
+    ----------
+    pages : iterable of bytes or of list of dict
+        Raw JSON answers (``{"data": […], …}``; an empty body is a page without records), or records
+        as dicts. A single body or a single list of records is one page.
+    columns : iterable of Column
+        What the table holds, in this order; see :func:`column_for`. What else is in the answer is
+        left out; what is not in it is null.
+    users : mapping of str to str, optional
+        Full name for each user id; see :func:`directory`. COQL tells only last names of users, so
+        with it the columns of owners are the same by every route.
+    tz : str, default "UTC"
+        Time zone in which datetimes are shown.
+    exact : bool, default False
+        Numbers of kind ``"float"`` as decimals with 18 places (pyarrow ``decimal128(38, 18)``),
+        exactly as the answer writes them.
+
+    Returns
+    -------
+    DataFrame of shape (n_records, n_columns)
+        dtypes depend on the kinds of the columns alone, never on the values:
+
+        =============  ====================================================================
+        text           string (pyarrow storage, ``pd.NA``)
+        picklist       category in the CRM's order; other values follow, sorted
+        multipicklist  object: list of str, ``[]`` when empty
+        integer        Int64
+        float          float64
+        boolean        boolean
+        date           datetime64[s]
+        datetime       datetime64[s, tz]
+        lookup, user   two columns: ``X``, the name, and ``X.id``, both string
+        tags           object: list of str, the names
+        object         object: Python objects as they came, ``None`` for null
+        =============  ====================================================================
+
+    Raises
+    ------
+    ZohoError
+        If a value cannot be what its column is declared to be, by name and value, or if an answer
+        holds no list of records.
+    ValueError
+        If two columns share a name but not a kind, or an answer is not JSON.
+
+    Notes
+    -----
+    Values that merely come in another dress are mended: a number written as text and the other way
+    round, 5.0 for an integer, ``"A;B"`` for a multi-select, a lookup that is only an id. Such
+    answers take longer, since Arrow's parser gives up on them.
+
+    Numbers become decimals exactly when the pages are bytes. Records already hold floats; then the
+    shortest text of the float counts, which is what JSON had.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/get-records.html
+
+    Examples
+    --------
+    >>> from zcrm_nb.frames import Column, to_frame
+    >>> body = b'{"data": [{"Last_Name": "Osei", "Owner": {"name": "Ruiz", "id": "4108"}}]}'
+    >>> to_frame(body, [Column("Last_Name", "text"), Column("Owner", "user")])
+      Last_Name Owner Owner.id
+    0      Osei  Ruiz     4108
+    """
+    wanted = _distinct(columns)
+    table, objects = read(_several(pages), wanted, exact=exact)
+    data: dict[str, Any] = {}
+    for column in wanted:
+        if column.kind == "object":
+            data[column.name] = _objects(objects[column.name])
+        elif column.kind in {"lookup", "user"}:
+            data |= _lookup(column, table[column.name], users or {})
+        else:
+            data[column.name] = _array(column, table[column.name], tz)
+    return pd.DataFrame(data, copy=False)
+
+
+def directory(users: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Look up full names by user id, from Zoho's list of users.
+
+    Parameters
+    ----------
+    users : iterable of dict
+        Elements of ``users`` in the answer of ``GET /users``.
+
+    Returns
+    -------
+    dict of str to str
+        What :func:`to_frame` takes as ``users``.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/get-users.html
+
+    Examples
+    --------
+    >>> from zcrm_nb.frames import directory
+    >>> directory([{"id": "4108", "full_name": "Ada Ruiz", "email": "ada@example.com"}])
+    {'4108': 'Ada Ruiz'}
+    """
+    return {user["id"]: user["full_name"] for user in users if user.get("full_name")}
+
+
+def _several(pages: Any) -> Iterable[Page]:
+    """Take a lone body, or a lone list of records, as one page."""
+    if isinstance(pages, bytes) or (
+        isinstance(pages, list) and pages and isinstance(pages[0], dict)
+    ):
+        return [pages]
+    return pages  # type: ignore[no-any-return]
+
+
+def _distinct(columns: Iterable[Column]) -> list[Column]:
+    """Drop what is asked for twice; ``X.id`` beside the lookup X is what X gives anyway."""
+    wanted: dict[str, Column] = {}
+    for column in columns:
+        if wanted.setdefault(column.name, column).kind != column.kind:
+            raise ValueError(f"Two columns are called {column.name!r}, of different kinds.")
+    twice = {f"{c.name}.id" for c in wanted.values() if c.kind in {"lookup", "user"}}
+    return [column for column in wanted.values() if column.name not in twice]
+
+
+def _array(column: Column, values: pa.ChunkedArray, tz: str) -> Any:
+    """Hand a column over to pandas; texts without a copy, numbers so that they can be written."""
+    if column.kind == "picklist":
+        return _category(column, values)
+    if column.kind in {"multipicklist", "tags"}:
+        return _lists(values)
+    if column.kind == "date":
+        return np.require(values.cast(pa.timestamp("s")).to_numpy(), requirements="W")
+    if column.kind == "datetime":
+        return pd.DatetimeTZDtype("s", tz).__from_arrow__(values).copy()
+    if values.type == pa.float64():
+        return np.require(values.to_numpy(), requirements="W")
+    dtype: Any = KINDS[column.kind].dtype or pd.ArrowDtype(values.type)
+    return dtype.__from_arrow__(values)
+
+
+def _category(column: Column, values: pa.ChunkedArray) -> pd.Categorical:
+    """Give codes into the CRM's list; values it lacks are appended, for none may be lost."""
+    known, dtype = categorical(column.categories)
+    codes = pc.index_in(values, value_set=known)
+    if codes.null_count > values.null_count:
+        strange = sorted(set(pc.unique(values.drop_null()).to_pylist()) - set(column.categories))
+        return _category(replace(column, categories=(*column.categories, *strange)), values)
+    return pd.Categorical.from_codes(codes.fill_null(-1).to_numpy(), dtype=dtype)
+
+
+def _lists(values: pa.ChunkedArray) -> Any:
+    """Make Python lists, empty where there is nothing."""
+    ends = np.cumsum(pc.list_value_length(values).fill_null(0).to_numpy()).tolist()
+    texts = pc.list_flatten(values).to_pylist()
+    return _objects([texts[start:end] for start, end in pairwise([0, *ends])])
+
+
+def _objects(values: list[Any]) -> Any:
+    """Put objects into an array; by itself numpy makes a matrix of lists of one length."""
+    return np.fromiter(values, dtype=object, count=len(values))
+
+
+def _lookup(column: Column, values: pa.ChunkedArray, users: Mapping[str, str]) -> dict[str, Any]:
+    """Make two columns, name and id; names of users come from the directory where it has them."""
+    names, ids = pc.struct_field(values, "name"), pc.struct_field(values, "id")
+    if column.kind == "user" and users:
+        place = pc.index_in(ids, value_set=pa.array(users.keys(), TEXT))
+        names = pc.coalesce(pa.array(users.values(), TEXT).take(place), names)
+    return {
+        column.name: STRING.__from_arrow__(names),
+        f"{column.name}.id": STRING.__from_arrow__(ids),
+    }
