@@ -1,1 +1,196 @@
-"""Zoho CRM on your desk: a stateful, local double of API V8."""
+"""Zoho CRM on your desk: a stateful, local double of API V8.
+
+One WSGI callable answers everything a client asks of Zoho's accounts server and of its CRM. Mounted
+on a client's session it runs in the process; served on loopback it is a real server for any client
+in any language.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+
+from zcrm_nb.emulator.accounts import ACCOUNTS_ORIGIN, SELF_CLIENT_SCOPES, Accounts
+from zcrm_nb.emulator.app import API_ORIGIN, UPLOAD_ORIGIN, App
+from zcrm_nb.emulator.catalog import org_schema
+from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
+from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
+from zcrm_nb.emulator.faults import Faults
+from zcrm_nb.emulator.meter import EDITIONS, Meter
+from zcrm_nb.emulator.routes import Router
+from zcrm_nb.emulator.server import PortTaken, Server
+from zcrm_nb.emulator.settings import Settings
+from zcrm_nb.emulator.store import Store
+from zcrm_nb.emulator.world import ADMIN, ORG_ID, build
+
+__all__ = [
+    "EMULATED",
+    "Emulator",
+    "ManualClock",
+    "PortTaken",
+    "RunningClock",
+    "Server",
+    "Settings",
+    "coverage_markdown",
+]
+
+
+class Emulator:
+    """An org of Zoho CRM that lives in this process.
+
+    Parameters
+    ----------
+    world : {"small", "medium", "large"}, default "small"
+        What the org starts with.
+    rows : mapping of str to int, optional
+        Records of single modules instead of the world's own number, ``{"Leads": 25000}``.
+    seed : int, default 2026
+        The same seed gives the same records, ids, tokens and credentials.
+    edition : str, default "enterprise"
+        ``free``, ``standard``, ``professional``, ``enterprise`` or ``ultimate``; decides on credits
+        and calls in flight.
+    latency_ms : float, default 0
+        How much longer each call takes, in milliseconds.
+    clock : Clock, optional
+        What time it is in the org; by default a clock that starts at the world's morning and runs.
+    path : str or Path, optional
+        A file that keeps the org; an existing one is opened with what is in it. By default a
+        temporary file.
+    settings : Settings, optional
+        Other readings of what Zoho's pages leave open.
+    sleep : callable, default time.sleep
+        How latency and slow answers wait; takes seconds.
+
+    Attributes
+    ----------
+    wsgi : callable
+        The WSGI callable.
+    credentials : dict of str to str
+        ``client_id``, ``client_secret``, ``refresh_token``, ``grant_code``, ``org_id`` of a self
+        client whose user may do everything; the grant code is good once, for ten minutes. Also
+        ``accounts_url``, ``api_domain`` and ``upload_url``: where to mount :attr:`wsgi`. Those of a
+        server are in its own ``credentials``.
+    store, schema, accounts, meter, faults, clock, settings
+        The parts of the org.
+
+    Raises
+    ------
+    ValueError
+        If there is no such edition or world, or ``path`` is no emulated org.
+
+    Notes
+    -----
+    It is safe to use from several threads. Accounts, credits and faults live in memory; records
+    live in the file.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator import Emulator
+    >>> with Emulator() as emulator, emulator.serve() as server:
+    ...     server.url.rpartition(":")[0]
+    'http://127.0.0.1'
+    """
+
+    def __init__(
+        self,
+        world: str = "small",
+        *,
+        rows: Mapping[str, int] | None = None,
+        seed: int = 2026,
+        edition: str = "enterprise",
+        latency_ms: float = 0,
+        clock: Clock | None = None,
+        path: str | Path | None = None,
+        settings: Settings | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if edition not in EDITIONS:
+            raise ValueError(f"no edition called {edition!r}; there are: {', '.join(EDITIONS)}")
+        self.clock = clock or RunningClock()
+        self.settings = settings or Settings()
+        self.edition, self.latency_ms, self.sleep = edition, latency_ms, sleep
+        self.schema = org_schema()
+        self.store = Store(self.schema, self.clock, path)
+        try:
+            if self.store.world is None:
+                build(self.store, world, rows, seed)
+            users = self.store.read("SELECT count(*) FROM Users WHERE status = 'active'")[0][0]
+        except BaseException:
+            self.store.close()
+            raise
+        self.secret = f"page tokens of {seed}".encode()
+        self.accounts = Accounts(self.clock, self.settings, seed)
+        self.meter = Meter(edition, users, self.clock, self.settings)
+        self.faults = Faults(self)
+        self.router = Router()
+        self.wsgi = App(self)
+        self.credentials = self._self_client()
+        self._servers: list[Server] = []
+        # An emulator that nobody closed still takes its temporary file along.
+        weakref.finalize(self, self.store.close)
+
+    def serve(self, port: int = 0) -> Server:
+        """Serve the org on 127.0.0.1.
+
+        Parameters
+        ----------
+        port : int, default 0
+            The port; 0 takes a free one.
+
+        Returns
+        -------
+        Server
+            Already listening; ``url`` is its origin, ``stop()`` or a ``with`` block ends it.
+
+        Raises
+        ------
+        PortTaken
+            If another program listens on that port.
+        """
+        server = Server(self.wsgi, port, self.credentials)
+        self._servers.append(server)
+        return server
+
+    def close(self) -> None:
+        """Stop its servers and close its file; a temporary file is removed."""
+        while self._servers:
+            self._servers.pop().stop()
+        self.store.close()
+
+    def _self_client(self) -> dict[str, str]:
+        """Register a self client and give it a refresh token and a grant code."""
+        client = self.accounts.register()
+        return {
+            "client_id": client.client_id,
+            "client_secret": client.client_secret,
+            "refresh_token": self.accounts.issue_refresh_token(
+                client.client_id, ADMIN, tuple(SELF_CLIENT_SCOPES.split(","))
+            ),
+            "grant_code": self.accounts.issue_grant_code(
+                client.client_id,
+                SELF_CLIENT_SCOPES,
+                user=ADMIN,
+                life_s=self.settings.self_client_code_life_s,
+            ),
+            "org_id": str(ORG_ID),
+            "accounts_url": ACCOUNTS_ORIGIN,
+            "api_domain": API_ORIGIN,
+            "upload_url": UPLOAD_ORIGIN,
+        }
+
+    def __enter__(self) -> Emulator:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Emulator of {self.store.world}>"

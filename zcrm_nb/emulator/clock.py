@@ -72,14 +72,14 @@ class RunningClock:
 
 
 def _epoch(start: datetime) -> float:
-    """Epoch seconds of a moment that says in which zone it is meant."""
+    """Count the epoch seconds of a moment that says in which zone it is meant."""
     if start.tzinfo is None:
         raise ValueError("a clock starts at a datetime with a time zone")
     return start.timestamp()
 
 
 def _forward(seconds: float) -> float:
-    """The step itself, when it does not turn back time."""
+    """Let a step pass that does not turn back time."""
     if seconds < 0:
         raise ValueError("time moves forward only")
     return seconds

@@ -181,6 +181,11 @@ class Module:
         self.by_name.update((each.api_name, each) for each in self.fields)
 
     @property
+    def first_record_id(self) -> int:
+        """Where the ids of its seeded records begin; there is room for a thousand million."""
+        return ORG_PREFIX + (self.id - ORG_PREFIX) * 1000 + 1
+
+    @property
     def polymorphic(self) -> Field | None:
         """The field that may point to several modules; ``$se_module`` tells which one it is."""
         return next((each for each in self.fields if each.targets), None)
@@ -194,7 +199,7 @@ class Schema:
     directory: dict[str, Module] = field(default_factory=dict)
 
     def module(self, api_name: str) -> Module:
-        """A module by its API name, wherever it stands.
+        """Find a module by its API name, wherever it stands.
 
         Raises
         ------

@@ -38,7 +38,7 @@ DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:?\d\d)")
 
 
 def plain(value: object) -> object:
-    """A value that is on the wire what it is in the store."""
+    """Show a value that is on the wire what it is in the store."""
     return value
 
 
@@ -54,7 +54,7 @@ class Shaped:
 
 
 def shape(field: Field, alias: str, style: Style, store: Store) -> Shaped:
-    """How to fetch and show one field of the table called ``alias``.
+    """Tell how to fetch and show one field of the table called ``alias``.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def shape(field: Field, alias: str, style: Style, store: Store) -> Shaped:
 def render(
     rows: Sequence[Sequence[object]], keys: Sequence[str], shaped: Sequence[Shaped]
 ) -> list[dict[str, object]]:
-    """Rows of a query as records: slices them by the shapes whose expressions were selected.
+    """Show the rows of a query as records, sliced by the shapes whose expressions it selected.
 
     Works column by column, which is what makes a page of 2,000 records quick.
     """
@@ -106,7 +106,7 @@ def render(
 
 
 def nested(field: Field, module: Module, record_id: int, store: Store) -> list[dict[str, object]]:
-    """The rows behind a subform, multi-select lookup or multi-user lookup of one record.
+    """Read the rows behind a subform, multi-select lookup or multi-user lookup of one record.
 
     Only an answer with a single record has them.
     """
@@ -124,7 +124,7 @@ def nested(field: Field, module: Module, record_id: int, store: Store) -> list[d
 
 
 def encode(field: Field, value: object) -> object:
-    """A JSON value as the store keeps it.
+    """Turn a JSON value into what the store keeps.
 
     Raises
     ------
@@ -137,18 +137,22 @@ def encode(field: Field, value: object) -> object:
         return ENCODERS.get(field.kind, _text)(value)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         kind = DATA_TYPES.get(field.kind)
-        raise ValueError(EXPECTED.get(field.kind) or (kind.json_type if kind else "string")) from None
+        raise ValueError(
+            EXPECTED.get(field.kind) or (kind.json_type if kind else "string")
+        ) from None
 
 
 # -- showing -------------------------------------------------------------------------------------
 
 
 def _show(kind: str, zone: ZoneInfo) -> Show:
-    """The function for values that need no other table."""
+    """Choose the function for values that need no other table."""
     if kind in {"datetime", "event_reminder"}:
         return lambda at: None if at is None else datetime.fromtimestamp(at, zone).isoformat()
     if kind in JSON_KINDS:
-        empty: object = [] if kind == "jsonarray" or DATA_TYPES[kind].json_type == "jsonarray" else None
+        empty: object = (
+            [] if kind == "jsonarray" or DATA_TYPES[kind].json_type == "jsonarray" else None
+        )
         return lambda text: empty if text is None else orjson.loads(text)
     return SHOWN.get(kind, plain)
 
@@ -161,27 +165,25 @@ SHOWN: dict[str, Show] = {
 
 
 def _reference(record_id: int | None, name: str | None) -> dict[str, object] | None:
-    """A lookup on the wire."""
+    """Show a lookup."""
     return None if record_id is None else {"name": name, "id": str(record_id)}
 
 
 def _name_of(module: Module, column: str) -> str:
-    """SQL for the name of the record whose id is in ``column``."""
+    """Write the SQL for the name of the record whose id is in ``column``."""
     return f'(SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = {column})'  # noqa: S608
 
 
 def _people(style: Style, store: Store) -> dict[int | None, dict[str, object]]:
-    """What an answer shows of each user; there are few, so one look-up serves all rows."""
+    """Show each user; there are few, so one query serves all rows."""
     users = store.read("SELECT id, full_name, last_name, email FROM Users")
     if style == "coql":
         return {each: {"name": last, "id": str(each)} for each, _, last, _ in users}
-    return {
-        each: {"name": full, "id": str(each), "email": email} for each, full, _, email in users
-    }
+    return {each: {"name": full, "id": str(each), "email": email} for each, full, _, email in users}
 
 
 def _polymorphic(field: Field, alias: str, style: Style, store: Store) -> Shaped:
-    """A lookup to one of several modules; Zoho's own multi-module lookups say which."""
+    """Shape a lookup to one of several modules; multi-module lookups say which."""
     column, module = f'"{alias}"."{field.api_name}"', f'"{alias}"."$se_module"'
     cases = " ".join(
         f"WHEN '{target}' THEN {_name_of(store.schema.module(target), column)}"
@@ -198,25 +200,25 @@ def _polymorphic(field: Field, alias: str, style: Style, store: Store) -> Shaped
     def show(record_id: int | None, name: str | None, target: str) -> dict[str, object] | None:
         if record_id is None:
             return None
-        shown = {"module": modules[target], "id": str(record_id)}
+        shown: dict[str, object] = {"module": modules[target], "id": str(record_id)}
         return shown if style == "coql" else {"name": name, **shown}
 
     return Shaped((*expressions, module), show)
 
 
 def _layout(field: Field) -> Shaped:
-    """The module's only layout; its id is the one after the module's own."""
+    """Shape the module's only layout; its id is the one after the module's own."""
     layout = {"name": "Standard", "display_label": "Standard", "id": str(layout_id(field.id))}
     return Shaped((), lambda: layout)
 
 
 def layout_id(metadata_id: int) -> int:
-    """The id of the layout, from the id of the module or of any of its fields."""
+    """Find the id of the layout, from that of the module or of any of its fields."""
     return metadata_id - metadata_id % 1_000_000 + 1
 
 
 def _listed(field: Field, parent: Field, *, linking: bool) -> bool:
-    """Whether a row inside its parent shows the field: a link shows only its far end."""
+    """Tell whether a row inside its parent shows the field: a link shows only its far end."""
     if linking:
         return field.api_name == "id" or (bool(field.target) and field != parent
                                           and field.api_name not in {"Created_By", "Modified_By"})  # fmt: skip
@@ -227,80 +229,80 @@ def _listed(field: Field, parent: Field, *, linking: bool) -> bool:
 
 
 def _text(value: object) -> str:
-    """Text is text; a number is not taken for one."""
+    """Take text for text, and no number for one."""
     if not isinstance(value, str):
         raise TypeError(value)
     return value
 
 
 def _boolean(value: object) -> int:
-    """True or false, as JSON knows them."""
+    """Take true or false, as JSON knows them."""
     if not isinstance(value, bool):
         raise TypeError(value)
     return int(value)
 
 
 def _integer(value: object) -> int:
-    """A whole number that SQLite can hold."""
+    """Take a whole number that SQLite can hold."""
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
         raise TypeError(value)
     return value
 
 
 def _bigint(value: object) -> int:
-    """A whole number, or its digits."""
+    """Take a whole number, or its digits."""
     return _integer(int(value) if isinstance(value, str) else value)
 
 
 def _number(value: object) -> float:
-    """Any number."""
+    """Take any number."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(value)
     return float(value)
 
 
 def _date(value: object) -> str:
-    """YYYY-MM-DD and nothing else."""
+    """Take YYYY-MM-DD and nothing else."""
     return date.fromisoformat(_of_length(value, 10)).isoformat()
 
 
 def _of_length(value: object, length: int) -> str:
-    """Text of one length: ISO knows shorter spellings that Zoho does not."""
+    """Take text of one length: ISO knows shorter spellings that Zoho does not."""
     if len(_text(value)) != length:
         raise ValueError(value)
     return _text(value)
 
 
 def _datetime(value: object) -> int:
-    """A moment with seconds and an offset; fractions of a second are refused."""
+    """Take a moment with seconds and an offset, but no fractions of a second."""
     if not DATETIME.fullmatch(_text(value)):
         raise ValueError(value)
     return int(datetime.fromisoformat(_text(value)).timestamp())
 
 
 def _choices(value: object) -> str:
-    """A list of texts, joined as COQL compares them."""
+    """Join a list of texts as COQL compares them."""
     if not isinstance(value, list):
         raise TypeError(value)
     return ";".join(map(_text, value))
 
 
 def _record_id(value: object) -> int:
-    """The id within ``{"id": "…"}``."""
+    """Take the id within ``{"id": "…"}``."""
     if not isinstance(value, dict):
         raise TypeError(value)
     return _bigint(value["id"])
 
 
 def _json_list(value: object) -> str:
-    """A list, as JSON text."""
+    """Keep a list as JSON text."""
     if not isinstance(value, list):
         raise TypeError(value)
     return orjson.dumps(value).decode()
 
 
 def _json_object(value: object) -> str:
-    """An object, as JSON text."""
+    """Keep an object as JSON text."""
     if not isinstance(value, dict):
         raise TypeError(value)
     return orjson.dumps(value).decode()

@@ -107,7 +107,7 @@ class Store:
     # -- reading ---------------------------------------------------------------------------------
 
     def read(self, sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Rows of a SELECT; inside a transaction of this thread, with what it has written."""
+        """Fetch rows; inside a transaction of this thread, with what it has written."""
         if self._writing == threading.get_ident():
             return self._writer.execute(sql, params).fetchall()
         try:
@@ -129,7 +129,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All writes of the block or none; a block within a block joins it."""
+        """Do all writes of the block or none; a block within a block joins it."""
         with self._lock:
             if self._writing is not None:
                 yield
@@ -196,11 +196,11 @@ class Store:
             self._writer.execute(sql, params)
 
     def new_id(self) -> int:
-        """The next record id; each is greater than all before it."""
+        """Take the next record id; each is greater than all before it."""
         return self.count("id", FIRST_NEW_ID)
 
     def count(self, name: str, first: int = 1) -> int:
-        """The next number of a counter."""
+        """Take the next number of a counter."""
         with self.transaction():
             rows = self._writer.execute(
                 "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name)"
@@ -213,7 +213,7 @@ class Store:
 
     @contextmanager
     def bulk(self) -> Iterator[None]:
-        """One transaction for :meth:`load`; indexes and roll-ups are made at its end."""
+        """Open a transaction for :meth:`load`; indexes and roll-ups are made at its end."""
         with self._lock:
             self._writer.execute("PRAGMA foreign_keys = OFF")
             try:
@@ -248,7 +248,7 @@ class Store:
     # -- private ---------------------------------------------------------------------------------
 
     def _connect(self) -> sqlite3.Connection:
-        """One more connection. They are lent, one user at a time, so any thread may have it."""
+        """Open one more connection; it is lent to one user at a time, of any thread."""
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         self._every.append(connection)
         try:
@@ -293,13 +293,13 @@ class Store:
     def _stamps(
         self, module: str, user: int, people: Iterable[str], times: Iterable[str]
     ) -> dict[str, int]:
-        """Who and when, for those of the columns that the module has."""
+        """Say who and when, in those of the columns that the module has."""
         names, now = self.schema.module(module).by_name, self.clock.now()
         stamps = {**dict.fromkeys(people, user), **dict.fromkeys(times, now)}
         return {column: value for column, value in stamps.items() if column in names}
 
     def _numbers(self, module: str, numbered: Iterable[Field]) -> dict[str, str]:
-        """The next value of each autonumber."""
+        """Take the next value of each autonumber."""
         return {
             each.api_name: each.auto_number.text(
                 self.count(f"{module}.{each.api_name}", each.auto_number.start)
@@ -318,7 +318,7 @@ class Store:
         )
 
     def _forget(self, module: str, record_id: int) -> None:
-        """Empty the lookups to several modules that point here; the plain ones have foreign keys."""
+        """Empty the lookups to several modules that point here; plain ones have foreign keys."""
         for each in self.schema.modules.values():
             pointer = each.polymorphic
             if pointer and module in pointer.targets:
@@ -329,7 +329,7 @@ class Store:
                 )
 
     def _followers(self) -> list[tuple[str, str]]:
-        """Kind and name of the indexes and triggers that are there now."""
+        """List kind and name of the indexes and triggers that are there now."""
         return self._writer.execute(
             "SELECT type, name FROM sqlite_master WHERE type IN ('index', 'trigger')"
             " AND sql IS NOT NULL AND tbl_name IN (SELECT value FROM json_each(?))",
@@ -338,17 +338,17 @@ class Store:
 
 
 def _json_names(schema: Schema) -> str:
-    """The names of all modules as a JSON list."""
+    """Write the names of all modules as a JSON list."""
     return "[" + ", ".join(f'"{each.api_name}"' for each in schema.tables) + "]"
 
 
 def _ddl(schema: Schema) -> list[str]:
-    """Every statement that makes the file."""
+    """List every statement that makes the file."""
     return [*SYSTEM_TABLES, *map(_table, schema.tables), *_followers_ddl(schema)]
 
 
 def _table(module: Module) -> str:
-    """CREATE TABLE of one module."""
+    """Write CREATE TABLE for one module."""
     columns = [_column(module, each) for each in module.fields if each.column]
     if module.polymorphic:
         columns.append('"$se_module" TEXT')
@@ -356,7 +356,7 @@ def _table(module: Module) -> str:
 
 
 def _column(module: Module, field: Field) -> str:
-    """The definition of one column."""
+    """Define one column."""
     text = f'"{field.api_name}" {field.column}'
     if field.api_name == "id":
         return text + " PRIMARY KEY"
@@ -371,7 +371,7 @@ def _column(module: Module, field: Field) -> str:
 
 
 def _followers_ddl(schema: Schema) -> list[str]:
-    """Indexes and triggers: what follows the rows and can wait until they are loaded."""
+    """List indexes and triggers: what follows the rows and can wait until they are loaded."""
     indexes = [
         f'CREATE INDEX "{module.api_name}.{each.api_name}" ON "{module.api_name}"'
         f' ("{each.api_name}")'
@@ -394,9 +394,12 @@ def _followers_ddl(schema: Schema) -> list[str]:
 
 
 def _rollups(schema: Schema) -> list[tuple[Module, Field]]:
-    """Every field that sums up records of another module, with its own module."""
+    """List the fields that sum up records of another module, each with its own module."""
     return [
-        (module, each) for module in schema.modules.values() for each in module.fields if each.rollup
+        (module, each)
+        for module in schema.modules.values()
+        for each in module.fields
+        if each.rollup
     ]
 
 

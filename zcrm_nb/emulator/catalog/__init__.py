@@ -16,7 +16,7 @@ __all__ = ["org_schema"]
 
 
 def org_schema() -> Schema:
-    """The schema of the emulated org.
+    """Lay out the schema of the emulated org.
 
     Examples
     --------

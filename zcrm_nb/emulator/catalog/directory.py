@@ -5,14 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..schema import ORG_PREFIX, Field, Module
-from . import picklists as lists
 from .making import FIELD_STEP, IDENTITY, MODULE_STEP, choices, field, fields
 
+#: When the org was made.
+FOUNDED = "2022-04-01T10:00:00+05:30"
+#: Each role, and the one it reports to.
+ROLE_NAMES: dict[str, str | None] = {
+    "CEO": None,
+    "Sales Director": "CEO",
+    "Regional Manager": "Sales Director",
+    "Sales Executive": "Regional Manager",
+    "Support Engineer": "CEO",
+}
+PROFILE_NAMES = {
+    "Administrator": "Can do everything",
+    "Standard": "Can work with records, cannot change the setup",
+    "Read Only": "Can look, not touch",
+}
 USER_STATUS = choices("active", "inactive", "deleted", "disabled")[1:]
 
 
 def _directory(number: int, api_name: str, name_field: str, lines: list[Field]) -> Module:
-    """A module without the fields that records carry; keys in lower case are Zoho's."""
+    """Make a module without the fields records carry; keys in lower case are Zoho's."""
     base = ORG_PREFIX + number * MODULE_STEP
     numbered = [replace(each, id=base + n * FIELD_STEP) for n, each in enumerate(lines, 1)]
     return Module(

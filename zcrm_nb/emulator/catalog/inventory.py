@@ -37,7 +37,7 @@ VENDORS = module(
 
 
 def _line_items(number: int, api_name: str, parent: str) -> Module:
-    """The subform module of one inventory module. Names UNCONFIRMED: read them from the org."""
+    """Make the subform module of one inventory module; its field names are UNCONFIRMED."""
     return module(
         number, api_name, api_name.replace("_", " "),
         field("Product_Name", "lookup", target="Products", mandatory=True),
@@ -58,7 +58,7 @@ def _line_items(number: int, api_name: str, parent: str) -> Module:
 
 
 def _totals(items: str) -> list[Field]:
-    """What an inventory module adds up; formulas, as Zoho types them."""
+    """List what an inventory module adds up; formulas, as Zoho types them."""
     return [
         field("Sub_Total", "formula", returns="currency", expression=f"SUM(${{{items}.Net_Total}})",
               rollup=Rollup(items, "Parent_Id", "SUM", "Net_Total")),
@@ -71,7 +71,7 @@ def _totals(items: str) -> list[Field]:
 
 
 def _addresses() -> list[Field]:
-    """Where the bill and the goods go."""
+    """List the fields that tell where the bill and the goods go."""
     parts = ("Street", "City", "State", "Code", "Country")
     return [field(f"{to}_{part}", "text") for to in ("Billing", "Shipping") for part in parts]
 

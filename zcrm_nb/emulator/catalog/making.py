@@ -12,13 +12,13 @@ MODULE_STEP, FIELD_STEP = 1_000_000, 1_000
 
 
 def choices(*values: str | Choice, unused: tuple[str, ...] = ()) -> tuple[Choice, ...]:
-    """Values of a picklist in the CRM's order, ``-None-`` first as Zoho does it."""
+    """List values of a picklist in the CRM's order, ``-None-`` first as Zoho does it."""
     used = [each if isinstance(each, Choice) else Choice(each) for each in values]
     return (Choice("-None-"), *used, *(Choice(value, used=False) for value in unused))
 
 
 def field(api_name: str, data_type: str, **extras: Any) -> Field:
-    """One field; label, column and length follow from name and type unless given."""
+    """Make one field; label, column and length follow from name and type unless given."""
     kind = DATA_TYPES[data_type]
     column = DATA_TYPES[extras["returns"]].column if "returns" in extras else kind.column
     usual: dict[str, Any] = {
@@ -35,7 +35,7 @@ def field(api_name: str, data_type: str, **extras: Any) -> Field:
 
 
 def fields(data_type: str, api_names: str, **extras: Any) -> list[Field]:
-    """Several fields of one type, their names parted by spaces."""
+    """Make several fields of one type, their names parted by spaces."""
     return [field(api_name, data_type, **extras) for api_name in api_names.split()]
 
 
@@ -63,8 +63,10 @@ COMMON = (
 )
 
 
-def module(number: int, api_name: str, singular: str, *lines: Field | list[Field], **extras: Any) -> Module:
-    """A module with the fields every module has; all ids follow from ``number``."""
+def module(
+    number: int, api_name: str, singular: str, *lines: Field | list[Field], **extras: Any
+) -> Module:
+    """Make a module with the fields every module has; all ids follow from ``number``."""
     own = [each for line in lines for each in (line if isinstance(line, list) else [line])]
     base = ORG_PREFIX + number * MODULE_STEP
     extras = {"plural": api_name.replace("_", " "), "name_field": own[0].api_name, **extras}
@@ -74,5 +76,5 @@ def module(number: int, api_name: str, singular: str, *lines: Field | list[Field
 
 
 def _around(generated_type: str) -> tuple[Field, ...]:
-    """The fields that surround a module's own: rows of subforms and links have stamps only."""
+    """List the fields around a module's own: rows of subforms and links have stamps only."""
     return STAMPS if generated_type in {"subform", "linking"} else (OWNER, *STAMPS, *COMMON)

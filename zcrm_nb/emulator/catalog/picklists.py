@@ -7,39 +7,104 @@ from .making import choices
 
 SALUTATION = choices("Mr.", "Mrs.", "Ms.", "Dr.", "Prof.")
 LEAD_SOURCE = choices(
-    "Advertisement", "Cold Call", "Employee Referral", "External Referral", "Online Store",
-    "Partner", "Public Relations", "Trade Show", "Seminar Partner", "Web Download",
-    "Web Research", "WhatsApp", "Chat", unused=("Fax Campaign", "X (Twitter)"),
+    "Advertisement",
+    "Cold Call",
+    "Employee Referral",
+    "External Referral",
+    "Online Store",
+    "Partner",
+    "Public Relations",
+    "Trade Show",
+    "Seminar Partner",
+    "Web Download",
+    "Web Research",
+    "WhatsApp",
+    "Chat",
+    unused=("Fax Campaign", "X (Twitter)"),
 )
 LEAD_STATUS = choices(
-    Choice("Not Contacted", "#879bfc"), Choice("Attempted to Contact", "#63c57e"),
-    Choice("Contact in Future", "#f8e199"), Choice("Contacted", "#25b52a"),
-    Choice("Pre-Qualified", "#57b1fd"), Choice("Qualified", "#168aef"),
-    Choice("Not Qualified", "#d297ee"), Choice("Junk Lead", "#dbdbdb"),
-    Choice("Lost Lead", "#fea36a"), unused=("Web Visitor",),
+    Choice("Not Contacted", "#879bfc"),
+    Choice("Attempted to Contact", "#63c57e"),
+    Choice("Contact in Future", "#f8e199"),
+    Choice("Contacted", "#25b52a"),
+    Choice("Pre-Qualified", "#57b1fd"),
+    Choice("Qualified", "#168aef"),
+    Choice("Not Qualified", "#d297ee"),
+    Choice("Junk Lead", "#dbdbdb"),
+    Choice("Lost Lead", "#fea36a"),
+    unused=("Web Visitor",),
 )
 INDUSTRY = choices(
-    "Agriculture", "Automotive", "Construction", "Education", "Energy", "Financial Services",
-    "Food Processing", "Government", "Healthcare", "Hospitality", "IT Services", "Logistics",
-    "Manufacturing", "Pharmaceuticals", "Real Estate", "Retail", "Telecom", "Textiles",
+    "Agriculture",
+    "Automotive",
+    "Construction",
+    "Education",
+    "Energy",
+    "Financial Services",
+    "Food Processing",
+    "Government",
+    "Healthcare",
+    "Hospitality",
+    "IT Services",
+    "Logistics",
+    "Manufacturing",
+    "Pharmaceuticals",
+    "Real Estate",
+    "Retail",
+    "Telecom",
+    "Textiles",
     unused=("ASP (Application Service Provider)", "Data/Telecom OEM"),
 )
 RATING = choices(
-    "Acquired", "Active", "Market Failed", "Project Cancelled", "Shut Down",
+    "Acquired",
+    "Active",
+    "Market Failed",
+    "Project Cancelled",
+    "Shut Down",
 )
 UNSUBSCRIBED_MODE = choices("Consent form", "Manual", "Unsubscribe link", "Zoho campaigns")
 ENRICH_STATUS = choices("Available", "Enriched", "Data not found")
 LANGUAGES = choices(
-    "English", "Hindi", "Bengali", "Tamil", "Telugu", "Marathi", "Gujarati", "Kannada",
-    "Malayalam", "Punjabi", "Urdu", "Arabic", "Swahili", "German", unused=("Latin",),
+    "English",
+    "Hindi",
+    "Bengali",
+    "Tamil",
+    "Telugu",
+    "Marathi",
+    "Gujarati",
+    "Kannada",
+    "Malayalam",
+    "Punjabi",
+    "Urdu",
+    "Arabic",
+    "Swahili",
+    "German",
+    unused=("Latin",),
 )
 CONTACT_TIME = choices("Morning", "Afternoon", "Evening", "Weekend only")
 ACCOUNT_TYPE = choices(
-    "Analyst", "Competitor", "Customer", "Distributor", "Integrator", "Investor", "Other",
-    "Partner", "Press", "Prospect", "Reseller", "Supplier", "Vendor",
+    "Analyst",
+    "Competitor",
+    "Customer",
+    "Distributor",
+    "Integrator",
+    "Investor",
+    "Other",
+    "Partner",
+    "Press",
+    "Prospect",
+    "Reseller",
+    "Supplier",
+    "Vendor",
 )
 OWNERSHIP = choices(
-    "Private", "Public", "Partnership", "Proprietorship", "LLP", "Public Sector", "Subsidiary",
+    "Private",
+    "Public",
+    "Partnership",
+    "Proprietorship",
+    "LLP",
+    "Public Sector",
+    "Subsidiary",
     "Other",
 )
 # A deal always has a stage, so this list has no "-None-".
@@ -58,26 +123,45 @@ STAGE = (
 PIPELINE = (Choice("Standard (Standard)"), Choice("Government Tenders"))
 DEAL_TYPE = choices("Existing Business", "New Business", "Renewal")
 REASON_FOR_LOSS = choices(
-    "Expectation Mismatch", "Price", "Unqualified Customer", "Lack of response",
-    "Missed Follow Ups", "Wrong Target", "Competition", "Future Interest", "Other",
+    "Expectation Mismatch",
+    "Price",
+    "Unqualified Customer",
+    "Lack of response",
+    "Missed Follow Ups",
+    "Wrong Target",
+    "Competition",
+    "Future Interest",
+    "Other",
 )
 FORECAST_CATEGORY = choices("Pipeline", "Best Case", "Committed", "Closed", "Omitted")
 CAMPAIGN_TYPE = choices(
-    "Conference", "Webinar", "Trade Show", "Public Relations", "Partners", "Referral Program",
-    "Advertisement", "Banner Ads", "Direct mail", "Email", "Telemarketing", "Others",
+    "Conference",
+    "Webinar",
+    "Trade Show",
+    "Public Relations",
+    "Partners",
+    "Referral Program",
+    "Advertisement",
+    "Banner Ads",
+    "Direct mail",
+    "Email",
+    "Telemarketing",
+    "Others",
 )
 CAMPAIGN_STATUS = choices("Planning", "Active", "Inactive", "Complete")
-TASK_STATUS = choices(
-    "Not Started", "Deferred", "In Progress", "Completed", "Waiting for input"
-)
+TASK_STATUS = choices("Not Started", "Deferred", "In Progress", "Completed", "Waiting for input")
 PRIORITY = choices("High", "Highest", "Low", "Lowest", "Normal")
 CALL_TYPE = choices("Outbound", "Inbound", "Missed")
 CALL_PURPOSE = choices(
     "Prospecting", "Administrative", "Negotiation", "Demo", "Project", "Desk Support"
 )
 CALL_RESULT = choices(
-    "Interested", "Not interested", "No response/Busy", "Requested more info",
-    "Requested call back", "Invalid number",
+    "Interested",
+    "Not interested",
+    "No response/Busy",
+    "Requested more info",
+    "Requested call back",
+    "Invalid number",
 )
 CALL_STATUS = choices("Scheduled", "Completed", "Overdue", "Cancelled")
 CATEGORY = choices("Hardware", "Software", "Services", "Spares", "Training")
@@ -92,7 +176,9 @@ INVOICE_STATUS = choices(
 GL_ACCOUNT = choices("Sales-Hardware", "Sales-Software", "Rental-Income", "Interest-Income")
 CARRIER = choices("BlueDart", "DTDC", "India Post", "FedEX", "DHL")
 VISIT_STATUS = choices(
-    Choice("Planned", "#57b1fd"), Choice("Done", "#25b52a"), Choice("No Show", "#f8e199"),
+    Choice("Planned", "#57b1fd"),
+    Choice("Done", "#25b52a"),
+    Choice("No Show", "#f8e199"),
     Choice("Cancelled", "#eb4d4d"),
 )
 VISIT_PURPOSE = choices(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..schema import ORG_PREFIX
+from ..catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
 from . import people, selling, staff, working
 from .draws import Batch, moments
 from .org import TAGS, Columns, Org
@@ -92,7 +92,7 @@ def build(
 
 
 def _counts(world: str, rows: Mapping[str, int]) -> dict[str, int]:
-    """How many records each module shall have."""
+    """Count the records each module shall have."""
     if world not in FACTORS:
         raise ValueError(f"there is no world {world!r}; there are {', '.join(FACTORS)}")
     if unknown := set(rows) - set(MAKERS):
@@ -113,52 +113,72 @@ def _make(org: Org, module: str, n: int) -> None:
         _sort_deals(org)
     for each in org.store.schema.modules[module].fields:
         if each.auto_number and n:
-            org.store.execute("INSERT INTO counters VALUES (?, ?)", (f"{module}.{each.api_name}", n))
+            org.store.execute(
+                "INSERT INTO counters VALUES (?, ?)", (f"{module}.{each.api_name}", n)
+            )
 
 
 def _sort_deals(org: Org) -> None:
     """Note which deals papers can be written for."""
     stages = org.kept.get("Deals", {}).get("stage", [])
     won = [place for place, stage in enumerate(stages) if stage == "Closed Won"]
-    org.keep("Deals", {"won": won, "open": [n for n, stage in enumerate(stages) if stage in selling.OPEN]})
+    org.keep(
+        "Deals",
+        {"won": won, "open": [n for n, stage in enumerate(stages) if stage in selling.OPEN]},
+    )
 
 
 def _load_tags(org: Org) -> None:
-    """The tags of every module that has some."""
+    """Store the tags of every module that has some."""
     for module in org.store.schema.modules.values():
         if "Tag" in module.by_name:
             for tag, (name, colour) in zip(org.tag_ids(module), TAGS.items(), strict=True):
-                org.store.execute("INSERT INTO tags VALUES (?, ?, ?, ?)", (tag, module.api_name, name, colour))
+                org.store.execute(
+                    "INSERT INTO tags VALUES (?, ?, ?, ?)", (tag, module.api_name, name, colour)
+                )
 
 
 def _load_staff(store: Store) -> None:
-    """Roles, profiles and users."""
-    roles = {name: ORG_PREFIX + 41_000_000_001 + n for n, name in enumerate(staff.ROLE_NAMES)}
-    profiles = {name: ORG_PREFIX + 42_000_000_001 + n for n, name in enumerate(staff.PROFILE_NAMES)}
-    founded = int(datetime.fromisoformat(str(staff.ORG["created_time"])).timestamp())
-    store.load("Roles", {
-        "id": list(roles.values()),
-        "name": list(roles),
-        "reporting_to": [roles.get(above or "") for above in staff.ROLE_NAMES.values()],
-    })  # fmt: skip
-    store.load("Profiles", {
-        "id": list(profiles.values()),
-        "name": list(profiles),
-        "description": list(staff.PROFILE_NAMES.values()),
-        "created_time": [founded] * len(profiles),
-    })  # fmt: skip
+    """Store roles, profiles and users."""
+    roles = {name: ROLES.first_record_id + n for n, name in enumerate(ROLE_NAMES)}
+    profiles = {name: PROFILES.first_record_id + n for n, name in enumerate(PROFILE_NAMES)}
+    founded = int(datetime.fromisoformat(FOUNDED).timestamp())
+    store.load(
+        "Roles",
+        {
+            "id": list(roles.values()),
+            "name": list(roles),
+            "reporting_to": [roles.get(above or "") for above in ROLE_NAMES.values()],
+        },
+    )
+    store.load(
+        "Profiles",
+        {
+            "id": list(profiles.values()),
+            "name": list(profiles),
+            "description": list(PROFILE_NAMES.values()),
+            "created_time": [founded] * len(profiles),
+        },
+    )
     store.load("Users", _users(roles, profiles, founded))
 
 
 def _users(roles: Mapping[str, int], profiles: Mapping[str, int], founded: int) -> Columns:
-    """The columns of the users' table; each joined a month after the one before."""
+    """Make the users' columns; each joined a month after the one before."""
     first, last, role, profile, zone, country, _, status = zip(*staff.PEOPLE, strict=True)
     n = len(staff.PEOPLE)
     ids = [staff.user_id(place) for place in range(n)]
     joined = [founded + 30 * 86_400 * place for place in range(n)]
     names = [f"{slug(a)}.{slug(b)}" for a, b in zip(first, last, strict=True)]
-    alike = {"locale": "en_IN", "language": "en_US", "country_locale": "en_IN",
-             "date_format": "dd-MM-yyyy", "time_format": "HH:mm", "created_by": ids[0], "Modified_By": ids[0]}  # fmt: skip
+    alike = {
+        "locale": "en_IN",
+        "language": "en_US",
+        "country_locale": "en_IN",
+        "date_format": "dd-MM-yyyy",
+        "time_format": "HH:mm",
+        "created_by": ids[0],
+        "Modified_By": ids[0],
+    }
     return {
         "id": ids,
         "zuid": [str(600_100 + place) for place in range(n)],

@@ -51,47 +51,51 @@ class Batch:
         self._streams = streams
 
     def stream(self, column: str) -> Random:
-        """The column's own source of randomness."""
+        """Find the column's own source of randomness."""
         if column not in self._streams:
             self._streams[column] = Random(f"{self.seed}/{self.module}/{column}")  # noqa: S311
         return self._streams[column]
 
     def uniform(self, column: str) -> list[float]:
-        """A number from 0 to 1 for each record."""
+        """Draw a number from 0 to 1 for each record."""
         draw = self.stream(column).random
         return [draw() for _ in range(self.n)]
 
     def pick(self, column: str, values: Sequence[T]) -> list[T]:
-        """Any of the values, all alike."""
+        """Draw any of the values, all alike."""
         return self.stream(column).choices(values, k=self.n)
 
     def weighted(self, column: str, weights: Mapping[T, float]) -> list[T]:
-        """Any of the keys, as often as their weights say."""
+        """Draw any of the keys, as often as their weights say."""
         return self.stream(column).choices(list(weights), list(weights.values()), k=self.n)
 
     def some(self, column: str, values: Iterable[T], share: float) -> list[T | None]:
-        """The given values where the dice allow it, nothing elsewhere."""
+        """Leave the given values where the dice allow it, nothing elsewhere."""
         return [
             value if die < share else None
             for value, die in zip(values, self.uniform(f"{column}?"), strict=True)
         ]
 
+    def maybe(self, column: str, values: Sequence[T], share: float) -> list[T | None]:
+        """Draw any of the values for a share of the records, nothing for the others."""
+        return self.some(column, self.pick(column, values), share)
+
     def integers(self, column: str, low: int, high: int) -> list[int]:
-        """Whole numbers from ``low`` to ``high``, both included."""
+        """Draw whole numbers from ``low`` to ``high``, both included."""
         span = high - low + 1
         return [low + int(die * span) for die in self.uniform(column)]
 
     def delays(self, column: str, mean_s: float) -> list[int]:
-        """Waiting times in seconds: many short, few long."""
+        """Draw waiting times in seconds: many short, few long."""
         return [int(-math.log(1 - die) * mean_s) for die in self.uniform(column)]
 
     def sizes(self, column: str, median: float, spread: float) -> list[float]:
-        """Log-normal numbers, as sums of money and head counts are."""
+        """Draw log-normal numbers, as sums of money and head counts are."""
         gauss, middle = self.stream(column).gauss, math.log(median)
         return [math.exp(gauss(middle, spread)) for _ in range(self.n)]
 
     def earlier(self, column: str, moments: Sequence[int]) -> list[int | None]:
-        """For each record the place of one made before it; ``moments`` ascend."""
+        """Draw for each record the place of one made before it; ``moments`` ascend."""
         known = [bisect_left(moments, moment) for moment in self.created]
         return [
             int(die * count) if count else None
@@ -100,7 +104,7 @@ class Batch:
 
 
 def moments(seed: int, module: str, n: int, months_back: int) -> list[int]:
-    """When ``n`` records were made: in office hours, by season, more and more over the years."""
+    """Draw when ``n`` records were made: in office hours, by season, more every year."""
     random = Random(f"{seed}/{module}/Created_Time")  # noqa: S311
     last = day_of(NOW) - 1
     days = range(last - months_back * 30, last + 1)
@@ -115,6 +119,6 @@ def moments(seed: int, module: str, n: int, months_back: int) -> list[int]:
 
 
 def _busy(day: int, progress: float) -> float:
-    """The weight of one day; the business doubles in the time of the world."""
+    """Weigh one day; the business doubles in the time of the world."""
     month = int(iso_date(day)[5:7])
     return WEEKDAYS[(day + 3) % 7] * MONTHS[month - 1] * (1 + progress)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
-from ..schema import ORG_PREFIX
 from . import staff
 from .draws import NOW
 from .text import DAY_S
@@ -28,8 +27,13 @@ INACTIVE = {n for n, person in enumerate(staff.PEOPLE) if person[7] == "inactive
 #: Nobody has made a record in the name of the one who left since this long before "today".
 LEFT_S = 300 * DAY_S
 #: Words the staff tick off records with, and their colours.
-TAGS = {"vip": "#F48435", "diwali-2025": "#879BFC", "churn risk": "#F17574", "webinar": "#63C57E",
-        "do not call": "#969696"}  # fmt: skip
+TAGS = {
+    "vip": "#F48435",
+    "diwali-2025": "#879BFC",
+    "churn risk": "#F17574",
+    "webinar": "#63C57E",
+    "do not call": "#969696",
+}
 
 
 @dataclass
@@ -55,16 +59,16 @@ class Org:
         return ids
 
     def ids(self, module: str, places: range) -> range:
-        """The ids of the records at some places of a module, counted from 0."""
+        """Give the ids of the records at some places of a module, counted from 0."""
         base = self.first_id(module)
         return range(base + places.start, base + places.stop)
 
     def first_id(self, module: str) -> int:
-        """Where a module's ids begin; each has room for a thousand million."""
-        return ORG_PREFIX + (self.store.schema.module(module).id - ORG_PREFIX) * 1000 + 1
+        """Tell where a module's ids begin."""
+        return self.store.schema.module(module).first_record_id
 
     def refer(self, module: str, places: Iterable[int | None]) -> list[int | None]:
-        """Lookups to the records at these places."""
+        """Point to the records at these places."""
         base = self.first_id(module)
         return [None if place is None else base + place for place in places]
 
@@ -75,18 +79,21 @@ class Org:
             kept.setdefault(name, []).extend(values)
 
     def stamps(self, batch: Batch, owners: Sequence[int], mean_days: float = 25) -> Columns:
-        """Owner, times and users of a record; it was touched now and then after it was made."""
+        """Stamp owners, times and users; a record was touched now and then after it was made."""
         created = batch.created
         modified = [
             min(NOW - 60, at + delay)
-            for at, delay in zip(created, batch.delays("Modified_Time", mean_days * DAY_S), strict=True)
+            for at, delay in zip(
+                created, batch.delays("Modified_Time", mean_days * DAY_S), strict=True
+            )
         ]
         people = [staff.user_id(n) for n in owners]
         imported = batch.uniform("Created_By")
         return {
             "Owner": people,
             "Created_By": [
-                staff.ADMIN if die < 0.25 else who for die, who in zip(imported, people, strict=True)
+                staff.ADMIN if die < 0.25 else who
+                for die, who in zip(imported, people, strict=True)
             ],
             "Modified_By": people,
             "Created_Time": created,
@@ -96,7 +103,7 @@ class Org:
         }
 
     def tags(self, module: str) -> list[str]:
-        """Values of ``Tag`` in this module, ready to store."""
+        """List values of ``Tag`` in this module, ready to store."""
         ids = self.tag_ids(self.store.schema.module(module))
         tags = [
             {"name": name, "id": str(tag), "color_code": colour}
@@ -106,12 +113,12 @@ class Org:
         return [orjson.dumps(each).decode() for each in sets]
 
     def tag_ids(self, module: Module) -> range:
-        """The ids of a module's tags."""
+        """Give the ids of a module's tags."""
         return range(module.id + 100, module.id + 100 + len(TAGS))
 
 
 def owners(batch: Batch, cities: Sequence[City]) -> list[int]:
-    """Who gets a record: whoever looks after its country, or one of the staff by their share."""
+    """Draw who gets a record: whoever looks after its country, or the staff by their share."""
     return [
         _owner(anyone, city.country.staff, created)
         for anyone, city, created in zip(
@@ -121,6 +128,6 @@ def owners(batch: Batch, cities: Sequence[City]) -> list[int]:
 
 
 def _owner(anyone: int, local: int | None, created: int) -> int:
-    """One owner; what would have gone to the one who left goes to the manager."""
+    """Choose one owner; what would have gone to the one who left goes to the manager."""
     who = anyone if local is None else local
     return 2 if who in INACTIVE and created > NOW - LEFT_S else who

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .draws import NOW
 from .org import Columns, Org, owners
 from .places import CITIES, City, Company
-from .text import DAY_S, ODD_NAMES, PASTED, REMARKS, day_of, iso_date, slug
+from .text import DAY_S, ODD_NAMES, PASTED, REMARKS, day_of, filled, iso_date, slug
 
 if TYPE_CHECKING:
     from .draws import Batch
@@ -33,10 +33,29 @@ OLD_STATUS: dict[str | None, float] = {
     "Contactd": 0.3, None: 1,
 }  # fmt: skip
 RATINGS: dict[str | None, float] = {"Acquired": 3, "Active": 20, "Market Failed": 1, None: 76}
-TITLES = ("Purchase Manager", "Managing Director", "Plant Head", "Proprietor", "CFO", "IT Manager",
-          "Project Engineer", "VP Operations", "Quality Manager", "Founder")  # fmt: skip
-LANGUAGES = ("English", "English;Hindi", "Hindi", "English;Tamil", "English;Marathi;Hindi",
-             "English;Bengali", "English;Telugu;Kannada", "Gujarati;Hindi", "English;Arabic")  # fmt: skip
+TITLES = (
+    "Purchase Manager",
+    "Managing Director",
+    "Plant Head",
+    "Proprietor",
+    "CFO",
+    "IT Manager",
+    "Project Engineer",
+    "VP Operations",
+    "Quality Manager",
+    "Founder",
+)
+LANGUAGES = (
+    "English",
+    "English;Hindi",
+    "Hindi",
+    "English;Tamil",
+    "English;Marathi;Hindi",
+    "English;Bengali",
+    "English;Telugu;Kannada",
+    "Gujarati;Hindi",
+    "English;Arabic",
+)
 ACCOUNT_TYPES: dict[str | None, float] = {
     "Customer": 40, "Prospect": 25, "Distributor": 8, "Partner": 7, "Reseller": 6, "Supplier": 5,
     "Press": 2, "Competitor": 2, None: 5,
@@ -51,16 +70,28 @@ CONSENT = '{"Data_Processing_Basis":"Obtained","Contact_Through_Email":true,' \
 
 
 def accounts(org: Org, batch: Batch) -> Columns:
-    """Firms, each with one address and a size from which its money follows."""
+    """Make firms, each with one address and a size from which its money follows."""
     cities = batch.weighted("Billing_City", PLACES)
     firms = _companies(batch, cities)
     people = owners(batch, cities)
     employees = [max(1, round(size)) for size in batch.sizes("Employees", 60, 1.5)]
-    revenue = [round(n * each, -3) for n, each in zip(employees, batch.sizes("Annual_Revenue", 1.8e6, 0.6), strict=True)]
+    revenue = [
+        round(n * each, -3)
+        for n, each in zip(employees, batch.sizes("Annual_Revenue", 1.8e6, 0.6), strict=True)
+    ]
     names = _apart(org, firms, cities)
     parents = batch.some("Parent_Account", batch.earlier("Parent_Account", batch.created), 0.06)
-    org.keep("Accounts", {"created": batch.created, "name": names, "city": cities, "owner": people,
-                          "employees": employees, "domain": [firm.domain for firm in firms]})  # fmt: skip
+    org.keep(
+        "Accounts",
+        {
+            "created": batch.created,
+            "name": names,
+            "city": cities,
+            "owner": people,
+            "employees": employees,
+            "domain": [firm.domain for firm in firms],
+        },
+    )
     address = _address(batch, "Billing", cities)
     return {
         **org.stamps(batch, people, 90),
@@ -69,8 +100,9 @@ def accounts(org: Org, batch: Batch) -> Columns:
         "Industry": batch.some("Industry", [firm.industry for firm in firms], 0.93),
         "Ownership": batch.weighted("Ownership", OWNERSHIPS),
         "Rating": batch.weighted("Rating", RATINGS),
-        "Parent_Account": org.refer("Accounts", [
-            None if place is None else place + batch.first for place in parents]),
+        "Parent_Account": org.refer(
+            "Accounts", [None if place is None else place + batch.first for place in parents]
+        ),
         "Phone": batch.some("Phone", _numbers(batch, "Phone", cities, mobile=False), 0.9),
         "Website": batch.some("Website", [f"https://www.{firm.domain}" for firm in firms], 0.7),
         "Employees": batch.some("Employees", employees, 0.8),
@@ -78,18 +110,24 @@ def accounts(org: Org, batch: Batch) -> Columns:
         "Account_Number": [10_000_001 + batch.first + n for n in range(batch.n)],
         "SIC_Code": batch.some("SIC_Code", batch.integers("SIC_Code", 100, 9999), 0.1),
         **address,
-        **{f"Shipping{key[7:]}": batch.some("Shipping", values, 0.5) for key, values in address.items()},
+        **{
+            f"Shipping{key[7:]}": batch.some("Shipping", values, 0.5)
+            for key, values in address.items()
+        },
         "Description": _descriptions(batch),
         "GSTIN": _tax_numbers(batch, cities, letter="A"),
-    }  # fmt: skip
+    }
 
 
 def contacts(org: Org, batch: Batch) -> Columns:
-    """People at accounts that existed when they were entered."""
+    """Make people at accounts that existed when they were entered."""
     firms = org.kept["Accounts"]
     places = batch.some("Account_Name", batch.earlier("Account_Name", firms["created"]), 0.96)
     elsewhere = batch.weighted("Mailing_City", PLACES)
-    cities = [city if place is None else firms["city"][place] for place, city in zip(places, elsewhere, strict=True)]
+    cities = [
+        city if place is None else firms["city"][place]
+        for place, city in zip(places, elsewhere, strict=True)
+    ]
     domains = [None if place is None else firms["domain"][place] for place in places]
     anyone = owners(batch, cities)
     people = [
@@ -99,8 +137,18 @@ def contacts(org: Org, batch: Batch) -> Columns:
     names = _names(batch, cities)
     mails = _mails(batch, names, domains)
     mobiles = batch.some("Mobile", _numbers(batch, "Mobile", cities, mobile=True), 0.8)
-    org.keep("Contacts", {"created": batch.created, "account": places, "city": cities, "mail": mails,
-                          "first": names["First_Name"], "last": names["Last_Name"], "mobile": mobiles})  # fmt: skip
+    org.keep(
+        "Contacts",
+        {
+            "created": batch.created,
+            "account": places,
+            "city": cities,
+            "mail": mails,
+            "first": names["First_Name"],
+            "last": names["Last_Name"],
+            "mobile": mobiles,
+        },
+    )
     bosses = [
         None if boss is None else boss + batch.first
         for boss in batch.some("Reporting_To", batch.earlier("Reporting_To", batch.created), 0.1)
@@ -109,35 +157,41 @@ def contacts(org: Org, batch: Batch) -> Columns:
         **org.stamps(batch, people, 60),
         **names,
         "Account_Name": org.refer("Accounts", places),
-        "Title": batch.some("Title", batch.pick("Title", TITLES), 0.85),
-        "Department": batch.some("Department", batch.pick("Department", ("Purchase", "Finance", "IT", "Works")), 0.5),
+        "Title": batch.maybe("Title", TITLES, 0.85),
+        "Department": batch.maybe("Department", ("Purchase", "Finance", "IT", "Works"), 0.5),
         "Email": mails,
         "Phone": batch.some("Phone", _numbers(batch, "Phone", cities, mobile=False), 0.6),
         "Mobile": mobiles,
-        "Date_of_Birth": batch.some("Date_of_Birth", map(iso_date, batch.integers("Date_of_Birth", -5000, 13500)), 0.2),
+        "Date_of_Birth": batch.some(
+            "Date_of_Birth", map(iso_date, batch.integers("Date_of_Birth", -5000, 13500)), 0.2
+        ),
         "Lead_Source": batch.weighted("Lead_Source", SOURCES),
         "Reporting_To": org.refer("Contacts", bosses),
         **_address(batch, "Mailing", cities, code="Zip"),
         "Description": _descriptions(batch),
         "Email_Opt_Out": [int(die < 0.06) for die in batch.uniform("Email_Opt_Out")],
-        "Data_Processing_Basis_Details": batch.some("Data_Processing_Basis_Details", [CONSENT] * batch.n, 0.3),
-    }  # fmt: skip
+        "Data_Processing_Basis_Details": batch.maybe(
+            "Data_Processing_Basis_Details", (CONSENT,), 0.3
+        ),
+    }
 
 
 def leads(org: Org, batch: Batch) -> Columns:
-    """Strangers with an interest; some became the contacts, accounts and deals that are there."""
+    """Make strangers with an interest; some became contacts, accounts and deals."""
     cities = batch.weighted("City", PLACES)
     firms = _companies(batch, cities)
     people = owners(batch, cities)
     names = _names(batch, cities)
     employees = [max(1, round(size)) for size in batch.sizes("No_of_Employees", 45, 1.4)]
-    revenue = [round(n * each, -3) for n, each in zip(employees, batch.sizes("Annual_Revenue", 1.6e6, 0.7), strict=True)]
-    visits = batch.some("Days_Visited", batch.integers("Days_Visited", 1, 30), 0.25)
-    columns: dict[str, list[Any]] = {
+    revenue = [
+        round(n * each, -3)
+        for n, each in zip(employees, batch.sizes("Annual_Revenue", 1.6e6, 0.7), strict=True)
+    ]
+    columns: dict[str, Any] = {
         **org.stamps(batch, people),
         **names,
         "Company": [firm.name for firm in firms],
-        "Designation": batch.some("Designation", batch.pick("Designation", TITLES), 0.7),
+        "Designation": batch.maybe("Designation", TITLES, 0.7),
         "Email": _mails(batch, names, [firm.domain for firm in firms]),
         "Phone": batch.some("Phone", _numbers(batch, "Phone", cities, mobile=False), 0.75),
         "Mobile": batch.some("Mobile", _numbers(batch, "Mobile", cities, mobile=True), 0.6),
@@ -151,32 +205,68 @@ def leads(org: Org, batch: Batch) -> Columns:
         **_address(batch, "", cities, code="Zip_Code"),
         "Description": _descriptions(batch),
         "Email_Opt_Out": [int(die < 0.05) for die in batch.uniform("Email_Opt_Out")],
-        "Days_Visited": visits,
-        "Visitor_Score": [days and days * 7 % 100 for days in visits],
-        "Languages_Known": batch.some("Languages_Known", batch.pick("Languages_Known", LANGUAGES), 0.6),
-        "Preferred_Contact_Time": batch.weighted("Preferred_Contact_Time", {
-            "Morning": 25, "Afternoon": 15, "Evening": 18, "Weekend only": 3, None: 39}),
+        **_visits(batch),
+        "Languages_Known": batch.maybe("Languages_Known", LANGUAGES, 0.6),
+        "Preferred_Contact_Time": batch.weighted(
+            "Preferred_Contact_Time",
+            {"Morning": 25, "Afternoon": 15, "Evening": 18, "Weekend only": 3, None: 39},
+        ),
         "GSTIN": _tax_numbers(batch, cities, letter="L"),
-        "Lead_Score": batch.some("Lead_Score", [round(die * 100, 1) for die in batch.uniform("Lead_Score")], 0.9),
-        "Next_Follow_Up": batch.some("Next_Follow_Up", [
-            iso_date(day_of(at) + die) for at, die in zip(batch.created, batch.integers("Next_Follow_Up", 1, 45), strict=True)], 0.4),
-        "Record_Image": batch.some("Record_Image", [f"img{die:012x}" for die in batch.integers("Record_Image", 0, 2**48)], 0.02),
-    }  # fmt: skip
+        "Lead_Score": batch.some(
+            "Lead_Score", [round(die * 100, 1) for die in batch.uniform("Lead_Score")], 0.9
+        ),
+        "Next_Follow_Up": batch.some(
+            "Next_Follow_Up",
+            [
+                iso_date(day_of(at) + die)
+                for at, die in zip(
+                    batch.created, batch.integers("Next_Follow_Up", 1, 45), strict=True
+                )
+            ],
+            0.4,
+        ),
+        "Record_Image": batch.some(
+            "Record_Image",
+            [f"img{die:012x}" for die in batch.integers("Record_Image", 0, 2**48)],
+            0.02,
+        ),
+    }
     columns |= _converted(org, batch, columns)
     _twice(batch, columns)
     return dict(columns)
 
 
+def _visits(batch: Batch) -> dict[str, list[Any]]:
+    """Tell what the web site noticed of one lead in four before it gave its name."""
+    days = batch.some("Days_Visited", batch.integers("Days_Visited", 1, 30), 0.25)
+    seen = list(zip(days, batch.created, strict=True))
+    return {
+        "Days_Visited": days,
+        "Visitor_Score": [n and n * 7 % 100 for n in days],
+        "Number_Of_Chats": [n and n % 4 for n in days],
+        "Average_Time_Spent_Minutes": [n and n * 1.75 for n in days],
+        "First_Visited_Time": [n and at - n * DAY_S for n, at in seen],
+        "Last_Visited_Time": [n and at - 300 for n, at in seen],
+        "First_Visited_URL": [n and f"https://vindhya.example.com/p/{n}" for n in days],
+        "Referrer": [n and "https://search.example.com/" for n in days],
+    }
+
+
 def _converted(org: Org, batch: Batch, columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """One lead in eight has become a contact entered after it; they share name and address."""
+    """Turn one lead in eight into a contact entered after it; they share name and address."""
     known = org.kept["Contacts"]
     total = len(known["created"])
     first = _after(batch.created, known["created"])
     fresh: dict[str, list[Any]] = {
         name: [None] * batch.n
-        for name in ("Converted_Date_Time", "Converted_Account", "Converted_Contact", "Converted_Deal",
-                     "Lead_Conversion_Time")
-    } | {"Converted__s": [0] * batch.n}  # fmt: skip
+        for name in (
+            "Converted_Date_Time",
+            "Converted_Account",
+            "Converted_Contact",
+            "Converted_Deal",
+            "Lead_Conversion_Time",
+        )
+    } | {"Converted__s": [0] * batch.n}
     contact_id, account_id, deal_id = map(org.first_id, ("Contacts", "Accounts", "Deals"))
     for row, die in enumerate(batch.uniform("Converted__s")):
         if die >= 0.125 or first[row] >= total:
@@ -190,8 +280,18 @@ def _converted(org: Org, batch: Batch, columns: dict[str, list[Any]]) -> dict[st
         fresh["Converted_Account"][row] = None if account is None else account_id + account
         fresh["Converted_Deal"][row] = None if deal is None else deal_id + deal
         fresh["Lead_Conversion_Time"][row] = (when - batch.created[row]) // DAY_S
-        columns["First_Name"][row], columns["Last_Name"][row] = known["first"][place], known["last"][place]
+        columns["First_Name"][row], columns["Last_Name"][row] = (
+            known["first"][place],
+            known["last"][place],
+        )
         columns["Email"][row], columns["Mobile"][row] = known["mail"][place], known["mobile"][place]
+        city = known["city"][place]
+        columns["City"][row], columns["State"][row], columns["Country"][row] = (
+            city.name,
+            city.state,
+            city.country.name,
+        )
+        columns["Zip_Code"][row] = None
         columns["Lead_Status"][row] = "Qualified"
         columns["Modified_Time"][row] = max(when, columns["Modified_Time"][row])
         if account is not None:
@@ -211,7 +311,7 @@ def _twice(batch: Batch, columns: dict[str, list[Any]]) -> None:
 
 
 def _after(moments: Sequence[int], ascending: Sequence[int]) -> list[int]:
-    """For each of the ascending moments, the place of the first that is later."""
+    """Find for each of the ascending moments the place of the first that is later."""
     places, at = [], 0
     for moment in moments:
         while at < len(ascending) and ascending[at] <= moment:
@@ -221,7 +321,7 @@ def _after(moments: Sequence[int], ascending: Sequence[int]) -> list[int]:
 
 
 def _statuses(batch: Batch) -> list[str | None]:
-    """Where a lead stands, by its age."""
+    """Draw where a lead stands, by its age."""
     new = batch.weighted("Lead_Status new", NEW_STATUS)
     old = batch.weighted("Lead_Status", OLD_STATUS)
     month_ago = NOW - 30 * DAY_S
@@ -229,7 +329,7 @@ def _statuses(batch: Batch) -> list[str | None]:
 
 
 def _companies(batch: Batch, cities: Sequence[City]) -> list[Company]:
-    """A firm of the city's country for each record."""
+    """Draw a firm of the city's country for each record."""
     return [
         (pool := city.country.companies)[int(die * len(pool))]
         for city, die in zip(cities, batch.uniform("Company"), strict=True)
@@ -237,7 +337,7 @@ def _companies(batch: Batch, cities: Sequence[City]) -> list[Company]:
 
 
 def _apart(org: Org, firms: Sequence[Company], cities: Sequence[City]) -> list[str]:
-    """Names of accounts: a firm's second branch carries its city, further ones are duplicates."""
+    """Name accounts: a firm's second branch carries its city, further ones are duplicates."""
     seen = set(org.kept.get("Accounts", {}).get("name", ()))
     names = []
     for firm, city in zip(firms, cities, strict=True):
@@ -247,24 +347,46 @@ def _apart(org: Org, firms: Sequence[Company], cities: Sequence[City]) -> list[s
 
 
 def _names(batch: Batch, cities: Sequence[City]) -> dict[str, list[Any]]:
-    """Names that fit the country; one in a hundred is what people really type."""
-    first, last, salutations = [], [], []
+    """Draw names that fit the country; one in a hundred is what people really type."""
+    first: list[str | None] = []
+    last: list[str] = []
+    salutations: list[str | None] = []
     odd = batch.uniform("odd names")
-    dice = zip(batch.uniform("First_Name"), batch.uniform("Last_Name"), batch.uniform("Salutation"), strict=True)
+    dice = zip(
+        batch.uniform("First_Name"),
+        batch.uniform("Last_Name"),
+        batch.uniform("Salutation"),
+        strict=True,
+    )
     for city, (a, b, c), d in zip(cities, dice, odd, strict=True):
         given, family = city.country.given, city.country.family
         name, is_woman = given[int(a * len(given))]
-        pair = ODD_NAMES[int(d * 100 * len(ODD_NAMES))] if d < 0.01 else (name.replace("_", " "), family[int(b * len(family))])
-        first.append(pair[0])
-        last.append(pair[1])
-        salutations.append(None if c > 0.45 else "Dr." if c < 0.04 else "Ms." if is_woman and c < 0.3 else "Mrs." if is_woman else "Mr.")
+        is_odd = d < 0.01
+        first.append(name.replace("_", " "))
+        last.append(family[int(b * len(family))])
+        salutations.append(None if is_odd else _salutation(c, is_woman))
+        if is_odd:
+            first[-1], last[-1] = ODD_NAMES[int(d * 100 * len(ODD_NAMES))]
     return {"First_Name": first, "Last_Name": last, "Salutation": salutations}
 
 
-def _mails(batch: Batch, names: dict[str, list[Any]], domains: Sequence[str | None]) -> list[str | None]:
-    """Addresses that belong to name and firm; one in five is private, one in twelve missing."""
-    mails = []
-    rows = zip(names["First_Name"], names["Last_Name"], domains, batch.uniform("Email"), strict=True)
+def _salutation(die: float, is_woman: bool) -> str | None:
+    """Choose a salutation; fewer than half of the people have one."""
+    if die > 0.45:
+        return None
+    if die < 0.04:
+        return "Dr."
+    return ("Ms." if die < 0.3 else "Mrs.") if is_woman else "Mr."
+
+
+def _mails(
+    batch: Batch, names: dict[str, list[Any]], domains: Sequence[str | None]
+) -> list[str | None]:
+    """Make addresses of name and firm; one in five is private, one in twelve missing."""
+    mails: list[str | None] = []
+    rows = zip(
+        names["First_Name"], names["Last_Name"], domains, batch.uniform("Email"), strict=True
+    )
     for number, (first, last, domain, die) in enumerate(rows, batch.first + 1):
         if die < 0.08:
             mails.append(None)
@@ -276,16 +398,17 @@ def _mails(batch: Batch, names: dict[str, list[Any]], domains: Sequence[str | No
 
 
 def _numbers(batch: Batch, column: str, cities: Sequence[City], *, mobile: bool) -> list[str]:
-    """Telephone numbers in the manner of the country."""
+    """Draw telephone numbers in the manner of the place."""
     return [
-        template % int(die * top)
+        filled(city.country.mobile if mobile else city.phone, die)
         for city, die in zip(cities, batch.uniform(column), strict=True)
-        for template, top in (city.country.mobile if mobile else city.country.phone,)
     ]
 
 
-def _address(batch: Batch, prefix: str, cities: Sequence[City], code: str = "Code") -> dict[str, list[Any]]:
-    """Street to country, under the names the module gives them; some cities were mistyped."""
+def _address(
+    batch: Batch, prefix: str, cities: Sequence[City], code: str = "Code"
+) -> dict[str, list[Any]]:
+    """Fill street to country, under the names the module gives them."""
     lead = f"{prefix}_" if prefix else ""
     streets = [
         f"{1 + int(die * 400)}, {(all_ := city.country.streets)[int(die * 9973) % len(all_)]}"
@@ -296,31 +419,39 @@ def _address(batch: Batch, prefix: str, cities: Sequence[City], code: str = "Cod
         f"{lead}Street": batch.some(f"{lead}Street", streets, 0.6),
         f"{lead}City": [_typed(city.name, die) for city, die in zip(cities, dice, strict=True)],
         f"{lead}State": [city.state for city in cities],
-        f"{lead}{code}": batch.some(f"{lead}{code}", [
-            city.zip_code % int(die * 1000 if "03" in city.zip_code else die * 10) if "%" in city.zip_code else city.zip_code
-            for city, die in zip(cities, batch.uniform(f"{lead}{code}"), strict=True)], 0.7),
+        f"{lead}{code}": batch.some(
+            f"{lead}{code}",
+            [
+                filled(city.zip_code, die)
+                for city, die in zip(cities, batch.uniform(f"{lead}{code}"), strict=True)
+            ],
+            0.7,
+        ),
         f"{lead}Country": [city.country.name for city in cities],
-    }  # fmt: skip
+    }
 
 
 def _typed(city: str, die: float) -> str | None:
-    """A city as it was typed: mostly well."""
+    """Type a city, mostly well."""
     if die > 0.04:
         return city
     return None if die > 0.015 else f"{city} " if die > 0.008 else city.lower()
 
 
 def _tax_numbers(batch: Batch, cities: Sequence[City], letter: str) -> list[str | None]:
-    """GSTINs, each used once; their state code 00 does not exist."""
+    """Give out GSTINs, each once; their state code 00 does not exist."""
     return [
         f"00AAA{letter}{chr(65 + number // 10_000 // 26 % 26)}{number % 10_000:04d}{chr(65 + number // 10_000 % 26)}1Z5"
-        if city.country.name == "India" and die < 0.35 else None
-        for number, (city, die) in enumerate(zip(cities, batch.uniform("GSTIN"), strict=True), batch.first)
-    ]  # fmt: skip
+        if city.country.name == "India" and die < 0.35
+        else None
+        for number, (city, die) in enumerate(
+            zip(cities, batch.uniform("GSTIN"), strict=True), batch.first
+        )
+    ]
 
 
 def _descriptions(batch: Batch) -> list[str | None]:
-    """A remark here and there, and now and then a whole mail."""
+    """Draw a remark here and there, and now and then a whole mail."""
     pasted = batch.uniform("Description long")
-    remarks = batch.some("Description", batch.pick("Description", REMARKS), 0.3)
+    remarks = batch.maybe("Description", REMARKS, 0.3)
     return [PASTED if die < 0.004 else text for text, die in zip(remarks, pasted, strict=True)]

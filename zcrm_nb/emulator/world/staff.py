@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..catalog.directory import FOUNDED, USERS
 from ..schema import ORG_PREFIX
 
 #: What ``GET /org`` tells that does not change.
@@ -18,7 +19,7 @@ ORG: dict[str, object] = {
     "currency_locale": "en_IN",
     "mc_status": False,
     "domain_name": "org60012345678",
-    "created_time": "2022-04-01T10:00:00+05:30",
+    "created_time": FOUNDED,
     "street": "14, Shivaji Nagar",
     "city": "Pune",
     "state": "Maharashtra",
@@ -27,19 +28,6 @@ ORG: dict[str, object] = {
     "employee_count": "120",
 }
 ORG_ID = ORG_PREFIX + 20_001
-
-ROLE_NAMES = {  # role: whom it reports to
-    "CEO": None,
-    "Sales Director": "CEO",
-    "Regional Manager": "Sales Director",
-    "Sales Executive": "Regional Manager",
-    "Support Engineer": "CEO",
-}
-PROFILE_NAMES = {
-    "Administrator": "Can do everything",
-    "Standard": "Can work with records, cannot change the setup",
-    "Read Only": "Can look, not touch",
-}
 
 #: first name, last name, role, profile, time zone, country, share of the records, status
 PEOPLE = (
@@ -63,7 +51,7 @@ PEOPLE = (
 
 def user_id(number: int) -> int:
     """Id of the user at one place of :data:`PEOPLE`."""
-    return ORG_PREFIX + 40_000_000_001 + number
+    return USERS.first_record_id + number
 
 
 #: The user whom the emulator's credentials belong to.

@@ -14,7 +14,7 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 @cache
 def slug(text: str) -> str:
-    """Letters and digits of a text, fit for an address.
+    """Keep letters and digits of a text, fit for an address.
 
     Examples
     --------
@@ -27,7 +27,7 @@ def slug(text: str) -> str:
 
 @cache
 def iso_date(day: int) -> str:
-    """The date of a day counted from 1970-01-01.
+    """Write the date of a day counted from 1970-01-01.
 
     Examples
     --------
@@ -38,8 +38,23 @@ def iso_date(day: int) -> str:
 
 
 def day_of(moment: int) -> int:
-    """Number of the day, in India, in which an epoch second falls."""
+    """Count the day, in India, in which an epoch second falls."""
     return (moment + IST_S) // DAY_S
+
+
+def filled(template: str, die: float) -> str:
+    """Fill a template such as ``"110%03d"`` with as many digits as it asks for.
+
+    Examples
+    --------
+    >>> filled("110%03d", 0.0421), filled("no digits", 0.5)
+    ('110042', 'no digits')
+    """
+    return (
+        template % int(die * 10 ** int(template[template.index("%") + 2]))
+        if "%" in template
+        else template
+    )
 
 
 #: First and last names as forms really deliver them.

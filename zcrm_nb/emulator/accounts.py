@@ -1,0 +1,446 @@
+"""Zoho Accounts: clients, grant codes, refresh and access tokens, and what limits them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from zcrm_nb.emulator.app import API_ORIGIN, Answer, Request, json_answer
+from zcrm_nb.emulator.refusals import Refusal
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.clock import Clock
+    from zcrm_nb.emulator.settings import Settings
+
+ACCOUNTS_ORIGIN = "https://accounts.zoho.test"
+ACCESS_TOKEN_LIFE_S = 3600
+ACTIVE_ACCESS_TOKENS = 15
+REFRESH_TOKENS = 20
+WINDOW_S = 600
+PER_WINDOW = 10
+THROTTLED = {
+    "error_description": "You have made too many requests continuously. "
+    "Please try again after some time.",
+    "status": "failure",
+}
+SELF_CLIENT_SCOPES = ",".join(
+    (
+        "ZohoCRM.modules.ALL",
+        "ZohoCRM.settings.ALL",
+        "ZohoCRM.users.ALL",
+        "ZohoCRM.org.ALL",
+        "ZohoCRM.coql.READ",
+        "ZohoCRM.bulk.ALL",
+        "ZohoCRM.notifications.ALL",
+        "ZohoCRM.files.CREATE",
+        "ZohoCRM.files.READ",
+        "ZohoFiles.files.ALL",
+        "ZohoSearch.securesearch.READ",
+    )
+)
+
+
+class AccountsError(Exception):
+    """What the token endpoint says instead of a token; HTTP 200 unless it says otherwise."""
+
+    def __init__(
+        self, error: str, http_status: int = 200, more: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(error)
+        self.http_status, self.body = http_status, {**(more or {}), "error": error}
+
+
+class Client(NamedTuple):
+    """An application registered at the API console."""
+
+    client_id: str
+    client_secret: str
+
+
+class GrantCode(NamedTuple):
+    """A code that can be exchanged once for tokens."""
+
+    client_id: str
+    user: int
+    scopes: tuple[str, ...]
+    expires: int
+    redirect_uri: str | None
+    challenge: str | None
+    challenge_method: str
+    offline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A token that opens the API for an hour."""
+
+    text: str
+    client_id: str
+    user: int
+    scopes: tuple[str, ...]
+    expires: int
+
+
+@dataclass(slots=True)
+class RefreshToken:
+    """A token that makes access tokens, and those it made."""
+
+    text: str
+    client_id: str
+    user: int
+    scopes: tuple[str, ...]
+    made: deque[int] = field(default_factory=deque)
+    active: deque[str] = field(default_factory=deque)
+
+
+class Accounts:
+    """The accounts server of one org, kept in memory behind one lock.
+
+    Parameters
+    ----------
+    clock : Clock
+        What time it is.
+    settings : Settings
+        The unsettled facts.
+    seed : int
+        The same seed gives the same tokens in the same order.
+
+    Notes
+    -----
+    The limits are those of Zoho's token-validity page: ten access tokens in ten minutes from one
+    refresh token, fifteen alive at once, twenty refresh tokens for a user, ten grant codes in ten
+    minutes for a client. What is one too many pushes out the oldest, except that whoever makes
+    codes or access tokens too fast is told to wait.
+    """
+
+    def __init__(self, clock: Clock, settings: Settings, seed: int) -> None:
+        self._clock, self._settings = clock, settings
+        self._random = random.Random(f"accounts of {seed}")  # noqa: S311 - repeatable, guards nothing
+        self._lock = threading.RLock()
+        self._clients: dict[str, Client] = {}
+        self._codes: dict[str, GrantCode] = {}
+        self._codes_made: defaultdict[str, deque[int]] = defaultdict(deque)
+        self._refresh: dict[str, RefreshToken] = {}
+        self._access: dict[str, AccessToken] = {}
+        self.prefixes_seen: Counter[str] = Counter()
+
+    def register(self) -> Client:
+        """Register a client; the API console would show its id and secret."""
+        with self._lock:
+            name = "".join(self._random.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=30))
+            client = Client(f"1000.{name}", f"{self._random.getrandbits(168):042x}")
+            self._clients[client.client_id] = client
+            return client
+
+    def issue_grant_code(
+        self,
+        client_id: str,
+        scopes: str,
+        redirect_uri: str | None = None,
+        *,
+        user: int,
+        life_s: int | None = None,
+        challenge: str | None = None,
+        challenge_method: str = "plain",
+        offline: bool = True,
+    ) -> str:
+        """Issue a grant code, as a consent page or the API console does.
+
+        Parameters
+        ----------
+        client_id : str
+            The client that will exchange it.
+        scopes : str
+            What the user granted, separated by commas or spaces.
+        redirect_uri : str, optional
+            Where the code was sent; the exchange must name the same. ``None`` for a self client.
+        user : int
+            Id of the user who granted it.
+        life_s : int, optional
+            Seconds it stays good; the setting ``grant_code_life_s`` when left out.
+        challenge, challenge_method : str, optional
+            PKCE: the challenge, and ``"plain"`` or ``"S256"``.
+        offline : bool, default True
+            Whether the exchange also gives a refresh token.
+
+        Returns
+        -------
+        str
+            The code, good for one exchange.
+
+        Raises
+        ------
+        AccountsError
+            ``access_denied`` after ten codes in ten minutes for this client.
+        """
+        with self._lock:
+            if _crowded(self._codes_made[client_id], self._clock.now()):
+                raise AccountsError("access_denied")
+            expires = self._clock.now() + (life_s or self._settings.grant_code_life_s)
+            text = self._new_text()
+            self._codes[text] = GrantCode(
+                client_id,
+                user,
+                tuple(scopes.replace(",", " ").split()),
+                expires,
+                redirect_uri,
+                challenge,
+                challenge_method,
+                offline,
+            )
+            return text
+
+    def issue_refresh_token(self, client_id: str, user: int, scopes: tuple[str, ...]) -> str:
+        """Issue a refresh token; the user's twenty-first pushes out the oldest."""
+        with self._lock:
+            siblings = [
+                each for each in self._refresh.values() if self._rival(each, client_id, user)
+            ]
+            for oldest in siblings[: len(siblings) - REFRESH_TOKENS + 1]:
+                self._drop(oldest)
+            token = RefreshToken(self._new_text(), client_id, user, scopes)
+            self._refresh[token.text] = token
+            return token.text
+
+    def trade(self, grant_type: str, asked: Mapping[str, str]) -> dict[str, object]:
+        """Give an access token for a grant code or a refresh token."""
+        may_lack_secret = "code_verifier" in asked and not self._settings.pkce_needs_secret
+        client = self.client(
+            asked.get("client_id", ""),
+            asked.get("client_secret", ""),
+            may_lack_secret=may_lack_secret,
+        )
+        if grant_type == "authorization_code":
+            return self.exchange(asked, client)
+        if grant_type == "refresh_token":
+            return self.refresh(asked, client)
+        raise AccountsError("invalid_client")
+
+    def exchange(self, asked: Mapping[str, str], client: Client) -> dict[str, object]:
+        """Trade a grant code for tokens."""
+        with self._lock:
+            text = asked.get("code", "")
+            code = self._codes.get(text)
+            if code is None or code.client_id != client.client_id:
+                raise AccountsError("invalid_code")
+            if code.expires <= self._clock.now() or not _verified(code, asked.get("code_verifier")):
+                raise AccountsError("invalid_code")
+            if code.redirect_uri and code.redirect_uri != asked.get("redirect_uri"):
+                raise AccountsError("invalid_redirect_uri")
+            del self._codes[text]
+            if not code.offline:
+                return self._reply(self._grant(code.client_id, code.user, code.scopes))
+            refresh = self._refresh[
+                self.issue_refresh_token(code.client_id, code.user, code.scopes)
+            ]
+            return self._reply(self._renew(refresh)) | {"refresh_token": refresh.text}
+
+    def refresh(self, asked: Mapping[str, str], client: Client) -> dict[str, object]:
+        """Make a new access token from a refresh token."""
+        with self._lock:
+            token = self._refresh.get(asked.get("refresh_token", ""))
+            if token is None or token.client_id != client.client_id:
+                raise AccountsError("invalid_code")
+            return self._reply(self._renew(token))
+
+    def client(self, client_id: str, secret: str, *, may_lack_secret: bool = False) -> Client:
+        """Find a client by its credentials."""
+        client = self._clients.get(client_id)
+        if client is None:
+            raise AccountsError("invalid_client")
+        if secret != client.client_secret and not (may_lack_secret and not secret):
+            raise AccountsError("invalid_client_secret")
+        return client
+
+    def revoke(self, text: str) -> bool:
+        """Revoke a token of either kind; a refresh token takes its access tokens along."""
+        with self._lock:
+            if text in self._refresh:
+                self._drop(self._refresh[text])
+                return True
+            return self._access.pop(text, None) is not None
+
+    def expire_access_tokens(self) -> None:
+        """Let every access token end now, as after an hour."""
+        with self._lock:
+            self._access.clear()
+
+    def check(self, header: str) -> AccessToken:
+        """Find the access token that an Authorization header names, or refuse."""
+        prefix, _, text = header.partition(" ")
+        known = (
+            {"zoho-oauthtoken", "bearer"} if self._settings.accept_bearer else {"zoho-oauthtoken"}
+        )
+        if prefix.lower() not in known or not text:
+            raise Refusal(401, "AUTHENTICATION_FAILURE", "Authentication failed")
+        with self._lock:
+            self.prefixes_seen[prefix] += 1
+            token = self._access.get(text.strip())
+        if token is None or token.expires <= self._clock.now():
+            raise Refusal(401, self._settings.expired_token_code, "invalid oauth token")
+        return token
+
+    def require(
+        self,
+        token: AccessToken,
+        needed: Iterable[str],
+        spellings: Sequence[Mapping[str, str]] = ({},),
+    ) -> None:
+        """Refuse a call whose token lacks one of the scopes it needs, in whatever spelling."""
+        for pattern in needed:
+            if not any(self.grants(token, pattern.format(**names)) for names in spellings):
+                raise Refusal(401, "OAUTH_SCOPE_MISMATCH", self._settings.scope_message)
+
+    def grants(self, token: AccessToken, needed: str) -> bool:
+        """Tell whether a token includes one scope, such as ``ZohoCRM.modules.Leads.READ``."""
+        writes = self._settings.write_scope_covers
+        return any(covers(granted, needed, writes) for granted in token.scopes)
+
+    def _rival(self, other: RefreshToken, client_id: str, user: int) -> bool:
+        """Tell whether two refresh tokens share one allowance."""
+        same_client = self._settings.refresh_tokens_per == "user" or other.client_id == client_id
+        return other.user == user and same_client
+
+    def _renew(self, refresh: RefreshToken) -> AccessToken:
+        """Make an access token, within the limits of its refresh token."""
+        if _crowded(refresh.made, self._clock.now()):
+            raise AccountsError("Access Denied", self._settings.throttle_status, THROTTLED)
+        token = self._grant(refresh.client_id, refresh.user, refresh.scopes)
+        refresh.active.append(token.text)
+        if len(refresh.active) > ACTIVE_ACCESS_TOKENS:
+            self._access.pop(refresh.active.popleft(), None)
+        return token
+
+    def _grant(self, client_id: str, user: int, scopes: tuple[str, ...]) -> AccessToken:
+        """Make an access token."""
+        expires = self._clock.now() + ACCESS_TOKEN_LIFE_S
+        token = AccessToken(self._new_text(), client_id, user, scopes, expires)
+        self._access[token.text] = token
+        return token
+
+    def _drop(self, refresh: RefreshToken) -> None:
+        """Forget a refresh token and the access tokens it made."""
+        del self._refresh[refresh.text]
+        for text in refresh.active:
+            self._access.pop(text, None)
+
+    def _reply(self, token: AccessToken) -> dict[str, object]:
+        """Shape what the token endpoint says of a new access token."""
+        life: dict[str, object] = {"expires_in": ACCESS_TOKEN_LIFE_S}
+        if self._settings.expires_in_ms:
+            life = {
+                "expires_in": ACCESS_TOKEN_LIFE_S * 1000,
+                "expires_in_sec": ACCESS_TOKEN_LIFE_S,
+            }
+        scope = " ".join(token.scopes)
+        return {"access_token": token.text, "scope": scope, "token_type": "Bearer"} | life
+
+    def _new_text(self) -> str:
+        """Make the text of a token, in the look of Zoho's."""
+        return f"1000.{self._random.getrandbits(128):032x}.{self._random.getrandbits(128):032x}"
+
+
+def covers(granted: str, needed: str, write_covers: Iterable[str] = ()) -> bool:
+    """Tell whether a granted scope includes a needed one.
+
+    Parameters
+    ----------
+    granted, needed : str
+        ``Service.scope[.module].OPERATION``, in any case; module names with or without underscores.
+    write_covers : iterable of str
+        What the operation ``WRITE`` includes.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.accounts import covers
+    >>> covers("ZohoCRM.modules.ALL", "ZohoCRM.modules.Sales_Orders.READ")
+    True
+    >>> covers("ZohoCRM.modules.leads.READ", "ZohoCRM.modules.Leads.UPDATE")
+    False
+    """
+    *place, operation = granted.lower().replace("_", "").split(".")
+    *wanted, needs = needed.lower().replace("_", "").split(".")
+    does = {operation} | (
+        {each.lower() for each in write_covers} if operation == "write" else set()
+    )
+    return wanted[: len(place)] == place and ("all" in does or needs in does)
+
+
+def _crowded(times: deque[int], now: int) -> bool:
+    """Note one more event, unless the last ten minutes already had ten of them."""
+    while times and times[0] <= now - WINDOW_S:
+        times.popleft()
+    if len(times) >= PER_WINDOW:
+        return True
+    times.append(now)
+    return False
+
+
+def _verified(code: GrantCode, verifier: str | None) -> bool:
+    """Check the PKCE verifier against the challenge, if one was sent."""
+    if code.challenge is None:
+        return True
+    if code.challenge_method.upper() != "S256":
+        return verifier == code.challenge
+    digest = hashlib.sha256((verifier or "").encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == code.challenge
+
+
+def post_token(org: Emulator, request: Request) -> Answer:
+    """``POST /oauth/v2/token``: exchange a grant code, or refresh an access token."""
+    asked = _with_basic(request)
+    grant_type = asked.get("grant_type")
+    if not grant_type:
+        return Answer(400, b"", {"Content-Type": "text/plain"})
+    try:
+        return json_answer(
+            org.accounts.trade(grant_type, asked) | {"api_domain": api_domain(request)}
+        )
+    except AccountsError as error:
+        return json_answer(error.body, error.http_status)
+
+
+def post_revoke(org: Emulator, request: Request) -> Answer:
+    """``POST /oauth/v2/token/revoke``: end a refresh or access token."""
+    if org.accounts.revoke(request.form().get("token", "")):
+        return json_answer({"status": "success"})
+    return json_answer({"error": "invalid_token"}, 400)
+
+
+def get_serverinfo(org: Emulator, request: Request) -> Answer:
+    """``GET /oauth/serverinfo``: the data centres; the emulator is the only one it knows."""
+    return json_answer({"result": "success", "locations": {"in": request.origin}})
+
+
+def api_domain(request: Request) -> str:
+    """Where the API of a token is: beside the accounts server that was asked.
+
+    In the process accounts and API have hosts of their own. Served on loopback there is one origin
+    for both, the one the request came to.
+    """
+    return API_ORIGIN if request.origin == ACCOUNTS_ORIGIN else request.origin
+
+
+def _with_basic(request: Request) -> dict[str, str]:
+    """Parameters of a token call, with client credentials from HTTP Basic filled in."""
+    asked = request.form()
+    scheme, _, coded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "basic" and "client_id" not in asked:
+        name, _, secret = _decoded(coded).partition(":")
+        asked |= {"client_id": name, "client_secret": secret}
+    return asked
+
+
+def _decoded(coded: str) -> str:
+    """Decode Basic credentials; what cannot be decoded names no client."""
+    try:
+        return base64.b64decode(coded, validate=True).decode()
+    except ValueError:
+        return ""

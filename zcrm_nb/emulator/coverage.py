@@ -1,0 +1,79 @@
+"""What the emulator covers, rendered for people: ``docs/emulator-coverage.md``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
+
+from zcrm_nb.emulator.faults import KINDS
+from zcrm_nb.emulator.meter import EDITIONS
+from zcrm_nb.emulator.routes import NOT_EMULATED, NOT_EMULATED_DETAILS, ROUTES
+from zcrm_nb.emulator.settings import Settings
+
+EMULATED = tuple((route.method, route.path, route.what) for route in ROUTES)
+"""Method, path and what is covered, for every emulated address."""
+
+_INTRODUCTION = """\
+# What the emulator covers
+
+Generated from the emulator's own tables by `zcrm_nb.emulator.coverage_markdown()`; a test keeps it
+true. The facts behind it come from Zoho's pages on API V8. What is not listed here is refused with
+`404 INVALID_URL_PATTERN`, never answered with something made up."""
+
+
+def coverage_markdown() -> str:
+    """Render the coverage page.
+
+    Returns
+    -------
+    str
+        Markdown: addresses, what is refused, settings, faults, editions.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator import coverage_markdown
+    >>> coverage_markdown().splitlines()[0]
+    '# What the emulator covers'
+    """
+    parts = [
+        _INTRODUCTION,
+        "## Addresses\n",
+        _table(("Method", "Path", "What"), ((m, f"`{p}`", what) for m, p, what in EMULATED)),
+        "## Limits: what is not emulated\n",
+        'Refused with `404 INVALID_URL_PATTERN` and `details: {"emulated": false}`:\n',
+        _table(("Path", "What"), ((f"`{path}`", what) for path, what in NOT_EMULATED)),
+        "Not emulated inside the addresses above:\n",
+        "\n".join(f"- {each}" for each in NOT_EMULATED_DETAILS),
+        "## Settings: facts that are not settled\n",
+        _table(("Setting", "Default", "Why"), _settings()),
+        "## Faults on request\n",
+        _table(
+            ("Kind", "What happens"), ((f"`{kind}`", what) for kind, (_, what) in KINDS.items())
+        ),
+        "## Editions\n",
+        _table(("Edition", "Credits in 24 h", "Cap", "Calls in flight"), _editions()),
+    ]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _settings() -> Iterable[tuple[str, ...]]:
+    """List name, default and reason of each setting."""
+    for each in fields(Settings):
+        default: Any = each.default
+        shown = "see `Settings`" if isinstance(default, tuple) else f"`{default!r}`"
+        yield f"`{each.name}`", shown, each.metadata["why"]
+
+
+def _editions() -> Iterable[tuple[str, ...]]:
+    """Say what each edition may spend."""
+    for name, edition in EDITIONS.items():
+        cap = "none" if edition.cap is None else f"{edition.cap:,}"
+        spend = f"{edition.base:,} + {edition.each_user:,} × users"
+        yield name, spend, cap, str(edition.concurrency)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Write a Markdown table."""
+    rule = ("---",) * len(head)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))

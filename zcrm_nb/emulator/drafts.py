@@ -1,0 +1,253 @@
+"""A record that somebody wants written: checked field by field, and encoded for the store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.emulator.records import ONLY_ON_ONE
+from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.shapes import encode
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator.schema import Field, Module
+    from zcrm_nb.emulator.settings import Settings
+    from zcrm_nb.emulator.store import Store
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_WHOLE = ("integer", "bigint")
+TAG_COLOURS = ("#F48435", "#1DB9B4", "#658BA8", "#B88562", "#F17574", "#879BFC", "#63C57E")
+
+
+@dataclass(slots=True)
+class Draft:
+    """A record ready to be written.
+
+    ``row`` holds the values of its own table, ``children`` the rows of its subforms and links by
+    the name of the field; a child with an ``id`` exists already, ``removed`` are ids to delete.
+    """
+
+    row: dict[str, Any] = field(default_factory=dict)
+    children: dict[str, list[Draft]] = field(default_factory=dict)
+    removed: list[int] = field(default_factory=list)
+
+
+class Desk:
+    """Checks what is sent for the records of one module.
+
+    Parameters
+    ----------
+    store : Store
+        Where the records are, and those that lookups point to.
+    module : Module
+        Whose records are written.
+    settings : Settings
+        How strict Zoho is where its pages do not say.
+    """
+
+    def __init__(self, store: Store, module: Module, settings: Settings) -> None:
+        self._store, self._module, self._settings = store, module, settings
+
+    def draft(self, item: Mapping[str, Any], path: str, *, record_id: int | None = None) -> Draft:
+        """Check one record and encode it.
+
+        Parameters
+        ----------
+        item : mapping
+            The record as sent.
+        path : str
+            Where it stands in the body, such as ``"$.data[0]"``.
+        record_id : int, optional
+            The record it changes; ``None`` for a new one.
+
+        Raises
+        ------
+        Refusal
+            With everything that is wrong with it.
+        """
+        draft, wrong = Draft(), []
+        for name in item:
+            known = self._module.by_name.get(name)
+            if known is None or not _writable(known):
+                continue
+            try:
+                self._fill(draft, known, item, f"{path}.{name}", record_id=record_id)
+            except Refusal as refusal:
+                wrong.append(refusal)
+        if record_id is None:
+            wrong += [_required(each, path) for each in self._module.fields if _lacking(each, item)]
+        if wrong:
+            raise _together(wrong)
+        return draft
+
+    def _fill(
+        self,
+        draft: Draft,
+        known: Field,
+        item: Mapping[str, Any],
+        path: str,
+        *,
+        record_id: int | None,
+    ) -> None:
+        """Check one value and put it into the draft."""
+        value = item[known.api_name]
+        if known.data_type in ONLY_ON_ONE:
+            draft.children[known.api_name] = list(self._rows(draft, known, value, path))
+            return
+        if known.api_name == "Tag":
+            value = self._tags(value, known, path)
+        stored = None if value == "" else self._encoded(known, value, path)
+        if stored is None and known.mandatory:
+            raise _required(known, path.rpartition(".")[0])
+        if stored is not None:
+            self._check(known, value, stored, path, record_id)
+            draft.row |= self._pointed(known, stored, item, path)
+        draft.row[known.api_name] = stored
+
+    def _encoded(self, known: Field, value: object, path: str) -> object:
+        """Encode a value, or refuse one of the wrong type."""
+        try:
+            return encode(known, value)
+        except ValueError as expected:
+            raise _invalid(known, path, expected_data_type=str(expected)) from None
+
+    def _check(
+        self, known: Field, value: object, stored: object, path: str, record_id: int | None
+    ) -> None:
+        """Refuse what has the right type and is wrong all the same."""
+        long = known.kind in _WHOLE or isinstance(value, str)
+        if long and known.kind not in ("date", "datetime") and len(str(value)) > known.length:
+            raise _invalid(known, path, maximum_length=known.length)
+        if known.kind == "email" and not _EMAIL.fullmatch(str(stored)):
+            raise _invalid(known, path, expected_data_type="email")
+        if known.choices and self._settings.refuse_unknown_picklist_values:
+            supported = [each.value for each in known.choices]
+            sent = value if isinstance(value, list) else [value]
+            if known.wire is None and not set(sent) <= set(supported):
+                raise _invalid(known, path, supported_values=supported)
+        if known.unique:
+            self._check_unique(known, stored, path, record_id)
+
+    def _check_unique(self, known: Field, stored: object, path: str, record_id: int | None) -> None:
+        """Refuse a value that another record has already."""
+        found = self.find(known, stored)
+        if found is None or found == record_id:
+            return
+        sql = (
+            f'SELECT u.full_name, u.id, u.zuid FROM "{self._module.api_name}" r LEFT JOIN Users u '  # noqa: S608
+        )
+        name, owner, zuid = self._store.read(sql + "ON u.id = r.Owner WHERE r.id = ?", (found,))[0]
+        twin = {
+            "id": str(found),
+            "Owner": {"name": name, "id": str(owner), "zuid": zuid},
+            "module": {"api_name": self._module.api_name, "id": str(self._module.id)},
+        }
+        details = {"id": str(found), "duplicate_record": twin, "more_records": False}
+        raise Refusal(
+            400, "DUPLICATE_DATA", "duplicate data", _place(known.api_name, path) | details
+        )
+
+    def find(self, known: Field, stored: object) -> int | None:
+        """Find the first record that has a value."""
+        sql = f'SELECT min(id) FROM "{self._module.api_name}" WHERE "{known.api_name}" = ?'  # noqa: S608
+        found: int | None = self._store.read(sql, (stored,))[0][0]
+        return found
+
+    def _pointed(
+        self, known: Field, stored: object, item: Mapping[str, Any], path: str
+    ) -> dict[str, str]:
+        """Check that a lookup points to a record; of several modules, note which one it is."""
+        if not known.targets:
+            if known.target:
+                self._exists(known, known.target, stored, path)
+            return {}
+        module = item[known.api_name].get("module")
+        named = module.get("api_name") if isinstance(module, dict) else item.get("$se_module")
+        if named not in known.targets:
+            raise _invalid(known, path, supported_values=list(known.targets))
+        self._exists(known, named, stored, path)
+        return {"$se_module": named}
+
+    def _exists(self, known: Field, target: str, stored: object, path: str) -> None:
+        """Refuse a lookup to a record that does not exist."""
+        if not self._store.read(f'SELECT 1 FROM "{target}" WHERE id = ?', (stored,)):  # noqa: S608
+            words = "the id given seems to be invalid"
+            raise Refusal(400, "INVALID_DATA", words, _place(known.api_name, path))
+
+    def _rows(self, draft: Draft, known: Field, value: object, path: str) -> Iterator[Draft]:
+        """Check the rows of a subform, or the links of a multi-select lookup."""
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise _invalid(known, path, expected_data_type="jsonarray")
+        child = self._store.schema.modules[known.target or ""]
+        desk = Desk(self._store, child, self._settings)
+        for index, row in enumerate(value):
+            row_id = int(row["id"]) if "id" in row else None
+            if row_id is not None and "_delete" in row:
+                draft.removed.append(row_id)
+                continue
+            drafted = desk.draft(row, f"{path}[{index}]", record_id=row_id)
+            if row_id is not None:
+                drafted.row["id"] = row_id
+            yield drafted
+
+    def _tags(self, value: object, known: Field, path: str) -> object:
+        """Give each tag its id and colour; a new name makes a new tag."""
+        if not isinstance(value, list) or not all(
+            isinstance(each, dict) and isinstance(each.get("name"), str) for each in value
+        ):
+            raise _invalid(known, path, expected_data_type="jsonarray")
+        return [self._tag(each["name"]) for each in value]
+
+    def _tag(self, name: str) -> dict[str, str]:
+        """Find a tag of the module by its name, or make it."""
+        module, sql = (
+            self._module.api_name,
+            "SELECT id, color_code FROM tags WHERE module = ? AND name = ?",
+        )
+        rows = self._store.read(sql, (module, name))
+        if not rows:
+            tag_id = self._store.new_id()
+            colour = TAG_COLOURS[tag_id % len(TAG_COLOURS)]
+            self._store.execute(
+                "INSERT INTO tags VALUES (?, ?, ?, ?)", (tag_id, module, name, colour)
+            )
+            rows = [(tag_id, colour)]
+        return {"name": name, "id": str(rows[0][0]), "color_code": rows[0][1]}
+
+
+def _writable(known: Field) -> bool:
+    """Whether a sent value counts; Zoho passes over what it computes itself."""
+    if known.api_name == "id" or known.read_only:
+        return False
+    return known.data_type in ONLY_ON_ONE or known.written
+
+
+def _lacking(known: Field, item: Mapping[str, Any]) -> bool:
+    """Whether a new record lacks a mandatory field; a null is refused where it stands."""
+    return known.mandatory and known.api_name not in item
+
+
+def _place(api_name: str, path: str) -> dict[str, Any]:
+    """Where in the body something is wrong."""
+    return {"api_name": api_name, "json_path": path}
+
+
+def _invalid(known: Field, path: str, **details: object) -> Refusal:
+    """Refuse a value."""
+    return Refusal(400, "INVALID_DATA", "invalid data", details | _place(known.api_name, path))
+
+
+def _required(known: Field, path: str) -> Refusal:
+    """Refuse a record without one of its mandatory fields."""
+    place = _place(known.api_name, f"{path}.{known.api_name}")
+    return Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+
+
+def _together(wrong: list[Refusal]) -> Refusal:
+    """One error as it is, several as Zoho bundles them."""
+    if len(wrong) == 1:
+        return wrong[0]
+    details = {"errors": [each.body for each in wrong]}
+    return Refusal(400, "MULTIPLE_OR_MULTI_ERRORS", "Multiple errors in the request", details)

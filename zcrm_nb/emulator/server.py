@@ -1,0 +1,231 @@
+"""The emulator on a port of this machine, for clients in any language."""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import struct
+import sys
+import threading
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+from wsgiref.types import WSGIEnvironment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zcrm_nb.emulator.app import App
+
+HOST = "127.0.0.1"
+_log = logging.getLogger(__name__)
+
+
+class PortTaken(OSError):  # noqa: N818 - reads as what happened
+    """The port cannot be had; the message says what to do."""
+
+
+class Server:
+    """A loopback server around a WSGI callable, in daemon threads.
+
+    Parameters
+    ----------
+    app : callable
+        The WSGI callable.
+    port : int, default 0
+        Port on 127.0.0.1; 0 takes a free one.
+    credentials : mapping of str to str
+        What a client needs besides the addresses.
+
+    Attributes
+    ----------
+    credentials : dict of str to str
+        The same with ``accounts_url``, ``api_domain`` and ``upload_url`` of this server.
+
+    Raises
+    ------
+    PortTaken
+        If another program listens on that port.
+
+    Notes
+    -----
+    It listens on 127.0.0.1 only, since the emulator's secrets are no secrets. The standard
+    library's server does well here once its writes are buffered and Nagle's algorithm is off:
+    without that a kept-alive connection waits 40 ms for a delayed acknowledgement with every
+    answer. Flask or uvicorn would add a dependency and be no faster.
+    """
+
+    def __init__(self, app: App, port: int, credentials: Mapping[str, str]) -> None:
+        try:
+            self._http = _Loopback((HOST, port), app)
+        except OSError as error:
+            raise PortTaken(
+                error.errno,
+                f"Port {port} of {HOST} is taken or not allowed. "
+                "Stop the program that uses it, choose another port, or 0 for a free one.",
+            ) from error
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, args=(0.02,), name="zcrm_nb emulator", daemon=True
+        )
+        self._thread.start()
+        addresses = dict.fromkeys(("accounts_url", "api_domain", "upload_url"), self.url)
+        self.credentials = {**credentials, **addresses}
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._http.server_address[1])
+
+    @property
+    def url(self) -> str:
+        """Its origin, such as ``http://127.0.0.1:8765``: accounts, API and uploads alike."""
+        return f"http://{HOST}:{self.port}"
+
+    def stop(self) -> None:
+        """Stop listening, cut open connections, and return when all threads have ended."""
+        if not self._thread.is_alive():
+            return
+        self._http.shutdown()
+        self._http.server_close()
+        self._http.hang_up()
+        self._thread.join()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<zcrm_nb emulator at {self.url}>"
+
+
+class _Loopback(ThreadingHTTPServer):
+    """A threading server that knows its open connections, so that it can end them."""
+
+    daemon_threads = True
+    # On Windows this flag lets two programs share a port; elsewhere it only skips TIME_WAIT.
+    allow_reuse_address = sys.platform != "win32"
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], app: App) -> None:
+        self.app = app
+        self.open: dict[threading.Thread, socket.socket] = {}
+        super().__init__(address, _Connection)
+
+    def server_bind(self) -> None:
+        """Bind without asking a name server for our name, as the base class would."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, int(self.server_address[1])
+
+    def hang_up(self) -> None:
+        """Cut the open connections and wait for their threads."""
+        for thread, connection in list(self.open.items()):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log what went wrong, unless the client merely hung up."""
+        if not isinstance(sys.exception(), ConnectionError):
+            _log.exception("The emulator lost the connection to %s", client_address)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """One kept-alive connection: HTTP on one side, WSGI on the other."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "ZGS"
+    sys_version = ""
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: _Loopback
+
+    def setup(self) -> None:
+        """Register the connection, so that it can be ended from outside."""
+        super().setup()
+        self.server.open[threading.current_thread()] = self.connection
+
+    def finish(self) -> None:
+        """Forget the connection."""
+        try:
+            super().finish()
+        finally:
+            self.server.open.pop(threading.current_thread(), None)
+
+    def answer(self) -> None:
+        """Let the WSGI callable answer one request."""
+        if "Transfer-Encoding" in self.headers:
+            self.send_error(411)
+            return
+        body = b"".join(self.server.app(self._environ(), self._start))
+        if self.command != "HEAD":
+            self.wfile.write(body)
+            self.close_connection = self.close_connection or len(body) < self._promised
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer  # noqa: N815
+
+    def handle_one_request(self) -> None:
+        """Answer one request; a reset on purpose closes the socket the hard way."""
+        try:
+            super().handle_one_request()
+        except ConnectionResetError:
+            self.close_connection = True
+            linger_for_no_time = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_for_no_time)
+            self.connection.close()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Stay silent: a notebook is no place for an access log."""
+
+    def _environ(self) -> WSGIEnvironment:
+        """Describe the request as PEP 3333 has it."""
+        path, _, query = self.path.partition("?")
+        length = int(self.headers.get("Content-Length") or 0)
+        environ: WSGIEnvironment = {
+            "REQUEST_METHOD": self.command,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": _unquoted(path),
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(length),
+            "SERVER_NAME": self.server.server_name,
+            "SERVER_PORT": str(self.server.server_port),
+            "SERVER_PROTOCOL": self.request_version,
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(self.rfile.read(length)),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        for name, value in self.headers.items():
+            environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
+        return environ
+
+    def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        """Send status line and headers."""
+        code, _, phrase = status.partition(" ")
+        self.send_response(int(code), phrase)
+        self._promised = 0
+        for name, value in headers:
+            if name == "Content-Length":
+                self._promised = int(value)
+            self.send_header(name, value)
+        self.end_headers()
+        return self.wfile.write
+
+
+def _unquoted(path: str) -> str:
+    """Percent-decode a path into the latin-1 form of PEP 3333."""
+    return unquote_to_bytes(path).decode("latin-1")

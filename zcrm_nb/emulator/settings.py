@@ -1,0 +1,138 @@
+"""Facts about Zoho that nobody has settled yet: each a named setting with a default and a reason.
+
+Where Zoho's pages contradict each other, or say nothing, the emulator does not guess in silence. It
+takes the default below, and a test of a client can take the other reading::
+
+    Emulator(settings=Settings(unknown_id_status=400))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+DUPLICATE_CHECK_FIELDS = tuple(
+    {
+        "Leads": ("Email",),
+        "Contacts": ("Email",),
+        "Accounts": ("Account_Name",),
+        "Deals": ("Deal_Name",),
+        "Campaigns": ("Campaign_Name",),
+        "Cases": ("Subject",),
+        "Quotes": ("Subject",),
+        "Sales_Orders": ("Subject",),
+        "Purchase_Orders": ("Subject",),
+        "Invoices": ("Subject",),
+        "Solutions": ("Solution_Title",),
+        "Products": ("Product_Name",),
+        "Vendors": ("Vendor_Name",),
+        "Price_Books": ("Price_Book_Name",),
+    }.items()
+)
+
+
+def _fact(default: T, why: str) -> T:
+    """Declare a setting together with the reason it is one."""
+    declared: Any = field(default=default, metadata={"why": why})
+    return declared  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the emulator assumes where Zoho's documentation is silent or contradicts itself.
+
+    Every attribute carries its reason in the dataclass metadata; ``docs/emulator-coverage.md``
+    shows them all.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import Settings
+    >>> Settings(unknown_id_status=400).unknown_id_status
+    400
+    """
+
+    # accounts
+    throttle_status: int = _fact(
+        400, "HTTP status of the token throttle: 400 was recorded live, an older post says 200"
+    )
+    grant_code_life_s: int = _fact(
+        180, "life of a grant code: 3 min, 2 min and 60 s are documented"
+    )
+    self_client_code_life_s: int = _fact(600, "life of a self-client code: chosen by hand, at most")
+    refresh_tokens_per: str = _fact(
+        "user", "the 20 refresh tokens count per 'user' or per 'user and client'"
+    )
+    expires_in_ms: bool = _fact(
+        False, "legacy token reply: expires_in in milliseconds beside expires_in_sec"
+    )
+    pkce_needs_secret: bool = _fact(
+        True, "whether a PKCE client must send its client_secret when it exchanges a code"
+    )
+    accept_bearer: bool = _fact(True, "whether 'Bearer' is accepted beside 'Zoho-oauthtoken'")
+    expired_token_code: str = _fact(
+        "INVALID_TOKEN", "one page names INVALID_OAUTHTOKEN for a token that was pushed out"
+    )
+    scope_message: str = _fact("Unauthorized", "wording of OAUTH_SCOPE_MISMATCH differs by page")
+    write_scope_covers: tuple[str, ...] = _fact(
+        ("CREATE", "UPDATE", "DELETE"), "operations that the operation WRITE of a scope includes"
+    )
+    # limits
+    rate_code: str = _fact(
+        "TOO_MANY_REQUESTS", "code of HTTP 429; newer pages also show RATE_LIMIT_EXCEEDED"
+    )
+    rate_message: str = _fact(
+        "You have exceeded the number of requests allowed. Please try again later.",
+        "no page shows the words of HTTP 429",
+    )
+    # requests
+    invalid_method_status: int = _fact(
+        400, "status of INVALID_REQUEST_METHOD: examples show 400, the generic table 405"
+    )
+    wrap_write_refusals: bool = _fact(
+        False, "whether a write that fails as a whole is wrapped in data[]: both are documented"
+    )
+    # reading records
+    unknown_id_status: int = _fact(
+        204, "GET one record by a well-formed unknown id: 204 and 400 are both documented"
+    )
+    refuse_unknown_fields: bool = _fact(
+        False, "whether an unknown name in 'fields' is refused; no page says, so it is left out"
+    )
+    if_modified_since_http_date: bool = _fact(
+        True, "whether If-Modified-Since may be an HTTP date beside an ISO datetime"
+    )
+    token_page_number: bool = _fact(
+        False, "whether info.page counts on while paging by token; the official sample stays at 1"
+    )
+    # searching and counting
+    search_lag_s: int = _fact(0, "seconds until a search finds a new record; Zoho gives no figure")
+    search_criteria: int = _fact(15, "most criteria in one search: the text says 10, the error 15")
+    search_sorts_by_any_field: bool = _fact(
+        False, "whether sort_by of a search takes any field, or the three that lists take"
+    )
+    count_needs_search: bool = _fact(
+        False, "whether a count without criteria, email, phone or word is refused"
+    )
+    equals_contains: bool = _fact(
+        True, "whether 'equals' on text matches parts, as the search page says"
+    )
+    # writing records
+    upsert_insert_status: int = _fact(
+        200, "status of an upsert that only inserted: 200 is documented, 201 is plausible"
+    )
+    upsert_names_field_on_insert: bool = _fact(
+        False, "whether duplicate_field names a field when nothing matched; the sample does"
+    )
+    duplicate_check_fields: tuple[tuple[str, tuple[str, ...]], ...] = _fact(
+        DUPLICATE_CHECK_FIELDS, "system-defined duplicate-check fields, from memory"
+    )
+    refuse_unknown_picklist_values: bool = _fact(
+        True, "whether a value outside the picklist is refused with its supported_values"
+    )
+    subform_rows_replace: bool = _fact(
+        True, "whether subform rows without ids replace the old rows on update, or add to them"
+    )
+    # the query engine
+    engine: object = _fact(None, "settings of the COQL engine; None takes its defaults")
