@@ -98,7 +98,7 @@ _GOES_ON: dict[str, list[str]] = {
     "order": ["by"],
     "group": ["by"],
     "is": ["null", "not null"],
-    "not": ["in", "like", "between", "null"],
+    "not": ["in", "like", "between"],
     **{word: [] for word in ("as", "limit", "offset")},
 }
 _CLAUSES = {"select", "from", "where", "group", "order", "limit", "offset"}
@@ -106,10 +106,7 @@ _TAIL = ["group by", "order by", "limit"]
 _AFTER_NAME = {
     "select": ["from", "as"],
     "from": ["where"],
-    "where": [
-        *("like", "not like", "in", "not in", "is null", "is not null", "between", "not between"),
-        *("and", "or", *_TAIL),
-    ],
+    "where": ["like", "in", "between", "is null", "is not null", "not like", "not in"],
     "group": _TAIL[1:],
     "order": ["asc", "desc", "limit"],
     "limit": ["offset"],
@@ -181,10 +178,10 @@ def _unquoted(
         return fragment, [Suggestion(each, "module") for each in known.modules()]
     clause = next((each for each in reversed(words) if each in _CLAUSES), "")
     if previous not in _NAME_FOLLOWS:
-        return fragment, _keywords(_GOES_ON.get(previous, _AFTER_NAME.get(clause, [])))
+        return fragment, _keywords(_going_on(words, clause))
     rest, names = _names(_module(query, at), fragment, known)
     if rest == fragment:
-        names += [*_aliases(query, clause), *_functions(clause, words), *_subquery(previous)]
+        names += [*_aliases(query, clause), *_functions(clause, previous)]
     return rest, names
 
 
@@ -193,10 +190,20 @@ def _keywords(words: Iterable[str]) -> list[Suggestion]:
     return [Suggestion(each, "keyword") for each in words]
 
 
-def _functions(clause: str, words: list[str]) -> list[Suggestion]:
+def _going_on(words: list[str], clause: str) -> list[str]:
+    """Return the keywords that may follow a word which is not one that a name must follow."""
+    previous = words[-1] if words else ""
+    if words[-2:] == ["is", "not"]:
+        return ["null"]
+    if clause == "where" and (previous in {")", "null"} or previous[:1] in set("'\"0123456789")):
+        return ["and", "or", *_TAIL]
+    return _GOES_ON.get(previous, _AFTER_NAME.get(clause, []))
+
+
+def _functions(clause: str, previous: str) -> list[Suggestion]:
     """Return the aggregates, where one may stand: not inside another one."""
-    inside = words[-1] == "("
-    return _keywords(f"{each}(" for each in sorted(AGGREGATES) if clause == "select" and not inside)
+    names = sorted(AGGREGATES) if clause == "select" and previous != "(" else []
+    return _keywords(f"{each}(" for each in names)
 
 
 def _aliases(query: str, clause: str) -> list[Suggestion]:
