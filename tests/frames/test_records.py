@@ -130,7 +130,8 @@ def test_kinds_settle_what_dtypes_cannot() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [np.inf, pd.Timestamp("2026-03-31T10:00:00"), datetime(2026, 1, 1, 9)]
+    "value",
+    [np.inf, pd.Timestamp("2026-03-31T10:00:00"), datetime(2026, 1, 1, 9)],  # noqa: DTZ001
 )
 def test_what_json_or_zoho_cannot_say_is_an_error_by_column(value: Any) -> None:
     """Infinity would become null, a time without a zone another time."""

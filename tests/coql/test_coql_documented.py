@@ -8,7 +8,7 @@ import pytest
 
 from zcrm_nb.coql import ParseError, parse, to_text
 
-CASES = json.loads(Path("tests/data/coql_documented.json").read_text("utf-8"))
+CASES = json.loads((Path(__file__).parents[1] / "data" / "coql_documented.json").read_text("utf-8"))
 ACCEPTED = [case["query"] for case in CASES if case["parse"] == "ok"]
 REFUSED = [case for case in CASES if case["parse"] != "ok"]
 
