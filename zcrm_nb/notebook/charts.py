@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import EngFormatter
@@ -180,6 +181,10 @@ def _line(ax: PictureAxes, dates: pd.Series[Any], values: pd.Series[float]) -> N
     # Matplotlib reads Timestamps with their time zone, which an array of them has lost.
     times = dates.loc[order].tolist()
     ax.plot(times, values.loc[order].tolist(), color=_COLOUR, marker="o", markersize=3)
+    locator = AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_locator(locator)
+    written = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_formatter(written)
     ax.yaxis.set_major_formatter(EngFormatter(sep=" "))
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", alpha=0.25)

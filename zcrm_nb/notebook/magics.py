@@ -176,6 +176,8 @@ class CoqlMagics(Magics):
         head, query = _split(line)
         if cell is not None and query:
             raise UsageError("The query goes below %%coql; on one line, write %coql select …")
+        if cell is None and not query and head.strip()[:1] not in {"", "-"}:
+            head, query = "", head  # no query either, but the grammar says that better
         if cell is None and not query:
             raise UsageError("Write a query: %coql select … from … where …, or %%coql and a cell.")
         head, params = _params(head)
@@ -333,10 +335,7 @@ def _starting(fragment: str, words: Iterable[str], kind: str) -> list[Suggestion
 def _split(line: str) -> tuple[str, str]:
     """Cut a line where its query begins."""
     select = _SELECT.search(line)
-    if select is not None:
-        return line[: select.start()], line[select.start() :]
-    # No SELECT: not a query that Zoho takes, but the grammar says that better than we could.
-    return ("", line) if line.strip() and not line.lstrip().startswith("-") else (line, "")
+    return (line, "") if select is None else (line[: select.start()], line[select.start() :])
 
 
 def _params(head: str) -> tuple[str, dict[str, Any] | None]:
