@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -161,6 +163,22 @@ def test_the_crm_object_is_the_only_one_or_crm_or_the_one_named(shell):
     assert len(second.asked) == 2
 
 
+def test_in_a_function_its_own_variables_come_first(shell):
+    """A notebook variable of the same name is another one."""
+    asks = "    df = %coql select id from Leads where Age = :n"
+    ran(shell, f"n = 1\ndef ask(n):\n{asks}\n    return df\nask(5)")
+    assert shell.user_ns["crm"].asked == [("select id from Leads where Age = 5", None)]
+
+
+def test_a_crm_object_that_was_let_go_of_is_not_kept(shell):
+    """Whoever makes a new one does not want two emulated orgs in memory."""
+    completions(shell, "%%coql\nselect Am| from Deals")
+    ran(shell, "%%coql df\nselect id from Deals where id is not null")
+    gone = weakref.ref(shell.user_ns.pop("crm"))
+    gc.collect()
+    assert gone() is None
+
+
 # ---- Plans and pictures --------------------------------------------------------------------------
 
 
@@ -206,6 +224,16 @@ def test_a_chart_that_does_not_fit_is_said_in_words(shell):
     assert shell.user_ns["df"] is DEALS
 
 
+def test_a_plan_of_groups_counts_no_records(shell):
+    """Nobody can tell the number of groups beforehand."""
+    query = "select Stage, COUNT(id) from Deals where id is not null group by Stage"
+    with capture_output() as shown:
+        ran(shell, f"%coql --plan {query}")
+    text = shown.outputs[0].data["text/plain"]
+    assert "group by Stage order by Stage asc limit 0, 2000" in text
+    assert "a count" not in text
+
+
 # ---- Refusing ------------------------------------------------------------------------------------
 
 PARSE = QueryError("Not sent.", "Zoho would say SYNTAX_ERROR.", "    select\n    ^", code="X")
@@ -241,6 +269,7 @@ def test_other_errors_keep_their_traceback(shell):
         ("%coql select id from Leads where City = :cty", ValueError, ":cty has no value"),
         ("%coql select id from Leads where City = :cty", ValueError, "or give --params"),
         ("%coql select id from Leads where City = :space", TypeError, "COQL has no value for"),
+        ("%coql select id from L where a = :b and c in :d", ValueError, ":b has no value"),
         ("%%coql --params given\nselect id from L where a = 1", ValueError, "no :city"),
         ("%%coql --params nope\nselect id", UsageError, "neither a dict of this notebook nor JSON"),
         ("%%coql --params {x}\nselect id", UsageError, "no JSON"),

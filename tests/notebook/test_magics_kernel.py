@@ -108,7 +108,9 @@ def test_a_mistake_in_a_query_shows_its_lines_and_fails_the_cell(kernel):
     assert "stream" not in sent
 
 
-@pytest.mark.parametrize("mistake", ["%coql --plan select id from", "%coql --crm nobody select id from L"])
+@pytest.mark.parametrize(
+    "mistake", ["%coql --plan select id from", "%coql --crm nobody select id from L"]
+)
 def test_a_notebook_stops_at_a_mistake(tmp_path, mistake):
     """No cell runs behind one that failed, whichever way it said so."""
     behind = "open('went on', 'w').close()"

@@ -16,7 +16,13 @@ from weakref import WeakKeyDictionary
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import Pretty, display
 
@@ -107,7 +113,8 @@ class CoqlMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        self._known: WeakKeyDictionary[Any, Known] = WeakKeyDictionary()
+        # Metadata that a CRM object would not give; the object itself may go when it is let go of.
+        self._failed: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
     @property
     def _space(self) -> dict[str, Any]:
@@ -135,9 +142,12 @@ class CoqlMagics(Magics):
         help="Draw the answer too: bar, line, or by default what fits.",
     )
     @argument("--crm", metavar="NAME", help="The CRM object to ask, where there are several.")
+    @needs_local_scope
     @no_var_expand
     @line_cell_magic
-    def coql(self, line: str, cell: str | None = None) -> pd.DataFrame | None:
+    def coql(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> pd.DataFrame | None:
         """Ask Zoho CRM in COQL and get a table.
 
         As a cell::
@@ -154,16 +164,17 @@ class CoqlMagics(Magics):
         are never replaced.
         """
         args, query = self._read(line, cell)
-        text = self._filled(query, args.params)
+        space = {**self._space, **(local_ns or {})}  # in a function, its own variables come first
+        text = _filled(query, args.params, space)
         if args.plan:
             display(Pretty(plan(text, args.limit)))
             return None
-        crm = self._crm(args.crm)
+        crm = _crm(args.crm, space)
         try:
             table: pd.DataFrame = crm.coql(text, limit=args.limit)
         except ZohoError as error:
             raise _without_traceback(error) from None
-        self._known.pop(crm, None)  # it answers, so metadata it would not give may be had now
+        self._failed.pop(crm, None)  # it answers, so metadata that failed may be had now
         if args.chart is not None:
             display(_picture(table, args.chart))
         if args.name:
@@ -186,44 +197,6 @@ class CoqlMagics(Magics):
         if args.name and (not args.name.isidentifier() or keyword.iskeyword(args.name)):
             raise UsageError(f"{args.name} cannot be the name of a variable.")
         return args, query if cell is None else cell
-
-    def _filled(self, query: str, params: str | dict[str, Any] | None) -> str:
-        """Bind the values; what cannot be bound is told without a traceback."""
-        try:
-            return coql.fill(query, **self._values(query, params))
-        except (TypeError, ValueError) as error:
-            places = "places in the query and names in --params must be the same"
-            todo = places if params else "set a variable of that name first, or give --params"
-            raise _without_traceback(error, todo) from None
-
-    def _values(self, query: str, params: str | dict[str, Any] | None) -> Mapping[str, Any]:
-        """Return the values for a query's places: from ``--params``, or from the notebook."""
-        space = self._space
-        if params is None:
-            return {name: space[name] for name in coql.places(query) if name in space}
-        if isinstance(params, dict):
-            return params
-        values = space.get(params.removeprefix("$"))
-        if not isinstance(values, dict):
-            raise UsageError(f"--params: {params} is neither a dict of this notebook nor JSON.")
-        return values
-
-    def _crm(self, name: str | None) -> Any:
-        """Return the CRM object to ask: the one named, or ``crm``, or the only one."""
-        found = _crms(self._space)
-        names = ", ".join(found)
-        if name and name not in found:
-            raise UsageError(f"--crm: {name} is no CRM object; there is {names or 'none'}.")
-        if name or "crm" in found:
-            return found[name or "crm"]
-        if not found:
-            raise UsageError(
-                "There is no CRM object yet. Make one first: crm = zcrm_nb.emulate(), "
-                "or crm = zcrm_nb.connect() for your own org."
-            )
-        if len({id(each) for each in found.values()}) > 1:
-            raise UsageError(f"There are several CRM objects: {names}. Say which: --crm NAME")
-        return next(iter(found.values()))
 
     # ---- Completion ------------------------------------------------------------------------------
 
@@ -255,9 +228,8 @@ class CoqlMagics(Magics):
         crms = _crms(space)
         named = re.search(r"--crm[\s=]+(\w+)", options)
         crm = crms.get(named[1] if named else "crm") or next(iter(crms.values()), None)
-        if crm is None:
-            return suggest(query, at, Known(_Nothing()))
-        return suggest(query, at, self._known.setdefault(crm, Known(crm)))
+        failed = set() if crm is None else self._failed.setdefault(crm, set())
+        return suggest(query, at, Known(crm, failed))
 
     def _options(self, text: str, *, line: bool) -> tuple[str, list[Suggestion]]:
         """Suggest options, or what an option wants."""
@@ -276,18 +248,6 @@ class CoqlMagics(Magics):
 
 
 OPTIONS = ("--limit", "--params", "--plan", "--chart", "--crm")
-
-
-class _Nothing:
-    """Metadata of no org: COQL's keywords can be suggested before there is a CRM object."""
-
-    def modules(self) -> Any:
-        """Know none."""
-        raise LookupError
-
-    def fields(self, module: str) -> Any:
-        """Know none."""
-        raise LookupError(module)
 
 
 class _Place(NamedTuple):
@@ -350,6 +310,46 @@ def _params(head: str) -> tuple[str, dict[str, Any] | None]:
     return head[: found.start()] + head[end + len(found[1]) :], values
 
 
+def _filled(query: str, params: str | dict[str, Any] | None, space: Mapping[str, Any]) -> str:
+    """Bind the values; what cannot be bound is told without a traceback."""
+    places = coql.places(query)
+    values = {name: space[name] for name in places if name in space}
+    if params is not None:
+        values = _given(params, space)
+    try:
+        return coql.fill(query, **values)
+    except (TypeError, ValueError) as error:
+        unset = params is None and places - values.keys()
+        todo = "Set a variable of that name first, or give --params." if unset else ""
+        raise _without_traceback(error, todo) from None
+
+
+def _given(params: str | dict[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of ``--params``: JSON that was read already, or a dict of the notebook."""
+    values = space.get(params.removeprefix("$")) if isinstance(params, str) else params
+    if not isinstance(values, dict):
+        raise UsageError(f"--params: {params} is neither a dict of this notebook nor JSON.")
+    return values
+
+
+def _crm(name: str | None, space: Mapping[str, Any]) -> Any:
+    """Return the CRM object to ask: the one named, or ``crm``, or the only one."""
+    found = _crms(space)
+    names = ", ".join(found)
+    if name and name not in found:
+        raise UsageError(f"--crm: {name} is no CRM object; there is {names or 'none'}.")
+    if name or "crm" in found:
+        return found[name or "crm"]
+    if not found:
+        raise UsageError(
+            "There is no CRM object yet. Make one first: crm = zcrm_nb.emulate(), "
+            "or crm = zcrm_nb.connect() for your own org."
+        )
+    if len({id(each) for each in found.values()}) > 1:
+        raise UsageError(f"There are several CRM objects: {names}. Say which: --crm NAME")
+    return next(iter(found.values()))
+
+
 def plan(text: str, limit: int | None = None) -> str:
     """Tell what a query would send first, and what a page of it costs.
 
@@ -386,8 +386,9 @@ def plan(text: str, limit: int | None = None) -> str:
     next(coql_bodies(note, query))
     size = min(PAGE_SIZE, query.limit or PAGE_SIZE)
     more = size < (query.limit or size + 1)
+    count = "" if coql.is_aggregate(query) else ", 1 for a count if there are several"
     price = f"{coql.credits(size)} credit{'s' * (coql.credits(size) > 1)}"
-    pages = f" for each page of {size:,} rows, 1 for a count if there are several" if more else ""
+    pages = f" for each page of {size:,} rows{count}" if more else ""
     once = "and once 1 for the fields of each module not asked for yet"
     return f"Nothing was sent. First would go:\n    {sent[0]}\nIt costs {price}{pages}, {once}."
 

@@ -48,32 +48,32 @@ class Known:
 
     Parameters
     ----------
-    source : Metadata
-        A CRM object.
+    source : Metadata or None
+        A CRM object, if there is one yet.
+    failed : set of str, optional
+        What could not be had before; it grows.
     """
 
-    def __init__(self, source: Metadata) -> None:
+    def __init__(self, source: Metadata | None, failed: set[str] | None = None) -> None:
         self._source = source
-        self._failed: set[str] = set()
+        self._failed = set() if failed is None else failed
 
     def modules(self) -> list[str]:
         """Return the modules that the API can read; none if they cannot be had."""
-        table = self._try("modules", self._source.modules)
+        table = self._try("", lambda org: org.modules())
         return [] if table is None else table.loc[table["api_supported"], "api_name"].tolist()
 
     def fields(self, module: str) -> Mapping[Any, Mapping[Any, Any]]:
         """Return the fields of a module by API name; none if they cannot be had."""
-        table = (
-            self._try(f"fields {module}", lambda: self._source.fields(module)) if module else None
-        )
+        table = self._try(module, lambda org: org.fields(module)) if module else None
         return {} if table is None else table.set_index("api_name").to_dict("index")
 
-    def _try(self, what: str, ask: Callable[[], pd.DataFrame]) -> pd.DataFrame | None:
-        """Ask, unless that failed before."""
-        if what in self._failed:
+    def _try(self, what: str, ask: Callable[[Metadata], pd.DataFrame]) -> pd.DataFrame | None:
+        """Ask, unless there is nobody to ask or it failed before."""
+        if self._source is None or what in self._failed:
             return None
         try:
-            return ask()
+            return ask(self._source)
         except Exception:  # whatever it is, a person who presses Tab has not asked for an error
             self._failed.add(what)
             return None
