@@ -51,7 +51,7 @@ lab: $(STAMP) ## open JupyterLab on the worked notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
 test: $(STAMP) ## run the tests (browser tests too, where there is a chromium)
-	@$(BIN)/python -m pytest -n auto -m "not binder"
+	@$(BIN)/python -m pytest -n auto --dist loadgroup -m "not binder"
 
 test-binder: $(STAMP) ## simulate a Binder build in a clean environment (a minute, 0.6 GB, thrown away)
 	@$(BIN)/python -m pytest -m binder -s

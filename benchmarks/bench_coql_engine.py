@@ -47,7 +47,9 @@ def main(rows: int = 200_000, runs: int = 7) -> None:
         for _ in range(runs):
             start = perf_counter()
             found, more = run(store, parse(query))
-            body = orjson.dumps({"data": found, "info": {"count": len(found), "more_records": more}})
+            body = orjson.dumps(
+                {"data": found, "info": {"count": len(found), "more_records": more}}
+            )
             times.append(perf_counter() - start)
         print(f"{median(times) * 1000:7.1f} ms  {len(found):5} rows  {len(body):8} B  {name}")
     store.close()

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from zcrm_nb.connect import attach, connect
 from zcrm_nb.emulator import Emulator
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from zcrm_nb import CRM
+
+# Machines differ in speed, laws do not.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
+
+# Programs that tests run, not tests: they need packages that only their own environment has.
+collect_ignore = ["interop/client.py", "binder_simulation.py"]
 
 # Big enough to cross the 2,000 rows that page numbers reach; everything else small and quick.
 ROWS = {"Leads": 2600, "Contacts": 120, "Accounts": 60, "Deals": 250, "Tasks": 60, "Events": 30}

@@ -43,17 +43,17 @@ def test_arguments_win_over_the_environment(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "words"),
     [
-        {"dc": "india"},
-        {"environment": "test"},
-        {"edition": "gold"},
-        {"api_domain": "http://crm.example.com"},
+        ({"dc": "india"}, "india"),
+        ({"environment": "test"}, "sandbox"),
+        ({"edition": "gold"}, "enterprise"),
+        ({"api_domain": "http://crm.example.com"}, "in clear"),
     ],
 )
-def test_a_wrong_setting_is_refused_before_anything_is_sent(wrong):
+def test_a_wrong_setting_is_refused_before_anything_is_sent(wrong, words):
     """Each is known to be wrong from the table alone."""
-    with pytest.raises(ValueError, match=next(iter(wrong.values()))):
+    with pytest.raises(ValueError, match=words):
         connect(**LOGIN, **wrong)
 
 

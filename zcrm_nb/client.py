@@ -10,6 +10,7 @@ import orjson
 from zcrm_nb.api import metadata, records, tables
 from zcrm_nb.api import query as ask
 from zcrm_nb.api.metadata import Catalogue
+from zcrm_nb.api.pages import at
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import series, to_frame
 from zcrm_nb.notebook.progress import Progress
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.notebook.progress import Told
-    from zcrm_nb.wire.credits import Ledger
-    from zcrm_nb.wire.gate import Call, Gate
+    from zcrm_nb.wire.credits import Budget, Ledger
+    from zcrm_nb.wire.gate import Gate
+    from zcrm_nb.wire.trace import Call
 
 __all__ = ["CRM"]
 
@@ -246,7 +248,13 @@ class CRM:
         >>> crm.close()
         """
         params, headers = records.list_parameters(
-            module, ids, modified_since, sort_by, ascending, cvid, converted
+            module,
+            ids=ids,
+            modified_since=modified_since,
+            sort_by=sort_by,
+            ascending=ascending,
+            cvid=cvid,
+            converted=converted,
         )
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
@@ -357,7 +365,7 @@ class CRM:
         >>> crm.close()
         """
         where = where or ask.everything(self._catalogue, module)
-        text = fill(f"select id from {module} where {where}", **values)
+        text = fill(f"select id from {module} where {where}", **values)  # noqa: S608 - COQL
         query = ask.parse(text)
         ask.check_paths(self._catalogue, query, text)
         return ask.count(self.send, query)
@@ -474,8 +482,9 @@ class CRM:
         --------
         >>> import zcrm_nb
         >>> crm = zcrm_nb.emulate()
-        >>> list(crm.picklist("Deals", "Stage")["display_value"])[-2:]
-        ['Closed Lost', 'Closed Lost to Competition']
+        >>> stages = crm.picklist("Deals", "Stage").set_index("display_value")
+        >>> int(stages.loc["Closed Won", "probability"])
+        100
         >>> crm.close()
         """
         values = metadata.choices(self._catalogue.field(module, field))
@@ -528,7 +537,8 @@ class CRM:
 
         Notes
         -----
-        One credit, once; :meth:`refresh` asks anew.
+        One credit, once; :meth:`refresh` asks anew. From then on :attr:`credits` knows the day's
+        allowance of the edition, and as many calls go side by side as the edition allows.
 
         References
         ----------
@@ -542,7 +552,10 @@ class CRM:
         'Asia/Kolkata'
         >>> crm.close()
         """
-        return series(self._catalogue.org(), name="org")
+        org = self._catalogue.org()
+        licence = org.get("license_details") or {}
+        self._gate.know(licence.get("paid_type"), licence.get("users_license_purchased"))
+        return series(org, name="org")
 
     def refresh(self) -> None:
         """Forget modules, fields, users and org, so that the next call asks Zoho anew.
@@ -573,7 +586,8 @@ class CRM:
         method : {"GET", "POST", "PUT", "PATCH", "DELETE"}
             HTTP method.
         path : str
-            What stands behind ``/crm/v8/``, such as ``"settings/layouts"``.
+            What stands behind ``/crm/v8/``, such as ``"settings/layouts"``. A path that begins with
+            a slash is taken as it is, for other versions and the bulk addresses.
         params : dict, optional
             Query parameters.
         json : object, optional
@@ -606,7 +620,7 @@ class CRM:
         'Deals'
         >>> crm.close()
         """
-        body = self.send(method, path, params=params, json=json)
+        body = self.send(method, at(path), params=params, json=json)
         return orjson.loads(body) if body else None
 
     def trace(self, *, show: bool = False) -> AbstractContextManager[list[Call]]:
@@ -662,7 +676,7 @@ class CRM:
         """
         return self._gate.ledger
 
-    def budget(self, credits: int) -> AbstractContextManager[Ledger]:  # noqa: A002
+    def budget(self, credits: int) -> AbstractContextManager[Budget]:  # noqa: A002
         """Allow a block of code so many credits and no more.
 
         Parameters
@@ -673,7 +687,8 @@ class CRM:
         Returns
         -------
         context manager
-            A call that would go past the budget raises ``LimitError`` and is not sent.
+            Tells what is ``spent`` and ``left``. A call that would go past the budget raises
+            ``LimitError`` and is not sent.
 
         Examples
         --------
@@ -711,7 +726,8 @@ class CRM:
     def __repr__(self) -> str:
         org = self._catalogue.known("org") or {}
         who = f"{org['company_name']} ({org['id']})" if org else "org not asked yet"
-        return f"<CRM: {who} at {self._gate.addresses.api_domain}, {self._gate.ledger}>"
+        credits_left = repr(self._gate.ledger).strip("<>")
+        return f"<CRM: {who} at {self._gate.addresses.api_domain}. {credits_left}>"
 
     # ---- How a table gets its attrs --------------------------------------------------------------
 

@@ -9,14 +9,15 @@ from zcrm_nb.client import CRM
 from zcrm_nb.errors import LoginError
 from zcrm_nb.wire.centres import addresses
 from zcrm_nb.wire.gate import Gate
-from zcrm_nb.wire.oauth import Grant, TokenSource, open_session
+from zcrm_nb.wire.oauth import Grant, TokenSource
+from zcrm_nb.wire.secrets import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import requests
+    from requests.adapters import BaseAdapter
 
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.clock import Clock
@@ -101,6 +102,7 @@ def connect(
     given = {name: value for name, value in locals().items() if value is not None}
     facts = {**_from_environment(os.environ), **given}
     _check_complete(facts)
+    _check_edition(edition)
     where = addresses(
         facts.get("dc", "us"),
         facts.get("environment", "production"),
@@ -108,7 +110,7 @@ def connect(
         api_domain=facts.get("api_domain"),
         upload_url=facts.get("upload_url"),
     )
-    return CRM(_gate(facts, where, facts.get("edition"), open_session()))
+    return CRM(_gate(facts, where, edition))
 
 
 _NAMES = (
@@ -142,14 +144,27 @@ def _check_complete(facts: Mapping[str, Any]) -> None:
         )
 
 
+def _check_edition(edition: str | None) -> None:
+    """Refuse an edition that Zoho does not sell."""
+    if edition is not None and edition not in EDITIONS:
+        raise ValueError(f"edition must be one of {', '.join(EDITIONS)}; got {edition!r}.")
+
+
 def _gate(
-    facts: Mapping[str, Any], where: Addresses, edition: str | None, session: requests.Session
+    facts: Mapping[str, Any],
+    where: Addresses,
+    edition: str | None,
+    adapter: BaseAdapter | None = None,
 ) -> Gate:
-    """Wire the gate: addresses, tokens, session."""
+    """Wire the gate: addresses, tokens, and another transport than the network if need be."""
     grant = Grant(
-        facts["client_id"], facts["client_secret"], facts["refresh_token"], where.accounts_url
+        facts["client_id"],
+        Secret(facts["client_secret"]),
+        Secret(facts["refresh_token"]),
+        where.accounts_url,
     )
-    return Gate(where, TokenSource(grant, session), session=session, edition=edition)
+    tokens = TokenSource(grant, adapter=adapter)
+    return Gate(tokens, where, edition=edition, adapter=adapter)
 
 
 class EmulatedCRM(CRM):
@@ -255,8 +270,6 @@ def attach(emulator: Emulator) -> EmulatedCRM:
     """
     facts = emulator.credentials
     urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
-    session = open_session()
-    for origin in urls.values():
-        session.mount(origin, WSGIAdapter(emulator.wsgi))
-    gate = _gate(facts, addresses("in", **urls), emulator.edition, session)
+    adapter = WSGIAdapter(emulator.wsgi)
+    gate = _gate(facts, addresses("in", **urls), emulator.edition, adapter)
     return EmulatedCRM(gate, emulator)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zcrm_nb.connect import connect
 from zcrm_nb.emulator import Emulator
 from zcrm_nb.notebook import plots
 from zcrm_nb.notebook.scaffold import new_notebook, run_notebook
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["demo"]
 
@@ -45,33 +49,41 @@ def demo(output: str | Path = "demo-output") -> None:
 
         _say("A COQL query becomes a table", QUERY)
         leads = crm.coql(QUERY)
-        print(leads.head(), leads.dtypes, sep="\n\n")
+        _show(leads)
+        print(leads.dtypes.to_string())
 
         _say("5,000 records over REST pages, past the 2,000 that page numbers reach")
         records = crm.records("Leads", ["Last_Name", "Company", "Lead_Source"], limit=5000)
-        print(records)
+        _show(records)
 
         _say("Deals changed since 1 September, read by module")
         since = datetime(2026, 9, 1, tzinfo=UTC)
-        print(crm.records("Deals", ["Deal_Name", "Stage", "Amount"], modified_since=since))
+        _show(crm.records("Deals", ["Deal_Name", "Stage", "Amount"], modified_since=since))
 
         _say("Deals by stage, as a picture")
         deals = crm.coql("select Stage, Amount from Deals where id is not null")
-        plots.funnel(deals, value="Amount").figure.savefig(folder / "funnel.png", dpi=144)
+        figure = plots.funnel(deals, value="Amount", title="Deals by stage").get_figure(root=True)
+        assert figure is not None, "funnel() always draws on one"
+        figure.savefig(folder / "funnel.png", dpi=144)
         print(folder / "funnel.png")
 
         _say("A notebook about Leads, written and run")
         print(run_notebook(new_notebook(folder / "leads.ipynb", crm, "Leads")))
 
-        _say(f"Credits: {crm.credits}")
+        _say(repr(crm.credits).strip("<>"))
         crm.close()
     _say(f"Done in {time.monotonic() - began:.1f} s.")
 
 
 def _login(credentials: dict[str, str]) -> dict[str, str]:
-    """What connect() needs of the emulator's credentials."""
+    """Pick what connect() needs of the emulator's credentials."""
     names = ("client_id", "client_secret", "refresh_token", "accounts_url", "api_domain")
     return {name: credentials[name] for name in names}
+
+
+def _show(table: pd.DataFrame) -> None:
+    """Print the head and tail of a table, all columns side by side."""
+    print(table.to_string(max_rows=8, max_colwidth=28, show_dimensions=True), end="\n\n")
 
 
 def _say(title: str, body: str = "") -> None:

@@ -95,7 +95,12 @@ class APIError(ZohoError):
         Zoho's ``details`` object, untouched.
     request : str
         ``"GET /crm/v8/Leads"``: the call that failed, without parameters.
+    body : bytes
+        The whole answer: a write that fails for every record is answered with HTTP 400 and one
+        result for each.
     """
+
+    body: bytes = b""
 
     def __init__(
         self,

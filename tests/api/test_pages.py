@@ -10,7 +10,8 @@ from zcrm_nb.api.pages import look_ahead, more, records_of, side_by_side
 
 def body(number, last):
     """An answer that says whether more follow."""
-    return orjson.dumps({"data": [{"n": number}], "info": {"more_records": number < last, "count": 1}})
+    info = {"more_records": number < last, "count": 1}
+    return orjson.dumps({"data": [{"n": number}], "info": info})
 
 
 class Server:

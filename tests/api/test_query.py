@@ -18,7 +18,7 @@ class Zoho:
         self.size, self.ceiling, self.queries = size, ceiling, []
 
     def __call__(self, method, path, *, params=None, json=None, headers=None, safe=None):
-        assert (method, path, safe) == ("POST", "coql", True)
+        assert (method, path, safe) == ("POST", "/crm/v8/coql", True)
         query = coql.parse(json["select_query"])
         self.queries.append(query)
         if coql.is_aggregate(query):

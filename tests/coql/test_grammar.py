@@ -157,6 +157,18 @@ def test_an_unknown_operator_is_named(sign: str) -> None:
     assert refusal(f"select id from Leads where City {sign} 1").details == {"operator": sign}
 
 
+def test_a_not_belongs_before_like_in_and_between_only() -> None:
+    """``is`` has its own place for a not."""
+    error = refusal("select id from Leads where City not is null")
+    assert error.details == {"operator": "not"}
+
+
+def test_rows_cannot_be_skipped_backwards() -> None:
+    """A LIMIT below one has words of its own; an OFFSET below zero is just no number."""
+    error = refusal("select id from Leads where id is null limit 5 offset -1")
+    assert (error.code, error.details) == ("INVALID_QUERY", {"offset": "-1"})
+
+
 def test_deep_brackets_are_refused_before_the_stack_ends() -> None:
     """Ten thousand brackets must end in a refusal, not in a RecursionError."""
     error = refusal(f"select id from Leads where {'(' * 10_000}id is null{')' * 10_000}")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from zcrm_nb.emulator import Emulator, ManualClock, Settings
+from zcrm_nb.emulator import Emulator, ManualClock, Settings, world
+from zcrm_nb.emulator.catalog import org_schema
+from zcrm_nb.emulator.schema import Schema
+from zcrm_nb.emulator.store import Store
 
+API_HOST = "www.zohoapis.test"
 TINY = {
     "Leads": 40,
     "Contacts": 20,
@@ -51,7 +56,7 @@ class Asker:
         self.emulator = emulator
         self.token = token or self.refresh().body["access_token"]
 
-    def send(self, method, path, params=None, body=b"", headers=None, host="www.zohoapis.test"):
+    def send(self, method, path, params=None, body=b"", headers=None, *, host=API_HOST):
         """One request as PEP 3333 has it."""
         environ = {
             "REQUEST_METHOD": method,
@@ -122,11 +127,34 @@ def make(naps):
 
 @pytest.fixture
 def ask(make):
-    """A client of a fresh, tiny org."""
+    """Make a client of a fresh, tiny org."""
     return make()
 
 
 @pytest.fixture
 def emulator(ask):
-    """The org behind ``ask``."""
+    """Give the org behind ``ask``."""
     return ask.emulator
+
+
+@pytest.fixture(scope="session")
+def schema() -> Schema:
+    """Lay out the org's modules and fields, once."""
+    return org_schema()
+
+
+@pytest.fixture(scope="session")
+def small(schema: Schema) -> Iterator[Store]:
+    """Build a small world, once; look, don't touch."""
+    store = Store(schema, ManualClock())
+    world.build(store)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(schema: Schema) -> Iterator[Store]:
+    """Open an org without records."""
+    empty = Store(schema, ManualClock())
+    yield empty
+    empty.close()

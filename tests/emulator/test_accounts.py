@@ -13,7 +13,7 @@ LEADS = ("GET", "/Leads", {"fields": "id"})
 
 
 def grant(ask, scopes="ZohoCRM.modules.ALL", **how):
-    """A grant code for the emulator's own client."""
+    """Make a grant code for the emulator's own client."""
     accounts, client = ask.emulator.accounts, ask.emulator.credentials["client_id"]
     return accounts.issue_grant_code(client, scopes, user=ADMIN, **how)
 

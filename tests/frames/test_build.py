@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -292,6 +292,18 @@ def test_picklist_values_the_crm_does_not_list_follow_in_sorted_order() -> None:
     )
     assert df["S"].cat.categories.tolist() == ["Won", "Lost", "a", "z"]
     assert shown(df, "S") == ["z", "Won", None, "a"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["text", 5, 2.5, True, None, [1], {"a": 1}, "2026-03-31", datetime(2026, 3, 31, tzinfo=UTC)],
+)
+def test_objects_stay_what_they_are(value: Any) -> None:
+    """Pandas would like to make texts, numbers and datetimes of them."""
+    df = to_frame([[{"X": value}, {"X": value}, {}]], [Column("X", "object")])
+    assert df["X"].dtype == object
+    assert df["X"].tolist() == [value, value, None]
+    assert type(df["X"][0]) is type(value)
 
 
 def test_the_directory_gives_users_their_full_names() -> None:

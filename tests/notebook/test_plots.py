@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from zcrm_nb.notebook.plots import PictureAxes, funnel
 
-STAGES = pd.CategoricalDtype(["Qualification", "Negotiation", "Closed Won", "Closed Lost"], True)
+STAGES = pd.CategoricalDtype(["Qualification", "Negotiation", "Closed Won", "Closed Lost"])
 
 
 @pytest.fixture

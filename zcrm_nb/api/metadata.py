@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from zcrm_nb.api.pages import V8
 from zcrm_nb.errors import APIError, NotFoundError, ScopeError
-from zcrm_nb.frames import Column
+from zcrm_nb.frames import Column, directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -101,7 +102,7 @@ def users(send: Send) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     page = 1
     while True:
-        body = send("GET", "users", params={"type": "AllUsers", "page": page, "per_page": 200})
+        body = send("GET", f"{V8}users", params={"type": "AllUsers", "page": page, "per_page": 200})
         answer = orjson.loads(body) if body else {}
         found += answer.get("users", [])
         if not answer.get("info", {}).get("more_records"):
@@ -111,7 +112,7 @@ def users(send: Send) -> list[dict[str, Any]]:
 
 def _resource(send: Send, path: str, key: str, **params: str) -> list[dict[str, Any]]:
     """Return the list under ``key``; empty where Zoho answers 204."""
-    body = send("GET", path, params=params)
+    body = send("GET", V8 + path, params=params)
     found: list[dict[str, Any]] = orjson.loads(body)[key] if body else []
     return found
 
@@ -202,7 +203,7 @@ class Catalogue:
     def directory(self) -> dict[str, str] | None:
         """Return users' full names by id, or ``None`` where this login may not read users."""
         try:
-            return {each["id"]: each["full_name"] for each in self.users()}
+            return directory(self.users())
         except (APIError, ScopeError):
             return None
 

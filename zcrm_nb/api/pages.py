@@ -13,6 +13,8 @@ from zcrm_nb.frames import info
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+V8 = "/crm/v8/"
+
 T = TypeVar("T")
 Page = TypeVar("Page")
 
@@ -35,6 +37,11 @@ class Send(Protocol):
     ) -> bytes:
         """Send one call."""
         ...
+
+
+def at(path: str) -> str:
+    """Return the address behind a short path; one that begins with a slash is whole already."""
+    return path if path.startswith("/") else V8 + path
 
 
 def records_of(body: bytes) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
 from zcrm_nb.api.metadata import did_you_mean
-from zcrm_nb.api.pages import look_ahead, more, records_of, side_by_side
+from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
 from zcrm_nb.coql import tree
 from zcrm_nb.errors import APIError, LimitError, QueryError, caret
 from zcrm_nb.frames import Column, column_for, info
@@ -236,7 +236,7 @@ def _ask(send: Send, query: tree.Query, offset: int, size: float) -> bytes:
 
 def _send(send: Send, query: tree.Query) -> bytes:
     """Send one query; it only reads, so it may be sent again."""
-    return send("POST", "coql", json={"select_query": coql.to_text(query)}, safe=True)
+    return send("POST", f"{V8}coql", json={"select_query": coql.to_text(query)}, safe=True)
 
 
 def count(send: Send, query: tree.Query) -> int:
@@ -248,7 +248,7 @@ def count(send: Send, query: tree.Query) -> int:
 
 
 def everything(catalogue: Catalogue, module: str) -> str:
-    """Return the condition that means all records Get Records lists: Leads without converted ones."""
+    """Return the condition for what Get Records lists: all, of Leads those not converted."""
     converted = "Converted__s" in catalogue.fields(module)
     return "Converted__s = 'false'" if converted else "id is not null"
 
@@ -275,12 +275,7 @@ def answer_columns(catalogue: Catalogue, query: tree.Query, text: str = "") -> l
     columns = {each.key: _column(catalogue, query, each, text) for each in query.columns}
     if not coql.is_aggregate(query) and "id" not in columns:
         columns = {"id": Column("id", "text"), **columns}
-    lookups = {each.name for each in columns.values() if each.kind in {"lookup", "user"}}
-    return [
-        each
-        for each in columns.values()
-        if not (each.name.endswith(".id") and each.name.removesuffix(".id") in lookups)
-    ]
+    return list(columns.values())
 
 
 def _column(catalogue: Catalogue, query: tree.Query, column: tree.Column, text: str) -> Column:

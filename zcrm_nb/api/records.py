@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.pages import look_ahead, more, records_of
+from zcrm_nb.api.pages import V8, look_ahead, more, records_of
 from zcrm_nb.errors import APIError, LimitError, NotFoundError
 from zcrm_nb.frames import column_for, info
 
@@ -84,8 +84,11 @@ def record_pages(
     [200, 200, 100]
     >>> crm.close()
     """
-    for body in record_bodies(send, module, fields, limit=limit, workers=1, params=params):
-        yield records_of(body)
+    left = limit
+    for body in record_bodies(send, module, fields, limit=limit, params=params):
+        page = records_of(body)[:left]
+        left = None if left is None else left - len(page)
+        yield page
 
 
 def record_bodies(
@@ -104,7 +107,7 @@ def record_bodies(
 
     def page(number: int) -> bytes:
         where = {"page": number, "per_page": PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)}
-        return send("GET", module, params={**asked, **where}, headers=headers)
+        return send("GET", V8 + module, params={**asked, **where}, headers=headers)
 
     body = b""
     for body in look_ahead(page, range(1, min(sizes, PAGES_BY_NUMBER) + 1), workers):
@@ -127,7 +130,7 @@ def _following(
     """Fetch the page that follows an answer, by the token in it."""
     token = info(body)["next_page_token"]
     try:
-        return send("GET", module, params={**asked, "page_token": token}, headers=headers)
+        return send("GET", V8 + module, params={**asked, "page_token": token}, headers=headers)
     except APIError as refused:
         if refused.code != "PAGINATION_LIMIT_EXCEEDED":
             raise
@@ -162,6 +165,7 @@ def field_batches(columns: Sequence[Column]) -> list[list[Column]]:
 
 def list_parameters(
     module: str,
+    *,
     ids: Sequence[str] | None,
     modified_since: datetime | None,
     sort_by: str,

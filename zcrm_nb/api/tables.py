@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api import query as ask
+from zcrm_nb.api.pages import V8
 from zcrm_nb.api.records import check_id, field_batches, list_columns, record_bodies
 from zcrm_nb.errors import NotFoundError
-from zcrm_nb.frames import beside, column_for, info, sort_frame, to_frame
+from zcrm_nb.frames import beside, info, sort_frame, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -45,27 +46,18 @@ def coql_table(
 ) -> pd.DataFrame:
     """Return every row of a checked query as a table, in the order it asks for."""
     ask.check_paths(catalogue, query, text)
+
+    def fetch(query: Query) -> pd.DataFrame:
+        columns = ask.answer_columns(catalogue, query, text)
+        users = catalogue.directory() if any(each.kind == "user" for each in columns) else None
+        bodies = counted(ask.coql_bodies(send, query, workers=workers), tick)
+        return to_frame(bodies, columns, users=users, **options)
+
     try:
-        return _coql_frame(send, catalogue, query, text, workers, tick, **options)
+        return fetch(query)
     except ask.OffsetCeilingError:
-        whole = _coql_frame(send, catalogue, ask.by_id(query), text, workers, tick, **options)
+        whole = fetch(ask.by_id(query))
         return _ordered_here(whole, query, ask.answer_columns(catalogue, query, text), **options)
-
-
-def _coql_frame(
-    send: Send,
-    catalogue: Catalogue,
-    query: Query,
-    text: str,
-    workers: int,
-    tick: Tick,
-    **options: Any,
-) -> pd.DataFrame:
-    """Fetch the pages of a query and build their table."""
-    columns = ask.answer_columns(catalogue, query, text)
-    users = catalogue.directory() if any(each.kind == "user" for each in columns) else None
-    bodies = counted(ask.coql_bodies(send, query, workers=workers), tick)
-    return to_frame(bodies, columns, users=users, **options)
 
 
 def _ordered_here(
@@ -107,7 +99,8 @@ def records_table(
         return to_frame(counted(bodies, tick if leading else _silent), batch, **options)
 
     with ThreadPoolExecutor(len(batches), thread_name_prefix="zcrm-fields") as pool:
-        return beside(list(pool.map(table, batches)), "id")
+        whole = beside(list(pool.map(table, batches)), "id")
+    return whole if limit is None else whole.head(limit)
 
 
 def _silent(rows: int) -> None:
@@ -118,8 +111,8 @@ def record_row(
     send: Send, catalogue: Catalogue, module: str, record_id: str, **options: Any
 ) -> pd.DataFrame:
     """Return one record, with all its fields, as a table of one row."""
-    columns = [column_for(each) for each in catalogue.fields(module).values()]
-    body = send("GET", f"{module}/{check_id(module, record_id)}")
+    columns = list_columns(catalogue, module, list(catalogue.fields(module)))
+    body = send("GET", f"{V8}{module}/{check_id(module, record_id)}")
     if not body:
         raise NotFoundError(
             f"{module} has no record {record_id}.",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.emulator.describe import field_json
-
 from zcrm_nb.coql import ParseError, parse
 from zcrm_nb.coql.tree import Path
 from zcrm_nb.emulator.app import NOTHING, Answer, json_answer
-from zcrm_nb.emulator.engine import EngineSettings, refusal_of, run
+from zcrm_nb.emulator.describe import field_json
+from zcrm_nb.emulator.engine import refusal_of, run
 from zcrm_nb.emulator.joins import Joins
 from zcrm_nb.emulator.refusals import Refusal
 
@@ -105,8 +104,7 @@ def _require_scopes(org: Emulator, request: Request, query: Query, *, described:
 
 def _fields(org: Emulator, query: Query) -> dict[str, dict[str, Any]]:
     """Describe the selected fields by the names they were selected by."""
-    hops = (org.settings.engine or EngineSettings()).most_hops
-    joins = Joins(org.schema, org.schema.module(query.module), hops)
+    joins = Joins(org.schema, org.schema.module(query.module), org.settings.engine)
     paths = [each.expression for each in query.columns if isinstance(each.expression, Path)]
     targets = {path.text: joins.target(path) for path in paths}
     return {name: _described(org, target) for name, target in targets.items()}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
+from zcrm_nb.emulator.engine import EngineSettings
 from zcrm_nb.emulator.faults import KINDS
 from zcrm_nb.emulator.meter import EDITIONS
 from zcrm_nb.emulator.routes import NOT_EMULATED, NOT_EMULATED_DETAILS, ROUTES
@@ -59,10 +60,12 @@ def coverage_markdown() -> str:
 
 def _settings() -> Iterable[tuple[str, ...]]:
     """List name, default and reason of each setting."""
-    for each in fields(Settings):
+    named = [(each.name, each) for each in fields(Settings) if each.name != "engine"]
+    named += [(f"engine.{each.name}", each) for each in fields(EngineSettings)]
+    for name, each in named:
         default: Any = each.default
         shown = "see `Settings`" if isinstance(default, tuple) else f"`{default!r}`"
-        yield f"`{each.name}`", shown, each.metadata["why"]
+        yield f"`{name}`", shown, each.metadata["why"]
 
 
 def _editions() -> Iterable[tuple[str, ...]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES
-from .schema import DATA_TYPES, Choice, Field, Module, Schema
+from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES
+from zcrm_nb.emulator.schema import DATA_TYPES, Choice, Field, Module, Schema
 
 #: What a text area is called, by its length.
 TEXTAREAS = {2000: "small", 32000: "large", 50000: "rich_text"}

@@ -70,6 +70,9 @@ class Desk:
         draft, wrong = Draft(), []
         for name in item:
             known = self._module.by_name.get(name)
+            if known is None and self._settings.refuse_unknown_keys and name[0] != "$":
+                place = _place(name, f"{path}.{name}")
+                wrong.append(Refusal(400, "INVALID_DATA", "invalid data", place))
             if known is None or not _writable(known):
                 continue
             try:
@@ -94,7 +97,8 @@ class Desk:
         """Check one value and put it into the draft."""
         value = item[known.api_name]
         if known.data_type in ONLY_ON_ONE:
-            draft.children[known.api_name] = list(self._rows(draft, known, value, path))
+            present = self.rows_of(known, record_id)
+            draft.children[known.api_name] = list(self._rows(draft, known, value, path, present))
             return
         if known.api_name == "Tag":
             value = self._tags(value, known, path)
@@ -176,14 +180,29 @@ class Desk:
             words = "the id given seems to be invalid"
             raise Refusal(400, "INVALID_DATA", words, _place(known.api_name, path))
 
-    def _rows(self, draft: Draft, known: Field, value: object, path: str) -> Iterator[Draft]:
+    def rows_of(self, known: Field, record_id: int | None) -> set[int]:
+        """Find the ids of a record's rows in a subform, or of its links; a new record has none."""
+        child, parent = self.behind(known)
+        sql = f'SELECT id FROM "{child.api_name}" WHERE "{parent.api_name}" = ?'  # noqa: S608
+        return {each for (each,) in self._store.read(sql, (record_id,))}
+
+    def behind(self, known: Field) -> tuple[Module, Field]:
+        """Find the module that holds a field's rows, and its lookup to the record."""
+        child = self._store.schema.modules[known.target or ""]
+        return child, next(each for each in child.fields if each.target == self._module.api_name)
+
+    def _rows(
+        self, draft: Draft, known: Field, value: object, path: str, present: set[int]
+    ) -> Iterator[Draft]:
         """Check the rows of a subform, or the links of a multi-select lookup."""
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
             raise _invalid(known, path, expected_data_type="jsonarray")
-        child = self._store.schema.modules[known.target or ""]
-        desk = Desk(self._store, child, self._settings)
+        desk = Desk(self._store, self.behind(known)[0], self._settings)
         for index, row in enumerate(value):
-            row_id = int(row["id"]) if "id" in row else None
+            row_id = next((each for each in present if str(each) == str(row.get("id"))), None)
+            if row_id is None and "id" in row:
+                place = _place("id", f"{path}[{index}].id")
+                raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", place)
             if row_id is not None and "_delete" in row:
                 draft.removed.append(row_id)
                 continue

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from zcrm_nb.coql import ParseError, check_limits, is_aggregate
 from zcrm_nb.coql.checks import DEFAULT_LIMIT
 from zcrm_nb.coql.tree import Aggregate, Path, Step
+from zcrm_nb.emulator.facts import fact
 from zcrm_nb.emulator.joins import Joins, Target
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.shapes import Shaped, render, shape
@@ -29,36 +30,35 @@ _ID = Path((Step("id"),))
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What nobody has settled about COQL; each default is the likelier reading.
+    """What the engine assumes where Zoho's pages on COQL are silent or contradict themselves.
 
-    Parameters
-    ----------
-    offset_ceiling : int, default 100_000
-        Rows that LIMIT and OFFSET can reach. V8's page says 100,000; some orgs report 10,000.
-    most_hops : int, default 2
-        Lookups one path may walk along. Pages show two; one of them also speaks of more joins.
-    subquery_rows : int, default 100
-        Rows of one subquery; more are refused with ``LIMIT_EXCEEDED``, whose details are ours.
-    case_sensitive : bool, default False
-        Whether texts that differ in case differ in ``=``, ``in``, ``like``, sorting and grouping.
-    unequal_finds_null : bool, default False
-        Whether ``!=`` and ``not in`` find empty values.
-    like_underscore : bool, default False
-        Whether ``_`` in a pattern stands for any one character, as ``%`` does for any number.
-    not_like_contains : bool, default True
-        Whether ``not like`` is refused without ``%`` at both ends; Zoho says only that works.
-    converted_leads : bool, default True
-        Whether Leads includes those that were converted.
+    Examples
+    --------
+    >>> EngineSettings(offset_ceiling=10_000).offset_ceiling
+    10000
     """
 
-    offset_ceiling: int = 100_000
-    most_hops: int = 2
-    subquery_rows: int = 100
-    case_sensitive: bool = False
-    unequal_finds_null: bool = False
-    like_underscore: bool = False
-    not_like_contains: bool = True
-    converted_leads: bool = True
+    offset_ceiling: int = fact(
+        100_000, "rows that LIMIT and OFFSET reach: V8 says 100,000, some orgs report 10,000"
+    )
+    most_hops: int = fact(
+        2, "lookups one path may walk along: pages show two, none tells what three would give"
+    )
+    most_joins: int = fact(
+        20, "joins of one query: a page allows 5 'base' and 15 SELECT joins; counted together"
+    )
+    subquery_rows: int = fact(
+        100, "rows of a subquery: whether more are refused or cut is not told; they are refused"
+    )
+    case_sensitive: bool = fact(
+        False, "whether texts that differ in case differ in =, in, like, sorting and grouping"
+    )
+    unequal_finds_null: bool = fact(False, "whether != and not in find empty values")
+    like_underscore: bool = fact(False, "whether _ in a pattern stands for any one character")
+    not_like_contains: bool = fact(
+        True, "whether not like without % at both ends is refused: it is said not to work"
+    )
+    converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
 
 
 def run(
@@ -121,7 +121,7 @@ class _Select:
     def __init__(self, store: Store, query: Query, settings: EngineSettings) -> None:
         self.store, self.query, self.settings = store, query, settings
         self.grouped = is_aggregate(query)
-        self.joins = Joins(store.schema, _module(store, query), settings.most_hops)
+        self.joins = Joins(store.schema, _module(store, query), settings)
         expressions = [column.expression for column in query.columns]
         self.keys = [column.key for column in query.columns]
         if not self.grouped and "id" not in self.keys:

@@ -10,6 +10,7 @@ from zcrm_nb.emulator.schema import Field, Module
 
 if TYPE_CHECKING:
     from zcrm_nb.coql.tree import Path, Step
+    from zcrm_nb.emulator.engine import EngineSettings
     from zcrm_nb.emulator.schema import Schema
 
 WALKABLE = frozenset({"lookup", "multi_module_lookup", "ownerlookup", "userlookup"})
@@ -38,12 +39,12 @@ class Joins:
         The org's modules.
     module : Module
         The module behind FROM.
-    most_hops : int
-        How many lookups one path may walk along.
+    settings : EngineSettings
+        How far one path may walk, and how many joins there may be.
     """
 
-    def __init__(self, schema: Schema, module: Module, most_hops: int) -> None:
-        self.schema, self.module, self.most_hops = schema, module, most_hops
+    def __init__(self, schema: Schema, module: Module, settings: EngineSettings) -> None:
+        self.schema, self.module, self.settings = schema, module, settings
         self.sql = f'"{module.api_name}" AS t0'
         self._walked: dict[tuple[str, Step, str | None], tuple[str, Module]] = {}
 
@@ -59,9 +60,8 @@ class Joins:
         asks_module = [each.name for each in steps[-2:]] == ["module", "api_name"]
         if asks_module:
             steps = steps[:-2]
-        if len(steps) - 1 > self.most_hops:
-            details = {"limit": self.most_hops, "clause": "join"}
-            raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
+        if len(steps) - 1 > self.settings.most_hops:
+            raise _too_many_joins(self.settings.most_hops)
         alias, module = "t0", self.module
         for here, there in pairwise(steps):
             alias, module = self._walk(path, alias, module, here, there)
@@ -79,6 +79,8 @@ class Joins:
         walk = (alias, here, there.module)
         if walk not in self._walked:
             name = self._next_module(path, module.by_name.get(here.name), there.module)
+            if len(self._walked) == self.settings.most_joins:
+                raise _too_many_joins(self.settings.most_joins)
             joined = f"t{len(self._walked) + 1}"
             self.sql += f' LEFT JOIN "{name}" AS {joined}'
             self.sql += f' ON {joined}.id = "{alias}"."{here.name}"'
@@ -103,3 +105,9 @@ def unknown_column(path: Path) -> Refusal:
     """Make the refusal of a name that is not in the schema."""
     details = {"column_name": path.text}
     return Refusal(400, "INVALID_QUERY", "column given seems to be invalid", details)
+
+
+def _too_many_joins(limit: int) -> Refusal:
+    """Make the refusal of one join too many; its details are ours (UNCONFIRMED)."""
+    details = {"limit": limit, "clause": "join"}
+    return Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zcrm_nb.emulator import criteria, parameters
 from zcrm_nb.emulator.app import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.criteria import EVERYTHING, Condition, both
+from zcrm_nb.emulator.describe import TEXTAREAS
 from zcrm_nb.emulator.paging import LIFE_S, REACH, Binder, Position
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.shapes import Shaped, nested, render, shape
@@ -68,12 +69,18 @@ class Table:
         Whose records.
     fields : iterable of Field
         What to show of them; ``id`` always comes along.
+    cut : bool, default False
+        Whether rich text is cut to 500 characters, as in lists.
     """
 
-    def __init__(self, store: Store, module: Module, fields: Iterable[Field]) -> None:
+    def __init__(
+        self, store: Store, module: Module, fields: Iterable[Field], *, cut: bool = False
+    ) -> None:
         self._store, self._module = store, module
         chosen = {"id": module.by_name["id"]} | {each.api_name: each for each in fields}
         shaped = {name: shape(field, "r", "rest", store) for name, field in chosen.items()}
+        for name in [name for name, field in chosen.items() if cut and _is_rich_text(field)]:
+            shaped[name] = Shaped((f'substr(r."{name}", 1, {RICH_TEXT_IN_LISTS})',))
         pointer = module.polymorphic
         if pointer and pointer.data_type == "lookup" and pointer.api_name in shaped:
             shaped["$se_module"] = Shaped(('r."$se_module"',))
@@ -98,6 +105,11 @@ class Table:
         rows = self._store.read(sql, (*where.values, limit, offset))
         records = render(rows, list(self._shaped), list(self._shaped.values()))
         return records, [row[len(self._expressions) :] for row in rows]
+
+
+def _is_rich_text(field: Field) -> bool:
+    """Tell a rich text area from a plain one, by its length."""
+    return field.data_type == "textarea" and TEXTAREAS.get(field.length) == "rich_text"
 
 
 def module_named(org: Emulator, name: str) -> Module:
@@ -242,7 +254,7 @@ def _page(org: Emulator, module: Module, asked: Listing) -> Page:
     position = asked.position
     backwards = position is not None and position.backwards
     room = _room(asked)
-    records, keys = Table(org.store, module, asked.fields).read(
+    records, keys = Table(org.store, module, asked.fields, cut=True).read(
         both(asked.where, asked.sort.beyond(position)) if position else asked.where,
         asked.sort.sql(backwards=backwards),
         room + 1,
@@ -367,7 +379,7 @@ def search_records(org: Emulator, request: Request, module: str) -> Answer:
         if each.data_type not in ONLY_ON_ONE and (not asked or each.api_name in asked)
     ]
     where = both(where, _indexed(org))
-    records, _ = Table(org.store, found, fields).read(
+    records, _ = Table(org.store, found, fields, cut=True).read(
         where, sort.sql(), per_page + 1, offset=(page - 1) * per_page
     )
     if not records:

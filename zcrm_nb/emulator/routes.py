@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from zcrm_nb.emulator import accounts, metadata, records, users, writes
+from zcrm_nb.emulator import accounts, coql_api, metadata, records, users, writes
 from zcrm_nb.emulator.app import Answer, Request
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.settings import Settings
-
-if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +33,6 @@ class Route:
     def writes(self) -> bool:
         """Whether it writes records."""
         return self.price == "write"
-
-
-def _post_coql(org: Emulator, request: Request) -> Answer:
-    """``POST /coql``, loaded when it is first asked for."""
-    from zcrm_nb.emulator.coql_api import post_coql  # noqa: PLC0415
-
-    return post_coql(org, request)
 
 
 V8 = "/crm/v8"
@@ -108,7 +98,7 @@ ROUTES = (
     Route(
         "POST",
         f"{V8}/coql",
-        _post_coql,
+        coql_api.post_coql,
         "COQL queries: joins, aggregates, subqueries, `include_meta`",
         ("ZohoCRM.coql.READ",),
         "coql",

@@ -8,10 +8,10 @@ takes the default below, and a test of a client can take the other reading::
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
-T = TypeVar("T")
+from zcrm_nb.emulator.engine import EngineSettings
+from zcrm_nb.emulator.facts import fact
 
 DUPLICATE_CHECK_FIELDS = tuple(
     {
@@ -33,12 +33,6 @@ DUPLICATE_CHECK_FIELDS = tuple(
 )
 
 
-def _fact(default: T, why: str) -> T:
-    """Declare a setting together with the reason it is one."""
-    declared: Any = field(default=default, metadata={"why": why})
-    return declared  # type: ignore[no-any-return]
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the emulator assumes where Zoho's documentation is silent or contradicts itself.
@@ -54,85 +48,86 @@ class Settings:
     """
 
     # accounts
-    throttle_status: int = _fact(
+    throttle_status: int = fact(
         400, "HTTP status of the token throttle: 400 was recorded live, an older post says 200"
     )
-    grant_code_life_s: int = _fact(
-        180, "life of a grant code: 3 min, 2 min and 60 s are documented"
-    )
-    self_client_code_life_s: int = _fact(600, "life of a self-client code: chosen by hand, at most")
-    refresh_tokens_per: str = _fact(
+    grant_code_life_s: int = fact(180, "life of a grant code: 3 min, 2 min and 60 s are documented")
+    self_client_code_life_s: int = fact(600, "life of a self-client code: chosen by hand, at most")
+    refresh_tokens_per: str = fact(
         "user", "the 20 refresh tokens count per 'user' or per 'user and client'"
     )
-    expires_in_ms: bool = _fact(
+    expires_in_ms: bool = fact(
         False, "legacy token reply: expires_in in milliseconds beside expires_in_sec"
     )
-    pkce_needs_secret: bool = _fact(
+    pkce_needs_secret: bool = fact(
         True, "whether a PKCE client must send its client_secret when it exchanges a code"
     )
-    accept_bearer: bool = _fact(True, "whether 'Bearer' is accepted beside 'Zoho-oauthtoken'")
-    expired_token_code: str = _fact(
+    accept_bearer: bool = fact(True, "whether 'Bearer' is accepted beside 'Zoho-oauthtoken'")
+    expired_token_code: str = fact(
         "INVALID_TOKEN", "one page names INVALID_OAUTHTOKEN for a token that was pushed out"
     )
-    scope_message: str = _fact("Unauthorized", "wording of OAUTH_SCOPE_MISMATCH differs by page")
-    write_scope_covers: tuple[str, ...] = _fact(
+    scope_message: str = fact("Unauthorized", "wording of OAUTH_SCOPE_MISMATCH differs by page")
+    write_scope_covers: tuple[str, ...] = fact(
         ("CREATE", "UPDATE", "DELETE"), "operations that the operation WRITE of a scope includes"
     )
     # limits
-    rate_code: str = _fact(
+    rate_code: str = fact(
         "TOO_MANY_REQUESTS", "code of HTTP 429; newer pages also show RATE_LIMIT_EXCEEDED"
     )
-    rate_message: str = _fact(
+    rate_message: str = fact(
         "You have exceeded the number of requests allowed. Please try again later.",
         "no page shows the words of HTTP 429",
     )
     # requests
-    invalid_method_status: int = _fact(
+    invalid_method_status: int = fact(
         400, "status of INVALID_REQUEST_METHOD: examples show 400, the generic table 405"
     )
-    wrap_write_refusals: bool = _fact(
+    wrap_write_refusals: bool = fact(
         False, "whether a write that fails as a whole is wrapped in data[]: both are documented"
     )
     # reading records
-    unknown_id_status: int = _fact(
+    unknown_id_status: int = fact(
         204, "GET one record by a well-formed unknown id: 204 and 400 are both documented"
     )
-    refuse_unknown_fields: bool = _fact(
+    refuse_unknown_fields: bool = fact(
         False, "whether an unknown name in 'fields' is refused; no page says, so it is left out"
     )
-    if_modified_since_http_date: bool = _fact(
+    if_modified_since_http_date: bool = fact(
         True, "whether If-Modified-Since may be an HTTP date beside an ISO datetime"
     )
-    token_page_number: bool = _fact(
+    token_page_number: bool = fact(
         False, "whether info.page counts on while paging by token; the official sample stays at 1"
     )
     # searching and counting
-    search_lag_s: int = _fact(0, "seconds until a search finds a new record; Zoho gives no figure")
-    search_criteria: int = _fact(15, "most criteria in one search: the text says 10, the error 15")
-    search_sorts_by_any_field: bool = _fact(
+    search_lag_s: int = fact(0, "seconds until a search finds a new record; Zoho gives no figure")
+    search_criteria: int = fact(15, "most criteria in one search: the text says 10, the error 15")
+    search_sorts_by_any_field: bool = fact(
         False, "whether sort_by of a search takes any field, or the three that lists take"
     )
-    count_needs_search: bool = _fact(
+    count_needs_search: bool = fact(
         False, "whether a count without criteria, email, phone or word is refused"
     )
-    equals_contains: bool = _fact(
+    equals_contains: bool = fact(
         True, "whether 'equals' on text matches parts, as the search page says"
     )
     # writing records
-    upsert_insert_status: int = _fact(
+    upsert_insert_status: int = fact(
         200, "status of an upsert that only inserted: 200 is documented, 201 is plausible"
     )
-    upsert_names_field_on_insert: bool = _fact(
+    upsert_names_field_on_insert: bool = fact(
         False, "whether duplicate_field names a field when nothing matched; the sample does"
     )
-    duplicate_check_fields: tuple[tuple[str, tuple[str, ...]], ...] = _fact(
+    duplicate_check_fields: tuple[tuple[str, tuple[str, ...]], ...] = fact(
         DUPLICATE_CHECK_FIELDS, "system-defined duplicate-check fields, from memory"
     )
-    refuse_unknown_picklist_values: bool = _fact(
+    refuse_unknown_keys: bool = fact(
+        False, "whether a record with a key that is no field is refused; by default it is left out"
+    )
+    refuse_unknown_picklist_values: bool = fact(
         True, "whether a value outside the picklist is refused with its supported_values"
     )
-    subform_rows_replace: bool = _fact(
+    subform_rows_replace: bool = fact(
         True, "whether subform rows without ids replace the old rows on update, or add to them"
     )
     # the query engine
-    engine: object = _fact(None, "settings of the COQL engine; None takes its defaults")
+    engine: EngineSettings = fact(EngineSettings(), "what is open about COQL")  # noqa: RUF009 - frozen

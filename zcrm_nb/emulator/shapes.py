@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import orjson
 
-from .schema import DATA_TYPES, Field, Module
+from zcrm_nb.emulator.schema import DATA_TYPES, Field, Module
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from zoneinfo import ZoneInfo
 
-    from .store import Store
+    from zcrm_nb.emulator.store import Store
 
 Style: TypeAlias = Literal["rest", "coql"]
 Show: TypeAlias = Callable[..., object]
@@ -32,8 +32,13 @@ JSON_KINDS = {name for name, kind in DATA_TYPES.items() if kind.json_type.starts
 } | {"jsonarray"}  # fmt: skip
 USER_KINDS = {"ownerlookup", "userlookup"}
 #: How the refusal of a value names the type it expected, where that is not the JSON type.
-EXPECTED = {"date": "date", "datetime": "datetime", "event_reminder": "datetime", "bigint": "bigint",
-            "jsonarray": "jsonarray"}  # fmt: skip
+EXPECTED = {
+    "date": "date",
+    "datetime": "datetime",
+    "event_reminder": "datetime",
+    "bigint": "bigint",
+    "jsonarray": "jsonarray",
+}
 DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:?\d\d)")
 
 
@@ -219,10 +224,9 @@ def layout_id(metadata_id: int) -> int:
 
 def _listed(field: Field, parent: Field, *, linking: bool) -> bool:
     """Tell whether a row inside its parent shows the field: a link shows only its far end."""
-    if linking:
-        return field.api_name == "id" or (bool(field.target) and field != parent
-                                          and field.api_name not in {"Created_By", "Modified_By"})  # fmt: skip
-    return field.column is not None and field.api_name not in {"Created_By", "Modified_By"}
+    if field.api_name in {"Created_By", "Modified_By"} or field.column is None:
+        return False
+    return not linking or field.api_name == "id" or (bool(field.target) and field != parent)
 
 
 # -- encoding ------------------------------------------------------------------------------------

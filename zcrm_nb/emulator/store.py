@@ -29,18 +29,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from .schema import ORG_PREFIX, Field, Module, Schema
+from zcrm_nb.emulator.schema import ORG_PREFIX, Field, Module, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .clock import Clock
+    from zcrm_nb.emulator.clock import Clock
 
 #: "ZCRM" in the header of the file: how a file of ours is told from another SQLite database.
 APPLICATION_ID = 0x5A43524D
 #: Ids handed out while the org is in use; those of seeded records are smaller.
 FIRST_NEW_ID = ORG_PREFIX + 900_000_000_001
 
+#: What every update stamps, and what an insert stamps besides.
+CHANGED = ("Modified_By", "Modified_Time", "Last_Activity_Time")
+MADE = ("Owner", "Created_By", "Created_Time", *CHANGED)
 SYSTEM_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
@@ -153,8 +156,7 @@ class Store:
         """
         names = self.schema.module(module).by_name
         with self.transaction():
-            stamps = self._stamps(module, user, ("Owner", "Created_By", "Modified_By"),
-                                  ("Created_Time", "Modified_Time", "Last_Activity_Time"))  # fmt: skip
+            stamps = self._stamps(module, user, MADE)
             numbered = [each for each in names.values() if each.auto_number]
             ids = []
             for row in rows:
@@ -166,8 +168,7 @@ class Store:
     def update(self, module: str, rows: Iterable[Mapping[str, Any]], *, user: int) -> None:
         """Change the columns each row names, of the record whose ``id`` it carries."""
         with self.transaction():
-            stamps = self._stamps(module, user, ("Modified_By",),
-                                  ("Modified_Time", "Last_Activity_Time"))  # fmt: skip
+            stamps = self._stamps(module, user, CHANGED)
             for row in rows:
                 values = {**stamps, **row}
                 record_id = values.pop("id")
@@ -290,13 +291,14 @@ class Store:
                 f"{self.path} was made by another version of the emulator; make a new one"
             )
 
-    def _stamps(
-        self, module: str, user: int, people: Iterable[str], times: Iterable[str]
-    ) -> dict[str, int]:
+    def _stamps(self, module: str, user: int, columns: Iterable[str]) -> dict[str, int]:
         """Say who and when, in those of the columns that the module has."""
         names, now = self.schema.module(module).by_name, self.clock.now()
-        stamps = {**dict.fromkeys(people, user), **dict.fromkeys(times, now)}
-        return {column: value for column, value in stamps.items() if column in names}
+        return {
+            column: now if names[column].data_type == "datetime" else user
+            for column in columns
+            if column in names
+        }
 
     def _numbers(self, module: str, numbered: Iterable[Field]) -> dict[str, str]:
         """Take the next value of each autonumber."""

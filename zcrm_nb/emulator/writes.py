@@ -145,14 +145,13 @@ class Writer:
     def _write_children(self, draft: Draft, record_id: int) -> None:
         """Write the rows of subforms and the links of multi-select lookups."""
         for name, rows in draft.children.items():
-            child = self._store.schema.modules[self._module.by_name[name].target or ""]
-            parent = next(each for each in child.fields if each.target == self._module.api_name)
-            sql = f'SELECT id FROM "{child.api_name}" WHERE "{parent.api_name}" = ?'  # noqa: S608
-            present = {each for (each,) in self._store.read(sql, (record_id,))}
+            known = self._module.by_name[name]
+            child, parent = self._desk.behind(known)
+            present = self._desk.rows_of(known, record_id)
             merges = draft.removed or any("id" in each.row for each in rows)
             gone = present & set(draft.removed) if merges or not self._replace_rows else present
             self._store.delete(child.api_name, gone, user=self._user)
-            old = [each.row for each in rows if each.row.get("id") in present]
+            old = [each.row for each in rows if "id" in each.row]
             new = [each.row | {parent.api_name: record_id} for each in rows if "id" not in each.row]
             self._store.update(child.api_name, old, user=self._user)
             self._store.insert(child.api_name, new, user=self._user)

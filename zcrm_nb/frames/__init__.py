@@ -3,6 +3,17 @@
 from zcrm_nb.frames.build import directory, to_frame
 from zcrm_nb.frames.read import info
 from zcrm_nb.frames.records import to_records
+from zcrm_nb.frames.shape import beside, series, sort_frame
 from zcrm_nb.frames.types import Column, column_for
 
-__all__ = ["Column", "column_for", "directory", "info", "to_frame", "to_records"]
+__all__ = [
+    "Column",
+    "beside",
+    "column_for",
+    "directory",
+    "info",
+    "series",
+    "sort_frame",
+    "to_frame",
+    "to_records",
+]

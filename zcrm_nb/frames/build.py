@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +51,7 @@ def to_frame(
     Returns
     -------
     DataFrame of shape (n_records, n_columns)
-        dtypes depend on the kinds of the columns alone, never on the values:
+        Dtypes depend on the kinds of the columns alone, never on the values:
 
         =============  ====================================================================
         text           string (pyarrow storage, ``pd.NA``)
@@ -178,19 +177,17 @@ def _category(column: Column, values: pa.ChunkedArray) -> pd.Categorical:
     if codes.null_count > values.null_count:
         strange = sorted(set(pc.unique(values.drop_null()).to_pylist()) - set(column.categories))
         return _category(replace(column, categories=(*column.categories, *strange)), values)
-    return pd.Categorical.from_codes(codes.fill_null(-1).to_numpy(), dtype=dtype)
+    return pd.Categorical.from_codes(codes.fill_null(-1).to_numpy(), dtype=dtype, validate=False)
 
 
 def _lists(values: pa.ChunkedArray) -> Any:
-    """Make Python lists, empty where there is nothing."""
-    ends = np.cumsum(pc.list_value_length(values).fill_null(0).to_numpy()).tolist()
-    texts = pc.list_flatten(values).to_pylist()
-    return _objects([texts[start:end] for start, end in pairwise([0, *ends])])
+    """Make Python lists, empty where there is nothing; numpy alone would make a matrix of them."""
+    return np.fromiter((each or [] for each in values.to_pylist()), dtype=object, count=len(values))
 
 
-def _objects(values: list[Any]) -> Any:
-    """Put objects into an array; by itself numpy makes a matrix of lists of one length."""
-    return np.fromiter(values, dtype=object, count=len(values))
+def _objects(values: list[Any]) -> pd.Series[Any]:
+    """Keep objects as they are: from a bare array pandas would guess texts and datetimes."""
+    return pd.Series(values, dtype=object)
 
 
 def _lookup(column: Column, values: pa.ChunkedArray, users: Mapping[str, str]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ __all__ = ["info", "read"]
 
 _BATCH_BYTES = 16 << 20  # keeps the cores busy, and the text is not in memory twice
 _BLOCK_BYTES = 1 << 20
+_GLANCE_BYTES = 1 << 16
 _LAST = re.compile(rb'"info"\s*:\s*(\{[^{}]*\})\s*\}\s*\Z')
 _FIRST = re.compile(rb'"info"\s*:\s*(\{[^{}]*\})\s*,')
 
@@ -58,13 +59,13 @@ def read(
     """
     plain = [column for column in columns if column.kind != "object"]
     objects: dict[str, list[Any]] = {c.name: [] for c in columns if c.kind == "object"}
-    tables = [_schema(plain, exact).empty_table()]
+    tables: list[pa.Table] = []
     for batch in _batches(pages):
         tables.extend(_tables(batch, plain, exact) if plain else ())
         for row in itertools.chain.from_iterable(map(_rows, batch)) if objects else ():
             for name, values in objects.items():
                 values.append(row.get(name))
-    return pa.concat_tables(tables), objects
+    return pa.concat_tables(tables or [_schema(plain, exact).empty_table()]), objects
 
 
 def _batches(pages: Iterable[Page]) -> Iterator[list[Page]]:
@@ -105,10 +106,15 @@ def _tables(batch: list[Any], columns: Sequence[Column], exact: bool) -> list[pa
 
 def _quick(bodies: list[bytes], columns: Sequence[Column], exact: bool) -> pa.Table:
     """Let Arrow parse the bodies, a line each, by the columns' types; strict, with threads."""
+    for body in bodies:
+        body.decode()  # raises on broken UTF-8, which Arrow's parser lets through
     record = pa.struct([(c.name, _wire(c, bodies[0], exact)) for c in columns])
     answers = pj.read_json(
         pa.BufferReader(b"\n".join(bodies)),
-        pj.ReadOptions(block_size=max(_BLOCK_BYTES, *(len(body) + 1 for body in bodies))),
+        pj.ReadOptions(
+            use_threads=len(bodies) > 1,
+            block_size=max(_BLOCK_BYTES, *(len(body) + 1 for body in bodies)),
+        ),
         pj.ParseOptions(
             explicit_schema=pa.schema([("data", pa.list_(record))]),
             unexpected_field_behavior="ignore",
@@ -119,8 +125,7 @@ def _quick(bodies: list[bytes], columns: Sequence[Column], exact: bool) -> pa.Ta
         raise pa.ArrowInvalid("an answer without data")
     records = pa.chunked_array([chunk.flatten() for chunk in answers.chunks], record)
     table = pa.Table.from_struct_array(records)
-    table.validate(full=True)  # Arrow's parser lets broken UTF-8 through
-    arrays = [_settle(table[c.name], c, exact) for c in columns]
+    arrays = [_settle(values, c, exact) for values, c in zip(table.columns, columns, strict=True)]
     return pa.table(arrays, schema=_schema(columns, exact)).combine_chunks()
 
 
@@ -128,11 +133,12 @@ def _wire(column: Column, body: bytes, exact: bool) -> pa.DataType:
     """Tell how a column is written in this body.
 
     Zoho writes a bigint as text or as a number and a multi-select as a list or as "A;B", depending
-    on the API. The first value decides how the batch is read; a wrong guess costs time, no more.
+    on the API. A glance at the first body decides how the batch is read; a wrong guess costs time,
+    no more.
     """
     if column.kind in {"integer", "multipicklist"}:
-        key = re.escape(orjson.dumps(column.name))
-        return TEXT if re.search(key + rb'\s*:\s*"', body[:65536]) else KINDS[column.kind].wire
+        as_text = orjson.dumps(column.name) + b':"' in body[:_GLANCE_BYTES]
+        return TEXT if as_text else KINDS[column.kind].wire
     return DECIMAL if exact and column.kind == "float" else KINDS[column.kind].wire
 
 
@@ -143,7 +149,8 @@ def _settle(values: Any, column: Column, exact: bool) -> Any:
     if column.kind == "multipicklist" and values.type == TEXT:
         filled = pc.if_else(pc.equal(values, ""), pa.scalar(None, TEXT), values)
         return pc.split_pattern(filled, ";")
-    return values.cast(_at_rest(column, exact))
+    rest = _at_rest(column, exact)
+    return values if values.type == rest else values.cast(rest)
 
 
 def _each_name(tags: Any) -> Any:

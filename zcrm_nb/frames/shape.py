@@ -76,7 +76,7 @@ def sort_frame(table: pd.DataFrame, keys: Sequence[tuple[str, bool]]) -> pd.Data
     >>> from zcrm_nb.frames.shape import sort_frame
     >>> table = pd.DataFrame({"City": ["pune", "Agra", None]})
     >>> sort_frame(table, [("City", False)])["City"].tolist()
-    [None, 'Agra', 'pune']
+    [nan, 'Agra', 'pune']
     """
     for name, descending in reversed(keys):
         table = table.sort_values(
@@ -116,7 +116,9 @@ def series(source: pd.DataFrame | Mapping[str, Any], name: str) -> pd.Series[Any
     >>> series({"a": 1, "b": "x"}, "both").tolist()
     [1, 'x']
     """
-    values = {column: source[column].iloc[0] for column in source} if isinstance(
-        source, pd.DataFrame
-    ) else dict(source)
+    values = (
+        {column: source[column].iloc[0] for column in source}
+        if isinstance(source, pd.DataFrame)
+        else dict(source)
+    )
     return pd.Series(values, name=name, dtype=object)

@@ -126,7 +126,7 @@ def funnel(
     --------
     >>> import pandas as pd
     >>> from zcrm_nb.notebook.plots import funnel
-    >>> stages = pd.CategoricalDtype(["Qualification", "Negotiation", "Closed Won"], ordered=True)
+    >>> stages = pd.CategoricalDtype(["Qualification", "Negotiation", "Closed Won"])
     >>> deals = pd.DataFrame({
     ...     "Stage": pd.Series(["Closed Won", "Qualification", "Qualification"], dtype=stages),
     ...     "Amount": [50_000.0, 20_000.0, 10_000.0],

@@ -5,12 +5,12 @@ Standard fields and their types follow records-and-coql.md, section 6.5; what is
 
 from __future__ import annotations
 
-from ..schema import Schema
-from .activities import ACTIVITIES
-from .custom import CUSTOM
-from .directory import DIRECTORY
-from .inventory import INVENTORY
-from .sales import SALES
+from zcrm_nb.emulator.catalog.activities import ACTIVITIES
+from zcrm_nb.emulator.catalog.custom import CUSTOM
+from zcrm_nb.emulator.catalog.directory import DIRECTORY
+from zcrm_nb.emulator.catalog.inventory import INVENTORY
+from zcrm_nb.emulator.catalog.sales import SALES
+from zcrm_nb.emulator.schema import Schema
 
 __all__ = ["org_schema"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..schema import Module
-from . import picklists as lists
-from .making import field, module
+from zcrm_nb.emulator.catalog import picklists as lists
+from zcrm_nb.emulator.catalog.making import field, module
+from zcrm_nb.emulator.schema import Module
 
 RELATED = ("Leads", "Accounts", "Deals", "Campaigns")
 WHO = field("Who_Id", "lookup", target="Contacts", label="Contact Name")

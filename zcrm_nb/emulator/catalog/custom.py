@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..schema import AutoNumber, Module, Rollup
-from . import picklists as lists
-from .making import field, fields, module
+from zcrm_nb.emulator.catalog import picklists as lists
+from zcrm_nb.emulator.catalog.making import field, fields, module
+from zcrm_nb.emulator.schema import AutoNumber, Module, Rollup
 
 SITE_VISITS = module(
     16, "Site_Visits", "Site Visit",

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..schema import ORG_PREFIX, Field, Module
-from .making import FIELD_STEP, IDENTITY, MODULE_STEP, choices, field, fields
+from zcrm_nb.emulator.catalog.making import (
+    FIELD_STEP,
+    IDENTITY,
+    MODULE_STEP,
+    choices,
+    field,
+    fields,
+)
+from zcrm_nb.emulator.schema import ORG_PREFIX, Field, Module
 
 #: When the org was made.
 FOUNDED = "2022-04-01T10:00:00+05:30"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..schema import AutoNumber, Field, Module, Rollup
-from . import picklists as lists
-from .making import field, fields, module
+from zcrm_nb.emulator.catalog import picklists as lists
+from zcrm_nb.emulator.catalog.making import field, fields, module
+from zcrm_nb.emulator.schema import AutoNumber, Field, Module, Rollup
 
 PRODUCTS = module(
     9, "Products", "Product",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..schema import Choice
-from .making import choices
+from zcrm_nb.emulator.catalog.making import choices
+from zcrm_nb.emulator.schema import Choice
 
 SALUTATION = choices("Mr.", "Mrs.", "Ms.", "Dr.", "Prof.")
 LEAD_SOURCE = choices(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..schema import Module, Rollup
-from . import picklists as lists
-from .making import field, fields, module
+from zcrm_nb.emulator.catalog import picklists as lists
+from zcrm_nb.emulator.catalog.making import field, fields, module
+from zcrm_nb.emulator.schema import Module, Rollup
 
 # Zoho puts the salutation in front (seen in recorded answers).
 FULL_NAME = (

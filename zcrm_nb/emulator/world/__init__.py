@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .building import build
-from .staff import ADMIN, ORG, ORG_ID
+from zcrm_nb.emulator.world.building import build
+from zcrm_nb.emulator.world.staff import ADMIN, ORG, ORG_ID
 
 __all__ = ["ADMIN", "ORG", "ORG_ID", "build"]

@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
-from . import people, selling, staff, working
-from .draws import Batch, moments
-from .org import TAGS, Columns, Org
-from .text import slug
+from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
+from zcrm_nb.emulator.world import people, selling, staff, working
+from zcrm_nb.emulator.world.draws import Batch, moments
+from zcrm_nb.emulator.world.org import TAGS, Columns, Org
+from zcrm_nb.emulator.world.recipes import DRAWN, FILLED
+from zcrm_nb.emulator.world.text import slug
 
 if TYPE_CHECKING:
     from random import Random
 
-    from ..store import Store
+    from zcrm_nb.emulator.store import Store
 
 Maker: TypeAlias = Callable[[Org, Batch], Columns]
 
@@ -79,7 +80,8 @@ def build(
     [(10,)]
     >>> store.close()
     """
-    counts = _counts(world, rows or {})
+    rows = rows or {}
+    counts = _counts(world, rows)
     if store.world is not None:
         raise ValueError(f"the store holds a world already: {store.world}")
     org = Org(store, seed)
@@ -88,7 +90,8 @@ def build(
         _load_tags(org)
         for module in MAKERS:
             _make(org, module, counts[module])
-        store.execute("INSERT INTO meta VALUES ('world', ?)", (f"{world} {counts} seed {seed}",))
+        told = [f"{world} world", f"seed {seed}", *(f"{n} {module}" for module, n in rows.items())]
+        store.execute("INSERT INTO meta VALUES ('world', ?)", (", ".join(told),))
 
 
 def _counts(world: str, rows: Mapping[str, int]) -> dict[str, int]:
@@ -108,9 +111,7 @@ def _make(org: Org, module: str, n: int) -> None:
     streams: dict[str, Random] = {}
     for first in range(0, n, BATCH_SIZE):
         batch = Batch(org.seed, module, created[first : first + BATCH_SIZE], first, streams)
-        org.load(module, batch.n, maker(org, batch))
-    if module == "Deals":
-        _sort_deals(org)
+        org.load(module, batch.n, _columns(org, batch, maker))
     for each in org.store.schema.modules[module].fields:
         if each.auto_number and n:
             org.store.execute(
@@ -118,14 +119,18 @@ def _make(org: Org, module: str, n: int) -> None:
             )
 
 
-def _sort_deals(org: Org) -> None:
-    """Note which deals papers can be written for."""
-    stages = org.kept.get("Deals", {}).get("stage", [])
-    won = [place for place, stage in enumerate(stages) if stage == "Closed Won"]
-    org.keep(
-        "Deals",
-        {"won": won, "open": [n for n, stage in enumerate(stages) if stage in selling.OPEN]},
-    )
+def _columns(org: Org, batch: Batch, maker: Maker) -> Columns:
+    """Make the columns of a batch: some are only drawn, some made, and some have gaps."""
+    drawn = {
+        column: batch.drawn(column, values)
+        for column, values in DRAWN.get(batch.module, {}).items()
+    }
+    columns = {**drawn, **maker(org, batch)}
+    gaps = {
+        column: batch.some(column, columns[column], share)
+        for column, share in FILLED.get(batch.module, {}).items()
+    }
+    return {**columns, **gaps}
 
 
 def _load_tags(org: Org) -> None:

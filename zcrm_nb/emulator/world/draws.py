@@ -11,10 +11,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from random import Random
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..clock import WORLD_START
-from .text import DAY_S, IST_S, day_of, iso_date
+from zcrm_nb.emulator.clock import WORLD_START
+from zcrm_nb.emulator.world.text import DAY_S, IST_S, day_of, iso_date
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator.world.recipes import Values
 
 T = TypeVar("T")
 
@@ -76,9 +79,15 @@ class Batch:
             for value, die in zip(values, self.uniform(f"{column}?"), strict=True)
         ]
 
-    def maybe(self, column: str, values: Sequence[T], share: float) -> list[T | None]:
-        """Draw any of the values for a share of the records, nothing for the others."""
-        return self.some(column, self.pick(column, values), share)
+    def drawn(self, column: str, values: Values) -> list[Any]:
+        """Draw from values, by weight where they have some."""
+        if isinstance(values, Mapping):
+            return self.weighted(column, values)
+        return self.pick(column, values)
+
+    def dates(self, days: Iterable[int]) -> list[str]:
+        """Write the dates so many days after each record was made."""
+        return [iso_date(day_of(at) + n) for at, n in zip(self.created, days, strict=False)]
 
     def integers(self, column: str, low: int, high: int) -> list[int]:
         """Draw whole numbers from ``low`` to ``high``, both included."""

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
-from . import staff
-from .draws import NOW
-from .text import DAY_S
+from zcrm_nb.emulator.world import staff
+from zcrm_nb.emulator.world.draws import NOW
+from zcrm_nb.emulator.world.text import DAY_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from ..schema import Module
-    from ..store import Store
-    from .draws import Batch
-    from .places import City
+    from zcrm_nb.emulator.schema import Module
+    from zcrm_nb.emulator.store import Store
+    from zcrm_nb.emulator.world.draws import Batch
+    from zcrm_nb.emulator.world.places import City
 
-Columns: TypeAlias = dict[str, "Sequence[Any]"]
+Columns: TypeAlias = dict[str, Any]
 
 #: Shares of the records that each of the staff owns, by place in ``staff.PEOPLE``.
 OWNERS = {n: float(person[6]) for n, person in enumerate(staff.PEOPLE)}
 INACTIVE = {n for n, person in enumerate(staff.PEOPLE) if person[7] == "inactive"}
-#: Nobody has made a record in the name of the one who left since this long before "today".
+#: How long ago the inactive user left; the manager has taken over since.
 LEFT_S = 300 * DAY_S
+MANAGER = 2
 #: Words the staff tick off records with, and their colours.
 TAGS = {
     "vip": "#F48435",
@@ -40,28 +42,36 @@ TAGS = {
 class Org:
     """The store that is being filled, and what later modules need to know of earlier ones.
 
-    ``kept`` holds columns of finished modules, ``made`` how many records each has so far,
+    ``kept`` holds columns of earlier modules, ``made`` how many records each has so far,
     ``deal_of`` the first deal of a contact, both by their places.
     """
 
     store: Store
     seed: int
-    kept: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
+    kept: defaultdict[tuple[str, str], list[Any]] = field(default_factory=lambda: defaultdict(list))
     made: dict[str, int] = field(default_factory=dict)
     deal_of: dict[int, int] = field(default_factory=dict)
+    _contacts: dict[int | None, list[int]] = field(default_factory=dict)
 
-    def load(self, module: str, n: int, columns: Columns) -> range:
-        """Store ``n`` records and return their ids."""
-        first = self.made.get(module, 0)
-        ids = self.ids(module, range(first, first + n))
-        self.store.load(module, {"id": ids, **columns})
+    def load(self, module: str, n: int, columns: Columns) -> None:
+        """Store ``n`` records; columns the module does not have are left out."""
+        known, first = self.store.schema.module(module).by_name, self.made.get(module, 0)
+        base = self.first_id(module) + first
+        fitting = {name: columns[name] for name in columns if name in known or name[0] == "$"}
+        self.store.load(module, {"id": range(base, base + n), **fitting})
         self.made[module] = first + n
-        return ids
 
-    def ids(self, module: str, places: range) -> range:
-        """Give the ids of the records at some places of a module, counted from 0."""
-        base = self.first_id(module)
-        return range(base + places.start, base + places.stop)
+    def load_rows(self, module: str, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+        """Store rows of a subform or linking module; the last value of each is its time."""
+        if rows:
+            *values, times = map(list, zip(*rows, strict=True))
+            stamps = {"Created_Time": times, "Modified_Time": times}
+            self.load(module, len(rows), {**dict(zip(names, values, strict=True)), **stamps})
+
+    def ids(self, batch: Batch) -> range:
+        """Give the ids of a batch's records."""
+        first = self.first_id(batch.module) + batch.first
+        return range(first, first + batch.n)
 
     def first_id(self, module: str) -> int:
         """Tell where a module's ids begin."""
@@ -72,11 +82,34 @@ class Org:
         base = self.first_id(module)
         return [None if place is None else base + place for place in places]
 
-    def keep(self, module: str, columns: Mapping[str, Iterable[Any]]) -> None:
+    def any(self, batch: Batch, column: str, module: str) -> list[int | None]:
+        """Point to any record of a module."""
+        total = self.made.get(module, 0)
+        dice = batch.uniform(column)
+        return self.refer(module, [int(die * total) if total else None for die in dice])
+
+    def numbers(self, batch: Batch, column: str) -> list[str]:
+        """Give records the autonumbers the store would have given them."""
+        number = self.store.schema.modules[batch.module].by_name[column].auto_number
+        assert number is not None
+        return [number.text(batch.first + n) for n in range(1, batch.n + 1)]
+
+    def keep(self, module: str, **columns: Iterable[Any]) -> None:
         """Remember columns for the modules that come later."""
-        kept = self.kept.setdefault(module, {})
         for name, values in columns.items():
-            kept.setdefault(name, []).extend(values)
+            self.kept[module, name] += values
+
+    def look(self, module: str, column: str, places: Iterable[int | None]) -> list[Any]:
+        """Look up a remembered column at some places; no place, no value."""
+        kept = self.kept[module, column]
+        return [None if place is None else kept[place] for place in places]
+
+    def contacts_of(self, account: int | None) -> list[int]:
+        """Give the places of the contacts of the account at one place."""
+        if not self._contacts:
+            for place, each in enumerate(self.kept["Contacts", "account"]):
+                self._contacts.setdefault(each, []).append(place)
+        return [] if account is None else self._contacts.get(account, [])
 
     def stamps(self, batch: Batch, owners: Sequence[int], mean_days: float = 25) -> Columns:
         """Stamp owners, times and users; a record was touched now and then after it was made."""
@@ -87,7 +120,7 @@ class Org:
                 created, batch.delays("Modified_Time", mean_days * DAY_S), strict=True
             )
         ]
-        people = [staff.user_id(n) for n in owners]
+        people = [staff.user_id(_present(who, at)) for who, at in zip(owners, created, strict=True)]
         imported = batch.uniform("Created_By")
         return {
             "Owner": people,
@@ -120,14 +153,11 @@ class Org:
 def owners(batch: Batch, cities: Sequence[City]) -> list[int]:
     """Draw who gets a record: whoever looks after its country, or the staff by their share."""
     return [
-        _owner(anyone, city.country.staff, created)
-        for anyone, city, created in zip(
-            batch.weighted("Owner", OWNERS), cities, batch.created, strict=True
-        )
+        anyone if city.country.staff is None else city.country.staff
+        for anyone, city in zip(batch.weighted("Owner", OWNERS), cities, strict=True)
     ]
 
 
-def _owner(anyone: int, local: int | None, created: int) -> int:
-    """Choose one owner; what would have gone to the one who left goes to the manager."""
-    who = anyone if local is None else local
-    return 2 if who in INACTIVE and created > NOW - LEFT_S else who
+def _present(who: int, created: int) -> int:
+    """Give what would have gone to the one who left to the manager."""
+    return MANAGER if who in INACTIVE and created > NOW - LEFT_S else who

@@ -2,177 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from .draws import NOW
-from .org import Columns, Org, owners
-from .places import CITIES, City, Company
-from .text import DAY_S, ODD_NAMES, PASTED, REMARKS, day_of, filled, iso_date, slug
+from zcrm_nb.emulator.world.draws import NOW
+from zcrm_nb.emulator.world.org import Columns, Org, owners
+from zcrm_nb.emulator.world.places import CITIES, City, Company
+from zcrm_nb.emulator.world.recipes import NEW_STATUS, OLD_STATUS
+from zcrm_nb.emulator.world.text import DAY_S, ODD_NAMES, filled, iso_date, slug
 
 if TYPE_CHECKING:
-    from .draws import Batch
+    from collections.abc import Sequence
 
-T = TypeVar("T")
+    from zcrm_nb.emulator.world.draws import Batch
 
-SOURCES: dict[str | None, float] = {
-    "Advertisement": 15, "Cold Call": 12, "Employee Referral": 6, "External Referral": 8,
-    "Online Store": 4, "Partner": 9, "Public Relations": 2, "Trade Show": 13, "Seminar Partner": 3,
-    "Web Download": 9, "Web Research": 8, "WhatsApp": 7, "Chat": 4, None: 5,
-    # Values that somebody imported past the picklist, and one with a stray space.
-    "Facebook Ads": 0.6, "trade show ": 0.4,
-}  # fmt: skip
-# A lead of the last month has hardly been worked on; an old one has met its fate.
-NEW_STATUS: dict[str | None, float] = {
-    "Not Contacted": 45, "Attempted to Contact": 25, "Contacted": 15, "Pre-Qualified": 5,
-    "Contact in Future": 4, "Junk Lead": 3, None: 3,
-}  # fmt: skip
-OLD_STATUS: dict[str | None, float] = {
-    "Not Contacted": 6, "Attempted to Contact": 20, "Contacted": 24, "Contact in Future": 9,
-    "Pre-Qualified": 10, "Qualified": 6, "Not Qualified": 9, "Junk Lead": 6, "Lost Lead": 9,
-    "Contactd": 0.3, None: 1,
-}  # fmt: skip
-RATINGS: dict[str | None, float] = {"Acquired": 3, "Active": 20, "Market Failed": 1, None: 76}
-TITLES = (
-    "Purchase Manager",
-    "Managing Director",
-    "Plant Head",
-    "Proprietor",
-    "CFO",
-    "IT Manager",
-    "Project Engineer",
-    "VP Operations",
-    "Quality Manager",
-    "Founder",
-)
-LANGUAGES = (
-    "English",
-    "English;Hindi",
-    "Hindi",
-    "English;Tamil",
-    "English;Marathi;Hindi",
-    "English;Bengali",
-    "English;Telugu;Kannada",
-    "Gujarati;Hindi",
-    "English;Arabic",
-)
-ACCOUNT_TYPES: dict[str | None, float] = {
-    "Customer": 40, "Prospect": 25, "Distributor": 8, "Partner": 7, "Reseller": 6, "Supplier": 5,
-    "Press": 2, "Competitor": 2, None: 5,
-}  # fmt: skip
-OWNERSHIPS: dict[str | None, float] = {
-    "Private": 45, "Proprietorship": 15, "LLP": 8, "Public": 8, "Public Sector": 4, None: 20,
-}  # fmt: skip
 PRIVATE_MAIL = ("example.com", "example.org", "example.net")
 PLACES = {city: city.weight for city in CITIES}
-CONSENT = '{"Data_Processing_Basis":"Obtained","Contact_Through_Email":true,' \
-          '"Contact_Through_Phone":false,"Contact_Through_Survey":false,"id":"410888000000090001"}'  # fmt: skip
 
 
 def accounts(org: Org, batch: Batch) -> Columns:
     """Make firms, each with one address and a size from which its money follows."""
-    cities = batch.weighted("Billing_City", PLACES)
+    cities = batch.weighted("City", PLACES)
     firms = _companies(batch, cities)
     people = owners(batch, cities)
-    employees = [max(1, round(size)) for size in batch.sizes("Employees", 60, 1.5)]
-    revenue = [
-        round(n * each, -3)
-        for n, each in zip(employees, batch.sizes("Annual_Revenue", 1.8e6, 0.6), strict=True)
-    ]
+    employees, revenue = _sizes(batch, "Employees", 60)
     names = _apart(org, firms, cities)
-    parents = batch.some("Parent_Account", batch.earlier("Parent_Account", batch.created), 0.06)
-    org.keep(
-        "Accounts",
-        {
-            "created": batch.created,
-            "name": names,
-            "city": cities,
-            "owner": people,
-            "employees": employees,
-            "domain": [firm.domain for firm in firms],
-        },
-    )
-    address = _address(batch, "Billing", cities)
+    domains = [firm.domain for firm in firms]
+    org.keep("Accounts", created=batch.created, name=names, city=cities, owner=people,
+             employees=employees, domain=domains)  # fmt: skip
     return {
         **org.stamps(batch, people, 90),
+        **_address(batch, "Billing_", cities, code="Code"),
         "Account_Name": names,
-        "Account_Type": batch.weighted("Account_Type", ACCOUNT_TYPES),
-        "Industry": batch.some("Industry", [firm.industry for firm in firms], 0.93),
-        "Ownership": batch.weighted("Ownership", OWNERSHIPS),
-        "Rating": batch.weighted("Rating", RATINGS),
-        "Parent_Account": org.refer(
-            "Accounts", [None if place is None else place + batch.first for place in parents]
-        ),
-        "Phone": batch.some("Phone", _numbers(batch, "Phone", cities, mobile=False), 0.9),
-        "Website": batch.some("Website", [f"https://www.{firm.domain}" for firm in firms], 0.7),
-        "Employees": batch.some("Employees", employees, 0.8),
-        "Annual_Revenue": batch.some("Annual_Revenue", revenue, 0.65),
+        "Industry": [firm.industry for firm in firms],
+        "Parent_Account": _earlier_here(org, batch, "Parent_Account"),
+        "Phone": _numbers(batch, "Phone", [city.phone for city in cities]),
+        "Website": [f"https://www.{domain}" for domain in domains],
+        "Employees": employees,
+        "Annual_Revenue": revenue,
         "Account_Number": [10_000_001 + batch.first + n for n in range(batch.n)],
-        "SIC_Code": batch.some("SIC_Code", batch.integers("SIC_Code", 100, 9999), 0.1),
-        **address,
-        **{
-            f"Shipping{key[7:]}": batch.some("Shipping", values, 0.5)
-            for key, values in address.items()
-        },
-        "Description": _descriptions(batch),
+        "SIC_Code": batch.integers("SIC_Code", 100, 9999),
+        "Shipping_City": [city.name for city in cities],
+        "Shipping_Country": [city.country.name for city in cities],
         "GSTIN": _tax_numbers(batch, cities, letter="A"),
     }
 
 
 def contacts(org: Org, batch: Batch) -> Columns:
     """Make people at accounts that existed when they were entered."""
-    firms = org.kept["Accounts"]
-    places = batch.some("Account_Name", batch.earlier("Account_Name", firms["created"]), 0.96)
-    elsewhere = batch.weighted("Mailing_City", PLACES)
+    known = batch.earlier("Account_Name", org.kept["Accounts", "created"])
+    places = batch.some("Account_Name", known, 0.96)
+    homes = org.look("Accounts", "city", places)
     cities = [
-        city if place is None else firms["city"][place]
-        for place, city in zip(places, elsewhere, strict=True)
+        home or elsewhere
+        for home, elsewhere in zip(homes, batch.weighted("City", PLACES), strict=True)
     ]
-    domains = [None if place is None else firms["domain"][place] for place in places]
-    anyone = owners(batch, cities)
+    of_account = org.look("Accounts", "owner", places)
+    moved = batch.uniform("Owner moved")
     people = [
-        who if place is None or die > 0.9 else firms["owner"][place]
-        for place, who, die in zip(places, anyone, batch.uniform("Owner!"), strict=True)
+        anyone if owner is None or die > 0.9 else owner
+        for owner, anyone, die in zip(of_account, owners(batch, cities), moved, strict=True)
     ]
     names = _names(batch, cities)
-    mails = _mails(batch, names, domains)
-    mobiles = batch.some("Mobile", _numbers(batch, "Mobile", cities, mobile=True), 0.8)
-    org.keep(
-        "Contacts",
-        {
-            "created": batch.created,
-            "account": places,
-            "city": cities,
-            "mail": mails,
-            "first": names["First_Name"],
-            "last": names["Last_Name"],
-            "mobile": mobiles,
-        },
-    )
-    bosses = [
-        None if boss is None else boss + batch.first
-        for boss in batch.some("Reporting_To", batch.earlier("Reporting_To", batch.created), 0.1)
-    ]
+    mails = _mails(batch, names, org.look("Accounts", "domain", places))
+    org.keep("Contacts", created=batch.created, account=places, city=cities, mail=mails,
+             first=names["First_Name"], last=names["Last_Name"])  # fmt: skip
     return {
         **org.stamps(batch, people, 60),
         **names,
+        **_address(batch, "Mailing_", cities, code="Zip"),
         "Account_Name": org.refer("Accounts", places),
-        "Title": batch.maybe("Title", TITLES, 0.85),
-        "Department": batch.maybe("Department", ("Purchase", "Finance", "IT", "Works"), 0.5),
         "Email": mails,
-        "Phone": batch.some("Phone", _numbers(batch, "Phone", cities, mobile=False), 0.6),
-        "Mobile": mobiles,
-        "Date_of_Birth": batch.some(
-            "Date_of_Birth", map(iso_date, batch.integers("Date_of_Birth", -5000, 13500)), 0.2
-        ),
-        "Lead_Source": batch.weighted("Lead_Source", SOURCES),
-        "Reporting_To": org.refer("Contacts", bosses),
-        **_address(batch, "Mailing", cities, code="Zip"),
-        "Description": _descriptions(batch),
-        "Email_Opt_Out": [int(die < 0.06) for die in batch.uniform("Email_Opt_Out")],
-        "Data_Processing_Basis_Details": batch.maybe(
-            "Data_Processing_Basis_Details", (CONSENT,), 0.3
-        ),
+        "Phone": _numbers(batch, "Phone", [city.phone for city in cities]),
+        "Mobile": _numbers(batch, "Mobile", [city.country.mobile for city in cities]),
+        "Date_of_Birth": list(map(iso_date, batch.integers("Date_of_Birth", -5000, 13500))),
+        "Reporting_To": _earlier_here(org, batch, "Reporting_To"),
     }
 
 
@@ -180,134 +83,91 @@ def leads(org: Org, batch: Batch) -> Columns:
     """Make strangers with an interest; some became contacts, accounts and deals."""
     cities = batch.weighted("City", PLACES)
     firms = _companies(batch, cities)
-    people = owners(batch, cities)
     names = _names(batch, cities)
-    employees = [max(1, round(size)) for size in batch.sizes("No_of_Employees", 45, 1.4)]
-    revenue = [
-        round(n * each, -3)
-        for n, each in zip(employees, batch.sizes("Annual_Revenue", 1.6e6, 0.7), strict=True)
-    ]
-    columns: dict[str, Any] = {
-        **org.stamps(batch, people),
+    employees, revenue = _sizes(batch, "No_of_Employees", 45)
+    images = batch.integers("Record_Image", 0, 2**48)
+    columns = {
+        **org.stamps(batch, owners(batch, cities)),
         **names,
-        "Company": [firm.name for firm in firms],
-        "Designation": batch.maybe("Designation", TITLES, 0.7),
-        "Email": _mails(batch, names, [firm.domain for firm in firms]),
-        "Phone": batch.some("Phone", _numbers(batch, "Phone", cities, mobile=False), 0.75),
-        "Mobile": batch.some("Mobile", _numbers(batch, "Mobile", cities, mobile=True), 0.6),
-        "Website": batch.some("Website", [f"https://www.{firm.domain}" for firm in firms], 0.35),
-        "Lead_Source": batch.weighted("Lead_Source", SOURCES),
-        "Lead_Status": _statuses(batch),
-        "Industry": batch.some("Industry", [firm.industry for firm in firms], 0.8),
-        "Rating": batch.weighted("Rating", RATINGS),
-        "No_of_Employees": batch.some("No_of_Employees", employees, 0.55),
-        "Annual_Revenue": batch.some("Annual_Revenue", revenue, 0.5),
         **_address(batch, "", cities, code="Zip_Code"),
-        "Description": _descriptions(batch),
-        "Email_Opt_Out": [int(die < 0.05) for die in batch.uniform("Email_Opt_Out")],
         **_visits(batch),
-        "Languages_Known": batch.maybe("Languages_Known", LANGUAGES, 0.6),
-        "Preferred_Contact_Time": batch.weighted(
-            "Preferred_Contact_Time",
-            {"Morning": 25, "Afternoon": 15, "Evening": 18, "Weekend only": 3, None: 39},
-        ),
+        "Company": [firm.name for firm in firms],
+        "Email": _mails(batch, names, [firm.domain for firm in firms]),
+        "Secondary_Email": [f"office{n}@example.org" for n in range(batch.n)],
+        "Phone": _numbers(batch, "Phone", [city.phone for city in cities]),
+        "Mobile": _numbers(batch, "Mobile", [city.country.mobile for city in cities]),
+        "Website": [f"https://www.{firm.domain}" for firm in firms],
+        "Lead_Status": _statuses(batch),
+        "Industry": [firm.industry for firm in firms],
+        "No_of_Employees": employees,
+        "Annual_Revenue": revenue,
         "GSTIN": _tax_numbers(batch, cities, letter="L"),
-        "Lead_Score": batch.some(
-            "Lead_Score", [round(die * 100, 1) for die in batch.uniform("Lead_Score")], 0.9
-        ),
-        "Next_Follow_Up": batch.some(
-            "Next_Follow_Up",
-            [
-                iso_date(day_of(at) + die)
-                for at, die in zip(
-                    batch.created, batch.integers("Next_Follow_Up", 1, 45), strict=True
-                )
-            ],
-            0.4,
-        ),
-        "Record_Image": batch.some(
-            "Record_Image",
-            [f"img{die:012x}" for die in batch.integers("Record_Image", 0, 2**48)],
-            0.02,
-        ),
+        "Lead_Score": [round(die * 100, 1) for die in batch.uniform("Lead_Score")],
+        "Next_Follow_Up": batch.dates(batch.integers("Next_Follow_Up", 1, 45)),
+        "Record_Image": [f"img{image:012x}" for image in images],
     }
-    columns |= _converted(org, batch, columns)
-    _twice(batch, columns)
-    return dict(columns)
+    return _entered_twice(batch, _converted(org, batch, columns))
 
 
-def _visits(batch: Batch) -> dict[str, list[Any]]:
-    """Tell what the web site noticed of one lead in four before it gave its name."""
-    days = batch.some("Days_Visited", batch.integers("Days_Visited", 1, 30), 0.25)
-    seen = list(zip(days, batch.created, strict=True))
-    return {
-        "Days_Visited": days,
-        "Visitor_Score": [n and n * 7 % 100 for n in days],
-        "Number_Of_Chats": [n and n % 4 for n in days],
-        "Average_Time_Spent_Minutes": [n and n * 1.75 for n in days],
-        "First_Visited_Time": [n and at - n * DAY_S for n, at in seen],
-        "Last_Visited_Time": [n and at - 300 for n, at in seen],
-        "First_Visited_URL": [n and f"https://vindhya.example.com/p/{n}" for n in days],
-        "Referrer": [n and "https://search.example.com/" for n in days],
-    }
+# -- what became of leads ------------------------------------------------------------------------
 
 
-def _converted(org: Org, batch: Batch, columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Turn one lead in eight into a contact entered after it; they share name and address."""
-    known = org.kept["Contacts"]
-    total = len(known["created"])
-    first = _after(batch.created, known["created"])
-    fresh: dict[str, list[Any]] = {
-        name: [None] * batch.n
-        for name in (
-            "Converted_Date_Time",
-            "Converted_Account",
-            "Converted_Contact",
-            "Converted_Deal",
-            "Lead_Conversion_Time",
-        )
-    } | {"Converted__s": [0] * batch.n}
-    contact_id, account_id, deal_id = map(org.first_id, ("Contacts", "Accounts", "Deals"))
+def _converted(org: Org, batch: Batch, columns: Columns) -> Columns:
+    """Turn one lead in eight into a contact that was entered after it."""
+    columns |= {
+        "Converted__s": [0] * batch.n,
+        **{
+            name: [None] * batch.n
+            for name in ("Converted_Date_Time", "Converted_Account", "Converted_Contact",
+                         "Converted_Deal", "Lead_Conversion_Time")
+        },
+    }  # fmt: skip
+    total = org.made.get("Contacts", 0)
+    first = _after(batch.created, org.kept["Contacts", "created"])
     for row, die in enumerate(batch.uniform("Converted__s")):
-        if die >= 0.125 or first[row] >= total:
-            continue
-        place = first[row] + int(die * 8 * min(total - first[row], 1 + total // 8))
-        account, deal = known["account"][place], org.deal_of.get(place)
-        when = known["created"][place]
-        fresh["Converted__s"][row] = 1
-        fresh["Converted_Date_Time"][row] = when
-        fresh["Converted_Contact"][row] = contact_id + place
-        fresh["Converted_Account"][row] = None if account is None else account_id + account
-        fresh["Converted_Deal"][row] = None if deal is None else deal_id + deal
-        fresh["Lead_Conversion_Time"][row] = (when - batch.created[row]) // DAY_S
-        columns["First_Name"][row], columns["Last_Name"][row] = (
-            known["first"][place],
-            known["last"][place],
-        )
-        columns["Email"][row], columns["Mobile"][row] = known["mail"][place], known["mobile"][place]
-        city = known["city"][place]
-        columns["City"][row], columns["State"][row], columns["Country"][row] = (
-            city.name,
-            city.state,
-            city.country.name,
-        )
-        columns["Zip_Code"][row] = None
-        columns["Lead_Status"][row] = "Qualified"
-        columns["Modified_Time"][row] = max(when, columns["Modified_Time"][row])
-        if account is not None:
-            columns["Company"][row] = org.kept["Accounts"]["name"][account]
-    return fresh
+        if die < 0.125 and first[row] < total:
+            span = min(total - first[row], 1 + total // 8)
+            _become(org, batch.created[row], columns, row, first[row] + int(die * 8 * span))
+    return columns
 
 
-def _twice(batch: Batch, columns: dict[str, list[Any]]) -> None:
+def _become(org: Org, created: int, columns: Columns, row: int, place: int) -> None:
+    """Write into one lead what its conversion to the contact at ``place`` left behind."""
+    names = ("created", "account", "city", "first", "last", "mail")
+    when, account, city, first, last, mail = (org.kept["Contacts", name][place] for name in names)
+    values = {
+        "Converted__s": 1,
+        "Converted_Date_Time": when,
+        "Lead_Conversion_Time": (when - created) // DAY_S,
+        "Converted_Contact": org.refer("Contacts", [place])[0],
+        "Converted_Account": org.refer("Accounts", [account])[0],
+        "Converted_Deal": org.refer("Deals", [org.deal_of.get(place)])[0],
+        "Lead_Status": "Qualified",
+        "Modified_Time": max(when, columns["Modified_Time"][row]),
+        "First_Name": first,
+        "Last_Name": last,
+        "Email": mail,
+        "City": city.name,
+        "State": city.state,
+        "Country": city.country.name,
+        "Zip_Code": None,
+    }
+    if account is not None:
+        values["Company"] = org.kept["Accounts", "name"][account]
+    for name, value in values.items():
+        columns[name][row] = value
+
+
+def _entered_twice(batch: Batch, columns: Columns) -> Columns:
     """Plant duplicates: two in a hundred people were entered again, a little differently."""
     for row, die in enumerate(batch.uniform("twice")):
         if die < 0.02 and row > 50 and not columns["Converted__s"][row]:
             source = row - 1 - int(die * 2500)
             for name in ("First_Name", "Last_Name", "Salutation", "Company", "Email"):
                 columns[name][row] = columns[name][source]
-            if die < 0.005 and columns["Company"][row]:
+            if die < 0.005:
                 columns["Company"][row] = columns["Company"][row].upper() + " "
+    return columns
 
 
 def _after(moments: Sequence[int], ascending: Sequence[int]) -> list[int]:
@@ -328,6 +188,25 @@ def _statuses(batch: Batch) -> list[str | None]:
     return [a if at > month_ago else b for at, a, b in zip(batch.created, new, old, strict=True)]
 
 
+def _visits(batch: Batch) -> Columns:
+    """Tell what the web site noticed of one lead in four before it gave its name."""
+    days = batch.some("Days_Visited", batch.integers("Days_Visited", 1, 30), 0.25)
+    seen = list(zip(days, batch.created, strict=True))
+    return {
+        "Days_Visited": days,
+        "Visitor_Score": [n and n * 7 % 100 for n in days],
+        "Number_Of_Chats": [n and n % 4 for n in days],
+        "Average_Time_Spent_Minutes": [n and n * 1.75 for n in days],
+        "First_Visited_Time": [n and at - n * DAY_S for n, at in seen],
+        "Last_Visited_Time": [n and at - 300 for n, at in seen],
+        "First_Visited_URL": [n and f"https://vindhya.example.com/p/{n}" for n in days],
+        "Referrer": [n and "https://search.example.com/" for n in days],
+    }
+
+
+# -- firms, names, addresses ---------------------------------------------------------------------
+
+
 def _companies(batch: Batch, cities: Sequence[City]) -> list[Company]:
     """Draw a firm of the city's country for each record."""
     return [
@@ -338,7 +217,7 @@ def _companies(batch: Batch, cities: Sequence[City]) -> list[Company]:
 
 def _apart(org: Org, firms: Sequence[Company], cities: Sequence[City]) -> list[str]:
     """Name accounts: a firm's second branch carries its city, further ones are duplicates."""
-    seen = set(org.kept.get("Accounts", {}).get("name", ()))
+    seen = set(org.kept["Accounts", "name"])
     names = []
     for firm, city in zip(firms, cities, strict=True):
         names.append(f"{firm.name} ({city.name})" if firm.name in seen else firm.name)
@@ -346,28 +225,31 @@ def _apart(org: Org, firms: Sequence[Company], cities: Sequence[City]) -> list[s
     return names
 
 
+def _sizes(batch: Batch, column: str, median: float) -> tuple[list[int], list[float]]:
+    """Draw head counts, and revenues in rupees that go with them."""
+    heads = [max(1, round(size)) for size in batch.sizes(column, median, 1.5)]
+    each = batch.sizes("Annual_Revenue", 1.7e6, 0.6)
+    return heads, [round(n * per_head, -3) for n, per_head in zip(heads, each, strict=True)]
+
+
 def _names(batch: Batch, cities: Sequence[City]) -> dict[str, list[Any]]:
     """Draw names that fit the country; one in a hundred is what people really type."""
-    first: list[str | None] = []
-    last: list[str] = []
-    salutations: list[str | None] = []
-    odd = batch.uniform("odd names")
-    dice = zip(
-        batch.uniform("First_Name"),
-        batch.uniform("Last_Name"),
-        batch.uniform("Salutation"),
-        strict=True,
-    )
-    for city, (a, b, c), d in zip(cities, dice, odd, strict=True):
-        given, family = city.country.given, city.country.family
-        name, is_woman = given[int(a * len(given))]
-        is_odd = d < 0.01
-        first.append(name.replace("_", " "))
-        last.append(family[int(b * len(family))])
-        salutations.append(None if is_odd else _salutation(c, is_woman))
-        if is_odd:
-            first[-1], last[-1] = ODD_NAMES[int(d * 100 * len(ODD_NAMES))]
-    return {"First_Name": first, "Last_Name": last, "Salutation": salutations}
+    dice = zip(*(batch.uniform(name) for name in ("First_Name", "Last_Name", "Salutation", "odd")),
+               strict=True)  # fmt: skip
+    rows = [_name(city, *throw) for city, throw in zip(cities, dice, strict=True)]
+    names = zip(*rows, strict=True) if rows else ((), (), ())
+    return dict(zip(("First_Name", "Last_Name", "Salutation"), map(list, names), strict=True))
+
+
+def _name(
+    city: City, first: float, last: float, salutation: float, odd: float
+) -> tuple[str | None, str, str | None]:
+    """Make one person's first name, last name and salutation from four throws of the dice."""
+    if odd < 0.01:
+        return (*ODD_NAMES[int(odd * 100 * len(ODD_NAMES))], None)
+    given, family = city.country.given, city.country.family
+    name, is_woman = given[int(first * len(given))]
+    return name, family[int(last * len(family))], _salutation(salutation, is_woman)
 
 
 def _salutation(die: float, is_woman: bool) -> str | None:
@@ -383,75 +265,79 @@ def _mails(
     batch: Batch, names: dict[str, list[Any]], domains: Sequence[str | None]
 ) -> list[str | None]:
     """Make addresses of name and firm; one in five is private, one in twelve missing."""
-    mails: list[str | None] = []
     rows = zip(
         names["First_Name"], names["Last_Name"], domains, batch.uniform("Email"), strict=True
     )
-    for number, (first, last, domain, die) in enumerate(rows, batch.first + 1):
-        if die < 0.08:
-            mails.append(None)
-        elif die < 0.28 or domain is None:
-            mails.append(f"{slug(first or 'x')}.{slug(last)}{number}@{PRIVATE_MAIL[number % 3]}")
-        else:
-            mails.append(f"{slug(first or 'x')}.{slug(last)}@{domain}")
-    return mails
+    return [_mail(number, *row) for number, row in enumerate(rows, batch.first + 1)]
 
 
-def _numbers(batch: Batch, column: str, cities: Sequence[City], *, mobile: bool) -> list[str]:
+def _mail(number: int, first: str | None, last: str, domain: str | None, die: float) -> str | None:
+    """Make one person's address, or none."""
+    if die < 0.08:
+        return None
+    name = f"{slug(first or 'x')}.{slug(last)}"
+    if die < 0.28 or domain is None:
+        return f"{name}{number}@{PRIVATE_MAIL[number % 3]}"
+    return f"{name}@{domain}"
+
+
+def _numbers(batch: Batch, column: str, templates: Sequence[str]) -> list[str]:
     """Draw telephone numbers in the manner of the place."""
     return [
-        filled(city.country.mobile if mobile else city.phone, die)
-        for city, die in zip(cities, batch.uniform(column), strict=True)
+        filled(template, die)
+        for template, die in zip(templates, batch.uniform(column), strict=True)
     ]
 
 
-def _address(
-    batch: Batch, prefix: str, cities: Sequence[City], code: str = "Code"
-) -> dict[str, list[Any]]:
+def _address(batch: Batch, prefix: str, cities: Sequence[City], code: str) -> Columns:
     """Fill street to country, under the names the module gives them."""
-    lead = f"{prefix}_" if prefix else ""
-    streets = [
-        f"{1 + int(die * 400)}, {(all_ := city.country.streets)[int(die * 9973) % len(all_)]}"
-        for city, die in zip(cities, batch.uniform(f"{lead}Street"), strict=True)
-    ]
-    dice = batch.uniform(f"{lead}City typed")
+    streets, typed, codes = (
+        batch.uniform(prefix + name) for name in ("Street", "City typed", code)
+    )
     return {
-        f"{lead}Street": batch.some(f"{lead}Street", streets, 0.6),
-        f"{lead}City": [_typed(city.name, die) for city, die in zip(cities, dice, strict=True)],
-        f"{lead}State": [city.state for city in cities],
-        f"{lead}{code}": batch.some(
-            f"{lead}{code}",
-            [
-                filled(city.zip_code, die)
-                for city, die in zip(cities, batch.uniform(f"{lead}{code}"), strict=True)
-            ],
-            0.7,
-        ),
-        f"{lead}Country": [city.country.name for city in cities],
+        f"{prefix}Street": [_street(city, die) for city, die in zip(cities, streets, strict=True)],
+        f"{prefix}City": [_typed(city.name, die) for city, die in zip(cities, typed, strict=True)],
+        f"{prefix}State": [city.state for city in cities],
+        f"{prefix}{code}": [
+            filled(city.zip_code, die) for city, die in zip(cities, codes, strict=True)
+        ],
+        f"{prefix}Country": [city.country.name for city in cities],
     }
+
+
+def _street(city: City, die: float) -> str:
+    """Make one house number and street."""
+    streets = city.country.streets
+    return f"{1 + int(die * 400)}, {streets[int(die * 9973) % len(streets)]}"
 
 
 def _typed(city: str, die: float) -> str | None:
     """Type a city, mostly well."""
     if die > 0.04:
         return city
-    return None if die > 0.015 else f"{city} " if die > 0.008 else city.lower()
+    if die > 0.015:
+        return None
+    return f"{city} " if die > 0.008 else city.lower()
 
 
 def _tax_numbers(batch: Batch, cities: Sequence[City], letter: str) -> list[str | None]:
-    """Give out GSTINs, each once; their state code 00 does not exist."""
+    """Give out GSTINs to Indian firms, each once."""
     return [
-        f"00AAA{letter}{chr(65 + number // 10_000 // 26 % 26)}{number % 10_000:04d}{chr(65 + number // 10_000 % 26)}1Z5"
-        if city.country.name == "India" and die < 0.35
-        else None
-        for number, (city, die) in enumerate(
-            zip(cities, batch.uniform("GSTIN"), strict=True), batch.first
-        )
+        _tax_number(number, letter) if city.country.name == "India" else None
+        for number, city in enumerate(cities, batch.first)
     ]
 
 
-def _descriptions(batch: Batch) -> list[str | None]:
-    """Draw a remark here and there, and now and then a whole mail."""
-    pasted = batch.uniform("Description long")
-    remarks = batch.maybe("Description", REMARKS, 0.3)
-    return [PASTED if die < 0.004 else text for text, die in zip(remarks, pasted, strict=True)]
+def _tax_number(number: int, letter: str) -> str:
+    """Write one GSTIN; its state code 00 does not exist."""
+    thousands, units = divmod(number, 10_000)
+    high, low = divmod(thousands, 26)
+    return f"00AAA{letter}{chr(65 + high % 26)}{units:04d}{chr(65 + low)}1Z5"
+
+
+def _earlier_here(org: Org, batch: Batch, column: str) -> list[int | None]:
+    """Point to records of the same batch that are older."""
+    places = batch.earlier(column, batch.created)
+    return org.refer(
+        batch.module, [None if place is None else place + batch.first for place in places]
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from .text import slug
+from zcrm_nb.emulator.world.text import slug
 
 #: What a firm does, and the choice of ``Industry`` that goes with it.
 TRADES = {
@@ -53,8 +53,11 @@ class Country:
     @cached_property
     def given(self) -> tuple[tuple[str, bool], ...]:
         """First names, and whether they are a woman's."""
-        return (*((each, True) for each in self.women.split()),
-                *((each, False) for each in self.men.split()))  # fmt: skip
+        return tuple(
+            (name.replace("_", " "), is_woman)
+            for names, is_woman in ((self.women, True), (self.men, False))
+            for name in names.split()
+        )
 
     @cached_property
     def family(self) -> tuple[str, ...]:
@@ -78,16 +81,18 @@ class Country:
 
 INDIA = Country(
     "India",
-    women="Aarti Aditi Ananya Anjali Asha Bhavna Deepa Divya Farida Gayatri Ishita Jyoti Kavita Kavya"
-    " Lata Madhuri Meenakshi Nandini Neha Nisha Pooja Priyanka Radhika Rekha Ritu Sangeeta Shalini"
-    " Shreya Sneha Sunita Swati Tanvi Usha Vidya Zoya",
+    women="Aarti Aditi Ananya Anjali Asha Bhavna Deepa Divya Farida Gayatri Ishita Jyoti Kavita"
+    " Kavya Lata Madhuri Meenakshi Nandini Neha Nisha Pooja Priyanka Radhika Rekha Ritu"
+    " Sangeeta Shalini Shreya Sneha Sunita Swati Tanvi Usha Vidya Zoya",
     men="Abhishek Aditya Ajay Amit Anil Arun Ashok Balaji Chetan Deepak Dinesh Faisal Ganesh"
-    " Gurpreet Harish Irfan Karthik Kiran Mahesh Manish Mohammed Mukesh Naveen Nikhil Pankaj Prakash"
-    " Praveen Rahul Rajesh Rakesh Ravi Sachin Sandeep Sanjay Siddharth Sunil Tushar Vijay Vinod Yash",
+    " Gurpreet Harish Irfan Karthik Kiran Mahesh Manish Mohammed Mukesh Naveen Nikhil Pankaj"
+    " Prakash Praveen Rahul Rajesh Rakesh Ravi Sachin Sandeep Sanjay Siddharth Sunil Tushar Vijay"
+    " Vinod Yash",
     surnames="Agarwal Ahmed Arora Banerjee Bhat Bose Chatterjee Chauhan Das Desai Dutta"
     " Fernandes Ghosh Goyal Gowda Gupta Iyer Jain Jha Joshi Kaur Khan Kulkarni Kumar"
-    " Mehta Menon Mishra Mukherjee Nair Naidu Pandey Patel Patil Pillai Rao Rathore Reddy Saxena Sen"
-    " Shah Sharma Shetty Shinde Singh Sinha Srinivasan Thakur Thomas Tiwari Trivedi Varma Verma Yadav",
+    " Mehta Menon Mishra Mukherjee Nair Naidu Pandey Patel Patil Pillai Rao Rathore Reddy Saxena"
+    " Sen Shah Sharma Shetty Shinde Singh Sinha Srinivasan Thakur Thomas Tiwari Trivedi Varma"
+    " Verma Yadav",
     brands="Aravalli Ashoka Brahmani Chandan Chinar Deccan Dhruv Gagan Ganga Godavari Himgiri Indus"
     " Jagat Kaveri Konark Krishna Lotus Malabar Mandovi Narmada Nilgiri Padma Prithvi Rajhans"
     " Sahyadri Saral Satpura Shakti Surya Swastik Tapti Triveni Udaan Utkal Vaigai Vasundhara",
@@ -100,7 +105,8 @@ EMIRATES = Country(
     "United Arab Emirates",
     women="Aisha Fatima Hessa Latifa Layla Mariam Noura Reem Salma Shamma",
     men="Abdullah Ahmed Hamad Hassan Khalid Mansour Mohammed Rashid Saeed Yousef",
-    surnames="Al-Amiri Al-Farsi Al-Hamadi Al-Ketbi Al-Mazrouei Al-Suwaidi Darwish Haddad Khoury Saleh",
+    surnames="Al-Amiri Al-Farsi Al-Hamadi Al-Ketbi Al-Mazrouei Al-Suwaidi Darwish Haddad Khoury"
+    " Saleh",
     brands="Al_Bahar Al_Noor Falcon_Bay Ghaf_Tree Jumana Marjan Oryx_Star Rimal Sidra Wadi_Gold",
     legal_forms=("LLC", "FZE", "Trading LLC"),
     streets=("Sheikh Rashid Road", "Corniche Street", "Al Khail Street", "Port Saeed Road"),
@@ -111,8 +117,8 @@ BRITAIN = Country(
     "United Kingdom",
     women="Alice Charlotte Eleanor Fiona Grace Imogen Niamh Rosie Siân Zara",
     men="Alistair Callum Edward Gareth Harry Liam Oliver Rhys Simon Tom",
-    surnames="Ashworth Bennett Campbell Davies Evans Hughes MacDonald O'Neil Patel Smith-Jones Taylor"
-    " Walker Wright",
+    surnames="Ashworth Bennett Campbell Davies Evans Hughes MacDonald O'Neil Patel Smith-Jones"
+    " Taylor Walker Wright",
     brands="Ashdown Blackthorn Cotswold Dovedale Eskdale Fenland Harrow_Hill Kestrel Thornbury"
     " Wharfedale",
     legal_forms=("Ltd", "plc", "& Co"),
@@ -124,7 +130,8 @@ STATES = Country(
     "United States",
     women="Ashley Emily Jasmine Jessica Karen Linda Maria Megan Rachel Samantha",
     men="Brandon Carlos Eric Jason Kevin Luis Marcus Ryan Tyler William",
-    surnames="Anderson Brown Garcia Johnson Lee Martinez Miller Nguyen O'Brien Robinson Williams Young",
+    surnames="Anderson Brown Garcia Johnson Lee Martinez Miller Nguyen O'Brien Robinson"
+    " Williams Young",
     brands="Bluestem Cascade Cedar_Falls Copperline Great_Plains Lakeshore Pinecrest Redwood_Gap"
     " Summit_Ridge Tidewater",
     legal_forms=("Inc", "LLC", "Corp"),

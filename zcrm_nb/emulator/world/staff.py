@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..catalog.directory import FOUNDED, USERS
-from ..schema import ORG_PREFIX
+from zcrm_nb.emulator.catalog.directory import FOUNDED, USERS
+from zcrm_nb.emulator.schema import ORG_PREFIX
 
 #: What ``GET /org`` tells that does not change.
 ORG: dict[str, object] = {

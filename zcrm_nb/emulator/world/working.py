@@ -6,322 +6,217 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from . import staff
-from .draws import NOW
-from .org import Columns, Org
-from .selling import _any, _numbers
-from .text import DAY_S, PASTED, REMARKS, day_of, iso_date
+from zcrm_nb.emulator.world import staff
+from zcrm_nb.emulator.world.draws import NOW
+from zcrm_nb.emulator.world.org import Columns, Org
+from zcrm_nb.emulator.world.text import DAY_S, IST_S, day_of, iso_date
 
 if TYPE_CHECKING:
-    from .draws import Batch
+    from collections.abc import Mapping
+    from random import Random
+
+    from zcrm_nb.emulator.world.draws import Batch
 
 ABOUT = {"Deals": 45.0, "Accounts": 20.0, "Leads": 30.0, "Campaigns": 1.0, None: 4.0}
-TASKS = (
-    "Call back",
-    "Send brochure",
-    "Prepare quotation",
-    "Register",
-    "Check payment",
-    "Visit plan",
-)
-TASK_STATES = {
-    "Completed": 55.0,
-    "Not Started": 22.0,
-    "In Progress": 13.0,
-    "Deferred": 6.0,
-    "Waiting for input": 4.0,
-}
-PRIORITIES = {"Normal": 50.0, "High": 27.0, "Low": 12.0, "Highest": 8.0, "Lowest": 3.0}
-MEETINGS = ("Product demo", "Review", "Contract talk", "Plant tour", "Kick-off")
-CALL_TYPES = {"Outbound": 62.0, "Inbound": 27.0, "Missed": 11.0}
-RESULTS: dict[str | None, float] = {
-    "Interested": 22, "Not interested": 12, "No response/Busy": 26, "Requested more info": 12,
-    "Requested call back": 15, "Invalid number": 3, None: 10,
-}  # fmt: skip
-REMINDER = '[{"unit":15,"period":"minutes"}]'
-RECURRING = '{"RRULE":"FREQ=WEEKLY;INTERVAL=1;UNTIL=2026-12-31;DTSTART=2026-01-05"}'
-PURPOSES = (
-    "Demo",
-    "Installation",
-    "Installation;Training",
-    "Site Survey",
-    "Maintenance",
-    "Demo;Payment Follow-up",
-    "Maintenance;Training",
-)
+NOTED = {"Leads": 40.0, "Deals": 30.0, "Contacts": 20.0, "Accounts": 10.0}
+VISITED = {"Contacts": 60.0, "Leads": 15.0, None: 25.0}
+TASK_STATES = {"Completed": 55.0, "Not Started": 22.0, "In Progress": 13.0, "Deferred": 6.0,
+               "Waiting for input": 4.0}  # fmt: skip
 VISIT_STATES = {"Done": 78.0, "No Show": 8.0, "Cancelled": 14.0}
-HOURS = '[{"From":"10:00","To":"13:00"},{"From":"15:00","To":"18:00"}]'
+CALL_TYPES = {"Outbound": 62.0, "Inbound": 27.0, "Missed": 11.0}
+EXPENSES = ("Train", "Flight", "Taxi", "Hotel", "Meals", "Other")
+ALARM = '{"ALARM":"FREQ=NONE;ACTION=POPUP;TRIGGER=DATE-TIME:%sT09:30:00+05:30"}'
 
 
 def tasks(org: Org, batch: Batch) -> Columns:
     """Make to-dos; what is completed was closed when it was last touched."""
     status = batch.weighted("Status", TASK_STATES)
     stamps = org.stamps(batch, batch.integers("Owner", 2, 9), 8)
-    due = [
-        day_of(at) + n
-        for at, n in zip(batch.created, batch.integers("Due_Date", 0, 21), strict=True)
-    ]
+    due = batch.dates(batch.integers("Due_Date", 0, 21))
     return {
         **stamps,
         **_about(org, batch),
-        "Subject": batch.pick("Subject", TASKS),
-        "Due_Date": batch.some("Due_Date", map(iso_date, due), 0.9),
         "Status": status,
-        "Priority": batch.weighted("Priority", PRIORITIES),
+        "Due_Date": due,
+        "Remind_At": [ALARM % date for date in due],
         "Closed_Time": [
             at if state == "Completed" else None
             for at, state in zip(stamps["Modified_Time"], status, strict=True)
         ],
-        "Remind_At": batch.some(
-            "Remind_At",
-            [
-                f'{{"ALARM":"FREQ=NONE;ACTION=POPUP;TRIGGER=DATE-TIME:{iso_date(day)}T09:30:00+05:30"}}'
-                for day in due
-            ],
-            0.2,
-        ),
-        "Recurring_Activity": batch.maybe("Recurring_Activity", (RECURRING,), 0.02),
-        "Description": batch.maybe("Description", REMARKS, 0.25),
     }
 
 
 def events(org: Org, batch: Batch) -> Columns:
     """Make meetings, on the half hour."""
-    starts = [
-        (at + die * DAY_S) // 1800 * 1800
-        for at, die in zip(batch.created, batch.integers("Start_DateTime", 0, 12), strict=True)
-    ]
+    days = batch.integers("Start_DateTime", 0, 12)
+    starts = [(at + n * DAY_S) // 1800 * 1800 for at, n in zip(batch.created, days, strict=True)]
     lengths = batch.pick("End_DateTime", (1800, 3600, 3600, 5400, 7200))
     people = batch.integers("Owner", 2, 9)
-    guests = [
-        _participants(who, other)
-        for who, other in zip(people, batch.integers("Participants", 1, 11), strict=True)
-    ]
+    guests = zip(people, batch.integers("Participants", 1, 11), strict=True)
     return {
         **org.stamps(batch, people, 5),
         **_about(org, batch),
-        "Event_Title": batch.pick("Event_Title", MEETINGS),
         "Start_DateTime": starts,
         "End_DateTime": [start + length for start, length in zip(starts, lengths, strict=True)],
-        "All_day": [int(die < 0.03) for die in batch.uniform("All_day")],
-        "Venue": batch.pick("Venue", ("Head office", "Customer's plant", "Video call", None)),
-        "Participants": batch.some("Participants", guests, 0.5),
-        "Remind_At": batch.maybe("Remind_At", (REMINDER,), 0.4),
+        "Participants": [_participants(who, guest) for who, guest in guests],
         "Remind_Participants": [start - 900 for start in starts],
     }
-
-
-def _participants(*people: int) -> str:
-    """List users at a meeting, as Zoho does."""
-    return orjson.dumps(
-        [
-            {
-                "name": " ".join(staff.PEOPLE[n][:2]),
-                "Email": None,
-                "type": "user",
-                "participant": str(staff.user_id(n)),
-                "invited": False,
-                "status": "not_known",
-            }
-            for n in people
-        ]
-    ).decode()
 
 
 def calls(org: Org, batch: Batch) -> Columns:
     """Make telephone calls; a missed one has no length."""
     kinds = batch.weighted("Call_Type", CALL_TYPES)
-    seconds = [
-        0 if kind == "Missed" else 5 + delay
-        for kind, delay in zip(kinds, batch.delays("Call_Duration", 240), strict=True)
-    ]
+    lengths = zip(kinds, batch.delays("Call_Duration", 240), strict=True)
+    seconds = [0 if kind == "Missed" else 5 + delay for kind, delay in lengths]
     return {
         **org.stamps(batch, batch.integers("Owner", 2, 9), 3),
         **_about(org, batch),
-        "Subject": batch.pick(
-            "Subject", ("Follow-up", "First call", "Payment", "Complaint", "Order status")
-        ),
         "Call_Type": kinds,
-        "Call_Purpose": batch.pick(
-            "Call_Purpose", ("Prospecting", "Negotiation", "Demo", "Administrative", None)
-        ),
         "Call_Start_Time": batch.created,
         "Call_Duration": [f"{n // 60:02d}:{n % 60:02d}" for n in seconds],
         "Call_Duration_in_seconds": seconds,
         "Outgoing_Call_Status": ["Completed" if kind == "Outbound" else None for kind in kinds],
-        "Call_Result": batch.weighted("Call_Result", RESULTS),
     }
 
 
 def notes(org: Org, batch: Batch) -> Columns:
     """Make notes about leads, contacts, accounts and deals."""
-    about = batch.weighted("$se_module", {"Leads": 40, "Deals": 30, "Contacts": 20, "Accounts": 10})
-    stamps = org.stamps(batch, batch.integers("Owner", 2, 9), 2)
-    text = batch.pick("Note_Content", (*REMARKS, *REMARKS, PASTED))
     return {
-        **{
-            name: values
-            for name, values in stamps.items()
-            if name not in {"Last_Activity_Time", "Tag"}
-        },
-        "Note_Title": batch.maybe("Note_Title", ("Call", "Visit", "Important", "FYI"), 0.7),
-        "Note_Content": text,
-        **_pointing(org, batch, "Parent_Id", about),
+        **org.stamps(batch, batch.integers("Owner", 2, 9), 2),
+        **_pointing(org, batch, "Parent_Id", NOTED),
     }
 
 
 def site_visits(org: Org, batch: Batch) -> Columns:
-    """Make visits to sites, with their expenses, engineers and the products shown."""
-    firms = org.kept["Accounts"]
-    places = batch.earlier("Account", firms["created"])
-    days = [
-        day_of(at) + n
-        for at, n in zip(batch.created, batch.integers("Visit_Date", 1, 25), strict=True)
-    ]
-    outcome = batch.weighted("Visit_Status", VISIT_STATES)
+    """Make visits to sites; their expenses, engineers and products go to their own tables."""
+    places = batch.earlier("Account", org.kept["Accounts", "created"])
+    waits = batch.integers("Visit_Date", 1, 25)
+    days = batch.dates(waits)
     status = [
-        "Planned" if day >= day_of(NOW) else end for day, end in zip(days, outcome, strict=True)
+        "Planned" if day >= iso_date(day_of(NOW)) else end
+        for day, end in zip(days, batch.weighted("Visit_Status", VISIT_STATES), strict=True)
     ]
-    purposes = batch.pick("Purpose", PURPOSES)
-    engineers = batch.pick("Lead_Engineer", (3, 4, 5, 10))
-    ids = org.ids(batch.module, range(batch.first, batch.first + batch.n))
-    _visit_rows(org, batch, ids)
+    ids = org.ids(batch)
+    _visit_rows(org, batch)
+    people = batch.pick("Lead_Engineer", (3, 4, 5, 10))
+    scores = batch.integers("Satisfaction", 40, 100)
     return {
-        **org.stamps(batch, engineers, 10),
+        **org.stamps(batch, people, 10),
+        **_pointing(org, batch, "Visit_For", VISITED),
         "Name": [
-            f"{purpose.split(';')[0]} at {'new site' if place is None else firms['name'][place]}"
-            for purpose, place in zip(purposes, places, strict=True)
+            f"Visit to {name or 'a new site'}" for name in org.look("Accounts", "name", places)
         ],
-        "Visit_Number": _numbers(org, batch, "Visit_Number"),
+        "Visit_Number": org.numbers(batch, "Visit_Number"),
         "Account": org.refer("Accounts", places),
-        "Deal": batch.some("Deal", _any(org, batch, "Deal", "Deals"), 0.4),
-        **_pointing(
-            org,
-            batch,
-            "Visit_For",
-            batch.weighted("$se_module", {"Contacts": 60, "Leads": 15, None: 25}),
-        ),
+        "Deal": org.any(batch, "Deal", "Deals"),
         "Visit_Status": status,
-        "Purpose": purposes,
-        "Visit_Date": list(map(iso_date, days)),
-        "Arrival_Time": [
-            day * DAY_S - 19_800 + 36_000 + late if state == "Done" else None
-            for day, state, late in zip(
-                days, status, batch.delays("Arrival_Time", 2400), strict=True
-            )
-        ],
-        "Available_Hours": batch.maybe("Available_Hours", (HOURS,), 0.5),
-        "Lead_Engineer": [staff.user_id(n) for n in engineers],
+        "Visit_Date": days,
+        "Arrival_Time": _arrivals(batch, waits, status),
+        "Lead_Engineer": [staff.user_id(n) for n in people],
         "Distance_Km": [round(size, 1) for size in batch.sizes("Distance_Km", 35, 1.0)],
-        "Rate_per_Km": batch.pick("Rate_per_Km", (9.0, 12.0, 12.0, 14.5)),
         "Satisfaction": [
             float(score) if state == "Done" else None
-            for score, state in zip(batch.integers("Satisfaction", 40, 100), status, strict=True)
+            for score, state in zip(scores, status, strict=True)
         ],
-        "Follow_Up_Needed": [int(die < 0.3) for die in batch.uniform("Follow_Up_Needed")],
-        "Site_Email": batch.some(
-            "Site_Email", [f"gate{n}@example.org" for n in range(batch.n)], 0.3
-        ),
-        "Map_Link": batch.some(
-            "Map_Link", [f"https://maps.example.com/?q={n}" for n in range(batch.n)], 0.4
-        ),
-        "Gate_Pass_Number": batch.some(
-            "Gate_Pass_Number", batch.integers("Gate_Pass_Number", 10**11, 10**12), 0.5
-        ),
-        "Directions": batch.maybe("Directions", ("Second gate, ask for the control room.",), 0.3),
-        "Photos": batch.some("Photos", map(_photo, ids), 0.15),
-        "Documents": batch.some("Documents", map(_document, ids), 0.1),
-        "Site_City": ["" if place is None else firms["city"][place].name for place in places],
-        "Observations": batch.maybe("Observations", (*REMARKS, PASTED), 0.3),
+        "Site_Email": [f"gate{n % 10**6}@example.org" for n in ids],
+        "Map_Link": [f"https://maps.example.com/?q={n % 10**6}" for n in ids],
+        "Gate_Pass_Number": batch.integers("Gate_Pass_Number", 10**11, 10**12),
+        "Photos": [_photo(n) for n in ids],
+        "Documents": [_document(n) for n in ids],
+        "Site_City": [city and city.name for city in org.look("Accounts", "city", places)],
     }
 
 
-def _visit_rows(org: Org, batch: Batch, ids: range) -> None:
+def _arrivals(batch: Batch, waits: list[int], status: list[str]) -> list[int | None]:
+    """Draw when the engineer came: at ten, or later, on the day of the visit."""
+    late = batch.delays("Arrival_Time", 2400)
+    return [
+        (day_of(at) + days) * DAY_S - IST_S + 36_000 + delay if state == "Done" else None
+        for at, days, delay, state in zip(batch.created, waits, late, status, strict=True)
+    ]
+
+
+def _visit_rows(org: Org, batch: Batch) -> None:
     """Store the rows that hang on visits: expenses, further engineers, products shown."""
-    random, products = batch.stream("rows"), org.made.get("Products", 0)
-    expenses: list[tuple[Any, ...]] = []
-    engineers: list[tuple[Any, ...]] = []
-    shown: list[tuple[Any, ...]] = []
-    for visit, at in zip(ids, batch.created, strict=True):
-        day = iso_date(day_of(at))
-        for _ in range(int(random.random() * 3.5)):
-            kind = random.choice(("Train", "Flight", "Taxi", "Hotel", "Meals", "Other"))
-            expenses.append(
-                (visit, kind, float(round(random.random() ** 2 * 9000 + 120, -1)), day, at)
-            )
-        for who in random.sample(range(2, 11), int(random.random() * 3)):
-            engineers.append((visit, staff.user_id(who), at))
-        for product in random.sample(range(products), min(products, int(random.random() * 3))):
-            shown.append((visit, org.first_id("Products") + product, at))
-    _load_rows(
-        org, "Site_Visit_Expenses", ("Parent_Id", "Expense_Type", "Amount", "Spent_On"), expenses
-    )
-    _load_rows(org, "Site_Visits_X_Users", ("Site_Visit", "Engineers"), engineers)
-    _load_rows(org, "Site_Visits_X_Products", ("Site_Visit", "Products_Shown"), shown)
+    random, products = batch.stream("rows"), range(org.made.get("Products", 0))
+    visits = list(zip(org.ids(batch), batch.created, strict=True))
+    first_product = org.first_id("Products")
+    names = ("Parent_Id", "Expense_Type", "Amount", "Spent_On")
+    org.load_rows("Site_Visit_Expenses", names, [
+        (visit, *_expense(random), iso_date(day_of(at)), at)
+        for visit, at in visits
+        for _ in range(int(random.random() * 3.5))
+    ])  # fmt: skip
+    org.load_rows("Site_Visits_X_Users", ("Site_Visit", "Engineers"), [
+        (visit, staff.user_id(who), at)
+        for visit, at in visits
+        for who in random.sample(range(2, 11), int(random.random() * 3))
+    ])  # fmt: skip
+    org.load_rows("Site_Visits_X_Products", ("Site_Visit", "Products_Shown"), [
+        (visit, first_product + place, at)
+        for visit, at in visits
+        for place in random.sample(products, min(len(products), int(random.random() * 3)))
+    ])  # fmt: skip
 
 
-def _load_rows(org: Org, module: str, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """Store rows of a subform or linking module; the last value of each is its time."""
-    if rows:
-        *values, times = zip(*rows, strict=True)
-        columns = dict(zip(names, values, strict=True))
-        org.load(module, len(rows), {**columns, "Created_Time": times, "Modified_Time": times})
+def _expense(random: Random) -> tuple[str, float]:
+    """Draw what was paid for, and how many rupees."""
+    return random.choice(EXPENSES), float(round(random.random() ** 2 * 9000 + 120, -1))
+
+
+# -- values that are JSON ------------------------------------------------------------------------
+
+
+def _participants(*people: int) -> str:
+    """List users at a meeting, as Zoho does."""
+    return _json([
+        {"name": " ".join(staff.PEOPLE[n][:2]), "Email": None, "type": "user", "invited": False,
+         "participant": str(staff.user_id(n)), "status": "not_known"}
+        for n in people
+    ])  # fmt: skip
 
 
 def _photo(visit: int) -> str:
     """Make one uploaded image."""
-    return _upload(
-        visit,
-        "site.jpg",
-        {
-            "Preview_Id__s": f"p{visit % 10**9:09d}",
-            "Description__s": None,
-            "Sequence_Number__s": 1,
-            "State__s": None,
-        },
-    )
+    return _json([{
+        "id": str(visit), "File_Id__s": f"f{visit % 10**9:09d}", "File_Name__s": "site.jpg",
+        "Size__s": "48213", "Preview_Id__s": f"p{visit % 10**9:09d}", "Description__s": None,
+        "Sequence_Number__s": 1, "State__s": None,
+    }])  # fmt: skip
 
 
 def _document(visit: int) -> str:
     """Make one uploaded file."""
-    return _upload(
-        visit,
-        "report.pdf",
-        {
-            "Owner__s": {"name": "Meera Krishnan", "id": str(staff.ADMIN)},
-            "Created_Time__s": "2026-06-01T10:00:00+05:30",
-        },
-    )
+    return _json([{
+        "id": str(visit), "File_Id__s": f"d{visit % 10**9:09d}", "File_Name__s": "report.pdf",
+        "Size__s": "90112", "Created_Time__s": "2026-06-01T10:00:00+05:30",
+        "Owner__s": {"name": " ".join(staff.PEOPLE[1][:2]), "id": str(staff.ADMIN)},
+    }])  # fmt: skip
 
 
-def _upload(visit: int, name: str, more: dict[str, object]) -> str:
-    """Make the value of a file field with one file."""
-    file = {
-        "id": str(visit),
-        "File_Id__s": f"f{visit % 10**9:09d}",
-        "File_Name__s": name,
-        "Size__s": "48213",
-    }
-    return orjson.dumps([{**file, **more}]).decode()
+def _json(value: object) -> str:
+    """Write a value as the store keeps it."""
+    return orjson.dumps(value).decode()
+
+
+# -- whom and what it is about -------------------------------------------------------------------
 
 
 def _about(org: Org, batch: Batch) -> Columns:
     """Choose the contact and the record an activity belongs to."""
-    who = _any(org, batch, "Who_Id", "Contacts")
-    about = batch.weighted("$se_module", ABOUT)
+    pointing = _pointing(org, batch, "What_Id", ABOUT)
+    people = zip(pointing["$se_module"], org.any(batch, "Who_Id", "Contacts"), strict=True)
     # Beside a lead Zoho shows no contact.
-    who = [None if module == "Leads" else each for module, each in zip(about, who, strict=True)]
-    return {"Who_Id": batch.some("Who_Id", who, 0.7), **_pointing(org, batch, "What_Id", about)}
+    return pointing | {"Who_Id": [None if module == "Leads" else who for module, who in people]}
 
 
-def _pointing(
-    org: Org, batch: Batch, column: str, modules: list[str | None] | list[str]
-) -> Columns:
+def _pointing(org: Org, batch: Batch, column: str, modules: Mapping[Any, float]) -> Columns:
     """Point to one of several modules, and tell to which."""
     ids: list[int | None] = []
     named: list[str | None] = []
-    for module, die in zip(modules, batch.uniform(column), strict=True):
-        total = org.made.get(module, 0) if module else 0
-        ids.append(org.first_id(module) + int(die * total) if module and total else None)
+    rows = zip(batch.weighted("$se_module", modules), batch.uniform(column), strict=True)
+    for module, die in rows:
+        total = org.made.get(module, 0)
+        ids.append(org.first_id(module) + int(die * total) if total else None)
         named.append(module if total else None)
     return {column: ids, "$se_module": named}

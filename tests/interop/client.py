@@ -116,7 +116,7 @@ def life_of_a_lead():
 
 
 def query(text):
-    """A COQL query."""
+    """Query with COQL."""
     body = CoqlBody()
     body.set_select_query(text)
     answer = CoqlOperations().get_records(body)
@@ -126,7 +126,7 @@ def query(text):
 
 
 def refusal():
-    """What the SDK makes of a refusal."""
+    """Tell what the SDK makes of a refusal."""
     answer = RecordOperations("Leads").get_records(
         params((GetRecordsParam.fields, "id"), (GetRecordsParam.page, 11)), HeaderMap()
     )
@@ -135,33 +135,36 @@ def refusal():
 
 
 def search():
-    """A search by criteria."""
+    """Search by criteria."""
     asked = params((SearchRecordsParam.criteria, "(City:equals:Pune)"))
     answer = RecordOperations("Leads").search_records(asked, HeaderMap())
     return len(answer.get_object().get_data())
 
 
 def count():
-    """A count by criteria."""
+    """Count by criteria."""
     asked = params((RecordCountParam.criteria, "(City:equals:Pune)"))
     return RecordOperations("Leads").record_count(asked).get_object().get_count()
 
 
 def deleted():
-    """What was deleted."""
+    """Tell what was deleted."""
     asked = params((GetDeletedRecordsParam.type, "all"))
     answer = RecordOperations("Leads").get_deleted_records(asked, HeaderMap())
     return [each.get_display_name() for each in answer.get_object().get_data()]
 
 
 def one_with_subform():
-    """A single record with rows and links."""
+    """Read a single record with rows and links."""
     visits = RecordOperations("Site_Visits")
     asked = params((GetRecordsParam.fields, "Name,Total_Expenses"))
     found = visits.get_records(asked, HeaderMap()).get_object().get_data()
     first = next(each for each in found if each.get_key_value("Total_Expenses"))
     one = visits.get_record(first.get_id(), params(), HeaderMap()).get_object().get_data()[0]
-    return {"rows": len(one.get_key_value("Expenses")), "has_more": "$has_more" in one.get_key_values()}
+    return {
+        "rows": len(one.get_key_value("Expenses")),
+        "has_more": "$has_more" in one.get_key_values(),
+    }
 
 
 def metadata():
@@ -208,7 +211,7 @@ def main():
     said = {name: attempt(check) for name, check in CHECKS.items()}
     initialize(facts, folder / "eager", auto_refresh_fields=True)
     said["leads_with_fields_refreshed"] = attempt(lambda: page_through("Leads", "Last_Name,Owner"))
-    print(json.dumps(said))
+    sys.stdout.write(json.dumps(said))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
@@ -14,14 +15,14 @@ from zcrm_nb.emulator.catalog import org_schema
 pytestmark = pytest.mark.interop
 
 SDK = "zohocrmsdk8-0==7.0.0"
-HOME = Path(__file__).parents[1] / ".cache" / "interop"
-CLIENT = Path(__file__).with_name("interop_client.py")
+HOME = Path(__file__).parents[2] / ".cache" / "interop" / "{}.{}".format(*sys.version_info)
+CLIENT = Path(__file__).with_name("client.py")
 LEADS = 2345
 
 
 @pytest.fixture(scope="module")
 def python():
-    """An interpreter that has the SDK, made once and kept."""
+    """Make an interpreter that has the SDK, once, and keep it."""
     folder = "Scripts" if os.name == "nt" else "bin"
     python = HOME / folder / "python"
     if not (HOME / "ready").exists():
@@ -37,7 +38,7 @@ def python():
 
 @pytest.fixture(scope="module")
 def said(python, tmp_path_factory):
-    """What the SDK says of a served org."""
+    """Let the SDK work on a served org, and tell what it said."""
     with Emulator(rows={"Leads": LEADS}) as emulator, emulator.serve() as server:
         facts, folder = json.dumps(server.credentials), tmp_path_factory.mktemp("sdk")
         command = [python, CLIENT, facts, folder]

@@ -1,0 +1,184 @@
+"""The emulator on loopback."""
+
+import gc
+import http.client
+import json
+import socket
+import threading
+import time
+from urllib.parse import urlencode
+
+import pytest
+
+from zcrm_nb.emulator import Emulator, PortTaken
+from zcrm_nb.emulator.server import HOST
+
+
+class Caller:
+    """One kept-alive connection to a served emulator."""
+
+    def __init__(self, server):
+        self.wire = http.client.HTTPConnection(HOST, server.port, timeout=10)
+        names = ("client_id", "client_secret", "refresh_token")
+        form = {"grant_type": "refresh_token"} | {n: server.credentials[n] for n in names}
+        self.reply = self.send("POST", "/oauth/v2/token", urlencode(form))
+        self.token = self.reply["access_token"]
+
+    def send(self, method, path, body=None, **headers):
+        """One request; its JSON."""
+        self.wire.request(method, path, body, headers)
+        answer = self.wire.getresponse()
+        self.status, self.headers, raw = answer.status, answer.headers, answer.read()
+        return json.loads(raw) if raw else None
+
+    def __call__(self, method, path, body=None, **headers):
+        """One call of the API."""
+        body = None if body is None else json.dumps(body)
+        token = {"Authorization": f"Zoho-oauthtoken {self.token}"}
+        return self.send(method, f"/crm/v8{path}", body, **token, **headers)
+
+
+@pytest.fixture
+def server(emulator):
+    """Serve the tiny org."""
+    with emulator.serve() as server:
+        yield server
+
+
+@pytest.fixture
+def call(server):
+    """Connect to it."""
+    caller = Caller(server)
+    yield caller
+    caller.wire.close()
+
+
+def test_the_server_is_the_same_org(ask, call):
+    """What is written in the process is read over loopback, and back."""
+    made = ask("POST", "/Leads", None, {"data": [{"Last_Name": "Osei"}]}).body["data"][0]
+    lead = made["details"]["id"]
+    assert call("GET", f"/Leads/{lead}")["data"][0]["Last_Name"] == "Osei"
+    call("DELETE", f"/Leads/{lead}")
+    assert ask("GET", f"/Leads/{lead}").status == 204
+
+
+def test_all_three_addresses_are_its_own_origin(server, call):
+    """In the credentials and in the token's reply."""
+    origin = f"http://127.0.0.1:{server.port}"
+    names = ("accounts_url", "api_domain", "upload_url")
+    assert {server.credentials[name] for name in names} == {origin}
+    assert call.reply["api_domain"] == server.url == origin
+    assert call.send("GET", "/oauth/serverinfo")["locations"] == {"in": origin}
+
+
+def test_a_connection_is_kept(call):
+    """HTTP/1.1: many requests, one socket; errors and empty answers do not end it."""
+    socket_before = call.wire.sock
+    for path in ("/org", "/Leads", "/Leads/1", "/users", "/a/b/c/d"):
+        call("GET", path)
+    call("POST", "/Leads", {"data": [{"Last_Name": "x" * 79}] * 50})
+    assert call.status == 201
+    assert call.wire.sock is socket_before is not None
+
+
+def test_small_answers_do_not_wait_for_nagle(call):
+    """Nagle's algorithm would hold each of them back for 40 ms."""
+
+    def took():
+        began = time.perf_counter()
+        call("GET", "/users/actions/count")
+        return time.perf_counter() - began
+
+    assert min(took() for _ in range(20)) < 0.02
+
+
+def test_it_listens_on_loopback_only(server):
+    """127.0.0.1 and no other address."""
+    assert server._http.server_address[0] == "127.0.0.1"
+
+
+def test_stopping_ends_everything(emulator):
+    """The port is free, no thread is left, even with a connection open; twice is fine."""
+    before = set(threading.enumerate())
+    server = emulator.serve()
+    caller = Caller(server)
+    server.stop()
+    server.stop()
+    assert set(threading.enumerate()) == before
+    with pytest.raises(OSError, match=r"refused|reset|closed"):
+        http.client.HTTPConnection(HOST, server.port, timeout=5).connect()
+    caller.wire.close()
+    with emulator.serve(server.port) as again:
+        assert again.port == server.port
+
+
+def test_a_taken_port_is_told_in_plain_words(emulator, server):
+    """An OSError with what to do."""
+    with pytest.raises(PortTaken, match=rf"Port {server.port} .* taken.*0 for a free one"):
+        emulator.serve(server.port)
+    assert issubclass(PortTaken, OSError)
+
+
+def test_a_torn_answer_breaks_off_on_the_wire(emulator, call):
+    """Fewer bytes than announced, then the end."""
+    emulator.faults.add("torn")
+    with pytest.raises(http.client.IncompleteRead):
+        call("GET", "/org")
+    call.wire.close()
+    assert call("GET", "/org")["org"]
+
+
+def test_a_reset_connection_is_reset(emulator, call):
+    """The client sees it as the network's fault."""
+    emulator.faults.add("reset")
+    with pytest.raises(ConnectionError):
+        call("GET", "/org")
+    call.wire.close()
+    assert call("GET", "/org")["org"]
+
+
+def test_a_head_request_has_no_body(call):
+    """Whatever the answer would be."""
+    assert call("HEAD", "/org") is None
+    assert call.status == 400
+    assert call("GET", "/org")["org"]
+
+
+def test_a_body_without_length_is_refused(server):
+    """Chunked requests are not understood, and say so."""
+    with socket.create_connection((HOST, server.port), timeout=10) as raw:
+        raw.sendall(b"POST /crm/v8/Leads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert b" 411 " in raw.recv(4096)
+
+
+def test_many_may_talk_at_once(emulator, server):
+    """Eight connections write and read; nothing is lost."""
+    failures = []
+
+    def work(number):
+        caller = Caller(server)
+        for turn in range(5):
+            caller("POST", "/Leads", {"data": [{"Last_Name": f"{number}-{turn}"}] * 3})
+            if caller.status != 201:
+                failures.append(caller.status)
+            if len(caller("GET", "/Leads?fields=id")["data"]) < 3:
+                failures.append("short")
+        caller.wire.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert emulator.store.read("SELECT count(*) FROM Leads")[0][0] == 40 + 8 * 5 * 3
+
+
+def test_a_forgotten_emulator_cleans_up(recwarn):
+    """Its server and file are let go without a warning."""
+    with Emulator(rows={"Leads": 5}).serve() as server:
+        path = server._http.app._org.store.path
+    del server
+    gc.collect()
+    assert not recwarn.list
+    assert path is not None

@@ -1,0 +1,444 @@
+"""What calls cost, and the account that is kept of it.
+
+Zoho counts credits for a whole org over a rolling 24 hours, and tells what is left only in a header
+that appears once half of the day's allowance is used. So this is a ledger of our own, corrected by
+that header whenever it comes.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.errors import LimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = [
+    "EXPENSIVE_IN_FLIGHT",
+    "MOST_IN_FLIGHT",
+    "Budget",
+    "Hold",
+    "Ledger",
+    "allowance",
+    "in_flight",
+    "is_expensive",
+    "price",
+]
+
+DAY_S = 24 * 60 * 60
+
+# Calls in flight at one instant, for each org and app; an edition not known yet counts as standard.
+_IN_FLIGHT = {"free": 5, "standard": 10, "professional": 15, "enterprise": 20, "ultimate": 25}
+_UNKNOWN_IN_FLIGHT = 10
+MOST_IN_FLIGHT = max(_IN_FLIGHT.values())
+EXPENSIVE_IN_FLIGHT = 10  # the second, lower limit: the same for every edition
+
+# The other names under which these editions are sold.
+_SOLD_AS = {
+    "starter": "standard",
+    "zohoone": "enterprise",
+    "crmplus": "ultimate",
+}
+
+# Credits of a day: base, for each user, cap.
+_ALLOWANCES: dict[str, tuple[int, int, int | None]] = {
+    "free": (5_000, 0, 5_000),
+    "standard": (50_000, 250, 100_000),
+    "professional": (50_000, 500, 3_000_000),
+    "enterprise": (50_000, 1_000, 5_000_000),
+    "ultimate": (50_000, 2_000, None),
+}
+
+
+def in_flight(edition: str | None) -> int:
+    """Tell how many calls may be in flight at one instant.
+
+    Parameters
+    ----------
+    edition : str or None
+        ``"free"``, ``"standard"``, ``"professional"``, ``"enterprise"`` or ``"ultimate"``, or a
+        name they are sold under, such as ``"Zoho One"``; 10 calls for anything else.
+
+    Returns
+    -------
+    int
+        Calls.
+
+    Examples
+    --------
+    >>> from zcrm_nb.wire.credits import in_flight
+    >>> in_flight("Enterprise"), in_flight(None)
+    (20, 10)
+    """
+    return _IN_FLIGHT.get(_name(edition), _UNKNOWN_IN_FLIGHT)
+
+
+def allowance(edition: str | None, users: int) -> int | None:
+    """Compute the credits of 24 hours, bought add-ons left out.
+
+    Parameters
+    ----------
+    edition : str or None
+        As for :func:`in_flight`.
+    users : int
+        Licensed users of the org.
+
+    Returns
+    -------
+    int or None
+        Credits; ``None`` for an unknown edition.
+
+    Examples
+    --------
+    >>> from zcrm_nb.wire.credits import allowance
+    >>> allowance("enterprise", 12), allowance("standard", 1_000)
+    (62000, 100000)
+    """
+    row = _ALLOWANCES.get(_name(edition))
+    if row is None:
+        return None
+    base, per_user, cap = row
+    return base + per_user * users if cap is None else min(cap, base + per_user * users)
+
+
+def _name(edition: str | None) -> str:
+    """Find the edition's name in the tables."""
+    letters = re.sub(r"[^a-z]", "", (edition or "").lower())
+    return _SOLD_AS.get(letters, letters)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The parts of a call that its price depends on."""
+
+    params: Mapping[str, Any]
+    json: Any
+
+    def count(self, key: str) -> int:
+        """How many things stand in the list ``key`` of the body; at least one."""
+        items = self.json.get(key) if isinstance(self.json, dict) else None
+        return max(1, len(items)) if isinstance(items, list) else 1
+
+    @property
+    def coql(self) -> str:
+        """The query text, if this is a query."""
+        return str(self.json.get("select_query", "")) if isinstance(self.json, dict) else ""
+
+
+_LIMIT = re.compile(r"\blimit\s+(\d+)(?:\s*,\s*(\d+))?", re.IGNORECASE)
+
+
+def _by_limit(asked: _Asked) -> int:
+    """Price of a query by its LIMIT: up to 200, up to 1000, up to 2000 rows."""
+    clauses = _LIMIT.findall(asked.coql)
+    first, second = clauses[-1] if clauses else ("200", "")  # "limit 200" or "limit 0, 200"
+    rows = int(second or first)
+    return 1 + (rows > 200) + (rows > 1000)
+
+
+def _by_records(asked: _Asked) -> int:
+    """Price of a write: one credit for every ten records begun."""
+    return ceil(asked.count("data") / 10)
+
+
+# First match wins. M stands for one segment of the path: a module's API name, or an id.
+# UNCONFIRMED: what the parts of a composite request cost; the request alone is counted.
+_PRICES: tuple[tuple[str, str, int | Callable[[_Asked], int]], ...] = (
+    ("POST", "/crm/V/coql", _by_limit),
+    ("POST", "/crm/bulk/V/read", 50),
+    ("POST", "/crm/bulk/V/write", 500),
+    ("POST", "/crm/V/settings/fields", lambda asked: 10 * asked.count("fields")),
+    ("POST", "/crm/V/settings/modules", 500),
+    ("POST", "/crm/V/M/upsert", _by_records),
+    ("POST", "/crm/V/M", _by_records),
+    ("PUT", "/crm/V/M", _by_records),
+    ("POST", "/crm/V/M/M/actions/convert", 5),
+    ("POST", "/crm/V/M/M/actions/send_mail", 20),
+    ("POST", "/crm/V/M/actions/mass_delete", lambda asked: ceil(asked.count("ids") / 100)),
+    ("POST", "/crm/V/M/actions/add_tags", lambda asked: ceil(asked.count("ids") / 50)),
+    ("POST", "/crm/V/M/actions/remove_tags", lambda asked: ceil(asked.count("ids") / 50)),
+    ("GET", "/crm/V/M/actions/count", 50),
+    ("GET", "/crm/V/M/deleted", 2),
+    ("GET", "/crm/V/M", lambda asked: 3 if "cvid" in asked.params else 1),
+)
+
+# Calls that share the lower limit, with what makes them expensive.
+_EXPENSIVE: tuple[tuple[str, str, Callable[[_Asked], bool]], ...] = (
+    ("POST", "/crm/V/coql", lambda _: True),
+    ("POST", "/crm/V/__composite_requests", lambda _: True),
+    ("POST", "/crm/V/M/upsert", lambda asked: asked.count("data") > 10),
+    ("POST", "/crm/V/M", lambda asked: asked.count("data") > 10),
+    ("PUT", "/crm/V/M", lambda asked: asked.count("data") > 10),
+    ("POST", "/crm/V/M/M/actions/convert", lambda _: True),
+    ("POST", "/crm/V/M/M/actions/send_mail", lambda _: True),
+    ("GET", "/crm/V/M", lambda asked: "cvid" in asked.params or "sort_by" in asked.params),
+)
+
+
+def _path_pattern(path: str) -> re.Pattern[str]:
+    """Turn a path of the tables into a pattern."""
+    segments = {"V": r"v\d+(?:\.\d+)?", "M": r"[^/]+"}
+    return re.compile("/".join(segments.get(part, re.escape(part)) for part in path.split("/")))
+
+
+_PRICE_RULES = tuple((method, _path_pattern(path), rule) for method, path, rule in _PRICES)
+_EXPENSIVE_RULES = tuple((method, _path_pattern(path), rule) for method, path, rule in _EXPENSIVE)
+
+
+def price(
+    method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+) -> int:
+    """Tell what a call costs.
+
+    Parameters
+    ----------
+    method : str
+        ``"GET"``, ``"POST"``, …
+    path : str
+        Path from the host on, such as ``"/crm/v8/Leads"``.
+    params : mapping, optional
+        Query parameters.
+    json : object, optional
+        Body of the call, before it becomes text.
+
+    Returns
+    -------
+    int
+        Credits; 1 for everything the table does not name.
+
+    References
+    ----------
+    Zoho CRM API V8, "API limits"; https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html
+
+    Examples
+    --------
+    >>> from zcrm_nb.wire.credits import price
+    >>> price("POST", "/crm/v8/coql", json={"select_query": "select id from Leads limit 0, 2000"})
+    3
+    >>> price("POST", "/crm/v8/Leads", json={"data": [{}] * 11})
+    2
+    """
+    asked = _Asked(params or {}, json)
+    for wanted, pattern, rule in _PRICE_RULES:
+        if method == wanted and pattern.fullmatch(path):
+            return rule if isinstance(rule, int) else rule(asked)
+    return 1
+
+
+def is_expensive(
+    method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+) -> bool:
+    """Tell whether a call falls under the second limit of 10 in flight.
+
+    Parameters
+    ----------
+    method, path, params, json
+        As for :func:`price`.
+
+    Returns
+    -------
+    bool
+        True for queries, composite requests, conversions, mails, writes of more than 10 records,
+        and records read by a custom view or in an order.
+    """
+    asked = _Asked(params or {}, json)
+    return any(
+        method == wanted and pattern.fullmatch(path) and rule(asked)
+        for wanted, pattern, rule in _EXPENSIVE_RULES
+    )
+
+
+@dataclass(slots=True)
+class Budget:
+    """Credits that a block of code may spend.
+
+    Parameters
+    ----------
+    limit : int
+        Credits.
+    spent : int, default 0
+        Credits spent so far, calls in flight included.
+    """
+
+    limit: int
+    spent: int = 0
+
+    @property
+    def left(self) -> int:
+        """Credits that may still be spent."""
+        return self.limit - self.spent
+
+
+@dataclass(slots=True)
+class Hold:
+    """Credits set aside for one call in flight.
+
+    Parameters
+    ----------
+    taken : bool, default True
+        Whether Zoho took the call: the careful answer as long as nobody knows.
+    """
+
+    taken: bool = True
+
+
+class Ledger:
+    """What was spent in the last 24 hours, and what is left as far as anybody knows.
+
+    Parameters
+    ----------
+    allowance : int, optional
+        Credits of 24 hours, when the edition is known.
+    clock : callable, default time.time
+        Seconds, for the rolling window.
+
+    Examples
+    --------
+    >>> from zcrm_nb.wire.credits import Ledger
+    >>> ledger = Ledger(allowance=5_000)
+    >>> with ledger.hold(3):
+    ...     pass  # the call is sent here
+    >>> ledger
+    <Credits: 3 spent in 24 h, 4,997 left>
+    """
+
+    def __init__(
+        self, *, allowance: int | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.allowance = allowance
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._entries: deque[tuple[float, int]] = deque()
+        self._spent = 0
+        self._told: int | None = None
+        self._budgets: tuple[Budget, ...] = ()
+
+    @property
+    def spent(self) -> int:
+        """Credits this login spent in the last 24 hours."""
+        with self._lock:
+            self._forget()
+            return self._spent
+
+    @property
+    def remaining(self) -> int | None:
+        """Credits left: as Zoho last said, else the allowance less what this login spent.
+
+        Other apps of the org spend too, so before Zoho says anything this is an upper bound;
+        ``None`` when the edition is not known either.
+        """
+        with self._lock:
+            self._forget()
+            if self._told is not None:
+                return self._told
+            return None if self.allowance is None else self.allowance - self._spent
+
+    @contextmanager
+    def hold(self, amount: int) -> Iterator[Hold]:
+        """Set credits aside while a call is in flight, and book them when it is over.
+
+        Parameters
+        ----------
+        amount : int
+            Credits the call costs.
+
+        Yields
+        ------
+        Hold
+            Set its ``taken`` to False when Zoho certainly did not count the call.
+
+        Raises
+        ------
+        LimitError
+            A budget that is open does not allow it; nothing was set aside.
+        """
+        with self._lock:
+            budgets = self._budgets
+            for budget in budgets:
+                if amount > budget.left:
+                    raise _past(budget, amount)
+            for budget in budgets:
+                budget.spent += amount
+        hold = Hold()
+        try:
+            yield hold
+        finally:
+            with self._lock:
+                if hold.taken:
+                    self._book(amount)
+                else:
+                    for budget in budgets:
+                        budget.spent -= amount
+
+    def reconcile(self, header: str | None) -> None:
+        """Take Zoho's own number from ``X-API-CREDITS-REMAINING``, if it came.
+
+        Parameters
+        ----------
+        header : str or None
+            Value of the header.
+        """
+        if header is not None and header.strip().isdecimal():
+            with self._lock:
+                self._told = int(header)
+
+    @contextmanager
+    def budget(self, amount: int) -> Iterator[Budget]:
+        """Allow only so many credits while the block lasts, in whatever thread they are spent.
+
+        Parameters
+        ----------
+        amount : int
+            Credits. Budgets nest: a call must fit into each that is open.
+
+        Yields
+        ------
+        Budget
+            What is spent and left.
+
+        Raises
+        ------
+        LimitError
+            Before the call that would go past the limit; that call is not sent.
+        """
+        budget = Budget(amount)
+        with self._lock:
+            self._budgets = (*self._budgets, budget)
+        try:
+            yield budget
+        finally:
+            with self._lock:
+                self._budgets = tuple(each for each in self._budgets if each is not budget)
+
+    def _book(self, amount: int) -> None:
+        """Write a call down; the lock is held."""
+        self._entries.append((self._clock(), amount))
+        self._spent += amount
+        if self._told is not None:
+            self._told -= amount
+
+    def _forget(self) -> None:
+        """Drop what is older than the window; the lock is held."""
+        while self._entries and self._entries[0][0] <= self._clock() - DAY_S:
+            self._spent -= self._entries.popleft()[1]
+
+    def __repr__(self) -> str:
+        remaining = self.remaining
+        left = "how many are left is not known yet" if remaining is None else f"{remaining:,} left"
+        return f"<Credits: {self.spent:,} spent in 24 h, {left}>"
+
+
+def _past(budget: Budget, amount: int) -> LimitError:
+    """Refuse a call that does not fit."""
+    return LimitError(
+        f"The next call costs {amount} credits, and {budget.left} of {budget.limit} are left.",
+        todo="It was not sent. Ask for less, or open a larger budget.",
+    )

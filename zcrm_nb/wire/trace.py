@@ -1,0 +1,102 @@
+"""What was sent: a list of calls, filled while a block lasts."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["Call", "Tracer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call through the gate, its retries included.
+
+    Parameters
+    ----------
+    method, path : str
+        Such as ``"GET"`` and ``"/crm/v8/Leads"``.
+    params : mapping
+        Query parameters, secrets masked.
+    query : str
+        The text of a COQL query; empty for other calls.
+    status : int or None
+        HTTP status of the last answer; ``None`` when none came.
+    attempts : int
+        How often it was sent.
+    ms : float
+        Milliseconds from first to last, waits included.
+    bytes : int
+        Size of the answer's body.
+    credits : int
+        What it cost, as far as the price list knows.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    query: str = ""
+    status: int | None = None
+    attempts: int = 1
+    ms: float = 0.0
+    bytes: int = 0
+    credits: int = 0
+
+    def __str__(self) -> str:
+        asked = "".join(f" {name}={value}" for name, value in self.params.items())
+        tries = f" · {self.attempts} tries" if self.attempts > 1 else ""
+        query = f" · {' '.join(self.query.split())}" if self.query else ""
+        return (
+            f"{self.method} {self.path}{asked} → {self.status or 'no answer'} · {self.ms:.0f} ms"
+            f" · {self.bytes:,} bytes · {self.credits} credits{tries}{query}"
+        )
+
+
+class Tracer:
+    """Tells every open trace about every call, whatever thread it is made in."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[object, tuple[list[Call], bool]] = {}
+
+    @contextmanager
+    def trace(self, *, show: bool = False) -> Iterator[list[Call]]:
+        """Collect calls while the block lasts. Blocks nest: each has its own list.
+
+        Parameters
+        ----------
+        show : bool, default False
+            Also print each call when it is over.
+
+        Yields
+        ------
+        list of Call
+        """
+        key, calls = object(), list[Call]()
+        with self._lock:
+            self._open[key] = (calls, show)
+        try:
+            yield calls
+        finally:
+            with self._lock:
+                del self._open[key]
+
+    def note(self, call: Call) -> None:
+        """Write a call into every open trace.
+
+        Parameters
+        ----------
+        call : Call
+            A call that is over.
+        """
+        with self._lock:
+            for calls, show in self._open.values():
+                calls.append(call)
+                if show:
+                    sys.stdout.write(f"{call}\n")

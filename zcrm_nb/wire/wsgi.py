@@ -1,0 +1,158 @@
+"""A WSGI application in the place of the network: no socket, no port, no patching."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import WSGIApplication
+
+__all__ = ["WSGIAdapter"]
+
+
+class WSGIAdapter(BaseAdapter):
+    """A transport that calls a WSGI application in this process.
+
+    Mounted on a session it makes every address under its prefix the application's, whatever the
+    host. The answer is read whole before it is given back, so there is no connection to keep
+    alive, nothing to stream, and a time-out has nothing to wait for.
+
+    Parameters
+    ----------
+    app : WSGI callable
+        The application. What it raises passes through, but for ``ConnectionError`` (the builtin),
+        which becomes what requests raises when the network fails.
+
+    Examples
+    --------
+    >>> import requests
+    >>> from zcrm_nb.wire.wsgi import WSGIAdapter
+    >>> def app(environ, start_response):
+    ...     start_response("200 OK", [("Content-Type", "text/plain")])
+    ...     return [environ["PATH_INFO"].encode()]
+    >>> session = requests.Session()
+    >>> session.mount("https://", WSGIAdapter(app))
+    >>> session.get("https://www.zohoapis.test/crm/v8/org").text
+    '/crm/v8/org'
+    """
+
+    def __init__(self, app: WSGIApplication) -> None:
+        super().__init__()
+        self.app = app
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> requests.Response:
+        """Call the application, and make its answer a response.
+
+        Parameters
+        ----------
+        request : requests.PreparedRequest
+            The request.
+        *args, **options
+            What requests passes to a transport (time-outs, certificates, proxies): without meaning
+            where there is no network.
+
+        Returns
+        -------
+        requests.Response
+            Complete, its body read.
+
+        Raises
+        ------
+        requests.ConnectionError
+            The application raised ``ConnectionError``.
+        """
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: object = None
+        ) -> Any:
+            started.append((status, headers))
+            return written.append
+
+        written: list[bytes] = []
+        try:
+            chunks = self.app(_environ(request), start_response)
+            body = b"".join((*written, *_closing(chunks)))
+        except ConnectionError as error:
+            raise requests.ConnectionError(error, request=request) from error
+        return _response(request, *started[-1], body)
+
+    def close(self) -> None:
+        """Do nothing: the application belongs to whoever made it."""
+
+
+def _closing(chunks: Iterable[bytes]) -> list[bytes]:
+    """Read what an application returned, and close it as PEP 3333 demands."""
+    try:
+        return list(chunks)
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
+
+
+def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
+    """Put a request into the words of PEP 3333."""
+    parts = urlsplit(str(request.url))
+    body = _bytes(request.body)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),
+        "QUERY_STRING": parts.query,
+        "SERVER_NAME": parts.hostname,
+        "SERVER_PORT": str(parts.port or (443 if parts.scheme == "https" else 80)),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": parts.netloc,
+        "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": parts.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    # Compressing would only cost time where nothing travels, so it is not asked for.
+    for name, value in request.headers.items():
+        if name.lower() not in {"content-type", "content-length", "accept-encoding"}:
+            environ["HTTP_" + name.upper().replace("-", "_")] = value
+    return environ
+
+
+def _bytes(body: Any) -> bytes:
+    """Read the body of a request, in whichever of its forms requests left it."""
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, bytes):
+        return body
+    return b"".join(body)
+
+
+def _response(
+    request: requests.PreparedRequest, status: str, headers: list[tuple[str, str]], body: bytes
+) -> requests.Response:
+    """Make a response that is complete already."""
+    code, _, reason = status.partition(" ")
+    response = requests.Response()
+    response.status_code, response.reason = int(code), reason
+    response.headers = CaseInsensitiveDict(headers)
+    response.raw = io.BytesIO(body)
+    # requests has no public way to say "already read".
+    response._content = body
+    response._content_consumed = True  # type: ignore[attr-defined]
+    response.url, response.request, response.encoding = str(request.url), request, "utf-8"
+    return response
