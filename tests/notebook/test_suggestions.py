@@ -26,6 +26,7 @@ FIELDS = {
     "Tasks": [
         ("Subject", "text", None, None),
         ("What_Id", "lookup", "Deals, Accounts", None),
+        ("Any_Id", "lookup", "se_module", None),
     ],
     "Secrets": [],
 }
@@ -91,6 +92,7 @@ def test_modules_and_fields_come_where_a_name_belongs(marked, fragment, first):
         ("select 'What_Id->|' from Tasks", "", ["Deals", "Accounts"]),
         ("select 'What_Id->Accounts.In|' from Tasks", "In", ["Industry"]),
         ("select 'What_Id->Accounts.In| from Tasks", "In", ["Industry"]),
+        ("select 'Any_Id->|' from Tasks", "", ["Deals", "Accounts", "Tasks"]),
         ("select Stage.| from Deals", "", []),
     ],
 )

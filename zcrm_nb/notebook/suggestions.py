@@ -266,7 +266,10 @@ def _names(module: str, path: str, known: Known) -> tuple[str, list[Suggestion]]
         names = [each.removeprefix(user) for each in USER_PATHS if each.startswith(user)]
         return rest, [Suggestion(each, "field") for each in names if "." not in each]
     if arrow == "->":
-        return rest, [Suggestion(each, "module") for each in where.split(", ") if each]
+        # Zoho's metadata does not always name the modules that What_Id may point to.
+        known_modules = known.modules()
+        modules = [each for each in where.split(", ") if each in known_modules] or known_modules
+        return rest, [Suggestion(each, "module") for each in modules]
     return rest, [Suggestion(str(each), "field") for each in known.fields(where)]
 
 
