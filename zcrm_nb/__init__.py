@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Loaded when first used: someone who only wants a table should not wait for a plot library.
-_LATER = {"new_notebook": "zcrm_nb.notebook.scaffold", "plots": "zcrm_nb.notebook.plots"}
+_LATER = {
+    "load_ipython_extension": "zcrm_nb.notebook.magics",
+    "new_notebook": "zcrm_nb.notebook.scaffold",
+    "plots": "zcrm_nb.notebook.plots",
+    "unload_ipython_extension": "zcrm_nb.notebook.magics",
+}
 
 __all__ = [
     "CRM",

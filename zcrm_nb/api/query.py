@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Ask = Callable[[int, float], bytes]  # offset, rows → one answer
 
 __all__ = [
+    "USER_PATHS",
     "OffsetCeilingError",
     "answer_columns",
     "by_id",
@@ -265,7 +266,7 @@ def everything(catalogue: Catalogue, module: str) -> str:
 # ---- What the answer will look like --------------------------------------------------------------
 
 # Users are no module with fields of its own in the metadata; these are the paths Zoho documents.
-_USER_PATHS = {
+USER_PATHS = {
     **dict.fromkeys(["id", "first_name", "last_name", "full_name", "email"], "text"),
     **dict.fromkeys(["role", "profile"], "lookup"),
     **dict.fromkeys([f"role.{each}" for each in ("id", "name", "description")], "text"),
@@ -337,9 +338,9 @@ def _target(field: dict[str, Any], path: tree.Path, text: str) -> str:
 
 def _user_column(rest: str, path: tree.Path, name: str, text: str) -> Column:
     """Return the column for a path that goes on behind a user."""
-    if rest not in _USER_PATHS:
-        raise _unknown(path, text, did_you_mean(rest, _USER_PATHS))
-    return Column(name, _USER_PATHS[rest])
+    if rest not in USER_PATHS:
+        raise _unknown(path, text, did_you_mean(rest, USER_PATHS))
+    return Column(name, USER_PATHS[rest])
 
 
 def _known(
