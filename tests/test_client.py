@@ -168,7 +168,7 @@ ORDERS = [
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_past_the_reach_of_offsets_the_table_is_the_same(crm, low_ceiling, order):
-    """Some orgs report less than the documented 100,000: rows then come by id, in the order asked."""
+    """Some orgs report less than 100,000: rows then come by id, and in the order asked."""
     query = "select City, Created_Time, Last_Name, Owner from Leads where id is not null" + order
     pd.testing.assert_frame_equal(low_ceiling.coql(query), crm.coql(query))
 
