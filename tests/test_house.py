@@ -133,6 +133,19 @@ def test_the_version_is_the_same_everywhere():
     assert re.search(r"^## \[([\d.]+)\]", changelog, re.MULTILINE)[1] == version
 
 
+def test_the_first_minute_of_the_readme_shows_what_it_says():
+    """The first code of the front page prints the table and the dtypes that stand below it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(?:python)?\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    code, table, _, dtypes = blocks[:4]
+    *setup, _ = code.strip().splitlines()
+    names: dict = {}
+    exec("\n".join(setup), names)
+    assert names["leads"].head(3).to_string() == table.rstrip()
+    assert names["leads"].dtypes.to_string() == dtypes.rstrip()
+    names["crm"].close()
+
+
 def test_every_dependency_has_its_reason():
     """docs/decisions.md names each package that pyproject.toml asks for."""
     decisions = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")

@@ -118,6 +118,9 @@ class CRM:
         asked for once a second page is needed; 1 for each module's fields and, when a user field
         is selected, 1 for each 200 users, both asked once in the life of this object.
 
+        Of Leads a query finds the converted ones too, as far as is known; add ``Converted__s =
+        'false'`` to mean what :meth:`records` reads.
+
         Pages are fetched side by side, at most ten at a time. Past the 100,000 rows that Zoho's
         offset reaches (or less, where Zoho says so on the way) they follow each other by ``id``; an
         ORDER BY is then done here, text without regard to case. While records are being added or
