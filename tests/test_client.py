@@ -258,6 +258,57 @@ def test_an_id_that_nobody_has_is_not_found(crm):
         crm.record("Leads", "410888000099999999")
 
 
+# ---- Search and deleted ------------------------------------------------------------------------
+
+
+def test_a_search_gives_the_rows_that_coql_gives(crm):
+    """A picklist search is exact, so two APIs can be held against each other."""
+    columns = ["Last_Name", "Lead_Status", "Owner"]
+    found = crm.search("Leads", columns, criteria="(Lead_Status:equals:Junk Lead)")
+    asked = crm.coql(
+        "select Last_Name, Lead_Status, Owner from Leads "
+        "where Lead_Status = 'Junk Lead' and Converted__s = 'false'"
+    )
+    by_id = found.sort_values("id", ignore_index=True)
+    pd.testing.assert_frame_equal(by_id, asked)
+    assert len(found) > 0
+
+
+def test_a_search_for_too_much_is_an_error_and_not_a_short_table(crm):
+    """Zoho's search ends after 2,000 records."""
+    with pytest.raises(LimitError, match="2,000"):
+        crm.search("Leads", ["City"], criteria="(Created_Time:greater_than:2000-01-01T00:00:00Z)")
+
+
+def test_a_search_by_mail_and_word_and_with_a_limit(crm):
+    """The other ways to search; all columns come where none is named."""
+    email = crm.coql("select Email from Leads where Email is not null", limit=1)["Email"].iloc[0]
+    assert email in list(crm.search("Leads", email=email, converted="both")["Email"])
+    assert len(crm.search("Leads", ["City"], word="Mumbai", limit=7)) == 7
+    assert len(crm.search("Leads", ["City"], criteria="(City:equals:Atlantis)")) == 0
+
+
+@pytest.mark.parametrize("terms", [{}, {"email": "a", "word": "b"}])
+def test_a_search_has_one_term(crm, terms):
+    """Zoho would silently use the first of several."""
+    with pytest.raises(ValueError, match="one of criteria, email, phone, word"):
+        crm.search("Leads", **terms)
+
+
+def test_deleted_records_are_listed(fresh, connected):
+    """Tombstones for whoever keeps a copy."""
+    crm = connected(fresh)
+    assert len(crm.deleted("Deals")) == 0
+    gone = crm.records("Deals", ["Stage"], limit=3)["id"].tolist()
+    crm.request("DELETE", "Deals", params={"ids": ",".join(gone)})
+    table = crm.deleted("Deals")
+    assert sorted(table["id"]) == gone
+    assert str(table["deleted_time"].dtype) == "datetime64[s, UTC]"
+    assert table["deleted_by"].notna().all()
+    later = table["deleted_time"].max() + pd.Timedelta(days=1)
+    assert len(crm.deleted("Deals", since=later.to_pydatetime())) == 0
+
+
 # ---- Metadata and the wire -----------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb import errors
 from zcrm_nb.api.query import coql_pages
 from zcrm_nb.api.records import record_pages
+from zcrm_nb.api.search import search_pages
 from zcrm_nb.client import CRM
 from zcrm_nb.connect import connect, emulate
 from zcrm_nb.coql import fill
@@ -45,6 +46,7 @@ __all__ = [
     "new_notebook",
     "plots",
     "record_pages",
+    "search_pages",
     "to_frame",
     "to_records",
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "list_parameters",
     "record_bodies",
     "record_pages",
+    "since_header",
 ]
 
 PAGE_SIZE = 200  # rows; Zoho's greatest
@@ -182,16 +183,16 @@ def list_parameters(
         params["ids"] = ",".join(check_id(module, each) for each in ids)
     if converted is not False:
         params["converted"] = str(converted).lower()
-    return params, {"If-Modified-Since": _moment(modified_since)} if modified_since else {}
+    return params, since_header(modified_since)
 
 
-def _moment(moment: datetime) -> str:
-    """Write a moment as Zoho's headers want it."""
+def since_header(moment: datetime | None) -> dict[str, str]:
+    """Return the header that asks for what is newer than a moment."""
+    if moment is None:
+        return {}
     if moment.tzinfo is None:
-        raise ValueError(
-            "modified_since needs a time zone, such as datetime(2026, 9, 1, tzinfo=UTC)."
-        )
-    return moment.isoformat(timespec="seconds")
+        raise ValueError(f"{moment} needs a time zone, such as datetime(2026, 9, 1, tzinfo=UTC).")
+    return {"If-Modified-Since": moment.isoformat(timespec="seconds")}
 
 
 def check_id(module: str, record_id: str) -> str:
