@@ -140,12 +140,8 @@ class CRM:
         ...     city="New Delhi",
         ...     limit=2,
         ... )
-        >>> df.dtypes
-        id                 string
-        Last_Name          string
-        City               string
-        Annual_Revenue    float64
-        dtype: object
+        >>> {name: str(dtype) for name, dtype in df.dtypes.items()}
+        {'id': 'string', 'Last_Name': 'string', 'City': 'string', 'Annual_Revenue': 'float64'}
         >>> crm.close()
         """
         text = fill(query, **values)
