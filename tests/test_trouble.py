@@ -151,7 +151,7 @@ def test_paging_survives_tokens_that_expire_on_the_way(small, connected):
     crm = connected(small)
     crm.fields("Leads")
     small.faults.add("expire_tokens", times=1, after=1, path="/Leads")
-    df = crm.records("Leads", ["Last_Name"], converted="both")
+    df = crm.records("Leads", ["Last_Name"])
     assert len(df) == 450
     assert df["id"].is_unique
 

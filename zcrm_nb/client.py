@@ -118,8 +118,8 @@ class CRM:
         asked for once a second page is needed; 1 for each module's fields and, when a user field
         is selected, 1 for each 200 users, both asked once in the life of this object.
 
-        Of Leads a query finds the converted ones too, as far as is known; add ``Converted__s =
-        'false'`` to mean what :meth:`records` reads.
+        Of Leads a query finds the converted ones too, as far as is known; ``Converted__s =
+        'false'`` leaves them out.
 
         Pages are fetched side by side, at most ten at a time. Past the 100,000 rows that Zoho's
         offset reaches (or less, where Zoho says so on the way) they follow each other by ``id``; an
@@ -172,7 +172,7 @@ class CRM:
         sort_by: str = "id",
         ascending: bool = True,
         cvid: str | None = None,
-        converted: bool | str = False,
+        converted: bool | None = None,
         tz: str = "UTC",
         exact: bool = False,
         progress: bool | Told = True,
@@ -197,8 +197,9 @@ class CRM:
             Smallest first. By ascending ``id``, records added meanwhile come last and shift none.
         cvid : str, optional
             Id of a custom view to read instead of the whole module; it brings its own order.
-        converted : bool or "both", default False
-            Leads only: those not converted, those converted, or both.
+        converted : bool, optional
+            Leads only: True for those converted, False for those that are not. All by default, as
+            in COQL; Zoho's own list leaves the converted ones out.
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -253,7 +254,7 @@ class CRM:
             sort_by=sort_by,
             ascending=ascending,
             cvid=cvid,
-            converted=converted,
+            converted=records.conversion(self._catalogue, module, converted),
         )
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
@@ -329,7 +330,7 @@ class CRM:
         phone: str | None = None,
         word: str | None = None,
         limit: int | None = None,
-        converted: bool | str = False,
+        converted: bool | None = None,
         tz: str = "UTC",
         exact: bool = False,
         progress: bool | Told = True,
@@ -352,8 +353,9 @@ class CRM:
             A word in any field.
         limit : int, optional
             Bring at most this many records.
-        converted : bool or "both", default False
-            Leads only: those not converted, those converted, or both.
+        converted : bool, optional
+            Leads only: True for those converted, False for those that are not. All by default, as
+            in COQL; Zoho's own list leaves the converted ones out.
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -399,7 +401,8 @@ class CRM:
         >>> crm.close()
         """
         terms = {"criteria": criteria, "email": email, "phone": phone, "word": word}
-        params = search.search_parameters(list(columns or ()), converted=converted, **terms)
+        leads = records.conversion(self._catalogue, module, converted)
+        params = search.search_parameters(list(columns or ()), converted=leads, **terms)
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             return tables.search_table(
@@ -484,7 +487,7 @@ class CRM:
             API name of the module.
         where : str, optional
             A COQL condition, without the word WHERE; places for values are written ``:name``. All
-            records by default: for Leads those not converted, as :meth:`records` reads them.
+            records by default.
         **values : object
             What stands for the ``:name`` places.
 
@@ -519,7 +522,7 @@ class CRM:
         True
         >>> crm.close()
         """
-        where = where or ask.everything(self._catalogue, module)
+        where = where or "id is not null"
         text = fill(f"select id from {module} where {where}", **values)  # noqa: S608 - COQL
         query = ask.parse(text)
         ask.check_paths(self._catalogue, query, text)

@@ -31,7 +31,6 @@ __all__ = [
     "coql_bodies",
     "coql_pages",
     "count",
-    "everything",
     "limited",
     "parse",
     "sort_keys",
@@ -257,12 +256,6 @@ def count(send: Send, query: tree.Query) -> int:
     return int(rows[0]["COUNT(id)"]) if rows else 0
 
 
-def everything(catalogue: Catalogue, module: str) -> str:
-    """Return the condition for what Get Records lists: all, of Leads those not converted."""
-    converted = "Converted__s" in catalogue.fields(module)
-    return "Converted__s = 'false'" if converted else "id is not null"
-
-
 # ---- What the answer will look like --------------------------------------------------------------
 
 # Users are no module with fields of its own in the metadata; these are the paths Zoho documents.
@@ -373,6 +366,7 @@ def _unknown(path: tree.Path, text: str, hint: str, happened: str = "") -> Query
 
 def check_paths(catalogue: Catalogue, query: tree.Query, text: str) -> None:
     """Refuse a query that names a module or field which the org does not have."""
+    catalogue.fields(query.module)
     aliases = {each.alias for each in query.columns}
     for path in coql.paths(query):
         if path.text not in aliases:

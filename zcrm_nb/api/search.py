@@ -114,9 +114,7 @@ def search_bodies(
         )
 
 
-def search_parameters(
-    columns: list[str], *, converted: bool | str, **terms: str | None
-) -> dict[str, str]:
+def search_parameters(columns: list[str], *, converted: str, **terms: str | None) -> dict[str, str]:
     """Return the query parameters of a search; ``ValueError`` unless it has exactly one term."""
     given = {name: value for name, value in terms.items() if value is not None}
     if len(given) != 1:
@@ -124,8 +122,8 @@ def search_parameters(
             f"Give one of {', '.join(terms)}; Zoho uses the first of several and ignores the rest."
         )
     params = {"fields": ",".join(columns)} if columns else {}
-    if converted is not False:
-        params["converted"] = str(converted).lower()
+    if converted:
+        params["converted"] = converted
     return {**params, **given}
 
 
