@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from zcrm_nb.connect import attach, connect
 from zcrm_nb.emulator import Emulator, Settings
-from zcrm_nb.emulator.engine import EngineSettings
+from zcrm_nb.emulator.settings import EngineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
