@@ -55,7 +55,8 @@ class Emulator:
     latency_ms : float, default 0
         How much longer each call takes, in milliseconds.
     clock : Clock, optional
-        What time it is in the org; by default a clock that starts at the world's morning and runs.
+        What time it is in the org; by default a clock that runs, from the world's morning or from
+        the last write in the file at ``path``.
     path : str or Path, optional
         A file that keeps the org; an existing one is opened with what is in it. By default a
         temporary file.
@@ -117,6 +118,8 @@ class Emulator:
         try:
             if self.store.world is None:
                 build(self.store, world, rows, seed)
+            elif clock is None:
+                self.clock.advance(max(0, (self.store.last_write or 0) - self.clock.now()))
             users = self.store.read("SELECT count(*) FROM Users WHERE status = 'active'")[0][0]
         except BaseException:
             self.store.close()
