@@ -64,7 +64,10 @@ def test_time_goes_on_where_an_org_in_a_file_was_left(tmp_path, make):
 def test_a_clock_of_ones_own_is_left_alone(tmp_path, make):
     """Whoever brings a clock decides what time it is, whatever the file says."""
     path = tmp_path / "org.zcrm"
-    make(path=path, clock=None).emulator.close()
+    ask = make(path=path, clock=None)
+    ask.emulator.clock.advance(86_400)
+    ask("POST", "/Leads", None, {"data": [{"Last_Name": "Osei"}]})
+    ask.emulator.close()
     clock = ManualClock()
     before = clock.now()
     make(path=path, clock=clock)
