@@ -108,6 +108,7 @@ def test_a_query_of_the_redirect_uri_stays(ask):
         ({"redirect_uri": "https://app.example.com/other"}, "Invalid redirect uri"),
         ({"redirect_uri": f"{APP}/"}, "Invalid redirect uri"),
         ({"redirect_uri": None}, "Invalid redirect uri"),
+        ({"redirect_uri": "http://[127.0.0.1/callback"}, "Invalid redirect uri"),
         ({"response_type": "token"}, "Invalid response type"),
         ({"response_type": None}, "Invalid response type"),
         ({"scope": "ZohoCRM.modules.Ledas.READ"}, "Invalid scope"),
