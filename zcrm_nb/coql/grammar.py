@@ -196,11 +196,10 @@ class _Parser:
         at = self.token.at
         if not self.accepts("select"):
             raise self.refuse("given coql query not supported", at)
-        columns = self.items(self.column)
+        columns = self.columns()
         self.clause("from")
         module, cvid = self.module()
-        self.clause("where")
-        where = self.condition()
+        where = self.where()
         group_by = self.by("group", self.path)
         order_by = self.by("order", self.order)
         limit, offset = self.limit()
@@ -217,6 +216,10 @@ class _Parser:
         if self.token.word in _CLAUSES:
             raise self.refuse("missing clause", self.token.at, clause=word)
         raise self.unexpected()
+
+    def columns(self) -> tuple[Column, ...]:
+        """Read the SELECT list."""
+        return self.items(self.column)
 
     def column(self) -> Column:
         """Read one item of the SELECT list."""
@@ -280,6 +283,11 @@ class _Parser:
 
     # --- conditions -----------------------------------------------------------------------------
 
+    def where(self) -> Condition:
+        """Read ``WHERE …``."""
+        self.clause("where")
+        return self.condition()
+
     def condition(self) -> Condition:
         """Read one operand, or exactly two with AND or OR between them."""
         self.depth += 1
@@ -290,10 +298,14 @@ class _Parser:
         if self.accepts("and", "or"):
             right = self.operand()
             condition = Logic("and" if connector == "and" else "or", condition, right, condition.at)
-        if self.token.word in {"and", "or"}:
-            raise self.unparsable()
+        while isinstance(condition, Logic) and self.token.word in {"and", "or"}:
+            condition = self.third(condition)
         self.depth -= 1
         return condition
+
+    def third(self, joined: Logic) -> Logic:
+        """Refuse a third operand."""
+        raise self.unparsable()
 
     def operand(self) -> Condition:
         """Read a condition in brackets, or a criterion."""
@@ -390,7 +402,7 @@ class _Parser:
         if function.word in RESERVED:
             raise self.unexpected()
         self.next += 2
-        aggregate = Aggregate(function.text, self.path(), function.at)
+        aggregate = Aggregate(self.function(function), self.path(), function.at)
         self.expect(")")
         if aggregate.function not in AGGREGATES:
             reason = "unsupported aggregate function"
@@ -398,6 +410,10 @@ class _Parser:
                 "invalid data", aggregate.at, "INVALID_DATA", reason=reason, column=aggregate.text
             )
         return aggregate
+
+    def function(self, token: _Token) -> str:
+        """Spell a function as it is written."""
+        return token.text
 
     def path(self) -> Path:
         """Read a field or a walk to one, bare or in quotes."""
@@ -408,9 +424,13 @@ class _Parser:
         if token.kind not in {"text", "name"} or not all(step.name for step in steps):
             raise self.unexpected()
         if not quoted and not RESERVED.isdisjoint(token.word.split(".")):
-            raise self.unexpected()
+            self.reserved(token)
         self.next += 1
         return Path(steps, root, token.at)
+
+    def reserved(self, token: _Token) -> None:
+        """Refuse a word of COQL's own as a name."""
+        raise self.unexpected()
 
     def literal(self) -> Literal:
         """Read text in quotes, a number, true or false, or a bare word of a picklist."""

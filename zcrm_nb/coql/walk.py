@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zcrm_nb.coql.tree import Aggregate, Comparison, Logic, Membership, Subquery
+from zcrm_nb.coql.tree import Aggregate, Between, Comparison, Literal, Logic, Membership, Subquery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zcrm_nb.coql.tree import Between, Condition, Expression, IsNull, Path, Query
+    from zcrm_nb.coql.tree import Condition, Expression, IsNull, Path, Query
 
 __all__ = ["aggregates", "criteria", "is_aggregate", "paths", "subqueries"]
 
@@ -131,3 +131,16 @@ def paths(query: Query) -> Iterator[Path]:
 def path_of(expression: Expression) -> Path:
     """Find the field of an expression: itself, or what it aggregates."""
     return expression.path if isinstance(expression, Aggregate) else expression
+
+
+def literals(criterion: Condition) -> tuple[Literal, ...]:
+    """List the values of a criterion, not those that a subquery finds."""
+    match criterion:
+        case Comparison(value=Literal() as value):
+            return (value,)
+        case Between(low=low, high=high):
+            return (low, high)
+        case Membership(values=tuple(values)):
+            return values
+        case _:
+            return ()
