@@ -233,8 +233,8 @@ class _Linter:
             return
         for literal in literals(criterion):
             self.value(path, field, literal)
-            if type_of(field) in PICKLISTS and "like" not in operator:
-                self.choice(field, literal)
+        if type_of(field) in PICKLISTS and "like" not in operator:
+            self.choices(field, literals(criterion))
 
     def operator(self, path: Path, operator: str, allowed: frozenset[str], kind: str) -> None:
         """Refuse an operator."""
@@ -268,15 +268,17 @@ class _Linter:
             details = {"column_name": path.text, "expected_data_type": kind}
             self.say(literal.at, problem, fix, **_invalid_value(details))
 
-    def choice(self, field: Field, literal: Literal) -> None:
-        """Warn of a value that the picklist does not have: records may, from other times."""
+    def choices(self, field: Field, values: tuple[Literal, ...]) -> None:
+        """Warn of values that the picklist does not have: records may, from other times."""
         choices = field.get("pick_list_values") or ()
         known = {each[key] for each in choices for key in ("display_value", "actual_value")}
         folded = {name.casefold() for name in known}
-        for value in str(literal.value).split(";") if folded else ():
-            if value.casefold() not in folded:
-                problem = f"{field['api_name']} has no value {value!r}."
-                self.say(literal.at, problem, did_you_mean(value, known), severity="warning")
+        for literal in values if known else ():
+            for value in str(literal.value).split(";"):
+                if value.casefold() not in folded:
+                    problem = f"{field['api_name']} has no value {value!r}."
+                    fix = did_you_mean(value, known)
+                    self.say(literal.at, problem, fix, severity="warning")
 
 
 def _operator(criterion: Criterion) -> str:

@@ -191,11 +191,13 @@ def parts(query: Query) -> list[Query]:
 
 def _all_of(condition: Condition) -> Iterator[Condition]:
     """Yield the conditions that every row fulfils."""
-    if isinstance(condition, Logic) and condition.operator == "and":
-        yield from _all_of(condition.left)
-        yield from _all_of(condition.right)
-    else:
-        yield condition
+    waiting = [condition]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Logic) and each.operator == "and":
+            waiting += (each.right, each.left)
+        else:
+            yield each
 
 
 def _shorter(membership: Membership) -> Iterator[Membership]:

@@ -102,7 +102,8 @@ class _Mender(_Parser):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.changes: list[Finding] = []
-        self.tokens = [self.spelt(token) for token in self.tokens]
+        if any(sign in text for sign in _SIGNS):
+            self.tokens = [self.spelt(token) for token in self.tokens]
         if [token.text for token in self.tokens[-2:]] == [";", ""]:
             self.change(self.tokens.pop(-2).at, "COQL has no semicolon.", "Left out.")
 
@@ -139,20 +140,24 @@ class _Mender(_Parser):
         connector = self.token
         if connector.word != joined.operator:
             raise self.unparsable()
-        self.take()
         problem = f"COQL joins two conditions at a time, and this {connector.word} joins a third."
         self.change(connector.at, problem, "Bracketed in pairs.")
-        return Logic(joined.operator, joined, self.operand(), joined.at)
+        while self.accepts(joined.operator):
+            joined = Logic(joined.operator, joined, self.operand(), joined.at)
+        return joined
 
     def expression(self) -> Expression:
         """Read a path, or a function of one; ``COUNT(*)`` counts records, as their ids do."""
-        words = [token.word for token in self.tokens[self.next : self.next + 4]]
-        if words != ["count", "(", _STAR, ")"]:
+        at = self.token.at
+        if self.token.word != "count" or not self.counts_star():
             return super().expression()
-        at = self.take().at
-        self.next += 3
+        self.next += 4
         self.change(at, "COQL has no COUNT(*).", "Written as COUNT(id).")
         return Aggregate("COUNT", _ID, at)
+
+    def counts_star(self) -> bool:
+        """Tell whether a function's argument is a star."""
+        return [token.text for token in self.tokens[self.next + 1 : self.next + 4]] == list("(*)")
 
     def function(self, token: _Token) -> str:
         """Spell an aggregate in upper case."""

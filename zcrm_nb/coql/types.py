@@ -131,7 +131,7 @@ _WRONG: dict[str, Callable[[object, Field], str]] = {
     **dict.fromkeys(NUMBERS, _wrong_number),
     **dict.fromkeys(_LOOKUPS, _wrong_id),
     "date": _wrong_date,
-    "datetime": _wrong_datetime,
+    **dict.fromkeys(("datetime", "event_reminder"), _wrong_datetime),
     "boolean": _wrong_boolean,
 }
 

@@ -27,11 +27,13 @@ def criteria(condition: Condition) -> Iterator[Comparison | Between | Membership
     Comparison, Between, Membership or IsNull
         What counts as one of Zoho's 25 criteria.
     """
-    if isinstance(condition, Logic):
-        yield from criteria(condition.left)
-        yield from criteria(condition.right)
-    else:
-        yield condition
+    waiting = [condition]  # no recursion: a chain in pairs of brackets is as deep as it is long
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Logic):
+            waiting += (each.right, each.left)
+        else:
+            yield each
 
 
 def subqueries(query: Query) -> Iterator[Subquery]:
