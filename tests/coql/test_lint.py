@@ -134,6 +134,7 @@ def test_a_finding_is_shown_below_its_line():
         ("select id from Leads where id is null order by Cty", 48, "Did you mean City"),
         ("select id from Leds where id is null", 16, "Did you mean Leads"),
         ("select * from Leds", 15, "Did you mean Leads"),
+        ("select City as n from Leads where n = 'Pune'", 35, "ORDER BY only"),
         ("select City.Name from Leads where id is null", 8, "no lookup"),
         ("select Owner.frist_name from Leads where id is null", 8, "first_name"),
         ("select 'What_Id->Leds.City' from Tasks where id is null", 8, "Did you mean Leads"),

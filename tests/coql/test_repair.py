@@ -79,6 +79,8 @@ def test_a_query_with_one_meaning_is_written_as_zoho_takes_it(text, meant):
         ("select id from L where a = 1 and b = 2 and c = 3 or d = 4", "SYNTAX_ERROR"),
         ("select distinct City from L where id is not null", "SYNTAX_ERROR"),
         ("select from Leads where id is not null", "SYNTAX_ERROR"),
+        ("select City as from Leads where id is not null", "SYNTAX_ERROR"),
+        ("select City from Leads where order by City", "SYNTAX_ERROR"),
         ("select *, City from Leads where id is not null", "SYNTAX_ERROR"),
         ("select id from L where City = 'Pune; drop'; select", "SYNTAX_ERROR"),
         ("select MEDIAN(a) from L where id is not null", "INVALID_DATA"),
@@ -94,7 +96,7 @@ def test_what_could_mean_two_things_is_refused(text, code):
 
 def test_a_good_query_is_left_alone():
     """Nothing to say about what needs nothing."""
-    text = "select City, 'External' from Leads where (a = 1 and b in (1, 2)) and c like 'x<>y==z'"
+    text = "select '*', 'External' from Leads where (a = 1 and b in (1, 2)) and c like 'x<>y==z'"
     assert repair(text) == (parse(text), [])
 
 

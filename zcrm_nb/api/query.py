@@ -67,7 +67,8 @@ def coql_pages(
     Raises
     ------
     QueryError
-        The query is not COQL (then nothing was sent), or Zoho refused it.
+        The query is not COQL (then nothing was sent; it is not repaired, as ``crm.coql`` would),
+        or Zoho refused it.
     LimitError
         A query with an ORDER BY of its own has more rows than Zoho's offset reaches (100,000 or
         less). ``crm.coql`` goes on and sorts by itself.

@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from zcrm_nb.coql.checks import LIMITS
 from zcrm_nb.coql.errors import ParseError
 from zcrm_nb.coql.findings import Finding, explained, found
-from zcrm_nb.coql.repair import is_readable, repair
+from zcrm_nb.coql.repair import repair
 from zcrm_nb.coql.resolve import USERS, AstrayError, resolve
 from zcrm_nb.coql.tree import Aggregate, Between, Comparison, IsNull, Literal, Membership
-from zcrm_nb.coql.types import NUMBERS, OPERATORS, PICKLISTS, operators, type_of, wrong_value
+from zcrm_nb.coql.types import (
+    NUMBERS,
+    OPERATORS,
+    PICKLISTS,
+    is_readable,
+    operators,
+    type_of,
+    wrong_value,
+)
 from zcrm_nb.coql.walk import criteria, is_aggregate, literals, path_of, subqueries
 from zcrm_nb.errors import did_you_mean
 
@@ -195,7 +203,9 @@ class _Linter:
         except AstrayError as astray:
             facts = {"column_name": path.text}
             message = "column given seems to be invalid"
-            self.say(path.at, astray.problem, astray.fix, **_invalid_query(facts, message))
+            is_alias = path.text in {column.alias for column in query.columns}
+            fix = "An alias stands in SELECT and ORDER BY only." if is_alias else astray.fix
+            self.say(path.at, astray.problem, fix, **_invalid_query(facts, message))
             return None
         if not is_readable(query.module if len(path.steps) == 1 else "", field):
             problem = f"COQL cannot read {path.text}, which is of type {field['data_type']}."

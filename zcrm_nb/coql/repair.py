@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zcrm_nb.coql.checks import LIMITS, check_limits
 from zcrm_nb.coql.errors import ParseError
 from zcrm_nb.coql.findings import found
-from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, _Parser
+from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, Parser
 from zcrm_nb.coql.plan import is_long, joined, parts, split_list
 from zcrm_nb.coql.tree import (
     Aggregate,
@@ -21,31 +21,25 @@ from zcrm_nb.coql.tree import (
     Step,
     Subquery,
 )
+from zcrm_nb.coql.types import is_readable
 from zcrm_nb.coql.walk import criteria, literals, subqueries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from zcrm_nb.coql.findings import Finding
-    from zcrm_nb.coql.grammar import _Token
+    from zcrm_nb.coql.grammar import Token
     from zcrm_nb.coql.resolve import FieldsOf
     from zcrm_nb.coql.tree import Condition, Expression, Query
 
-__all__ = ["UNREADABLE", "is_readable", "repair"]
+__all__ = ["repair"]
 
 _ID = Path((Step("id"),))
-_STAR = "*"
 _SIGNS = {"<>": "!=", "==": "="}
 _AFTER_NAME = frozenset(
     {"", ",", ")", "from", "as", "asc", "desc", "group", "order", "limit", "and", "or"}
     | {"=", "!=", ">", ">=", "<", "<=", "like", "not", "in", "between", "is"}
 )
-
-UNREADABLE = frozenset(
-    {"subform", "multiselectlookup", "multiuserlookup", "fileupload", "imageupload", "layout"}
-    | {"RRULE", "ALARM", "multireminder", "linetax", "time_range"}
-)
-"""The types of fields that COQL cannot select."""
 
 
 def repair(text: str, fields_of: FieldsOf | None = None) -> tuple[Query, list[Finding]]:
@@ -90,18 +84,19 @@ def repair(text: str, fields_of: FieldsOf | None = None) -> tuple[Query, list[Fi
     """
     parser = _Mender(text)
     query = parser.whole()
-    query, listed = _with_columns(query, text, fields_of)
+    query, listed = _with_columns(query, parser.star, text, fields_of)
     query, cut = _with_short_lists(query, text)
     _check_sizes(query, text)
     return query, [*parser.changes, *listed, *cut]
 
 
-class _Mender(_Parser):
+class _Mender(Parser):
     """The grammar, reading on where there is only one way to."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.changes: list[Finding] = []
+        self.star: Path | None = None
         if any(sign in text for sign in _SIGNS):
             self.tokens = [self.spelt(token) for token in self.tokens]
         if [token.text for token in self.tokens[-2:]] == [";", ""]:
@@ -111,7 +106,7 @@ class _Mender(_Parser):
         """Write down what is read differently."""
         self.changes.append(found(self.text, at, problem, fix, severity="repaired", code=code))
 
-    def spelt(self, token: _Token) -> _Token:
+    def spelt(self, token: Token) -> Token:
         """Spell a sign as COQL does."""
         sign = _SIGNS.get(token.text)
         if sign is None:
@@ -121,11 +116,10 @@ class _Mender(_Parser):
 
     def columns(self) -> tuple[Column, ...]:
         """Read the SELECT list, or the star in its place."""
-        at = self.token.at
-        if self.token.text == _STAR and self.tokens[self.next + 1].word == "from":
-            self.take()
-            return (Column(Path((Step(_STAR),), at=at)),)
-        return super().columns()
+        if self.token.text != "*" or self.tokens[self.next + 1].word != "from":
+            return super().columns()
+        self.star = Path((Step("*"),), at=self.take().at)
+        return (Column(self.star),)
 
     def where(self) -> Condition:
         """Read ``WHERE …``; a query that goes on without one means every record."""
@@ -135,16 +129,16 @@ class _Mender(_Parser):
         self.change(at, "COQL wants a WHERE in every query.", "Written as: where id is not null")
         return IsNull(_ID, negated=True, at=at)
 
-    def third(self, joined: Logic) -> Logic:
+    def third(self, chain: Logic) -> Logic:
         """Read on a chain of one connector; of two, which one binds is not for us to say."""
         connector = self.token
-        if connector.word != joined.operator:
+        if connector.word != chain.operator:
             raise self.unparsable()
         problem = f"COQL joins two conditions at a time, and this {connector.word} joins a third."
         self.change(connector.at, problem, "Bracketed in pairs.")
-        while self.accepts(joined.operator):
-            joined = Logic(joined.operator, joined, self.operand(), joined.at)
-        return joined
+        while self.accepts(chain.operator):
+            chain = Logic(chain.operator, chain, self.operand(), chain.at)
+        return chain
 
     def expression(self) -> Expression:
         """Read a path, or a function of one; ``COUNT(*)`` counts records, as their ids do."""
@@ -159,7 +153,7 @@ class _Mender(_Parser):
         """Tell whether a function's argument is a star."""
         return [token.text for token in self.tokens[self.next + 1 : self.next + 4]] == list("(*)")
 
-    def function(self, token: _Token) -> str:
+    def function(self, token: Token) -> str:
         """Spell an aggregate in upper case."""
         name = token.text.upper()
         if name not in AGGREGATES or name == token.text:
@@ -168,42 +162,30 @@ class _Mender(_Parser):
         self.change(token.at, problem, f"Written as {name}.", "INVALID_DATA")
         return name
 
-    def reserved(self, token: _Token) -> None:
+    def reserved(self, token: Token) -> None:
         """Let a word of COQL's pass as a name where nothing else can be meant."""
         follows = self.tokens[self.next + 1].word
         if "." not in token.text and follows not in _AFTER_NAME:
             super().reserved(token)
-        self.quoted(token)
+        problem = f"{token.text} is a word of COQL's own."
+        self.change(token.at, problem, f"Written in quotes: '{token.text}'")
 
     def alias(self) -> str:
         """Read an alias, a word of COQL's too."""
         if self.token.kind != "name" or self.token.word not in RESERVED:
             return super().alias()
-        self.quoted(self.token)
+        self.reserved(self.token)
         return self.take().text
-
-    def quoted(self, token: _Token) -> None:
-        """Write down that a name gains quotes."""
-        problem = f"{token.text} is a word of COQL's own."
-        self.change(token.at, problem, f"Written in quotes: '{token.text}'")
 
 
 # ---- select * ------------------------------------------------------------------------------------
 
 
-def is_readable(module: str, field: Mapping[str, Any]) -> bool:
-    """Tell whether COQL can select a field."""
-    # Zoho's own time stamp of the stage is listed, but selecting it is refused.
-    hidden = (module, field["api_name"]) == ("Deals", "Stage_Modified_Time")
-    return not hidden and field["data_type"] not in UNREADABLE
-
-
 def _with_columns(
-    query: Query, text: str, fields_of: FieldsOf | None
+    query: Query, star: Path | None, text: str, fields_of: FieldsOf | None
 ) -> tuple[Query, list[Finding]]:
     """Put the fields of the module in the place of a star."""
-    star = query.columns[0].expression
-    if star.text != _STAR:
+    if star is None:
         return query, []
     if fields_of is None:
         raise ParseError("SYNTAX_ERROR", "given coql query not supported", text=text, at=star.at)

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
     Field: TypeAlias = Mapping[str, Any]
 
-__all__ = ["NUMBERS", "OPERATORS", "PICKLISTS", "operators", "type_of", "wrong_value"]
+__all__ = [
+    "NUMBERS",
+    "OPERATORS",
+    "PICKLISTS",
+    "is_readable",
+    "operators",
+    "type_of",
+    "wrong_value",
+]
 
 _SAME = frozenset({"=", "!=", "in", "not in", "is null", "is not null"})
 _TEXT = _SAME | {"like", "not like"}
@@ -39,6 +47,12 @@ _ENCRYPTED_NUMBER = frozenset({"=", "!=", "is null", "is not null"})
 _ENCRYPTED = frozenset({"is null", "is not null"})
 _ONLY_SELECTED = frozenset({"Territories", "Territory", "Participants"})
 
+_UNREADABLE = frozenset(
+    {"subform", "multiselectlookup", "multiuserlookup", "fileupload", "imageupload", "layout"}
+    | {"RRULE", "ALARM", "multireminder", "linetax", "time_range"}
+)
+"""The types of fields that COQL cannot select."""
+
 
 def type_of(field: Field) -> str:
     """Name a field's type; of a formula or roll-up, that of what it returns."""
@@ -58,6 +72,13 @@ def operators(field: Field) -> frozenset[str] | None:
     if kind == "boolean" and field["data_type"] == "formula":
         return _FORMULA_BOOLEAN
     return OPERATORS.get(kind)
+
+
+def is_readable(module: str, field: Field) -> bool:
+    """Tell whether COQL can select a field."""
+    # Zoho's own time stamp of the stage is listed, but selecting it is refused.
+    hidden = (module, field["api_name"]) == ("Deals", "Stage_Modified_Time")
+    return not hidden and field["data_type"] not in _UNREADABLE
 
 
 # ---- What each type of field can be compared with ------------------------------------------------
