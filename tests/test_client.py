@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import zcrm_nb
-from zcrm_nb.errors import LimitError, NotFoundError, QueryError
+from zcrm_nb import lint
+from zcrm_nb.errors import LimitError, NotFoundError, QueryError, QueryWarning
 
 NEW_DELHI = """
 select Last_Name, Email, Lead_Status, Owner, Created_Time
@@ -130,7 +131,7 @@ def test_exact_numbers_on_request(crm):
 @pytest.mark.parametrize(
     ("query", "kind", "words"),
     [
-        ("select Last_Name from Leads", QueryError, "where id is not null"),
+        ("select Last_Name where id is not null", QueryError, "from is missing"),
         ("select Last_Nmae from Leads where id is not null", QueryError, "Did you mean Last_Name"),
         ("select Last_Name from Leds where id is not null", NotFoundError, "Did you mean Leads"),
         ("select id from Leds where id is not null", NotFoundError, "Did you mean Leads"),
@@ -150,12 +151,158 @@ def test_a_wrong_query_is_not_sent(crm, query, kind, words):
     assert calls == []
 
 
-def test_a_query_that_only_zoho_can_refuse_points_at_the_place(crm):
+def test_a_query_that_zoho_refuses_points_at_the_place(crm):
     """The operator does not fit the type: the emulator says so as Zoho does."""
     with pytest.raises(QueryError) as caught:
-        crm.coql("select City from Leads where Email_Opt_Out > 5")
+        crm.coql("select City from Leads where Email_Opt_Out > 5", strict=True)
     assert caught.value.code == "INVALID_QUERY"
     assert "^" in str(caught.value)
+    assert "Zoho said" in str(caught.value)
+
+
+def test_an_error_shows_all_that_is_wrong(crm):
+    """The first with a caret, the others with their places, so that one look is enough."""
+    text = "select Cty, Ownr from Leads\nwhere Email_Opt_Out > 5"
+    with pytest.raises(QueryError) as caught:
+        crm.coql(text)
+    happened, said, *_ = str(caught.value).splitlines()
+    assert happened == "This query was not sent. Leads has no field 'Cty'."
+    assert said.startswith("Zoho would say INVALID_QUERY")
+    assert (caught.value.line, caught.value.column) == (1, 8)
+    assert [(each.line, each.column) for each in caught.value.findings] == [(1, 8), (1, 13), (2, 7)]
+    assert "Also line 2, column 7: Email_Opt_Out is a boolean" in str(caught.value)
+
+
+# ---- Repairs -------------------------------------------------------------------------------------
+
+
+def test_a_query_without_where_means_every_record(crm):
+    """Repaired and told; what was sent is what attrs and trace show."""
+    with crm.trace() as calls:
+        df = crm.coql("select City from Leads", limit=5)
+    facts = df.attrs["zcrm"]
+    assert len(df) == 5
+    assert facts["query"] == "select City from Leads where id is not null"
+    assert facts["repaired"] == [
+        "line 1, column 23: COQL wants a WHERE in every query. Written as: where id is not null"
+    ]
+    assert calls[-1].query.startswith(facts["query"])
+
+
+def test_a_query_that_needs_no_repair_is_told_as_it_was_written(crm):
+    """Its lines and spaces too."""
+    facts = crm.coql(NEW_DELHI).attrs["zcrm"]
+    assert (facts["query"], facts["repaired"]) == (NEW_DELHI, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select City from Leads",
+        "select * from Leads where id is not null",
+        "select count(id) from Leads where id is not null",
+        "select City from Leads where City is not null and City != 'Pune' and id is not null",
+        "select City from Leads where id is not null limit 5000",
+    ],
+)
+def test_strict_sends_what_is_written(crm, text):
+    """One call with this text, and Zoho's own refusal; by default the same query has an answer."""
+    with crm.trace() as calls, pytest.raises(QueryError, match="Zoho said"):
+        crm.coql(text, strict=True)
+    assert [call.query for call in calls] == [text]
+    assert len(crm.coql(text)) > 0
+
+
+def test_strict_gives_the_same_table_where_nothing_needs_repair(crm):
+    """Typed from metadata, as ever."""
+    pd.testing.assert_frame_equal(crm.coql(NEW_DELHI, strict=True), crm.coql(NEW_DELHI))
+
+
+def test_strict_is_never_silently_short(crm):
+    """Without a LIMIT Zoho stops at 200 rows; with one, it was asked to stop."""
+    with pytest.raises(LimitError, match="200"):
+        crm.coql("select City from Leads where id is not null", strict=True)
+    df = crm.coql("select City from Leads where id is not null limit 300", strict=True)
+    assert len(df) == 300
+    with pytest.raises(ValueError, match="LIMIT"):
+        crm.coql("select City from Leads where id is not null", strict=True, limit=5)
+
+
+def test_what_zoho_takes_and_the_grammar_does_not_comes_as_it_is():
+    """A language grows; strict is the way to what this package does not know yet."""
+    from zcrm_nb.api import query, tables
+
+    body = b'{"data": [{"a": 1, "b": {"c": 2}}], "info": {"count": 1, "more_records": false}}'
+    asked = query.as_written("select something new")
+    df = tables.coql_table(lambda *a, **k: body, None, asked, workers=1, tick=lambda rows: None)
+    assert df.to_dict("records") == [{"a": 1, "b": {"c": 2}}]
+
+
+def test_a_star_brings_what_coql_can_read(crm):
+    """All fields of Leads that a query can select, typed as by name."""
+    df = crm.coql("select * from Leads", limit=3)
+    assert {"id", "Last_Name", "Owner", "Owner.id", "Created_Time"} <= set(df.columns)
+    assert "select id, Last_Name" in df.attrs["zcrm"]["query"]
+    assert len(crm.coql("select * from Deals", limit=2)) == 2  # has a field that COQL refuses
+
+
+@pytest.mark.parametrize("order", ["", "order by Last_Name desc", "order by Created_Time limit 9"])
+def test_a_long_list_finds_what_one_query_would(crm, order):
+    """Asked for in parts, put together again: the same rows in the same order, each once."""
+    leads = crm.coql("select Last_Name, Created_Time from Leads where id is not null limit 330")
+    ids = leads["id"].sample(frac=1, random_state=1).tolist()
+    df = crm.coql(
+        f"select Last_Name, Created_Time from Leads where id in :ids {order}", ids=ids + ids[:30]
+    )
+    low, high = leads["id"].min(), leads["id"].max()
+    meant = crm.coql(
+        f"select Last_Name, Created_Time from Leads where id between '{low}' and '{high}' {order}"
+    )
+    pd.testing.assert_frame_equal(df, meant)
+    assert len(df.attrs["zcrm"]["query"].splitlines()) == 4
+    assert "4 queries" in df.attrs["zcrm"]["repaired"][0]
+
+
+def test_long_lists_are_counted_and_left_out_in_one_query(crm):
+    """Groups cannot be put together from parts, and what is in no list is in no part of it."""
+    ids = crm.coql("select id from Leads where id is not null limit 330")["id"].tolist()
+    total = crm.coql("select count(*) as n from Leads where id in :ids", ids=ids)
+    assert total["n"].tolist() == [330]
+    assert crm.count("Leads", "id in :ids", ids=ids) == 330
+    rest = crm.coql("select City from Leads where id not in :ids", ids=ids)
+    assert len(rest) == crm.count("Leads", "id is not null") - 330
+
+
+def test_a_condition_to_count_is_repaired_too(crm):
+    """Three conditions are no harder to count than two."""
+    where = "City is not null and Last_Name is not null and id is not null"
+    assert crm.count("Leads", where) == crm.count("Leads", "City is not null")
+    with pytest.raises(QueryError, match="not sent"):
+        crm.count("Leads", "City > 5 and Owner like 'x'")
+
+
+def test_a_value_outside_the_picklist_is_sent_with_a_warning(crm):
+    """It points at the line of the caller, and at the value."""
+    with pytest.warns(QueryWarning, match="Did you mean Closed Won") as caught:
+        assert len(crm.coql("select Stage from Deals where Stage = 'Closed Wno'")) == 0
+    assert caught[0].filename == __file__
+    with pytest.warns(QueryWarning) as caught:
+        crm.count("Deals", "Stage = 'Closed Wno'")
+    assert caught[0].filename == __file__
+
+
+def test_lint_tells_without_sending(crm):
+    """A table with a row for each finding, of the same types when there is none."""
+    text = "select Cty, count(id) from Leads where City in :cities group by Cty"
+    with crm.trace() as calls:
+        df = lint(text, crm, cities=["Pune"])
+        good = lint("select City from Leads where City = 'Pune'", crm)
+    assert df["problem"].str.contains("Cty").tolist() == [True, False, True]
+    assert df["repaired"].tolist() == [False, True, False]
+    assert list(df.columns) == ["line", "column", "severity", "problem", "fix", "repaired"]
+    assert len(good) == 0
+    assert good.dtypes.equals(df.dtypes)
+    assert calls == []
 
 
 ORDERS = [

@@ -17,7 +17,7 @@ from zcrm_nb import errors
 from zcrm_nb.api.query import coql_pages
 from zcrm_nb.api.records import record_pages
 from zcrm_nb.api.search import search_pages
-from zcrm_nb.client import CRM
+from zcrm_nb.client import CRM, lint
 from zcrm_nb.connect import connect, emulate
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import to_frame, to_records
@@ -43,6 +43,7 @@ __all__ = [
     "emulate",
     "errors",
     "fill",
+    "lint",
     "new_notebook",
     "plots",
     "record_pages",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.trace import Call
 
-__all__ = ["CRM"]
+__all__ = ["CRM", "lint"]
 
 
 class CRM:
@@ -60,6 +60,7 @@ class CRM:
         query: str,
         *,
         limit: int | None = None,
+        strict: bool = False,
         tz: str = "UTC",
         exact: bool = False,
         progress: bool | Told = True,
@@ -75,6 +76,10 @@ class CRM:
             Without a LIMIT every row comes (Zoho by itself would stop at 200).
         limit : int, optional
             Bring at most this many rows, whatever the query says.
+        strict : bool, default False
+            Send exactly what is written, in one call: nothing is checked before, repaired, or
+            fetched in pages. By default what Zoho would refuse is repaired where it can mean only
+            one thing (see Notes), and not sent where it cannot.
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -94,23 +99,34 @@ class CRM:
             come from the field metadata: text ``string``, picklists ``category`` in the CRM's
             order, whole numbers ``Int64``, other numbers ``float64``, booleans ``boolean``, dates
             ``datetime64[s]``, datetimes ``datetime64[s, tz]``. They are the same on no rows.
-            ``df.attrs["zcrm"]`` tells query, route, org, time and credits.
+            ``df.attrs["zcrm"]`` tells the query as it was sent and what was ``repaired`` in it,
+            route, org, time and credits.
 
         Raises
         ------
         QueryError
-            The query is no COQL, names a module or field that is not there, or was refused by Zoho;
-            the message points at the place. What can be known beforehand is not sent.
+            The query is no COQL, asks a field what its type does not have, or was refused by Zoho;
+            the message points at the place. What can be known beforehand is not sent. ``findings``
+            of the error lists all that is wrong.
         NotFoundError
             The module does not exist; not sent.
+        LimitError
+            With ``strict``: there are more rows than Zoho's 200, and the query has no LIMIT.
         ValueError
-            A ``:name`` has no value, a value has no ``:name``, or cannot be written in COQL.
+            A ``:name`` has no value, a value has no ``:name``, or cannot be written in COQL; or
+            ``limit`` together with ``strict``.
         ScopeError
             The login lacks ``ZohoCRM.coql.READ`` or a module scope.
+
+        Warns
+        -----
+        QueryWarning
+            A picklist has no such value. The query is sent: records may hold it from other times.
 
         See Also
         --------
         records : A module page by page, without a query.
+        zcrm_nb.lint : What is to be said about a query, without sending it.
 
         Notes
         -----
@@ -125,6 +141,12 @@ class CRM:
         offset reaches (or less, where Zoho says so on the way) they follow each other by ``id``; an
         ORDER BY is then done here, text without regard to case. While records are being added or
         deleted, a row may be missed or come as it was at another moment, as with any paging.
+
+        Repaired are: a missing WHERE (``where id is not null``), three and more conditions joined
+        by one word (bracketed in pairs), ``select *`` (the fields that COQL can read), names of
+        aggregates in lower case and ``COUNT(*)``, names that need quotes, a semicolon at the end,
+        ``<>`` and ``==``. IN lists of more than 100 values are asked for in several queries, one
+        after the other, and put together and sorted here.
 
         References
         ----------
@@ -145,21 +167,25 @@ class CRM:
         >>> crm.close()
         """
         text = fill(query, **values)
-        tree = ask.limited(ask.parse(text), limit)
+        asked = (
+            ask.as_written(text, limit=limit)
+            if strict
+            else ask.prepared(self._catalogue, text, limit=limit)
+        )
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             return tables.coql_table(
                 self.send,
                 self._catalogue,
-                tree,
-                text,
+                asked,
                 workers=self._gate.workers,
                 tick=tick,
                 tz=self._zone(tz),
                 exact=exact,
             )
 
-        return self._told(fetch, tree.module, progress, query=text, route="coql")
+        facts = {"query": asked.text, "repaired": asked.repaired, "route": "coql"}
+        return self._told(fetch, asked.subject, progress, **facts)
 
     def records(
         self,
@@ -523,10 +549,8 @@ class CRM:
         >>> crm.close()
         """
         where = where or "id is not null"
-        text = fill(f"select id from {module} where {where}", **values)  # noqa: S608 - COQL
-        query = ask.parse(text)
-        ask.check_paths(self._catalogue, query, text)
-        return ask.count(self.send, query)
+        text = fill(f"select COUNT(id) from {module} where {where}", **values)  # noqa: S608 - COQL
+        return ask.count_asked(self.send, self._catalogue, text)
 
     # ---- Metadata --------------------------------------------------------------------------------
 
@@ -898,7 +922,7 @@ class CRM:
         fetch: Callable[[Callable[[int], None]], pd.DataFrame],
         label: str,
         progress: bool | Told,
-        **facts: str,
+        **facts: Any,
     ) -> pd.DataFrame:
         """Fetch a table under progress, and write into it where it came from."""
         with self.trace() as calls, Progress(label, show=progress) as tick:
@@ -910,3 +934,59 @@ class CRM:
             "credits": sum(call.credits for call in calls),
         }
         return table
+
+
+def lint(query: str, crm: CRM, **values: Any) -> pd.DataFrame:
+    """Tell what is wrong with a COQL query, and what to do about it, without sending it.
+
+    Parameters
+    ----------
+    query : str
+        A COQL query. Places for values are written ``:name``.
+    crm : CRM
+        The org whose modules, fields and picklists count.
+    **values : object
+        What stands for the ``:name`` places, as in :meth:`CRM.coql`.
+
+    Returns
+    -------
+    DataFrame of shape (n_findings, 6)
+        In the order of the text: ``line`` and ``column`` (``Int64``, counted from 1), ``severity``
+        (``error``: Zoho would refuse it; ``repaired``: so it would, but :meth:`CRM.coql` knows what
+        is meant and sends that; ``warning``: it may not mean what it seems to), ``problem``,
+        ``fix`` (what to write, or what is sent instead), ``repaired`` (``boolean``). No rows for a
+        query without fault. After an error of syntax, what follows is not looked at.
+
+    Raises
+    ------
+    ValueError
+        A ``:name`` has no value, a value has no ``:name``, or cannot be written in COQL.
+
+    See Also
+    --------
+    CRM.coql : Does the same before it sends a query.
+
+    Notes
+    -----
+    No credit, but for the metadata: 1 for the list of modules and 1 for each module's fields, asked
+    once in the life of ``crm``.
+
+    References
+    ----------
+    Zoho CRM API V8, "COQL Limitations":
+    zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
+
+    Examples
+    --------
+    >>> import zcrm_nb
+    >>> crm = zcrm_nb.emulate()
+    >>> found = zcrm_nb.lint("select Last_Nmae from Leads where Rating > 'Hot'", crm)
+    >>> found[["line", "column", "problem"]]
+       line  column                                       problem
+    0     1       8                Leads has no field 'Last_Nmae'.
+    1     1      35  Rating is a picklist, and > does not fit that.
+    >>> found["fix"][0]
+    'Did you mean Last_Name or First_Name?'
+    >>> crm.close()
+    """
+    return tables.findings_table(crm._catalogue, fill(query, **values))

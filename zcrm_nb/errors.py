@@ -17,10 +17,11 @@ Each message has three lines: what happened, what Zoho said, what to do. Wrong a
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "APIError",
@@ -31,6 +32,7 @@ __all__ = [
     "NotFoundError",
     "PermissionDenied",
     "QueryError",
+    "QueryWarning",
     "RateLimitError",
     "ScopeError",
     "ServerError",
@@ -38,6 +40,7 @@ __all__ = [
     "ZohoError",
     "api_error",
     "caret",
+    "did_you_mean",
 ]
 
 
@@ -131,11 +134,18 @@ class QueryError(APIError):
         The query text.
     line, column : int or None
         Where it goes wrong, both counted from 1.
+    findings : list of zcrm_nb.coql.Finding
+        All that is wrong, if it was not sent; empty where Zoho refused it.
     """
 
     query: str = ""
     line: int | None = None
     column: int | None = None
+    findings: Sequence[Any] = ()
+
+
+class QueryWarning(UserWarning):
+    """A query that Zoho takes, but that may not mean what its writer thinks."""
 
 
 class NotFoundError(APIError):
@@ -331,3 +341,17 @@ def caret(query: str, line: int | None, column: int | None) -> str:
     if line is None or column is None or not 1 <= line <= len(lines):
         return ""
     return f"    {lines[line - 1]}\n    {' ' * (column - 1)}^"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Suggest the nearest known names, as a question; empty where nothing is near.
+
+    Examples
+    --------
+    >>> from zcrm_nb.errors import did_you_mean
+    >>> did_you_mean("Last_Nmae", ["Last_Name", "Email"])
+    'Did you mean Last_Name?'
+    """
+    by_fold = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), by_fold, n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(by_fold[each] for each in near)}?" if near else ""

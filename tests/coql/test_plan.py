@@ -2,7 +2,7 @@
 
 import pytest
 
-from zcrm_nb.coql import after, credits, page, parse, stable, to_text  # noqa: A004 - Zoho's word
+from zcrm_nb.coql import after, credits, page, parse, parts, stable, to_text  # noqa: A004 - Zoho's word
 
 BASE = "select City from Leads where City is not null"
 
@@ -60,3 +60,20 @@ def test_groups_cannot_be_paged_by_id() -> None:
 def test_a_call_costs_by_its_limit(limit: int | None, price: int) -> None:
     """One, two or three credits, by the LIMIT asked for."""
     assert credits(limit) == price
+
+
+def test_a_query_without_a_long_list_is_one_part() -> None:
+    """Cutting is for lists that Zoho does not take."""
+    query = parse(f"{BASE} and id in ('1', '2')")
+    assert parts(query) == [query]
+
+
+def test_the_parts_of_a_long_list_keep_everything_else() -> None:
+    """Columns, the other conditions, order and limit are those of the whole."""
+    values = ", ".join(f"'{number}'" for number in range(101))
+    text = (
+        "select City from Leads where (City in ({}) and id is not null) order by City asc limit 7"
+    )
+    first, second = map(to_text, parts(parse(text.format(values))))
+    assert first == text.format(values.removesuffix(", '100'"))
+    assert second == text.format("'100'")

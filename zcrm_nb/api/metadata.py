@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from zcrm_nb.api.pages import V8
-from zcrm_nb.errors import APIError, NotFoundError, ScopeError
+from zcrm_nb.errors import APIError, NotFoundError, ScopeError, did_you_mean
 from zcrm_nb.frames import Column, directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from zcrm_nb.api.pages import Send
 
@@ -24,7 +23,6 @@ __all__ = [
     "USER_COLUMNS",
     "Catalogue",
     "choices",
-    "did_you_mean",
     "field_row",
     "fields",
     "modules",
@@ -231,17 +229,3 @@ class Catalogue:
                 code="INVALID_MODULE",
                 details={"module": module},
             )
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Suggest the nearest known names, as a question; empty where nothing is near.
-
-    Examples
-    --------
-    >>> from zcrm_nb.api.metadata import did_you_mean
-    >>> did_you_mean("Last_Nmae", ["Last_Name", "Email"])
-    'Did you mean Last_Name?'
-    """
-    by_fold = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word.casefold(), by_fold, n=3, cutoff=0.6)
-    return f"Did you mean {' or '.join(by_fold[each] for each in near)}?" if near else ""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb import coql
-from zcrm_nb.api.metadata import did_you_mean
 from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
 from zcrm_nb.coql import tree
-from zcrm_nb.errors import APIError, LimitError, QueryError, caret
+from zcrm_nb.errors import APIError, LimitError, NotFoundError, QueryError, QueryWarning, caret
 from zcrm_nb.frames import Column, column_for, info
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
@@ -23,28 +23,24 @@ if TYPE_CHECKING:
     Ask = Callable[[int, float], bytes]  # offset, rows → one answer
 
 __all__ = [
-    "USER_PATHS",
     "OffsetCeilingError",
+    "Prepared",
     "answer_columns",
+    "as_written",
     "by_id",
-    "check_paths",
     "coql_bodies",
     "coql_pages",
     "count",
+    "count_asked",
     "limited",
     "parse",
+    "prepared",
+    "send_text",
     "sort_keys",
 ]
 
 PAGE_SIZE = 2000  # rows; Zoho's greatest LIMIT
 OFFSET_CEILING = 100_000  # rows that LIMIT and OFFSET together reach
-
-_ADVICE = {
-    "missing clause where": "COQL wants a WHERE in every query; to mean every record, "
-    "write: where id is not null",
-    "error occured while parsing the query where": "COQL joins two conditions at a time; "
-    "bracket them in pairs: ((A and B) and C)",
-}
 
 
 def coql_pages(
@@ -70,7 +66,8 @@ def coql_pages(
     Raises
     ------
     QueryError
-        The query is not COQL (then nothing was sent), or Zoho refused it.
+        The query is not COQL (then nothing was sent; it is not repaired, as ``crm.coql`` would),
+        or Zoho refused it.
     LimitError
         A query with an ORDER BY of its own has more rows than Zoho's offset reaches (100,000 or
         less). ``crm.coql`` goes on and sorts by itself.
@@ -101,29 +98,85 @@ def coql_pages(
 
 
 def parse(text: str) -> tree.Query:
-    """Parse a query, or raise a ``QueryError`` that points at the place."""
+    """Parse a query as it is written, or raise a ``QueryError`` that points at the place."""
     try:
         query = coql.parse(text)
         coql.check_limits(replace(query, limit=None, offset=None))
     except coql.ParseError as refused:
-        raise _not_sent(text, refused) from None
+        raise _not_sent(text, [coql.explained(refused, text)]) from None
     return query
 
 
-def _not_sent(text: str, refused: coql.ParseError) -> QueryError:
-    """Make the error for a query that Zoho would refuse."""
-    details = ", ".join(f"{key}: {value}" for key, value in refused.details.items())
-    words = " ".join([refused.message, *map(str, refused.details.values())])
-    error = QueryError(
-        "This query was not sent, because Zoho would refuse it.",
-        f"Zoho would say {refused.code}: {refused.message}" + (f" ({details})" if details else ""),
-        "\n".join(filter(None, [caret(text, refused.line, refused.column), _ADVICE.get(words)])),
-        code=refused.code,
+class Prepared(NamedTuple):
+    """A query ready to be sent."""
+
+    query: tree.Query | None
+    text: str
+    repaired: list[str]
+    as_written: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What it asks for, as far as that is known."""
+        return self.query.module if self.query else "COQL"
+
+
+def prepared(catalogue: Catalogue, text: str, *, limit: int | None = None) -> Prepared:
+    """Lint and repair a query, or raise an error that points at the place."""
+    query, findings = _checked(catalogue, text)
+    repaired = [str(each) for each in findings if each.severity == "repaired"]
+    sent = "\n".join(map(coql.to_text, coql.parts(query))) if repaired else text
+    return Prepared(limited(query, limit), sent, repaired)
+
+
+def count_asked(send: Send, catalogue: Catalogue, text: str) -> int:
+    """Count the records that a query means, once it is linted and repaired; 1 credit."""
+    return count(send, _checked(catalogue, text)[0])
+
+
+def _checked(catalogue: Catalogue, text: str) -> tuple[tree.Query, list[coql.Finding]]:
+    """Return a query without errors and the rest that is to be said about it.
+
+    Warnings point at the line of whoever called the CRM object: four calls up from here.
+    """
+    query, findings = coql.examine(text, catalogue.fields, catalogue.modules)
+    errors = [each for each in findings if each.severity == "error"]
+    if query is None or errors:
+        raise _not_sent(text, errors)
+    for each in findings:
+        if each.severity == "warning":
+            warnings.warn(each.shown(text), QueryWarning, stacklevel=4)
+    return query, findings
+
+
+def as_written(text: str, *, limit: int | None = None) -> Prepared:
+    """Take a query exactly as it is; what this package cannot read, Zoho may."""
+    if limit is not None:
+        raise ValueError("strict sends the query as it is written: write its LIMIT into it.")
+    try:
+        return Prepared(coql.parse(text), text, [], as_written=True)
+    except coql.ParseError:
+        return Prepared(None, text, [], as_written=True)
+
+
+def _not_sent(text: str, findings: Sequence[coql.Finding]) -> APIError:
+    """Make the error for a query that Zoho would refuse: the first finding in full, then others."""
+    first, *others = findings
+    place = caret(text, first.line, first.column)
+    also = [f"Also {each}" for each in others]
+    kind = NotFoundError if first.code == "INVALID_MODULE" else QueryError
+    error = kind(
+        f"This query was not sent. {first.problem}",
+        first.said,
+        "\n".join(filter(None, [place, first.fix, *also])),
+        code=first.code,
         status=400,
-        details=refused.details,
+        details=first.details,
         request="POST /crm/v8/coql",
     )
-    error.query, error.line, error.column = text, refused.line, refused.column
+    if isinstance(error, QueryError):
+        error.query, error.line, error.column = text, first.line, first.column
+        error.findings = findings
     return error
 
 
@@ -244,8 +297,13 @@ def _ask(send: Send, query: tree.Query, offset: int, size: float) -> bytes:
 
 
 def _send(send: Send, query: tree.Query) -> bytes:
-    """Send one query; it only reads, so it may be sent again."""
-    return send("POST", f"{V8}coql", json={"select_query": coql.to_text(query)}, safe=True)
+    """Send one query."""
+    return send_text(send, coql.to_text(query))
+
+
+def send_text(send: Send, text: str) -> bytes:
+    """Send the text of a query; it only reads, so it may be sent again."""
+    return send("POST", f"{V8}coql", json={"select_query": text}, safe=True)
 
 
 def count(send: Send, query: tree.Query) -> int:
@@ -258,35 +316,26 @@ def count(send: Send, query: tree.Query) -> int:
 
 # ---- What the answer will look like --------------------------------------------------------------
 
-# Users are no module with fields of its own in the metadata; these are the paths Zoho documents.
-USER_PATHS = {
-    **dict.fromkeys(["id", "first_name", "last_name", "full_name", "email"], "text"),
-    **dict.fromkeys(["role", "profile"], "lookup"),
-    **dict.fromkeys([f"role.{each}" for each in ("id", "name", "description")], "text"),
-    **dict.fromkeys([f"profile.{each}" for each in ("id", "name", "description")], "text"),
-    **dict.fromkeys(["role.reporting_to", "profile.created_by", "profile.modified_by"], "lookup"),
-    **dict.fromkeys(["profile.created_time", "profile.modified_time"], "datetime"),
-    "role.share_data_with_peers": "boolean",
-}
 
-
-def answer_columns(catalogue: Catalogue, query: tree.Query, text: str = "") -> list[Column]:
+def answer_columns(catalogue: Catalogue, query: tree.Query) -> list[Column]:
     """Return the columns of a query's answer, typed from metadata.
 
     Zoho adds ``id`` to every row that is not an aggregate; it stands first unless it was selected.
     """
-    columns = {each.key: _column(catalogue, query, each, text) for each in query.columns}
+    columns = {each.key: _column(catalogue, query, each) for each in query.columns}
     if not coql.is_aggregate(query) and "id" not in columns:
         columns = {"id": Column("id", "text"), **columns}
     return list(columns.values())
 
 
-def _column(catalogue: Catalogue, query: tree.Query, column: tree.Column, text: str) -> Column:
+def _column(catalogue: Catalogue, query: tree.Query, column: tree.Column) -> Column:
     """Return the column that one selected expression becomes."""
-    if isinstance(column.expression, tree.Path):
-        return _path_column(catalogue, query, column.expression, column.key, text)
-    source = _path_column(catalogue, query, column.expression.path, column.key, text)
-    return replace(source, kind=_aggregate_kind(column.expression.function, source.kind))
+    expression = column.expression
+    field = coql.resolve(coql.path_of(expression), query.module, catalogue.fields)
+    found = column_for(field, column.key)
+    if isinstance(expression, tree.Path):
+        return found
+    return replace(found, kind=_aggregate_kind(expression.function, found.kind))
 
 
 def _aggregate_kind(function: str, kind: str) -> str:
@@ -294,83 +343,6 @@ def _aggregate_kind(function: str, kind: str) -> str:
     if function == "COUNT":
         return "integer"
     return "float" if function == "AVG" else kind
-
-
-def _path_column(
-    catalogue: Catalogue, query: tree.Query, path: tree.Path, name: str, text: str
-) -> Column:
-    """Follow a path through the metadata to the field it ends on."""
-    module = query.module
-    steps = list(path.steps)
-    while True:
-        step, *steps = steps
-        module = step.module or module
-        if step.name == "id" and not steps:
-            return Column(name, "text")
-        field = _known(catalogue, module, step.name, path, text)
-        if not steps:
-            return column_for(field, name)
-        column = column_for(field)
-        if column.kind == "user":
-            return _user_column(".".join(each.name for each in steps), path, name, text)
-        if steps[0].module is None:
-            module = _target(field, path, text)
-            if steps[0].name == "module":
-                return Column(name, "text")
-
-
-def _target(field: dict[str, Any], path: tree.Path, text: str) -> str:
-    """Return the module that a lookup points to."""
-    target = (field.get("lookup") or {}).get("module") or {}
-    if field["data_type"] == "multi_module_lookup":
-        return ""
-    if not target.get("api_name"):
-        raise _unknown(path, text, f"{field['api_name']} is no lookup, so nothing follows its dot.")
-    return str(target["api_name"])
-
-
-def _user_column(rest: str, path: tree.Path, name: str, text: str) -> Column:
-    """Return the column for a path that goes on behind a user."""
-    if rest not in USER_PATHS:
-        raise _unknown(path, text, did_you_mean(rest, USER_PATHS))
-    return Column(name, USER_PATHS[rest])
-
-
-def _known(
-    catalogue: Catalogue, module: str, name: str, path: tree.Path, text: str
-) -> dict[str, Any]:
-    """Return a field's metadata, or raise a ``QueryError`` that points at the path."""
-    fields = catalogue.fields(module)
-    if name not in fields:
-        hint = did_you_mean(name, fields) or f"crm.fields({module!r}) lists the fields."
-        raise _unknown(path, text, hint, f"{module} has no field {name!r}; nothing was sent.")
-    return fields[name]
-
-
-def _unknown(path: tree.Path, text: str, hint: str, happened: str = "") -> QueryError:
-    """Make the error for a path that leads nowhere."""
-    line = text.count("\n", 0, path.at) + 1
-    column = path.at - (text.rfind("\n", 0, path.at) + 1) + 1
-    error = QueryError(
-        happened or f"{path.text} leads nowhere; nothing was sent.",
-        "",
-        "\n".join(filter(None, [caret(text, line, column), hint])),
-        code="INVALID_QUERY",
-        status=400,
-        details={"column_name": path.text},
-        request="POST /crm/v8/coql",
-    )
-    error.query, error.line, error.column = text, line, column
-    return error
-
-
-def check_paths(catalogue: Catalogue, query: tree.Query, text: str) -> None:
-    """Refuse a query that names a module or field which the org does not have."""
-    catalogue.fields(query.module)
-    aliases = {each.alias for each in query.columns}
-    for path in coql.paths(query):
-        if path.text not in aliases:
-            _path_column(catalogue, query, path, path.text, text)
 
 
 def sort_keys(query: tree.Query) -> list[tuple[str, bool]]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb import coql
 from zcrm_nb.api import query as ask
-from zcrm_nb.api.pages import V8
+from zcrm_nb.api.pages import V8, more, records_of
 from zcrm_nb.api.records import check_id, field_batches, list_columns, record_bodies
 from zcrm_nb.api.search import search_bodies
-from zcrm_nb.errors import NotFoundError
-from zcrm_nb.frames import beside, info, sort_frame, to_frame
+from zcrm_nb.errors import LimitError, NotFoundError
+from zcrm_nb.frames import Column, beside, info, sort_frame, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,11 +24,21 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.api.query import Prepared
     from zcrm_nb.coql.tree import Query
 
     Tick = Callable[[int], None]  # rows that have just come
 
-__all__ = ["coql_table", "record_row", "records_table", "search_table"]
+__all__ = ["coql_table", "findings_table", "record_row", "records_table", "search_table"]
+
+FINDING_COLUMNS = [
+    Column("line", "integer"),
+    Column("column", "integer"),
+    Column("severity", "text"),
+    Column("problem", "text"),
+    Column("fix", "text"),
+    Column("repaired", "boolean"),
+]
 
 
 def counted(bodies: Iterable[bytes], tick: Tick) -> Iterator[bytes]:
@@ -38,38 +52,88 @@ def counted(bodies: Iterable[bytes], tick: Tick) -> Iterator[bytes]:
 def coql_table(
     send: Send,
     catalogue: Catalogue,
-    query: Query,
-    text: str,
+    asked: Prepared,
     *,
     workers: int,
     tick: Tick,
     **options: Any,
 ) -> pd.DataFrame:
-    """Return every row of a checked query as a table, in the order it asks for."""
-    ask.check_paths(catalogue, query, text)
+    """Return every row of a query as a table, in the order it asks for."""
 
-    def fetch(query: Query) -> pd.DataFrame:
-        columns = ask.answer_columns(catalogue, query, text)
-        users = catalogue.directory() if any(each.kind == "user" for each in columns) else None
-        bodies = counted(ask.coql_bodies(send, query, workers=workers), tick)
-        return to_frame(bodies, columns, users=users, **options)
+    def fetch(queries: Sequence[Query]) -> pd.DataFrame:
+        columns = ask.answer_columns(catalogue, queries[0])
+        pages = (ask.coql_bodies(send, each, workers=workers) for each in queries)
+        bodies = counted(chain.from_iterable(pages), tick)
+        return _table(bodies, columns, catalogue, **options)
 
-    try:
-        return fetch(query)
-    except ask.OffsetCeilingError:
-        whole = fetch(ask.by_id(query))
-        return _ordered_here(whole, query, ask.answer_columns(catalogue, query, text), **options)
+    query = asked.query
+    if query is None or asked.as_written:
+        return _as_written(send, catalogue, asked, tick=tick, **options)
+    queries = coql.parts(query)
+    if len(queries) == 1:
+        try:
+            return fetch(queries)
+        except ask.OffsetCeilingError:
+            pass
+    whole = fetch([ask.by_id(each) for each in queries])
+    return _ordered_here(whole, query, ask.answer_columns(catalogue, query), **options)
+
+
+def _table(
+    bodies: Iterable[bytes], columns: Sequence[Column], catalogue: Catalogue, **options: Any
+) -> pd.DataFrame:
+    """Build the table of a query; names of users need the directory."""
+    users = catalogue.directory() if any(each.kind == "user" for each in columns) else None
+    return to_frame(bodies, columns, users=users, **options)
+
+
+def _as_written(
+    send: Send, catalogue: Catalogue, asked: Prepared, *, tick: Tick, **options: Any
+) -> pd.DataFrame:
+    """Return what Zoho answers to one call; what cannot be typed comes as Python objects."""
+    bodies = list(counted([ask.send_text(send, asked.text)], tick))
+    if any(more(each) for each in bodies) and (asked.query is None or not asked.query.limit):
+        raise _cut_short()
+    columns = _columns_of(catalogue, asked.query, bodies)
+    return _table(bodies, columns, catalogue, **options)
+
+
+def _columns_of(catalogue: Catalogue, query: Query | None, bodies: list[bytes]) -> list[Column]:
+    """Type an answer from metadata; Zoho may have taken what we cannot read."""
+    if query is not None:
+        with suppress(coql.AstrayError, NotFoundError):
+            return ask.answer_columns(catalogue, query)
+    rows = chain.from_iterable(map(records_of, bodies))
+    return [Column(key, "object") for key in dict.fromkeys(chain.from_iterable(rows))]
+
+
+def findings_table(catalogue: Catalogue, text: str) -> pd.DataFrame:
+    """Return what the linter has to say to a query, one row for each finding."""
+    findings = coql.lint(text, catalogue.fields, catalogue.modules)
+    rows = [{**asdict(each), "repaired": each.severity == "repaired"} for each in findings]
+    return to_frame([rows], FINDING_COLUMNS)
+
+
+def _cut_short() -> LimitError:
+    """Say that Zoho stopped by itself."""
+    return LimitError(
+        "This query has more rows than one call brings, and no LIMIT.",
+        "Zoho stops at 200 rows by itself.",
+        "Write a LIMIT, up to 2,000; or leave strict=True out, and every row comes.",
+    )
 
 
 def _ordered_here(
-    whole: pd.DataFrame, query: Query, columns: Sequence[Any], **options: Any
+    whole: pd.DataFrame, query: Query, columns: Sequence[Column], **options: Any
 ) -> pd.DataFrame:
-    """Sort and cut a whole result as the query asks, because Zoho's offset did not reach."""
+    """Sort and cut a whole result as the query asks, where Zoho could not in one go."""
     start = query.offset or 0
     end = None if query.limit is None else start + query.limit
+    # Parts of a list may share rows, for texts that differ in case may be equal.
+    each_once = whole.drop_duplicates("id").sort_values("id", key=lambda ids: ids.astype("int64"))
     # UNCONFIRMED: that Zoho sorts a lookup by the id it holds, not by the name it shows.
     keys = [(f"{n}.id" if f"{n}.id" in whole else n, down) for n, down in ask.sort_keys(query)]
-    table = sort_frame(whole, keys).iloc[start:end]
+    table = sort_frame(each_once, keys).iloc[start:end]
     return table[to_frame([], columns, **options).columns].reset_index(drop=True)
 
 

@@ -3,27 +3,40 @@
 from zcrm_nb.coql.checks import LIMITS, check_limits
 from zcrm_nb.coql.errors import ParseError
 from zcrm_nb.coql.fill import fill, places
+from zcrm_nb.coql.findings import Finding, explained
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, parse
-from zcrm_nb.coql.plan import after, credits, page, stable  # noqa: A004 - Zoho's word
+from zcrm_nb.coql.lint import examine, lint
+from zcrm_nb.coql.plan import after, credits, page, parts, stable  # noqa: A004 - Zoho's word
+from zcrm_nb.coql.repair import repair
+from zcrm_nb.coql.resolve import AstrayError, resolve
 from zcrm_nb.coql.text import to_text
-from zcrm_nb.coql.walk import aggregates, criteria, is_aggregate, paths, subqueries
+from zcrm_nb.coql.walk import aggregates, criteria, is_aggregate, path_of, paths, subqueries
 
 __all__ = [
     "AGGREGATES",
     "LIMITS",
     "RESERVED",
+    "AstrayError",
+    "Finding",
     "ParseError",
     "after",
     "aggregates",
     "check_limits",
     "credits",
     "criteria",
+    "examine",
+    "explained",
     "fill",
     "is_aggregate",
+    "lint",
     "page",
     "parse",
+    "parts",
+    "path_of",
     "paths",
     "places",
+    "repair",
+    "resolve",
     "stable",
     "subqueries",
     "to_text",

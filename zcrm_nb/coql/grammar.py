@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.coql.tree import Condition, Expression
 
-__all__ = ["AGGREGATES", "RESERVED", "parse"]
+__all__ = ["AGGREGATES", "RESERVED", "Parser", "Token", "parse"]
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ _TOKEN = re.compile(
 )
 
 
-class _Token(NamedTuple):
+class Token(NamedTuple):
     """A piece of the text; ``word`` is its lower case, which keywords are compared with."""
 
     kind: str
@@ -113,18 +113,18 @@ def parse(text: str) -> Query:
     >>> [column.key for column in query.columns], query.module, query.limit
     (['Last_Name', 'Owner.email'], 'Leads', 5)
     """
-    return _Parser(text).whole()
+    return Parser(text).whole()
 
 
-def tokens(text: str) -> Iterator[_Token]:
+def tokens(text: str) -> Iterator[Token]:
     """Cut the text into words; what no rule knows is ``junk``, refused where it stands."""
     for found in _TOKEN.finditer(text):
         piece = found[0]
-        yield _Token(found.lastgroup or "", piece, piece.lower(), found.start())
-    yield _Token("end", "", "", len(text))
+        yield Token(found.lastgroup or "", piece, piece.lower(), found.start())
+    yield Token("end", "", "", len(text))
 
 
-class _Parser:
+class Parser:
     """The place in the text, and one method for each rule of the grammar."""
 
     def __init__(self, text: str) -> None:
@@ -133,11 +133,11 @@ class _Parser:
         self.next = self.depth = self.subqueries = 0
 
     @property
-    def token(self) -> _Token:
+    def token(self) -> Token:
         """Look at the token that comes next."""
         return self.tokens[self.next]
 
-    def take(self) -> _Token:
+    def take(self) -> Token:
         """Step over the next token; the end stays where it is."""
         token = self.tokens[self.next]
         self.next += token.kind != "end"
@@ -149,7 +149,7 @@ class _Parser:
         self.next += found
         return found
 
-    def expect(self, word: str) -> _Token:
+    def expect(self, word: str) -> Token:
         """Step over this word, or stumble."""
         if self.token.word != word:
             raise self.unexpected()
@@ -196,11 +196,10 @@ class _Parser:
         at = self.token.at
         if not self.accepts("select"):
             raise self.refuse("given coql query not supported", at)
-        columns = self.items(self.column)
+        columns = self.columns()
         self.clause("from")
         module, cvid = self.module()
-        self.clause("where")
-        where = self.condition()
+        where = self.where()
         group_by = self.by("group", self.path)
         order_by = self.by("order", self.order)
         limit, offset = self.limit()
@@ -218,6 +217,10 @@ class _Parser:
             raise self.refuse("missing clause", self.token.at, clause=word)
         raise self.unexpected()
 
+    def columns(self) -> tuple[Column, ...]:
+        """Read the SELECT list."""
+        return self.items(self.column)
+
     def column(self) -> Column:
         """Read one item of the SELECT list."""
         expression = self.expression()
@@ -229,7 +232,7 @@ class _Parser:
             return _unquoted(self.take().text)
         return self.bare_word().text
 
-    def module(self) -> tuple[_Token, str | None]:
+    def module(self) -> tuple[Token, str | None]:
         """Read a module's name and the custom view behind ``#``."""
         module = self.bare_word()
         return module, self.take().text if self.accepts("#") else None
@@ -262,15 +265,15 @@ class _Parser:
             raise self.refuse("limit should be greater than 0", limit.at, "INVALID_DATA")
         return rows, offset and self.row_count("offset", offset)
 
-    def signed(self) -> _Token:
+    def signed(self) -> Token:
         """Take any token, together with a minus before it."""
         token = self.take()
         if token.text == "-":
             text = "-" + self.take().text
-            return _Token("number", text, text, token.at)
+            return Token("number", text, text, token.at)
         return token
 
-    def row_count(self, what: str, token: _Token) -> int:
+    def row_count(self, what: str, token: Token) -> int:
         """Read a number of rows; below zero only a LIMIT has a refusal of its own."""
         digits = token.text.removeprefix("-") if what == "limit" else token.text
         if not digits.isdecimal():
@@ -279,6 +282,11 @@ class _Parser:
         return int(token.text)
 
     # --- conditions -----------------------------------------------------------------------------
+
+    def where(self) -> Condition:
+        """Read ``WHERE …``."""
+        self.clause("where")
+        return self.condition()
 
     def condition(self) -> Condition:
         """Read one operand, or exactly two with AND or OR between them."""
@@ -290,10 +298,14 @@ class _Parser:
         if self.accepts("and", "or"):
             right = self.operand()
             condition = Logic("and" if connector == "and" else "or", condition, right, condition.at)
-        if self.token.word in {"and", "or"}:
-            raise self.unparsable()
+        while isinstance(condition, Logic) and self.token.word in {"and", "or"}:
+            condition = self.third(condition)
         self.depth -= 1
         return condition
+
+    def third(self, chain: Logic) -> Logic:
+        """Refuse a third operand."""
+        raise self.unparsable()
 
     def operand(self) -> Condition:
         """Read a condition in brackets, or a criterion."""
@@ -323,7 +335,7 @@ class _Parser:
             return self.is_null(path)
         raise self.unknown_operator(operator)
 
-    def unknown_operator(self, token: _Token) -> ParseError:
+    def unknown_operator(self, token: Token) -> ParseError:
         """Make the refusal of a word or sign where an operator belongs."""
         signs = token.kind == "mark" and token.text[0] in "=<>!~"
         words = token.kind == "name" and token.word not in RESERVED - {"not"}
@@ -390,7 +402,7 @@ class _Parser:
         if function.word in RESERVED:
             raise self.unexpected()
         self.next += 2
-        aggregate = Aggregate(function.text, self.path(), function.at)
+        aggregate = Aggregate(self.function(function), self.path(), function.at)
         self.expect(")")
         if aggregate.function not in AGGREGATES:
             reason = "unsupported aggregate function"
@@ -398,6 +410,10 @@ class _Parser:
                 "invalid data", aggregate.at, "INVALID_DATA", reason=reason, column=aggregate.text
             )
         return aggregate
+
+    def function(self, token: Token) -> str:
+        """Spell a function as it is written."""
+        return token.text
 
     def path(self) -> Path:
         """Read a field or a walk to one, bare or in quotes."""
@@ -408,9 +424,13 @@ class _Parser:
         if token.kind not in {"text", "name"} or not all(step.name for step in steps):
             raise self.unexpected()
         if not quoted and not RESERVED.isdisjoint(token.word.split(".")):
-            raise self.unexpected()
+            self.reserved(token)
         self.next += 1
         return Path(steps, root, token.at)
+
+    def reserved(self, token: Token) -> None:
+        """Refuse a word of COQL's own as a name."""
+        raise self.unexpected()
 
     def literal(self) -> Literal:
         """Read text in quotes, a number, true or false, or a bare word of a picklist."""
@@ -426,7 +446,7 @@ class _Parser:
             return Literal(sign * (float(text) if "." in text else int(text)), False, token.at)
         return Literal(self.bare_word().text, False, token.at)
 
-    def bare_word(self) -> _Token:
+    def bare_word(self) -> Token:
         """Read a plain name: one step, not reserved, not in quotes."""
         token = self.token
         if token.kind != "name" or token.word in RESERVED or not token.text.isidentifier():

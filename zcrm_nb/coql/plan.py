@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 from typing import TYPE_CHECKING
+from typing import Literal as OneOf
 
-from zcrm_nb.coql.tree import Comparison, Literal, Logic, Order, Path, Step
-from zcrm_nb.coql.walk import is_aggregate
+from zcrm_nb.coql.checks import LIMITS
+from zcrm_nb.coql.tree import Comparison, Literal, Logic, Membership, Order, Path, Step
+from zcrm_nb.coql.walk import is_aggregate, literals
 
 if TYPE_CHECKING:
-    from zcrm_nb.coql.tree import Query
+    from collections.abc import Iterator
 
-__all__ = ["after", "credits", "page", "stable"]
+    from zcrm_nb.coql.tree import Condition, Query
+
+__all__ = ["after", "credits", "is_long", "joined", "page", "parts", "split_list", "stable"]
 
 _ID = Path((Step("id"),))
 
@@ -127,3 +132,86 @@ def credits(limit: int | None) -> int:  # noqa: A001 - Zoho's word, used as coql
     """
     rows = limit or 200
     return 1 + (rows > 200) + (rows > 1000)
+
+
+# ---- Lists that are longer than Zoho takes -------------------------------------------------------
+
+
+def is_long(condition: Condition) -> bool:
+    """Tell whether a condition is a list of more values than Zoho takes in one."""
+    return isinstance(condition, Membership) and len(literals(condition)) > LIMITS["in"]
+
+
+def joined(membership: Membership) -> Condition:
+    """Write a long list as several: in one or in another, not in one and not in another."""
+    connector: OneOf["and", "or"] = "and" if membership.negated else "or"
+    lists: list[Condition] = list(_shorter(membership))
+    return reduce(lambda left, right: Logic(connector, left, right, membership.at), lists)
+
+
+def split_list(query: Query) -> Membership | None:
+    """Find the long IN list that can be asked for in turn, one query after the other.
+
+    It has to hold for every row (so no OR is above it, and no NOT before it), and rows have to be
+    records: groups of several queries would be groups of parts.
+    """
+    if is_aggregate(query):
+        return None
+    found = (each for each in _all_of(query.where) if is_long(each))
+    return next((each for each in found if isinstance(each, Membership) and not each.negated), None)
+
+
+def parts(query: Query) -> list[Query]:
+    """Cut a query with a long IN list into queries that Zoho takes.
+
+    Parameters
+    ----------
+    query : Query
+        The query.
+
+    Returns
+    -------
+    list of Query
+        The query itself, unless an IN list of it is too long. Otherwise one query for each 100
+        values. Together their rows are those of the whole, in no order; LIMIT is still the whole's.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import parse, parts
+    >>> cities = ", ".join(f"'{number}'" for number in range(250))
+    >>> whole = parse(f"select id from Leads where City in ({cities}) and Rating = 'Hot'")
+    >>> [len(part.where.left.values) for part in parts(whole)]
+    [100, 100, 50]
+    """
+    split = split_list(query)
+    if split is None:
+        return [query]
+    return [replace(query, where=_with(query.where, split, each)) for each in _shorter(split)]
+
+
+def _all_of(condition: Condition) -> Iterator[Condition]:
+    """Yield the conditions that every row fulfils."""
+    waiting = [condition]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Logic) and each.operator == "and":
+            waiting += (each.right, each.left)
+        else:
+            yield each
+
+
+def _shorter(membership: Membership) -> Iterator[Membership]:
+    """Cut a long list into lists that Zoho takes."""
+    values = literals(membership)
+    for start in range(0, len(values), LIMITS["in"]):
+        yield replace(membership, values=values[start : start + LIMITS["in"]])
+
+
+def _with(condition: Condition, old: Condition, new: Condition) -> Condition:
+    """Put one condition in the place of another."""
+    if condition is old:
+        return new
+    if not isinstance(condition, Logic):
+        return condition
+    left, right = (_with(side, old, new) for side in (condition.left, condition.right))
+    return replace(condition, left=left, right=right)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zcrm_nb.coql.tree import Aggregate, Comparison, Logic, Membership, Subquery
+from zcrm_nb.coql.tree import Aggregate, Between, Comparison, Literal, Logic, Membership, Subquery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zcrm_nb.coql.tree import Between, Condition, Expression, IsNull, Path, Query
+    from zcrm_nb.coql.tree import Condition, Expression, IsNull, Path, Query
 
 __all__ = ["aggregates", "criteria", "is_aggregate", "paths", "subqueries"]
 
@@ -27,11 +27,13 @@ def criteria(condition: Condition) -> Iterator[Comparison | Between | Membership
     Comparison, Between, Membership or IsNull
         What counts as one of Zoho's 25 criteria.
     """
-    if isinstance(condition, Logic):
-        yield from criteria(condition.left)
-        yield from criteria(condition.right)
-    else:
-        yield condition
+    waiting = [condition]  # no recursion: a chain in pairs of brackets is as deep as it is long
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Logic):
+            waiting += (each.right, each.left)
+        else:
+            yield each
 
 
 def subqueries(query: Query) -> Iterator[Subquery]:
@@ -131,3 +133,16 @@ def paths(query: Query) -> Iterator[Path]:
 def path_of(expression: Expression) -> Path:
     """Find the field of an expression: itself, or what it aggregates."""
     return expression.path if isinstance(expression, Aggregate) else expression
+
+
+def literals(criterion: Condition) -> tuple[Literal, ...]:
+    """List the values of a criterion, not those that a subquery finds."""
+    match criterion:
+        case Comparison(value=Literal() as value):
+            return (value,)
+        case Between(low=low, high=high):
+            return (low, high)
+        case Membership(values=tuple(values)):
+            return values
+        case _:
+            return ()

@@ -10,8 +10,8 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from zcrm_nb.api.query import USER_PATHS
 from zcrm_nb.coql import AGGREGATES
+from zcrm_nb.coql.resolve import USER_PATHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,0 +1,253 @@
+"""What a query means although Zoho would refuse it, where there is only one thing it can mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zcrm_nb.coql.checks import LIMITS, check_limits
+from zcrm_nb.coql.errors import ParseError
+from zcrm_nb.coql.findings import found
+from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, Parser
+from zcrm_nb.coql.plan import is_long, joined, parts, split_list
+from zcrm_nb.coql.tree import (
+    Aggregate,
+    Column,
+    Comparison,
+    IsNull,
+    Logic,
+    Membership,
+    Path,
+    Step,
+    Subquery,
+)
+from zcrm_nb.coql.types import is_readable
+from zcrm_nb.coql.walk import criteria, literals, subqueries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zcrm_nb.coql.findings import Finding
+    from zcrm_nb.coql.grammar import Token
+    from zcrm_nb.coql.resolve import FieldsOf
+    from zcrm_nb.coql.tree import Condition, Expression, Query
+
+__all__ = ["repair"]
+
+_ID = Path((Step("id"),))
+_SIGNS = {"<>": "!=", "==": "="}
+_AFTER_NAME = frozenset(
+    {"", ",", ")", "from", "as", "asc", "desc", "group", "order", "limit", "and", "or"}
+    | {"=", "!=", ">", ">=", "<", "<=", "like", "not", "in", "between", "is"}
+)
+
+
+def repair(text: str, fields_of: FieldsOf | None = None) -> tuple[Query, list[Finding]]:
+    """Read a query, and write differently what Zoho would refuse but can only mean one thing.
+
+    Parameters
+    ----------
+    text : str
+        The query.
+    fields_of : callable, optional
+        Takes a module's API name, returns its fields' metadata by API name; ``select *`` needs it.
+
+    Returns
+    -------
+    query : Query
+        What the text means. An IN list may still be longer than one query's: then
+        :func:`zcrm_nb.coql.parts` tells the several queries that it takes.
+    changes : list of Finding
+        What was written differently, each at its place in the text.
+
+    Raises
+    ------
+    ParseError
+        Where the text means nothing, or could mean two things (``A and B or C``).
+
+    Notes
+    -----
+    A missing WHERE becomes ``where id is not null``; a chain of ANDs, or of ORs, is bracketed in
+    pairs; names of aggregates become upper case, ``COUNT(*)`` becomes ``COUNT(id)``; names that are
+    words of COQL gain quotes; ``<>`` and ``==`` become ``!=`` and ``=``; a semicolon at the end
+    goes; ``*`` becomes the fields that COQL can read; NOT IN lists of more than 100 values, and IN
+    lists that cannot be asked for one after the other, become several lists in one query.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import repair, to_text
+    >>> query, changes = repair("select City, count(id) from Leads group by City")
+    >>> to_text(query)
+    'select City, COUNT(id) from Leads where id is not null group by City'
+    >>> [change.fix for change in changes]
+    ['Written as COUNT.', 'Written as: where id is not null']
+    """
+    parser = _Mender(text)
+    query = parser.whole()
+    query, listed = _with_columns(query, parser.star, text, fields_of)
+    query, cut = _with_short_lists(query, text)
+    _check_sizes(query, text)
+    return query, [*parser.changes, *listed, *cut]
+
+
+class _Mender(Parser):
+    """The grammar, reading on where there is only one way to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.changes: list[Finding] = []
+        self.star: Path | None = None
+        if any(sign in text for sign in _SIGNS):
+            self.tokens = [self.spelt(token) for token in self.tokens]
+        if [token.text for token in self.tokens[-2:]] == [";", ""]:
+            self.change(self.tokens.pop(-2).at, "COQL has no semicolon.", "Left out.")
+
+    def change(self, at: int, problem: str, fix: str, code: str = "SYNTAX_ERROR") -> None:
+        """Write down what is read differently."""
+        self.changes.append(found(self.text, at, problem, fix, severity="repaired", code=code))
+
+    def spelt(self, token: Token) -> Token:
+        """Spell a sign as COQL does."""
+        sign = _SIGNS.get(token.text)
+        if sign is None:
+            return token
+        self.change(token.at, f"COQL does not know {token.text}.", f"Written as {sign}")
+        return token._replace(text=sign, word=sign)
+
+    def columns(self) -> tuple[Column, ...]:
+        """Read the SELECT list, or the star in its place."""
+        if self.token.text != "*" or self.tokens[self.next + 1].word != "from":
+            return super().columns()
+        self.star = Path((Step("*"),), at=self.take().at)
+        return (Column(self.star),)
+
+    def where(self) -> Condition:
+        """Read ``WHERE …``; a query that goes on without one means every record."""
+        if self.token.word not in {"", ")", "group", "order", "limit"}:
+            return super().where()
+        at = self.token.at
+        self.change(at, "COQL wants a WHERE in every query.", "Written as: where id is not null")
+        return IsNull(_ID, negated=True, at=at)
+
+    def third(self, chain: Logic) -> Logic:
+        """Read on a chain of one connector; of two, which one binds is not for us to say."""
+        connector = self.token
+        if connector.word != chain.operator:
+            raise self.unparsable()
+        problem = f"COQL joins two conditions at a time, and this {connector.word} joins a third."
+        self.change(connector.at, problem, "Bracketed in pairs.")
+        while self.accepts(chain.operator):
+            chain = Logic(chain.operator, chain, self.operand(), chain.at)
+        return chain
+
+    def expression(self) -> Expression:
+        """Read a path, or a function of one; ``COUNT(*)`` counts records, as their ids do."""
+        at = self.token.at
+        if self.token.word != "count" or not self.counts_star():
+            return super().expression()
+        self.next += 4
+        self.change(at, "COQL has no COUNT(*).", "Written as COUNT(id).")
+        return Aggregate("COUNT", _ID, at)
+
+    def counts_star(self) -> bool:
+        """Tell whether a function's argument is a star."""
+        return [token.text for token in self.tokens[self.next + 1 : self.next + 4]] == list("(*)")
+
+    def function(self, token: Token) -> str:
+        """Spell an aggregate in upper case."""
+        name = token.text.upper()
+        if name not in AGGREGATES or name == token.text:
+            return token.text
+        problem = f"COQL knows {name} in upper case only."
+        self.change(token.at, problem, f"Written as {name}.", "INVALID_DATA")
+        return name
+
+    def reserved(self, token: Token) -> None:
+        """Let a word of COQL's pass as a name where nothing else can be meant."""
+        follows = self.tokens[self.next + 1].word
+        if "." not in token.text and follows not in _AFTER_NAME:
+            super().reserved(token)
+        problem = f"{token.text} is a word of COQL's own."
+        self.change(token.at, problem, f"Written in quotes: '{token.text}'")
+
+    def alias(self) -> str:
+        """Read an alias, a word of COQL's too."""
+        if self.token.kind != "name" or self.token.word not in RESERVED:
+            return super().alias()
+        self.reserved(self.token)
+        return self.take().text
+
+
+# ---- select * ------------------------------------------------------------------------------------
+
+
+def _with_columns(
+    query: Query, star: Path | None, text: str, fields_of: FieldsOf | None
+) -> tuple[Query, list[Finding]]:
+    """Put the fields of the module in the place of a star."""
+    if star is None:
+        return query, []
+    if fields_of is None:
+        raise ParseError("SYNTAX_ERROR", "given coql query not supported", text=text, at=star.at)
+    known = fields_of(query.module).values()
+    fields = [each for each in known if is_readable(query.module, each)]
+    if not fields:
+        return query, []  # the linter tells about a module that is not there
+    columns = tuple(Column(Path((Step(each["api_name"]),), at=star.at)) for each in fields)
+    fix = f"Written as the {len(columns)} fields of {query.module} that COQL can read."
+    change = found(text, star.at, "COQL has no *.", fix, severity="repaired", code="SYNTAX_ERROR")
+    return replace(query, columns=columns), [change]
+
+
+# ---- Lists that are too long ---------------------------------------------------------------------
+
+
+def _with_short_lists(query: Query, text: str) -> tuple[Query, list[Finding]]:
+    """Write long lists as several in one query, but for the one that several queries can share."""
+    long = [each for each in _criteria(query) if isinstance(each, Membership) and is_long(each)]
+    shared = split_list(query)
+    changes = [_shortened(each, text, in_turn=each is shared) for each in long]
+    return (_rewritten(query, shared) if long else query), changes
+
+
+def _criteria(query: Query) -> Iterator[Condition]:
+    """Yield the criteria of a query and of its subqueries."""
+    yield from criteria(query.where)
+    for subquery in subqueries(query):
+        yield from criteria(subquery.query.where)
+
+
+def _rewritten(query: Query, shared: Membership | None) -> Query:
+    """Write a query with its long lists as several, one of them left as it is."""
+    return replace(query, where=_condition(query.where, shared))
+
+
+def _condition(condition: Condition, shared: Membership | None) -> Condition:
+    """Write a condition with its long lists as several."""
+    match condition:
+        case Logic(left=left, right=right):
+            sides = (_condition(left, shared), _condition(right, shared))
+            return replace(condition, left=sides[0], right=sides[1])
+        case Membership(values=Subquery(query=query) as inner):
+            return replace(condition, values=replace(inner, query=_rewritten(query, None)))
+        case Comparison(value=Subquery(query=query) as inner):
+            return replace(condition, value=replace(inner, query=_rewritten(query, None)))
+        case Membership() if is_long(condition) and condition is not shared:
+            return joined(condition)
+        case _:
+            return condition
+
+
+def _shortened(membership: Membership, text: str, *, in_turn: bool) -> Finding:
+    """Tell how a list that is too long is asked for."""
+    size = len(literals(membership))
+    lists = -(-size // LIMITS["in"])
+    way = f"Asked in {lists} queries." if in_turn else f"Written as {lists} lists."
+    problem = f"This list has {size} values, and Zoho takes {LIMITS['in']}."
+    code = "LIMIT_EXCEEDED"
+    return found(text, membership.at, problem, way, severity="repaired", code=code)
+
+
+def _check_sizes(query: Query, text: str) -> None:
+    """Refuse what is still too large; a LIMIT may be any number, because pages are fetched."""
+    check_limits(replace(parts(query)[0], limit=None, offset=None), text)
