@@ -9,6 +9,7 @@ import json
 import keyword
 import re
 from argparse import ArgumentTypeError
+from contextlib import suppress
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.core.completer import SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
+
+    from zcrm_nb.coql.tree import Query
 
 __all__ = ["CoqlMagics", "load_ipython_extension", "unload_ipython_extension"]
 
@@ -374,7 +377,7 @@ def plan(text: str, limit: int | None = None) -> str:
     It costs 2 credits, and once 1 for the fields of each module not asked for yet.
     """
     try:
-        query = limited(parse(text), limit)
+        query = limited(_meant(text), limit)
     except ZohoError as error:
         raise _without_traceback(error) from None
     sent: list[str] = []
@@ -391,6 +394,13 @@ def plan(text: str, limit: int | None = None) -> str:
     pages = f" for each page of {size:,} rows{count}" if more else ""
     once = "and once 1 for the fields of each module not asked for yet"
     return f"Nothing was sent. First would go:\n    {sent[0]}\nIt costs {price}{pages}, {once}."
+
+
+def _meant(text: str) -> Query:
+    """Read a query with the repairs that need no metadata, or say why it would be refused."""
+    with suppress(coql.ParseError):
+        return coql.repair(text)[0]
+    return parse(text)
 
 
 def _picture(table: pd.DataFrame, kind: str) -> Any:
