@@ -106,6 +106,12 @@ def test_what_was_changed_is_told_at_its_place():
     assert [(each.line, each.column) for each in changes] == [(1, 14), (3, 1)]
 
 
+def test_a_chain_is_told_once_however_long():
+    """One finding at the third condition; the rest would be noise."""
+    _, changes = repair("select id from L where a = 1 and b = 2 and c = 3 and d = 4 and e = 5")
+    assert [each.column for each in changes] == [40]
+
+
 def test_columns_that_coql_cannot_read_are_not_among_the_star():
     """One subform among them, and Zoho would refuse the whole query."""
     query, (change,) = repair("select * from Leads where id is not null", FIELDS.get)
