@@ -18,7 +18,7 @@ Record = dict[str, Any]
 Predicate = Callable[[Record], bool]
 INDIA = ZoneInfo("Asia/Kolkata")
 NAMES = ["Asha", "asha", "O'Neil", "50% off", "a_b", "axb", "Zoë", ""]
-QUERIES_PER_SEED = 40
+QUERIES_PER_SEED = 110
 FUNCTIONS = [
     "COUNT(id)",
     "SUM(Distance_Km)",
