@@ -93,7 +93,10 @@ _DATETIME = re.compile(
 def _wrong_number(value: object, field: Field) -> str:
     """Tell what is wrong with a value for a number."""
     del field
-    right = not isinstance(value, bool) and _NUMBER.fullmatch(str(value))
+    if isinstance(value, int | float):
+        right = not isinstance(value, bool)
+    else:
+        right = bool(_NUMBER.fullmatch(str(value)))
     return "" if right else "Write digits: 5000, or 5000.50"
 
 
