@@ -305,6 +305,10 @@ class TokenSource:
         Transport instead of the network.
     clock : callable, default time.time
         Seconds since 1970.
+    shared : callable, optional
+        Lets several processes share one token: ``shared(grant, stale, refresh)`` gives the current
+        token, and calls ``refresh()`` only if nobody has yet. See
+        :meth:`zcrm_nb.wire.vault.Vault.renew`.
 
     References
     ----------
@@ -318,11 +322,13 @@ class TokenSource:
         token: Token | None = None,
         adapter: BaseAdapter | None = None,
         clock: Callable[[], float] = time.time,
+        shared: Callable[[Grant, Token | None, Callable[[], Token]], Token] | None = None,
     ) -> None:
         self.grant = grant
         self._token = token
         self._adapter = adapter
         self._clock = clock
+        self._shared = shared
         self._lock = threading.Lock()
         self._refusal: LoginError | None = None
         self._refused_at = 0.0
@@ -369,7 +375,10 @@ class TokenSource:
                 return self._token
             self._token = None
             self._raise_recent_refusal()
-            self._token = self._refresh()
+            if self._shared is None:
+                self._token = self._refresh()
+            else:
+                self._token = self._shared(self.grant, stale, self._refresh)
             return self._token
 
     def _raise_recent_refusal(self) -> None:
