@@ -1,4 +1,4 @@
-"""The command line: zcrm-nb emulate, zcrm-nb demo."""
+"""The command line: zcrm-nb emulate, profiles, whoami, logout, scrub, demo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import threading
 from typing import TYPE_CHECKING
 
 from zcrm_nb import __version__
+from zcrm_nb.api.identity import who
+from zcrm_nb.connect import DEFAULT_PROFILE, from_profile
 from zcrm_nb.errors import ZohoError
+from zcrm_nb.notebook import scrub
+from zcrm_nb.wire.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"zcrm-nb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_emulate(commands.add_parser("emulate", help="serve a local Zoho CRM on 127.0.0.1"))
+    _add_profiles(commands.add_parser("profiles", help="list the saved logins"))
+    _add_whoami(commands.add_parser("whoami", help="ask Zoho who a saved login is"))
+    _add_logout(commands.add_parser("logout", help="revoke a saved login and delete it"))
+    _add_scrub(commands.add_parser("scrub", help="take secrets and widget state out of notebooks"))
     _add_demo(commands.add_parser("demo", help="show the main job on the emulator"))
     return parser
 
@@ -104,6 +112,75 @@ def _emulate(asked: argparse.Namespace) -> int:
             print("Serving Zoho CRM on loopback; Ctrl-C stops it.", file=sys.stderr)
         threading.Event().wait()
     return 0
+
+
+def _add_profiles(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb profiles``."""
+    parser.set_defaults(run=_profiles)
+
+
+def _profiles(asked: argparse.Namespace) -> int:
+    """List the saved logins; one that does not open is listed with the reason."""
+    vault = Vault()
+    for name in vault.profiles():
+        try:
+            kept = vault.load(name)
+        except ZohoError as error:
+            print(f"{name}: {error.happened}")
+        else:
+            print(f"{name}: {kept.who or 'user not known'}, {kept.dc}, {kept.environment}")
+    return 0
+
+
+def _name_profile(parser: argparse.ArgumentParser) -> None:
+    """Describe how a saved login is named."""
+    parser.add_argument(
+        "profile",
+        nargs="?",
+        default=os.environ.get("ZCRM_PROFILE") or DEFAULT_PROFILE,
+        help="name of a saved login; ZCRM_PROFILE by default, else %(default)r",
+    )
+
+
+def _add_whoami(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb whoami``."""
+    _name_profile(parser)
+    parser.set_defaults(run=_whoami)
+
+
+def _whoami(asked: argparse.Namespace) -> int:
+    """Ask Zoho who a saved login is."""
+    with from_profile(Vault(), asked.profile) as crm:
+        print(f"{asked.profile}: {who(crm.send)}")
+    return 0
+
+
+def _add_logout(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb logout``."""
+    _name_profile(parser)
+    parser.set_defaults(run=_logout)
+
+
+def _logout(asked: argparse.Namespace) -> int:
+    """Revoke a saved login and delete it."""
+    with from_profile(Vault(), asked.profile) as crm:
+        crm.logout()
+    print(f"Profile {asked.profile!r} is revoked at Zoho and deleted here.")
+    return 0
+
+
+def _add_scrub(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb scrub``."""
+    parser.add_argument("notebooks", nargs="+", metavar="NOTEBOOK")
+    parser.add_argument(
+        "--check", action="store_true", help="only look; fail if something is found (pre-commit)"
+    )
+    parser.set_defaults(run=_scrub)
+
+
+def _scrub(asked: argparse.Namespace) -> int:
+    """Take secrets and widget state out of notebooks."""
+    return scrub.run(asked.notebooks, check=asked.check)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

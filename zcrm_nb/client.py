@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,8 +13,10 @@ from zcrm_nb.api import query as ask
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.api.pages import at
 from zcrm_nb.coql import fill
+from zcrm_nb.errors import LoginError
 from zcrm_nb.frames import series, to_frame
 from zcrm_nb.notebook.progress import Progress
+from zcrm_nb.wire.oauth import NoLogin, TokenSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.credits import Budget, Ledger
     from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.trace import Call
+    from zcrm_nb.wire.vault import Vault
 
 __all__ = ["CRM"]
 
@@ -39,6 +43,8 @@ class CRM:
     ----------
     gate : zcrm_nb.wire.gate.Gate
         The way to Zoho: every call passes through it.
+    kept : tuple of (Vault, str), optional
+        The vault that keeps this login, and the name of its profile there.
 
     Examples
     --------
@@ -49,8 +55,9 @@ class CRM:
     >>> crm.close()
     """
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, *, kept: tuple[Vault, str] | None = None) -> None:
         self._gate = gate
+        self._kept = kept
         self._catalogue = Catalogue(gate.send)
 
     # ---- Reads -----------------------------------------------------------------------------------
@@ -699,6 +706,51 @@ class CRM:
         >>> crm.close()
         """
         return self._gate.ledger.budget(credits)
+
+    def logout(self) -> None:
+        """End the login for good: revoke it at Zoho, and delete the profile that kept it.
+
+        Every notebook and script that shares the login is out too. To leave it as it is and only
+        let go of the connections, use :meth:`close`.
+
+        Raises
+        ------
+        ConnectionFailed
+            Zoho Accounts did not answer: the login still stands, and so does the profile.
+        LoginError
+            There is no login here to end.
+
+        Notes
+        -----
+        No credits. A login that Zoho has forgotten already is no obstacle: the profile goes.
+
+        References
+        ----------
+        Zoho CRM API V8, "Revoke Tokens": zoho.com/crm/developer/docs/api/v8/revoke-tokens.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.logout()
+        >>> crm.count("Deals")
+        Traceback (most recent call last):
+            ...
+        zcrm_nb.errors.LoginError: You have logged out.
+        Log in again with zcrm_nb.login().
+        >>> crm.close()
+        """
+        tokens = self._gate.tokens
+        if not isinstance(tokens, TokenSource):
+            tokens.token()
+            return
+        with suppress(LoginError):  # revoked before, by somebody else
+            tokens.revoke()
+        ended = NoLogin("You have logged out.", "Log in again with zcrm_nb.login().")
+        self._gate.take(ended, self._gate.addresses)
+        if self._kept is not None:
+            vault, name = self._kept
+            vault.delete(name)
 
     def close(self) -> None:
         """Let go of the connections. A ``with`` block does it by itself.

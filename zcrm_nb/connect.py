@@ -1,8 +1,9 @@
-"""The one place where the parts are wired together: connect() and emulate()."""
+"""The one place where the parts are wired together: connect(), emulate()."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.client import CRM
@@ -11,6 +12,7 @@ from zcrm_nb.wire.centres import addresses
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.oauth import Grant, TokenSource
 from zcrm_nb.wire.secrets import Secret
+from zcrm_nb.wire.vault import Vault
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 if TYPE_CHECKING:
@@ -22,14 +24,17 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.clock import Clock
     from zcrm_nb.wire.centres import Addresses
+    from zcrm_nb.wire.vault import Profile
 
 __all__ = ["EmulatedCRM", "attach", "connect", "emulate"]
 
+DEFAULT_PROFILE = "default"
 EDITIONS = ("free", "standard", "professional", "enterprise", "ultimate")
 
 
 def connect(
     *,
+    profile: str | None = None,
     client_id: str | None = None,
     client_secret: str | None = None,
     refresh_token: str | None = None,
@@ -40,10 +45,13 @@ def connect(
     api_domain: str | None = None,
     upload_url: str | None = None,
 ) -> CRM:
-    """Connect to Zoho CRM with no person present: from arguments or from the environment.
+    """Connect to Zoho CRM with no person present: saved profile, arguments, or environment.
 
     Parameters
     ----------
+    profile : str, optional
+        Name of a login that :func:`login` saved; ``ZCRM_PROFILE`` when no other login is given. It
+        brings its own client, data centre and environment, so nothing but `edition` goes with it.
     client_id, client_secret : str, optional
         The client registered at Zoho's API console; ``ZCRM_CLIENT_ID``, ``ZCRM_CLIENT_SECRET``.
     refresh_token : str, optional
@@ -66,9 +74,11 @@ def connect(
     Raises
     ------
     LoginError
-        A credential is missing; the message names it.
+        A credential is missing, and the message names it; or the profile is not there, or does not
+        open.
     ValueError
-        An unknown data centre, environment or edition, or an address in the clear.
+        A profile and another login were both given; an unknown data centre, environment or
+        edition, or an address in the clear.
 
     See Also
     --------
@@ -76,8 +86,9 @@ def connect(
 
     Notes
     -----
-    The access token lives an hour and is renewed by itself, once for all threads. Secrets are kept
-    in memory only and appear in no message, repr or log.
+    The access token lives an hour and is renewed by itself: once for all threads and, with a
+    profile, once for all kernels and processes of this user. Secrets appear in no message, repr or
+    log; those of a profile are encrypted in its file, all others are kept in memory only.
 
     References
     ----------
@@ -100,9 +111,14 @@ def connect(
     True
     """
     given = {name: value for name, value in locals().items() if value is not None}
+    _check_edition(edition)
+    login = given.keys() & set(_NAMES)
+    if profile and login:
+        raise ValueError(f"give profile= or {', '.join(sorted(login))}, not both")
+    if name := profile or (not login and os.environ.get("ZCRM_PROFILE", "").strip()):
+        return from_profile(Vault(), name, edition=edition)
     facts = {**_from_environment(os.environ), **given}
     _check_complete(facts)
-    _check_edition(edition)
     where = addresses(
         facts.get("dc", "us"),
         facts.get("environment", "production"),
@@ -111,6 +127,56 @@ def connect(
         upload_url=facts.get("upload_url"),
     )
     return CRM(_gate(facts, where, edition))
+
+
+def from_profile(vault: Vault, name: str, *, edition: str | None = None) -> CRM:
+    """Connect with a login that a vault keeps; all kernels share its access token.
+
+    Parameters
+    ----------
+    vault : Vault
+        Where it is kept.
+    name : str
+        Name of the profile.
+    edition : str, optional
+        Instead of the edition that the profile holds.
+
+    Returns
+    -------
+    CRM
+        Nothing has been sent yet.
+
+    Raises
+    ------
+    LoginError
+        The profile is not there, or does not open.
+    """
+    kept = vault.load(name)
+    tokens = TokenSource(kept.grant, token=kept.token, shared=partial(vault.renew, name))
+    gate = Gate(tokens, addresses_of(kept), edition=edition or kept.edition)
+    return CRM(gate, kept=(vault, name))
+
+
+def addresses_of(profile: Profile) -> Addresses:
+    """Find the addresses of a saved login.
+
+    Parameters
+    ----------
+    profile : Profile
+        The login.
+
+    Returns
+    -------
+    Addresses
+        Those of its data centre, or the hosts that were named when it was made.
+    """
+    return addresses(
+        profile.dc,
+        profile.environment,
+        accounts_url=profile.grant.accounts_url,
+        api_domain=profile.api_domain,
+        upload_url=profile.upload_url,
+    )
 
 
 _NAMES = (
@@ -140,7 +206,8 @@ def _check_complete(facts: Mapping[str, Any]) -> None:
             "",
             f"Give {', '.join(f'{name}=' for name in missing)} to connect(), or set "
             f"{', '.join(f'ZCRM_{name.upper()}' for name in missing)} in the environment. "
-            "With no account at all, zcrm_nb.emulate() brings one along.",
+            "A saved login is zcrm_nb.connect(profile=…). With no account at all, "
+            "zcrm_nb.emulate() brings one along.",
         )
 
 

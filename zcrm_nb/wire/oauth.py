@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthorizationRequest",
     "Grant",
+    "NoLogin",
     "Token",
     "TokenSource",
     "authorization_request",
@@ -381,6 +382,17 @@ class TokenSource:
                 self._token = self._shared(self.grant, stale, self._refresh)
             return self._token
 
+    def revoke(self) -> None:
+        """Give the login back to Zoho: its refresh token and every access token made of it.
+
+        Raises
+        ------
+        LoginError, ConnectionFailed
+            As for :func:`revoke`.
+        """
+        grant = self.grant
+        revoke(grant.refresh_token, accounts_url=grant.accounts_url, adapter=self._adapter)
+
     def _raise_recent_refusal(self) -> None:
         """Spare Accounts a question that it answered a moment ago."""
         if self._refusal is not None and self._clock() - self._refused_at < REFUSED_S:
@@ -406,6 +418,53 @@ class TokenSource:
             self._refusal, self._refused_at = copy(refusal), self._clock()
             raise
         return reply.token(self._clock())
+
+
+class NoLogin:
+    """Stands where a :class:`TokenSource` is going to be, or was: asked for a token, it says so.
+
+    Parameters
+    ----------
+    happened, todo : str
+        What the error says.
+
+    Examples
+    --------
+    >>> from zcrm_nb.wire.oauth import NoLogin
+    >>> NoLogin("This login is not finished.", "Finish the form above.").token()
+    Traceback (most recent call last):
+    ...
+    zcrm_nb.errors.LoginError: This login is not finished.
+    Finish the form above.
+    """
+
+    def __init__(self, happened: str, todo: str) -> None:
+        self._words = (happened, "", todo)
+
+    def token(self) -> Token:
+        """Raise what there is to say.
+
+        Raises
+        ------
+        LoginError
+            Always.
+        """
+        raise LoginError(*self._words)
+
+    def renew(self, stale: Token | None) -> Token:
+        """Raise what there is to say.
+
+        Parameters
+        ----------
+        stale : Token or None
+            Has no meaning here.
+
+        Raises
+        ------
+        LoginError
+            Always.
+        """
+        return self.token()
 
 
 @dataclass(frozen=True, slots=True)
