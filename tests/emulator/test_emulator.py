@@ -48,6 +48,32 @@ def test_an_org_in_a_file_is_found_again(tmp_path, make):
     assert again.emulator.credentials == credentials
 
 
+def test_time_goes_on_where_an_org_in_a_file_was_left(tmp_path, make):
+    """What was written in a later hour does not lie in the future when the file is opened again."""
+    path = tmp_path / "org.zcrm"
+    ask = make(path=path, clock=None)
+    ask.emulator.clock.advance(7 * 86_400)
+    ask("POST", "/Leads", None, {"data": [{"Last_Name": "Osei"}]})
+    left = ask.emulator.store.last_write
+    ask.emulator.close()
+    again = make(path=path, clock=None).emulator
+    assert left <= again.clock.now() < left + 60
+    assert again.store.read("SELECT max(Modified_Time) FROM Leads") <= [(again.clock.now(),)]
+
+
+def test_a_clock_of_ones_own_is_left_alone(tmp_path, make):
+    """Whoever brings a clock decides what time it is, whatever the file says."""
+    path = tmp_path / "org.zcrm"
+    ask = make(path=path, clock=None)
+    ask.emulator.clock.advance(86_400)
+    ask("POST", "/Leads", None, {"data": [{"Last_Name": "Osei"}]})
+    ask.emulator.close()
+    clock = ManualClock()
+    before = clock.now()
+    make(path=path, clock=clock)
+    assert clock.now() == before
+
+
 def test_a_temporary_file_goes_with_the_emulator():
     """Nothing is left behind."""
     with Emulator(rows={"Leads": 5}, clock=ManualClock()) as emulator:

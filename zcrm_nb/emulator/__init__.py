@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlencode
 
-from zcrm_nb.emulator.accounts import ACCOUNTS_ORIGIN, SELF_CLIENT_SCOPES, Accounts
+from zcrm_nb.emulator import person
+from zcrm_nb.emulator.accounts import SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.app import API_ORIGIN, UPLOAD_ORIGIN, App
 from zcrm_nb.emulator.catalog import org_schema
+from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
+from zcrm_nb.emulator.consent import Asked, Declined, permissions
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
+from zcrm_nb.emulator.devices import PAGE, Devices
 from zcrm_nb.emulator.faults import Faults
 from zcrm_nb.emulator.meter import EDITIONS, Meter
 from zcrm_nb.emulator.routes import Router
 from zcrm_nb.emulator.server import PortTaken, Server
 from zcrm_nb.emulator.settings import Settings
 from zcrm_nb.emulator.store import Store
+from zcrm_nb.emulator.tickets import Tickets
 from zcrm_nb.emulator.world import ADMIN, ORG_ID, build
 
 __all__ = [
@@ -55,7 +61,8 @@ class Emulator:
     latency_ms : float, default 0
         How much longer each call takes, in milliseconds.
     clock : Clock, optional
-        What time it is in the org; by default a clock that starts at the world's morning and runs.
+        What time it is in the org; by default a clock that runs, from the world's morning or from
+        the last write in the file at ``path``.
     path : str or Path, optional
         A file that keeps the org; an existing one is opened with what is in it. By default a
         temporary file.
@@ -117,12 +124,16 @@ class Emulator:
         try:
             if self.store.world is None:
                 build(self.store, world, rows, seed)
+            elif clock is None:
+                self.clock.advance(max(0, (self.store.last_write or 0) - self.clock.now()))
             users = self.store.read("SELECT count(*) FROM Users WHERE status = 'active'")[0][0]
         except BaseException:
             self.store.close()
             raise
         self.secret = f"page tokens of {seed}".encode()
         self.accounts = Accounts(self.clock, self.settings, seed)
+        self.consents: Tickets[Asked] = Tickets(self.clock)
+        self.devices = Devices(self.clock, seed)
         self.meter = Meter(edition, users, self.clock, self.settings)
         self.faults = Faults(self)
         self.router = Router()
@@ -160,6 +171,130 @@ class Emulator:
             self._servers.pop().stop()
         self.store.close()
 
+    def client(
+        self, redirect_uris: Iterable[str] = (), name: str = "My notebook"
+    ) -> dict[str, str]:
+        """Register a client, as one does at Zoho's API console.
+
+        Parameters
+        ----------
+        redirect_uris : iterable of str, optional
+            Where people may be sent back to after the consent page (a server-based client). One for
+            the device flow needs none.
+        name : str, default "My notebook"
+            What the consent page calls it.
+
+        Returns
+        -------
+        dict of str to str
+            ``client_id`` and ``client_secret``. The addresses are those of :attr:`credentials`, or
+            of a server's.
+
+        Examples
+        --------
+        >>> from zcrm_nb.emulator import Emulator
+        >>> with Emulator(rows={"Leads": 5}) as emulator:
+        ...     sorted(emulator.client(["http://127.0.0.1:8765/callback"]))
+        ['client_id', 'client_secret']
+        """
+        client = self.accounts.register(name, redirect_uris)
+        return {"client_id": client.client_id, "client_secret": client.client_secret}
+
+    def grant_code(self, scopes: str = SELF_CLIENT_SCOPES, life_s: int | None = None) -> str:
+        """Issue a new grant code of the self client, as its page of the API console does.
+
+        Parameters
+        ----------
+        scopes : str, optional
+            Separated by commas; by default all that the emulator knows a use for.
+        life_s : int, optional
+            Seconds until it ends; the setting ``self_client_code_life_s`` when left out.
+
+        Returns
+        -------
+        str
+            Good for one exchange.
+
+        Raises
+        ------
+        ValueError
+            If a scope is unknown.
+        AccountsError
+            After ten codes in ten minutes; :attr:`clock` can move on.
+
+        Examples
+        --------
+        >>> from zcrm_nb.emulator import Emulator
+        >>> with Emulator(rows={"Leads": 5}) as emulator:
+        ...     emulator.grant_code("ZohoCRM.modules.READ")[:5]
+        '1000.'
+        """
+        try:
+            permissions(self, scopes)
+        except Declined as declined:
+            raise ValueError(f"no such scope: {declined.detail or 'none given'}") from declined
+        return self.accounts.issue_grant_code(
+            self.credentials["client_id"],
+            scopes,
+            user=ADMIN,
+            life_s=life_s or self.settings.self_client_code_life_s,
+        )
+
+    def approve(self, url: str) -> str:
+        """Do what a person does in a browser: open the consent page and press Accept.
+
+        Parameters
+        ----------
+        url : str
+            Address of the authorize request, at the emulator's own origin or a server's.
+
+        Returns
+        -------
+        str
+            Where the browser is sent then: the redirect URI with the grant code.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to accept; the message is what the page says.
+
+        Examples
+        --------
+        >>> from zcrm_nb.emulator import Emulator
+        >>> with Emulator(rows={"Leads": 5}) as emulator:
+        ...     me = emulator.client(["https://app.example.com/cb"])["client_id"]
+        ...     url = emulator.approve(
+        ...         f"https://accounts.zoho.test/oauth/v2/auth?response_type=code&client_id={me}"
+        ...         "&scope=ZohoCRM.modules.READ&redirect_uri=https://app.example.com/cb&state=7"
+        ...     )
+        >>> url.partition("&code=")[0]
+        'https://app.example.com/cb?state=7'
+        """
+        return person.press(self.wsgi, url, "accept") or ""
+
+    def refuse(self, url: str) -> str:
+        """Do what a person does who presses Reject; see :meth:`approve`."""
+        return person.press(self.wsgi, url, "reject") or ""
+
+    def approve_device(self, user_code: str) -> None:
+        """Enter the code of a device on the page for it, and press Accept.
+
+        Parameters
+        ----------
+        user_code : str
+            As the device shows it.
+
+        Raises
+        ------
+        ValueError
+            If no device waits with this code; the message is what the page says.
+        """
+        person.press(self.wsgi, _device_page(user_code), "accept")
+
+    def refuse_device(self, user_code: str) -> None:
+        """Enter the code of a device, and press Reject; see :meth:`approve_device`."""
+        person.press(self.wsgi, _device_page(user_code), "reject")
+
     def _self_client(self) -> dict[str, str]:
         """Register a self client and give it a refresh token and a grant code."""
         client = self.accounts.register()
@@ -194,3 +329,8 @@ class Emulator:
 
     def __repr__(self) -> str:
         return f"<Emulator of {self.store.world}>"
+
+
+def _device_page(user_code: str) -> str:
+    """Address of the page that asks about one device."""
+    return f"{ACCOUNTS_ORIGIN}{PAGE}?{urlencode({'user_code': user_code})}"

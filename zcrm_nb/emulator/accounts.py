@@ -11,18 +11,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from zcrm_nb.emulator.app import API_ORIGIN, Answer, Request, json_answer
 from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.scopes import covers, split
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.clock import Clock
     from zcrm_nb.emulator.settings import Settings
 
-ACCOUNTS_ORIGIN = "https://accounts.zoho.test"
 ACCESS_TOKEN_LIFE_S = 3600
 ACTIVE_ACCESS_TOKENS = 15
 REFRESH_TOKENS = 20
+WEB, DEVICE = (
+    "1000",
+    "1004",
+)  # how tokens begin: those of the device flow have a number of their own
 WINDOW_S = 600
 PER_WINDOW = 10
 THROTTLED = {
@@ -62,6 +64,16 @@ class Client(NamedTuple):
 
     client_id: str
     client_secret: str
+    name: str
+    redirect_uris: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Consent:
+    """What a user has allowed a client so far; ``offline`` once a refresh token was allowed."""
+
+    scopes: frozenset[str] = frozenset()
+    offline: bool = False
 
 
 class GrantCode(NamedTuple):
@@ -125,19 +137,52 @@ class Accounts:
         self._random = random.Random(f"accounts of {seed}")  # noqa: S311 - repeatable, guards nothing
         self._lock = threading.RLock()
         self._clients: dict[str, Client] = {}
+        self._consents: defaultdict[tuple[str, int], Consent] = defaultdict(Consent)
         self._codes: dict[str, GrantCode] = {}
         self._codes_made: defaultdict[str, deque[int]] = defaultdict(deque)
         self._refresh: dict[str, RefreshToken] = {}
         self._access: dict[str, AccessToken] = {}
         self.prefixes_seen: Counter[str] = Counter()
 
-    def register(self) -> Client:
-        """Register a client; the API console would show its id and secret."""
+    def register(self, name: str = "Self client", redirect_uris: Iterable[str] = ()) -> Client:
+        """Register a client, as one does at the API console.
+
+        Parameters
+        ----------
+        name : str, default "Self client"
+            What the consent page calls it.
+        redirect_uris : iterable of str, optional
+            Where its users may be sent back to; a self client and one for the device flow need
+            none.
+
+        Returns
+        -------
+        Client
+            With the id and the secret that the console would show.
+        """
         with self._lock:
-            name = "".join(self._random.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=30))
-            client = Client(f"1000.{name}", f"{self._random.getrandbits(168):042x}")
+            code = "".join(self._random.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=30))
+            secret = f"{self._random.getrandbits(168):042x}"
+            client = Client(f"{WEB}.{code}", secret, name, tuple(redirect_uris))
             self._clients[client.client_id] = client
             return client
+
+    def has_consented(
+        self, client_id: str, user: int, scopes: Iterable[str], *, offline: bool
+    ) -> bool:
+        """Tell whether a user has allowed all this before."""
+        with self._lock:
+            given = self._consents[client_id, user]
+            return given.scopes.issuperset(scopes) and given.offline >= offline
+
+    def remember_consent(
+        self, client_id: str, user: int, scopes: Iterable[str], *, offline: bool
+    ) -> None:
+        """Remember what a user allowed, so that it is asked only once."""
+        with self._lock:
+            given = self._consents[client_id, user]
+            given.scopes |= frozenset(scopes)
+            given.offline |= offline
 
     def issue_grant_code(
         self,
@@ -184,11 +229,11 @@ class Accounts:
             if _crowded(self._codes_made[client_id], self._clock.now()):
                 raise AccountsError("access_denied")
             expires = self._clock.now() + (life_s or self._settings.grant_code_life_s)
-            text = self._new_text()
+            text = self.new_text()
             self._codes[text] = GrantCode(
                 client_id,
                 user,
-                tuple(scopes.replace(",", " ").split()),
+                split(scopes),
                 expires,
                 redirect_uri,
                 challenge,
@@ -197,7 +242,9 @@ class Accounts:
             )
             return text
 
-    def issue_refresh_token(self, client_id: str, user: int, scopes: tuple[str, ...]) -> str:
+    def issue_refresh_token(
+        self, client_id: str, user: int, scopes: tuple[str, ...], prefix: str = WEB
+    ) -> str:
         """Issue a refresh token; the user's twenty-first pushes out the oldest."""
         with self._lock:
             siblings = [
@@ -205,7 +252,7 @@ class Accounts:
             ]
             for oldest in siblings[: len(siblings) - REFRESH_TOKENS + 1]:
                 self._drop(oldest)
-            token = RefreshToken(self._new_text(), client_id, user, scopes)
+            token = RefreshToken(self.new_text(prefix), client_id, user, scopes)
             self._refresh[token.text] = token
             return token.text
 
@@ -235,12 +282,23 @@ class Accounts:
             if code.redirect_uri and code.redirect_uri != asked.get("redirect_uri"):
                 raise AccountsError("invalid_redirect_uri")
             del self._codes[text]
-            if not code.offline:
-                return self._reply(self._grant(code.client_id, code.user, code.scopes))
-            refresh = self._refresh[
-                self.issue_refresh_token(code.client_id, code.user, code.scopes)
-            ]
-            return self._reply(self._renew(refresh)) | {"refresh_token": refresh.text}
+            return self.first_tokens(code.client_id, code.user, code.scopes, offline=code.offline)
+
+    def first_tokens(
+        self,
+        client_id: str,
+        user: int,
+        scopes: tuple[str, ...],
+        *,
+        offline: bool,
+        prefix: str = WEB,
+    ) -> dict[str, object]:
+        """Give the tokens that a login ends with: a refresh token only for offline access."""
+        with self._lock:
+            if not offline:
+                return self._reply(self._grant(client_id, user, scopes, prefix))
+            text = self.issue_refresh_token(client_id, user, scopes, prefix)
+            return self._reply(self._renew(self._refresh[text])) | {"refresh_token": text}
 
     def refresh(self, asked: Mapping[str, str], client: Client) -> dict[str, object]:
         """Make a new access token from a refresh token."""
@@ -250,11 +308,16 @@ class Accounts:
                 raise AccountsError("invalid_code")
             return self._reply(self._renew(token))
 
-    def client(self, client_id: str, secret: str, *, may_lack_secret: bool = False) -> Client:
-        """Find a client by its credentials."""
+    def registered(self, client_id: str) -> Client:
+        """Find a client by its id alone."""
         client = self._clients.get(client_id)
         if client is None:
             raise AccountsError("invalid_client")
+        return client
+
+    def client(self, client_id: str, secret: str, *, may_lack_secret: bool = False) -> Client:
+        """Find a client by its credentials."""
+        client = self.registered(client_id)
         if secret != client.client_secret and not (may_lack_secret and not secret):
             raise AccountsError("invalid_client_secret")
         return client
@@ -263,7 +326,10 @@ class Accounts:
         """Revoke a token of either kind; a refresh token takes its access tokens along."""
         with self._lock:
             if text in self._refresh:
-                self._drop(self._refresh[text])
+                token = self._refresh[text]
+                self._drop(token)
+                if self._settings.revoking_ends_consent:
+                    self._consents.pop((token.client_id, token.user), None)
                 return True
             return self._access.pop(text, None) is not None
 
@@ -271,6 +337,12 @@ class Accounts:
         """Let every access token end now, as after an hour."""
         with self._lock:
             self._access.clear()
+
+    def new_text(self, prefix: str = WEB) -> str:
+        """Make the text of a code or token, in the look of Zoho's."""
+        with self._lock:
+            one, other = self._random.getrandbits(128), self._random.getrandbits(128)
+            return f"{prefix}.{one:032x}.{other:032x}"
 
     def check(self, header: str) -> AccessToken:
         """Find the access token that an Authorization header names, or refuse."""
@@ -312,16 +384,19 @@ class Accounts:
         """Make an access token, within the limits of its refresh token."""
         if _crowded(refresh.made, self._clock.now()):
             raise AccountsError("Access Denied", self._settings.throttle_status, THROTTLED)
-        token = self._grant(refresh.client_id, refresh.user, refresh.scopes)
+        prefix = refresh.text.partition(".")[0]
+        token = self._grant(refresh.client_id, refresh.user, refresh.scopes, prefix)
         refresh.active.append(token.text)
         if len(refresh.active) > ACTIVE_ACCESS_TOKENS:
             self._access.pop(refresh.active.popleft(), None)
         return token
 
-    def _grant(self, client_id: str, user: int, scopes: tuple[str, ...]) -> AccessToken:
+    def _grant(
+        self, client_id: str, user: int, scopes: tuple[str, ...], prefix: str
+    ) -> AccessToken:
         """Make an access token."""
         expires = self._clock.now() + ACCESS_TOKEN_LIFE_S
-        token = AccessToken(self._new_text(), client_id, user, scopes, expires)
+        token = AccessToken(self.new_text(prefix), client_id, user, scopes, expires)
         self._access[token.text] = token
         return token
 
@@ -342,36 +417,6 @@ class Accounts:
         scope = " ".join(token.scopes)
         return {"access_token": token.text, "scope": scope, "token_type": "Bearer"} | life
 
-    def _new_text(self) -> str:
-        """Make the text of a token, in the look of Zoho's."""
-        return f"1000.{self._random.getrandbits(128):032x}.{self._random.getrandbits(128):032x}"
-
-
-def covers(granted: str, needed: str, write_covers: Iterable[str] = ()) -> bool:
-    """Tell whether a granted scope includes a needed one.
-
-    Parameters
-    ----------
-    granted, needed : str
-        ``Service.scope[.module].OPERATION``, in any case; module names with or without underscores.
-    write_covers : iterable of str
-        What the operation ``WRITE`` includes.
-
-    Examples
-    --------
-    >>> from zcrm_nb.emulator.accounts import covers
-    >>> covers("ZohoCRM.modules.ALL", "ZohoCRM.modules.Sales_Orders.READ")
-    True
-    >>> covers("ZohoCRM.modules.leads.READ", "ZohoCRM.modules.Leads.UPDATE")
-    False
-    """
-    *place, operation = granted.lower().replace("_", "").split(".")
-    *wanted, needs = needed.lower().replace("_", "").split(".")
-    does = {operation} | (
-        {each.lower() for each in write_covers} if operation == "write" else set()
-    )
-    return wanted[: len(place)] == place and ("all" in does or needs in does)
-
 
 def _crowded(times: deque[int], now: int) -> bool:
     """Note one more event, unless the last ten minutes already had ten of them."""
@@ -391,56 +436,3 @@ def _verified(code: GrantCode, verifier: str | None) -> bool:
         return verifier == code.challenge
     digest = hashlib.sha256((verifier or "").encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == code.challenge
-
-
-def post_token(org: Emulator, request: Request) -> Answer:
-    """``POST /oauth/v2/token``: exchange a grant code, or refresh an access token."""
-    asked = _with_basic(request)
-    grant_type = asked.get("grant_type")
-    if not grant_type:
-        return Answer(400, b"", {"Content-Type": "text/plain"})
-    try:
-        return json_answer(
-            org.accounts.trade(grant_type, asked) | {"api_domain": api_domain(request)}
-        )
-    except AccountsError as error:
-        return json_answer(error.body, error.http_status)
-
-
-def post_revoke(org: Emulator, request: Request) -> Answer:
-    """``POST /oauth/v2/token/revoke``: end a refresh or access token."""
-    if org.accounts.revoke(request.form().get("token", "")):
-        return json_answer({"status": "success"})
-    return json_answer({"error": "invalid_token"}, 400)
-
-
-def get_serverinfo(org: Emulator, request: Request) -> Answer:
-    """``GET /oauth/serverinfo``: the data centres; the emulator is the only one it knows."""
-    return json_answer({"result": "success", "locations": {"in": request.origin}})
-
-
-def api_domain(request: Request) -> str:
-    """Where the API of a token is: beside the accounts server that was asked.
-
-    In the process accounts and API have hosts of their own. Served on loopback there is one origin
-    for both, the one the request came to.
-    """
-    return API_ORIGIN if request.origin == ACCOUNTS_ORIGIN else request.origin
-
-
-def _with_basic(request: Request) -> dict[str, str]:
-    """Parameters of a token call, with client credentials from HTTP Basic filled in."""
-    asked = request.form()
-    scheme, _, coded = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "basic" and "client_id" not in asked:
-        name, _, secret = _decoded(coded).partition(":")
-        asked |= {"client_id": name, "client_secret": secret}
-    return asked
-
-
-def _decoded(coded: str) -> str:
-    """Decode Basic credentials; what cannot be decoded names no client."""
-    try:
-        return base64.b64decode(coded, validate=True).decode()
-    except ValueError:
-        return ""

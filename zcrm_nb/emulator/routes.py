@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from zcrm_nb.emulator import accounts, coql_api, metadata, records, users, writes
+from zcrm_nb.emulator import (
+    consent,
+    coql_api,
+    devices,
+    metadata,
+    records,
+    tokens_api,
+    users,
+    writes,
+)
 from zcrm_nb.emulator.app import Answer, Request
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.settings import Settings
@@ -48,24 +57,60 @@ _USERS = ("ZohoCRM.users.READ",)
 
 ROUTES = (
     Route(
+        "GET",
+        "/oauth/v2/auth",
+        consent.get_auth,
+        "the consent page: client, redirect URI, scopes, PKCE, access_type, prompt, state",
+        needs_token=False,
+    ),
+    Route(
+        "POST",
+        "/oauth/v2/auth",
+        consent.post_auth,
+        "its answer: a redirect with code, location and accounts-server, or access_denied",
+        needs_token=False,
+    ),
+    Route(
         "POST",
         "/oauth/v2/token",
-        accounts.post_token,
+        tokens_api.post_token,
         "grant code (with PKCE) or refresh token for an access token; quotas and throttle",
         needs_token=False,
     ),
     Route(
         "POST",
         "/oauth/v2/token/revoke",
-        accounts.post_revoke,
+        tokens_api.post_revoke,
         "revoke a refresh or access token",
         needs_token=False,
     ),
     Route(
         "GET",
         "/oauth/serverinfo",
-        accounts.get_serverinfo,
+        tokens_api.get_serverinfo,
         "data centres: the emulator itself, as `in`",
+        needs_token=False,
+    ),
+    Route(
+        "POST",
+        "/oauth/v3/device/code",
+        devices.post_device_code,
+        "begin a device flow: device code and user code",
+        needs_token=False,
+    ),
+    Route(
+        "GET",
+        "/oauth/v3/device",
+        devices.get_device,
+        "the page to enter a user code, and to approve or refuse what it stands for",
+        needs_token=False,
+    ),
+    Route("POST", "/oauth/v3/device", devices.post_device, "its answer", needs_token=False),
+    Route(
+        "POST",
+        "/oauth/v3/device/token",
+        devices.post_device_token,
+        "poll a device flow: authorization_pending, slow_down, other_dc, access_denied, expired",
         needs_token=False,
     ),
     Route("GET", f"{V8}/settings/modules", metadata.get_modules, "all modules", _MODULES),
@@ -214,6 +259,8 @@ NOT_EMULATED = (
 """Addresses Zoho has and the emulator refuses, so that nobody takes a gap for an empty answer."""
 
 NOT_EMULATED_DETAILS = (
+    "the implicit flow (`response_type=token`), client types (every client may use every flow that "
+    "it has the redirect URIs for), other environments than Production",
     "custom views (`cvid`), territories, `filters`, external ids (`X-EXTERNAL`), `approval_state`",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",

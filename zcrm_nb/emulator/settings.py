@@ -53,6 +53,35 @@ class Settings:
     )
     grant_code_life_s: int = fact(180, "life of a grant code: 3 min, 2 min and 60 s are documented")
     self_client_code_life_s: int = fact(600, "life of a self-client code: chosen by hand, at most")
+    location: str = fact(
+        "in", "data centre where the org lives; mounted at the hosts of another one, see other_dc"
+    )
+    loopback_redirect_any_port: bool = fact(
+        True,
+        "whether a redirect to loopback may name another port than the registered one; Zoho wants "
+        "the registered address, letter for letter, but a lesson must run where a port is taken",
+    )
+    redirected_refusals: tuple[str, ...] = fact(
+        (),
+        "refusals of an authorize request that go back to the redirect URI besides access_denied, "
+        "such as invalid_scope; the others are a page, since nothing else is documented",
+    )
+    revoking_ends_consent: bool = fact(
+        True, "whether the user is asked again after the refresh token was revoked; no page says"
+    )
+    device_interval_s: int = fact(30, "seconds between two polls of the device flow, at least")
+    device_times_in_ms: bool = fact(
+        True, "whether the device flow counts expires_in and interval in ms, as implementers say"
+    )
+    device_feedback_status: int = fact(
+        200, "HTTP status of authorization_pending and its like; other token errors have 200"
+    )
+    device_unknown_code: str = fact(
+        "invalid_code", "error for a device code that is unknown, used up or another client's"
+    )
+    device_unknown_scope: str = fact(
+        "invalid_scope", "error of the device flow for a scope that Zoho does not know"
+    )
     refresh_tokens_per: str = fact(
         "user", "the 20 refresh tokens count per 'user' or per 'user and client'"
     )

@@ -128,6 +128,12 @@ class Store:
         rows = self.read("SELECT value FROM meta WHERE key = 'world'")
         return str(rows[0][0]) if rows else None
 
+    @property
+    def last_write(self) -> int | None:
+        """When something was written last, in epoch seconds; ``None`` in an old file."""
+        rows = self.read("SELECT value FROM meta WHERE key = 'last_write'")
+        return int(rows[0][0]) if rows else None
+
     # -- writing ---------------------------------------------------------------------------------
 
     @contextmanager
@@ -145,6 +151,7 @@ class Store:
                 self._writer.execute("ROLLBACK")
                 raise
             else:
+                self._note_time()
                 self._writer.execute("COMMIT")
             finally:
                 self._writing = None
@@ -290,6 +297,12 @@ class Store:
             raise ValueError(
                 f"{self.path} was made by another version of the emulator; make a new one"
             )
+
+    def _note_time(self) -> None:
+        """Keep the moment of a write, so that time goes on from there when the file is reopened."""
+        self._writer.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('last_write', ?)", (str(self.clock.now()),)
+        )
 
     def _stamps(self, module: str, user: int, columns: Iterable[str]) -> dict[str, int]:
         """Say who and when, in those of the columns that the module has."""

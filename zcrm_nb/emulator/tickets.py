@@ -1,0 +1,46 @@
+"""Tickets for the forms of the emulator's pages: whoever answers one has seen it."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator.clock import Clock
+
+T = TypeVar("T")
+LIFE_S = 600
+
+
+class Tickets(Generic[T]):
+    """Hands out tickets, each good for one answer.
+
+    What a form asks for stays here; the form carries the ticket alone. So another website cannot
+    say yes in a person's name, since it cannot read the ticket, and nobody can change what was
+    asked between the question and the answer.
+
+    Parameters
+    ----------
+    clock : Clock
+        What time it is; a ticket lasts ten minutes.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: dict[str, tuple[int, T]] = {}
+
+    def issue(self, asked: T) -> str:
+        """Write a ticket; unlike the tokens of a seeded org nobody can foretell it."""
+        now, ticket = self._clock.now(), secrets.token_urlsafe(24)
+        with self._lock:
+            self._open = {name: held for name, held in self._open.items() if held[0] > now}
+            self._open[ticket] = (now + LIFE_S, asked)
+        return ticket
+
+    def take(self, ticket: str) -> T | None:
+        """Give what was asked, once and in time."""
+        with self._lock:
+            expires, asked = self._open.pop(ticket, (0, None))
+        return asked if expires > self._clock.now() else None
