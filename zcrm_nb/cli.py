@@ -1,4 +1,4 @@
-"""The command line: zcrm-nb emulate, profiles, whoami, logout, scrub, demo."""
+"""The command line: zcrm-nb emulate, login, logout, whoami, doctor, profiles, scrub, demo."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 from zcrm_nb import __version__
 from zcrm_nb.api.identity import who
-from zcrm_nb.connect import DEFAULT_PROFILE, from_profile
+from zcrm_nb.connect import DEFAULT_PROFILE, from_profile, login
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.notebook import scrub
+from zcrm_nb.notebook.wish import FLOWS, REDIRECT_URI
+from zcrm_nb.wire.centres import DATA_CENTRES
+from zcrm_nb.wire.scopes import WANTS
 from zcrm_nb.wire.vault import Vault
 
 if TYPE_CHECKING:
@@ -59,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"zcrm-nb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_emulate(commands.add_parser("emulate", help="serve a local Zoho CRM on 127.0.0.1"))
+    _add_login(commands.add_parser("login", help="log in, and keep the login"))
+    _add_doctor(commands.add_parser("doctor", help="say what is wrong with a saved login"))
     _add_profiles(commands.add_parser("profiles", help="list the saved logins"))
     _add_whoami(commands.add_parser("whoami", help="ask Zoho who a saved login is"))
     _add_logout(commands.add_parser("logout", help="revoke a saved login and delete it"))
@@ -111,6 +116,46 @@ def _emulate(asked: argparse.Namespace) -> int:
         if not asked.json:
             print("Serving Zoho CRM on loopback; Ctrl-C stops it.", file=sys.stderr)
         threading.Event().wait()
+    return 0
+
+
+def _add_login(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb login``; secrets are asked for, since others can read a command line."""
+    _name_profile(parser)
+    parser.add_argument("--force", action="store_true", help="log in anew")
+    parser.add_argument("--flow", choices=FLOWS, help="the way to log in")
+    parser.add_argument(
+        "--scopes", nargs="+", metavar="WANT", help=f"any of {' '.join(WANTS)}, or Zoho's scopes"
+    )
+    parser.add_argument("--client-id", help="ZCRM_CLIENT_ID by default, else asked for")
+    parser.add_argument("--dc", choices=DATA_CENTRES, help="data centre")
+    parser.add_argument("--environment", choices=["production", "sandbox", "developer"])
+    parser.add_argument("--redirect-uri", default=REDIRECT_URI, help="default: %(default)s")
+    for name in ("accounts-url", "api-domain", "upload-url"):
+        parser.add_argument(f"--{name}", help="another host: an emulator, a proxy")
+    parser.set_defaults(run=_login)
+
+
+def _login(asked: argparse.Namespace) -> int:
+    """Log in, and keep the login."""
+    options = {name: value for name, value in vars(asked).items() if name != "run"}
+    with login(ui="text", **options) as crm:
+        print(f"{asked.profile}: {who(crm.send)}")
+    return 0
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb doctor``."""
+    _name_profile(parser)
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(asked: argparse.Namespace) -> int:
+    """Say what is wrong with a saved login."""
+    with from_profile(Vault(), asked.profile) as crm:
+        found = crm.doctor()
+    for check, result, advice in found.itertuples(index=False):
+        print(f"{check}: {result}{f'. {advice}' if advice else ''}")
     return 0
 
 

@@ -10,6 +10,7 @@ import orjson
 
 from zcrm_nb.api import metadata, records, tables
 from zcrm_nb.api import query as ask
+from zcrm_nb.api.doctor import COLUMNS, examine
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.api.pages import at
 from zcrm_nb.coql import fill
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.wire.centres import Addresses
     from zcrm_nb.wire.credits import Budget, Ledger
     from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.trace import Call
@@ -706,6 +708,43 @@ class CRM:
         >>> crm.close()
         """
         return self._gate.ledger.budget(credits)
+
+    def _wake(
+        self, tokens: TokenSource, addresses: Addresses, kept: tuple[Vault, str] | None
+    ) -> None:
+        """Go on with a login that has just been made."""
+        self._gate.take(tokens, addresses)
+        self._kept = kept
+        self.refresh()
+
+    def doctor(self) -> pd.DataFrame:
+        """Say in words what is wrong with the login, and what to do about it.
+
+        Returns
+        -------
+        DataFrame of shape (n_checks, 3)
+            ``check``, ``result`` and ``advice``, all ``string``. A result begins with ``ok``,
+            ``problem``, ``not granted`` or ``not known``; the checks are in the order in which one
+            would look for the trouble.
+
+        Notes
+        -----
+        Looked at are the login, this machine's clock, the quota of tokens, the access token, the
+        data centre, the user, the scopes and the credits. 2 credits. Nothing here raises.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.doctor().set_index("check").loc["ask in coql", "result"]
+        'ok'
+        >>> crm.close()
+        """
+        kept = None
+        with suppress(LoginError):
+            kept = self._kept and self._kept[0].load(self._kept[1])
+        checks = examine(self._gate, kept.renewed_at if kept else ())
+        return to_frame([[check._asdict() for check in checks]], COLUMNS)
 
     def logout(self) -> None:
         """End the login for good: revoke it at Zoho, and delete the profile that kept it.

@@ -288,10 +288,21 @@ def test_the_device_flow_asks_as_zoho_wants_it(time):
     assert polls[0][2]["code"] == DEVICE
 
 
-def test_times_in_seconds_are_read_as_well():
+@pytest.mark.parametrize(
+    ("interval", "expires_in", "every_s", "life_s"),
+    [
+        (5, 600, 5.0, 600.0),
+        (1000, 300000, 1.0, 300.0),
+        (None, 300000, 30.0, 300.0),
+        ("soon", -1, 30.0, 300.0),
+        (0.1, 300, 1.0, 300.0),
+    ],
+)
+def test_times_in_either_unit_are_read(interval, expires_in, every_s, life_s):
     """That Zoho counts in milliseconds is known from implementers only."""
-    device = ask_for_device(client(Accounts(ASKED | {"interval": 5, "expires_in": 600})), ["a.b.C"])
-    assert (device.every_s, device.life_s) == (5.0, 600.0)
+    accounts = Accounts(ASKED | {"interval": interval, "expires_in": expires_in})
+    device = ask_for_device(client(accounts), ["a.b.C"])
+    assert (device.every_s, device.life_s) == (every_s, life_s)
 
 
 def test_a_person_of_another_data_centre_is_followed_there(time):

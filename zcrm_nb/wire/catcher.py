@@ -36,15 +36,15 @@ class Catcher:
     life_s : float, default 600
         How long to listen, in seconds.
 
-    Raises
-    ------
-    LoginError
-        It cannot listen there: the port is taken, or the address is not one of this machine.
-
     Attributes
     ----------
     threads : list of threading.Thread
         What listens; they end with it.
+
+    Raises
+    ------
+    LoginError
+        It cannot listen there: the port is taken, or the address is not one of this machine.
 
     Notes
     -----

@@ -270,6 +270,7 @@ class Consent:
         Returns
         -------
         Login
+            What to keep, the first access token, and where they are good.
 
         Raises
         ------
@@ -328,6 +329,7 @@ def log_in_with_code(
     Returns
     -------
     Login
+        What to keep, the first access token, and where they are good.
 
     Raises
     ------
@@ -381,6 +383,7 @@ def log_in_with_token(
     Returns
     -------
     Login
+        What to keep, the first access token, and where they are good.
 
     Raises
     ------
@@ -473,8 +476,7 @@ def ask_for_device(client: Client, scopes: Iterable[str]) -> Device:
         url,
         _of_zoho(where, complete) if complete else url,
         reply["device_code"],
-        max(_seconds(reply.get("interval"), POLL_S), 1.0),
-        _seconds(reply.get("expires_in"), 300.0),
+        *_times(reply.get("interval"), reply.get("expires_in")),
     )
 
 
@@ -486,11 +488,14 @@ def _of_zoho(accounts_url: str, url: str) -> str:
     return url if origin in known else f"{accounts_url}/oauth/v3/device"
 
 
-def _seconds(number: object, otherwise: float) -> float:
-    """Read a time: Zoho counts in milliseconds (UNCONFIRMED), and no time here lasts an hour."""
-    if not isinstance(number, (int, float)) or number <= 0:
-        return otherwise
-    return number / 1000 if number > 3600 else float(number)
+def _times(interval: object, expires_in: object) -> tuple[float, float]:
+    """Read how often to ask and how long; in milliseconds (UNCONFIRMED) where that is clear."""
+    every, life = (
+        float(each) if isinstance(each, (int, float)) and each > 0 else 0.0
+        for each in (interval, expires_in)
+    )
+    unit = 1000 if max(every, life) > 3600 else 1  # no code lives an hour
+    return max(every / unit or POLL_S, 1.0), life / unit or 300.0
 
 
 def await_device(
@@ -520,6 +525,7 @@ def await_device(
     Returns
     -------
     Login
+        What to keep, the first access token, and where they are good.
 
     Raises
     ------

@@ -16,6 +16,7 @@ import time
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -485,6 +486,36 @@ class TokenSource:
         """
         grant = self.grant
         revoke(grant.refresh_token, accounts_url=grant.accounts_url, adapter=self._adapter)
+
+    def now(self) -> float:
+        """Tell the time, in seconds since 1970."""
+        return self._clock()
+
+    def clock_ahead_s(self) -> float | None:
+        """Tell how far this machine's clock is ahead of that of Zoho Accounts, in seconds.
+
+        Returns
+        -------
+        float or None
+            Less than zero where it is behind; None when the server does not tell its time.
+
+        Raises
+        ------
+        ConnectionFailed
+            No usable answer.
+        """
+        accounts_url = self.grant.accounts_url
+        with _session("", accounts_url, self._adapter) as session:
+            answer = _guarded(
+                lambda: session.get(
+                    _https(f"{accounts_url}/oauth/serverinfo"),
+                    timeout=TIMEOUT_S,
+                    allow_redirects=False,
+                ),
+                accounts_url,
+            )
+        told = answer.headers.get("Date")
+        return None if told is None else self._clock() - parsedate_to_datetime(told).timestamp()
 
     def _raise_recent_refusal(self) -> None:
         """Spare Accounts a question that it answered a moment ago."""
