@@ -270,11 +270,11 @@ class Emulator:
         >>> url.partition("&code=")[0]
         'https://app.example.com/cb?state=7'
         """
-        return person.press(self.wsgi, url, "accept") or ""
+        return person.press(self.wsgi, url, "accept")
 
     def refuse(self, url: str) -> str:
         """Do what a person does who presses Reject; see :meth:`approve`."""
-        return person.press(self.wsgi, url, "reject") or ""
+        return person.press(self.wsgi, url, "reject")
 
     def approve_device(self, user_code: str) -> None:
         """Enter the code of a device on the page for it, and press Accept.

@@ -63,21 +63,12 @@ class Declined(Exception):  # noqa: N818 - the emulator's own word for a request
 
 def get_auth(org: Emulator, request: Request) -> Answer:
     """``GET /oauth/v2/auth``: show the consent page, or go straight back if it was given before."""
-    asked_for = request.params
     try:
         client, redirect_uri = _sender(org, request)
+        return _ask(org, request, client, redirect_uri)
     except Declined as declined:
-        return _declined(declined)
-    try:
-        asked = _read(org, client, redirect_uri, asked_for)
-    except Declined as declined:
-        if declined.word in org.settings.redirected_refusals:
-            return _redirect(redirect_uri, error=declined.word, state=asked_for.get("state"))
-        return _declined(declined)
-    known = org.accounts.has_consented(client.client_id, ADMIN, asked.scopes, offline=asked.offline)
-    if known and not asked.prompt:
-        return _granted(org, request, asked)
-    return pages.page(_question(org, asked, org.consents.issue(asked)))
+        words = ADVICE[declined.word]
+        return pages.page(pages.refusal(declined.word, words, declined.detail), 400)
 
 
 def post_auth(org: Emulator, request: Request) -> Answer:
@@ -126,7 +117,10 @@ def _same_address(given: str, registered: str, any_port: bool) -> bool:
     """Compare redirect URIs letter for letter; on loopback another port may pass."""
     if given == registered:
         return True
-    one, other = urlsplit(given), urlsplit(registered)
+    try:
+        one, other = urlsplit(given), urlsplit(registered)
+    except ValueError:
+        return False
     return any_port and other.hostname in LOOPBACK and _portless(one) == _portless(other)
 
 
@@ -134,6 +128,20 @@ def _portless(address: SplitResult) -> tuple[str | None, ...]:
     """Take an address apart, without its port."""
     userinfo = address.netloc.rpartition("@")[0]
     return address.scheme, userinfo, address.hostname, address.path, address.query, address.fragment
+
+
+def _ask(org: Emulator, request: Request, client: Client, redirect_uri: str) -> Answer:
+    """Put a request of a known sender to the person, unless they have said yes to it before."""
+    try:
+        asked = _read(org, client, redirect_uri, request.params)
+    except Declined as declined:
+        if declined.word not in org.settings.redirected_refusals:
+            raise
+        return _redirect(redirect_uri, error=declined.word, state=request.params.get("state"))
+    known = org.accounts.has_consented(client.client_id, ADMIN, asked.scopes, offline=asked.offline)
+    if known and not asked.prompt:
+        return _granted(org, request, asked)
+    return pages.page(_question(asked, pages.person(org), org.consents.issue(asked)))
 
 
 def _read(org: Emulator, client: Client, redirect_uri: str, given: Mapping[str, str]) -> Asked:
@@ -183,17 +191,11 @@ def _redirect(address: str, **facts: str | None) -> Answer:
     return pages.redirect(parts._replace(query=together).geturl())
 
 
-def _declined(declined: Declined) -> Answer:
-    """Explain a refusal on a page."""
-    words = ADVICE[declined.word]
-    return pages.page(pages.refusal(declined.word, words, declined.detail), 400)
-
-
-def _question(org: Emulator, asked: Asked, ticket: str) -> pages.Html:
-    """Put the request to the person."""
+def _question(asked: Asked, who: pages.Person, ticket: str) -> pages.Html:
+    """Write the page that asks."""
     target = urlsplit(asked.redirect_uri)
     return pages.consent(
-        pages.person(org),
+        who,
         client=asked.client,
         permissions=asked.permissions,
         offline=asked.offline,

@@ -42,8 +42,8 @@ _PAGE = """\
 </head>
 <body>
 <main>
-<p class="banner"><strong>Local emulator</strong> <span>Made-up data, on this machine only. Nothing
-here reaches Zoho.</span></p>
+<p class="banner"><strong>Local emulator</strong> Made-up data on this machine.
+Nothing here reaches Zoho.</p>
 <section class="card" aria-labelledby="title">
 $body
 </section>
@@ -56,7 +56,7 @@ _CONSENT = """\
 <h1 id="title">Let <em>$client</em> use this CRM?</h1>
 $user_code
 <dl>
-<div><dt>Your name</dt><dd>$name <small>$email</small></dd></div>
+<div><dt>Signed in as</dt><dd>$name <small>$email</small></dd></div>
 <div><dt>Organisation</dt><dd>$org</dd></div>
 <div><dt>Environment</dt><dd>Production <small>of the emulator</small></dd></div>
 <div><dt>Client ID</dt><dd><code>$client_id</code></dd></div>

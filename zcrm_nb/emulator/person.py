@@ -47,7 +47,7 @@ class _Form(HTMLParser):
             self.words += data.split()
 
 
-def press(app: App, url: str, button: str) -> str | None:
+def press(app: App, url: str, button: str) -> str:
     """Open a page and press a button.
 
     Parameters
@@ -61,8 +61,8 @@ def press(app: App, url: str, button: str) -> str | None:
 
     Returns
     -------
-    str or None
-        Where the browser is sent; ``None`` when it stays.
+    str
+        Where the browser is sent; empty when it stays.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def press(app: App, url: str, button: str) -> str | None:
     answer = _visit(app, "POST", urljoin(url, form.action), filled)
     if answer.status == 400:
         raise NotAsked(" ".join(_read(answer).words))
-    return answer.headers.get("Location")
+    return answer.headers.get("Location", "")
 
 
 def _visit(app: App, method: str, url: str, body: bytes = b"") -> Answer:

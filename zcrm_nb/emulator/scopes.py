@@ -144,5 +144,7 @@ def _places(modules: Mapping[str, str]) -> dict[str, str]:
     """List every place a scope can name, folded."""
     more = {**MORE_MODULES, **modules}
     below = [(f"ZohoCRM.modules.{name}", words) for name, words in more.items()]
-    below += [(f"ZohoCRM.settings.{name}", words) for name, words in SETTINGS.items()]
+    below += [
+        (f"ZohoCRM.settings.{name}", f"settings: {words}") for name, words in SETTINGS.items()
+    ]
     return {_folded(place): words for place, words in [*PLACES.items(), *below]}

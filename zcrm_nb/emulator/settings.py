@@ -54,7 +54,9 @@ class Settings:
     grant_code_life_s: int = fact(180, "life of a grant code: 3 min, 2 min and 60 s are documented")
     self_client_code_life_s: int = fact(600, "life of a self-client code: chosen by hand, at most")
     location: str = fact(
-        "in", "data centre where the org lives; mounted at the hosts of another one, see other_dc"
+        "in",
+        "data centre where the org lives; asked at the hosts of another one the emulator says "
+        "other_dc, or does not know the client",
     )
     loopback_redirect_any_port: bool = fact(
         True,
