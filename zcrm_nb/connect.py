@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.clock import Clock
+    from zcrm_nb.notebook.place import Place
     from zcrm_nb.wire.centres import Addresses
     from zcrm_nb.wire.flows import Login
 
@@ -312,9 +313,21 @@ def _log_in(crm: CRM, kept: tuple[Vault, str], wish: Wish, ui: str | None) -> No
             todo="Log in once with zcrm-nb login and use connect(profile=…), or set the ZCRM_ "
             "variables.",
         )
+    if ui == "form" or (ui is None and place.widgets):
+        _show_form(crm, kept, wish, place)
+        return
     prompt = Prompt(catches=place.catches, default_flow=place.flow)
     wish = prompt.fill(wish)
     prompt.tell(f"Logged in: {_wake(crm, kept, wish, prompt.log_in(wish))}")
+
+
+def _show_form(crm: CRM, kept: tuple[Vault, str], wish: Wish, place: Place) -> None:
+    """Show the form; the CRM wakes up when it is done."""
+    from IPython.display import display  # noqa: PLC0415 - loaded only where it is shown
+
+    from zcrm_nb.notebook.login import LoginForm  # noqa: PLC0415
+
+    display(LoginForm(wish, place, lambda wish, done: _wake(crm, kept, wish, done)))
 
 
 def _wake(crm: CRM, kept: tuple[Vault, str], wish: Wish, done: Login) -> str:
