@@ -1,5 +1,7 @@
 """Wiring: credentials from arguments or the environment, and nothing sent before it is needed."""
 
+import traceback
+
 import pytest
 
 import zcrm_nb
@@ -58,6 +60,20 @@ def test_a_wrong_setting_is_refused_before_anything_is_sent(wrong, words):
     """Each is known to be wrong from the table alone."""
     with pytest.raises(ValueError, match=words):
         connect(**LOGIN, **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"dc": "india"}, {"edition": "gold"}, {"profile": "acme"}])
+@pytest.mark.parametrize("function", [connect, zcrm_nb.login])
+def test_no_secret_is_a_local_variable_when_it_fails(function, wrong, monkeypatch):
+    """IPython's verbose tracebacks print them, and so do crash reporters."""
+    monkeypatch.setenv("ZCRM_REFRESH_TOKEN", LOGIN["refresh_token"])
+    given = {"client_id": "1000.X", "client_secret": LOGIN["client_secret"], **wrong}
+    with pytest.raises((ValueError, LoginError)) as caught:
+        function(**given)
+    story = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [str(frame.locals) for frame in story.stack if "test_" not in frame.filename]
+    assert ours
+    assert not [text for text in ours if "s3cr3t-value" in text or "1000.r.t" in text]
 
 
 def test_no_secret_shows_in_a_repr():

@@ -187,7 +187,7 @@ def test_the_command_line_logs_in_and_examines(options, person, capsys):
     assert "work: Rohan Deshmukh" in capsys.readouterr().out
     assert main(["doctor", "work"]) == 0
     said = capsys.readouterr().out
-    assert "ask in coql: ok" in said
+    assert "ask in COQL: ok" in said
     assert "export in bulk: not granted: lacks ZohoCRM.bulk.READ" in said
 
 

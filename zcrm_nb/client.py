@@ -736,7 +736,7 @@ class CRM:
         --------
         >>> import zcrm_nb
         >>> crm = zcrm_nb.emulate()
-        >>> crm.doctor().set_index("check").loc["ask in coql", "result"]
+        >>> crm.doctor().set_index("check").loc["ask in COQL", "result"]
         'ok'
         >>> crm.close()
         """

@@ -125,7 +125,8 @@ def connect(
     ...     crm.close()
     True
     """
-    given = {name: value for name, value in locals().items() if value is not None}
+    given = _given(locals())
+    client_secret = refresh_token = None  # a traceback that shows locals must not find them
     _check_edition(edition)
     login = given.keys() & set(_NAMES)
     if profile and login:
@@ -228,7 +229,8 @@ def login(
     >>> import zcrm_nb
     >>> crm = zcrm_nb.login()  # doctest: +SKIP
     """
-    given = {name: value for name, value in locals().items() if value is not None}
+    given = _given(locals())
+    client_secret = None  # a traceback that shows locals must not find it
     facts = {**_from_environment(os.environ), **given}
     name = profile or os.environ.get("ZCRM_PROFILE", "").strip() or DEFAULT_PROFILE
     wants = tuple(scopes or ())
@@ -431,10 +433,23 @@ _NAMES = (
 )
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Read the ZCRM_ variables; an empty one counts as missing."""
-    found = {name: environ.get(f"ZCRM_{name.upper()}", "").strip() for name in _NAMES}
-    return {name: value for name, value in found.items() if value}
+_SECRET = {"client_secret", "refresh_token"}
+
+
+def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the arguments that were given, secrets masked."""
+    return {
+        name: Secret(value) if name in _SECRET else value
+        for name, value in arguments.items()
+        if value is not None
+    }
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Read the ZCRM_ variables, secrets masked; an empty one counts as missing."""
+    names = {name: f"ZCRM_{name.upper()}" for name in _NAMES}
+    found = {name: environ.get(variable, "").strip() for name, variable in names.items()}
+    return _given({name: value or None for name, value in found.items()})
 
 
 def _check_complete(facts: Mapping[str, Any]) -> None:

@@ -98,13 +98,13 @@ def test_missing_scopes_are_named_with_the_way_to_get_them():
     """What one may not do, and why."""
     found = checks(token=token())
     assert found["read records"].result == "ok"
-    assert found["ask in coql"].result == "not granted: lacks ZohoCRM.coql.READ"
-    assert "'coql'" in found["ask in coql"].advice
+    assert found["ask in COQL"].result == "not granted: lacks ZohoCRM.coql.READ"
+    assert "'coql'" in found["ask in COQL"].advice
 
 
 def test_scopes_that_zoho_did_not_tell_are_not_called_missing():
     """Several of its pages show replies without them."""
-    assert checks(token=token(scopes=()))["ask in coql"].result.startswith("not known")
+    assert checks(token=token(scopes=()))["ask in COQL"].result.startswith("not known")
 
 
 def test_a_network_that_is_down_is_no_reason_to_raise():

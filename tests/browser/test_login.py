@@ -213,6 +213,7 @@ def test_the_form_can_be_read_in_both_themes(form, lab_page, theme):
     """Pictures to look at; a label stands before every input."""
     change = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
     lab_page.evaluate(f"async (theme) => {{ await ({change})(theme); }}", THEMES[theme])
+    lab_page.locator("#jupyterlab-splash").wait_for(state="detached")
     form.screenshot(f"-{theme}")
     for name in ("Client id", "Client secret", "Data centre", "Environment", "Way", "Paste"):
         assert form.view.locator(".zcrm-login label", has_text=name).count() >= 1

@@ -8,7 +8,9 @@ import time
 import urllib.request
 from dataclasses import replace
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from zcrm_nb.emulator import Emulator, Settings
 from zcrm_nb.errors import LoginError
@@ -277,3 +279,19 @@ def test_no_widget_ever_holds_a_secret(org, wish):
     assert len(moments[0]) > 1000
     assert not [secret for secret in secrets for moment in moments if secret in moment]
     assert not [secret for secret in secrets if secret in str(vars(page.form))]
+
+
+def test_a_notebook_that_a_program_runs_says_what_to_do_instead(tmp_path):
+    """There the form is a sentence, the call below an error, and nothing waits for ever."""
+    source = (
+        f"import os; os.environ['ZCRM_CONFIG_DIR'] = {str(tmp_path)!r}\n"
+        "import zcrm_nb; crm = zcrm_nb.login()"
+    )
+    cells = [nbformat.v4.new_code_cell(text) for text in (source, "crm.count('Deals')")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=120).execute()
+    [shown] = [out for out in notebook.cells[0].outputs if out.output_type == "display_data"]
+    assert "zcrm_nb.login(ui='text')" in shown.data["text/html"]
+    [error] = notebook.cells[1].outputs
+    assert error.ename == "LoginError"
+    assert "not finished" in error.evalue

@@ -173,12 +173,12 @@ def _scopes(token: Token) -> Iterator[Check]:
     for name, want in WANTS.items():
         lacks = lacking(name, token.scopes)
         if not token.scopes:
-            yield Check(want.label.lower(), "not known: Zoho did not tell the scopes")
+            yield Check(want.label, "not known: Zoho did not tell the scopes")
         elif not lacks:
-            yield Check(want.label.lower(), "ok")
+            yield Check(want.label, "ok")
         else:
             yield Check(
-                want.label.lower(),
+                want.label,
                 f"not granted: lacks {', '.join(lacks)}",
                 f"If you want to: zcrm_nb.login(force=True, scopes=[…, {name!r}]).",
             )

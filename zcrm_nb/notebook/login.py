@@ -45,6 +45,7 @@ _STYLE = """<style>
   border: 1px solid var(--jp-border-color1, #8886); border-radius: 4px; }
 .zcrm-login .widget-html-content { color: var(--jp-content-font-color1, inherit);
   line-height: 1.5; }
+.zcrm-login .zcrm-inset { margin-left: 125px; }
 .zcrm-login h3 { margin: 4px 0; font-size: 1.1em; }
 .zcrm-login .zcrm-code { font: 600 1.5em monospace; letter-spacing: .15em; user-select: all; }
 .zcrm-login .zcrm-link { display: inline-block; padding: 2px 12px; border-radius: 3px;
@@ -124,7 +125,10 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         wanted = wish.wants or READ_ONLY
         self._wants = {
             name: ipywidgets.Checkbox(
-                value=name in wanted, description=want.label, indent=False, layout={"width": "auto"}
+                value=name in wanted,
+                description=want.label[0].upper() + want.label[1:],
+                indent=False,
+                layout={"width": "auto"},
             )
             for name, want in WANTS.items()
         }
@@ -150,16 +154,20 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
     def _rows(self) -> list[Any]:
         """Put the inputs one below the other."""
         wants = ipywidgets.HBox(list(self._wants.values()), layout={"flex_flow": "row wrap"})
+        buttons = ipywidgets.HBox([self._go, self._cancel])
+        asked = ipywidgets.HTML("What do you want to do?")
+        for inset in (asked, wants, buttons, self._link, self._status, self._countdown):
+            inset.add_class("zcrm-inset")
         return [
             ipywidgets.HTML(f"{_STYLE}<h3>Log in to Zoho CRM</h3>"),
             self._dc,
             self._environment,
             self._client_id,
             self._secret,
-            ipywidgets.HTML("What do you want to do?"),
+            asked,
             wants,
             self._flow,
-            ipywidgets.HBox([self._go, self._cancel]),
+            buttons,
             self._link,
             self._paste,
             self._status,
@@ -397,7 +405,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         """Add the twin that pages without widgets show."""
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data |= {"text/plain": _TWIN, "text/html": f"<p>{html.escape(_TWIN)}</p>"}
+        data |= {"text/plain": _TWIN, "text/html": f"<p>{html.escape(_TWIN, quote=False)}</p>"}
         return bundle
 
 
@@ -423,7 +431,7 @@ def _places() -> list[tuple[str, str]]:
 def _done_words(user: str, wish: Wish, login: flows.Login) -> str:
     """Say who it is, where, what it may, and until when."""
     ends = datetime.fromtimestamp(login.token.expires_at, UTC)
-    may = ", ".join(WANTS[want].label.lower() for want in wish.wants if want in WANTS)
+    may = ", ".join(WANTS[want].label for want in wish.wants if want in WANTS)
     return (
         f"Logged in: {user or 'user not known'}\n"
         f"At {login.where.api_domain}, {wish.environment}. It may: {may or 'what you chose'}.\n"

@@ -55,7 +55,7 @@ export default { render };
 
 _CSS = """
 .zcrm-secret { display: flex; align-items: center; margin: 2px; max-width: 100%; }
-.zcrm-secret label { flex: 0 0 auto; width: var(--zcrm-label, 9em); margin-right: 4px;
+.zcrm-secret label { flex: 0 0 auto; width: var(--zcrm-label, 9em); margin-right: 8px;
   text-align: right; font-size: var(--jp-widgets-font-size, 13px); color: inherit; }
 .zcrm-secret input { flex: 1 1 auto; min-width: 0; height: 28px; box-sizing: border-box;
   padding: 0 8px; font: inherit; font-size: var(--jp-widgets-font-size, 13px);

@@ -18,7 +18,7 @@ class Want:
     Parameters
     ----------
     label : str
-        In words, for a form.
+        In words, to stand in a sentence.
     scopes : tuple of str
         What it takes.
     """
@@ -29,7 +29,7 @@ class Want:
 
 WANTS = {
     "read": Want(
-        "Read records",
+        "read records",
         (
             "ZohoCRM.modules.READ",
             "ZohoCRM.settings.READ",  # fields: without them there are no types
@@ -37,10 +37,10 @@ WANTS = {
             "ZohoCRM.org.READ",
         ),
     ),
-    "coql": Want("Ask in COQL", ("ZohoCRM.coql.READ",)),
-    "bulk": Want("Export in bulk", ("ZohoCRM.bulk.READ",)),
+    "coql": Want("ask in COQL", ("ZohoCRM.coql.READ",)),
+    "bulk": Want("export in bulk", ("ZohoCRM.bulk.READ",)),
     "write": Want(
-        "Write records",
+        "write records",
         (
             "ZohoCRM.modules.CREATE",
             "ZohoCRM.modules.UPDATE",
@@ -49,7 +49,7 @@ WANTS = {
             "ZohoFiles.files.ALL",  # where bulk writes are uploaded: no ZohoCRM scope opens it
         ),
     ),
-    "notifications": Want("Listen to changes", ("ZohoCRM.notifications.ALL",)),
+    "notifications": Want("listen to changes", ("ZohoCRM.notifications.ALL",)),
 }
 """What one can want, and the scopes it takes."""
 
