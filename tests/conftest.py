@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from zcrm_nb.connect import attach, connect
-from zcrm_nb.emulator import Emulator
+from zcrm_nb.emulator import Emulator, Settings
+from zcrm_nb.emulator.settings import EngineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +59,14 @@ def org() -> Iterator[Emulator]:
 def crm(org: Emulator, connected: Callable[[Emulator], CRM]) -> CRM:
     """A CRM on the org that tests only read."""
     return connected(org)
+
+
+@pytest.fixture(scope="session")
+def low_ceiling(connected: Callable[[Emulator], CRM]) -> Iterator[CRM]:
+    """The same org, where LIMIT and OFFSET reach no further than one page."""
+    settings = Settings(engine=EngineSettings(offset_ceiling=2000))
+    with Emulator(rows=ROWS, settings=settings) as emulator:
+        yield connected(emulator)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import orjson
 import pandas as pd
 import pytest
 
+import zcrm_nb
 from zcrm_nb.errors import LimitError, NotFoundError, QueryError
 
 NEW_DELHI = """
@@ -34,7 +35,7 @@ def test_the_first_query_of_the_readme_gives_fifty_typed_rows(crm):
 
 def test_a_query_without_a_limit_brings_every_row(crm):
     """Zoho by itself would stop at 200 and tell nobody."""
-    df = crm.coql("select Last_Name from Leads where Converted__s = 'false'")
+    df = crm.coql("select Last_Name from Leads where id is not null")
     assert len(df) == crm.count("Leads") > 2000
     assert df["id"].is_unique
 
@@ -81,7 +82,7 @@ ROUTES = {
 @pytest.mark.parametrize(("module", "columns"), ROUTES.items())
 def test_rest_and_coql_give_the_identical_table(crm, module, columns):
     """Same columns, same dtypes, same cells."""
-    by_rest = crm.records(module, columns, converted="both")
+    by_rest = crm.records(module, columns)
     by_coql = crm.coql(f"select {', '.join(columns)} from {module} where id is not null")
     pd.testing.assert_frame_equal(by_rest, by_coql)
 
@@ -132,6 +133,7 @@ def test_exact_numbers_on_request(crm):
         ("select Last_Name from Leads", QueryError, "where id is not null"),
         ("select Last_Nmae from Leads where id is not null", QueryError, "Did you mean Last_Name"),
         ("select Last_Name from Leds where id is not null", NotFoundError, "Did you mean Leads"),
+        ("select id from Leds where id is not null", NotFoundError, "Did you mean Leads"),
         ("select City.Name from Leads where id is not null", QueryError, "no lookup"),
         ("select Owner.frist_name from Leads where id is not null", QueryError, "first_name"),
         ("select City from Leads where Cty = 'x'", QueryError, "City"),
@@ -154,6 +156,23 @@ def test_a_query_that_only_zoho_can_refuse_points_at_the_place(crm):
         crm.coql("select City from Leads where Email_Opt_Out > 5")
     assert caught.value.code == "INVALID_QUERY"
     assert "^" in str(caught.value)
+
+
+ORDERS = [
+    "",
+    " order by City desc, Last_Name",
+    " order by Owner, Annual_Revenue desc",
+    " order by Lead_Status",
+    " order by Created_Time desc limit 2300",
+    " order by id desc limit 100, 2200",
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_past_the_reach_of_offsets_the_table_is_the_same(crm, low_ceiling, order):
+    """Some orgs report less than 100,000: rows then come by id, and in the order asked."""
+    query = "select City, Created_Time, Last_Name, Owner from Leads where id is not null" + order
+    pd.testing.assert_frame_equal(low_ceiling.coql(query), crm.coql(query))
 
 
 # ---- Records -------------------------------------------------------------------------------------
@@ -197,11 +216,21 @@ def test_records_by_id_and_sorted(crm):
     assert crm.records("Deals", ["Stage"], ids=wanted)["id"].tolist() == wanted
 
 
-def test_converted_leads_are_left_out_unless_asked_for(crm):
-    """As Zoho does."""
-    parts = [len(crm.records("Leads", ["City"], converted=each)) for each in (False, True, "both")]
-    assert parts[0] + parts[1] == parts[2]
-    assert parts[1] > 0
+def test_converted_leads_are_there_by_every_route_unless_left_out(crm):
+    """Zoho's list leaves them out, COQL does not: a table must not depend on the way it came."""
+    every, live, gone = (
+        len(crm.records("Leads", ["City"], converted=each)) for each in (None, False, True)
+    )
+    assert every == crm.count("Leads") == live + gone
+    assert gone == crm.count("Leads", "Converted__s = :yes", yes=True) > 0
+
+
+def test_twenty_five_thousand_leads_come_each_once():
+    """Far past the 2,000 where page numbers end."""
+    with zcrm_nb.emulate(rows={"Leads": 25_000}) as big:
+        df = big.records("Leads", ["Last_Name"])
+        assert len(df) == big.count("Leads") == 25_000
+        assert df["id"].is_unique
 
 
 def test_a_single_record_brings_its_subform(crm):
@@ -239,6 +268,55 @@ def test_an_id_that_nobody_has_is_not_found(crm):
     """Zoho answers with silence; a person needs a word."""
     with pytest.raises(NotFoundError, match="has no record"):
         crm.record("Leads", "410888000099999999")
+
+
+# ---- Search and deleted ------------------------------------------------------------------------
+
+
+def test_a_search_gives_the_rows_that_coql_gives(crm):
+    """A picklist search is exact, so two APIs can be held against each other."""
+    columns = ["Last_Name", "Lead_Status", "Owner"]
+    found = crm.search("Leads", columns, criteria="(Lead_Status:equals:Junk Lead)")
+    asked = crm.coql(
+        "select Last_Name, Lead_Status, Owner from Leads where Lead_Status = 'Junk Lead'"
+    )
+    by_id = found.sort_values("id", ignore_index=True)
+    pd.testing.assert_frame_equal(by_id, asked)
+    assert len(found) > 0
+
+
+def test_a_search_for_too_much_is_an_error_and_not_a_short_table(crm):
+    """Zoho's search ends after 2,000 records."""
+    with pytest.raises(LimitError, match="2,000"):
+        crm.search("Leads", ["City"], criteria="(Created_Time:greater_than:2000-01-01T00:00:00Z)")
+
+
+def test_a_search_by_mail_and_word_and_with_a_limit(crm):
+    """The other ways to search; all columns come where none is named."""
+    email = crm.coql("select Email from Leads where Email is not null", limit=1)["Email"].iloc[0]
+    assert email in list(crm.search("Leads", email=email)["Email"])
+    assert len(crm.search("Leads", ["City"], word="Mumbai", limit=7)) == 7
+    assert len(crm.search("Leads", ["City"], criteria="(City:equals:Atlantis)")) == 0
+
+
+@pytest.mark.parametrize("terms", [{}, {"email": "a", "word": "b"}])
+def test_a_search_has_one_term(crm, terms):
+    """Zoho would silently use the first of several."""
+    with pytest.raises(ValueError, match="one of criteria, email, phone, word"):
+        crm.search("Leads", **terms)
+
+
+def test_deleted_records_are_listed(fresh, connected):
+    """Tombstones for whoever keeps a copy."""
+    crm = connected(fresh)
+    assert len(crm.deleted("Deals")) == 0
+    gone = crm.records("Deals", ["Stage"], limit=3)["id"].tolist()
+    crm.request("DELETE", "Deals", params={"ids": ",".join(gone)})
+    table = crm.deleted("Deals")
+    assert sorted(table["id"]) == gone
+    assert str(table["deleted_time"].dtype) == "datetime64[s, UTC]"
+    assert table["deleted_by"].notna().all()
+    assert len(crm.deleted("Deals", since=datetime(2030, 1, 1, tzinfo=UTC))) == 0
 
 
 # ---- Metadata and the wire -----------------------------------------------------------------------

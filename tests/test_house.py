@@ -118,6 +118,8 @@ def has_sections(thing: object) -> bool:
     return callable(thing) and "Parameters\n    ---" in (getattr(thing, "__doc__", None) or "")
 
 
+# Whoever lists the members of a widget class meets old names that warn when they are looked at.
+@pytest.mark.filterwarnings("ignore:Widget._:DeprecationWarning")
 @pytest.mark.parametrize("name", sectioned())
 def test_docstrings_with_sections_agree_with_the_code(name):
     """A parameter that is described exists, and one that exists is described."""
@@ -131,6 +133,19 @@ def test_the_version_is_the_same_everywhere():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert zcrm_nb.__version__ == version == importlib.metadata.version("zcrm-nb")
     assert re.search(r"^## \[([\d.]+)\]", changelog, re.MULTILINE)[1] == version
+
+
+def test_the_first_minute_of_the_readme_shows_what_it_says():
+    """The first code of the front page prints the table and the dtypes that stand below it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(?:python)?\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    code, table, _, dtypes = blocks[:4]
+    *setup, _ = code.strip().splitlines()
+    names: dict = {}
+    exec("\n".join(setup), names)
+    assert names["leads"].head(3).to_string() == table.rstrip()
+    assert names["leads"].dtypes.to_string() == dtypes.rstrip()
+    names["crm"].close()
 
 
 def test_every_dependency_has_its_reason():

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb import errors
 from zcrm_nb.api.query import coql_pages
 from zcrm_nb.api.records import record_pages
+from zcrm_nb.api.search import search_pages
 from zcrm_nb.client import CRM
 from zcrm_nb.connect import connect, emulate, login
 from zcrm_nb.coql import fill
@@ -28,7 +29,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Loaded when first used: someone who only wants a table should not wait for a plot library.
-_LATER = {"new_notebook": "zcrm_nb.notebook.scaffold", "plots": "zcrm_nb.notebook.plots"}
+_LATER = {
+    "load_ipython_extension": "zcrm_nb.notebook.magics",
+    "new_notebook": "zcrm_nb.notebook.scaffold",
+    "plots": "zcrm_nb.notebook.plots",
+    "unload_ipython_extension": "zcrm_nb.notebook.magics",
+}
 
 __all__ = [
     "CRM",
@@ -41,6 +47,7 @@ __all__ = [
     "new_notebook",
     "plots",
     "record_pages",
+    "search_pages",
     "to_frame",
     "to_records",
 ]

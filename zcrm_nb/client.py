@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import orjson
 
-from zcrm_nb.api import metadata, records, tables
+from zcrm_nb.api import metadata, records, search, tables
 from zcrm_nb.api import query as ask
 from zcrm_nb.api.doctor import COLUMNS, examine
 from zcrm_nb.api.metadata import Catalogue
@@ -127,6 +127,9 @@ class CRM:
         asked for once a second page is needed; 1 for each module's fields and, when a user field
         is selected, 1 for each 200 users, both asked once in the life of this object.
 
+        Of Leads a query finds the converted ones too, as far as is known; ``Converted__s =
+        'false'`` leaves them out.
+
         Pages are fetched side by side, at most ten at a time. Past the 100,000 rows that Zoho's
         offset reaches (or less, where Zoho says so on the way) they follow each other by ``id``; an
         ORDER BY is then done here, text without regard to case. While records are being added or
@@ -146,12 +149,8 @@ class CRM:
         ...     city="New Delhi",
         ...     limit=2,
         ... )
-        >>> df.dtypes
-        id                 string
-        Last_Name          string
-        City               string
-        Annual_Revenue    float64
-        dtype: object
+        >>> {name: str(dtype) for name, dtype in df.dtypes.items()}
+        {'id': 'string', 'Last_Name': 'string', 'City': 'string', 'Annual_Revenue': 'float64'}
         >>> crm.close()
         """
         text = fill(query, **values)
@@ -182,7 +181,7 @@ class CRM:
         sort_by: str = "id",
         ascending: bool = True,
         cvid: str | None = None,
-        converted: bool | str = False,
+        converted: bool | None = None,
         tz: str = "UTC",
         exact: bool = False,
         progress: bool | Told = True,
@@ -207,8 +206,9 @@ class CRM:
             Smallest first. By ascending ``id``, records added meanwhile come last and shift none.
         cvid : str, optional
             Id of a custom view to read instead of the whole module; it brings its own order.
-        converted : bool or "both", default False
-            Leads only: those not converted, those converted, or both.
+        converted : bool, optional
+            Leads only: True for those converted, False for those that are not. All by default, as
+            in COQL; Zoho's own list leaves the converted ones out.
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -263,7 +263,7 @@ class CRM:
             sort_by=sort_by,
             ascending=ascending,
             cvid=cvid,
-            converted=converted,
+            converted=records.conversion(self._catalogue, module, converted),
         )
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
@@ -329,6 +329,164 @@ class CRM:
         row = tables.record_row(self.send, self._catalogue, module, id, tz=zone, exact=exact)
         return series(row, name=id)
 
+    def search(
+        self,
+        module: str,
+        columns: Sequence[str] | None = None,
+        *,
+        criteria: str | None = None,
+        email: str | None = None,
+        phone: str | None = None,
+        word: str | None = None,
+        limit: int | None = None,
+        converted: bool | None = None,
+        tz: str = "UTC",
+        exact: bool = False,
+        progress: bool | Told = True,
+    ) -> pd.DataFrame:
+        """Find records by criteria, mail address, phone number or a word.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        columns : sequence of str, optional
+            API names of the fields to bring; all that a list can bring by default.
+        criteria : str, optional
+            Zoho's search criteria, ``"(City:equals:Pune)"`` or ``"((A:equals:x) and (B:in:y,z))"``.
+        email : str, optional
+            A mail address, or part of one, in any mail field.
+        phone : str, optional
+            A phone number, or part of one, in any phone field.
+        word : str, optional
+            A word in any field.
+        limit : int, optional
+            Bring at most this many records.
+        converted : bool, optional
+            Leads only: True for those converted, False for those that are not. All by default, as
+            in COQL; Zoho's own list leaves the converted ones out.
+        tz : str, default "UTC"
+            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+        exact : bool, default False
+            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each page.
+
+        Returns
+        -------
+        DataFrame of shape (n_records, n_columns)
+            ``id`` first, typed as :meth:`coql` types its columns.
+
+        Raises
+        ------
+        LimitError
+            More than 2,000 records match, where Zoho's search ends.
+        NotFoundError
+            No such module or field; not sent.
+        ValueError
+            None, or more than one, of criteria, email, phone and word.
+
+        See Also
+        --------
+        coql : Exact conditions, and no end at 2,000.
+
+        Notes
+        -----
+        One credit for each 200 records. Zoho's ``equals`` also finds longer texts that contain the
+        value, and its search index lags some seconds behind a change; COQL does neither.
+
+        References
+        ----------
+        Zoho CRM API V8, "Search Records": zoho.com/crm/developer/docs/api/v8/search-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> found = crm.search("Leads", ["Last_Name", "City"], criteria="(City:equals:Pune)")
+        >>> bool((found["City"].str.lower() == "pune").all())
+        True
+        >>> crm.close()
+        """
+        terms = {"criteria": criteria, "email": email, "phone": phone, "word": word}
+        leads = records.conversion(self._catalogue, module, converted)
+        params = search.search_parameters(list(columns or ()), converted=leads, **terms)
+
+        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
+            return tables.search_table(
+                self.send,
+                self._catalogue,
+                module,
+                columns,
+                params,
+                workers=self._gate.workers,
+                tick=tick,
+                limit=limit,
+                tz=self._zone(tz),
+                exact=exact,
+            )
+
+        return self._told(fetch, module, progress, query=f"{module} {params}", route="search")
+
+    def deleted(
+        self,
+        module: str,
+        *,
+        since: datetime | None = None,
+        type: Literal["all", "recycle", "permanent"] = "all",  # noqa: A002 - Zoho's word
+        tz: str = "UTC",
+    ) -> pd.DataFrame:
+        """List deleted records, so that a copy of the data can forget them too.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        since : datetime, optional
+            Only those deleted after this moment; it must carry a time zone.
+        type : {"all", "recycle", "permanent"}, default "all"
+            All, those still in the recycle bin, or those gone for good.
+        tz : str, default "UTC"
+            Time zone of ``deleted_time``.
+
+        Returns
+        -------
+        DataFrame of shape (n_records, 8)
+            ``id``, ``display_name``, ``type``, ``deleted_time``, ``deleted_by``, ``deleted_by.id``,
+            ``created_by``, ``created_by.id``; names are missing for those gone for good.
+
+        Raises
+        ------
+        ValueError
+            A ``since`` without a time zone.
+        NotFoundError
+            No such module; not sent.
+
+        Notes
+        -----
+        Two credits for each 200 records.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Deleted Records":
+        zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> first = crm.records("Leads", ["City"], limit=1)["id"].iloc[0]
+        >>> _ = crm.request("DELETE", f"Leads/{first}")
+        >>> first in list(crm.deleted("Leads")["id"])
+        True
+        >>> crm.close()
+        """
+        self._catalogue.fields(module)
+        headers = records.since_header(since)
+        bodies = search.deleted_bodies(self.send, module, type, headers)
+        return to_frame(bodies, search.DELETED_COLUMNS, tz=self._zone(tz))
+
     def count(self, module: str, where: str | None = None, **values: Any) -> int:
         """Count the records of a module.
 
@@ -338,7 +496,7 @@ class CRM:
             API name of the module.
         where : str, optional
             A COQL condition, without the word WHERE; places for values are written ``:name``. All
-            records by default: for Leads those not converted, as :meth:`records` reads them.
+            records by default.
         **values : object
             What stands for the ``:name`` places.
 
@@ -373,7 +531,7 @@ class CRM:
         True
         >>> crm.close()
         """
-        where = where or ask.everything(self._catalogue, module)
+        where = where or "id is not null"
         text = fill(f"select id from {module} where {where}", **values)  # noqa: S608 - COQL
         query = ask.parse(text)
         ask.check_paths(self._catalogue, query, text)

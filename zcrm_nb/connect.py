@@ -552,7 +552,7 @@ def emulate(
     --------
     >>> import zcrm_nb
     >>> with zcrm_nb.emulate(rows={"Leads": 300}) as crm:
-    ...     len(crm.records("Leads", ["City"], converted="both"))
+    ...     len(crm.records("Leads", ["City"]))
     300
     """
     from zcrm_nb.emulator import Emulator  # noqa: PLC0415 - nobody else needs to load it

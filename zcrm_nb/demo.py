@@ -45,7 +45,8 @@ def demo(output: str | Path = "demo-output") -> None:
     _say("Starting the emulator: 6,000 Leads and the rest of an org")
     with Emulator(rows={"Leads": 6000}).serve() as server:
         crm = connect(**_login(server.credentials))
-        _say(f"Logged in through {server.credentials['accounts_url']}/oauth/v2/token")
+        crm.org()  # who, where, and how many credits the day has
+        _say(f"Logged in through {server.credentials['accounts_url']}/oauth/v2/token", repr(crm))
 
         _say("A COQL query becomes a table", QUERY)
         leads = crm.coql(QUERY)

@@ -21,7 +21,7 @@ PLAIN = {
     "sort_by": "id",
     "ascending": True,
     "cvid": None,
-    "converted": False,
+    "converted": "",
 }
 
 

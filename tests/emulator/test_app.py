@@ -2,7 +2,7 @@
 
 import pytest
 
-from zcrm_nb.emulator.app import Headers, Request, json_answer
+from zcrm_nb.emulator.messages import Headers, Request, json_answer
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.routes import Route, Router
 

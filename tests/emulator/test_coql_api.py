@@ -2,7 +2,7 @@
 
 import pytest
 
-from zcrm_nb.emulator.engine import EngineSettings
+from zcrm_nb.emulator.settings import EngineSettings
 from zcrm_nb.emulator.world import ADMIN
 
 

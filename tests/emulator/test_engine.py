@@ -11,9 +11,10 @@ from zcrm_nb.coql import ParseError, parse
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.catalog.making import field, module
 from zcrm_nb.emulator.clock import ManualClock
-from zcrm_nb.emulator.engine import EngineSettings, refusal_of, run
+from zcrm_nb.emulator.engine import refusal_of, run
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.schema import Schema
+from zcrm_nb.emulator.settings import EngineSettings
 from zcrm_nb.emulator.store import Store
 from zcrm_nb.emulator.world import build
 

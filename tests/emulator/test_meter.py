@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from zcrm_nb.emulator.app import Request
+from zcrm_nb.emulator.messages import Request
 from zcrm_nb.emulator.meter import EDITIONS, PRICES
 
 LEADS = ("GET", "/Leads", {"fields": "id"})

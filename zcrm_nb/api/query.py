@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Ask = Callable[[int, float], bytes]  # offset, rows → one answer
 
 __all__ = [
+    "USER_PATHS",
     "OffsetCeilingError",
     "answer_columns",
     "by_id",
@@ -30,7 +31,6 @@ __all__ = [
     "coql_bodies",
     "coql_pages",
     "count",
-    "everything",
     "limited",
     "parse",
     "sort_keys",
@@ -145,7 +145,7 @@ def coql_bodies(send: Send, query: tree.Query, *, workers: int = 1) -> Iterator[
     if coql.is_aggregate(query):
         yield from _aggregated(ask, start, wanted, workers)
         return
-    first = ask(start, min(PAGE_SIZE, wanted))
+    first = _first(ask, start, min(PAGE_SIZE, wanted))
     yield first
     if wanted <= PAGE_SIZE or not more(first):
         return
@@ -164,6 +164,16 @@ def coql_bodies(send: Send, query: tree.Query, *, workers: int = 1) -> Iterator[
             raise
     if done < wanted:
         yield from _by_id(send, query, records_of(body)[-1]["id"], wanted - done)
+
+
+def _first(ask: Ask, start: int, size: float) -> bytes:
+    """Fetch the first page; an offset beyond Zoho's reach is no reason to give up."""
+    try:
+        return ask(start, size)
+    except APIError as refused:
+        if start and refused.code == "LIMIT_EXCEEDED":
+            raise _past_offsets() from refused
+        raise
 
 
 def _aggregated(ask: Ask, start: int, wanted: float, workers: int) -> Iterator[bytes]:
@@ -246,16 +256,10 @@ def count(send: Send, query: tree.Query) -> int:
     return int(rows[0]["COUNT(id)"]) if rows else 0
 
 
-def everything(catalogue: Catalogue, module: str) -> str:
-    """Return the condition for what Get Records lists: all, of Leads those not converted."""
-    converted = "Converted__s" in catalogue.fields(module)
-    return "Converted__s = 'false'" if converted else "id is not null"
-
-
 # ---- What the answer will look like --------------------------------------------------------------
 
 # Users are no module with fields of its own in the metadata; these are the paths Zoho documents.
-_USER_PATHS = {
+USER_PATHS = {
     **dict.fromkeys(["id", "first_name", "last_name", "full_name", "email"], "text"),
     **dict.fromkeys(["role", "profile"], "lookup"),
     **dict.fromkeys([f"role.{each}" for each in ("id", "name", "description")], "text"),
@@ -327,9 +331,9 @@ def _target(field: dict[str, Any], path: tree.Path, text: str) -> str:
 
 def _user_column(rest: str, path: tree.Path, name: str, text: str) -> Column:
     """Return the column for a path that goes on behind a user."""
-    if rest not in _USER_PATHS:
-        raise _unknown(path, text, did_you_mean(rest, _USER_PATHS))
-    return Column(name, _USER_PATHS[rest])
+    if rest not in USER_PATHS:
+        raise _unknown(path, text, did_you_mean(rest, USER_PATHS))
+    return Column(name, USER_PATHS[rest])
 
 
 def _known(
@@ -362,6 +366,7 @@ def _unknown(path: tree.Path, text: str, hint: str, happened: str = "") -> Query
 
 def check_paths(catalogue: Catalogue, query: tree.Query, text: str) -> None:
     """Refuse a query that names a module or field which the org does not have."""
+    catalogue.fields(query.module)
     aliases = {each.alias for each in query.columns}
     for path in coql.paths(query):
         if path.text not in aliases:

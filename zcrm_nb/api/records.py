@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_id",
+    "conversion",
     "field_batches",
     "list_columns",
     "list_parameters",
     "record_bodies",
     "record_pages",
+    "since_header",
 ]
 
 PAGE_SIZE = 200  # rows; Zoho's greatest
@@ -171,7 +173,7 @@ def list_parameters(
     sort_by: str,
     ascending: bool,
     cvid: str | None,
-    converted: bool | str,
+    converted: str,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the query parameters and headers that a list is asked with."""
     if sort_by not in SORTABLE:
@@ -180,18 +182,28 @@ def list_parameters(
     params = {"cvid": cvid} if cvid else order  # Zoho refuses to sort a view
     if ids is not None:
         params["ids"] = ",".join(check_id(module, each) for each in ids)
-    if converted is not False:
-        params["converted"] = str(converted).lower()
-    return params, {"If-Modified-Since": _moment(modified_since)} if modified_since else {}
+    if converted:
+        params["converted"] = converted
+    return params, since_header(modified_since)
 
 
-def _moment(moment: datetime) -> str:
-    """Write a moment as Zoho's headers want it."""
+def since_header(moment: datetime | None) -> dict[str, str]:
+    """Return the header that asks for what is newer than a moment."""
+    if moment is None:
+        return {}
     if moment.tzinfo is None:
-        raise ValueError(
-            "modified_since needs a time zone, such as datetime(2026, 9, 1, tzinfo=UTC)."
-        )
-    return moment.isoformat(timespec="seconds")
+        raise ValueError(f"{moment} needs a time zone, such as datetime(2026, 9, 1, tzinfo=UTC).")
+    return {"If-Modified-Since": moment.isoformat(timespec="seconds")}
+
+
+def conversion(catalogue: Catalogue, module: str, converted: bool | None) -> str:
+    """Return Zoho's word for which Leads are meant; none where a module knows no conversion.
+
+    Zoho by itself leaves converted Leads out of lists and searches, though COQL finds them.
+    """
+    if converted is None:
+        return "both" if "Converted__s" in catalogue.fields(module) else ""
+    return str(converted).lower()
 
 
 def check_id(module: str, record_id: str) -> str:

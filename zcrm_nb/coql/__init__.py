@@ -2,7 +2,7 @@
 
 from zcrm_nb.coql.checks import LIMITS, check_limits
 from zcrm_nb.coql.errors import ParseError
-from zcrm_nb.coql.fill import fill
+from zcrm_nb.coql.fill import fill, places
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, parse
 from zcrm_nb.coql.plan import after, credits, page, stable  # noqa: A004 - Zoho's word
 from zcrm_nb.coql.text import to_text
@@ -23,6 +23,7 @@ __all__ = [
     "page",
     "parse",
     "paths",
+    "places",
     "stable",
     "subqueries",
     "to_text",

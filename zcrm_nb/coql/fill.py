@@ -11,7 +11,7 @@ from math import isfinite
 
 from zcrm_nb.coql.text import number, quoted
 
-__all__ = ["fill"]
+__all__ = ["fill", "places"]
 
 # Texts in quotes come first, so that a colon inside one is never taken for a placeholder.
 _PIECE = re.compile(
@@ -61,8 +61,7 @@ def fill(query: str, /, **values: object) -> str:
     >>> fill("select id from Leads where Email != :email", email=None)
     'select id from Leads where Email is not null'
     """
-    names = {found["name"] for found in _PIECE.finditer(query) if found["name"]}
-    _check_names(names, set(values))
+    _check_names(places(query), set(values))
     return _PIECE.sub(lambda found: _filled(found, values), query)
 
 
@@ -149,3 +148,25 @@ def _numpy(value: object) -> str:
     if "datetime64" in type(value).__name__:
         raise ValueError(f"{value} has no time zone; add one: pandas.Timestamp(value, tz='UTC')")
     return _scalar(value.item())  # type: ignore[attr-defined]
+
+
+def places(query: str) -> set[str]:
+    """Name the placeholders of a query.
+
+    Parameters
+    ----------
+    query : str
+        COQL with placeholders such as ``:stage``.
+
+    Returns
+    -------
+    set of str
+        The names for which :func:`fill` wants a value.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import places
+    >>> sorted(places("select id from Leads where City = :city and Fax != ':no' and Rating in :r"))
+    ['city', 'r']
+    """
+    return {found["name"] for found in _PIECE.finditer(query) if found["name"]}

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from zcrm_nb.emulator import person
 from zcrm_nb.emulator.accounts import SELF_CLIENT_SCOPES, Accounts
-from zcrm_nb.emulator.app import API_ORIGIN, UPLOAD_ORIGIN, App
+from zcrm_nb.emulator.app import App
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
@@ -24,6 +24,7 @@ from zcrm_nb.emulator.consent import Asked, Declined, permissions
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
 from zcrm_nb.emulator.devices import PAGE, Devices
 from zcrm_nb.emulator.faults import Faults
+from zcrm_nb.emulator.messages import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.meter import EDITIONS, Meter
 from zcrm_nb.emulator.routes import Router
 from zcrm_nb.emulator.server import PortTaken, Server

@@ -1,18 +1,15 @@
-"""From HTTP to a handler and back: requests, answers, and the order of the checks in between."""
+"""From HTTP to a handler and back, and the order of the checks in between."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-import orjson
-
+from zcrm_nb.emulator.messages import Answer, Request, json_answer, read_request
 from zcrm_nb.emulator.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -20,94 +17,9 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.accounts import AccessToken
     from zcrm_nb.emulator.routes import Route
 
-API_ORIGIN = "https://www.zohoapis.test"
-UPLOAD_ORIGIN = "https://content.zohoapis.test"
 BODILESS = (204, 304)
 
 _log = logging.getLogger(__name__)
-
-
-class Headers(Mapping[str, str]):
-    """Request headers, found under their name in any case."""
-
-    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
-        self._items = {name.lower(): value for name, value in items}
-
-    def __getitem__(self, name: str) -> str:
-        return self._items[name.lower()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request, taken apart.
-
-    Parameters
-    ----------
-    method, path : str
-        ``"GET"``, ``"/crm/v8/Leads"``.
-    params : dict of str to str
-        The query string; of a repeated name the last value.
-    headers : Mapping
-        Request headers; names count in any case.
-    body : bytes
-        The body as sent.
-    origin : str
-        Scheme and host that the request came to.
-    token : AccessToken or None
-        The access token it carried; set by the app once it was found valid.
-    """
-
-    method: str
-    path: str
-    params: dict[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=Headers)
-    body: bytes = b""
-    origin: str = API_ORIGIN
-    token: AccessToken | None = None
-
-    @property
-    def user(self) -> int:
-        """Id of the user whose token it carries."""
-        assert self.token is not None, "only routes that need a token ask for the user"
-        return self.token.user
-
-    def json(self) -> dict[str, Any]:
-        """Parse the body, or refuse what is no JSON object."""
-        try:
-            parsed = orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            parsed = None
-        if not isinstance(parsed, dict):
-            raise Refusal(400, "INVALID_DATA", "body", {"expected_data_type": "jsonobject"})
-        return parsed
-
-    def form(self) -> dict[str, str]:
-        """Parameters of the query string and of a form body together."""
-        return self.params | dict(parse_qsl(self.body.decode("utf-8", "replace")))
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer: status, body and the headers that are not the same for all."""
-
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def json_answer(payload: object, status: int = 200) -> Answer:
-    """Answer with JSON."""
-    return Answer(status, orjson.dumps(payload))
-
-
-NOTHING = Answer(204)
-"""Zoho's answer when there is nothing to show."""
 
 
 class App:
@@ -190,21 +102,3 @@ class App:
 def refused(refusal: Refusal, *, wrap: bool = False) -> Answer:
     """Shape a refusal; Zoho wraps some of those that a write gets."""
     return json_answer({"data": [refusal.body]} if wrap else refusal.body, refusal.status)
-
-
-def read_request(environ: WSGIEnvironment) -> Request:
-    """Take a WSGI environment apart."""
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    return Request(
-        method=environ["REQUEST_METHOD"],
-        path=environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace"),
-        params=dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)),
-        headers=Headers(
-            (name[5:].replace("_", "-"), value)
-            for name, value in environ.items()
-            if name.startswith("HTTP_")
-        ),
-        body=environ["wsgi.input"].read(length) if length else b"",
-        origin=f"{environ['wsgi.url_scheme']}://{host}",
-    )

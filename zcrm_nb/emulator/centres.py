@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from zcrm_nb.emulator.app import API_ORIGIN
+from zcrm_nb.emulator.messages import API_ORIGIN
 
 ACCOUNTS_ORIGIN = "https://accounts.zoho.test"
 

@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 from zcrm_nb.emulator import pages
 from zcrm_nb.emulator.accounts import AccountsError, Client
-from zcrm_nb.emulator.app import Answer, Request
 from zcrm_nb.emulator.centres import accounts_server, leads_home
+from zcrm_nb.emulator.messages import Answer, Request
 from zcrm_nb.emulator.scopes import Permission, permission, split
 from zcrm_nb.emulator.world import ADMIN
 

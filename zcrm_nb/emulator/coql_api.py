@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.coql import ParseError, parse
 from zcrm_nb.coql.tree import Path
-from zcrm_nb.emulator.app import NOTHING, Answer, json_answer
 from zcrm_nb.emulator.describe import field_json
 from zcrm_nb.emulator.engine import refusal_of, run
 from zcrm_nb.emulator.joins import Joins
+from zcrm_nb.emulator.messages import NOTHING, Answer, json_answer
 from zcrm_nb.emulator.refusals import Refusal
 
 if TYPE_CHECKING:
     from zcrm_nb.coql.tree import Query
     from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.app import Request
     from zcrm_nb.emulator.joins import Target
+    from zcrm_nb.emulator.messages import Request
 
 META = "include_meta"
 

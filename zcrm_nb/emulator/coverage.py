@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from zcrm_nb.emulator.engine import EngineSettings
 from zcrm_nb.emulator.faults import KINDS
 from zcrm_nb.emulator.meter import EDITIONS
 from zcrm_nb.emulator.routes import NOT_EMULATED, NOT_EMULATED_DETAILS, ROUTES
-from zcrm_nb.emulator.settings import Settings
+from zcrm_nb.emulator.settings import EngineSettings, Settings
 
 EMULATED = tuple((route.method, route.path, route.what) for route in ROUTES)
 """Method, path and what is covered, for every emulated address."""

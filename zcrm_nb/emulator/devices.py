@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator import pages
 from zcrm_nb.emulator.accounts import DEVICE, AccountsError
-from zcrm_nb.emulator.app import Answer, Request, json_answer
 from zcrm_nb.emulator.centres import api_domain, is_home
 from zcrm_nb.emulator.consent import Declined, permissions, refresh_token_due
+from zcrm_nb.emulator.messages import Answer, Request, json_answer
 from zcrm_nb.emulator.scopes import Permission
 from zcrm_nb.emulator.tickets import Tickets
 from zcrm_nb.emulator.world import ADMIN

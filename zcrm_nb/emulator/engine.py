@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.coql import ParseError, check_limits, is_aggregate
 from zcrm_nb.coql.checks import DEFAULT_LIMIT
 from zcrm_nb.coql.tree import Aggregate, Path, Step
-from zcrm_nb.emulator.facts import fact
 from zcrm_nb.emulator.joins import Joins, Target
 from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.settings import EngineSettings
 from zcrm_nb.emulator.shapes import Shaped, render, shape
 from zcrm_nb.emulator.where import NUMBERS, OPERATORS, TEXTS, TIMES, Where
 
@@ -19,46 +18,13 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.schema import Module
     from zcrm_nb.emulator.store import Store
 
-__all__ = ["EngineSettings", "run"]
+__all__ = ["run"]
 
 Row: TypeAlias = dict[str, object]
 
 SELECTABLE = OPERATORS.keys() | {"jsonarray", "consent_lookup"}
 """The types that COQL can show; those without operators cannot be asked for or sorted by."""
 _ID = Path((Step("id"),))
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """What the engine assumes where Zoho's pages on COQL are silent or contradict themselves.
-
-    Examples
-    --------
-    >>> EngineSettings(offset_ceiling=10_000).offset_ceiling
-    10000
-    """
-
-    offset_ceiling: int = fact(
-        100_000, "rows that LIMIT and OFFSET reach: V8 says 100,000, some orgs report 10,000"
-    )
-    most_hops: int = fact(
-        2, "lookups one path may walk along: pages show two, none tells what three would give"
-    )
-    most_joins: int = fact(
-        20, "joins of one query: a page allows 5 'base' and 15 SELECT joins; counted together"
-    )
-    subquery_rows: int = fact(
-        100, "rows of a subquery: whether more are refused or cut is not told; they are refused"
-    )
-    case_sensitive: bool = fact(
-        False, "whether texts that differ in case differ in =, in, like, sorting and grouping"
-    )
-    unequal_finds_null: bool = fact(False, "whether != and not in find empty values")
-    like_underscore: bool = fact(False, "whether _ in a pattern stands for any one character")
-    not_like_contains: bool = fact(
-        True, "whether not like without % at both ends is refused: it is said not to work"
-    )
-    converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
 
 
 def run(

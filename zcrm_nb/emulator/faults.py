@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.app import Answer, Request
+from zcrm_nb.emulator.messages import Answer, Request
 from zcrm_nb.emulator.refusals import Refusal
 
 if TYPE_CHECKING:

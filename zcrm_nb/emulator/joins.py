@@ -10,8 +10,8 @@ from zcrm_nb.emulator.schema import Field, Module
 
 if TYPE_CHECKING:
     from zcrm_nb.coql.tree import Path, Step
-    from zcrm_nb.emulator.engine import EngineSettings
     from zcrm_nb.emulator.schema import Schema
+    from zcrm_nb.emulator.settings import EngineSettings
 
 WALKABLE = frozenset({"lookup", "multi_module_lookup", "ownerlookup", "userlookup"})
 SE_MODULE = Field("$se_module", "text", "Related Module", 0)

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator import parameters
-from zcrm_nb.emulator.app import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.catalog.directory import FOUNDED
 from zcrm_nb.emulator.describe import choices_json, field_json, layout_json, module_json
+from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.records import not_emulated
 from zcrm_nb.emulator.refusals import Refusal
 

@@ -15,8 +15,8 @@ import orjson
 from zcrm_nb.emulator.refusals import Refusal
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator.app import Request
     from zcrm_nb.emulator.clock import Clock
+    from zcrm_nb.emulator.messages import Request
     from zcrm_nb.emulator.settings import Settings
 
 DAY_S = 24 * 3600

@@ -13,7 +13,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 
-from zcrm_nb.emulator.app import Answer
+from zcrm_nb.emulator.messages import Answer
 from zcrm_nb.emulator.world import ADMIN, ORG
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zcrm_nb.emulator.refusals import Refusal
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator.app import Request
+    from zcrm_nb.emulator.messages import Request
 
 PER_PAGE = 200
 ID = re.compile(r"\d{1,19}")

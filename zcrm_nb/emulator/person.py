@@ -7,10 +7,11 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
-from zcrm_nb.emulator.app import Request
+from zcrm_nb.emulator.messages import Request
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator.app import Answer, App
+    from zcrm_nb.emulator.app import App
+    from zcrm_nb.emulator.messages import Answer
 
 
 class NotAsked(ValueError):  # noqa: N818 - reads as what happened

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.emulator import criteria, parameters
-from zcrm_nb.emulator.app import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.criteria import EVERYTHING, Condition, both
 from zcrm_nb.emulator.describe import TEXTAREAS
+from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.paging import LIFE_S, REACH, Binder, Position
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.shapes import Shaped, nested, render, shape

@@ -17,7 +17,7 @@ from zcrm_nb.emulator import (
     users,
     writes,
 )
-from zcrm_nb.emulator.app import Answer, Request
+from zcrm_nb.emulator.messages import Answer, Request
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.settings import Settings
 

@@ -8,10 +8,17 @@ takes the default below, and a test of a client can take the other reading::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from zcrm_nb.emulator.engine import EngineSettings
-from zcrm_nb.emulator.facts import fact
+T = TypeVar("T")
+
+
+def fact(default: T, why: str) -> T:
+    """Declare a field of a dataclass together with the reason it is a setting."""
+    declared: Any = field(default=default, metadata={"why": why})
+    return declared  # type: ignore[no-any-return]
+
 
 DUPLICATE_CHECK_FIELDS = tuple(
     {
@@ -31,6 +38,40 @@ DUPLICATE_CHECK_FIELDS = tuple(
         "Price_Books": ("Price_Book_Name",),
     }.items()
 )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the engine assumes where Zoho's pages on COQL are silent or contradict themselves.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import EngineSettings
+    >>> EngineSettings(offset_ceiling=10_000).offset_ceiling
+    10000
+    """
+
+    offset_ceiling: int = fact(
+        100_000, "rows that LIMIT and OFFSET reach: V8 says 100,000, some orgs report 10,000"
+    )
+    most_hops: int = fact(
+        2, "lookups one path may walk along: pages show two, none tells what three would give"
+    )
+    most_joins: int = fact(
+        20, "joins of one query: a page allows 5 'base' and 15 SELECT joins; counted together"
+    )
+    subquery_rows: int = fact(
+        100, "rows of a subquery: whether more are refused or cut is not told; they are refused"
+    )
+    case_sensitive: bool = fact(
+        False, "whether texts that differ in case differ in =, in, like, sorting and grouping"
+    )
+    unequal_finds_null: bool = fact(False, "whether != and not in find empty values")
+    like_underscore: bool = fact(False, "whether _ in a pattern stands for any one character")
+    not_like_contains: bool = fact(
+        True, "whether not like without % at both ends is refused: it is said not to work"
+    )
+    converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import base64
 from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator.accounts import AccountsError
-from zcrm_nb.emulator.app import Answer, Request, json_answer
 from zcrm_nb.emulator.centres import accounts_server, api_domain, is_home
+from zcrm_nb.emulator.messages import Answer, Request, json_answer
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from zcrm_nb.emulator import parameters
-from zcrm_nb.emulator.app import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.criteria import Condition, both
+from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.records import Table, plain_info
 from zcrm_nb.emulator.world import ORG, ORG_ID
 

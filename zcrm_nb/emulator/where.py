@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from zcrm_nb.coql.tree import Condition
-    from zcrm_nb.emulator.engine import EngineSettings
     from zcrm_nb.emulator.joins import Joins, Target
+    from zcrm_nb.emulator.settings import EngineSettings
 
 Criterion: TypeAlias = Comparison | Between | Membership | IsNull
 

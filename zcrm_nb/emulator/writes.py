@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator import parameters
-from zcrm_nb.emulator.app import Answer, Request, json_answer
 from zcrm_nb.emulator.criteria import Condition
 from zcrm_nb.emulator.drafts import Desk, Draft
+from zcrm_nb.emulator.messages import Answer, Request, json_answer
 from zcrm_nb.emulator.records import Table, module_named, not_emulated
 from zcrm_nb.emulator.refusals import Refusal
 

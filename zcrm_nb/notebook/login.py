@@ -46,6 +46,7 @@ _STYLE = """<style>
 .zcrm-login .widget-html-content { color: var(--jp-content-font-color1, inherit);
   line-height: 1.5; }
 .zcrm-login .zcrm-inset { margin-left: 125px; }
+.zcrm-login .widget-checkbox { margin-right: 14px; }
 .zcrm-login h3 { margin: 4px 0; font-size: 1.1em; }
 .zcrm-login .zcrm-code { font: 600 1.5em monospace; letter-spacing: .15em; user-select: all; }
 .zcrm-login .zcrm-link { display: inline-block; padding: 2px 12px; border-radius: 3px;

@@ -165,6 +165,7 @@ _PRICES: tuple[tuple[str, str, int | Callable[[_Asked], int]], ...] = (
     ("POST", "/crm/V/M/actions/mass_delete", lambda asked: ceil(asked.count("ids") / 100)),
     ("POST", "/crm/V/M/actions/add_tags", lambda asked: ceil(asked.count("ids") / 50)),
     ("POST", "/crm/V/M/actions/remove_tags", lambda asked: ceil(asked.count("ids") / 50)),
+    ("GET", "/crm/V/users/actions/count", 1),
     ("GET", "/crm/V/M/actions/count", 50),
     ("GET", "/crm/V/M/deleted", 2),
     ("GET", "/crm/V/M", lambda asked: 3 if "cvid" in asked.params else 1),

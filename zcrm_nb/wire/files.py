@@ -62,6 +62,11 @@ def locked(path: Path, *, wait_s: float) -> Iterator[None]:
     wait_s : float
         Seconds to wait for another thread or process that holds it.
 
+    Yields
+    ------
+    None
+        The lock is held.
+
     Raises
     ------
     TimeoutError
