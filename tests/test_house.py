@@ -118,6 +118,8 @@ def has_sections(thing: object) -> bool:
     return callable(thing) and "Parameters\n    ---" in (getattr(thing, "__doc__", None) or "")
 
 
+# Whoever lists the members of a widget class meets old names that warn when they are looked at.
+@pytest.mark.filterwarnings("ignore:Widget:DeprecationWarning")
 @pytest.mark.parametrize("name", sectioned())
 def test_docstrings_with_sections_agree_with_the_code(name):
     """A parameter that is described exists, and one that exists is described."""

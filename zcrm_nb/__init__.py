@@ -1,7 +1,7 @@
 """Zoho CRM (API V8) as pandas DataFrames, in a notebook.
 
 >>> import zcrm_nb
->>> crm = zcrm_nb.emulate()                      # or zcrm_nb.connect() for a real org
+>>> crm = zcrm_nb.emulate()                      # or zcrm_nb.login() for a real org
 >>> deals = crm.coql("select Deal_Name, Stage, Amount from Deals where Stage = 'Closed Won'")
 >>> deals["Amount"].dtype
 dtype('float64')
@@ -18,7 +18,7 @@ from zcrm_nb.api.query import coql_pages
 from zcrm_nb.api.records import record_pages
 from zcrm_nb.api.search import search_pages
 from zcrm_nb.client import CRM, lint
-from zcrm_nb.connect import connect, emulate
+from zcrm_nb.connect import connect, emulate, login
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import to_frame, to_records
 
@@ -44,6 +44,7 @@ __all__ = [
     "errors",
     "fill",
     "lint",
+    "login",
     "new_notebook",
     "plots",
     "record_pages",

@@ -1,4 +1,4 @@
-"""The command line: zcrm-nb emulate, zcrm-nb demo."""
+"""The command line: zcrm-nb emulate, login, logout, whoami, doctor, profiles, scrub, demo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from zcrm_nb import __version__
+from zcrm_nb.api.identity import who
+from zcrm_nb.connect import DEFAULT_PROFILE, from_profile, login
 from zcrm_nb.errors import ZohoError
+from zcrm_nb.notebook import scrub
+from zcrm_nb.notebook.wish import FLOWS, REDIRECT_URI
+from zcrm_nb.wire.centres import DATA_CENTRES
+from zcrm_nb.wire.scopes import WANTS
+from zcrm_nb.wire.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"zcrm-nb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_emulate(commands.add_parser("emulate", help="serve a local Zoho CRM on 127.0.0.1"))
+    _add_login(commands.add_parser("login", help="log in, and keep the login"))
+    _add_doctor(commands.add_parser("doctor", help="say what is wrong with a saved login"))
+    _add_profiles(commands.add_parser("profiles", help="list the saved logins"))
+    _add_whoami(commands.add_parser("whoami", help="ask Zoho who a saved login is"))
+    _add_logout(commands.add_parser("logout", help="revoke a saved login and delete it"))
+    _add_scrub(commands.add_parser("scrub", help="take secrets and widget state out of notebooks"))
     _add_demo(commands.add_parser("demo", help="show the main job on the emulator"))
     return parser
 
@@ -104,6 +117,115 @@ def _emulate(asked: argparse.Namespace) -> int:
             print("Serving Zoho CRM on loopback; Ctrl-C stops it.", file=sys.stderr)
         threading.Event().wait()
     return 0
+
+
+def _add_login(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb login``; secrets are asked for, since others can read a command line."""
+    _name_profile(parser)
+    parser.add_argument("--force", action="store_true", help="log in anew")
+    parser.add_argument("--flow", choices=FLOWS, help="the way to log in")
+    parser.add_argument(
+        "--scopes", nargs="+", metavar="WANT", help=f"any of {' '.join(WANTS)}, or Zoho's scopes"
+    )
+    parser.add_argument("--client-id", help="ZCRM_CLIENT_ID by default, else asked for")
+    parser.add_argument("--dc", choices=DATA_CENTRES, help="data centre")
+    parser.add_argument("--environment", choices=["production", "sandbox", "developer"])
+    parser.add_argument("--redirect-uri", default=REDIRECT_URI, help="default: %(default)s")
+    for name in ("accounts-url", "api-domain", "upload-url"):
+        parser.add_argument(f"--{name}", help="another host: an emulator, a proxy")
+    parser.set_defaults(run=_login)
+
+
+def _login(asked: argparse.Namespace) -> int:
+    """Log in, and keep the login."""
+    options = {name: value for name, value in vars(asked).items() if name != "run"}
+    with login(ui="text", **options) as crm:
+        print(f"{asked.profile}: {who(crm.send)}")
+    return 0
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb doctor``."""
+    _name_profile(parser)
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(asked: argparse.Namespace) -> int:
+    """Say what is wrong with a saved login."""
+    with from_profile(Vault(), asked.profile) as crm:
+        found = crm.doctor()
+    for check, result, advice in found.itertuples(index=False):
+        print(f"{check}: {result}{f'. {advice}' if advice else ''}")
+    return 0
+
+
+def _add_profiles(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb profiles``."""
+    parser.set_defaults(run=_profiles)
+
+
+def _profiles(asked: argparse.Namespace) -> int:
+    """List the saved logins; one that does not open is listed with the reason."""
+    vault = Vault()
+    for name in vault.profiles():
+        try:
+            kept = vault.load(name)
+        except ZohoError as error:
+            print(f"{name}: {error.happened}")
+        else:
+            print(f"{name}: {kept.who or 'user not known'}, {kept.dc}, {kept.environment}")
+    return 0
+
+
+def _name_profile(parser: argparse.ArgumentParser) -> None:
+    """Describe how a saved login is named."""
+    parser.add_argument(
+        "profile",
+        nargs="?",
+        default=os.environ.get("ZCRM_PROFILE") or DEFAULT_PROFILE,
+        help="name of a saved login; ZCRM_PROFILE by default, else %(default)r",
+    )
+
+
+def _add_whoami(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb whoami``."""
+    _name_profile(parser)
+    parser.set_defaults(run=_whoami)
+
+
+def _whoami(asked: argparse.Namespace) -> int:
+    """Ask Zoho who a saved login is."""
+    with from_profile(Vault(), asked.profile) as crm:
+        print(f"{asked.profile}: {who(crm.send)}")
+    return 0
+
+
+def _add_logout(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb logout``."""
+    _name_profile(parser)
+    parser.set_defaults(run=_logout)
+
+
+def _logout(asked: argparse.Namespace) -> int:
+    """Revoke a saved login and delete it."""
+    with from_profile(Vault(), asked.profile) as crm:
+        crm.logout()
+    print(f"Profile {asked.profile!r} is revoked at Zoho and deleted here.")
+    return 0
+
+
+def _add_scrub(parser: argparse.ArgumentParser) -> None:
+    """Describe ``zcrm-nb scrub``."""
+    parser.add_argument("notebooks", nargs="+", metavar="NOTEBOOK")
+    parser.add_argument(
+        "--check", action="store_true", help="only look; fail if something is found (pre-commit)"
+    )
+    parser.set_defaults(run=_scrub)
+
+
+def _scrub(asked: argparse.Namespace) -> int:
+    """Take secrets and widget state out of notebooks."""
+    return scrub.run(asked.notebooks, check=asked.check)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -9,11 +10,14 @@ import orjson
 
 from zcrm_nb.api import metadata, records, search, tables
 from zcrm_nb.api import query as ask
+from zcrm_nb.api.doctor import COLUMNS, examine
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.api.pages import at
 from zcrm_nb.coql import fill
+from zcrm_nb.errors import LoginError
 from zcrm_nb.frames import series, to_frame
 from zcrm_nb.notebook.progress import Progress
+from zcrm_nb.wire.oauth import NoLogin, TokenSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,9 +27,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.wire.centres import Addresses
     from zcrm_nb.wire.credits import Budget, Ledger
     from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.trace import Call
+    from zcrm_nb.wire.vault import Vault
 
 __all__ = ["CRM", "lint"]
 
@@ -39,6 +45,8 @@ class CRM:
     ----------
     gate : zcrm_nb.wire.gate.Gate
         The way to Zoho: every call passes through it.
+    kept : tuple of (Vault, str), optional
+        The vault that keeps this login, and the name of its profile there.
 
     Examples
     --------
@@ -49,8 +57,9 @@ class CRM:
     >>> crm.close()
     """
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, *, kept: tuple[Vault, str] | None = None) -> None:
         self._gate = gate
+        self._kept = kept
         self._catalogue = Catalogue(gate.send)
 
     # ---- Reads -----------------------------------------------------------------------------------
@@ -881,6 +890,88 @@ class CRM:
         >>> crm.close()
         """
         return self._gate.ledger.budget(credits)
+
+    def _wake(
+        self, tokens: TokenSource, addresses: Addresses, kept: tuple[Vault, str] | None
+    ) -> None:
+        """Go on with a login that has just been made."""
+        self._gate.take(tokens, addresses)
+        self._kept = kept
+        self.refresh()
+
+    def doctor(self) -> pd.DataFrame:
+        """Say in words what is wrong with the login, and what to do about it.
+
+        Returns
+        -------
+        DataFrame of shape (n_checks, 3)
+            ``check``, ``result`` and ``advice``, all ``string``. A result begins with ``ok``,
+            ``problem``, ``not granted`` or ``not known``; the checks are in the order in which one
+            would look for the trouble.
+
+        Notes
+        -----
+        Looked at are the login, this machine's clock, the quota of tokens, the access token, the
+        data centre, the user, the scopes and the credits. 2 credits. Nothing here raises.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.doctor().set_index("check").loc["ask in COQL", "result"]
+        'ok'
+        >>> crm.close()
+        """
+        kept = None
+        with suppress(LoginError):
+            kept = self._kept and self._kept[0].load(self._kept[1])
+        checks = examine(self._gate, kept.renewed_at if kept else ())
+        return to_frame([[check._asdict() for check in checks]], COLUMNS)
+
+    def logout(self) -> None:
+        """End the login for good: revoke it at Zoho, and delete the profile that kept it.
+
+        Every notebook and script that shares the login is out too. To leave it as it is and only
+        let go of the connections, use :meth:`close`.
+
+        Raises
+        ------
+        ConnectionFailed
+            Zoho Accounts did not answer: the login still stands, and so does the profile.
+        LoginError
+            There is no login here to end.
+
+        Notes
+        -----
+        No credits. A login that Zoho has forgotten already is no obstacle: the profile goes.
+
+        References
+        ----------
+        Zoho CRM API V8, "Revoke Tokens": zoho.com/crm/developer/docs/api/v8/revoke-tokens.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.logout()
+        >>> crm.count("Deals")
+        Traceback (most recent call last):
+            ...
+        zcrm_nb.errors.LoginError: You have logged out.
+        Log in again with zcrm_nb.login().
+        >>> crm.close()
+        """
+        tokens = self._gate.tokens
+        if not isinstance(tokens, TokenSource):
+            tokens.token()
+            return
+        with suppress(LoginError):  # revoked before, by somebody else
+            tokens.revoke()
+        ended = NoLogin("You have logged out.", "Log in again with zcrm_nb.login().")
+        self._gate.take(ended, self._gate.addresses)
+        if self._kept is not None:
+            vault, name = self._kept
+            vault.delete(name)
 
     def close(self) -> None:
         """Let go of the connections. A ``with`` block does it by itself.

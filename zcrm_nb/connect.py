@@ -1,35 +1,55 @@
-"""The one place where the parts are wired together: connect() and emulate()."""
+"""The one place where the parts are wired together: login(), connect(), emulate()."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.api.identity import who
 from zcrm_nb.client import CRM
-from zcrm_nb.errors import LoginError
-from zcrm_nb.wire.centres import addresses
+from zcrm_nb.errors import APIError, ConnectionFailed, LoginError
+from zcrm_nb.notebook.place import here
+from zcrm_nb.notebook.prompt import Prompt
+from zcrm_nb.notebook.wish import FLOWS, REDIRECT_URI, Wish
+from zcrm_nb.wire.centres import addresses, dc_of
 from zcrm_nb.wire.gate import Gate
-from zcrm_nb.wire.oauth import Grant, TokenSource
+from zcrm_nb.wire.oauth import Grant, NoLogin, TokenSource
+from zcrm_nb.wire.scopes import WANTS, lacking, scopes_for
 from zcrm_nb.wire.secrets import Secret
+from zcrm_nb.wire.vault import Profile, Vault
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from requests.adapters import BaseAdapter
 
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.clock import Clock
+    from zcrm_nb.notebook.place import Place
     from zcrm_nb.wire.centres import Addresses
+    from zcrm_nb.wire.flows import Login
 
-__all__ = ["EmulatedCRM", "attach", "connect", "emulate"]
+__all__ = [
+    "DEFAULT_PROFILE",
+    "EmulatedCRM",
+    "addresses_of",
+    "attach",
+    "connect",
+    "emulate",
+    "from_profile",
+    "login",
+]
 
+DEFAULT_PROFILE = "default"
 EDITIONS = ("free", "standard", "professional", "enterprise", "ultimate")
 
 
 def connect(
     *,
+    profile: str | None = None,
     client_id: str | None = None,
     client_secret: str | None = None,
     refresh_token: str | None = None,
@@ -40,10 +60,13 @@ def connect(
     api_domain: str | None = None,
     upload_url: str | None = None,
 ) -> CRM:
-    """Connect to Zoho CRM with no person present: from arguments or from the environment.
+    """Connect to Zoho CRM with no person present: saved profile, arguments, or environment.
 
     Parameters
     ----------
+    profile : str, optional
+        Name of a login that :func:`login` saved; ``ZCRM_PROFILE`` when no other login is given. It
+        brings its own client, data centre and environment, so nothing but `edition` goes with it.
     client_id, client_secret : str, optional
         The client registered at Zoho's API console; ``ZCRM_CLIENT_ID``, ``ZCRM_CLIENT_SECRET``.
     refresh_token : str, optional
@@ -66,9 +89,11 @@ def connect(
     Raises
     ------
     LoginError
-        A credential is missing; the message names it.
+        A credential is missing, and the message names it; or the profile is not there, or does not
+        open.
     ValueError
-        An unknown data centre, environment or edition, or an address in the clear.
+        A profile and another login were both given; an unknown data centre, environment or
+        edition, or an address in the clear.
 
     See Also
     --------
@@ -76,8 +101,9 @@ def connect(
 
     Notes
     -----
-    The access token lives an hour and is renewed by itself, once for all threads. Secrets are kept
-    in memory only and appear in no message, repr or log.
+    The access token lives an hour and is renewed by itself: once for all threads and, with a
+    profile, once for all kernels and processes of this user. Secrets appear in no message, repr or
+    log; those of a profile are encrypted in its file, all others are kept in memory only.
 
     References
     ----------
@@ -99,10 +125,16 @@ def connect(
     ...     crm.close()
     True
     """
-    given = {name: value for name, value in locals().items() if value is not None}
+    given = _given(locals())
+    client_secret = refresh_token = None  # a traceback that shows locals must not find them
+    _check_edition(edition)
+    login = given.keys() & set(_NAMES)
+    if profile and login:
+        raise ValueError(f"give profile= or {', '.join(sorted(login))}, not both")
+    if name := profile or (not login and os.environ.get("ZCRM_PROFILE", "").strip()):
+        return from_profile(Vault(), name, edition=edition)
     facts = {**_from_environment(os.environ), **given}
     _check_complete(facts)
-    _check_edition(edition)
     where = addresses(
         facts.get("dc", "us"),
         facts.get("environment", "production"),
@@ -111,6 +143,282 @@ def connect(
         upload_url=facts.get("upload_url"),
     )
     return CRM(_gate(facts, where, edition))
+
+
+def login(
+    profile: str | None = None,
+    *,
+    force: bool = False,
+    ui: str | None = None,
+    flow: str | None = None,
+    scopes: Iterable[str] | None = None,
+    client_id: str | None = None,
+    client_secret: str | None = None,
+    dc: str | None = None,
+    environment: str | None = None,
+    redirect_uri: str = REDIRECT_URI,
+    edition: str | None = None,
+    accounts_url: str | None = None,
+    api_domain: str | None = None,
+    upload_url: str | None = None,
+) -> CRM:
+    """Log in to Zoho CRM, from wherever this runs; a login is kept and used again.
+
+    Parameters
+    ----------
+    profile : str, optional
+        Name under which the login is kept; ``ZCRM_PROFILE``, else ``"default"``.
+    force : bool, default False
+        Log in anew though a saved login works, and put the new one in its place.
+    ui : {"form", "text"}, optional
+        How to ask: a form in the notebook, or lines of plain text. By default a form in a notebook
+        and text in a terminal; what the one can, the other can too.
+    flow : {"browser", "paste", "device", "code", "token"}, optional
+        The way: accept in the browser (and be caught on the way back, or paste the address it ends
+        at); type a code on another device; a code made by hand for a self client; a refresh token.
+        By default what is likely to work from where this runs; a person can choose another.
+    scopes : iterable of str, optional
+        What you want to do: ``"read"``, ``"coql"``, ``"bulk"``, ``"write"``, ``"notifications"``,
+        or scopes as Zoho writes them. The first three by default: nothing that changes anything.
+    client_id, client_secret : str, optional
+        The client registered at Zoho's API console; ``ZCRM_CLIENT_ID``, ``ZCRM_CLIENT_SECRET``,
+        else asked for. Better not to write the secret into a notebook.
+    dc : {"us", "eu", "in", "au", "jp", "cn", "ca", "sa", "uk", "ae"}, optional
+        Data centre to begin at; ``ZCRM_DC``. Whoever accepts in the browser or on a device is led
+        home from ``us``, but for ``cn``.
+    environment : {"production", "sandbox", "developer"}, optional
+        ``ZCRM_ENVIRONMENT``.
+    redirect_uri : str, default "http://127.0.0.1:8765/callback"
+        As registered for the client, letter for letter. One on this machine can be caught.
+    edition : {"free", "standard", "professional", "enterprise", "ultimate"}, optional
+        As for :func:`connect`.
+    accounts_url, api_domain, upload_url : str, optional
+        Other hosts, as for :func:`connect`.
+
+    Returns
+    -------
+    CRM
+        At once if the saved login works. With a form, a CRM that wakes up when the form is done:
+        until then a call raises ``LoginError`` which says what to finish.
+
+    Raises
+    ------
+    LoginError
+        Zoho refused; there is nobody to ask; the saved login is another than the one asked for, or
+        does not open.
+    ConnectionFailed
+        No usable answer from Zoho Accounts.
+    ValueError
+        An unknown word for one of the choices, or an address in the clear.
+
+    See Also
+    --------
+    connect : With no person present.
+
+    Notes
+    -----
+    2 credits for a new login (who it is), none for a saved one. Tokens and the client secret are
+    kept encrypted, see :class:`zcrm_nb.wire.vault.Vault`; none of them reaches the notebook.
+
+    References
+    ----------
+    Zoho CRM API V8, "OAuth": zoho.com/crm/developer/docs/api/v8/oauth-overview.html
+
+    Examples
+    --------
+    >>> import zcrm_nb
+    >>> crm = zcrm_nb.login()  # doctest: +SKIP
+    """
+    given = _given(locals())
+    client_secret = None  # a traceback that shows locals must not find it
+    facts = {**_from_environment(os.environ), **given}
+    name = profile or os.environ.get("ZCRM_PROFILE", "").strip() or DEFAULT_PROFILE
+    wants = tuple(scopes or ())
+    _check_words(ui, flow, wants, edition)
+    vault = Vault()
+    if not force and name in vault.profiles():
+        kept = vault.load(name)
+        _check_same(name, kept, given)
+        if _may(kept, wants) and (crm := _working(vault, name, edition)) is not None:
+            return crm
+    wish = Wish(
+        wants=wants,
+        client_secret=Secret(facts.get("client_secret", "")),
+        redirect_uri=redirect_uri,
+        flow=flow or "",
+        **{each: facts[each] for each in _WISHED if each in facts},
+    )
+    crm = CRM(Gate(_UNFINISHED, wish.client().where, edition=edition))
+    _log_in(crm, (vault, name), wish, ui)
+    return crm
+
+
+_WISHED = ("client_id", "dc", "environment", "accounts_url", "api_domain", "upload_url")
+_UNFINISHED = NoLogin(
+    "This login is not finished.",
+    "Finish the form that zcrm_nb.login() shows, then run this cell again. Without a form: "
+    "zcrm_nb.login(ui='text').",
+)
+
+
+def _check_words(
+    ui: str | None, flow: str | None, wants: tuple[str, ...], edition: str | None
+) -> None:
+    """Refuse words that are no choice."""
+    if ui not in {None, "form", "text"}:
+        raise ValueError(f"ui={ui!r} is neither 'form' nor 'text'")
+    if flow is not None and flow not in FLOWS:
+        raise ValueError(f"flow={flow!r} is none of {', '.join(FLOWS)}")
+    if wants:
+        scopes_for(wants)
+    _check_edition(edition)
+
+
+def _check_same(name: str, kept: Profile, given: Mapping[str, Any]) -> None:
+    """Refuse a saved login that is clearly another than the one that was asked for."""
+    facts = {
+        "client_id": kept.grant.client_id,
+        "environment": kept.environment,
+        "accounts_url": kept.grant.accounts_url,
+    }
+    other = [each for each, fact in facts.items() if given.get(each, fact) != fact]
+    if other:
+        raise LoginError(
+            f"The saved login {name!r} has another {' and '.join(other)} than the one asked for.",
+            todo="Give profile= another name to keep both, or force=True to replace it.",
+        )
+
+
+def _may(kept: Profile, wants: tuple[str, ...]) -> bool:
+    """Tell whether a saved login was granted all that is wanted, as far as Zoho told."""
+    named = [want for want in wants if want in WANTS]
+    return not kept.scopes or not any(lacking(want, kept.scopes) for want in named)
+
+
+def _working(vault: Vault, name: str, edition: str | None) -> CRM | None:
+    """Connect with a saved login, unless Zoho refuses it: a good token is taken at its word."""
+    crm = from_profile(vault, name, edition=edition)
+    try:
+        crm._gate.tokens.token()
+    except LoginError:
+        crm.close()
+        return None
+    return crm
+
+
+def _log_in(crm: CRM, kept: tuple[Vault, str], wish: Wish, ui: str | None) -> None:
+    """Ask a person, in the way that this place allows."""
+    place = here()
+    if not place.person and ui is None:
+        raise LoginError(
+            "There is nobody to ask for the login here.",
+            todo="Log in once with zcrm-nb login and use connect(profile=…), or set the ZCRM_ "
+            "variables.",
+        )
+    if ui == "form" or (ui is None and place.widgets):
+        _show_form(crm, kept, wish, place)
+        return
+    prompt = Prompt(catches=place.catches, default_flow=place.flow)
+    wish = prompt.fill(wish)
+    prompt.tell(f"Logged in: {_wake(crm, kept, wish, prompt.log_in(wish))}")
+
+
+def _show_form(crm: CRM, kept: tuple[Vault, str], wish: Wish, place: Place) -> None:
+    """Show the form; the CRM wakes up when it is done."""
+    from IPython.display import display  # noqa: PLC0415 - loaded only where it is shown
+
+    from zcrm_nb.notebook.login import LoginForm  # noqa: PLC0415
+
+    display(LoginForm(wish, place, lambda wish, done: _wake(crm, kept, wish, done)))
+
+
+def _wake(crm: CRM, kept: tuple[Vault, str], wish: Wish, done: Login) -> str:
+    """Let a CRM go on with the login, keep it, and say who it is."""
+    with CRM(Gate(TokenSource(done.grant, token=done.token), done.where)) as tried:
+        user = _who(tried)
+    vault, name = kept
+    try:
+        vault.save(name, _profile(wish, done, user, crm._gate.edition))
+    except LoginError as error:
+        crm._wake(TokenSource(done.grant, token=done.token), done.where, None)
+        return f"{user}. The login works, but could not be kept: {error}"
+    tokens = TokenSource(done.grant, token=done.token, shared=partial(vault.renew, name))
+    crm._wake(tokens, done.where, kept)
+    return user
+
+
+def _who(crm: CRM) -> str:
+    """Ask who it is: the proof that the login is good for the API as well."""
+    try:
+        return who(crm.send)
+    except (APIError, ConnectionFailed):
+        return ""
+
+
+def _profile(wish: Wish, done: Login, user: str, edition: str | None) -> Profile:
+    """Make what is kept of a login."""
+    table = dc_of(done.where.api_domain) is not None and not done.where.pinned
+    return Profile(
+        done.grant,
+        dc_of(done.grant.accounts_url) or wish.dc or "us",
+        wish.environment or "production",
+        api_domain=None if table else done.where.api_domain,
+        upload_url=None if table else done.where.upload_url,
+        edition=edition,
+        scopes=done.token.scopes or wish.scopes,
+        who=user,
+        token=done.token,
+    )
+
+
+def from_profile(vault: Vault, name: str, *, edition: str | None = None) -> CRM:
+    """Connect with a login that a vault keeps; all kernels share its access token.
+
+    Parameters
+    ----------
+    vault : Vault
+        Where it is kept.
+    name : str
+        Name of the profile.
+    edition : str, optional
+        Instead of the edition that the profile holds.
+
+    Returns
+    -------
+    CRM
+        Nothing has been sent yet.
+
+    Raises
+    ------
+    LoginError
+        The profile is not there, or does not open.
+    """
+    kept = vault.load(name)
+    tokens = TokenSource(kept.grant, token=kept.token, shared=partial(vault.renew, name))
+    gate = Gate(tokens, addresses_of(kept), edition=edition or kept.edition)
+    return CRM(gate, kept=(vault, name))
+
+
+def addresses_of(profile: Profile) -> Addresses:
+    """Find the addresses of a saved login.
+
+    Parameters
+    ----------
+    profile : Profile
+        The login.
+
+    Returns
+    -------
+    Addresses
+        Those of its data centre, or the hosts that were named when it was made.
+    """
+    return addresses(
+        profile.dc,
+        profile.environment,
+        accounts_url=profile.grant.accounts_url,
+        api_domain=profile.api_domain,
+        upload_url=profile.upload_url,
+    )
 
 
 _NAMES = (
@@ -125,10 +433,23 @@ _NAMES = (
 )
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Read the ZCRM_ variables; an empty one counts as missing."""
-    found = {name: environ.get(f"ZCRM_{name.upper()}", "").strip() for name in _NAMES}
-    return {name: value for name, value in found.items() if value}
+_SECRET = {"client_secret", "refresh_token"}
+
+
+def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the arguments that were given, secrets masked."""
+    return {
+        name: Secret(value) if name in _SECRET else value
+        for name, value in arguments.items()
+        if value is not None
+    }
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Read the ZCRM_ variables, secrets masked; an empty one counts as missing."""
+    names = {name: f"ZCRM_{name.upper()}" for name in _NAMES}
+    found = {name: environ.get(variable, "").strip() for name, variable in names.items()}
+    return _given({name: value or None for name, value in found.items()})
 
 
 def _check_complete(facts: Mapping[str, Any]) -> None:
@@ -140,7 +461,8 @@ def _check_complete(facts: Mapping[str, Any]) -> None:
             "",
             f"Give {', '.join(f'{name}=' for name in missing)} to connect(), or set "
             f"{', '.join(f'ZCRM_{name.upper()}' for name in missing)} in the environment. "
-            "With no account at all, zcrm_nb.emulate() brings one along.",
+            "A saved login is zcrm_nb.connect(profile=…). With no account at all, "
+            "zcrm_nb.emulate() brings one along.",
         )
 
 

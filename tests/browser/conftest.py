@@ -97,6 +97,7 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
         port = free.getsockname()[1]
     lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder)
     no_news(home)
+    save_widget_state(home)
     log = home / "lab.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -159,6 +160,13 @@ def no_news(home: Path) -> None:
     (plugin / "notification.jupyterlab-settings").write_text(json.dumps(answer))
 
 
+def save_widget_state(home: Path) -> None:
+    """Let Lab save what stands in widgets into notebooks: then no secret may stand in one."""
+    plugin = home / "settings" / "@jupyter-widgets" / "jupyterlab-manager"
+    plugin.mkdir(parents=True)
+    (plugin / "plugin.jupyterlab-settings").write_text(json.dumps({"saveState": True}))
+
+
 def await_answer(lab: Lab, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until Lab answers; say what it logged if it never does."""
     until = time.monotonic() + STARTED_WITHIN_S
@@ -202,6 +210,11 @@ OPEN = """async ([path, limit_ms]) => {
   await Promise.race([ready(), late]);
 }"""
 RUN_ALL = "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+RUN_ONE = """async (number) => {
+  const app = window.jupyterapp;
+  app.shell.currentWidget.content.activeCellIndex = number;
+  await app.commands.execute('notebook:run-cell');
+}"""
 SAVE = "async () => { await window.jupyterapp.commands.execute('docmanager:save'); }"
 CLOSE = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -222,15 +235,19 @@ class OpenNotebook:
         """Run every cell and wait until the last one is done."""
         self._page.evaluate(RUN_ALL)
 
+    def run(self, number: int) -> None:
+        """Run one cell and wait until it is done."""
+        self._page.evaluate(RUN_ONE, number)
+
     def saved(self) -> Any:
         """Save it, as a person would, and read the file."""
         self._page.evaluate(SAVE)
         return nbformat.read(self._path, as_version=4)
 
-    def screenshot(self) -> Path:
+    def screenshot(self, moment: str = "") -> Path:
         """Keep a picture of what stands there now."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        target = SCREENSHOTS / f"{self._path.stem}.png"
+        target = SCREENSHOTS / f"{self._path.stem}{moment}.png"
         self._page.screenshot(path=target)
         return target
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.wire.centres import Addresses
     from zcrm_nb.wire.conversation import Reply
-    from zcrm_nb.wire.oauth import Token, TokenSource
+    from zcrm_nb.wire.oauth import NoLogin, Token, TokenSource
     from zcrm_nb.wire.secrets import Secret
 
 __all__ = ["Gate"]
@@ -70,7 +70,7 @@ class Gate:
 
     Parameters
     ----------
-    tokens : TokenSource
+    tokens : TokenSource or NoLogin
         Where access tokens come from.
     addresses : Addresses
         Where calls go, unless a token reply knows better.
@@ -113,7 +113,7 @@ class Gate:
 
     def __init__(
         self,
-        tokens: TokenSource,
+        tokens: TokenSource | NoLogin,
         addresses: Addresses,
         *,
         edition: str | None = None,
@@ -126,7 +126,7 @@ class Gate:
         quiet_oauth_logs()
         self.addresses = addresses
         self.ledger = Ledger(clock=clock)
-        self._tokens = tokens
+        self._tokens: TokenSource | NoLogin = tokens
         self._timeouts_s = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
         self._notify, self._clock, self._sleep = notify, clock, sleep
         self._session = _session(adapter)
@@ -144,6 +144,23 @@ class Gate:
     def edition(self, edition: str | None) -> None:
         self._edition = edition
         self._all = threading.BoundedSemaphore(in_flight(edition))
+
+    @property
+    def tokens(self) -> TokenSource | NoLogin:
+        """Where access tokens come from."""
+        return self._tokens
+
+    def take(self, tokens: TokenSource | NoLogin, addresses: Addresses) -> None:
+        """Go on with a login that has just been made, or without one that has ended.
+
+        Parameters
+        ----------
+        tokens : TokenSource or NoLogin
+            Where access tokens come from.
+        addresses : Addresses
+            Where calls go.
+        """
+        self.addresses, self._tokens = addresses, tokens
 
     def know(self, edition: str | None, users: int | None) -> None:
         """Learn the org's licence: how many calls may be in flight, and the credits of a day.

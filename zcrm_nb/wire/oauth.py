@@ -16,6 +16,7 @@ import time
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -29,18 +30,23 @@ from zcrm_nb.wire.loopback import LoopbackAdapter
 from zcrm_nb.wire.secrets import Secret, mask, quiet_oauth_logs, without_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from requests.adapters import BaseAdapter
 
 __all__ = [
     "AuthorizationRequest",
     "Grant",
+    "NoLogin",
     "Token",
     "TokenSource",
     "authorization_request",
     "exchange",
+    "granted",
+    "post",
+    "refused",
     "revoke",
+    "said",
 ]
 
 TIMEOUT_S = (10.0, 60.0)  # to connect, to wait for the answer
@@ -241,12 +247,107 @@ def exchange(
         redirect_uri=redirect_uri,
         adapter=adapter,
     )
+    return _kept(reply, client_id, client_secret, accounts_url, clock)
+
+
+def granted(
+    answer: requests.Response,
+    *,
+    client_id: str,
+    client_secret: Secret,
+    accounts_url: str,
+    clock: Callable[[], float] = time.time,
+) -> tuple[Grant, Token]:
+    """Read the tokens out of an answer of Accounts, as :func:`exchange` does.
+
+    Parameters
+    ----------
+    answer : requests.Response
+        From :func:`post`.
+    client_id : str
+        Client id from Zoho's API console.
+    client_secret : Secret
+        Its secret.
+    accounts_url : str
+        Origin of Zoho Accounts that answered.
+    clock : callable, default time.time
+        Seconds since 1970.
+
+    Returns
+    -------
+    tuple of Grant and Token
+        What to keep, and the first access token.
+
+    Raises
+    ------
+    LoginError
+        It is a refusal, or gives no refresh token.
+    ConnectionFailed
+        It is neither tokens nor a refusal.
+    """
+    return _kept(_read(answer), client_id, client_secret, accounts_url, clock)
+
+
+def _kept(
+    reply: _Reply,
+    client_id: str,
+    client_secret: Secret,
+    accounts_url: str,
+    clock: Callable[[], float],
+) -> tuple[Grant, Token]:
+    """Split a reply into what lasts and what lives an hour."""
     if not reply.refresh:
         raise LoginError(
             "The login gave no refresh token, so it would end in an hour.",
             todo="Ask with access_type=offline and prompt=consent.",
         )
     return Grant(client_id, client_secret, reply.refresh, accounts_url), reply.token(clock())
+
+
+def post(
+    path: str,
+    form: Mapping[str, str | Secret],
+    *,
+    accounts_url: str,
+    adapter: BaseAdapter | None = None,
+) -> requests.Response:
+    """Send a form to Accounts, for what is no OAuth 2.0: revoking, and Zoho's own device flow.
+
+    Parameters
+    ----------
+    path : str
+        Path of the endpoint.
+    form : mapping
+        Fields; those that are secret stay masked until they are sent. They go into the body: in an
+        address they would stand in the text of every connection error.
+    accounts_url : str
+        Origin of Zoho Accounts.
+    adapter : requests.adapters.BaseAdapter, optional
+        Transport instead of the network.
+
+    Returns
+    -------
+    requests.Response
+        Whatever the status.
+
+    Raises
+    ------
+    ConnectionFailed
+        No usable answer.
+    """
+    with _session("", accounts_url, adapter) as session:
+        answer: requests.Response = _guarded(
+            lambda: session.post(
+                _https(f"{accounts_url}{path}"),
+                data={
+                    name: value.reveal() if isinstance(value, Secret) else value
+                    for name, value in form.items()
+                },
+                timeout=TIMEOUT_S,
+            ),
+            accounts_url,
+        )
+    return answer
 
 
 def revoke(token: Secret, *, accounts_url: str, adapter: BaseAdapter | None = None) -> None:
@@ -272,16 +373,10 @@ def revoke(token: Secret, *, accounts_url: str, adapter: BaseAdapter | None = No
     ----------
     https://www.zoho.com/crm/developer/docs/api/v8/revoke-tokens.html
     """
-    with _session("", accounts_url, adapter) as session:
-        answer = _guarded(
-            lambda: session.post(
-                _https(f"{accounts_url}/oauth/v2/token/revoke"),
-                data={"token": token.reveal()},
-                timeout=TIMEOUT_S,
-            ),
-            accounts_url,
-        )
-    if not answer.ok or (_parsed(answer) or {}).get("status") != "success":
+    answer = post(
+        "/oauth/v2/token/revoke", {"token": token}, accounts_url=accounts_url, adapter=adapter
+    )
+    if not answer.ok or said(answer).get("status") != "success":
         raise LoginError(
             "The token was not revoked.",
             f"Zoho Accounts answered HTTP {answer.status_code}.",
@@ -381,6 +476,47 @@ class TokenSource:
                 self._token = self._shared(self.grant, stale, self._refresh)
             return self._token
 
+    def revoke(self) -> None:
+        """Give the login back to Zoho: its refresh token and every access token made of it.
+
+        Raises
+        ------
+        LoginError, ConnectionFailed
+            As for :func:`revoke`.
+        """
+        grant = self.grant
+        revoke(grant.refresh_token, accounts_url=grant.accounts_url, adapter=self._adapter)
+
+    def now(self) -> float:
+        """Tell the time, in seconds since 1970."""
+        return self._clock()
+
+    def clock_ahead_s(self) -> float | None:
+        """Tell how far this machine's clock is ahead of that of Zoho Accounts, in seconds.
+
+        Returns
+        -------
+        float or None
+            Less than zero where it is behind; None when the server does not tell its time.
+
+        Raises
+        ------
+        ConnectionFailed
+            No usable answer.
+        """
+        accounts_url = self.grant.accounts_url
+        with _session("", accounts_url, self._adapter) as session:
+            answer = _guarded(
+                lambda: session.get(
+                    _https(f"{accounts_url}/oauth/serverinfo"),
+                    timeout=TIMEOUT_S,
+                    allow_redirects=False,
+                ),
+                accounts_url,
+            )
+        told = answer.headers.get("Date")
+        return None if told is None else self._clock() - parsedate_to_datetime(told).timestamp()
+
     def _raise_recent_refusal(self) -> None:
         """Spare Accounts a question that it answered a moment ago."""
         if self._refusal is not None and self._clock() - self._refused_at < REFUSED_S:
@@ -406,6 +542,53 @@ class TokenSource:
             self._refusal, self._refused_at = copy(refusal), self._clock()
             raise
         return reply.token(self._clock())
+
+
+class NoLogin:
+    """Stands where a :class:`TokenSource` is going to be, or was: asked for a token, it says so.
+
+    Parameters
+    ----------
+    happened, todo : str
+        What the error says.
+
+    Examples
+    --------
+    >>> from zcrm_nb.wire.oauth import NoLogin
+    >>> NoLogin("This login is not finished.", "Finish the form above.").token()
+    Traceback (most recent call last):
+    ...
+    zcrm_nb.errors.LoginError: This login is not finished.
+    Finish the form above.
+    """
+
+    def __init__(self, happened: str, todo: str) -> None:
+        self._words = (happened, "", todo)
+
+    def token(self) -> Token:
+        """Raise what there is to say.
+
+        Raises
+        ------
+        LoginError
+            Always.
+        """
+        raise LoginError(*self._words)
+
+    def renew(self, stale: Token | None) -> Token:
+        """Raise what there is to say.
+
+        Parameters
+        ----------
+        stale : Token or None
+            Has no meaning here.
+
+        Raises
+        ------
+        LoginError
+            Always.
+        """
+        return self.token()
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,36 +668,78 @@ def _guarded(call: Callable[[], Any], accounts_url: str) -> Any:
 
 def _read(response: requests.Response) -> _Reply:
     """Tell a token from a refusal, whatever the HTTP status says."""
-    said = _parsed(response)
-    if said is None or response.status_code >= 500 or not said.keys() & {"access_token", "error"}:
+    reply = said(response)
+    if response.status_code >= 500 or not reply.keys() & {"access_token", "error"}:
         raise _no_answer(f"HTTP {response.status_code}", f"{response.url}")
-    if "access_token" not in said:
-        raise _refused(said)
-    # A reply that has expires_in_sec counts expires_in in milliseconds.
-    life_s = float(said.get("expires_in_sec") or said.get("expires_in") or 3600)
-    refresh = said.get("refresh_token")
+    if "access_token" not in reply:
+        raise refused(str(reply["error"]), reply.get("error_description"))
+    try:
+        # A reply that has expires_in_sec counts expires_in in milliseconds.
+        life_s = float(reply.get("expires_in_sec") or reply.get("expires_in") or 3600)
+    except (TypeError, ValueError):
+        raise _no_answer("expires_in is no number", f"{response.url}") from None
     return _Reply(
-        Secret(said["access_token"]),
-        Secret(refresh) if refresh else None,
+        reply["access_token"],
+        reply.get("refresh_token") or None,
         life_s,
-        str(said.get("api_domain") or ""),
-        tuple(str(said.get("scope") or "").replace(",", " ").split()),
+        str(reply.get("api_domain") or ""),
+        tuple(str(reply.get("scope") or "").replace(",", " ").split()),
     )
 
 
-def _parsed(response: requests.Response) -> dict[str, Any] | None:
-    """Read the JSON object of an answer, if it has one."""
+_MASKED = {"access_token", "refresh_token", "device_code", "id_token"}
+
+
+def said(answer: requests.Response) -> dict[str, Any]:
+    """Read the JSON object of an answer.
+
+    Parameters
+    ----------
+    answer : requests.Response
+        From :func:`post`.
+
+    Returns
+    -------
+    dict
+        What stands there, its tokens masked; empty for what is no JSON object.
+    """
     try:
-        said = orjson.loads(response.content)
+        found = orjson.loads(answer.content)
     except orjson.JSONDecodeError:
-        return None
-    return said if isinstance(said, dict) else None
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    masked: dict[str, Any] = {
+        name: Secret(found[name]) for name in _MASKED & found.keys() if found[name]
+    }
+    if "error_description" in found:  # it may repeat what it was asked with
+        masked["error_description"] = mask(str(found["error_description"]))
+    return found | masked
 
 
-def _refused(said: dict[str, Any]) -> LoginError:
-    """Put a refusal of Accounts into words."""
-    error = str(said["error"])
-    more = said.get("error_description")
+def refused(error: str, more: object = None) -> LoginError:
+    """Put a refusal of Accounts into words.
+
+    Parameters
+    ----------
+    error : str
+        Zoho's word for it.
+    more : object, optional
+        Its ``error_description``.
+
+    Returns
+    -------
+    LoginError
+        Not raised.
+
+    Examples
+    --------
+    >>> from zcrm_nb.wire.oauth import refused
+    >>> print(refused("invalid_client_secret"))
+    Zoho Accounts refused the login.
+    Zoho said invalid_client_secret.
+    Check the client secret; it may differ for each data centre.
+    """
     return LoginError(
         "Zoho Accounts refused the login.",
         mask(f"Zoho said {error}: {more}" if more else f"Zoho said {error}."),

@@ -1,0 +1,297 @@
+"""The form without a browser: a front end at the edge that answers for the boxes."""
+
+import json
+import re
+import socket
+import threading
+import time
+import urllib.request
+from dataclasses import replace
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from zcrm_nb.emulator import Emulator, Settings
+from zcrm_nb.errors import LoginError
+from zcrm_nb.notebook.login import LoginForm
+from zcrm_nb.notebook.place import place
+from zcrm_nb.notebook.wish import Wish
+from zcrm_nb.wire.secrets import Secret
+
+LOCAL = place({}, kernel=True, terminal=False, platform="linux")
+HUB = place({"JUPYTERHUB_SERVICE_PREFIX": "/a/"}, kernel=True, terminal=False, platform="linux")
+
+
+@pytest.fixture
+def org():
+    with Emulator(rows={"Leads": 5}, settings=Settings(device_interval_s=1)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def server(org):
+    with org.serve() as server:
+        yield server
+
+
+@pytest.fixture
+def wish(org, server):
+    """Hosts and a client; the secret is not said yet."""
+    uri = "http://127.0.0.1:0/callback"
+    client = org.client([uri])
+    org.secret_of_client = client["client_secret"]
+    return Wish(
+        client["client_id"],
+        dc="in",
+        redirect_uri=uri,
+        accounts_url=server.url,
+        api_domain=server.url,
+        upload_url=server.url,
+    )
+
+
+class FrontEnd:
+    """A form, and what a person types into the boxes of its front end."""
+
+    def __init__(self, wish, where=HUB, done=None):
+        self.logins, self.typed = [], {"secret": "", "paste": ""}
+        self.form = LoginForm(wish, where, done or self.done)
+        self.boxes = {"secret": self.form._secret, "paste": self.form._paste}
+        for name, box in self.boxes.items():
+            box.send = lambda message, name=name, **_: self.give(name)
+
+    def done(self, wish, login):
+        self.logins.append((wish, login))
+        return "Asha at Acme"
+
+    def give(self, name, entered=False):
+        text, self.typed[name] = self.typed[name], ""
+        self.boxes[name]._handle_custom_msg({"text": text, "entered": entered}, [])
+
+    def press(self, button="_go"):
+        getattr(self.form, button).click()
+
+    def enter(self, name, text):
+        self.typed[name] = text
+        self.give(name, entered=True)
+
+    def choose(self, flow):
+        self.form._flow.value = flow
+
+    def settled(self):
+        """Wait until no thread of the form is at work."""
+        for thread in threading.enumerate():
+            if thread.name == "zcrm_nb login form" and thread.is_alive():
+                thread.join(30)
+        return self.form.state
+
+    @property
+    def said(self):
+        return re.sub("<[^>]*>", " ", self.form._status.value)
+
+    @property
+    def link(self):
+        found = re.search('href="([^"]*)"', self.form._link.value)
+        return found and found[1].replace("&amp;", "&")
+
+
+def test_an_empty_form_says_what_is_missing(wish):
+    """And stays ready."""
+    page = FrontEnd(wish)
+    page.press()
+    assert page.form.state == "failed"
+    assert "both needed" in page.said
+    assert not page.form._go.disabled
+
+
+def test_accepting_and_pasting_logs_in(org, wish):
+    """The words say who, where, what and until when."""
+    page = FrontEnd(wish)
+    page.enter("secret", org.secret_of_client)
+    assert page.form.state == "waiting"
+    assert page.form._go.disabled
+    page.enter("paste", org.approve(page.link))
+    assert page.settled() == "done"
+    assert "Logged in: Asha at Acme" in page.said
+    assert "until" in page.said
+    [(asked, login)] = page.logins
+    assert asked.wants == ("read", "coql", "bulk")
+    assert login.grant.client_secret == Secret(org.secret_of_client)
+    assert page.link is None
+
+
+def test_the_browser_is_caught(org, wish):
+    """Where it is on the same machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{free.getsockname()[1]}/callback"
+    page = FrontEnd(replace(wish, redirect_uri=uri), LOCAL)
+    page.enter("secret", org.secret_of_client)
+    urllib.request.urlopen(org.approve(page.link), timeout=10).read()
+    end = time.monotonic() + 30
+    while page.form.state == "waiting" and time.monotonic() < end:
+        page.settled()
+    assert page.form.state == "done"
+
+
+def test_a_wrong_paste_is_told_and_the_wait_goes_on(org, wish):
+    """The link stays good."""
+    page = FrontEnd(wish)
+    page.enter("secret", org.secret_of_client)
+    page.enter("paste", "I accepted")
+    assert "no code" in page.said
+    assert page.form.state == "waiting"
+    page.enter("paste", org.approve(page.link))
+    assert page.settled() == "done"
+
+
+def test_a_device_code_is_shown_large_and_waited_for(org, wish):
+    """With a countdown beside it."""
+    page = FrontEnd(wish)
+    page.choose("device")
+    page.enter("secret", org.secret_of_client)
+    end = time.monotonic() + 30
+    while "zcrm-code" not in page.form._link.value and time.monotonic() < end:
+        threading.Event().wait(0.01)
+    code = re.search('zcrm-code">([^<]*)<', page.form._link.value)[1]
+    org.approve_device(code)
+    assert page.settled() == "done"
+
+
+@pytest.mark.parametrize("flow", ["code", "token"])
+def test_a_code_or_token_at_hand_logs_in(org, wish, flow):
+    """Two boxes, one press of a button."""
+    facts = org.credentials
+    page = FrontEnd(replace(wish, client_id=facts["client_id"], flow=flow))
+    assert page.form._paste.hidden
+    page.typed = {
+        "secret": facts["client_secret"],
+        "paste": {"code": facts["grant_code"], "token": facts["refresh_token"]}[flow],
+    }
+    page.press()
+    assert page.settled() == "done"
+
+
+def test_cancel_ends_the_wait_and_the_next_try_works(org, wish):
+    """A late answer of the first is dropped."""
+    page = FrontEnd(wish)
+    page.enter("secret", org.secret_of_client)
+    first = page.link
+    page.press("_cancel")
+    assert page.form.state == "cancelled"
+    page.enter("paste", org.approve(first))
+    assert page.logins == []
+    page.enter("secret", org.secret_of_client)
+    page.enter("paste", org.approve(page.link))
+    assert page.settled() == "done"
+    assert len(page.logins) == 1
+
+
+def test_cancel_stops_asking_for_a_device(org, wish):
+    """At once, not after thirty seconds."""
+    page = FrontEnd(wish)
+    page.choose("device")
+    page.enter("secret", org.secret_of_client)
+    page.press("_cancel")
+    assert page.settled() == "cancelled"
+    assert page.logins == []
+
+
+def test_what_fails_is_said_and_the_secret_need_not_be_typed_again(org, wish):
+    """Zoho's refusal, in words, with what to do."""
+    page = FrontEnd(wish)
+    page.choose("code")
+    page.typed = {"secret": "wrong0wrong0wrong0wrong", "paste": "1000.aa.bb"}
+    page.press()
+    assert page.settled() == "failed"
+    assert "Check the client secret" in page.said
+    page.typed = {"secret": "", "paste": "1000.aa.bb"}
+    page.press()
+    assert page.settled() == "failed"
+    assert "both needed" not in page.said
+
+
+@pytest.mark.parametrize("error", [LoginError("The vault is full."), RuntimeError("secret words")])
+def test_what_fails_after_the_login_is_said_too(org, wish, error):
+    """Never silent; the words of an unknown error might be anything, so only its kind is said."""
+
+    def done(wish, login):
+        raise error
+
+    page = FrontEnd(wish, done=done)
+    page.enter("secret", org.secret_of_client)
+    page.enter("paste", org.approve(page.link))
+    assert page.settled() == "failed"
+    assert "The vault is full" in page.said or "RuntimeError" in page.said
+    assert "secret words" not in page.said
+
+
+def test_what_comes_from_a_server_is_escaped(org, wish):
+    """A name may hold anything."""
+    page = FrontEnd(wish, done=lambda wish, login: "<script>alert(1)</script>")
+    page.enter("secret", org.secret_of_client)
+    page.enter("paste", org.approve(page.link))
+    page.settled()
+    assert "<script>" not in page.form._status.value
+
+
+def test_the_form_needs_no_context_of_its_callers_thread(org, wish):
+    """Callbacks may come in any thread."""
+    page = FrontEnd(wish)
+    thread = threading.Thread(target=page.enter, args=("secret", org.secret_of_client))
+    thread.start()
+    thread.join(30)
+    page.enter("paste", org.approve(page.link))
+    assert page.settled() == "done"
+
+
+def test_the_saved_form_says_what_stood_there(wish):
+    """Pages without widgets show a sentence."""
+    bundle = LoginForm(wish, HUB, lambda *_: "")._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "ui='text'" in data["text/plain"]
+    assert "<p>" in data["text/html"]
+
+
+def test_no_widget_ever_holds_a_secret(org, wish):
+    """At every moment of a login, all state of all widgets."""
+    from ipywidgets import Widget, widget
+
+    page = FrontEnd(wish)
+
+    def state():
+        every = getattr(widget, "_instances", {}).values()
+        assert isinstance(page.form, Widget)
+        return json.dumps([str(each.get_state()) for each in every])
+
+    moments = [state()]
+    page.enter("secret", org.secret_of_client)
+    moments.append(state())
+    back = org.approve(page.link)
+    page.enter("paste", back)
+    page.settled()
+    moments.append(state())
+    [(_, login)] = page.logins
+    code = re.search("code=([^&]*)", back)[1]
+    secrets = [org.secret_of_client, code]
+    secrets += [login.grant.refresh_token.reveal(), login.token.access.reveal()]
+    assert len(moments[0]) > 1000
+    assert not [secret for secret in secrets for moment in moments if secret in moment]
+    assert not [secret for secret in secrets if secret in str(vars(page.form))]
+
+
+def test_a_notebook_that_a_program_runs_says_what_to_do_instead(tmp_path):
+    """There the form is a sentence, the call below an error, and nothing waits for ever."""
+    source = (
+        f"import os; os.environ['ZCRM_CONFIG_DIR'] = {str(tmp_path)!r}\n"
+        "import zcrm_nb; crm = zcrm_nb.login()"
+    )
+    cells = [nbformat.v4.new_code_cell(text) for text in (source, "crm.count('Deals')")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=120).execute()
+    [shown] = [out for out in notebook.cells[0].outputs if out.output_type == "display_data"]
+    assert "zcrm_nb.login(ui='text')" in shown.data["text/html"]
+    [error] = notebook.cells[1].outputs
+    assert error.ename == "LoginError"
+    assert "not finished" in error.evalue

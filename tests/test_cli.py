@@ -1,0 +1,89 @@
+"""The command line: what it prints, and its exit codes."""
+
+import nbformat
+import pytest
+
+from zcrm_nb.cli import main
+from zcrm_nb.wire.oauth import Grant
+from zcrm_nb.wire.secrets import Secret
+from zcrm_nb.wire.vault import Profile, Vault
+
+
+@pytest.fixture
+def facts(fresh):
+    """Addresses and credentials of a served emulator."""
+    with fresh.serve() as server:
+        yield server.credentials
+
+
+@pytest.fixture
+def vault(tmp_path, monkeypatch, facts):
+    """The user's vault, with one login to the emulator in it."""
+    monkeypatch.setenv("ZCRM_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    monkeypatch.delenv("ZCRM_PROFILE", raising=False)
+    secrets = [Secret(facts[name]) for name in ("client_secret", "refresh_token")]
+    grant = Grant(facts["client_id"], *secrets, facts["accounts_url"])
+    urls = {name: facts[name] for name in ("api_domain", "upload_url")}
+    vault = Vault()
+    vault.save("default", Profile(grant, "in", who="Asha at Acme", **urls))
+    return vault
+
+
+@pytest.fixture
+def said(capsys, facts):
+    """What was printed; never a secret, whatever the command."""
+
+    def said():
+        printed = capsys.readouterr()
+        assert not [
+            name
+            for name in ("client_secret", "refresh_token")
+            if facts[name] in printed.out + printed.err
+        ]
+        return printed
+
+    return said
+
+
+def test_saved_logins_are_listed_and_one_that_does_not_open_tells_why(vault, said):
+    """A damaged profile must not hide the others."""
+    (vault.folder / "broken.vault").write_bytes(b"nothing")
+    assert main(["profiles"]) == 0
+    lines = said().out.splitlines()
+    assert lines[0].startswith("broken: ")
+    assert "damaged" in lines[0]
+    assert lines[1] == "default: Asha at Acme, in, production"
+
+
+def test_whoami_asks_zoho(vault, said):
+    """A name in a file proves nothing."""
+    assert main(["whoami"]) == 0
+    assert said().out.startswith("default: ")
+
+
+def test_the_environment_names_the_profile(vault, said, monkeypatch):
+    """As for connect()."""
+    monkeypatch.setenv("ZCRM_PROFILE", "other")
+    assert main(["whoami"]) == 1
+    assert "no profile 'other'" in said().err
+
+
+def test_logout_deletes_the_profile_and_whoami_then_fails(vault, said):
+    """An exit code that a script can ask."""
+    assert main(["logout", "default"]) == 0
+    assert vault.profiles() == []
+    assert main(["whoami"]) == 1
+    assert "zcrm_nb.login()" in said().err
+
+
+def test_scrub_checks_first_and_then_cleans(tmp_path, said, facts):
+    """For pre-commit: fail while there is something to find."""
+    path = tmp_path / "mine.ipynb"
+    cell = nbformat.v4.new_code_cell(f"token = {facts['refresh_token']!r}")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    assert main(["scrub", str(path), "--check"]) == 1
+    assert main(["scrub", str(path)]) == 0
+    assert main(["scrub", str(path), "--check"]) == 0
+    assert facts["refresh_token"] not in path.read_text(encoding="utf-8")
+    assert "cell 1, source: token" in said().out

@@ -1,0 +1,105 @@
+"""Where this Python runs, as far as a login has to know: it chooses a default and nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Place", "here", "place"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A kind of place.
+
+    Parameters
+    ----------
+    name : str
+        In words.
+    flow : str
+        The way to log in that is likely to work there.
+    catches : bool
+        Whether a browser's way back may reach this machine.
+    widgets : bool
+        Whether a form can be shown.
+    person : bool
+        Whether there may be anybody to ask.
+    """
+
+    name: str
+    flow: str
+    catches: bool
+    widgets: bool
+    person: bool
+
+
+# First match wins. Where the kernel is on another machine than the browser, 127.0.0.1 is the wrong
+# machine; editors that forward ports make it the right one again. The paste box is there anyway.
+_REMOTE = (
+    ("Colab", ("COLAB_RELEASE_TAG",), "device", False),
+    ("Binder", ("BINDER_LAUNCH_HOST", "BINDER_SERVICE_HOST"), "device", False),
+    ("JupyterHub", ("JUPYTERHUB_SERVICE_PREFIX",), "paste", False),
+    ("Codespaces", ("CODESPACES",), "browser", True),
+    ("a machine reached by SSH", ("SSH_CONNECTION", "SSH_TTY"), "browser", True),
+)
+
+
+def place(
+    environ: Mapping[str, str], *, kernel: bool, terminal: bool, platform: str = sys.platform
+) -> Place:
+    """Tell the kind of place from its signs.
+
+    Parameters
+    ----------
+    environ : mapping of str to str
+        Environment variables.
+    kernel : bool
+        Whether a Jupyter kernel runs this process.
+    terminal : bool
+        Whether a person may sit at standard input.
+    platform : str
+        ``sys.platform``.
+
+    Returns
+    -------
+    Place
+        The first kind whose signs are there.
+
+    Examples
+    --------
+    >>> from zcrm_nb.notebook.place import place
+    >>> place({"JUPYTERHUB_SERVICE_PREFIX": "/user/asha/"}, kernel=True, terminal=False).flow
+    'paste'
+    """
+    person = kernel or terminal
+    if platform == "emscripten":
+        return Place("a browser", "paste", False, kernel, person)
+    for name, signs, flow, catches in _REMOTE:
+        if any(environ.get(sign) for sign in signs):
+            return Place(name, flow, catches, kernel, person)
+    return Place("this machine", "browser", True, kernel, person)
+
+
+def here() -> Place:
+    """Look around.
+
+    Returns
+    -------
+    Place
+        Where this process runs.
+    """
+    stdin: Any = sys.stdin
+    terminal = stdin is not None and not stdin.closed and stdin.isatty()
+    return place(os.environ, kernel=_in_kernel(), terminal=terminal)
+
+
+def _in_kernel() -> bool:
+    """Whether a Jupyter kernel runs this process; IPython is never imported to find out."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    return getattr(shell, "kernel", None) is not None
