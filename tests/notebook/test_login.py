@@ -295,3 +295,13 @@ def test_a_notebook_that_a_program_runs_says_what_to_do_instead(tmp_path):
     [error] = notebook.cells[1].outputs
     assert error.ename == "LoginError"
     assert "not finished" in error.evalue
+
+
+def test_a_login_that_arrives_after_cancel_is_dropped(wish):
+    """The person has decided; nothing may wake up behind the form's back."""
+    page, go = FrontEnd(wish), threading.Event()
+    page.form._spawn(wish, lambda: go.wait(30) and None)
+    page.press("_cancel")
+    go.set()
+    assert page.settled() == "cancelled"
+    assert page.logins == []
