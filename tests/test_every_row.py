@@ -212,9 +212,6 @@ def test_coql_by_id_loses_nothing_to_deletes(past_offsets: Busy, seed: int) -> N
     assert not twice(found)
 
 
-@pytest.mark.xfail(
-    raises=AssertionError, reason="coql_bodies lets the count end the paging by id, not Zoho"
-)
 def test_coql_by_id_loses_nothing_to_deletes_before_the_count(past_offsets: Busy) -> None:
     """The count says how many pages there may be, not which rows are left."""
     there = past_offsets.ids()
@@ -222,9 +219,6 @@ def test_coql_by_id_loses_nothing_to_deletes_before_the_count(past_offsets: Busy
     assert by_coql(past_offsets) == there
 
 
-@pytest.mark.xfail(
-    raises=IndexError, reason="coql_bodies looks for the last id in an answer without rows"
-)
 def test_coql_ends_well_when_the_last_page_has_gone(busy: Busy) -> None:
     """Counted rows may be deleted before their page is asked for; nothing comes then."""
     there = busy.ids()

@@ -202,21 +202,21 @@ def coql_bodies(send: Send, query: tree.Query, *, workers: int = 1) -> Iterator[
     yield first
     if wanted <= PAGE_SIZE or not more(first):
         return
-    wanted = min(wanted, count(send, query) - start)
-    if start + wanted > OFFSET_CEILING and not _ordered_by_id(query):
+    counted = min(wanted, count(send, query) - start)
+    if start + counted > OFFSET_CEILING and not _ordered_by_id(query):
         raise _past_offsets()
-    body, done = first, PAGE_SIZE
+    last, done = first, PAGE_SIZE
     try:
-        for body in side_by_side(
-            partial(_sized, ask, start + wanted), _offsets(start, wanted), workers
-        ):
+        pages = partial(_sized, ask, start + counted)
+        for body in side_by_side(pages, _offsets(start, counted), workers):
             yield body
-            done += info(body).get("count", 0)
+            last, done = body or last, done + info(body).get("count", 0)
     except APIError as refused:
         if refused.code != "LIMIT_EXCEEDED":
             raise
-    if done < wanted:
-        yield from _by_id(send, query, records_of(body)[-1]["id"], wanted - done)
+    # The count may be out of date by now: what decides is whether Zoho says that more rows follow.
+    if more(last) and done < (wanted if _ordered_by_id(query) else counted):
+        yield from _by_id(send, query, records_of(last)[-1]["id"], wanted - done)
 
 
 def _first(ask: Ask, start: int, size: float) -> bytes:
