@@ -1,5 +1,6 @@
 """The form without a browser: a front end at the edge that answers for the boxes."""
 
+import contextvars
 import json
 import re
 import socket
@@ -244,6 +245,38 @@ def test_the_form_needs_no_context_of_its_callers_thread(org, wish):
     thread.join(30)
     page.enter("paste", org.approve(page.link))
     assert page.settled() == "done"
+
+
+@pytest.mark.parametrize("flow", ["browser", "device"])
+def test_whatever_thread_changes_the_form_does_so_in_the_context_it_was_made_in(org, wish, flow):
+    """There ipykernel keeps the cell it belongs to; 7.0 lets a thread without it die."""
+    cell, seen = contextvars.ContextVar("cell"), []
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{free.getsockname()[1]}/callback"
+    made_in = contextvars.copy_context()
+    made_in.run(cell.set, "of the form")
+    page = made_in.run(FrontEnd, replace(wish, redirect_uri=uri, flow=flow), LOCAL)
+
+    def note(change):
+        if threading.current_thread() is not threading.main_thread():
+            seen.append((cell.get(None), change["new"]))
+
+    page.form._status.observe(note, "value")
+    page.form._link.observe(note, "value")
+    page.enter("secret", org.secret_of_client)
+    end = time.monotonic() + 30
+    if flow == "browser":
+        urllib.request.urlopen(org.approve(page.link), timeout=10).read()
+    else:
+        while "zcrm-code" not in page.form._link.value and time.monotonic() < end:
+            threading.Event().wait(0.01)
+        org.approve_device(re.search('zcrm-code">([^<]*)<', page.form._link.value)[1])
+    while page.form.state == "waiting" and time.monotonic() < end:
+        page.settled()
+    assert page.form.state == "done"
+    assert len(seen) > 1
+    assert [change for where, change in seen if where != "of the form"] == []
 
 
 def test_the_saved_form_says_what_stood_there(wish):
