@@ -12,7 +12,8 @@ import pytest
 from zcrm_nb.emulator import Emulator
 from zcrm_nb.emulator.catalog import org_schema
 
-pytestmark = pytest.mark.interop
+# One worker makes the environment and keeps it.
+pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("interop")]
 
 SDK = "zohocrmsdk8-0==7.0.0"
 HOME = Path(__file__).parents[2] / ".cache" / "interop" / "{}.{}".format(*sys.version_info)
