@@ -11,9 +11,9 @@ import pytest
 
 from zcrm_nb.emulator import Emulator
 from zcrm_nb.emulator.catalog import org_schema
+from zcrm_nb.wire.files import locked
 
-# One worker makes the environment and keeps it.
-pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("interop")]
+pytestmark = pytest.mark.interop
 
 SDK = "zohocrmsdk8-0==7.0.0"
 HOME = Path(__file__).parents[2] / ".cache" / "interop" / "{}.{}".format(*sys.version_info)
@@ -26,15 +26,22 @@ def python():
     """Make an interpreter that has the SDK, once, and keep it."""
     folder = "Scripts" if os.name == "nt" else "bin"
     python = HOME / folder / "python"
-    if not (HOME / "ready").exists():
-        venv.create(HOME, with_pip=True, clear=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", SDK]
-        done = subprocess.run(pip, capture_output=True, text=True, check=False)
-        if done.returncode:
-            decide = pytest.fail if os.environ.get("CI") else pytest.skip
-            decide(f"pip cannot install {SDK}: {done.stderr.strip()[-300:]}")
-        (HOME / "ready").touch()
+    HOME.mkdir(parents=True, exist_ok=True)
+    with locked(HOME.parent / "lock", wait_s=300):  # tests may run in several workers
+        if not (HOME / "ready").exists():
+            install(python)
     return python
+
+
+def install(python):
+    """Make the environment, or say why it cannot be had."""
+    venv.create(HOME, with_pip=True, clear=True)
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", SDK]
+    done = subprocess.run(pip, capture_output=True, text=True, check=False)
+    if done.returncode:
+        decide = pytest.fail if os.environ.get("CI") else pytest.skip
+        decide(f"pip cannot install {SDK}: {done.stderr.strip()[-300:]}")
+    (HOME / "ready").touch()
 
 
 @pytest.fixture(scope="module")
