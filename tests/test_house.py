@@ -27,7 +27,8 @@ CHECKS = {*PROJECT["tool"]["numpydoc_validation"]["checks"], "RT01", "EX01"}
 def promised() -> dict[str, object]:
     """Everything a user is promised: what the front door names, and what hangs on CRM."""
     front = {name: getattr(zcrm_nb, name) for name in zcrm_nb.__all__}
-    crm = {f"CRM.{name}": thing for name, thing in vars(zcrm_nb.CRM).items()}
+    storeys = reversed(zcrm_nb.CRM.__mro__[:-1])
+    crm = {f"CRM.{name}": thing for each in storeys for name, thing in vars(each).items()}
     return {
         name: thing
         for name, thing in {**front, **crm}.items()

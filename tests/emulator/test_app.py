@@ -4,7 +4,8 @@ import pytest
 
 from zcrm_nb.emulator.messages import Headers, Request, json_answer
 from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.routes import Route, Router
+from zcrm_nb.emulator.route import Route
+from zcrm_nb.emulator.routes import Router
 
 LEADS = ("GET", "/Leads", {"fields": "id"})
 

@@ -15,7 +15,7 @@ from zcrm_nb.emulator.refusals import Refusal
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.accounts import AccessToken
-    from zcrm_nb.emulator.routes import Route
+    from zcrm_nb.emulator.route import Route
 
 BODILESS = (204, 304)
 

@@ -15,6 +15,7 @@ from zcrm_nb.emulator import pages
 from zcrm_nb.emulator.accounts import AccountsError, Client
 from zcrm_nb.emulator.centres import accounts_server, leads_home
 from zcrm_nb.emulator.messages import Answer, Request
+from zcrm_nb.emulator.route import Route
 from zcrm_nb.emulator.scopes import Permission, permission, split
 from zcrm_nb.emulator.world import ADMIN
 
@@ -203,3 +204,21 @@ def _question(asked: Asked, who: pages.Person, ticket: str) -> pages.Html:
         action="/oauth/v2/auth",
         ticket=ticket,
     )
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/oauth/v2/auth",
+        get_auth,
+        "the consent page: client, redirect URI, scopes, PKCE, access_type, prompt, state",
+        needs_token=False,
+    ),
+    Route(
+        "POST",
+        "/oauth/v2/auth",
+        post_auth,
+        "its answer: a redirect with code, location and accounts-server, or access_denied",
+        needs_token=False,
+    ),
+)

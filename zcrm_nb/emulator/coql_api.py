@@ -11,6 +11,7 @@ from zcrm_nb.emulator.engine import refusal_of, run
 from zcrm_nb.emulator.joins import Joins
 from zcrm_nb.emulator.messages import NOTHING, Answer, json_answer
 from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.route import V8, Route
 
 if TYPE_CHECKING:
     from zcrm_nb.coql.tree import Query
@@ -123,3 +124,15 @@ def _described(org: Emulator, target: Target) -> dict[str, Any]:
         "generated_type": module.generated_type,
         **described,
     }
+
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{V8}/coql",
+        post_coql,
+        "COQL queries: joins, aggregates, subqueries, `include_meta`",
+        ("ZohoCRM.coql.READ",),
+        "coql",
+    ),
+)

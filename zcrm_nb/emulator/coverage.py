@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from zcrm_nb.emulator.faults import KINDS
 from zcrm_nb.emulator.meter import EDITIONS
 from zcrm_nb.emulator.routes import NOT_EMULATED, NOT_EMULATED_DETAILS, ROUTES
-from zcrm_nb.emulator.settings import EngineSettings, Settings
+from zcrm_nb.emulator.settings import Settings
 
 EMULATED = tuple((route.method, route.path, route.what) for route in ROUTES)
 """Method, path and what is covered, for every emulated address."""
@@ -59,8 +59,11 @@ def coverage_markdown() -> str:
 
 def _settings() -> Iterable[tuple[str, ...]]:
     """List name, default and reason of each setting."""
-    named = [(each.name, each) for each in fields(Settings) if each.name != "engine"]
-    named += [(f"engine.{each.name}", each) for each in fields(EngineSettings)]
+    own = [each for each in fields(Settings) if not is_dataclass(each.default)]
+    named = [(each.name, each) for each in own]
+    for group in fields(Settings):
+        if is_dataclass(group.default):
+            named += [(f"{group.name}.{each.name}", each) for each in fields(group.default)]
     for name, each in named:
         default: Any = each.default
         shown = "see `Settings`" if isinstance(default, tuple) else f"`{default!r}`"

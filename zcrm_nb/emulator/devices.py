@@ -17,6 +17,7 @@ from zcrm_nb.emulator.accounts import DEVICE, AccountsError
 from zcrm_nb.emulator.centres import api_domain, is_home
 from zcrm_nb.emulator.consent import Declined, permissions, refresh_token_due
 from zcrm_nb.emulator.messages import Answer, Request, json_answer
+from zcrm_nb.emulator.route import Route
 from zcrm_nb.emulator.scopes import Permission
 from zcrm_nb.emulator.tickets import Tickets
 from zcrm_nb.emulator.world import ADMIN
@@ -255,3 +256,29 @@ def _tokens(org: Emulator, flow: Device) -> dict[str, object]:
 def _bare(user_code: str) -> str:
     """Fold what people write differently in a code."""
     return "".join(filter(str.isalnum, user_code)).upper()
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/oauth/v3/device/code",
+        post_device_code,
+        "begin a device flow: device code and user code",
+        needs_token=False,
+    ),
+    Route(
+        "GET",
+        "/oauth/v3/device",
+        get_device,
+        "the page to enter a user code, and to approve or refuse what it stands for",
+        needs_token=False,
+    ),
+    Route("POST", "/oauth/v3/device", post_device, "its answer", needs_token=False),
+    Route(
+        "POST",
+        "/oauth/v3/device/token",
+        post_device_token,
+        "poll a device flow: authorization_pending, slow_down, other_dc, access_denied, expired",
+        needs_token=False,
+    ),
+)

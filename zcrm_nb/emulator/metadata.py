@@ -11,6 +11,7 @@ from zcrm_nb.emulator.describe import choices_json, field_json, layout_json, mod
 from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.records import not_emulated
 from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.route import V8, Route
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
@@ -109,3 +110,30 @@ def _unchanged(request: Request) -> bool:
     """Tell whether the caller knows the metadata already: it is as old as the org."""
     since = parameters.moment(request, "If-Modified-Since")
     return since is not None and since >= datetime.fromisoformat(FOUNDED).timestamp()
+
+
+_MODULES = ("ZohoCRM.settings.modules.READ",)
+_FIELDS = ("ZohoCRM.settings.fields.READ",)
+_LAYOUTS = ("ZohoCRM.settings.layouts.READ",)
+
+ROUTES = (
+    Route("GET", f"{V8}/settings/modules", get_modules, "all modules", _MODULES),
+    Route(
+        "GET",
+        f"{V8}/settings/modules/{{name}}",
+        get_module,
+        "one module, by API name or id",
+        _MODULES,
+    ),
+    Route("GET", f"{V8}/settings/fields", get_fields, "fields of a module", _FIELDS),
+    Route("GET", f"{V8}/settings/fields/{{field_id}}", get_field, "one field", _FIELDS),
+    Route(
+        "GET",
+        f"{V8}/settings/fields/{{field_id}}/pick_list_values",
+        get_picklist,
+        "values of a picklist",
+        _FIELDS,
+    ),
+    Route("GET", f"{V8}/settings/layouts", get_layouts, "layouts of a module", _LAYOUTS),
+    Route("GET", f"{V8}/settings/layouts/{{layout_id}}", get_layout, "one layout", _LAYOUTS),
+)

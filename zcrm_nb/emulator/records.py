@@ -13,6 +13,7 @@ from zcrm_nb.emulator.describe import TEXTAREAS
 from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.paging import LIFE_S, REACH, Binder, Position
 from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.route import READ, SEARCH, V8, Route
 from zcrm_nb.emulator.shapes import Shaped, nested, render, shape
 
 if TYPE_CHECKING:
@@ -492,3 +493,46 @@ def _tombstone(org: Emulator, row: tuple[Any, ...], people: dict[int, str]) -> d
 def _person(user: int | None, people: dict[int, str]) -> dict[str, str] | None:
     """Show a user by name and id."""
     return None if user is None else {"name": people.get(user, ""), "id": str(user)}
+
+
+ROUTES = (
+    Route(
+        "GET",
+        f"{V8}/{{module}}/search",
+        search_records,
+        "search by criteria, email, phone or word; 2,000 records",
+        SEARCH,
+    ),
+    Route(
+        "GET",
+        f"{V8}/{{module}}/deleted",
+        get_deleted,
+        "deleted records (all of them in the recycle bin)",
+        READ,
+        "deleted",
+    ),
+    Route(
+        "GET",
+        f"{V8}/{{module}}/actions/count",
+        count_records,
+        "how many records fit criteria, email, phone or word",
+        SEARCH,
+        "count",
+    ),
+    Route(
+        "GET",
+        f"{V8}/{{module}}",
+        get_records,
+        "list: fields, pages to 2,000, page tokens to 100,000, sort, ids, converted, "
+        "If-Modified-Since",
+        READ,
+        "records",
+    ),
+    Route(
+        "GET",
+        f"{V8}/{{module}}/{{record_id}}",
+        get_record,
+        "one record, with subforms and multi-select lookups",
+        READ,
+    ),
+)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zcrm_nb.emulator.accounts import AccountsError
 from zcrm_nb.emulator.centres import accounts_server, api_domain, is_home
 from zcrm_nb.emulator.messages import Answer, Request, json_answer
+from zcrm_nb.emulator.route import Route
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
@@ -66,3 +67,28 @@ def _decoded(coded: str) -> str:
         return base64.b64decode(coded, validate=True).decode()
     except ValueError:
         return ""
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/oauth/v2/token",
+        post_token,
+        "grant code (with PKCE) or refresh token for an access token; quotas and throttle",
+        needs_token=False,
+    ),
+    Route(
+        "POST",
+        "/oauth/v2/token/revoke",
+        post_revoke,
+        "revoke a refresh or access token",
+        needs_token=False,
+    ),
+    Route(
+        "GET",
+        "/oauth/serverinfo",
+        get_serverinfo,
+        "data centres: the emulator itself, as `in`",
+        needs_token=False,
+    ),
+)

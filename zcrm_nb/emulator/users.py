@@ -10,6 +10,7 @@ from zcrm_nb.emulator import parameters
 from zcrm_nb.emulator.criteria import Condition, both
 from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.records import Table, plain_info
+from zcrm_nb.emulator.route import V8, Route
 from zcrm_nb.emulator.world import ORG, ORG_ID
 
 if TYPE_CHECKING:
@@ -138,3 +139,13 @@ def _offset_ms(user: dict[str, Any], now: int) -> int:
     ahead = datetime.fromtimestamp(now, ZoneInfo(user["time_zone"])).utcoffset()
     assert ahead is not None
     return int(ahead.total_seconds() * 1000)
+
+
+_USERS = ("ZohoCRM.users.READ",)
+
+ROUTES = (
+    Route("GET", f"{V8}/users", get_users, "users by type, pages of 200", _USERS),
+    Route("GET", f"{V8}/users/actions/count", count_users, "how many users of a type", _USERS),
+    Route("GET", f"{V8}/users/{{user_id}}", get_user, "one user", _USERS),
+    Route("GET", f"{V8}/org", get_org, "the org", ("ZohoCRM.org.READ",)),
+)

@@ -11,6 +11,7 @@ from zcrm_nb.emulator.drafts import Desk, Draft
 from zcrm_nb.emulator.messages import Answer, Request, json_answer
 from zcrm_nb.emulator.records import Table, module_named, not_emulated
 from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.route import CREATE, DELETE, UPDATE, V8, Route
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
@@ -296,3 +297,55 @@ def _checked(org: Emulator, body: dict[str, Any], module: Module) -> list[Field]
             }
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
     return [module.by_name[name] for name in asked]
+
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{V8}/{{module}}/upsert",
+        upsert_records,
+        "update or insert up to 100 records by id or duplicate-check fields",
+        (*CREATE, *UPDATE),
+        "write",
+    ),
+    Route(
+        "POST",
+        f"{V8}/{{module}}",
+        post_records,
+        "insert up to 100 records, with subforms, links and tags",
+        CREATE,
+        "write",
+    ),
+    Route(
+        "PUT",
+        f"{V8}/{{module}}",
+        put_records,
+        "update up to 100 records, If-Unmodified-Since",
+        UPDATE,
+        "write",
+    ),
+    Route(
+        "DELETE",
+        f"{V8}/{{module}}",
+        delete_records,
+        "delete up to 100 records",
+        DELETE,
+        "write",
+    ),
+    Route(
+        "PUT",
+        f"{V8}/{{module}}/{{record_id}}",
+        put_record,
+        "update one record",
+        UPDATE,
+        "write",
+    ),
+    Route(
+        "DELETE",
+        f"{V8}/{{module}}/{{record_id}}",
+        delete_record,
+        "delete one record",
+        DELETE,
+        "write",
+    ),
+)

@@ -1,0 +1,59 @@
+"""What every storey of the CRM object stands on: the way to Zoho, and what is known of the org."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.api.metadata import Catalogue
+from zcrm_nb.notebook.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.wire.gate import Gate
+    from zcrm_nb.wire.vault import Vault
+
+__all__ = ["Base"]
+
+
+class Base:
+    """The parts that all methods share.
+
+    Parameters
+    ----------
+    gate : zcrm_nb.wire.gate.Gate
+        The way to Zoho: every call passes through it.
+    kept : tuple of (Vault, str), optional
+        The vault that keeps this login, and the name of its profile there.
+    """
+
+    def __init__(self, gate: Gate, *, kept: tuple[Vault, str] | None = None) -> None:
+        self._gate = gate
+        self._kept = kept
+        self._catalogue = Catalogue(gate.send)
+
+    def _zone(self, tz: str) -> str:
+        """Return an IANA zone, the org's own for ``"org"``."""
+        return str(self._catalogue.org()["time_zone"]) if tz == "org" else tz
+
+    def _told(
+        self,
+        fetch: Callable[[Callable[[int], None]], pd.DataFrame],
+        label: str,
+        progress: bool | Told,
+        **facts: Any,
+    ) -> pd.DataFrame:
+        """Fetch a table under progress, and write into it where it came from."""
+        with self._gate.trace() as calls, Progress(label, show=progress) as tick:
+            table = fetch(tick)
+        table.attrs["zcrm"] = {
+            **facts,
+            "org": (self._catalogue.known("org") or {}).get("id"),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "credits": sum(call.credits for call in calls),
+        }
+        return table

@@ -1,0 +1,215 @@
+"""Reading what the org is made of: modules, fields, picklists, users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zcrm_nb.api import metadata
+from zcrm_nb.client.base import Base
+from zcrm_nb.frames import series, to_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Describing"]
+
+
+class Describing(Base):
+    """What describes the org."""
+
+    def modules(self) -> pd.DataFrame:
+        """List the modules of the org.
+
+        Returns
+        -------
+        DataFrame of shape (n_modules, 9)
+            ``api_name`` (the name every call wants), ``singular_label``, ``plural_label``,
+            ``generated_type``, ``api_supported``, ``creatable``, ``editable``, ``deletable``,
+            ``id``.
+
+        Raises
+        ------
+        ScopeError
+            The login lacks ``ZohoCRM.settings.modules.READ``.
+
+        Notes
+        -----
+        One credit, once; :meth:`refresh` asks anew.
+
+        References
+        ----------
+        Zoho CRM API V8, "Modules Metadata": zoho.com/crm/developer/docs/api/v8/modules-api.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> "Leads" in list(crm.modules()["api_name"])
+        True
+        >>> crm.close()
+        """
+        found = list(self._catalogue.modules().values())
+        return to_frame([found], metadata.MODULE_COLUMNS)
+
+    def fields(self, module: str) -> pd.DataFrame:
+        """List the fields of a module.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+
+        Returns
+        -------
+        DataFrame of shape (n_fields, 12)
+            ``api_name`` (the name of the column), ``field_label`` (what people see), ``data_type``
+            (Zoho's word), ``length``, ``mandatory``, ``custom_field``, ``read_only``, ``unique``,
+            ``lookup`` (the module it points to), ``returns`` (what a formula or roll-up returns),
+            ``values`` (of a picklist, a list), ``id``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module; not sent.
+
+        Notes
+        -----
+        One credit, once for each module; :meth:`refresh` asks anew.
+
+        References
+        ----------
+        Zoho CRM API V8, "Fields Metadata": zoho.com/crm/developer/docs/api/v8/field-meta.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> fields = crm.fields("Deals").set_index("api_name")
+        >>> fields.loc["Account_Name", "lookup"]
+        'Accounts'
+        >>> crm.close()
+        """
+        found = self._catalogue.fields(module).values()
+        return to_frame([[metadata.field_row(each) for each in found]], metadata.FIELD_COLUMNS)
+
+    def picklist(self, module: str, field: str) -> pd.DataFrame:
+        """List the values of a picklist, in the CRM's order.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        field : str
+            API name of a picklist or multi-select picklist.
+
+        Returns
+        -------
+        DataFrame of shape (n_values, 8)
+            ``display_value``, ``actual_value``, ``sequence_number``, ``colour_code``, ``type``
+            (``used`` or ``unused``), ``probability`` and ``forecast_type`` (Stage only), ``id``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module or field; not sent.
+        ValueError
+            The field is no picklist.
+
+        Notes
+        -----
+        No credit once the module's fields are known.
+
+        References
+        ----------
+        Zoho CRM API V8, "Fields Metadata": zoho.com/crm/developer/docs/api/v8/field-meta.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> stages = crm.picklist("Deals", "Stage").set_index("display_value")
+        >>> int(stages.loc["Closed Won", "probability"])
+        100
+        >>> crm.close()
+        """
+        values = metadata.choices(self._catalogue.field(module, field))
+        return to_frame([values], metadata.PICKLIST_COLUMNS)
+
+    def users(self) -> pd.DataFrame:
+        """List the users of the org, active or not.
+
+        Returns
+        -------
+        DataFrame of shape (n_users, 11)
+            ``id``, ``full_name``, ``first_name``, ``last_name``, ``email``, ``role``, ``role.id``,
+            ``profile``, ``profile.id``, ``status``, ``time_zone``.
+
+        Raises
+        ------
+        ScopeError
+            The login lacks ``ZohoCRM.users.READ``.
+
+        Notes
+        -----
+        One credit for each 200 users, once; :meth:`refresh` asks anew.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Users": zoho.com/crm/developer/docs/api/v8/get-users.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.users()["status"].unique().tolist()
+        ['active', 'inactive']
+        >>> crm.close()
+        """
+        return to_frame([self._catalogue.users()], metadata.USER_COLUMNS)
+
+    def org(self) -> pd.Series:
+        """Tell about the org: name, id, time zone, currency, edition.
+
+        Returns
+        -------
+        Series
+            Everything Zoho tells, by Zoho's names.
+
+        Raises
+        ------
+        ScopeError
+            The login lacks ``ZohoCRM.org.READ``.
+
+        Notes
+        -----
+        One credit, once; :meth:`refresh` asks anew. From then on :attr:`credits` knows the day's
+        allowance of the edition, and as many calls go side by side as the edition allows.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Organization": zoho.com/crm/developer/docs/api/v8/get-org-data.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.org()["time_zone"]
+        'Asia/Kolkata'
+        >>> crm.close()
+        """
+        org = self._catalogue.org()
+        licence = org.get("license_details") or {}
+        self._gate.know(licence.get("paid_type"), licence.get("users_license_purchased"))
+        return series(org, name="org")
+
+    def refresh(self) -> None:
+        """Forget modules, fields, users and org, so that the next call asks Zoho anew.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.refresh()
+        >>> crm.close()
+        """
+        self._catalogue.forget()
