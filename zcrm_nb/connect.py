@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.identity import who
@@ -13,16 +15,16 @@ from zcrm_nb.notebook.place import here
 from zcrm_nb.notebook.prompt import Prompt
 from zcrm_nb.notebook.wish import FLOWS, REDIRECT_URI, Wish
 from zcrm_nb.wire.centres import addresses, dc_of
+from zcrm_nb.wire.files import config_folder
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.oauth import Grant, NoLogin, TokenSource
 from zcrm_nb.wire.scopes import WANTS, lacking, scopes_for
 from zcrm_nb.wire.secrets import Secret
-from zcrm_nb.wire.vault import Profile, Vault
+from zcrm_nb.wire.vault import Profile, Vault, notes_of
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from requests.adapters import BaseAdapter
 
@@ -142,7 +144,7 @@ def connect(
         api_domain=facts.get("api_domain"),
         upload_url=facts.get("upload_url"),
     )
-    return CRM(_gate(facts, where, edition))
+    return CRM(_gate(facts, where, edition), folder=_notes_folder(facts, where))
 
 
 def login(
@@ -396,7 +398,7 @@ def from_profile(vault: Vault, name: str, *, edition: str | None = None) -> CRM:
     kept = vault.load(name)
     tokens = TokenSource(kept.grant, token=kept.token, shared=partial(vault.renew, name))
     gate = Gate(tokens, addresses_of(kept), edition=edition or kept.edition)
-    return CRM(gate, kept=(vault, name))
+    return CRM(gate, kept=(vault, name), folder=notes_of(vault, name))
 
 
 def addresses_of(profile: Profile) -> Addresses:
@@ -489,6 +491,17 @@ def _gate(
     return Gate(tokens, where, edition=edition, adapter=adapter)
 
 
+def _notes_folder(facts: Mapping[str, Any], where: Addresses) -> Path:
+    """Name the folder for notes of a login that no profile keeps: the same login, the same folder.
+
+    It is named by a digest, of which nobody finds the way back to the refresh token.
+    """
+    login = "\n".join(
+        [where.api_domain, facts["client_id"], Secret(facts["refresh_token"]).reveal()]
+    )
+    return config_folder() / "notes" / f"-{sha256(login.encode()).hexdigest()[:16]}"
+
+
 class EmulatedCRM(CRM):
     """A CRM whose Zoho is an emulator in this very process.
 
@@ -498,8 +511,8 @@ class EmulatedCRM(CRM):
         The org behind it, with its knobs: ``faults``, ``clock``, ``settings``.
     """
 
-    def __init__(self, gate: Gate, emulator: Emulator) -> None:
-        super().__init__(gate)
+    def __init__(self, gate: Gate, emulator: Emulator, *, folder: Path | None = None) -> None:
+        super().__init__(gate, folder=folder)
         self.emulator = emulator
 
     def close(self) -> None:
@@ -535,7 +548,8 @@ def emulate(
     clock : Clock, optional
         Time in the emulated world. By default it starts on 15 September 2026 and runs.
     path : str or Path, optional
-        File that keeps the org, so that a restarted kernel finds it again. In memory otherwise.
+        File that keeps the org, so that a restarted kernel finds it again; notes about jobs and
+        writes go into a folder beside it. In memory otherwise.
 
     Returns
     -------
@@ -566,16 +580,19 @@ def emulate(
         clock=clock,
         path=path,
     )
-    return attach(emulator)
+    notes = None if path is None else Path(f"{path}.notes")
+    return attach(emulator, folder=notes)
 
 
-def attach(emulator: Emulator) -> EmulatedCRM:
+def attach(emulator: Emulator, *, folder: Path | None = None) -> EmulatedCRM:
     """Connect to an emulator that is already there, inside this process.
 
     Parameters
     ----------
     emulator : zcrm_nb.emulator.Emulator
         The org.
+    folder : Path, optional
+        Where notes about the org outlive the kernel; by default they go with this object.
 
     Returns
     -------
@@ -594,4 +611,4 @@ def attach(emulator: Emulator) -> EmulatedCRM:
     urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
     adapter = WSGIAdapter(emulator.wsgi)
     gate = _gate(facts, addresses("in", **urls), emulator.edition, adapter)
-    return EmulatedCRM(gate, emulator)
+    return EmulatedCRM(gate, emulator, folder=folder)

@@ -11,6 +11,7 @@ from zcrm_nb.client.describing import Describing
 from zcrm_nb.client.linting import lint
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.client.sending import Sending
+from zcrm_nb.wire.vault import notes_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,6 +34,9 @@ class CRM(Reading, Describing, Sending):
         The way to Zoho: every call passes through it.
     kept : tuple of (Vault, str), optional
         The vault that keeps this login, and the name of its profile there.
+    folder : Path, optional
+        Where notes about this org outlive the kernel: jobs, journals, the ledger. By default a
+        folder that goes with this object.
 
     Examples
     --------
@@ -49,6 +53,7 @@ class CRM(Reading, Describing, Sending):
         """Go on with a login that has just been made."""
         self._gate.take(tokens, addresses)
         self._kept = kept
+        self._kept_folder = kept and notes_of(*kept)
         self.refresh()
 
     def __enter__(self) -> Self:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.notebook.progress import Progress
@@ -29,12 +32,31 @@ class Base:
         The way to Zoho: every call passes through it.
     kept : tuple of (Vault, str), optional
         The vault that keeps this login, and the name of its profile there.
+    folder : Path, optional
+        Where notes about this org outlive the kernel: jobs, journals, the ledger. Nothing is made
+        there before there is something to note. By default a folder that goes with this object.
     """
 
-    def __init__(self, gate: Gate, *, kept: tuple[Vault, str] | None = None) -> None:
+    def __init__(
+        self, gate: Gate, *, kept: tuple[Vault, str] | None = None, folder: Path | None = None
+    ) -> None:
         self._gate = gate
         self._kept = kept
         self._catalogue = Catalogue(gate.send)
+        self._kept_folder = folder
+        self._own_folder: TemporaryDirectory[str] | None = None
+
+    @property
+    def _folder(self) -> Path:
+        """The folder for notes about this org; there when this returns."""
+        if self._kept_folder is not None:
+            self._kept_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return self._kept_folder
+        if self._own_folder is None:
+            self._own_folder = TemporaryDirectory(prefix="zcrm-nb-", ignore_cleanup_errors=True)
+            # Cleaned up without the warning that its own finalizer would give.
+            finalize(self, self._own_folder.cleanup)
+        return Path(self._own_folder.name)
 
     def _zone(self, tz: str) -> str:
         """Return an IANA zone, the org's own for ``"org"``."""

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from platformdirs import user_config_dir
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["locked", "write_whole"]
+__all__ = ["config_folder", "locked", "write_whole"]
 
 POLL_S = 0.05
 
@@ -48,6 +50,19 @@ else:
     def _let_go(file: int) -> None:
         """Unlock the file. Closing it would not: a child forked meanwhile holds it open too."""
         fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def config_folder() -> Path:
+    """Tell where this user's logins, and what is noted about each, are kept.
+
+    Returns
+    -------
+    Path
+        ``ZCRM_CONFIG_DIR`` if that is set, for containers and for homes that do not last; else the
+        system's folder for such things. It may not be there yet.
+    """
+    named = os.environ.get("ZCRM_CONFIG_DIR", "").strip()
+    return Path(named or user_config_dir("zcrm_nb", appauthor=False))
 
 
 @contextmanager

@@ -91,6 +91,8 @@ class Gate:
         Credits spent and left.
     addresses : Addresses
         Where calls go now.
+    clock, sleep : callable
+        As given: whoever waits for Zoho waits by these.
 
     Examples
     --------
@@ -128,7 +130,7 @@ class Gate:
         self.ledger = Ledger(clock=clock)
         self._tokens: TokenSource | NoLogin = tokens
         self._timeouts_s = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
-        self._notify, self._clock, self._sleep = notify, clock, sleep
+        self._notify, self.clock, self.sleep = notify, clock, sleep
         self._session = _session(adapter)
         self._known: dict[str, dict[str, Any]] = {}
         self._tracer = Tracer()
@@ -277,7 +279,7 @@ class Gate:
 
     def _hold(self, ask: _Ask) -> Reply:
         """Do what the conversation says until it is over."""
-        talk, tries, started = conversation(safe=ask.safe), 0, self._clock()
+        talk, tries, started = conversation(safe=ask.safe), 0, self.clock()
         token: Token | None = None
         reply: Reply | None = None
         try:
@@ -297,7 +299,7 @@ class Gate:
             return cast("Reply", end.value)
         finally:
             if reply is not None:
-                self._tracer.note(_call(ask, reply, tries, self._clock() - started))
+                self._tracer.note(_call(ask, reply, tries, self.clock() - started))
 
     def _wait(self, ask: _Ask, wait: Wait) -> None:
         """Say why, and wait."""
@@ -305,7 +307,7 @@ class Gate:
             f"{ask.name}: {wait.because}; trying again in {wait.seconds:.1f} s"
             f" (try {wait.tries + 1} of {MOST_TRIES})"
         )
-        self._sleep(wait.seconds)
+        self.sleep(wait.seconds)
 
     def _try(self, ask: _Ask) -> tuple[Token | None, Reply]:
         """Send a call once, within what Zoho and the budgets allow."""

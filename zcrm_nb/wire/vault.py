@@ -35,10 +35,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from platformdirs import user_config_dir
 
 from zcrm_nb.errors import LoginError
-from zcrm_nb.wire.files import locked, write_whole
+from zcrm_nb.wire.files import config_folder, locked, write_whole
 from zcrm_nb.wire.keys import KeyFile, Passphrase, SystemKeyring, system_keyring
 from zcrm_nb.wire.oauth import MARGIN_S, Grant, Token
 from zcrm_nb.wire.secrets import Secret
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.wire.keys import Keeper, Keyring
 
-__all__ = ["Profile", "Vault"]
+__all__ = ["Profile", "Vault", "notes_of"]
 
 TOKENS_IN_WINDOW = 10  # access tokens that Zoho makes of one refresh token …
 WINDOW_S = 600.0  # … in ten minutes; asking for more makes the wait longer
@@ -158,11 +157,7 @@ class Vault:
         wait_s: float = 120.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.folder = Path(
-            folder
-            or os.environ.get("ZCRM_CONFIG_DIR")
-            or user_config_dir("zcrm_nb", appauthor=False)
-        )
+        self.folder = Path(folder or config_folder())
         self._passphrase = Secret(passphrase or os.environ.get("ZCRM_PASSPHRASE", ""))
         self._keyring = keyring
         self._wait_s = wait_s
@@ -399,6 +394,24 @@ class Vault:
 
 
 _AGAIN = "The file was left as it is; zcrm_nb.login(force=True) replaces it."
+
+
+def notes_of(vault: Vault, name: str) -> Path:
+    """Tell where notes about the org of a profile are kept, beside the profile.
+
+    Parameters
+    ----------
+    vault : Vault
+        The vault that keeps the profile.
+    name : str
+        Name of the profile.
+
+    Returns
+    -------
+    Path
+        A folder that may not be there yet; it holds no secrets.
+    """
+    return vault.folder / "notes" / name
 
 
 def _header(name: str, content: bytes) -> tuple[bytes, str, str]:
