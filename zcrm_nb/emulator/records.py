@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.emulator import criteria, parameters
+from zcrm_nb.emulator import criteria, parameters, trash
 from zcrm_nb.emulator.criteria import EVERYTHING, Condition, both
 from zcrm_nb.emulator.describe import TEXTAREAS
 from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.settings import Settings
     from zcrm_nb.emulator.store import Store
 
+DAY_S = 24 * 3600
 FIELDS = 50
 DISCRETE = 2_000
 RICH_TEXT_IN_LISTS = 500
@@ -464,6 +465,7 @@ def get_deleted(org: Emulator, request: Request, module: str) -> Answer:
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
     since = _since(org, request)
+    trash.expire(org.store, org.clock.now() - org.settings.actions.bin_days * DAY_S)
     rows = org.store.read(
         "SELECT id, display_name, type, deleted_time, deleted_by, created_by FROM deleted "
         "WHERE module = ? AND (? = 'all' OR type = ?) AND deleted_time > ? "
@@ -507,7 +509,7 @@ ROUTES = (
         "GET",
         f"{V8}/{{module}}/deleted",
         get_deleted,
-        "deleted records (all of them in the recycle bin)",
+        "deleted records: in the recycle bin, or gone for good",
         READ,
         "deleted",
     ),

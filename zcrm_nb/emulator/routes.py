@@ -16,6 +16,7 @@ from zcrm_nb.emulator import (
     devices,
     metadata,
     records,
+    recycle_bin,
     tokens_api,
     users,
     writes,
@@ -35,8 +36,12 @@ ROUTES = (
     *records.ROUTES,
     *writes.ROUTES,
     *convert.ROUTES,
+    *recycle_bin.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
+
+WORKS = {**recycle_bin.WORKS}
+"""How each kind of work that was put off is done."""
 
 NOT_EMULATED = (
     ("/crm/bulk/v8/**", "Bulk Read and Bulk Write"),

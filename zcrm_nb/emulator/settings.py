@@ -104,6 +104,17 @@ class ActionSettings:
     convert_moves_related: bool = fact(
         True, "whether notes and activities of a lead go to the contact and deal made from it"
     )
+    chore_delay_s: int = fact(
+        0, "seconds that a mass action or a large restore stays SCHEDULED; no page gives a figure"
+    )
+    chore_runs_s: int = fact(0, "seconds that it is RUNNING then, before its records change")
+    bin_days: int = fact(60, "days until the recycle bin lets go of a record, as the help says")
+    restore_checks_unique: bool = fact(
+        True, "whether a record stays in the bin when another has its unique value by now"
+    )
+    restore_touches: bool = fact(
+        False, "whether restoring a record changes its Modified_Time; no page says"
+    )
 
 
 @dataclass(frozen=True, slots=True)
