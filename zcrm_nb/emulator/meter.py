@@ -64,6 +64,12 @@ def _records_sent(request: Request) -> int:
     return len(sent) if isinstance(sent, list) else 1
 
 
+def _ids_sent(request: Request) -> int:
+    """Count the ids that a mass delete carries."""
+    sent = _body(request).get("ids")
+    return len(sent) if isinstance(sent, list) else 1
+
+
 def _query_limit(request: Request) -> int:
     """Find the LIMIT that a COQL query ends with; 200 when it names none."""
     query = str(_body(request).get("select_query", ""))
@@ -103,6 +109,7 @@ PRICES = {
         lambda request: max(1, -(-_records_sent(request) // 10)),
         lambda request: _records_sent(request) > 10,
     ),
+    "mass_delete": Price(lambda request: max(1, -(-_ids_sent(request) // 100)), lambda _: False),
     "convert": Price(lambda _: 5, lambda _: True),
     "coql": Price(_query_credits, lambda _: True),
 }

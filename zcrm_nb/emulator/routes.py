@@ -13,8 +13,11 @@ from zcrm_nb.emulator import (
     consent,
     convert,
     coql_api,
+    custom_views,
     devices,
+    mass,
     metadata,
+    owners,
     records,
     recycle_bin,
     tokens_api,
@@ -37,10 +40,13 @@ ROUTES = (
     *writes.ROUTES,
     *convert.ROUTES,
     *recycle_bin.ROUTES,
+    *custom_views.ROUTES,
+    *mass.ROUTES,
+    *owners.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
 
-WORKS = {**recycle_bin.WORKS}
+WORKS = {**recycle_bin.WORKS, **mass.WORKS}
 """How each kind of work that was put off is done."""
 
 NOT_EMULATED = (
@@ -66,7 +72,7 @@ NOT_EMULATED = (
 NOT_EMULATED_DETAILS = (
     "the implicit flow (`response_type=token`), client types (every client may use every flow that "
     "it has the redirect URIs for), other environments than Production",
-    "custom views (`cvid`), territories, `filters`, external ids (`X-EXTERNAL`), `approval_state`",
+    "cross filters of custom views; territories, `filters`, external ids (`X-EXTERNAL`)",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
     "multi-currency conversion, HIPAA and GDPR restrictions, e-mail, attachments",

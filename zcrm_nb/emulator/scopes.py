@@ -149,6 +149,11 @@ def _places(modules: Mapping[str, str]) -> dict[str, str]:
     more = {**MORE_MODULES, **modules}
     below = [(f"ZohoCRM.modules.{name}", words) for name, words in more.items()]
     below += [
+        (f"ZohoCRM.{action}.{name}", words)
+        for action in ("mass_update", "mass_delete")
+        for name, words in more.items()
+    ]
+    below += [
         (f"ZohoCRM.settings.{name}", f"settings: {words}") for name, words in SETTINGS.items()
     ]
     return {_folded(place): words for place, words in [*PLACES.items(), *below]}

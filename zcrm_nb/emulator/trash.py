@@ -131,9 +131,8 @@ def _keep_all(store: Store, module: Module, ids: list[int], user: int) -> None:
                 f' WHERE "{pointer.api_name}" IN {marks}',
                 ids,
             )
-    names = dict(
-        store.read(f'SELECT id, "{module.name_field}" FROM "{module.api_name}" WHERE id IN {marks}', ids)  # noqa: S608
-    )
+    sql = f'SELECT id, "{module.name_field}" FROM "{module.api_name}" WHERE id IN {marks}'  # noqa: S608
+    names = dict(store.read(sql, ids))
     for record_id, each in kept.items():
         store.execute(
             "INSERT OR REPLACE INTO deleted VALUES (?, ?, ?, ?, ?, ?, 'recycle', ?, ?)",

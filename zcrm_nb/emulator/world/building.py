@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from zcrm_nb.emulator import views
 from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
 from zcrm_nb.emulator.world import people, selling, staff, working
 from zcrm_nb.emulator.world.draws import Batch, moments
@@ -88,6 +89,7 @@ def build(
     with store.bulk():
         _load_staff(store)
         _load_tags(org)
+        views.seed(store)
         for module in MAKERS:
             _make(org, module, counts[module])
         told = [f"{world} world", f"seed {seed}", *(f"{n} {module}" for module, n in rows.items())]
