@@ -100,7 +100,7 @@ class Chores:
             f"SELECT * FROM chores WHERE {where} ORDER BY due, id",  # noqa: S608 - written above
             (value,),
         )
-        return [Chore(*row[:5], orjson.loads(row[5]), *row[6:9], bool(row[9])) for row in rows]
+        return [Chore(*(*row[:5], orjson.loads(row[5]), *row[6:9], bool(row[9]))) for row in rows]
 
     def _earliest(self) -> int | None:
         """Tell when the next chore is due."""

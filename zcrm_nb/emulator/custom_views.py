@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.emulator import filters, parameters, views
 from zcrm_nb.emulator.catalog.directory import FOUNDED
@@ -36,6 +36,19 @@ TRANSLATION = {
 ONLY_ON_ONE = ("criteria", "fields", "sort_by", "sort_order", "shared_to")
 
 
+class Desk(NamedTuple):
+    """Where views of a module are made and changed, and by whom."""
+
+    org: Emulator
+    module: Module
+    user: int
+
+    @classmethod
+    def of(cls, org: Emulator, request: Request) -> Desk:
+        """Find the module that a request is about."""
+        return cls(org, module_asked(org, request), request.user)
+
+
 def get_views(org: Emulator, request: Request) -> Answer:
     """``GET /settings/custom_views?module=``: the views of a module."""
     module = module_asked(org, request)
@@ -51,13 +64,12 @@ def get_views(org: Emulator, request: Request) -> Answer:
     if not shown:
         return NOTHING
     default = next((str(each.id) for each in every if each.body.get("default")), None)
-    info: Item = {**plain_info(page, per_page, len(shown)), "default": default}
+    info = plain_info(page, per_page, len(shown)) | {"default": default}
     for each in shown:
         for key in ONLY_ON_ONE:
             each.pop(key)
-    return json_answer(
-        {"custom_views": shown[:per_page], "info": {**info, "translation": TRANSLATION}}
-    )
+    info["translation"] = TRANSLATION
+    return json_answer({"custom_views": shown[:per_page], "info": info})
 
 
 def get_view(org: Emulator, request: Request, cvid: str) -> Answer:
@@ -71,56 +83,56 @@ def get_view(org: Emulator, request: Request, cvid: str) -> Answer:
 
 def post_views(org: Emulator, request: Request) -> Answer:
     """``POST /settings/custom_views?module=``: make views."""
-    module = module_asked(org, request)
+    desk = Desk.of(org, request)
 
     def make(item: Item, path: str) -> Item:
         if item.get("name") in (None, ""):
             raise _missing("name", path)
         body: Item = {"access_type": "only_to_me", "criteria": None, "fields": [],
                 "created_by": request.user, "created_time": org.clock.now()}  # fmt: skip
-        change = _checked(org, module, request.user, item, path)
-        view = View(org.store.new_id(), module.api_name, body | change)
-        return _kept(org, view, request.user, "custom view created")
+        change = _checked(desk, item, path)
+        view = View(org.store.new_id(), desk.module.api_name, body | change)
+        return _kept(desk, view, "custom view created")
 
     return _each(org, request, make, 201)
 
 
 def put_views(org: Emulator, request: Request) -> Answer:
     """``PUT /settings/custom_views?module=``: change views by their ids."""
-    module = module_asked(org, request)
+    desk = Desk.of(org, request)
 
     def change(item: Item, path: str) -> Item:
-        return _changed(org, module, request.user, item, path)
+        return _changed(desk, item, path)
 
     return _each(org, request, change, 200)
 
 
 def put_view(org: Emulator, request: Request, cvid: str) -> Answer:
     """``PUT /settings/custom_views/{id}?module=``: change one view."""
-    module = module_asked(org, request)
+    desk = Desk.of(org, request)
 
     def change(item: Item, path: str) -> Item:
-        return _changed(org, module, request.user, item | {"id": cvid}, path)
+        return _changed(desk, item | {"id": cvid}, path)
 
     return _each(org, request, change, 200)
 
 
 def put_sort(org: Emulator, request: Request) -> Answer:
     """``PUT /settings/custom_views/actions/change_sort?module=``: sort views otherwise."""
-    module = module_asked(org, request)
+    desk = Desk.of(org, request)
 
     def change(item: Item, path: str) -> Item:
-        return _sorted(org, module, request.user, item, path)
+        return _sorted(desk, item, path)
 
     return _each(org, request, change, 200)
 
 
 def put_sort_one(org: Emulator, request: Request, cvid: str) -> Answer:
     """``PUT /settings/custom_views/{id}/actions/change_sort?module=``: sort one view."""
-    module = module_asked(org, request)
+    desk = Desk.of(org, request)
 
     def change(item: Item, path: str) -> Item:
-        return _sorted(org, module, request.user, item | {"id": cvid}, path)
+        return _sorted(desk, item | {"id": cvid}, path)
 
     return _each(org, request, change, 200)
 
@@ -168,27 +180,27 @@ def _answer(tried: list[tuple[Item, int | None]], good: int) -> Answer:
     return json_answer({"custom_views": [each for each, _ in tried]}, overall(statuses, good))
 
 
-def _changed(org: Emulator, module: Module, user: int, item: Item, path: str) -> Item:
+def _changed(desk: Desk, item: Item, path: str) -> Item:
     """Change one view."""
-    view = _of(org, module, item, path)
-    change = _checked(org, module, user, item, path, view.id)
-    return _kept(org, View(view.id, view.module, view.body | change), user, "custom view updated")
+    view = _of(desk, item, path)
+    change = _checked(desk, item, path, view.id)
+    return _kept(desk, View(view.id, view.module, view.body | change), "custom view updated")
 
 
-def _sorted(org: Emulator, module: Module, user: int, item: Item, path: str) -> Item:
+def _sorted(desk: Desk, item: Item, path: str) -> Item:
     """Sort one view otherwise."""
     for name in ("sort_by", "sort_order"):
         if name not in item:
             raise _missing(name, path)
     only = {name: item[name] for name in ("id", "sort_by", "sort_order")}
-    return _changed(org, module, user, only, path)
+    return _changed(desk, only, path)
 
 
-def _of(org: Emulator, module: Module, item: Item, path: str) -> View:
+def _of(desk: Desk, item: Item, path: str) -> View:
     """Find the view that shall be changed; a locked one is not."""
     if "id" not in item:
         raise _missing("id", path)
-    view = views.find(org.store, module.api_name, item["id"])
+    view = views.find(desk.org.store, desk.module.api_name, item["id"])
     if view is None:
         raise _invalid("id", f"{path}.id")
     if view.body.get("locked"):
@@ -197,35 +209,33 @@ def _of(org: Emulator, module: Module, item: Item, path: str) -> View:
     return view
 
 
-def _kept(org: Emulator, view: View, user: int, message: str) -> Item:
+def _kept(desk: Desk, view: View, message: str) -> Item:
     """Store a view as changed by a user now."""
-    stamps = {"modified_by": user, "modified_time": org.clock.now()}
-    views.keep(org.store, View(view.id, view.module, view.body | stamps))
+    stamps = {"modified_by": desk.user, "modified_time": desk.org.clock.now()}
+    views.keep(desk.org.store, View(view.id, view.module, view.body | stamps))
     return _done(message, view.id)
 
 
-def _checked(
-    org: Emulator, module: Module, user: int, item: Item, path: str, own: int | None = None
-) -> Item:
+def _checked(desk: Desk, item: Item, path: str, own: int | None = None) -> Item:
     """Check what is sent for a view, and keep what counts of it."""
     change: Item = {}
     for name, value in item.items():
         place = f"{path}.{name}"
         if name == "name":
-            change[name] = _name(org, module, value, place, own)
+            change[name] = _name(desk, value, place, own)
         elif name == "access_type":
             if value not in ACCESS:
                 raise _invalid(name, place, supported_values=list(ACCESS))
             change[name] = value
         elif name == "criteria":
             if value is not None:
-                filters.condition(value, module, org, user, place)
+                filters.condition(value, desk.module, desk.org, desk.user, place)
             change[name] = value
         elif name == "fields":
-            change[name] = [_field(module, each, f"{place}[{n}]") | {"_pin": bool(each.get("_pin"))}
+            change[name] = [_field(desk.module, each, f"{place}[{n}]") | {"_pin": bool(each.get("_pin"))}
                             for n, each in enumerate(value or [])]  # fmt: skip
         elif name == "sort_by":
-            change[name] = value and _sortable(module, value, place)
+            change[name] = value and _sortable(desk.module, value, place)
         elif name == "sort_order":
             if value not in (None, *ORDERS):
                 raise _invalid(name, place, supported_values=list(ORDERS))
@@ -237,13 +247,13 @@ def _checked(
     return change
 
 
-def _name(org: Emulator, module: Module, value: object, path: str, own: int | None) -> str:
+def _name(desk: Desk, value: object, path: str, own: int | None) -> str:
     """Check the name of a view; no two of a module have the same."""
     if not isinstance(value, str):
         raise _invalid("name", path, expected_data_type="string")
     if len(value) > NAME_LENGTH:
         raise _invalid("name", path, maximum_length=NAME_LENGTH)
-    for each in views.listed(org.store, module.api_name):
+    for each in views.listed(desk.org.store, desk.module.api_name):
         if each.id != own and each.body["name"].lower() == value.lower():
             place = {"api_name": "name", "json_path": path}
             raise Refusal(400, "DUPLICATE_DATA", "duplicate data", place)

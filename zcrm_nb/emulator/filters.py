@@ -1,6 +1,7 @@
 """Zoho's criteria objects, as SQL: what custom views, mass updates and bulk exports filter by.
 
-A leaf is ``{"field": {"api_name"}, "comparator", "value"}``, a group ``{"group_operator", "group"}``.
+A leaf is ``{"field": {"api_name"}, "comparator", "value"}``, a group has ``group_operator`` and
+``group``.
 A value may be a place holder such as ``${EMPTY}``, ``${CURRENTUSER}`` or ``${THISMONTH}``.
 """
 

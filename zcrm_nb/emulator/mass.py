@@ -47,7 +47,8 @@ def post_mass_update(org: Emulator, request: Request, module: str) -> Answer:
     except Refusal as refusal:
         return _refused_item(refusal)
     if scope.ids is None:
-        return _put_off(org, request, found, UPDATE, scope.where, {"values": values})
+        facts = {"values": values, "ids": _fitting(org, found, scope.where)}
+        return _put_off(org, request, found, UPDATE, facts)
     writer = Writer(org, request.user, found)
 
     def update(text: str) -> Item:
@@ -69,7 +70,7 @@ def post_mass_delete(org: Emulator, request: Request, module: str) -> Answer:
         details = {"api_name": "ids", "expected_data_type": "jsonarray"}
         raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
     if scope.ids is None:
-        return _put_off(org, request, found, DELETE, scope.where, {})
+        return _put_off(org, request, found, DELETE, {"ids": _fitting(org, found, scope.where)})
     writer = Writer(org, request.user, found)
 
     def delete(text: str) -> Item:
@@ -128,15 +129,8 @@ def _delete_later(org: Emulator, chore: Chore) -> tuple[int, int]:
 WORKS: dict[str, Work] = {UPDATE: _update_later, DELETE: _delete_later}
 
 
-def _put_off(
-    org: Emulator,
-    request: Request,
-    module: Module,
-    kind: str,
-    where: Condition | None,
-    facts: Item,
-) -> Answer:
-    """Schedule the work for everything that fits now."""
+def _fitting(org: Emulator, module: Module, where: Condition | None) -> list[int]:
+    """Find the records that fit now, or refuse none at all and too many."""
     assert where is not None, "without ids there is a condition"
     sql = f'SELECT id FROM "{module.api_name}" AS r WHERE {where.sql} ORDER BY id LIMIT ?'  # noqa: S608
     ids = [each for (each,) in org.store.read(sql, (*where.values, IN_VIEW + 1))]
@@ -145,8 +139,13 @@ def _put_off(
     if len(ids) > IN_VIEW:
         details = {"limit": IN_VIEW, "api_name": "cvid"}
         raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
-    facts = {**facts, "ids": ids}
-    job = org.chores.put_off(kind, module.api_name, request.user, len(ids), facts)
+    return ids
+
+
+def _put_off(org: Emulator, request: Request, module: Module, kind: str, facts: Item) -> Answer:
+    """Schedule the work."""
+    total = len(facts["ids"])
+    job = org.chores.put_off(kind, module.api_name, request.user, total, facts)
     words = f"{kind.replace('_', ' ')} scheduled successfully"
     told = {"code": "SUCCESS", "details": {"job_id": str(job)}, "message": words}
     return json_answer({"data": [told | {"status": "success"}]})
@@ -184,10 +183,10 @@ def _listed(org: Emulator, ids: object) -> list[str]:
     """Read the ids of a body."""
     place = {"api_name": "ids", "json_path": "$.ids"}
     if not isinstance(ids, list):
-        details = {"expected_data_type": "jsonarray", **place}
+        details: Item = {"expected_data_type": "jsonarray", **place}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     if len(ids) > IDS:
-        details: Item = {"maximum_length": IDS, **place}
+        details = {"maximum_length": IDS, **place}
         raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
     return [str(each) for each in ids]
 

@@ -85,10 +85,10 @@ def _ids(org: Emulator, body: Item) -> list[int]:
     if not ids:
         raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
     if not isinstance(ids, list):
-        details = {"expected_data_type": "jsonarray", **place}
+        details: Item = {"expected_data_type": "jsonarray", **place}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     if len(ids) > IDS:
-        details: Item = {"maximum_length": IDS, **place}
+        details = {"maximum_length": IDS, **place}
         raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
     for number, each in enumerate(ids):
         if not parameters.ID.fullmatch(str(each)):

@@ -44,9 +44,9 @@ COMPARATORS = {
     "module": _EITHER,
     "deleted_time": (*_EITHER, "greater_than", "less_than"),
 }
-PATTERNS = {
-    "contains": lambda value: like(value),
-    "not_contains": lambda value: like(value),
+PATTERNS: dict[str, Callable[[str], str]] = {
+    "contains": like,
+    "not_contains": like,
     "starts_with": lambda value: like(value, before=False),
     "ends_with": lambda value: like(value)[:-1],
 }
@@ -116,8 +116,7 @@ def post_restore(org: Emulator, request: Request) -> Answer:
 def post_restore_one(org: Emulator, request: Request, record_id: str) -> Answer:
     """``POST /settings/recycle_bin/{id}/actions/restore``: restore one record."""
     _expire(org)
-    answer = _each(org, request, [_path_id(record_id)], "restore")
-    return answer
+    return _each(org, request, [_path_id(record_id)], "restore")
 
 
 def delete_bin(org: Emulator, request: Request) -> Answer:

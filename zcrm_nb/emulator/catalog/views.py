@@ -105,7 +105,8 @@ LENSES: dict[str, tuple[Lens, ...]] = {
                                     leaf("Due_Date", "less_than", "${TODAY}")), "Due_Date", "asc"),
     ),
     "Site_Visits": (
-        Lens("Last 30 Days", leaf("Visit_Date", "equal", "${LAST_N_DAYS:30}"), "Visit_Date", "desc"),
+        Lens("Last 30 Days", leaf("Visit_Date", "equal", "${LAST_N_DAYS:30}"),
+             "Visit_Date", "desc"),
         Lens("Demos", leaf("Purpose", "equal", "Demo"), "Visit_Date", "desc"),
     ),
 }  # fmt: skip
