@@ -4,16 +4,20 @@ from zcrm_nb.frames.build import directory, to_frame
 from zcrm_nb.frames.read import info
 from zcrm_nb.frames.records import to_records
 from zcrm_nb.frames.shape import beside, series, sort_frame
+from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
 
 __all__ = [
     "Column",
+    "Subject",
     "beside",
     "column_for",
     "directory",
     "info",
+    "plain",
     "series",
     "sort_frame",
+    "subject",
     "to_frame",
     "to_records",
 ]
