@@ -97,7 +97,7 @@ def scopes_for(wants: Iterable[str]) -> tuple[str, ...]:
     >>> scopes_for(["reading"])
     Traceback (most recent call last):
     ...
-    ValueError: 'reading' is no scope, nor one of read, coql, bulk, write, notifications
+    ValueError: 'reading' is no scope, nor one of read, search, coql, ...
     """
     found: dict[str, None] = {}
     for want in wants:
