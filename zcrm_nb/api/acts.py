@@ -89,16 +89,14 @@ def carry_out(
             return _not_sent(act, error.happened)
 
     reasons: list[ZohoError] = []
-    told: list[tuple[Row, Row]] = []
     with ThreadPoolExecutor(max(1, min(workers, len(every))), thread_name_prefix="zcrm") as pool:
         futures = [pool.submit(one, act) for act in every]
-        for future, act in zip(futures, every, strict=True):
-            try:
-                told += future.result()
-            except KeyboardInterrupt:
-                stop.set()
-                told += future.result()
-            tick(len(act.ids))
+        try:
+            for future in futures:
+                tick(len(future.result()))
+        except KeyboardInterrupt:  # what is under way comes to its end, the rest is left alone
+            stop.set()
+        told = [each for future in futures for each in future.result()]
     if reasons and all(row["code"] == NOT_SENT for row, _ in told):
         raise reasons[0]
     return told
