@@ -48,7 +48,9 @@ def test_a_report_stands_beside_its_table(crm):
     assert report.index.equals(leads.index)
     assert report["id"].tolist() == leads["id"].tolist()
     assert (report["status"] == "done").all()
-    assert {str(each) for each in report.dtypes} == {"string"}
+    assert {str(each) for each in report.dtypes} == {"category", "string"}
+    assert list(report.columns) == ["action", "status", "id", "Accounts.id", "Contacts.id",
+                                    "Deals.id", "code", "field", "message"]  # fmt: skip
     deals = crm.records("Deals", ["Deal_Name", "Contact_Name"], ids=report["Deals.id"].tolist())
     assert set(deals["Contact_Name.id"]) == set(report["Contacts.id"])
     assert report.attrs["zcrm"]["credits"] == 25
@@ -110,6 +112,62 @@ def test_no_lead_is_converted_twice_whatever_happens_to_the_answer(org, crm, kin
     again = crm.convert(report[report["status"] == "unknown"])
     assert (again["status"] == "done").all()
     assert crm.count("Contacts") == contacts + 6
+
+
+VERBS = {
+    "convert": lambda crm, table: crm.convert(table),
+    "change_owner": lambda crm, table: crm.change_owner("Leads", table, "Priya Banerjee"),
+    "mass_update": lambda crm, table: crm.mass_update("Leads", table, values={"City": "Akosombo"}),
+    "mass_delete": lambda crm, table: crm.mass_delete("Leads", table),
+    "restore": lambda crm, table: crm.restore("Leads", table),
+}
+
+
+@pytest.mark.parametrize("kind", ["lost", "reset", "502"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_resolve_finds_out_what_became_of_each_record(org, crm, verb, kind):
+    """Done or not processed, as the org really is; what was not processed can be done then."""
+    table = unconverted(crm, 4)
+    if verb == "restore":
+        crm.mass_delete("Leads", table)
+    done = "done" if kind == "lost" else "refused"
+    org.faults.add(kind, times=4, path="/actions/")
+    report = VERBS[verb](crm, table)
+    if verb != "convert" or kind != "lost":  # a conversion is looked at by itself
+        assert set(report["status"]) == {"unknown"}
+        assert set(report["code"]) == {"NO_ANSWER"}
+    org.faults.clear()
+    settled = report.resolve()
+    assert set(settled["status"]) == {done}
+    assert settled.index.equals(report.index)
+    assert settled.columns.equals(report.columns)
+    if done == "refused":
+        assert set(settled["code"]) == {"NOT_PROCESSED"}
+        assert set(VERBS[verb](crm, table)["status"]) == {"done"}
+
+
+def test_resolve_follows_a_job(make_org):
+    """A job that was too slow is waited for again."""
+    crm = make_org(chore_delay_s=60)
+    view = crm.views("Deals").set_index("name").loc["Open Deals", "id"]
+    report = crm.mass_update("Deals", cvid=view, values={"Next_Step": "A"}, wait_s=1)
+    assert report["status"].tolist() == ["unknown"]
+    settled = report.resolve(wait_s=120)
+    assert settled["status"].tolist() == ["done"]
+    assert settled["id"].tolist() == report["id"].tolist()
+
+
+def test_a_deletion_knows_the_way_back_and_a_conversion_has_none(crm):
+    """undo() restores what was deleted, and deletes what was restored."""
+    before = crm.records("Deals")
+    gone = crm.mass_delete("Deals", before.head(5))
+    back = gone.undo()
+    assert back["action"].tolist() == ["restore"] * 5
+    pd.testing.assert_frame_equal(crm.records("Deals"), before)
+    assert set(back.undo()["status"]) == {"done"}
+    assert crm.count("Deals") == len(before) - 5
+    with pytest.raises(ValueError, match="cannot be undone"):
+        crm.convert(unconverted(crm, 1)).undo()
 
 
 def test_a_scheduled_conversion_is_looked_at(make_org):

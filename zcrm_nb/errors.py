@@ -37,6 +37,7 @@ __all__ = [
     "ScopeError",
     "ServerError",
     "WriteError",
+    "WriteWarning",
     "ZohoError",
     "api_error",
     "caret",
@@ -82,7 +83,15 @@ class ScopeError(LoginError):
 
 
 class ConnectionFailed(ZohoError):  # noqa: N818 - reads as what happened
-    """No usable answer came back: no network, a time-out, a torn or unreadable reply."""
+    """No usable answer came back: no network, a time-out, a torn or unreadable reply.
+
+    Attributes
+    ----------
+    sent : bool
+        False when the call certainly did not reach Zoho; True when nobody knows.
+    """
+
+    sent: bool = True
 
 
 class APIError(ZohoError):
@@ -162,6 +171,10 @@ class RateLimitError(APIError):
 
 class ServerError(APIError):
     """Zoho failed (HTTP 5xx) and kept failing after the retries."""
+
+
+class WriteWarning(UserWarning):
+    """A write that left something to look after: rows of which nobody knows, or no way back."""
 
 
 class WriteError(ZohoError):

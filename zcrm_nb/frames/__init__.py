@@ -1,15 +1,20 @@
 """Records to DataFrame and back: field types, one typed table from many pages, records to write."""
 
 from zcrm_nb.frames.build import directory, to_frame
+from zcrm_nb.frames.check import InvalidDataError
 from zcrm_nb.frames.read import info
 from zcrm_nb.frames.records import to_records
+from zcrm_nb.frames.report import Report, Way, to_report
 from zcrm_nb.frames.shape import beside, series, sort_frame
 from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
 
 __all__ = [
     "Column",
+    "InvalidDataError",
+    "Report",
     "Subject",
+    "Way",
     "beside",
     "column_for",
     "directory",
@@ -20,4 +25,5 @@ __all__ = [
     "subject",
     "to_frame",
     "to_records",
+    "to_report",
 ]
