@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.records import ONLY_ON_ONE
 from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.shapes import encode
+from zcrm_nb.emulator.shapes import encode, layout_id
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.schema import Field, Module
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _WHOLE = ("integer", "bigint")
+_NUMBERS = ("double", "decimal", "currency", "percent")
 TAG_COLOURS = ("#F48435", "#1DB9B4", "#658BA8", "#B88562", "#F17574", "#879BFC", "#63C57E")
 
 
@@ -73,6 +75,8 @@ class Desk:
             if known is None and self._settings.refuse_unknown_keys and name[0] != "$":
                 place = _place(name, f"{path}.{name}")
                 wrong.append(Refusal(400, "INVALID_DATA", "invalid data", place))
+            if known is not None and known.data_type == "layout":
+                wrong += self._no_layout(known, item[name], f"{path}.{name}")
             if known is None or not _writable(known):
                 continue
             try:
@@ -85,6 +89,12 @@ class Desk:
         if wrong:
             raise _together(wrong)
         return draft
+
+    def _no_layout(self, known: Field, value: object, path: str) -> Iterator[Refusal]:
+        """Refuse a layout that the module does not have; here each has one."""
+        named = value.get("id") if isinstance(value, dict) else None
+        if value is not None and str(named) != str(layout_id(known.id)):
+            yield _invalid(known, path)
 
     def _mismatched(self, draft: Draft, path: str, record_id: int | None) -> Iterator[Refusal]:
         """Refuse choices that the value of another picklist does not allow."""
@@ -138,9 +148,10 @@ class Desk:
         self, known: Field, value: object, stored: object, path: str, record_id: int | None
     ) -> None:
         """Refuse what has the right type and is wrong all the same."""
-        long = known.kind in _WHOLE or isinstance(value, str)
-        if long and known.kind not in ("date", "datetime") and len(str(value)) > known.length:
+        if (length := _length(known, value)) is not None and length > known.length:
             raise _invalid(known, path, maximum_length=known.length)
+        if known.kind in _NUMBERS and self._settings.refuse_excess_decimals:
+            self._check_decimals(known, value, path)
         if known.kind == "email" and not _EMAIL.fullmatch(str(stored)):
             raise _invalid(known, path, expected_data_type="email")
         if known.choices and self._settings.refuse_unknown_picklist_values:
@@ -150,6 +161,12 @@ class Desk:
                 raise _invalid(known, path, supported_values=supported)
         if known.unique:
             self.check_unique(known, stored, path, record_id)
+
+    def _check_decimals(self, known: Field, value: object, path: str) -> None:
+        """Refuse a number with more decimal places than its field has."""
+        most = known.decimals
+        if most is not None and -Decimal(str(value)).as_tuple().exponent > most:  # type: ignore[operator]
+            raise _invalid(known, path, maximum_decimal_place=most)
 
     def check_unique(
         self, known: Field, stored: object, path: str, record_id: int | None = None
@@ -253,6 +270,15 @@ class Desk:
             )
             rows = [(tag_id, colour)]
         return {"name": name, "id": str(rows[0][0]), "color_code": rows[0][1]}
+
+
+def _length(known: Field, value: object) -> int | None:
+    """Measure a value as its field's length does: characters, or digits before the point."""
+    if known.kind in ("date", "datetime"):
+        return None
+    if known.kind in (*_WHOLE, *_NUMBERS):
+        return len(str(abs(int(value))))  # type: ignore[call-overload]
+    return len(value) if isinstance(value, str) else None
 
 
 def _writable(known: Field) -> bool:
