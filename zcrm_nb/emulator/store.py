@@ -54,6 +54,7 @@ SYSTEM_TABLES = (
     " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT,"
     " owner INTEGER, record TEXT)",
     'CREATE INDEX "deleted.module" ON deleted (module, deleted_time)',
+    'CREATE INDEX "deleted.bin" ON deleted (type, deleted_time, id)',
     "CREATE TABLE custom_views (id INTEGER PRIMARY KEY, module TEXT, body TEXT)",
     "CREATE TABLE chores (id INTEGER PRIMARY KEY, kind TEXT, module TEXT, user INTEGER,"
     " due INTEGER, facts TEXT, total INTEGER, done INTEGER, failed INTEGER, finished INTEGER)",
