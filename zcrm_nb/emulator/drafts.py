@@ -80,10 +80,27 @@ class Desk:
             except Refusal as refusal:
                 wrong.append(refusal)
         if record_id is None:
-            wrong += [_required(each, path) for each in self._module.fields if _lacking(each, item)]
+            wrong += [required(each, path) for each in self._module.fields if _lacking(each, item)]
+        wrong += self._mismatched(draft, path, record_id)
         if wrong:
             raise _together(wrong)
         return draft
+
+    def _mismatched(self, draft: Draft, path: str, record_id: int | None) -> Iterator[Refusal]:
+        """Refuse choices that the value of another picklist does not allow."""
+        for known in self._module.fields:
+            if known.depends is None or draft.row.keys().isdisjoint(
+                (known.api_name, known.depends.on)
+            ):
+                continue
+            on = known.depends.on
+            (old,) = self._store.rows(self._module.api_name, "id = ?", (record_id,)) or ({},)
+            now = old | draft.row
+            allowed = dict(known.depends.allowed).get(now.get(on) or "")
+            if allowed is not None and now.get(known.api_name) not in (None, *allowed):
+                place = _place(known.api_name, f"{path}.{known.api_name}")
+                words = f"{on} doesn't contain the {known.api_name}"
+                yield Refusal(400, "MAPPING_MISMATCH", words, {"mapped_field": on, **place})
 
     def _fill(
         self,
@@ -104,7 +121,7 @@ class Desk:
             value = self._tags(value, known, path)
         stored = None if value == "" else self._encoded(known, value, path)
         if stored is None and known.mandatory:
-            raise _required(known, path.rpartition(".")[0])
+            raise required(known, path.rpartition(".")[0])
         if stored is not None:
             self._check(known, value, stored, path, record_id)
             draft.row |= self._pointed(known, stored, item, path)
@@ -132,9 +149,11 @@ class Desk:
             if known.wire is None and not set(sent) <= set(supported):
                 raise _invalid(known, path, supported_values=supported)
         if known.unique:
-            self._check_unique(known, stored, path, record_id)
+            self.check_unique(known, stored, path, record_id)
 
-    def _check_unique(self, known: Field, stored: object, path: str, record_id: int | None) -> None:
+    def check_unique(
+        self, known: Field, stored: object, path: str, record_id: int | None = None
+    ) -> None:
         """Refuse a value that another record has already."""
         found = self.find(known, stored)
         if found is None or found == record_id:
@@ -258,7 +277,7 @@ def _invalid(known: Field, path: str, **details: object) -> Refusal:
     return Refusal(400, "INVALID_DATA", "invalid data", details | _place(known.api_name, path))
 
 
-def _required(known: Field, path: str) -> Refusal:
+def required(known: Field, path: str) -> Refusal:
     """Refuse a record without one of its mandatory fields."""
     place = _place(known.api_name, f"{path}.{known.api_name}")
     return Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)

@@ -103,6 +103,7 @@ PRICES = {
         lambda request: max(1, -(-_records_sent(request) // 10)),
         lambda request: _records_sent(request) > 10,
     ),
+    "convert": Price(lambda _: 5, lambda _: True),
     "coql": Price(_query_credits, lambda _: True),
 }
 """Credits for each kind of call, from Zoho's page on API limits; a route names its kind."""

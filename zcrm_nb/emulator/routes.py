@@ -11,6 +11,7 @@ from typing import Any
 
 from zcrm_nb.emulator import (
     consent,
+    convert,
     coql_api,
     devices,
     metadata,
@@ -33,6 +34,7 @@ ROUTES = (
     *coql_api.ROUTES,
     *records.ROUTES,
     *writes.ROUTES,
+    *convert.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
 

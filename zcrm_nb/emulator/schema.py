@@ -76,6 +76,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependence:
+    """Which choices a picklist has for each value of the picklist ``on``."""
+
+    on: str
+    allowed: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AutoNumber:
     """How an autonumber is written: ``prefix``, then the number in ``width`` digits, ``suffix``."""
 
@@ -146,6 +154,7 @@ class Field:
     expression: str | None = None
     rollup: Rollup | None = None
     auto_number: AutoNumber | None = None
+    depends: Dependence | None = None
 
     @property
     def kind(self) -> str:

@@ -75,6 +75,38 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionSettings:
+    """What is assumed of actions on records, the recycle bin and custom views.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import ActionSettings, Settings
+    >>> Settings(actions=ActionSettings(convert_refused_status=202)).actions.convert_refused_status
+    202
+    """
+
+    convert_refused_status: int = fact(
+        400, "status of a lead whose conversion is refused in data[]: 400, and 202 in older pages"
+    )
+    convert_schedules: bool = fact(
+        False, "whether a conversion is answered 202 SCHEDULED: no page says when Zoho does that"
+    )
+    convert_deal_needs: tuple[str, ...] = fact(
+        ("Deal_Name", "Stage", "Closing_Date", "Pipeline"),
+        "what the Deals of a conversion must hold: Pipeline only where pipelines are enabled",
+    )
+    convert_deal_path: str = fact(
+        "$.data[0]", "json_path before a key of Deals: the one sample leaves the word Deals out"
+    )
+    convert_foreign_tags: bool = fact(
+        True, "whether carry_over_tags may name tags that the lead lacks; they are passed over"
+    )
+    convert_moves_related: bool = fact(
+        True, "whether notes and activities of a lead go to the contact and deal made from it"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the emulator assumes where Zoho's documentation is silent or contradicts itself.
 
@@ -203,3 +235,5 @@ class Settings:
     )
     # the query engine
     engine: EngineSettings = fact(EngineSettings(), "what is open about COQL")  # noqa: RUF009 - frozen
+    # actions on records, the recycle bin, custom views
+    actions: ActionSettings = fact(ActionSettings(), "what is open about actions")  # noqa: RUF009 - frozen

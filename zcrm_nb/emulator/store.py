@@ -122,6 +122,18 @@ class Store:
         finally:
             self._idle.append(connection)
 
+    def rows(
+        self, module: str, where: str = "1", params: Sequence[object] = ()
+    ) -> list[dict[str, Any]]:
+        """Fetch records as somebody wrote them, by column; what follows from others is left out."""
+        found = self.schema.module(module)
+        columns = [each.api_name for each in found.fields if each.written]
+        if found.polymorphic:
+            columns.append("$se_module")
+        names = ", ".join(f'"{column}"' for column in columns)
+        rows = self.read(f'SELECT {names} FROM "{module}" WHERE {where} ORDER BY id', params)  # noqa: S608
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
     @property
     def world(self) -> str | None:
         """What the org was seeded with; ``None`` before :func:`world.build` has finished."""
@@ -155,6 +167,19 @@ class Store:
                 self._writer.execute("COMMIT")
             finally:
                 self._writing = None
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Take back what the block wrote when it fails; the transaction around it goes on."""
+        with self.transaction():
+            self._writer.execute("SAVEPOINT attempt")
+            try:
+                yield
+            except BaseException:
+                self._writer.execute("ROLLBACK TO attempt")
+                raise
+            finally:
+                self._writer.execute("RELEASE attempt")
 
     def insert(self, module: str, rows: Iterable[Mapping[str, Any]], *, user: int) -> list[int]:
         """Add records (encoded values) and return their ids.

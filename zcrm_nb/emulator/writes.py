@@ -16,6 +16,7 @@ from zcrm_nb.emulator.route import CREATE, DELETE, UPDATE, V8, Route
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.schema import Field, Module
+    from zcrm_nb.emulator.store import Store
 
 RECORDS = 100
 CHECK_FIELDS = 10
@@ -48,7 +49,7 @@ class Writer:
         draft = self._desk.draft(item, path)
         (record_id,) = self._store.insert(self._module.api_name, [draft.row], user=self._user)
         self._write_children(draft, record_id)
-        return _done("record added", record_id)
+        return success("record added", record_id)
 
     def update(self, item: Item, path: str) -> Item:
         """Change one record; only what is sent changes."""
@@ -57,7 +58,7 @@ class Writer:
         row = draft.row | {"id": record_id}
         self._store.update(self._module.api_name, [row], user=self._user)
         self._write_children(draft, record_id)
-        return _done("record updated", record_id)
+        return success("record updated", record_id)
 
     def upsert(self, item: Item, path: str, checked: Sequence[Field]) -> Item:
         """Change the record that an id or a duplicate-check field finds, or add a new one."""
@@ -74,7 +75,7 @@ class Writer:
         """Move one record to the recycle bin."""
         self._modified(record_id, {"id": str(record_id)})
         self._store.delete(self._module.api_name, [record_id], user=self._user)
-        return _done("record deleted", record_id)
+        return success("record deleted", record_id)
 
     def receipts(self, results: Sequence[Item]) -> list[Item]:
         """Fill in what Zoho tells of each record that was added or changed."""
@@ -225,33 +226,38 @@ def _write(
     with org.store.transaction():
         results, statuses = [], []
         for index, item in enumerate(items):
-            result, said = _attempt(work, writer, item, f"$.data[{index}]")
+            result, said = attempted(org.store, work, writer, item, f"$.data[{index}]")
             results.append(result)
             statuses.append(said or status)
         results = writer.receipts(results)
     if results and all(each.get("action") == "insert" for each in results):
         status = org.settings.upsert_insert_status
-    return json_answer({"data": results}, _overall(statuses, status))
+    return json_answer({"data": results}, overall(statuses, status))
 
 
 def _delete(org: Emulator, request: Request, module: Module, wanted: list[int]) -> Answer:
     """Delete records by their ids."""
     writer = Writer(org, request, module)
     with org.store.transaction():
-        tried = [_attempt(Writer.delete, writer, record_id) for record_id in wanted]
+        tried = [
+            attempted(org.store, Writer.delete, writer, record_id) for record_id in wanted
+        ]
     statuses = [said or 200 for _, said in tried]
-    return json_answer({"data": [result for result, _ in tried]}, _overall(statuses, 200))
+    return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
 
 
-def _attempt(work: Callable[..., Item], *arguments: Any) -> tuple[Item, int | None]:
-    """Do one piece of work; a refusal becomes its result and status."""
+def attempted(
+    store: Store, work: Callable[..., Item], *arguments: Any
+) -> tuple[Item, int | None]:
+    """Do one piece of work whole or not at all; a refusal becomes its result and status."""
     try:
-        return work(*arguments), None
+        with store.attempt():
+            return work(*arguments), None
     except Refusal as refusal:
         return refusal.body, refusal.status
 
 
-def _overall(statuses: list[int], good: int) -> int:
+def overall(statuses: list[int], good: int) -> int:
     """Choose the HTTP status for many results: all good, all refused, or mixed."""
     refused = [each for each in statuses if each >= 400]
     if not refused:
@@ -259,7 +265,7 @@ def _overall(statuses: list[int], good: int) -> int:
     return 207 if len(refused) < len(statuses) else max(refused)
 
 
-def _done(message: str, record_id: int) -> Item:
+def success(message: str, record_id: int) -> Item:
     """Say what is told of one success."""
     details = {"id": str(record_id)}
     return {"code": "SUCCESS", "details": details, "message": message, "status": "success"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zcrm_nb.emulator.catalog import picklists as lists
 from zcrm_nb.emulator.catalog.making import field, fields, module
-from zcrm_nb.emulator.schema import Module, Rollup
+from zcrm_nb.emulator.schema import Dependence, Module, Rollup
 
 # Zoho puts the salutation in front (seen in recorded answers).
 FULL_NAME = (
@@ -138,7 +138,8 @@ ACCOUNTS = module(
 DEALS = module(
     4, "Deals", "Deal",
     field("Deal_Name", "text", length=120, mandatory=True),
-    field("Stage", "picklist", choices=lists.STAGE, mandatory=True, indexed=True),
+    field("Stage", "picklist", choices=lists.STAGE, mandatory=True, indexed=True,
+          depends=Dependence("Pipeline", tuple(lists.PIPELINES.items()))),
     field("Pipeline", "picklist", choices=lists.PIPELINE),
     field("Amount", "currency"),
     field("Probability", "integer", label="Probability (%)"),
