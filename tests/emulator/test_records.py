@@ -410,7 +410,7 @@ def test_a_list_reaches_100000_records_and_no_more(ask, emulator):
     """The last page ends there; the token behind it is refused."""
     asked = {"fields": "Last_Name", "converted": "both", "per_page": "30"}
     user = emulator.accounts.check(f"Zoho-oauthtoken {ask.token}").user
-    bound = asked | {"module": "Leads", "If-Modified-Since": ""}
+    bound = asked | {"path": "/crm/v8/Leads", "If-Modified-Since": ""}
     binder = Binder.of(emulator.secret, user, bound.items())
     # As if the newest record were the 99,990th of the list.
     position = Position(int(ask.ids("Leads")[-1]), int(ask.ids("Leads")[-1]), 99_990)

@@ -210,7 +210,9 @@ class Converter:
             "Contact_Name": contact,
             "Lead_Conversion_Time": (now - self._lead["Created_Time"]) // DAY_S,
         }
-        return self._store.insert("Deals", [self._mapped("Deals") | links | row], user=self._user)[0]
+        return self._store.insert("Deals", [self._mapped("Deals") | links | row], user=self._user)[
+            0
+        ]
 
     def _carry(self, module: str, record: int | None, names: list[str]) -> None:
         """Give a record the lead's tags of these names."""

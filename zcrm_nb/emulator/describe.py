@@ -290,7 +290,7 @@ def _lookup(field: Field, module: Module, schema: Schema) -> dict[str, Any]:
     )
     return {
         "display_label": module.plural,
-        "api_name": f"{module.api_name}_of_{field.api_name}",
+        "api_name": module.list_name(field, field.target or ""),
         "id": str(field.id + 1),
         "module": target,
         "query_details": {},

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from zcrm_nb.emulator.records import ONLY_ON_ONE
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.shapes import encode
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _WHOLE = ("integer", "bigint")
+UPLOADS = ("fileupload", "imageupload")
 TAG_COLOURS = ("#F48435", "#1DB9B4", "#658BA8", "#B88562", "#F17574", "#879BFC", "#63C57E")
 
 
@@ -81,10 +84,19 @@ class Desk:
                 wrong.append(refusal)
         if record_id is None:
             wrong += [required(each, path) for each in self._module.fields if _lacking(each, item)]
+            wrong += self._neither(item, path)
         wrong += self._mismatched(draft, path, record_id)
         if wrong:
             raise _together(wrong)
         return draft
+
+    def _neither(self, item: Mapping[str, Any], path: str) -> Iterator[Refusal]:
+        """Refuse a new record that has none of the fields of which it needs one."""
+        either = self._module.either
+        if either and not any(item.get(name) for name in either):
+            expected = [_place(name, f"{path}.{name}") for name in either]
+            words, details = self._module.either_words, {"expected_fields": expected}
+            yield Refusal(400, "EXPECTED_FIELD_MISSING", words, details)
 
     def _mismatched(self, draft: Draft, path: str, record_id: int | None) -> Iterator[Refusal]:
         """Refuse choices that the value of another picklist does not allow."""
@@ -119,6 +131,8 @@ class Desk:
             return
         if known.api_name == "Tag":
             value = self._tags(value, known, path)
+        if known.data_type in UPLOADS and value not in (None, ""):
+            value = self._files(value, known, path, record_id)
         stored = None if value == "" else self._encoded(known, value, path)
         if stored is None and known.mandatory:
             raise required(known, path.rpartition(".")[0])
@@ -237,6 +251,43 @@ class Desk:
         ):
             raise _invalid(known, path, expected_data_type="jsonarray")
         return [self._tag(each["name"]) for each in value]
+
+    def _files(
+        self, value: object, known: Field, path: str, record_id: int | None
+    ) -> list[dict[str, Any]]:
+        """Put uploaded files into the field, beside those that are there and are to stay."""
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise _invalid(known, path, expected_data_type="jsonarray")
+        rows = self._store.rows(self._module.api_name, "id = ?", (record_id,))
+        there = orjson.loads((rows or [{}])[0].get(known.api_name) or "[]")
+        gone = {each.get("id") for each in value if "_delete" in each}
+        for index, each in enumerate(value):
+            if each.get("File_Id__s"):
+                there.append(self._file(each["File_Id__s"], known, f"{path}[{index}].File_Id__s"))
+        return [each for each in there if each["id"] not in gone]
+
+    def _file(self, file_id: object, known: Field, path: str) -> dict[str, Any]:
+        """Describe an uploaded file as a record does."""
+        sql = "SELECT name, size FROM files WHERE id = ?"
+        rows = self._store.read(sql, (file_id,)) if isinstance(file_id, str) else []
+        if not rows:
+            raise Refusal(400, "INVALID_DATA", "invalid data", _place("File_Id__s", path))
+        name, size = rows[0]
+        described = {
+            "id": str(self._store.new_id()),
+            "File_Id__s": file_id,
+            "File_Name__s": name,
+            "Size__s": str(size),
+        }
+        if known.data_type == "fileupload":
+            return described
+        return {
+            **described,
+            "Preview_Id__s": file_id,
+            "Description__s": None,
+            "Sequence_Number__s": 1,
+            "State__s": "active",
+        }
 
     def _tag(self, name: str) -> dict[str, str]:
         """Find a tag of the module by its name, or make it."""

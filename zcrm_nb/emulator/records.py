@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
+
 from zcrm_nb.emulator import criteria, parameters
 from zcrm_nb.emulator.criteria import EVERYTHING, Condition, both
 from zcrm_nb.emulator.describe import TEXTAREAS
@@ -37,6 +39,12 @@ NOT_EMULATED_PARAMS = (
     "filterId",
 )
 SEARCHES = ("criteria", "email", "phone", "word")
+#: What a note tells of the files attached to it; null without any.
+ATTACHED = (
+    "(SELECT CASE WHEN count(*) THEN json_group_array(json_object('$file_id', a.file_id,"
+    " 'File_Name', a.file_name, 'Size', CAST(a.size AS TEXT), 'id', CAST(a.id AS TEXT)))"
+    " ELSE 'null' END FROM attachments a WHERE a.parent = r.id)"
+)
 
 
 class Sort(NamedTuple):
@@ -85,6 +93,8 @@ class Table:
         pointer = module.polymorphic
         if pointer and pointer.data_type == "lookup" and pointer.api_name in shaped:
             shaped["$se_module"] = Shaped(('r."$se_module"',))
+        if module.api_name == "Notes":
+            shaped["$attachments"] = Shaped((ATTACHED,), orjson.loads)
         self._shaped = shaped
         self._expressions = [sql for each in shaped.values() for sql in each.expressions]
 
@@ -144,15 +154,21 @@ class Listing:
 
 def get_records(org: Emulator, request: Request, module: str) -> Answer:
     """``GET /{module}``: one page of a list."""
-    found = module_named(org, module)
-    asked = _listing(org, request, found)
-    page = _page(org, found, asked)
+    return listed(org, request, module_named(org, module))
+
+
+def listed(
+    org: Emulator, request: Request, module: Module, within: Condition = EVERYTHING
+) -> Answer:
+    """Answer with one page of the records that stand within a condition."""
+    asked = _listing(org, request, module, within)
+    page = _page(org, module, asked)
     if not page.records:
         return NOTHING if asked.since is None else Answer(304)
     return json_answer({"data": page.records, "info": _info(org, asked, page)})
 
 
-def _listing(org: Emulator, request: Request, module: Module) -> Listing:
+def _listing(org: Emulator, request: Request, module: Module, within: Condition) -> Listing:
     """Read and check everything that a request for a list says."""
     _refuse_what_is_not_emulated(request)
     fields = _fields(request, module, org.settings)
@@ -162,7 +178,7 @@ def _listing(org: Emulator, request: Request, module: Module) -> Listing:
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
-    binder = _binder(org, request, module)
+    binder = _binder(org, request)
     token = request.params.get("page_token")
     if token is None and page * per_page > DISCRETE:
         words = "You can only get the first 2000 records without using page_token param"
@@ -170,7 +186,7 @@ def _listing(org: Emulator, request: Request, module: Module) -> Listing:
     since = _since(org, request)
     return Listing(
         fields=fields,
-        where=_where(request, module, since),
+        where=both(within, _where(request, module, since)),
         sort=Sort(by, order),
         page=page,
         per_page=per_page,
@@ -207,9 +223,9 @@ def _fields(request: Request, module: Module, settings: Settings) -> list[Field]
     return [field for field in known if field.data_type not in ONLY_ON_ONE]
 
 
-def _binder(org: Emulator, request: Request, module: Module) -> Binder:
+def _binder(org: Emulator, request: Request) -> Binder:
     """Bind page tokens to the user and to all that was asked except for the page itself."""
-    asked = {**request.params, "module": module.api_name}
+    asked = {**request.params, "path": request.path}
     asked["If-Modified-Since"] = request.headers.get("If-Modified-Since", "")
     for name in ("page", "page_token"):
         asked.pop(name, None)

@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from zcrm_nb.emulator import (
+    attachments,
     consent,
     convert,
     coql_api,
     devices,
+    files,
     metadata,
     records,
+    related,
     tokens_api,
     users,
     writes,
@@ -34,6 +37,9 @@ ROUTES = (
     *coql_api.ROUTES,
     *records.ROUTES,
     *writes.ROUTES,
+    *related.ROUTES,
+    *attachments.ROUTES,
+    *files.ROUTES,
     *convert.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
@@ -41,7 +47,6 @@ ROUTES = (
 NOT_EMULATED = (
     ("/crm/bulk/v8/**", "Bulk Read and Bulk Write"),
     (f"{V8}/upload", "The upload of bulk-write files"),
-    (f"{V8}/files/**", "The file system"),
     (f"{V8}/actions/watch", "Notifications"),
     (f"{V8}/__composite_requests", "Composite requests"),
     (f"{V8}/settings/**", "This part of the settings"),
@@ -50,7 +55,8 @@ NOT_EMULATED = (
     (f"{V8}/{{module}}/actions/**", "This action on records"),
     (f"{V8}/{{module}}/deleted/**", "The related list of a deleted record"),
     (f"{V8}/{{module}}/{{id}}/actions/**", "This action on a record"),
-    (f"{V8}/{{module}}/{{id}}/**", "A related list or attachment"),
+    (f"{V8}/{{module}}/{{id}}/Emails", "The e-mails of a record"),
+    (f"{V8}/{{module}}/{{id}}/__timeline", "The timeline of a record"),
     *((f"/crm/v{n}/**", f"Version {n} of the API") for n in (2, 3, 4, 5, 6, 7, 9)),
     ("/oauth/v2/**", "This part of the accounts server"),
     ("/oauth/v3/**", "This part of the accounts server"),
@@ -64,7 +70,7 @@ NOT_EMULATED_DETAILS = (
     "custom views (`cvid`), territories, `filters`, external ids (`X-EXTERNAL`), `approval_state`",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
-    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail, attachments",
+    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
 )
 
 

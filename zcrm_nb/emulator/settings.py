@@ -107,6 +107,34 @@ class ActionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RelationSettings:
+    """What is assumed of related lists, notes, files, tags, composite requests and timelines.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import RelationSettings, Settings
+    >>> Settings(relations=RelationSettings(link_message="record updated")).relations.link_message
+    'record updated'
+    """
+
+    unknown_parent_status: int = fact(
+        400, "status when the record that things hang on is not there: examples show 400 and 404"
+    )
+    link_message: str = fact(
+        "relation added",
+        "words for a link that was made; older pages say so, newer ones 'record updated'",
+    )
+    attachment_mb: int = fact(100, "MB that an attachment may have: 100 in V8, older pages say 20")
+    refused_attachments: tuple[str, ...] = fact(
+        (".exe",), "endings of attachments that are refused; no page shows the answer"
+    )
+    no_attachments_status: int = fact(
+        204, "status for a record without attachments: 204, or 200 with an empty list"
+    )
+    photo_mb: int = fact(10, "MB that a photo may have, from the sample of an error")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the emulator assumes where Zoho's documentation is silent or contradicts itself.
 
@@ -237,3 +265,5 @@ class Settings:
     engine: EngineSettings = fact(EngineSettings(), "what is open about COQL")  # noqa: RUF009 - frozen
     # actions on records, the recycle bin, custom views
     actions: ActionSettings = fact(ActionSettings(), "what is open about actions")  # noqa: RUF009 - frozen
+    # what hangs on a record
+    relations: RelationSettings = fact(RelationSettings(), "what is open about relations")  # noqa: RUF009 - frozen

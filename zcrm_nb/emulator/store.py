@@ -52,6 +52,11 @@ SYSTEM_TABLES = (
     "CREATE TABLE deleted (id INTEGER PRIMARY KEY, module TEXT, display_name TEXT,"
     " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT)",
     'CREATE INDEX "deleted.module" ON deleted (module, deleted_time)',
+    "CREATE TABLE files (id TEXT PRIMARY KEY, name TEXT, size INTEGER, type TEXT, content BLOB,"
+    " created_time INTEGER, created_by INTEGER)",
+    "CREATE TABLE attachments (id INTEGER PRIMARY KEY, module TEXT, parent INTEGER, file_name TEXT,"
+    " size INTEGER, file_id TEXT, link_url TEXT, created_time INTEGER, created_by INTEGER)",
+    'CREATE INDEX "attachments.parent" ON attachments (parent)',
 )
 
 
@@ -224,7 +229,7 @@ class Store:
                 self._writer.execute(f'DELETE FROM "{module}" WHERE id = ?', (record_id,))  # noqa: S608
 
     def execute(self, sql: str, params: Sequence[object] = ()) -> None:
-        """Write to one of the system tables (``tags``, ``deleted``, ``meta``)."""
+        """Write to one of the tables that hold no records, such as ``tags`` or ``files``."""
         with self.transaction():
             self._writer.execute(sql, params)
 

@@ -141,9 +141,7 @@ def _pipelines(batch: Batch, stages: Sequence[str]) -> list[str]:
     """Let each deal run in a pipeline that has its stage."""
     return [
         pipeline if stage in PIPELINES[pipeline] else next(iter(PIPELINES))
-        for stage, pipeline in zip(
-            stages, batch.weighted("Pipeline", PIPELINE_SHARES), strict=True
-        )
+        for stage, pipeline in zip(stages, batch.weighted("Pipeline", PIPELINE_SHARES), strict=True)
     ]
 
 
