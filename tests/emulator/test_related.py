@@ -166,3 +166,15 @@ def test_counts_of_several_lists(ask, emulator, account):
     assert mixed.body[key][0]["code"] == "AMBIGUITY_DURING_PROCESSING"
     many = ask("POST", path, None, {key: [{}] * 21})
     assert many.body["details"]["maximum_length"] == 20
+
+
+def test_what_hung_on_a_deleted_record_is_still_told(ask, emulator, account):
+    """As long as the record is in the recycle bin."""
+    asked = {"fields": "Last_Name"}
+    before = ask("GET", f"/Accounts/{account}/Contacts", asked).body["data"]
+    ask("DELETE", f"/Accounts/{account}")
+    after = ask("GET", f"/Accounts/deleted/{account}/Contacts", asked).body["data"]
+    assert after == before
+    alive = ask.ids("Accounts")[0]
+    said = ask("GET", f"/Accounts/deleted/{alive}/Contacts", asked)
+    assert (said.status, said.body["details"]) == (400, {"resource_path_index": 2})

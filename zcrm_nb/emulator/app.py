@@ -67,6 +67,7 @@ class App:
         token = org.accounts.check(request.headers.get("Authorization", ""))
         org.accounts.require(token, route.scopes, self._spellings(names))
         request = replace(request, token=token)
+        org.chores.settle()
         with org.meter.call(route.price, request):
             answer = self._run(route, names, request)
         return replace(answer, headers=self._signals(token) | answer.headers)

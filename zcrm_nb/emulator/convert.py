@@ -15,6 +15,7 @@ from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.records import Table
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.route import V8, Route
+from zcrm_nb.emulator.writes import refuse_locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,7 @@ def post_convert(org: Emulator, request: Request, lead_id: str) -> Answer:
     if lead["Converted__s"]:
         words = "id already converted"
         raise Refusal(400, "ID_ALREADY_CONVERTED", words, {"resource_path_index": 1})
+    refuse_locked(org.store, org.schema.modules["Leads"], lead["id"])
     item = _item(request.json())
     try:
         with org.store.transaction():
@@ -403,9 +405,9 @@ def _shown(org: Emulator, match: Match | None) -> list[Row] | None:
     fields = [module.by_name[name] for name in OPTIONS_SHOW[match.module]]
     where = Condition(f"r.id IN ({', '.join('?' * len(match.ids))})", tuple(match.ids))
     records, _ = Table(org.store, module, fields).read(where, "r.id", MOST_OPTIONS)
-    more = {"$editable": True, "$approval_state": "approved"}
+    more: Row = {"$editable": True, "$approval_state": "approved"}
     if match.module == "Contacts":
-        more["Data_Processing_Basis"] = None  # type: ignore[assignment]
+        more["Data_Processing_Basis"] = None
     return [each | more for each in records]
 
 

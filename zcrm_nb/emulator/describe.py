@@ -136,7 +136,7 @@ def _abilities(field: Field, module: Module) -> dict[str, Any]:
         "visible": field.api_name not in HIDDEN,
         "virtual_field": field.column is None,
         **dict.fromkeys(("searchable", "filterable", "sortable"), queried),
-        "mass_update": writable and not field.unique,
+        "mass_update": in_mass(field),
         "separator": field.data_type in {"integer", "bigint", "double", "currency", "decimal"},
         "operation_type": dict.fromkeys(
             ("web_update", "api_create", "web_create", "api_update"), writable
@@ -148,6 +148,13 @@ def _abilities(field: Field, module: Module) -> dict[str, Any]:
         "layout_associations": [{"api_name": "Standard", "name": "Standard",
                                  "id": str(module.id + 1)}],
     }  # fmt: skip
+
+
+def in_mass(field: Field) -> bool:
+    """Tell whether mass update may write the field: no mail, lookup, long text or line items."""
+    kinds = {"email", "lookup", "multi_module_lookup", "textarea", "layout", "subform",
+             "multiselectlookup", "multiuserlookup", "autonumber"}  # fmt: skip
+    return not (field.read_only or field.unique or field.data_type in kinds)
 
 
 def _particulars(field: Field) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from zcrm_nb.emulator.fillings import tag, uploaded
 from zcrm_nb.emulator.records import ONLY_ON_ONE
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.shapes import encode
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _WHOLE = ("integer", "bigint")
 UPLOADS = ("fileupload", "imageupload")
-TAG_COLOURS = ("#F48435", "#1DB9B4", "#658BA8", "#B88562", "#F17574", "#879BFC", "#63C57E")
 
 
 @dataclass(slots=True)
@@ -250,7 +250,7 @@ class Desk:
             isinstance(each, dict) and isinstance(each.get("name"), str) for each in value
         ):
             raise _invalid(known, path, expected_data_type="jsonarray")
-        return [self._tag(each["name"]) for each in value]
+        return [tag(self._store, self._module, each["name"]) for each in value]
 
     def _files(
         self, value: object, known: Field, path: str, record_id: int | None
@@ -258,52 +258,18 @@ class Desk:
         """Put uploaded files into the field, beside those that are there and are to stay."""
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
             raise _invalid(known, path, expected_data_type="jsonarray")
+        new = []
+        for index, each in enumerate(value):
+            if each.get("File_Id__s"):
+                described = uploaded(self._store, known, each["File_Id__s"])
+                if described is None:
+                    place = _place("File_Id__s", f"{path}[{index}].File_Id__s")
+                    raise Refusal(400, "INVALID_DATA", "invalid data", place)
+                new.append(described)
         rows = self._store.rows(self._module.api_name, "id = ?", (record_id,))
         there = orjson.loads((rows or [{}])[0].get(known.api_name) or "[]")
         gone = {each.get("id") for each in value if "_delete" in each}
-        for index, each in enumerate(value):
-            if each.get("File_Id__s"):
-                there.append(self._file(each["File_Id__s"], known, f"{path}[{index}].File_Id__s"))
-        return [each for each in there if each["id"] not in gone]
-
-    def _file(self, file_id: object, known: Field, path: str) -> dict[str, Any]:
-        """Describe an uploaded file as a record does."""
-        sql = "SELECT name, size FROM files WHERE id = ?"
-        rows = self._store.read(sql, (file_id,)) if isinstance(file_id, str) else []
-        if not rows:
-            raise Refusal(400, "INVALID_DATA", "invalid data", _place("File_Id__s", path))
-        name, size = rows[0]
-        described = {
-            "id": str(self._store.new_id()),
-            "File_Id__s": file_id,
-            "File_Name__s": name,
-            "Size__s": str(size),
-        }
-        if known.data_type == "fileupload":
-            return described
-        return {
-            **described,
-            "Preview_Id__s": file_id,
-            "Description__s": None,
-            "Sequence_Number__s": 1,
-            "State__s": "active",
-        }
-
-    def _tag(self, name: str) -> dict[str, str]:
-        """Find a tag of the module by its name, or make it."""
-        module, sql = (
-            self._module.api_name,
-            "SELECT id, color_code FROM tags WHERE module = ? AND name = ?",
-        )
-        rows = self._store.read(sql, (module, name))
-        if not rows:
-            tag_id = self._store.new_id()
-            colour = TAG_COLOURS[tag_id % len(TAG_COLOURS)]
-            self._store.execute(
-                "INSERT INTO tags VALUES (?, ?, ?, ?)", (tag_id, module, name, colour)
-            )
-            rows = [(tag_id, colour)]
-        return {"name": name, "id": str(rows[0][0]), "color_code": rows[0][1]}
+        return [each for each in (*there, *new) if each["id"] not in gone]
 
 
 def _writable(known: Field) -> bool:

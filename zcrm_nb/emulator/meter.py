@@ -64,6 +64,18 @@ def _records_sent(request: Request) -> int:
     return len(sent) if isinstance(sent, list) else 1
 
 
+def _ids_sent(request: Request) -> int:
+    """Count the ids that a mass delete carries."""
+    sent = _body(request).get("ids")
+    return len(sent) if isinstance(sent, list) else 1
+
+
+def _ids_to_tag(request: Request) -> int:
+    """Count the records to be tagged; Zoho's samples send them as text that holds a list."""
+    sent = _body(request).get("ids")
+    return len(sent) if isinstance(sent, list) else str(sent or "").count(",") + 1
+
+
 def _query_limit(request: Request) -> int:
     """Find the LIMIT that a COQL query ends with; 200 when it names none."""
     query = str(_body(request).get("select_query", ""))
@@ -103,7 +115,9 @@ PRICES = {
         lambda request: max(1, -(-_records_sent(request) // 10)),
         lambda request: _records_sent(request) > 10,
     ),
+    "mass_delete": Price(lambda request: max(1, -(-_ids_sent(request) // 100)), lambda _: False),
     "convert": Price(lambda _: 5, lambda _: True),
+    "tags": Price(lambda request: max(1, -(-_ids_to_tag(request) // 50)), lambda _: False),
     "coql": Price(_query_credits, lambda _: True),
 }
 """Credits for each kind of call, from Zoho's page on API limits; a route names its kind."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from zcrm_nb.emulator import criteria, parameters
+from zcrm_nb.emulator import criteria, parameters, trash, views
 from zcrm_nb.emulator.criteria import EVERYTHING, Condition, both
 from zcrm_nb.emulator.describe import TEXTAREAS
 from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.schema import Field, Module
     from zcrm_nb.emulator.settings import Settings
     from zcrm_nb.emulator.store import Store
+    from zcrm_nb.emulator.views import View
 
+DAY_S = 24 * 3600
 FIELDS = 50
 DISCRETE = 2_000
 RICH_TEXT_IN_LISTS = 500
@@ -31,7 +33,6 @@ SORTABLE = ("id", "Created_Time", "Modified_Time")
 ORDERS = ("asc", "desc")
 ONLY_ON_ONE = frozenset({"subform", "multiselectlookup", "multiuserlookup"})
 NOT_EMULATED_PARAMS = (
-    "cvid",
     "territory_id",
     "include_child",
     "filters",
@@ -148,6 +149,7 @@ class Listing:
     page: int
     per_page: int
     position: Position | None
+    by_number: bool
     binder: Binder
     since: int | None
 
@@ -172,8 +174,10 @@ def _listing(org: Emulator, request: Request, module: Module, within: Condition)
     """Read and check everything that a request for a list says."""
     _refuse_what_is_not_emulated(request)
     fields = _fields(request, module, org.settings)
+    view = view_asked(org, request, module)
     by = parameters.one_of(request, "sort_by", SORTABLE, "id")
     order = parameters.one_of(request, "sort_order", ORDERS, "desc")
+    sort = Sort(view.sort_by, view.sort_order) if view else Sort(by, order)
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
@@ -184,13 +188,15 @@ def _listing(org: Emulator, request: Request, module: Module, within: Condition)
         words = "You can only get the first 2000 records without using page_token param"
         raise Refusal(400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", words, {"limit": DISCRETE})
     since = _since(org, request)
+    where = both(within, _where(request, module, since))
     return Listing(
         fields=fields,
-        where=both(within, _where(request, module, since)),
-        sort=Sort(by, order),
+        where=both(where, views.condition(view, org, request.user)) if view else where,
+        sort=sort,
         page=page,
         per_page=per_page,
         position=None if token is None else binder.open(token, org.clock.now()),
+        by_number=view is not None,
         binder=binder,
         since=since,
     )
@@ -207,6 +213,16 @@ def _refuse_what_is_not_emulated(request: Request) -> None:
             raise not_emulated(f"The parameter {name}")
     if "X-EXTERNAL" in request.headers:
         raise not_emulated("The header X-EXTERNAL")
+
+
+def view_asked(org: Emulator, request: Request, module: Module) -> View | None:
+    """Find the view that the parameter ``cvid`` names, or refuse one that does not exist."""
+    if "cvid" not in request.params:
+        return None
+    view = views.find(org.store, module.api_name, request.params["cvid"])
+    if view is None:
+        raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "cvid"})
+    return view
 
 
 def _fields(request: Request, module: Module, settings: Settings) -> list[Field]:
@@ -268,6 +284,8 @@ class Page(NamedTuple):
 
 def _page(org: Emulator, module: Module, asked: Listing) -> Page:
     """Read one page, from a numbered place or from the position in a token."""
+    if asked.by_number:
+        return _numbered_page(org, module, asked)
     position = asked.position
     backwards = position is not None and position.backwards
     room = _room(asked)
@@ -285,6 +303,20 @@ def _page(org: Emulator, module: Module, asked: Listing) -> Page:
     if backwards:
         return Page(records[::-1], keys[::-1], position.served - len(records), more=True)
     return Page(records, keys, position.served, more)
+
+
+def _numbered_page(org: Emulator, module: Module, asked: Listing) -> Page:
+    """Read one page of a view: sorted by any field, so it begins behind so many records."""
+    room, position = _room(asked), asked.position
+    if position is None:
+        before = (asked.page - 1) * asked.per_page
+    else:
+        before = position.served - room * position.backwards
+    records, _ = Table(org.store, module, asked.fields, cut=True).read(
+        asked.where, asked.sort.sql(), room + 1, offset=before
+    )
+    keys = [(0, int(each["id"])) for each in records[:room]]
+    return Page(records[:room], keys, before, len(records) > room)
 
 
 def _room(asked: Listing) -> int:
@@ -448,9 +480,12 @@ def _indexed(org: Emulator) -> Condition:
 def count_records(org: Emulator, request: Request, module: str) -> Answer:
     """``GET /{module}/actions/count``: how many records fit."""
     found = module_named(org, module)
-    if "cvid" in request.params:
-        raise _view_not_counted(request)
+    if "cvid" in request.params and any(each in request.params for each in SEARCHES):
+        raise _view_and_search(request)
+    view = view_asked(org, request, found)
     where = _search(org, request, found)
+    if view is not None:
+        where = both(_converted(request, found), views.condition(view, org, request.user))
     if where is None and org.settings.count_needs_search:
         words = "one of the expected parameter is missing"
         raise Refusal(400, "EXPECTED_PARAM_MISSING", words, {"param_names": list(SEARCHES)})
@@ -459,12 +494,10 @@ def count_records(org: Emulator, request: Request, module: str) -> Answer:
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
 
-def _view_not_counted(request: Request) -> Refusal:
-    """Refuse to count a custom view; together with a search Zoho refuses it too."""
-    searches = [each for each in SEARCHES if each in request.params]
-    if not searches:
-        return not_emulated("The parameter cvid")
+def _view_and_search(request: Request) -> Refusal:
+    """Refuse to count a view and a search at once."""
     words = "Please use either Cvid or Search Params. Combination of both the params is not allowed"
+    searches = [each for each in SEARCHES if each in request.params]
     due = [{"param_name": each} for each in ("cvid", *searches)]
     return Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
 
@@ -480,6 +513,7 @@ def get_deleted(org: Emulator, request: Request, module: str) -> Answer:
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
     since = _since(org, request)
+    trash.expire(org.store, org.clock.now() - org.settings.actions.bin_days * DAY_S)
     rows = org.store.read(
         "SELECT id, display_name, type, deleted_time, deleted_by, created_by FROM deleted "
         "WHERE module = ? AND (? = 'all' OR type = ?) AND deleted_time > ? "
@@ -523,7 +557,7 @@ ROUTES = (
         "GET",
         f"{V8}/{{module}}/deleted",
         get_deleted,
-        "deleted records (all of them in the recycle bin)",
+        "deleted records: in the recycle bin, or gone for good",
         READ,
         "deleted",
     ),
@@ -531,7 +565,7 @@ ROUTES = (
         "GET",
         f"{V8}/{{module}}/actions/count",
         count_records,
-        "how many records fit criteria, email, phone or word",
+        "how many records fit criteria, email, phone, word, or a custom view",
         SEARCH,
         "count",
     ),
@@ -539,7 +573,7 @@ ROUTES = (
         "GET",
         f"{V8}/{{module}}",
         get_records,
-        "list: fields, pages to 2,000, page tokens to 100,000, sort, ids, converted, "
+        "list: fields, pages to 2,000, page tokens to 100,000, sort, ids, cvid, converted, "
         "If-Modified-Since",
         READ,
         "records",

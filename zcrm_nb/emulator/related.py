@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.emulator import parameters
+from zcrm_nb.emulator import parameters, trash
 from zcrm_nb.emulator.criteria import Condition
 from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.records import listed, module_named, one_record
@@ -158,6 +158,29 @@ def get_related_one(
     return json_answer({"data": [one_record(org.store, relation.module, wanted, fields)]})
 
 
+def get_deleted_related(
+    org: Emulator, request: Request, module: str, record_id: str, related: str
+) -> Answer:
+    """``GET /{module}/deleted/{id}/{related_list}``: what hung on a record in the recycle bin."""
+    found = module_named(org, module)
+    relation = list_named(org.schema, found, related)
+    try:
+        owner, kept = trash.kept_of(org.store, parameters.record_id(record_id))
+    except KeyError:
+        owner = None
+    if owner is not found:
+        words = "the related id given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", words, {"resource_path_index": 2})
+    if relation.linking and relation.far:
+        rows = kept.parts.get(relation.linking.api_name, [])
+        ids = [row[relation.far.api_name] for row in rows]
+    else:
+        by = (relation.module.api_name, relation.near.api_name)
+        ids = [each for *pointer, each in kept.pointers if tuple(pointer) == by]
+    marks = ", ".join("?" * len(ids))
+    return listed(org, request, relation.module, Condition(f"r.id IN ({marks})", tuple(ids)))
+
+
 def _hangs(org: Emulator, relation: RelatedList, parent: int, record_id: int) -> bool:
     """Tell whether a record is on the list."""
     where = relation.holds(parent)
@@ -297,7 +320,7 @@ def post_related(
     if relation.module.api_name not in OWNED:
         words = "The http request method type is not a valid one"
         raise Refusal(org.settings.invalid_method_status, "INVALID_REQUEST_METHOD", words)
-    writer = Writer(org, request, relation.module)
+    writer = Writer(org, request.user, relation.module)
 
     def add(item: dict[str, Any], path: str) -> dict[str, Any]:
         return writer.insert({**item, relation.near.api_name: relation.pointer(parent)}, path)
@@ -330,7 +353,7 @@ def _linked(
 ) -> Answer:
     """Link every record, and change what else is sent of it."""
     relation, parent = _relation(org, where)
-    writer = Writer(org, request, relation.module)
+    writer = Writer(org, request.user, relation.module)
 
     owned, done = relation.module.api_name in OWNED, org.settings.relations.link_message
 
@@ -458,6 +481,13 @@ ROUTES = (
     Route("POST", _LIST, post_related, "write up to 100 notes about a record", UPDATE, "write"),
     Route("PUT", _LIST, put_related, "link up to 100 records", UPDATE, "write"),
     Route("DELETE", _LIST, delete_related, "let go of up to 100 records", UPDATE, "write"),
+    Route(
+        "GET",
+        f"{V8}/{{module}}/deleted/{{record_id}}/{{related}}",
+        get_deleted_related,
+        "what hung on a record in the recycle bin; its notes are in the bin too",
+        READ,
+    ),
     Route("GET", _ONE, get_related_one, "one record of a related list", READ),
     Route("PUT", _ONE, put_related_one, "link one record", UPDATE, "write"),
     Route("DELETE", _ONE, delete_related_one, "let go of one record", UPDATE, "write"),

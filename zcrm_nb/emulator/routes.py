@@ -14,11 +14,16 @@ from zcrm_nb.emulator import (
     consent,
     convert,
     coql_api,
+    custom_views,
     devices,
     files,
+    mass,
     metadata,
+    owners,
     records,
+    recycle_bin,
     related,
+    tags_api,
     tokens_api,
     users,
     writes,
@@ -40,9 +45,17 @@ ROUTES = (
     *related.ROUTES,
     *attachments.ROUTES,
     *files.ROUTES,
+    *tags_api.ROUTES,
     *convert.ROUTES,
+    *recycle_bin.ROUTES,
+    *custom_views.ROUTES,
+    *mass.ROUTES,
+    *owners.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
+
+WORKS = {**recycle_bin.WORKS, **mass.WORKS}
+"""How each kind of work that was put off is done."""
 
 NOT_EMULATED = (
     ("/crm/bulk/v8/**", "Bulk Read and Bulk Write"),
@@ -53,7 +66,6 @@ NOT_EMULATED = (
     (f"{V8}/users/**", "This part of the users API"),
     (f"{V8}/org/**", "This part of the org API"),
     (f"{V8}/{{module}}/actions/**", "This action on records"),
-    (f"{V8}/{{module}}/deleted/**", "The related list of a deleted record"),
     (f"{V8}/{{module}}/{{id}}/actions/**", "This action on a record"),
     (f"{V8}/{{module}}/{{id}}/Emails", "The e-mails of a record"),
     (f"{V8}/{{module}}/{{id}}/__timeline", "The timeline of a record"),
@@ -67,7 +79,7 @@ NOT_EMULATED = (
 NOT_EMULATED_DETAILS = (
     "the implicit flow (`response_type=token`), client types (every client may use every flow that "
     "it has the redirect URIs for), other environments than Production",
-    "custom views (`cvid`), territories, `filters`, external ids (`X-EXTERNAL`), `approval_state`",
+    "cross filters of custom views; territories, `filters`, external ids (`X-EXTERNAL`)",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
     "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",

@@ -72,6 +72,9 @@ class EngineSettings:
         True, "whether not like without % at both ends is refused: it is said not to work"
     )
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
+    converted_in_views: bool = fact(
+        False, "whether Leads#cvid includes converted ones; a list of the same view does not"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,34 @@ class ActionSettings:
     convert_moves_related: bool = fact(
         True, "whether notes and activities of a lead go to the contact and deal made from it"
     )
+    change_owner_partly_status: int = fact(
+        202, "status when only some records got a new owner: 202 for API calls, 207 for SDK calls"
+    )
+    change_owner_modules: tuple[str, ...] = fact(
+        ("Tasks", "Events", "Calls", "Contacts", "Deals"),
+        "related_modules whose records may go along: the newer spec adds Contacts and Deals",
+    )
+    mass_update_fields: tuple[tuple[str, int], ...] = fact(
+        (("Deals", 3),), "fields of one mass update, by module: one wherever none is named"
+    )
+    mass_limit_code: str = fact(
+        "LIMIT_EXCEEDED", "code for more than 500 ids or 50,000 records; no page tells it"
+    )
+    views_unequal_finds_null: bool = fact(
+        False, "whether not_equal, not_in and their like in a view find empty values"
+    )
+    week_begins: int = fact(6, "first day of ${THISWEEK}: 0 is Monday, 6 Sunday; no page says")
+    chore_delay_s: int = fact(
+        0, "seconds that a mass action or a large restore stays SCHEDULED; no page gives a figure"
+    )
+    chore_runs_s: int = fact(0, "seconds that it is RUNNING then, before its records change")
+    bin_days: int = fact(60, "days until the recycle bin lets go of a record, as the help says")
+    restore_checks_unique: bool = fact(
+        True, "whether a record stays in the bin when another has its unique value by now"
+    )
+    restore_touches: bool = fact(
+        False, "whether restoring a record changes its Modified_Time; no page says"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +159,11 @@ class RelationSettings:
     refused_attachments: tuple[str, ...] = fact(
         (".exe",), "endings of attachments that are refused; no page shows the answer"
     )
+    tags_per_module: int = fact(
+        200, "most tags of one module: allowed_count depends on the edition, no page has figures"
+    )
+    tags_per_record: int = fact(10, "most tags of one record, as older pages say")
+    records_tagged_per_call: int = fact(500, "most ids of add_tags and remove_tags: secondary")
     no_attachments_status: int = fact(
         204, "status for a record without attachments: 204, or 200 with an empty list"
     )

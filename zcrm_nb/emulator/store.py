@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from zcrm_nb.emulator import trash
 from zcrm_nb.emulator.schema import ORG_PREFIX, Field, Module, Schema
 
 if TYPE_CHECKING:
@@ -48,15 +49,20 @@ SYSTEM_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
     "CREATE TABLE tags (id INTEGER PRIMARY KEY, module TEXT, name TEXT, color_code TEXT,"
+    " created_time INTEGER, modified_time INTEGER, created_by INTEGER, modified_by INTEGER,"
     " UNIQUE (module, name))",
     "CREATE TABLE deleted (id INTEGER PRIMARY KEY, module TEXT, display_name TEXT,"
-    " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT)",
+    " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT,"
+    " owner INTEGER, record TEXT)",
     'CREATE INDEX "deleted.module" ON deleted (module, deleted_time)',
     "CREATE TABLE files (id TEXT PRIMARY KEY, name TEXT, size INTEGER, type TEXT, content BLOB,"
     " created_time INTEGER, created_by INTEGER)",
     "CREATE TABLE attachments (id INTEGER PRIMARY KEY, module TEXT, parent INTEGER, file_name TEXT,"
     " size INTEGER, file_id TEXT, link_url TEXT, created_time INTEGER, created_by INTEGER)",
     'CREATE INDEX "attachments.parent" ON attachments (parent)',
+    "CREATE TABLE custom_views (id INTEGER PRIMARY KEY, module TEXT, body TEXT)",
+    "CREATE TABLE chores (id INTEGER PRIMARY KEY, kind TEXT, module TEXT, user INTEGER,"
+    " due INTEGER, facts TEXT, total INTEGER, done INTEGER, failed INTEGER, finished INTEGER)",
 )
 
 
@@ -216,17 +222,8 @@ class Store:
                 )
 
     def delete(self, module: str, ids: Iterable[int], *, user: int) -> None:
-        """Move records to the table ``deleted``; their subform rows and links go with them."""
-        name = self.schema.module(module).name_field
-        with self.transaction():
-            for record_id in ids:
-                self._writer.execute(
-                    f'INSERT OR REPLACE INTO deleted SELECT id, ?, "{name}", ?, ?, Created_By,'  # noqa: S608
-                    f" 'recycle' FROM \"{module}\" WHERE id = ?",
-                    (module, self.clock.now(), user, record_id),
-                )
-                self._forget(module, record_id)
-                self._writer.execute(f'DELETE FROM "{module}" WHERE id = ?', (record_id,))  # noqa: S608
+        """Move records into the recycle bin; their subform rows, links and notes go with them."""
+        trash.throw_away(self, self.schema.module(module), ids, user)
 
     def execute(self, sql: str, params: Sequence[object] = ()) -> None:
         """Write to one of the tables that hold no records, such as ``tags`` or ``files``."""
@@ -361,17 +358,6 @@ class Store:
             f'INSERT INTO "{module}" ({names}) VALUES ({marks})',  # noqa: S608
             tuple(record.values()),
         )
-
-    def _forget(self, module: str, record_id: int) -> None:
-        """Empty the lookups to several modules that point here; plain ones have foreign keys."""
-        for each in self.schema.modules.values():
-            pointer = each.polymorphic
-            if pointer and module in pointer.targets:
-                self._writer.execute(
-                    f'UPDATE "{each.api_name}" SET "{pointer.api_name}" = NULL,'  # noqa: S608
-                    f' "$se_module" = NULL WHERE "{pointer.api_name}" = ?',
-                    (record_id,),
-                )
 
     def _followers(self) -> list[tuple[str, str]]:
         """List kind and name of the indexes and triggers that are there now."""

@@ -32,10 +32,12 @@ class Writer:
     ----------
     org : Emulator
         The org that is written to.
-    request : Request
-        Who writes, and on what condition.
+    user : int
+        Who writes.
     module : Module
         Whose records.
+    unmodified_since : int, optional
+        Only what nobody has changed since is changed.
 
     Attributes
     ----------
@@ -43,10 +45,12 @@ class Writer:
         Id of the one who writes.
     """
 
-    def __init__(self, org: Emulator, request: Request, module: Module) -> None:
-        self._store, self._module, self.user = org.store, module, request.user
+    def __init__(
+        self, org: Emulator, user: int, module: Module, unmodified_since: int | None = None
+    ) -> None:
+        self._store, self._module, self.user = org.store, module, user
         self._desk = Desk(org.store, module, org.settings)
-        self._unmodified_since = parameters.moment(request, "If-Unmodified-Since")
+        self._unmodified_since = unmodified_since
         self._replace_rows = org.settings.subform_rows_replace
 
     def insert(self, item: Item, path: str) -> Item:
@@ -79,6 +83,7 @@ class Writer:
     def delete(self, record_id: int) -> Item:
         """Move one record to the recycle bin."""
         self._modified(record_id, {"id": str(record_id)})
+        refuse_locked(self._store, self._module, record_id)
         self._store.delete(self._module.api_name, [record_id], user=self.user)
         return success("record deleted", record_id)
 
@@ -105,6 +110,7 @@ class Writer:
         if not parameters.ID.fullmatch(text):
             raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", place)
         modified = self._modified(int(text), place)
+        refuse_locked(self._store, self._module, int(text), place)
         if self._unmodified_since is not None and modified > self._unmodified_since:
             raise self._already_modified(int(text))
         return int(text)
@@ -227,7 +233,8 @@ def _write(
 ) -> Answer:
     """Write every item of the body, in one transaction that keeps what succeeds."""
     items = items_of(request.json())
-    writer = Writer(org, request, module)
+    since = parameters.moment(request, "If-Unmodified-Since")
+    writer = Writer(org, request.user, module, since)
     with org.store.transaction():
         results, statuses = [], []
         for index, item in enumerate(items):
@@ -242,11 +249,24 @@ def _write(
 
 def _delete(org: Emulator, request: Request, module: Module, wanted: list[int]) -> Answer:
     """Delete records by their ids."""
-    writer = Writer(org, request, module)
+    writer = Writer(org, request.user, module)
     with org.store.transaction():
         tried = [attempted(org.store, Writer.delete, writer, record_id) for record_id in wanted]
     statuses = [said or 200 for _, said in tried]
     return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
+
+
+def refuse_locked(
+    store: Store, module: Module, record_id: int, place: dict[str, str] | None = None
+) -> None:
+    """Refuse to change a record that somebody has locked."""
+    if "Locked__s" not in module.by_name:
+        return
+    sql = f'SELECT Locked__s FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
+    if store.read(sql, (record_id,)) == [(1,)]:
+        words = "Sorry, you cannot perform this operation as the record is locked."
+        details = {"action": "record_locking", **(place or {"id": str(record_id)})}
+        raise Refusal(400, "RECORD_LOCKED", words, details)
 
 
 def attempted(store: Store, work: Callable[..., Item], *arguments: Any) -> tuple[Item, int | None]:
