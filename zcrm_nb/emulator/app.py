@@ -61,6 +61,17 @@ class App:
         except Refusal as refusal:
             return refused(refusal)
 
+    def inside(self, request: Request) -> Answer:
+        """Answer a request that came inside another one: its token is known, its price paid."""
+        org = self._org
+        try:
+            route, names = org.router.find(request, org.settings)
+            if route.needs_token and request.token:
+                org.accounts.require(request.token, route.scopes, self._spellings(names))
+            return self._run(route, names, request)
+        except Refusal as refusal:
+            return refused(refusal)
+
     def _guarded(self, route: Route, names: dict[str, str], request: Request) -> Answer:
         """Check token, scopes and limits, then run the handler."""
         org = self._org

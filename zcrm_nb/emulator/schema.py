@@ -210,6 +210,11 @@ class Module:
         """The field that may point to several modules; ``$se_module`` tells which one it is."""
         return next((each for each in self.fields if each.targets), None)
 
+    @property
+    def has_past(self) -> bool:
+        """Whether its records have a timeline."""
+        return self.generated_type in {"default", "custom"} and self.api_supported
+
     def list_name(self, pointer: Field, target: str) -> str:
         """Name the related list that one of its lookups makes on the records of ``target``.
 

@@ -164,6 +164,14 @@ class RelationSettings:
     )
     tags_per_record: int = fact(10, "most tags of one record, as older pages say")
     records_tagged_per_call: int = fact(500, "most ids of add_tags and remove_tags: secondary")
+    composite_cuts_lists: bool = fact(
+        True,
+        "whether lists inside a composite request end at 25 records: a page allows 25, "
+        "none tells whether more are cut or refused",
+    )
+    timeline_names: bool = fact(
+        True, "whether a timeline tells lookups by name: the schema says text, no sample shows one"
+    )
     no_attachments_status: int = fact(
         204, "status for a record without attachments: 204, or 200 with an empty list"
     )

@@ -45,6 +45,8 @@ FIRST_NEW_ID = ORG_PREFIX + 900_000_000_001
 #: What every update stamps, and what an insert stamps besides.
 CHANGED = ("Modified_By", "Modified_Time", "Last_Activity_Time")
 MADE = ("Owner", "Created_By", "Created_Time", *CHANGED)
+#: What no timeline tells as a change.
+STAMPED = frozenset({"id", *MADE} - {"Owner"})
 SYSTEM_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
@@ -60,6 +62,9 @@ SYSTEM_TABLES = (
     "CREATE TABLE attachments (id INTEGER PRIMARY KEY, module TEXT, parent INTEGER, file_name TEXT,"
     " size INTEGER, file_id TEXT, link_url TEXT, created_time INTEGER, created_by INTEGER)",
     'CREATE INDEX "attachments.parent" ON attachments (parent)',
+    "CREATE TABLE history (entry INTEGER, record INTEGER, at INTEGER, user INTEGER, field TEXT,"
+    " old, new)",
+    'CREATE INDEX "history.record" ON history (record)',
     "CREATE TABLE custom_views (id INTEGER PRIMARY KEY, module TEXT, body TEXT)",
     "CREATE TABLE chores (id INTEGER PRIMARY KEY, kind TEXT, module TEXT, user INTEGER,"
     " due INTEGER, facts TEXT, total INTEGER, done INTEGER, failed INTEGER, finished INTEGER)",
@@ -423,7 +428,28 @@ def _followers_ddl(schema: Schema) -> list[str]:
             ("DELETE", f'OLD."{field.rollup.via}"'),
         )
     ]
-    return indexes + triggers
+    return indexes + triggers + [_noting(each) for each in schema.modules.values() if each.has_past]
+
+
+def _noting(module: Module) -> str:
+    """Write the trigger that notes what a writer changed, for the timeline.
+
+    A writer sets ``Modified_Time``; roll-ups and the emptying of lookups do not.
+    """
+    pairs = " UNION ALL ".join(
+        f'SELECT \'{each.api_name}\' f, OLD."{each.api_name}" o, NEW."{each.api_name}" n'
+        for each in module.fields
+        if each.written and each.api_name not in STAMPED
+    )
+    return (
+        f'CREATE TRIGGER "{module.api_name}.history" AFTER UPDATE OF Modified_Time'  # noqa: S608
+        f' ON "{module.api_name}" BEGIN'
+        " INSERT INTO counters VALUES ('history', 1) ON CONFLICT (name)"
+        " DO UPDATE SET value = value + 1;"
+        " INSERT INTO history SELECT (SELECT value FROM counters WHERE name = 'history'),"
+        " NEW.id, NEW.Modified_Time, NEW.Modified_By, f, o, n"
+        f" FROM ({pairs}) WHERE o COLLATE BINARY IS NOT n; END"
+    )
 
 
 def _rollups(schema: Schema) -> list[tuple[Module, Field]]:
