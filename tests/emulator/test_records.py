@@ -232,13 +232,6 @@ def test_what_would_change_the_answer_unseen_is_refused(ask, name):
     assert (reply.status, reply.body["details"]) == (404, {"emulated": False})
 
 
-def test_external_ids_are_refused(ask):
-    """For lists and single records."""
-    header = {"X-EXTERNAL": "Leads.External_Ref"}
-    assert ask("GET", "/Leads", {"fields": "id"}, headers=header).status == 404
-    assert ask("GET", "/Leads/1", headers=header).status == 404
-
-
 def test_legacy_parameters_are_passed_over(ask):
     """approved, uid and the date range of older versions."""
     assert leads(ask, approved="true", uid="1", startDateTime="x").status == 200

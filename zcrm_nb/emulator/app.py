@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from zcrm_nb.emulator.externals import translated
 from zcrm_nb.emulator.messages import Answer, Request, json_answer, read_request
 from zcrm_nb.emulator.refusals import Refusal
 
@@ -95,7 +96,9 @@ class App:
         if org.latency_ms:
             org.sleep(org.latency_ms / 1000)
         try:
-            return org.faults.around(request, lambda: route.handler(org, request, **names))
+            return org.faults.around(
+                request, lambda: translated(org, request, names, route.handler)
+            )
         except Refusal as refusal:
             return refused(refusal, wrap=route.writes and org.settings.wrap_write_refusals)
         except ConnectionError:

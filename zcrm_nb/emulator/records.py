@@ -211,8 +211,6 @@ def _refuse_what_is_not_emulated(request: Request) -> None:
     for name in NOT_EMULATED_PARAMS:
         if name in request.params:
             raise not_emulated(f"The parameter {name}")
-    if "X-EXTERNAL" in request.headers:
-        raise not_emulated("The header X-EXTERNAL")
 
 
 def view_asked(org: Emulator, request: Request, module: Module) -> View | None:
@@ -357,8 +355,6 @@ def iso(org: Emulator, moment: int) -> str:
 def get_record(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}``: one record, with its subforms and multi-select lookups."""
     found = module_named(org, module)
-    if "X-EXTERNAL" in request.headers:
-        raise not_emulated("The header X-EXTERNAL")
     wanted = parameters.record_id(record_id)
     asked = parameters.names(request, "fields")
     chosen = [each for each in found.fields if not asked or each.api_name in asked]

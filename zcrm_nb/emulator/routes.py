@@ -81,7 +81,7 @@ NOT_EMULATED = (
 NOT_EMULATED_DETAILS = (
     "the implicit flow (`response_type=token`), client types (every client may use every flow that "
     "it has the redirect URIs for), other environments than Production",
-    "cross filters of custom views; territories, `filters`, external ids (`X-EXTERNAL`)",
+    "cross filters of custom views; territories, `filters`",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
     "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",

@@ -126,6 +126,8 @@ class Field:
     lookup that may point to several. ``returns`` is the type a formula or a roll-up returns.
     ``column`` is its SQL type in the store, ``None`` for a field whose value is not stored there.
 
+    ``external`` marks a field that holds another system's ids: see X-EXTERNAL.
+
     ``derived`` is the SQL expression over the record's own columns that gives the value of a field
     nobody writes; ``expression`` is how Zoho's metadata spells it. ``wire`` names the shape of a
     value that does not look like its ``data_type`` says (``Tag`` is typed text and is a list).
@@ -155,6 +157,7 @@ class Field:
     rollup: Rollup | None = None
     auto_number: AutoNumber | None = None
     depends: Dependence | None = None
+    external: bool = False
 
     @property
     def kind(self) -> str:
