@@ -20,6 +20,7 @@ from zcrm_nb.emulator.app import App
 from zcrm_nb.emulator.bulk.jobs import Jobs
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
+from zcrm_nb.emulator.chores import Chores
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.consent import Asked, Declined, permissions
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
@@ -27,7 +28,7 @@ from zcrm_nb.emulator.devices import PAGE, Devices
 from zcrm_nb.emulator.faults import Faults
 from zcrm_nb.emulator.messages import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.meter import EDITIONS, Meter
-from zcrm_nb.emulator.routes import Router
+from zcrm_nb.emulator.routes import WORKS, Router
 from zcrm_nb.emulator.server import PortTaken, Server
 from zcrm_nb.emulator.settings import Settings
 from zcrm_nb.emulator.store import Store
@@ -140,6 +141,7 @@ class Emulator:
         self.faults = Faults(self)
         self.jobs = Jobs(self)
         self.router = Router()
+        self.chores = Chores(self, WORKS)
         self.wsgi = App(self)
         self.credentials = self._self_client()
         self._servers: list[Server] = []
