@@ -205,9 +205,7 @@ class Courier:
         connection = http.client.HTTPConnection(
             parts.hostname or "", parts.port, timeout=self._settings.timeout_s
         )
-        path = quote(
-            urlunsplit(("", "", parts.path or "/", parts.query, "")), safe=SENT_AS_THEY_ARE
-        )
+        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         try:
             headers = {"Content-Type": self._settings.content_type}
             connection.request("POST", quote(target, safe=SENT_AS_THEY_ARE), body, headers)
