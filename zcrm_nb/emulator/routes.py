@@ -28,6 +28,7 @@ from zcrm_nb.emulator import (
     tags_api,
     tokens_api,
     users,
+    watch_api,
     writes,
 )
 from zcrm_nb.emulator.bulk import reading
@@ -57,6 +58,7 @@ ROUTES = (
     *custom_views.ROUTES,
     *mass.ROUTES,
     *owners.ROUTES,
+    *watch_api.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
 
@@ -67,6 +69,8 @@ NOT_EMULATED = (
     ("/crm/bulk/v8/**", "Bulk Write"),
     (f"{V8}/upload", "The upload of bulk-write files"),
     (f"{V8}/actions/watch", "Notifications"),
+    (f"{V8}/files/**", "The file system"),
+    (f"{V8}/__composite_requests", "Composite requests"),
     (f"{V8}/settings/**", "This part of the settings"),
     (f"{V8}/users/**", "This part of the users API"),
     (f"{V8}/org/**", "This part of the org API"),
@@ -87,6 +91,10 @@ NOT_EMULATED_DETAILS = (
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
     "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
+    "notifications: callbacks go to loopback addresses only, those to others are written into "
+    "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
+    "not notify",
+    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail, attachments",
 )
 
 
