@@ -6,6 +6,7 @@ from zcrm_nb.frames.parts import NOT_IN_BULK, PartReader, header
 from zcrm_nb.frames.read import info
 from zcrm_nb.frames.records import to_records
 from zcrm_nb.frames.shape import beside, series, sort_frame
+from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Column",
     "Filler",
     "PartReader",
+    "Subject",
     "beside",
     "column_for",
     "directory",
@@ -20,8 +22,10 @@ __all__ = [
     "header",
     "in_id_order",
     "info",
+    "plain",
     "series",
     "sort_frame",
+    "subject",
     "to_frame",
     "to_records",
 ]
