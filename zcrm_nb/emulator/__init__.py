@@ -17,8 +17,10 @@ from urllib.parse import urlencode
 from zcrm_nb.emulator import person
 from zcrm_nb.emulator.accounts import SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.app import App
+from zcrm_nb.emulator.callbacks import Delivery
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
+from zcrm_nb.emulator.channels import Channels
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.consent import Asked, Declined, permissions
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
@@ -81,7 +83,7 @@ class Emulator:
         client whose user may do everything; the grant code is good once, for ten minutes. Also
         ``accounts_url``, ``api_domain`` and ``upload_url``: where to mount :attr:`wsgi`. Those of a
         server are in its own ``credentials``.
-    store, schema, accounts, meter, faults, clock, settings
+    store, schema, accounts, meter, faults, channels, clock, settings
         The parts of the org.
 
     Raises
@@ -136,7 +138,8 @@ class Emulator:
         self.consents: Tickets[Asked] = Tickets(self.clock)
         self.devices = Devices(self.clock, seed)
         self.meter = Meter(edition, users, self.clock, self.settings)
-        self.faults = Faults(self)
+        self.faults = Faults(self, seed)
+        self.channels = Channels(self)
         self.router = Router()
         self.wsgi = App(self)
         self.credentials = self._self_client()
@@ -170,7 +173,21 @@ class Emulator:
         """Stop its servers and close its file; a temporary file is removed."""
         while self._servers:
             self._servers.pop().stop()
+        self.channels.close()
         self.store.close()
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """What became of the notifications that were sent, oldest first; the last 10,000.
+
+        Examples
+        --------
+        >>> from zcrm_nb.emulator import Emulator
+        >>> with Emulator(rows={"Leads": 5}) as emulator:
+        ...     emulator.deliveries
+        []
+        """
+        return list(self.channels.deliveries)
 
     def client(
         self, redirect_uris: Iterable[str] = (), name: str = "My notebook"
