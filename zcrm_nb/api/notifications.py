@@ -7,7 +7,6 @@ more than a week is asked, gives an hour without a word: so every expiry is read
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from zcrm_nb.frames import Column
 from zcrm_nb.wire.secrets import MASK, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
@@ -32,23 +31,35 @@ __all__ = [
     "ACTIONS",
     "CHANNEL_COLUMNS",
     "HOUR_S",
+    "OPERATIONS",
     "REPORT_COLUMNS",
+    "SHORT_COLUMNS",
     "WEEK_S",
     "Channel",
+    "Outcome",
+    "actions",
     "asked_life_s",
     "channel",
     "channel_rows",
     "channels",
     "condition_of",
     "disable",
-    "drop_events",
     "enable",
-    "renew",
+    "ids_of",
+    "listed_rows",
+    "quieten",
+    "renewed",
     "replace_channel",
+    "short_rows",
+    "too_short",
+    "without_keys",
 ]
 
 WATCH = f"{V8}actions/watch"
 ACTIONS = ("create", "edit", "delete")
+OPERATIONS = {"create": "insert", "edit": "update", "delete": "delete"}
+"""What one subscribes to, and what Zoho calls it when it happens."""
+
 HOUR_S, WEEK_S = 3600.0, 7 * 24 * 3600.0
 MARGIN_S = 120.0  # so far from the week that no clock's difference makes it more than one
 AGREES_S = 60.0  # clocks that differ by less count as the same
@@ -61,6 +72,11 @@ REPORT_COLUMNS = [
     Column("events", "multipicklist"),
     Column("expires", "datetime"),
     Column("notify_url", "text"),
+    Column("status", "picklist", _STATUS),
+    Column("note", "text"),
+]
+SHORT_COLUMNS = [
+    Column("channel_id", "text"),
     Column("status", "picklist", _STATUS),
     Column("note", "text"),
 ]
@@ -146,7 +162,7 @@ def channel(
     names = [modules] if isinstance(modules, str) else list(dict.fromkeys(modules))
     if not names:
         raise ValueError("Name one module at least.")
-    actions = _actions(on)
+    wanted = actions(on)
     conditions = [
         found
         for each in names
@@ -156,7 +172,7 @@ def channel(
         catalogue.fields(each)  # an unknown module is refused here
     return Channel(
         _channel_id(channel_id),
-        tuple(f"{module}.{action}" for module in names for action in actions),
+        tuple(f"{module}.{action}" for module in names for action in wanted),
         Secret(_address(notify_url)),
         _token(token),
         tuple(conditions),
@@ -165,7 +181,7 @@ def channel(
     )
 
 
-def _actions(on: str | Sequence[str]) -> list[str]:
+def actions(on: str | Sequence[str]) -> list[str]:
     """Take Zoho's words for what may happen."""
     asked = [on] if isinstance(on, str) else list(dict.fromkeys(on))
     if asked == ["all"]:
@@ -374,26 +390,53 @@ def _shorter(ends: datetime | None, life_s: float) -> str:
     return f"Asked for {life_s / 3600:.1f} hours, but it ends {until}."
 
 
-def renew(
-    send: Send, listed: Sequence[Item], life_s: float | None, now: Callable[[], float]
-) -> Outcome:
+def renewed(
+    send: Send,
+    ids: Sequence[str],
+    known: Mapping[str, Channel],
+    life_s: float | None,
+    now: Callable[[], float],
+) -> list[tuple[Channel, Outcome]]:
+    """Give channels a new life; those that are ``known`` in full can be opened again."""
+    listed = _listed(send)
+    for each in ids:
+        if each not in known and each not in listed:
+            raise _unknown(each)
+    return [
+        (known[each], replace_channel(send, known[each], life_s or HOUR_S, now))
+        if each in known
+        else (listed[each], _prolonged(send, listed[each], life_s or HOUR_S, now))
+        for each in ids
+    ]
+
+
+def _prolonged(send: Send, channel: Channel, life_s: float, now: Callable[[], float]) -> Outcome:
     """Give a channel that is known from the list a new life (PATCH): what is not sent stays."""
-    events = [event for each in listed for event in each["events"]]
-    wanted = Channel(
-        str(listed[0]["channel_id"]), tuple(events), Secret(listed[0].get("notify_url") or "")
-    )
     change = {
-        "channel_id": wanted.channel_id,
-        "events": events,
-        "channel_expiry": _iso(now() + (life_s or HOUR_S)),
+        "channel_id": channel.channel_id,
+        "events": list(channel.events),
+        "channel_expiry": _iso(now() + life_s),
     }
-    outcome = _outcome(_exchange(send, "PATCH", json={"watch": [change]}), wanted.modules)
-    return _settled(send, wanted, outcome, life_s or HOUR_S, now)
+    outcome = _outcome(_exchange(send, "PATCH", json={"watch": [change]}), channel.modules)
+    return _settled(send, channel, outcome, life_s, now)
 
 
-def drop_events(send: Send, channel_id: str, events: Sequence[str]) -> Outcome:
-    """Let a channel notify of some events no longer (PATCH with ``_delete_events``)."""
-    change = {"channel_id": channel_id, "events": list(events), "_delete_events": True}
+def quieten(send: Send, ids: Sequence[str], on: str | Sequence[str]) -> dict[str, Outcome]:
+    """Let channels notify of some events no longer (PATCH with ``_delete_events``)."""
+    gone = actions(on)
+    listed = _listed(send)
+    return {
+        each: _quietened(send, listed[each], gone)
+        if each in listed
+        else Outcome("refused", note=_unknown(each).happened, code="NOT_SUBSCRIBED")
+        for each in ids
+    }
+
+
+def _quietened(send: Send, channel: Channel, gone: Sequence[str]) -> Outcome:
+    """Drop these of a channel's events, in all its modules."""
+    events = [f"{module}.{action}" for module in channel.modules for action in gone]
+    change = {"channel_id": channel.channel_id, "events": events, "_delete_events": True}
     return _outcome(_exchange(send, "PATCH", json={"watch": [change]}), [])
 
 
@@ -414,6 +457,17 @@ def disable(send: Send, ids: Sequence[str]) -> dict[str, Outcome]:
     told = {each: _outcome(by_id[each], []) for each in ids if each in by_id}
     alone = [disable(send, [each]) for each in ids if each not in told]
     return {key: one for found in (told, *alone) for key, one in found.items()}
+
+
+def _listed(send: Send) -> dict[str, Channel]:
+    """List the channels of this user by id, as far as the list tells."""
+    events: dict[str, list[str]] = {}
+    urls: dict[str, str] = {}
+    for each in channels(send):
+        key = str(each.get("channel_id"))
+        events.setdefault(key, []).extend(each.get("events") or ())
+        urls[key] = each.get("notify_url") or ""
+    return {key: Channel(key, tuple(found), Secret(urls[key])) for key, found in events.items()}
 
 
 def channels(send: Send) -> list[Item]:
@@ -506,6 +560,25 @@ def channel_rows(wanted: Channel, outcome: Outcome) -> list[Item]:
     ]
 
 
+def too_short(rows: Iterable[Item]) -> list[str]:
+    """Find the words to warn with: channels that are open, but end sooner than asked."""
+    return list(
+        dict.fromkeys(
+            f"The channel {each['channel_id']} ends sooner than asked. {each['note']}"
+            for each in rows
+            if each["status"] == "done" and "but it ends" in (each["note"] or "")
+        )
+    )
+
+
+def short_rows(outcomes: Mapping[str, Outcome]) -> list[Item]:
+    """Lay out what became of channels, a row for each."""
+    return [
+        {"channel_id": key, "status": each.status, "note": each.note or None}
+        for key, each in outcomes.items()
+    ]
+
+
 def listed_rows(items: Iterable[Item]) -> list[Item]:
     """Lay the list of channels out for ``crm.watches()``: everything but the token."""
     return [
@@ -566,7 +639,7 @@ def ids_of(channels: Any) -> list[str]:
     return found
 
 
-def unknown_channel(channel_id: str) -> NotFoundError:
+def _unknown(channel_id: str) -> NotFoundError:
     """Say that a channel is not there."""
     return NotFoundError(
         f"There is no channel {channel_id}: it has ended, or another user's login opened it.",

@@ -58,7 +58,7 @@ class Journal:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder, self._most_bytes, self._part_bytes = folder, most_bytes, part_bytes
         self._lock = threading.Lock()
-        self._part, self._offset = self._position()
+        self._part, self._offset = self._done = self._position()
         for path in self._paths():
             if _number(path) < self._part:
                 path.unlink(missing_ok=True)
@@ -125,9 +125,15 @@ class Journal:
                 lines += self._lines_of(path, most - len(lines))
             return lines
 
+    def rewind(self) -> None:
+        """Let what was read since the last :meth:`done` be read again."""
+        with self._lock:
+            self._part, self._offset = self._done
+
     def done(self) -> None:
         """Note that whatever was read need not be read again; files read to their end go."""
         with self._lock:
+            self._done = self._part, self._offset
             write_whole(self._folder / "position", b"%d %d" % (self._part, self._offset))
             for path in self._paths():
                 if _number(path) < self._part:
