@@ -57,8 +57,8 @@ def timeline(df: pd.DataFrame, *, ax: Axes | None = None, title: str = "Changes"
     >>> timeline(pd.DataFrame({"time": times, "operation": ["insert", "update"]}))
     Changes
                          insert  update  delete
-    2026-09-15 03:30:00       1       0       0
-    2026-09-15 03:30:30       0       1       0
+    2026-09-15 03:30:02       1       0       0
+    2026-09-15 03:30:40       0       1       0
     """
     table = bins(df)
     ax = ax if ax is not None else _new_axes()
@@ -132,7 +132,8 @@ def _draw(ax: Axes, table: pd.DataFrame) -> None:
 
 
 def _in_words(table: pd.DataFrame) -> str:
-    """Say the picture as a small text table."""
+    """Say the picture as a small text table, without the bars that have no height."""
+    table = table[table.sum(axis=1) > 0]
     if table.empty:
         return "Nothing yet."
     return table.set_axis([f"{each:%Y-%m-%d %H:%M:%S}" for each in table.index]).to_string()

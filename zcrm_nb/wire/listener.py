@@ -159,9 +159,12 @@ class Listener:
         )
         await self._closing.wait()
         server.close()
-        for task in list(self._open):
+        await _some_turns()
+        talking = list(self._open)
+        for task in talking:
             task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
+        await asyncio.gather(*talking, return_exceptions=True)
+        await _some_turns()
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Hear one stranger out, answer, and part."""
@@ -169,7 +172,9 @@ class Listener:
         assert task is not None
         self._open[task] = None
         if len(self._open) > self._most_open:
-            next(iter(self._open)).cancel()
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            oldest.cancel()
         try:
             async with asyncio.timeout(self._within_s):
                 await self._talk(reader, writer)
@@ -267,6 +272,12 @@ def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
     if target.startswith("//"):  # which urlsplit would take for a host
         target = "/" + target.lstrip("/")
     return parts[0], target, headers
+
+
+async def _some_turns() -> None:
+    """Let the loop do what it has begun: to take up a connection, or to close it, is some steps."""
+    for _ in range(6):
+        await asyncio.sleep(0)
 
 
 async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
