@@ -26,6 +26,7 @@ from zcrm_nb.emulator.consent import Asked, Declined, permissions
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
 from zcrm_nb.emulator.devices import PAGE, Devices
 from zcrm_nb.emulator.faults import Faults
+from zcrm_nb.emulator.life import Life
 from zcrm_nb.emulator.messages import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.meter import EDITIONS, Meter
 from zcrm_nb.emulator.routes import Router
@@ -144,6 +145,7 @@ class Emulator:
         self.wsgi = App(self)
         self.credentials = self._self_client()
         self._servers: list[Server] = []
+        self._lives: weakref.WeakSet[Life] = weakref.WeakSet()
         # An emulator that nobody closed still takes its temporary file along.
         weakref.finalize(self, self.store.close)
 
@@ -169,8 +171,49 @@ class Emulator:
         self._servers.append(server)
         return server
 
+    def live(self, events_per_minute: float = 60.0, *, seed: int = 2026) -> Life:
+        """Let people in the org work: create leads, move deals, correct typos, call, tick off.
+
+        Parameters
+        ----------
+        events_per_minute : float, default 60.0
+            How many records are written in a minute, on average, while it runs.
+        seed : int, default 2026
+            The same seed, and the same org under a manual clock, give the same life.
+
+        Returns
+        -------
+        Life
+            It runs inside a ``with`` block, or from ``start()`` to ``stop()``; ``step(n)`` lets
+            ``n`` things happen at once.
+
+        Raises
+        ------
+        ValueError
+            If the pace is not positive.
+
+        Notes
+        -----
+        Every deed is one write by one of the org's people, through the same writer as a request:
+        it is stamped, checked and notified of like any other. It costs no credits.
+
+        Examples
+        --------
+        >>> from zcrm_nb.emulator import Emulator
+        >>> with Emulator(rows={"Leads": 5}) as emulator:
+        ...     with emulator.live(events_per_minute=600):
+        ...         pass
+        ...     print(emulator.live(seed=7).step()[0].who.count(" "))
+        1
+        """
+        life = Life(self, events_per_minute, seed)
+        self._lives.add(life)
+        return life
+
     def close(self) -> None:
         """Stop its servers and close its file; a temporary file is removed."""
+        for life in list(self._lives):
+            life.stop()
         while self._servers:
             self._servers.pop().stop()
         self.channels.close()

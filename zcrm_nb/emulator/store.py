@@ -207,7 +207,8 @@ class Store:
                 record = {"id": self.new_id(), **stamps, **self._numbers(module, numbered), **row}
                 self._execute_insert(module, record)
                 ids.append(int(record["id"]))
-                self._note(Change(module, "insert", ids[-1], tuple(row)))
+                if self._changes is not None:
+                    self._changes.append(Change(module, "insert", ids[-1], tuple(row)))
         return ids
 
     def update(self, module: str, rows: Iterable[Mapping[str, Any]], *, user: int) -> None:
@@ -223,17 +224,18 @@ class Store:
                     f'UPDATE "{module}" SET {setting} WHERE id = ?',  # noqa: S608
                     (*values.values(), record_id),
                 )
-                if before:
+                if self._changes is not None and before:
                     differ = tuple(name for name in row if row[name] != before[name])
-                    self._note(Change(module, "update", record_id, differ, before))
+                    self._changes.append(Change(module, "update", record_id, differ, before))
 
     def delete(self, module: str, ids: Iterable[int], *, user: int) -> None:
         """Move records to the table ``deleted``; their subform rows and links go with them."""
         name = self.schema.module(module).name_field
         with self.transaction():
             for record_id in ids:
-                if before := self._before(module, record_id):
-                    self._note(Change(module, "delete", record_id, before=before))
+                before = self._before(module, record_id)
+                if self._changes is not None and before:
+                    self._changes.append(Change(module, "delete", record_id, before=before))
                 self._writer.execute(
                     f'INSERT OR REPLACE INTO deleted SELECT id, ?, "{name}", ?, ?, Created_By,'  # noqa: S608
                     f" 'recycle' FROM \"{module}\" WHERE id = ?",
@@ -351,11 +353,6 @@ class Store:
         self._writer.execute(
             "INSERT OR REPLACE INTO meta VALUES ('last_write', ?)", (str(self.clock.now()),)
         )
-
-    def _note(self, change: Change) -> None:
-        """Note a change of this transaction, when somebody listens."""
-        if self._changes is not None:
-            self._changes.append(change)
 
     def _before(self, module: str, record_id: int) -> dict[str, Any]:
         """Read a record that is about to change, when somebody listens."""

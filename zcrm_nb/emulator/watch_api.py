@@ -35,9 +35,9 @@ def post_watch(org: Emulator, request: Request) -> Answer:
         user, client = _caller(request)
         old = org.channels.find(user, client, channel_id)
         if old and not org.settings.watch.repost_replaces:
-            place = Place("channel_id", "$.watch")
+            place = form.place.below("channel_id")
             raise Refusal(400, "DUPLICATE_DATA", "duplicate data", place._asdict())
-        _check_room(org, request, old)
+        _check_room(org, request, old, form.place)
         details = form.details()
         channel = Channel(channel_id, user, client, events, expiry=form.expiry(), **details)
         org.channels.keep(channel)
@@ -150,11 +150,11 @@ def _unknown(org: Emulator, refusal: Refusal) -> Answer:
     return json_answer({"watch": [refusal.body]}, refusal.status)
 
 
-def _check_room(org: Emulator, request: Request, old: Channel | None) -> None:
+def _check_room(org: Emulator, request: Request, old: Channel | None, place: Place) -> None:
     """Refuse one channel too many."""
     most = org.settings.watch.channels_limit
     if old is None and most is not None and len(org.channels.of(*_caller(request))) >= most:
-        raise limit_reached(most, Place("channel_id", "$.watch"))
+        raise limit_reached(most, place)
 
 
 def _each(

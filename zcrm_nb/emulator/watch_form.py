@@ -68,7 +68,7 @@ class Form:
     """
 
     def __init__(self, org: Emulator, item: Item, place: Place) -> None:
-        self._org, self._item, self._place = org, item, place
+        self._org, self._item, self.place = org, item, place
 
     def channel_id(self) -> str:
         """Read the id that the caller chose: a 64-bit number, or its digits."""
@@ -101,7 +101,7 @@ class Form:
             "notification_condition": self._conditions,
         }
         sent = {name: self._item[name] for name in readers if self._item.get(name) is not None}
-        return {name: readers[name](sent[name], self._place.below(name)) for name in sent}
+        return {name: readers[name](sent[name], self.place.below(name)) for name in sent}
 
     def notify_url(self) -> None:
         """See that there is an address."""
@@ -112,7 +112,7 @@ class Form:
         now, value = self._org.clock.now(), self._item.get("channel_expiry")
         if value is None:
             return now + HOUR_S
-        place = self._place.below("channel_expiry")
+        place = self.place.below("channel_expiry")
         try:
             moment = datetime.fromisoformat(value)
         except (TypeError, ValueError):
@@ -128,7 +128,7 @@ class Form:
     def deletes_events(self) -> bool:
         """Whether the events of this item are to be dropped."""
         value = self._item.get("_delete_events", False)
-        return bool(_boolean(value, self._place.below("_delete_events")))
+        return bool(_boolean(value, self.place.below("_delete_events")))
 
     @property
     def renews(self) -> bool:
@@ -141,7 +141,7 @@ class Form:
 
     def _mandatory(self, key: str) -> tuple[Any, Place]:
         """Take a value that must be there."""
-        place = self._place.below(key)
+        place = self.place.below(key)
         if self._item.get(key) in (None, ""):
             raise place.missing()
         return self._item[key], place
@@ -192,11 +192,13 @@ class Condition:
         module: Module = _named(self._sent["module"], known.values(), module_place)
         watched(self._org, module.api_name, module_place)
         selection = self._sent.get("field_selection")
-        place = self._place.below("field_selection")
+        selected = None
+        if selection is not None:
+            selected = self._selection(selection, module, self._place.below("field_selection"))
         return {
             "type": "field_selection",
             "module": {"api_name": module.api_name, "id": str(module.id)},
-            "field_selection": selection and self._selection(selection, module, place),
+            "field_selection": selected,
         }
 
     def _check_type(self) -> None:
