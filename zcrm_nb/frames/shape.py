@@ -9,7 +9,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["beside", "series", "sort_frame"]
+__all__ = ["beside", "moments", "series", "sort_frame"]
 
 
 def beside(parts: Sequence[pd.DataFrame], key: str) -> pd.DataFrame:
@@ -93,6 +93,35 @@ def _collated(values: pd.Series[Any]) -> pd.Series[Any]:
     """Text in one case; everything else as it is."""
     text = isinstance(values.dtype, (pd.CategoricalDtype, pd.StringDtype)) or values.dtype == object
     return values.astype("string").str.lower() if text else values
+
+
+def moments(table: pd.DataFrame, name: str, tz: str = "UTC") -> pd.DataFrame:
+    """Turn a column of milliseconds since 1970 into one of moments.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the column ``name``, ``Int64``.
+    name : str
+        Name of the column.
+    tz : str, default "UTC"
+        Time zone in which they are shown.
+
+    Returns
+    -------
+    DataFrame
+        The same, with ``datetime64[ms, tz]`` in that column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from zcrm_nb.frames.shape import moments
+    >>> table = pd.DataFrame({"time": pd.array([1_772_355_300_123], dtype="Int64")})
+    >>> moments(table, "time")["time"][0].isoformat()
+    '2026-03-01T08:55:00.123000+00:00'
+    """
+    epoch = table[name].to_numpy(dtype="datetime64[ms]", na_value="NaT")
+    return table.assign(**{name: pd.Series(epoch).dt.tz_localize("UTC").dt.tz_convert(tz)})
 
 
 def series(source: pd.DataFrame | Mapping[str, Any], name: str) -> pd.Series[Any]:
