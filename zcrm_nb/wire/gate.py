@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.conversation import Reply
     from zcrm_nb.wire.oauth import NoLogin, Token, TokenSource
     from zcrm_nb.wire.secrets import Secret
+    from zcrm_nb.wire.trace import Timing
 
 __all__ = ["Gate"]
 
@@ -350,6 +351,11 @@ class Gate:
             Calls of every thread; secrets masked.
         """
         return self._tracer.trace(show=show)
+
+    @property
+    def timings(self) -> list[Timing]:
+        """How long the last calls took that went well at once."""
+        return self._tracer.timings
 
     def close(self) -> None:
         """Close the connections."""
