@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import threading
 import warnings
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
-from zcrm_nb.api import bulk, tables
-from zcrm_nb.api import query as ask
-from zcrm_nb.api.asking import Asked, asked, field_of
+from zcrm_nb.api import bulk
+from zcrm_nb.api.asking import Asked, asked
 from zcrm_nb.api.chains import Runner
 from zcrm_nb.api.jobs import Chain
-from zcrm_nb.api.pages import side_by_side
 from zcrm_nb.api.ranges import both, ranges
-from zcrm_nb.api.records import FIELDS_PER_CALL, conversion, list_columns, record_bodies
-from zcrm_nb.coql.types import is_readable
-from zcrm_nb.errors import APIError, BulkWarning, JobError
+from zcrm_nb.errors import BulkWarning
 from zcrm_nb.frames import (
     Filler,
     PartReader,
     beside,
-    column_for,
     header,
     in_id_order,
     to_frame,

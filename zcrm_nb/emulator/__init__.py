@@ -18,13 +18,11 @@ from zcrm_nb.emulator import person
 from zcrm_nb.emulator.accounts import SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.app import App
 from zcrm_nb.emulator.bulk.jobs import Jobs
-from zcrm_nb.emulator.catalog import org_schema
-from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
-from zcrm_nb.emulator.chores import Chores
 from zcrm_nb.emulator.callbacks import Delivery
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
 from zcrm_nb.emulator.channels import Channels
+from zcrm_nb.emulator.chores import Chores
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.consent import Asked, Declined, permissions
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
@@ -88,8 +86,7 @@ class Emulator:
         client whose user may do everything; the grant code is good once, for ten minutes. Also
         ``accounts_url``, ``api_domain`` and ``upload_url``: where to mount :attr:`wsgi`. Those of a
         server are in its own ``credentials``.
-    store, schema, accounts, meter, faults, jobs, clock, settings
-    store, schema, accounts, meter, faults, channels, clock, settings
+    store, schema, accounts, meter, faults, jobs, channels, clock, settings
         The parts of the org.
 
     Raises
@@ -144,9 +141,8 @@ class Emulator:
         self.consents: Tickets[Asked] = Tickets(self.clock)
         self.devices = Devices(self.clock, seed)
         self.meter = Meter(edition, users, self.clock, self.settings)
-        self.faults = Faults(self)
-        self.jobs = Jobs(self)
         self.faults = Faults(self, seed)
+        self.jobs = Jobs(self)
         self.channels = Channels(self)
         self.router = Router()
         self.chores = Chores(self, WORKS)
