@@ -17,6 +17,7 @@ from zcrm_nb.emulator import (
     records,
     tokens_api,
     users,
+    watch_api,
     writes,
 )
 from zcrm_nb.emulator.bulk import reading
@@ -35,6 +36,7 @@ ROUTES = (
     *records.ROUTES,
     *writes.ROUTES,
     *reading.ROUTES,
+    *watch_api.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
 
@@ -42,7 +44,6 @@ NOT_EMULATED = (
     ("/crm/bulk/v8/**", "Bulk Write"),
     (f"{V8}/upload", "The upload of bulk-write files"),
     (f"{V8}/files/**", "The file system"),
-    (f"{V8}/actions/watch", "Notifications"),
     (f"{V8}/__composite_requests", "Composite requests"),
     (f"{V8}/settings/**", "This part of the settings"),
     (f"{V8}/users/**", "This part of the users API"),
@@ -64,6 +65,9 @@ NOT_EMULATED_DETAILS = (
     "custom views (`cvid`), territories, `filters`, external ids (`X-EXTERNAL`), `approval_state`",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
+    "notifications: callbacks go to loopback addresses only, those to others are written into "
+    "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
+    "not notify",
     "multi-currency conversion, HIPAA and GDPR restrictions, e-mail, attachments",
 )
 

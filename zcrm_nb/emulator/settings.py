@@ -118,6 +118,60 @@ class BulkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """What the channels assume where Zoho's pages on notifications are silent.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import WatchSettings
+    >>> WatchSettings(retries=3).retries
+    3
+    """
+
+    channel_ids_per: str = fact(
+        "user and client", "a channel id is unique per 'user and client', 'user' or 'org'"
+    )
+    repost_replaces: bool = fact(
+        True,
+        "whether POST of an open channel replaces it: Zoho's advice is to renew that way, yet one "
+        "client in production deletes first; otherwise DUPLICATE_DATA",
+    )
+    past_expiry_lasts_an_hour: bool = fact(
+        True, "whether a channel_expiry in the past becomes one hour, as one too far ahead does"
+    )
+    refusal_status: int = fact(
+        400, "HTTP status when every item of watch[] is refused: 400, or 202 in older pages"
+    )
+    unknown_channel_status: int = fact(
+        400, "GET of a channel that is not open: 400 NOT_SUBSCRIBED or 204, both are documented"
+    )
+    removed_per_module: bool = fact(
+        True, "whether dropped channels and events are told one by one for each module, or channel"
+    )
+    items_per_call: int = fact(50, "most items of watch[]: a schema says 50, no page proves it")
+    events_per_call: int = fact(50, "most events of one item: a schema says 50, no page proves it")
+    channels_limit: int | None = fact(None, "most open channels of one caller; no page has a limit")
+    condition_needs_field_ids: bool = fact(
+        True, "whether a field of a condition needs its id: a page says so, an error says either"
+    )
+    related_actions: bool = fact(
+        True,
+        "whether a change notifies of the records it points to as well, unless the channel has "
+        "notify_on_related_action false; Zoho gives the account of a contact as the example",
+    )
+    unchanged: bool = fact(
+        True, "whether an update that changes no value notifies, with no affected fields"
+    )
+    delete_word: str = fact("delete", "operation of a deletion's callback: implementers say so")
+    resource_version: str = fact(
+        "v2", "version in resource_uri: pages and live traffic say v2, a digest of V8 says v8"
+    )
+    content_type: str = fact("application/json", "Content-Type of a callback")
+    timeout_s: float = fact(10.0, "seconds that a callback waits for its answer")
+    retries: int = fact(0, "how often a callback without a 2xx answer is sent again")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the emulator assumes where Zoho's documentation is silent or contradicts itself.
 
@@ -248,3 +302,5 @@ class Settings:
     engine: EngineSettings = fact(EngineSettings(), "what is open about COQL")  # noqa: RUF009 - frozen
     # bulk jobs
     bulk: BulkSettings = fact(BulkSettings(), "what is open about bulk jobs")  # noqa: RUF009 - frozen
+    # notifications
+    watch: WatchSettings = fact(WatchSettings(), "what is open about notifications")  # noqa: RUF009 - frozen
