@@ -53,7 +53,7 @@ class CRM(Reading, Describing, Sending):
         """Go on with a login that has just been made."""
         self._gate.take(tokens, addresses)
         self._kept = kept
-        self._kept_folder = kept and notes_of(*kept)
+        self._keep_notes(kept and notes_of(*kept))
         self.refresh()
 
     def __enter__(self) -> Self:
@@ -70,5 +70,4 @@ class CRM(Reading, Describing, Sending):
     def __repr__(self) -> str:
         org = self._catalogue.known("org") or {}
         who = f"{org['company_name']} ({org['id']})" if org else "org not asked yet"
-        credits_left = repr(self._gate.ledger).strip("<>")
-        return f"<CRM: {who} at {self._gate.addresses.api_domain}. {credits_left}>"
+        return f"<CRM: {who} at {self._gate.addresses.api_domain}. {self._gate.ledger.summary}>"

@@ -22,6 +22,7 @@ from zcrm_nb.emulator.callbacks import Delivery
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
 from zcrm_nb.emulator.channels import Channels
+from zcrm_nb.emulator.chores import Chores
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.consent import Asked, Declined, permissions
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
@@ -30,7 +31,7 @@ from zcrm_nb.emulator.faults import Faults
 from zcrm_nb.emulator.life import Life
 from zcrm_nb.emulator.messages import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.meter import EDITIONS, Meter
-from zcrm_nb.emulator.routes import Router
+from zcrm_nb.emulator.routes import WORKS, Router
 from zcrm_nb.emulator.server import PortTaken, Server
 from zcrm_nb.emulator.settings import Settings
 from zcrm_nb.emulator.store import Store
@@ -144,6 +145,7 @@ class Emulator:
         self.jobs = Jobs(self)
         self.channels = Channels(self)
         self.router = Router()
+        self.chores = Chores(self, WORKS)
         self.wsgi = App(self)
         self.credentials = self._self_client()
         self._servers: list[Server] = []
