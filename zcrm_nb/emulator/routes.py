@@ -47,6 +47,7 @@ ROUTES = (
     *records.ROUTES,
     *writes.ROUTES,
     *reading.ROUTES,
+    *watch_api.ROUTES,
     *related.ROUTES,
     *attachments.ROUTES,
     *files.ROUTES,

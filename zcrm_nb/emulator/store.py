@@ -285,15 +285,12 @@ class Store:
 
     def delete(self, module: str, ids: Iterable[int], *, user: int) -> None:
         """Move records into the recycle bin; their subform rows, links and notes go with them."""
-        wanted = list(ids)
         with self.transaction():
-            if self._changes is not None:
-                befores = {record_id: self._before(module, record_id) for record_id in wanted}
-                self._changes += [
-                    Change(module, "delete", record_id, before=before)
-                    for record_id, before in befores.items()
-                    if before
-                ]
+            wanted = list(ids)
+            for record_id in wanted:
+                before = self._before(module, record_id)
+                if self._changes is not None and before:
+                    self._changes.append(Change(module, "delete", record_id, before=before))
             trash.throw_away(self, self.schema.module(module), wanted, user)
 
     def execute(self, sql: str, params: Sequence[object] = ()) -> None:

@@ -71,7 +71,8 @@ def _moment(column: str, zone: ZoneInfo) -> str:
 def _number(column: str) -> str:
     """Write a number: SQLite's 15 digits where they are the number itself, else the 17 it takes."""
     short, long = f"CAST({column} AS TEXT)", f"printf('%!.17g', {column})"
-    return f"CASE WHEN CAST({short} AS REAL) = {column} THEN {short} ELSE {long} END"
+    # Nothing is not unequal to anything, and stays nothing; printf would make 0.0 of it.
+    return f"CASE WHEN CAST({short} AS REAL) <> {column} THEN {long} ELSE {short} END"
 
 
 def _quoted(column: str, *, always: bool) -> str:
