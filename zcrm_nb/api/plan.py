@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from math import ceil
 from textwrap import shorten
@@ -15,7 +15,7 @@ from zcrm_nb.api.records import FIELDS_PER_CALL, PAGES_BY_NUMBER
 from zcrm_nb.api.records import PAGE_SIZE as LIST_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "ROUTES",
@@ -92,6 +92,22 @@ class Pace:
     lanes: int = 10
     polls: int = 4
     measured: frozenset[str] = frozenset()
+
+    def measuring(self, measured: Mapping[str, float]) -> Pace:
+        """Put measured figures in the place of what was assumed.
+
+        Parameters
+        ----------
+        measured : mapping of str to float
+            Seconds by name.
+
+        Returns
+        -------
+        Pace
+            The same with these.
+        """
+        known: dict[str, Any] = dict(measured)
+        return replace(self, **known, measured=self.measured | measured.keys())
 
     def __str__(self) -> str:
         figures = {"coql_s": "a page of COQL", "rest_s": "of Get Records", "job_s": "a bulk job"}
@@ -350,7 +366,7 @@ def _why(route: Route, routes: Sequence[Route], chosen: Route | None, most: int 
 def _duration(seconds: float) -> str:
     """Write a time as a person says it."""
     if seconds < 90:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min"
 
 

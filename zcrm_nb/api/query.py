@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -136,18 +137,23 @@ def count_asked(send: Send, catalogue: Catalogue, text: str) -> int:
 
 
 def _checked(catalogue: Catalogue, text: str) -> tuple[tree.Query, list[coql.Finding]]:
-    """Return a query without errors and the rest that is to be said about it.
-
-    Warnings point at the line of whoever called the CRM object: four calls up from here.
-    """
+    """Return a query without errors and the rest that is to be said about it."""
     query, findings = coql.examine(text, catalogue.fields, catalogue.modules)
     errors = [each for each in findings if each.severity == "error"]
     if query is None or errors:
         raise _not_sent(text, errors)
     for each in findings:
         if each.severity == "warning":
-            warnings.warn(each.shown(text), QueryWarning, stacklevel=4)
+            warnings.warn(each.shown(text), QueryWarning, stacklevel=_levels_up())
     return query, findings
+
+
+def _levels_up() -> int:
+    """Count the calls up from our caller to whoever called this package: warnings point there."""
+    frame, levels = sys._getframe(1), 1
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == "zcrm_nb":
+        frame, levels = frame.f_back, levels + 1
+    return levels
 
 
 def as_written(text: str, *, limit: int | None = None) -> Prepared:

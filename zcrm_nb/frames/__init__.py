@@ -3,7 +3,7 @@
 from zcrm_nb.frames.build import directory, to_frame
 from zcrm_nb.frames.read import info
 from zcrm_nb.frames.records import to_records
-from zcrm_nb.frames.shape import beside, series, sort_frame
+from zcrm_nb.frames.shape import beside, only_its_categories, series, sort_frame
 from zcrm_nb.frames.types import Column, column_for
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "column_for",
     "directory",
     "info",
+    "only_its_categories",
     "series",
     "sort_frame",
     "to_frame",
