@@ -34,6 +34,7 @@ __all__ = [
     "coql_pages",
     "count",
     "count_asked",
+    "lanes",
     "limited",
     "parse",
     "prepared",
@@ -221,7 +222,7 @@ def coql_bodies(
         raise _past_offsets()
     try:
         pages = partial(_sized, ask, start + counted)
-        for body in side_by_side(pages, _offsets(start + done, start + counted), _lanes(workers)):
+        for body in side_by_side(pages, _offsets(start + done, start + counted), lanes(workers)):
             yield body
             last, done = body or last, done + info(body).get("count", 0)
     except APIError as refused:
@@ -235,7 +236,7 @@ def coql_bodies(
         yield from _by_id(send, query, last_id, wanted - done, counted - done)
 
 
-def _lanes(workers: int) -> int:
+def lanes(workers: int) -> int:
     """How many queries can be under way: more would only wait for each other."""
     return min(workers, EXPENSIVE_IN_FLIGHT)
 
@@ -254,7 +255,7 @@ def _aggregated(ask: Ask, start: int, wanted: float, workers: int) -> Iterator[b
     """Yield the answers of a query that aggregates; nobody can tell the number of its groups."""
     end = min(start + wanted, OFFSET_CEILING)
     offsets = range(start, int(end), PAGE_SIZE)
-    yield from look_ahead(partial(_sized, ask, end), offsets, _lanes(workers))
+    yield from look_ahead(partial(_sized, ask, end), offsets, lanes(workers))
 
 
 def _sized(ask: Ask, end: float, offset: int) -> bytes:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Wanted",
     "asked_for",
+    "condition_only",
     "fetched",
     "pace_of",
     "planned",
@@ -147,14 +148,20 @@ def wanted(
     catalogue: Catalogue, asked: Prepared, columns: Sequence[str] | None, limit: int | None
 ) -> Wanted:
     """Put the columns into a query that says which records are wanted, and in which order."""
-    query = asked.query
-    assert query is not None, "a prepared query has a tree"
-    if query.limit != limit or query.group_by:
-        raise ValueError("where is a condition and nothing more; there are order_by= and limit=.")
+    query = condition_only(asked, limit)
     names = default_names(catalogue, query.module) if columns is None else columns
     paths = [_path(catalogue, query.module, each) for each in dict.fromkeys(names) if each != "id"]
     whole = replace(query, columns=tuple(map(tree.Column, paths)) or query.columns)
     return Wanted(catalogue, whole, asked.text)
+
+
+def condition_only(asked: Prepared, limit: int | None = None) -> Query:
+    """Return the query that a condition became, unless there was more in it than a condition."""
+    query = asked.query
+    assert query is not None, "a prepared query has a tree"
+    if query.limit != limit or query.offset or query.group_by:
+        raise ValueError("where is a condition and nothing more; there are order_by= and limit=.")
+    return query
 
 
 def asked_for(catalogue: Catalogue, asked: Prepared) -> Wanted:

@@ -6,11 +6,12 @@ import re
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
+from zcrm_nb.api import profile, routes
 from zcrm_nb.api import query as ask
-from zcrm_nb.api import routes
 from zcrm_nb.api.plan import facts
 from zcrm_nb.client.base import Base
 from zcrm_nb.coql import fill
+from zcrm_nb.frames import to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -238,7 +239,7 @@ class Planning(Base):
         >>> crm = zcrm_nb.emulate()
         >>> plan = crm.plan("Leads", ["Last_Name", "City"])
         >>> plan.rows, plan.route, plan.credits
-        (2400, 'coql', 4)
+        (2400, 'coql', 5)
         >>> [(route.route, route.credits) for route in plan.alternatives][0]
         ('rest', 12)
         >>> crm.close()
@@ -267,3 +268,102 @@ class Planning(Base):
                 most=max_credits,
             )
         return plan
+
+    def profile(
+        self,
+        module: str,
+        columns: Sequence[str] | None = None,
+        *,
+        where: str | Mapping[str, Any] | None = None,
+        max_credits: int | None = None,
+        tz: str = "UTC",
+        progress: bool | Told = True,
+        **values: Any,
+    ) -> pd.DataFrame:
+        """Tell what the fields of a module hold, without reading its records.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        columns : sequence of str, optional
+            Only these fields; all that COQL can ask by default.
+        where : str or mapping, optional
+            Only these records; as for :meth:`table`.
+        max_credits : int, optional
+            The most that may be spent.
+        tz : str, default "UTC"
+            Time zone of the earliest and latest datetimes.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(queries, queries, None)`` after each query.
+        **values : object
+            What stands for the ``:name`` places of ``where``.
+
+        Returns
+        -------
+        DataFrame of shape (n_fields, 10)
+            ``field``, ``label``, ``type``; ``filled``, how many records have a value, and
+            ``share`` of all, 0 to 1; of picklists and booleans ``distinct``, the number of values
+            in use, and ``top``, a dict of the five most frequent and their records; of numbers,
+            dates and datetimes ``min`` and ``max``; of numbers ``mean``.
+            ``df.attrs["zcrm"]["credits"]`` tells the price.
+
+        Raises
+        ------
+        LimitError
+            It would cost more than ``max_credits``; nothing but metadata was sent.
+        QueryError
+            ``where`` is no COQL, or asks a field what its type does not have.
+        NotFoundError
+            No such module or field; not sent.
+
+        See Also
+        --------
+        fields : What the fields are, without what they hold.
+
+        Notes
+        -----
+        1 credit for each five numbers that are asked for (one of a text, three of a date, four of a
+        number) and 1 for each picklist and boolean (3 when it has more than 150 values): some
+        thirty for all fields of Leads, however many records there are. UNCONFIRMED is which types
+        of fields COUNT, MIN and MAX take. Where Zoho refuses one, each is asked for alone, which
+        costs more; ``max_credits`` holds even then.
+
+        References
+        ----------
+        Zoho CRM API V8, "COQL Limitations":
+        zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> profile = crm.profile("Deals", ["Amount", "Stage", "Next_Step"])
+        >>> profile[["field", "filled", "distinct"]]
+               field  filled  distinct
+        0     Amount     ...      <NA>
+        1      Stage     ...       ...
+        2  Next_Step     ...      <NA>
+        >>> crm.close()
+        """
+        text = routes.wanted_text(module, where, None, values)
+
+        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
+            with self._at_most(max_credits):
+                asked = ask.prepared(self._catalogue, text)
+                fields = profile.fields_to_profile(self._catalogue, module, columns)
+                zone = self._zone(tz)
+                questions = profile.questions(module, routes.condition_only(asked).where, fields)
+                profile.check_price(module, questions, max_credits)
+                rows = profile.profile_rows(
+                    self._gate.send,
+                    questions,
+                    fields,
+                    workers=self._gate.workers,
+                    tick=tick,
+                    tz=zone,
+                )
+            return to_frame([rows], profile.PROFILE_COLUMNS)
+
+        return self._told(fetch, f"profile of {module}", progress, query=text, route="coql")
