@@ -82,7 +82,15 @@ class ScopeError(LoginError):
 
 
 class ConnectionFailed(ZohoError):  # noqa: N818 - reads as what happened
-    """No usable answer came back: no network, a time-out, a torn or unreadable reply."""
+    """No usable answer came back: no network, a time-out, a torn or unreadable reply.
+
+    Attributes
+    ----------
+    sent : bool
+        False when the call certainly did not reach Zoho; True when nobody knows.
+    """
+
+    sent: bool = True
 
 
 class APIError(ZohoError):

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from zcrm_nb.emulator import person
 from zcrm_nb.emulator.accounts import SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.app import App
+from zcrm_nb.emulator.bulk.jobs import Jobs
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
@@ -81,7 +82,7 @@ class Emulator:
         client whose user may do everything; the grant code is good once, for ten minutes. Also
         ``accounts_url``, ``api_domain`` and ``upload_url``: where to mount :attr:`wsgi`. Those of a
         server are in its own ``credentials``.
-    store, schema, accounts, meter, faults, clock, settings
+    store, schema, accounts, meter, faults, jobs, clock, settings
         The parts of the org.
 
     Raises
@@ -137,6 +138,7 @@ class Emulator:
         self.devices = Devices(self.clock, seed)
         self.meter = Meter(edition, users, self.clock, self.settings)
         self.faults = Faults(self)
+        self.jobs = Jobs(self)
         self.router = Router()
         self.wsgi = App(self)
         self.credentials = self._self_client()
@@ -170,6 +172,7 @@ class Emulator:
         """Stop its servers and close its file; a temporary file is removed."""
         while self._servers:
             self._servers.pop().stop()
+        self.jobs.close()
         self.store.close()
 
     def client(

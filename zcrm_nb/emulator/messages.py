@@ -111,9 +111,9 @@ def read_request(environ: WSGIEnvironment) -> Request:
         path=environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace"),
         params=dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)),
         headers=Headers(
-            (name[5:].replace("_", "-"), value)
+            (name.removeprefix("HTTP_").replace("_", "-"), value)
             for name, value in environ.items()
-            if name.startswith("HTTP_")
+            if name.startswith("HTTP_") or name == "CONTENT_TYPE"
         ),
         body=environ["wsgi.input"].read(length) if length else b"",
         origin=f"{environ['wsgi.url_scheme']}://{host}",

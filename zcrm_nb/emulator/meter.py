@@ -104,6 +104,8 @@ PRICES = {
         lambda request: _records_sent(request) > 10,
     ),
     "coql": Price(_query_credits, lambda _: True),
+    "bulk read": _flat(50),
+    "bulk write": _flat(500),
 }
 """Credits for each kind of call, from Zoho's page on API limits; a route names its kind."""
 

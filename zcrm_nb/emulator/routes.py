@@ -19,6 +19,7 @@ from zcrm_nb.emulator import (
     users,
     writes,
 )
+from zcrm_nb.emulator.bulk import reading
 from zcrm_nb.emulator.messages import Request
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.route import V8, Route
@@ -33,11 +34,12 @@ ROUTES = (
     *coql_api.ROUTES,
     *records.ROUTES,
     *writes.ROUTES,
+    *reading.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
 
 NOT_EMULATED = (
-    ("/crm/bulk/v8/**", "Bulk Read and Bulk Write"),
+    ("/crm/bulk/v8/**", "Bulk Write"),
     (f"{V8}/upload", "The upload of bulk-write files"),
     (f"{V8}/files/**", "The file system"),
     (f"{V8}/actions/watch", "Notifications"),

@@ -78,6 +78,49 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkSettings:
+    """What the bulk APIs assume where Zoho's pages are silent or contradict themselves.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import BulkSettings
+    >>> BulkSettings(csv_rows=1_000).csv_rows
+    1000
+    """
+
+    added_s: int = fact(0, "seconds that a job stays ADDED; real ones take seconds to minutes")
+    queued_s: int = fact(1, "seconds that a job stays QUEUED, a state that an older page lacks")
+    runs_s: int = fact(1, "seconds that a job is IN PROGRESS")
+    csv_rows: int = fact(200_000, "records of one CSV file; tests of parts take fewer")
+    ics_rows: int = fact(20_000, "events of one ICS file")
+    pages: int = fact(500, "highest page number: 500 is told, the OpenAPI pattern ends at 50")
+    criteria: int = fact(25, "leaves of the criteria of one job")
+    in_values: int = fact(200, "values of in and not_in: 20 are told, the error says 200")
+    joins: int = fact(15, "lookups that dotted fields may walk along; the error gives no number")
+    converted_leads: bool = fact(True, "whether Leads includes converted ones, as in COQL")
+    file_life_s: int = fact(86_400, "life of a result after its job: one day")
+    token_life_s: int = fact(86_400, "life of a page token: one day")
+    downloads_a_minute: int = fact(10, "downloads in a minute; then all fail until it is over")
+    early_download: str = fact("RESOURCE_NOT_FOUND", "code of a download before the job is done")
+    missing_job_status: int = fact(404, "HTTP status of an unknown job: 404, or 400 in one spec")
+    wrapped_refusals: bool = fact(False, "whether refusals of a job come inside data[]")
+    content_type: str = fact(
+        "application/zip", "Content-Type of a download; an older spec says application/x-download"
+    )
+    starred_file_name: bool = fact(False, "whether Content-Disposition has filename*=UTF-8''")
+    ranges: bool = fact(False, "whether a download can be resumed by Range; no page says")
+    id_column: str = fact("Id", "name of the id's column, which is there asked for or not")
+    booleans: tuple[str, str] = fact(("true", "false"), "how true and false are written")
+    multi_select_joint: str = fact(";", "what joins the values of a multi-select picklist")
+    newline: str = fact("\n", "what ends a line")
+    encoding: str = fact("utf-8", "encoding of the CSV file; utf-8-sig has a byte-order mark")
+    quotes_all_text: bool = fact(False, "whether texts are quoted though they need not be")
+    notify_bulk_writes: bool = fact(
+        False, "whether changes by bulk writes are told to notification channels; no page says"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the emulator assumes where Zoho's documentation is silent or contradicts itself.
 
@@ -206,3 +249,5 @@ class Settings:
     )
     # the query engine
     engine: EngineSettings = fact(EngineSettings(), "what is open about COQL")  # noqa: RUF009 - frozen
+    # bulk jobs
+    bulk: BulkSettings = fact(BulkSettings(), "what is open about bulk jobs")  # noqa: RUF009 - frozen

@@ -52,6 +52,8 @@ SYSTEM_TABLES = (
     "CREATE TABLE deleted (id INTEGER PRIMARY KEY, module TEXT, display_name TEXT,"
     " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT)",
     'CREATE INDEX "deleted.module" ON deleted (module, deleted_time)',
+    "CREATE TABLE bulk_jobs (id INTEGER PRIMARY KEY, kind TEXT, user INTEGER, created INTEGER,"
+    " body TEXT, facts TEXT)",
 )
 
 
@@ -121,6 +123,15 @@ class Store:
             return connection.execute(sql, params).fetchall()
         finally:
             self._idle.append(connection)
+
+    def stream(self, sql: str, params: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """Yield rows as they are read, all of the moment the first was read."""
+        connection = self._connect()
+        try:
+            yield from connection.execute(sql, params)
+        finally:
+            self._every.remove(connection)
+            connection.close()
 
     @property
     def world(self) -> str | None:

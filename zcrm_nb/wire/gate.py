@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import NewConnectionError
 
-from zcrm_nb.errors import APIError, ConnectionFailed, api_error
+from zcrm_nb.errors import APIError, ConnectionFailed, RateLimitError, api_error
 from zcrm_nb.wire.conversation import (
     MOST_TRIES,
     Answer,
@@ -40,6 +40,7 @@ from zcrm_nb.wire.credits import (
     is_expensive,
     price,
 )
+from zcrm_nb.wire.landing import BrokenOffError, Landing, Pace
 from zcrm_nb.wire.loopback import LoopbackAdapter
 from zcrm_nb.wire.secrets import mask, quiet_oauth_logs, without_frames
 from zcrm_nb.wire.trace import Call, Tracer
@@ -47,6 +48,7 @@ from zcrm_nb.wire.trace import Call, Tracer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from requests.adapters import BaseAdapter
 
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
 __all__ = ["Gate"]
 
 CONNECT_TIMEOUT_S = 10.0
+DOWNLOADS, DOWNLOADS_S = 10, 60.0  # past so many in so long all fail, until the minute is over
+DOWNLOAD_WAITS = 3  # of a minute each, for other programs download too
 READ_BYTES = 8 << 20  # requests itself reads 10 kB at a time, which costs a large page a third more
 _log = logging.getLogger("zcrm_nb")
 
@@ -136,6 +140,7 @@ class Gate:
         self._known: dict[str, dict[str, Any]] = {}
         self._tracer = Tracer()
         self._expensive = threading.BoundedSemaphore(EXPENSIVE_IN_FLIGHT)
+        self._downloads = Pace(DOWNLOADS, DOWNLOADS_S, clock=clock, sleep=sleep)
         self.edition = edition
 
     @property
@@ -259,6 +264,79 @@ class Gate:
         )
         return _outcome(ask, self._hold(ask))
 
+    def download(
+        self,
+        path: str,
+        target: Path,
+        *,
+        params: Mapping[str, Any] | None = None,
+        tick: Callable[[int], None] | None = None,
+    ) -> Path:
+        """Bring a file to the disk, whatever its size, and see it through.
+
+        Parameters
+        ----------
+        path : str
+            From the host on.
+        target : Path
+            The file to make or replace. Until it is whole, what has come is in ``<name>.part``
+            beside it, and a later call goes on from there.
+        params : mapping, optional
+            Query parameters.
+        tick : callable, optional
+            Told after each block how many bytes it has; what it raises ends the download.
+
+        Returns
+        -------
+        Path
+            The target, whole as far as the server told its length.
+
+        Raises
+        ------
+        LoginError, ScopeError, APIError, LimitError
+            As :meth:`send`.
+        ConnectionFailed
+            No usable answer, or no file.
+
+        Notes
+        -----
+        A body that broke off is gone on with where the server can do that (``Range``), and begun
+        anew where it cannot; up to 5 times. At most 10 downloads begin in a minute, as Zoho wants
+        it; when other programs have used them up, it waits, up to three minutes.
+
+        References
+        ----------
+        Zoho CRM API V8, "Download Bulk Read Result":
+        https://www.zoho.com/crm/developer/docs/api/v8/bulk-read/download-result.html
+        """
+        ask = _Ask(
+            method="GET",
+            path=_checked(path),
+            params=_as_zoho_writes(params or {}),
+            body=None,
+            headers={},
+            host="api",
+            safe=True,
+            query="",
+            credits=price("GET", path, params=params),
+            is_expensive=False,
+            landing=Landing(target, tick),
+        )
+        for waits in range(DOWNLOAD_WAITS + 1):
+            self._downloads.wait()
+            try:
+                _outcome(ask, self._hold(ask))
+            except RateLimitError:
+                if waits == DOWNLOAD_WAITS:
+                    raise
+                self._notify(f"{ask.name}: too many downloads; trying again in a minute")
+                self.sleep(DOWNLOADS_S)
+            else:
+                break
+        if not target.exists():
+            raise ConnectionFailed(f"{ask.name} brought no file.", "", "Run it again.")
+        return target
+
     def trace(self, *, show: bool = False) -> AbstractContextManager[list[Call]]:
         """Collect calls while a block lasts.
 
@@ -342,6 +420,7 @@ class Gate:
         """
         origin = self.addresses.upload_url if ask.host == "upload" else self.addresses.api_domain
         request = self._session.prepare_request(ask.request(origin, token))
+        request.headers.update(ask.landing.headers() if ask.landing else {})
         try:
             response = self._session.send(
                 request,
@@ -349,7 +428,7 @@ class Gate:
                 allow_redirects=False,
                 **self._settings(origin),
             )
-            body = b"".join(response.iter_content(READ_BYTES))
+            body = ask.read(response)
             return usable(Answer(response.status_code, response.headers, body))
         except requests.RequestException as error:
             return _lost(error)
@@ -382,6 +461,7 @@ class _Ask:
     query: str
     credits: int
     is_expensive: bool
+    landing: Landing | None = None
 
     @property
     def name(self) -> str:
@@ -399,6 +479,16 @@ class _Ask:
             headers=headers | self.headers,
             auth=_ZohoAuth(token.access),
         )
+
+    def read(self, response: requests.Response) -> bytes:
+        """Read the body of an answer; that of a file goes to the disk."""
+        if self.landing and self.landing.takes(response):
+            self.landing.take(response)
+            return b""
+        if self.landing and response.status_code == 416:
+            self.landing.again()
+            raise BrokenOffError("there is nothing behind what came before")
+        return b"".join(response.iter_content(READ_BYTES))
 
 
 class _ZohoAuth(AuthBase):
@@ -474,6 +564,7 @@ _LOSSES: tuple[tuple[type[requests.RequestException], str], ...] = (
         "the encrypted connection could not be made, or its certificate is not trusted",
     ),
     (lost.ChunkedEncodingError, "the answer broke off"),
+    (BrokenOffError, "the file broke off"),
     (lost.ContentDecodingError, "the answer could not be decompressed"),
     (lost.ConnectionError, "the connection failed"),
 )
@@ -491,21 +582,23 @@ def _lost(error: requests.RequestException) -> Lost:
 def _outcome(ask: _Ask, reply: Reply) -> bytes:
     """Return the body, or raise: there is no third outcome."""
     if isinstance(reply, Lost):
-        raise ConnectionFailed(
+        error = ConnectionFailed(
             f"{ask.name} got no usable answer.",
             f"What happened: {reply.words}.",
             "Check the network and any proxy, then run it again."
             if ask.safe or not reply.sent
             else "Nobody knows whether Zoho took it: look there before you send it again.",
         )
+        error.sent = reply.sent
+        raise error
     if reply.status < 300:
         return reply.body
     if reply.status == 304:
         return b""
-    error = api_error(reply.status, reply.said, request=ask.name, query=ask.query)
-    if isinstance(error, APIError):
-        error.body = reply.body
-    raise error
+    refused = api_error(reply.status, reply.said, request=ask.name, query=ask.query)
+    if isinstance(refused, APIError):
+        refused.body = reply.body
+    raise refused
 
 
 def _call(ask: _Ask, reply: Reply, tries: int, seconds: float) -> Call:
@@ -518,6 +611,13 @@ def _call(ask: _Ask, reply: Reply, tries: int, seconds: float) -> Call:
         status=reply.status,
         attempts=tries,
         ms=seconds * 1000,
-        bytes=len(reply.body) if isinstance(reply, Answer) else 0,
+        bytes=_size(ask, reply),
         credits=ask.credits,
     )
+
+
+def _size(ask: _Ask, reply: Reply) -> int:
+    """Bytes of an answer's body, wherever it went."""
+    if isinstance(reply, Lost):
+        return 0
+    return len(reply.body) or (ask.landing.size if ask.landing else 0)
