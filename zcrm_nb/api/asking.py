@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
 
-__all__ = ["Asked", "asked"]
+__all__ = ["Asked", "asked", "field_of"]
 
 # What a record is called by, where the metadata does not mark the field: the first that is there.
 _CALLED = ("Full_Name", "Name", "Subject", "Last_Name")
@@ -92,15 +92,14 @@ class Asked:
             Columns that are now missing from the table, or miss their names.
         """
         missing = []
+        kinds = {each.name: each.kind for each in self.in_bulk}
         for name in fields:
-            named = [lookup for lookup, at in self.names.items() if at == name]
-            for lookup in named:
+            for lookup in [each for each, at in self.names.items() if at == name]:
                 del self.names[lookup]
-                users = any(c.name == lookup and c.kind == "user" for c in self.columns)
-                if not users:
+                if kinds.get(lookup) != "user":  # those a list can name
                     self.unnamed.append(lookup)
                     missing.append(f"the names of {lookup}")
-            if not named:
+            if name in kinds:
                 (self.elsewhere if by_name else self.left_out).append(name)
                 missing += [] if by_name else [name]
         return missing
@@ -139,9 +138,10 @@ def asked(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> Ask
     if names is not None:
         _refuse_tables(module, [fields[each] for each in wanted if each in fields])
     columns = [Column(_LED_BY, "text")]
-    columns += [column_for(_field(catalogue, module, each), each) for each in wanted]
+    described = {each: field_of(catalogue, module, each) for each in wanted}
+    columns += [column_for(each, name) for name, each in described.items()]
     found = Asked(columns)
-    missing = [each.name for each in columns if each.kind in NOT_IN_BULK]
+    missing = [c.name for c in columns if c.name in described and not _is_exported(c, described)]
     if names is None:
         found.left_out += missing
     else:
@@ -150,8 +150,13 @@ def asked(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> Ask
     return found
 
 
-def _field(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
-    """Find the field of a column, along lookups."""
+def _is_exported(column: Column, described: dict[str, dict[str, Any]]) -> bool:
+    """Tell whether a job may be asked for a field; what else Zoho refuses, it says itself."""
+    return column.kind not in NOT_IN_BULK and described[column.name]["data_type"] != "profileimage"
+
+
+def field_of(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
+    """Find the field of a column, along lookups; ``NotFoundError`` where there is none."""
     if "." not in name:
         return catalogue.field(module, name)
     path = Path(tuple(Step(each) for each in name.split(".")))
@@ -189,7 +194,7 @@ def _name_lookups(found: Asked, catalogue: Catalogue, module: str) -> None:
         if each.kind == "user":
             at = None if directory is not None else "last_name"
         else:
-            at = _called_by(catalogue, _field(catalogue, module, each.name))
+            at = _called_by(catalogue, field_of(catalogue, module, each.name))
             found.unnamed += [] if at else [each.name]
         if at:
             found.names[each.name] = f"{each.name}.{at}"

@@ -18,6 +18,7 @@ __all__ = [
     "CREDITS",
     "FIELDS_PER_JOB",
     "ROWS_PER_JOB",
+    "TOO_MANY_JOINS",
     "Status",
     "create",
     "following",
@@ -32,6 +33,7 @@ READ = "/crm/bulk/v8/read"
 CREDITS = 50  # for each job
 ROWS_PER_JOB = 200_000
 FIELDS_PER_JOB = 200
+TOO_MANY_JOINS = "JOIN_LIMIT_EXCEEDED"
 _REFUSED = {"FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE"}
 
 
@@ -265,7 +267,7 @@ def refused_fields(refused: APIError, asked: Sequence[str]) -> list[str]:
     >>> refused_fields(refused, ["City", "Coordinates"])
     ['Coordinates']
     """
-    if refused.code == "JOIN_LIMIT_EXCEEDED":
+    if refused.code == TOO_MANY_JOINS:
         return _past_joins(asked, refused.details.get("max_limit"))
     if refused.code not in _REFUSED:
         return []

@@ -220,7 +220,9 @@ class Runner:
         if not gone or not left or self._refused is None:
             raise refused
         self._refused(gone)
-        self._export.dropped += [each for each in gone if each not in self._export.dropped]
+        joins = refused.code == bulk.TOO_MANY_JOINS
+        noted = self._export.unjoined if joins else self._export.dropped
+        noted += [each for each in gone if each not in noted]
         for each in self._lanes:
             if "fields" in each.chain.query:
                 kept = [name for name in each.chain.query["fields"] if name not in gone]

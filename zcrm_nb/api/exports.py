@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import threading
-import warnings
-from itertools import chain
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
-from zcrm_nb.api import bulk, tables
-from zcrm_nb.api import query as ask
-from zcrm_nb.api.asking import Asked, asked, field_of
+from zcrm_nb.api import bulk
+from zcrm_nb.api.asking import Asked, asked
 from zcrm_nb.api.chains import Runner
+from zcrm_nb.api.elsewhere import elsewhere, name_users
 from zcrm_nb.api.jobs import Chain
-from zcrm_nb.api.pages import side_by_side
 from zcrm_nb.api.ranges import both, ranges
-from zcrm_nb.api.records import FIELDS_PER_CALL, conversion, list_columns, record_bodies
-from zcrm_nb.coql.types import is_readable
-from zcrm_nb.errors import APIError, BulkWarning, JobError
-from zcrm_nb.frames import (
-    Filler,
-    PartReader,
-    beside,
-    column_for,
-    header,
-    in_id_order,
-    to_frame,
-)
+from zcrm_nb.frames import Filler, PartReader, beside, header, in_id_order, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,10 +27,9 @@ if TYPE_CHECKING:
 
     Where = str | Mapping[str, Any]
 
-__all__ = ["FRESH_S", "Exporter", "begin", "criteria_of", "question", "reusable"]
+__all__ = ["FRESH_S", "Exporter", "again", "begin", "criteria_of", "question", "reusable", "said"]
 
 FRESH_S = 15 * 60.0  # an export of the same question younger than this is used again
-IDS_PER_CALL = 100
 _OF_ZOHO = frozenset({"field", "group", "group_operator"})
 
 
@@ -96,6 +82,18 @@ def question(
     return {"module": module, "columns": named, "criteria": criteria, "cvid": cvid}
 
 
+def said(asks: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what is asked beside the module: what there is of it."""
+    return {key: value for key, value in asks.items() if key != "module" and value is not None}
+
+
+def again(export: Export, now: float) -> str:
+    """Say that an export is used again, and how old it is."""
+    minutes = int((now - export.created) // 60)
+    old = f"{minutes} min" if minutes else "less than a minute"
+    return f"{export.id}, begun {old} ago, taken up again (fresh=True asks anew)"
+
+
 def begin(
     gate: Gate,
     catalogue: Catalogue,
@@ -128,16 +126,19 @@ def begin(
         New.
     """
     module = asks["module"]
+    # What Zoho refused lately it would refuse again; each refusal may cost a job's credits.
+    dropped = sorted(
+        {name for each in book.all() if each.module == module for name in each.dropped}
+    )
+    wanted.drop(dropped, by_name=asks["columns"] is not None)
     parts = ranges(gate.send, catalogue, module, jobs)
     batches = wanted.batches()
     chains = [
-        Chain(
-            bulk.query(module, fields, criteria=both(asks["criteria"], part), cvid=asks["cvid"])
-        )
+        Chain(bulk.query(module, fields, criteria=both(asks["criteria"], part), cvid=asks["cvid"]))
         for fields in batches
         for part in parts
     ]
-    return book.begin(module, "read", asks, chains, batches=len(batches))
+    return book.begin(module, "read", asks, chains, batches=len(batches), dropped=dropped)
 
 
 def reusable(book: Book, asks: Mapping[str, Any], now: float) -> Export | None:
@@ -188,6 +189,11 @@ class Exporter:
         Told how many rows each part has.
     say : callable, optional
         Told in words what Zoho is doing.
+
+    Attributes
+    ----------
+    words : list of str
+        What is to be said about the table in the end: what it lacks.
     """
 
     def __init__(
@@ -205,10 +211,23 @@ class Exporter:
         self._tick = tick or (lambda rows: None)
         self._by_name = export.question["columns"] is not None
         self.wanted = wanted or asked(catalogue, export.module, export.question["columns"])
-        self.wanted.drop(export.dropped, by_name=self._by_name)
+        self.wanted.drop([*export.dropped, *export.unjoined], by_name=self._by_name)
         self._lock = threading.Lock()
         self._missing: set[str] = set()
+        self.words: list[str] = []
         self._runner = Runner(gate, book, export, say=say, refused=self._refused)
+
+    def facts(self, *, reused: bool) -> dict[str, Any]:
+        """Tell what ``df.attrs`` should know of the export."""
+        made = datetime.fromtimestamp(int(self.export.created), UTC)
+        return {
+            "job": self.export.id,
+            "as_of": made.isoformat(),
+            "reused": reused,
+            "left_out": self.wanted.left_out,
+            "elsewhere": self.wanted.elsewhere,
+            "unnamed": self.wanted.unnamed,
+        }
 
     def files(self, *, ask_again: bool = False) -> Iterator[Part]:
         """Bring every file here, and yield them in order.
@@ -281,7 +300,7 @@ class Exporter:
                 reader, filler = fillers[batch]
             self._look_at_header(part, reader)
             rows = reader.table(part.path, threads=len(self.export.links) == 1)
-            _check_rows(part, rows.num_rows)
+            self._check_rows(part, rows.num_rows)
             self._tick(rows.num_rows if batch == 0 else 0)
             place = places[part.chain, part.number] if places else part.chain * 1000 + part.number
             filler.add(place, rows)
@@ -296,7 +315,7 @@ class Exporter:
         return len(self.export.chains) // self.export.batches
 
     def _places(self) -> dict[tuple[int, int], int] | None:
-        """Number the parts of each batch, if it is known already how many there will be."""
+        """Give each part its number in its batch, if it is known how many there will be."""
         if not self.export.is_complete:
             return None
         places: dict[tuple[int, int], int] = {}
@@ -308,12 +327,12 @@ class Exporter:
                 count += 1
         return places
 
-    def _filler(
-        self, batch: int, tz: str, exact: bool, *, told: bool
-    ) -> tuple[PartReader, Filler]:
+    def _filler(self, batch: int, tz: str, exact: bool, *, told: bool) -> tuple[PartReader, Filler]:
         """Make the reader and the table of one batch."""
         start = batch * self._chains_each
-        links = [link for c in self.export.chains[start : start + self._chains_each] for link in c.links]
+        links = [
+            link for c in self.export.chains[start : start + self._chains_each] for link in c.links
+        ]
         reader = self.reader(batch, exact=exact)
         rows = [link.rows for link in links] if told else None
         return reader, Filler(reader.columns, rows=rows, tz=tz, exact=exact)
@@ -321,45 +340,40 @@ class Exporter:
     def _refused(self, fields: list[str]) -> None:
         """Do without fields that Zoho turned out not to export, and say so."""
         missing = self.wanted.drop(fields, by_name=self._by_name)
-        if missing:
-            _warn(f"Zoho does not export {', '.join(missing)} of {self.export.module}.")
+        self._note("Zoho does not export", missing)
 
     def _look_at_header(self, part: Part, reader: PartReader) -> None:
         """Note columns that a file should have and has not."""
         heads = header(part.path)
         if heads:
-            asks = {each.removesuffix(".id") for each in reader.schema.names} - {"id"}
             with self._lock:
-                self._missing |= asks - set(heads)
+                self._missing |= reader.asks - set(heads)
+
+    def _check_rows(self, part: Part, rows: int) -> None:
+        """Say so when a file has another number of records than Zoho told; it is whole."""
+        if rows != part.rows:
+            self.words.append(
+                f"Zoho told {part.rows:,} records for the job {part.job}; its file has {rows:,}."
+            )
+
+    def _note(self, what: str, missing: list[str]) -> None:
+        """Keep a word about what the table will not have."""
+        if missing:
+            self.words.append(f"{what} {', '.join(missing)} of {self.export.module}.")
 
     def _completed(self, table: pd.DataFrame, *, tz: str, exact: bool) -> pd.DataFrame:
         """Bring what jobs do not, and put the columns into their order."""
-        if self._missing:
-            lost = self.wanted.drop(sorted(self._missing), by_name=self._by_name)
-            if lost:
-                _warn(f"Zoho's files have no {', '.join(lost)} of {self.export.module}.")
-        _name_users(self._gate, self._catalogue, self.export.module, table, self.wanted)
-        if self.wanted.elsewhere and len(table):
-            parts = elsewhere(
-                self._gate, self._catalogue, self.export.module, self.wanted.elsewhere,
-                table["id"], tz=tz, exact=exact,
-            )
-            table = beside([table.drop(columns=_present(table, self.wanted)), *parts], "id")
-        order = to_frame([], self.wanted.table, tz=tz, exact=exact)
-        return table if list(table) == list(order) else table.reindex(columns=order.columns)
-
-
-def _present(table: pd.DataFrame, wanted: Asked) -> list[str]:
-    """List the columns of a table that come from elsewhere."""
-    return [each for each in table if each.removesuffix(".id") in wanted.elsewhere]
-
-
-def _check_rows(part: Part, rows: int) -> None:
-    """Say so when a file has another number of records than Zoho told; it is whole."""
-    if rows != part.rows:
-        _warn(f"Zoho told {part.rows:,} records for the job {part.job}, its file has {rows:,}.")
-
-
-def _warn(words: str) -> None:
-    """Warn in the caller's name, as near as a thread can tell."""
-    warnings.warn(words, BulkWarning, stacklevel=2)
+        self._note(
+            "Zoho's files lack", self.wanted.drop(sorted(self._missing), by_name=self._by_name)
+        )
+        module, wanted = self.export.module, self.wanted
+        name_users(self._gate, self._catalogue, module, table, wanted.in_bulk)
+        order = list(to_frame([], wanted.table, tz=tz, exact=exact))
+        if wanted.elsewhere:
+            brought = elsewhere(
+                self._gate, self._catalogue, module, wanted.elsewhere, table["id"],
+                tz=tz, exact=exact,
+            )  # fmt: skip
+            here = [name for name in table if name == "id" or not any(name in b for b in brought)]
+            table = beside([table[here], *brought], "id")
+        return table if list(table) == order else table[order]

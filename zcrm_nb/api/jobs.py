@@ -131,6 +131,8 @@ class Export:
         For each lookup the field that names it.
     dropped : list of str, default []
         Fields that Zoho turned out not to export.
+    unjoined : list of str, default []
+        Fields behind more lookups than one job follows.
     """
 
     id: str
@@ -142,6 +144,7 @@ class Export:
     batches: int = 1
     names: dict[str, str] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
+    unjoined: list[str] = field(default_factory=list)
 
     @property
     def links(self) -> list[Link]:

@@ -93,16 +93,17 @@ def _cuts(send: Send, module: str, jobs: int) -> list[str]:
     found: list[datetime] = []
     for number in range(1, jobs):
         start = found[-1] if found else first
-        cut = _cut(send, module, start, last, total * number / jobs, total / jobs)
+        cut = _cut(send, module, (start, last), total * number / jobs, total / jobs)
         if start < cut <= last:
             found.append(cut)
     return [each.isoformat(timespec="seconds") for each in found]
 
 
 def _cut(
-    send: Send, module: str, low: datetime, high: datetime, wanted: float, share: float
+    send: Send, module: str, span: tuple[datetime, datetime], wanted: float, share: float
 ) -> datetime:
-    """Halve until about so many records are older."""
+    """Halve a span of time until about so many records are older."""
+    low, high = span
     middle = high
     for _ in range(MOST_COUNTS):
         middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
