@@ -12,7 +12,10 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
+from zcrm_nb.api import exports
 from zcrm_nb.api import query as ask
+from zcrm_nb.api.asking import asked
+from zcrm_nb.api.bulk import FIELDS_PER_JOB
 from zcrm_nb.api.plan import (
     ROUTES,
     Cost,
@@ -33,19 +36,21 @@ from zcrm_nb.api.tables import coql_table, ordered_here, records_table
 from zcrm_nb.coql import tree
 from zcrm_nb.coql.types import is_readable
 from zcrm_nb.errors import LimitError, NotFoundError, QueryError
-from zcrm_nb.frames import column_for
+from zcrm_nb.frames import NOT_IN_BULK, column_for
 from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
 
+    from zcrm_nb.api.jobs import Book, Export
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
     from zcrm_nb.api.plan import Prefer, RouteName
     from zcrm_nb.coql.tree import Query
     from zcrm_nb.frames import Column
+    from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.trace import Timing
 
 __all__ = [
@@ -62,7 +67,6 @@ __all__ = [
 
 LIST_END = 100_000  # rows of Get Records
 SMALL = 200  # rows that COQL brings for the price of a count
-BULK_FIELDS = 200
 
 # Values that COQL tells otherwise than Get Records does: without a name, or in another shape.
 _TOLD_OTHERWISE = {"multi_module_lookup", "consent_lookup"}
@@ -145,29 +149,29 @@ class Wanted:
 
 
 def wanted(
-    catalogue: Catalogue, asked: Prepared, columns: Sequence[str] | None, limit: int | None
+    catalogue: Catalogue, prepared: Prepared, columns: Sequence[str] | None, limit: int | None
 ) -> Wanted:
     """Put the columns into a query that says which records are wanted, and in which order."""
-    query = condition_only(asked, limit)
+    query = condition_only(prepared, limit)
     names = default_names(catalogue, query.module) if columns is None else columns
     paths = [_path(catalogue, query.module, each) for each in dict.fromkeys(names) if each != "id"]
     whole = replace(query, columns=tuple(map(tree.Column, paths)) or query.columns)
-    return Wanted(catalogue, whole, asked.text)
+    return Wanted(catalogue, whole, prepared.text)
 
 
-def condition_only(asked: Prepared, limit: int | None = None) -> Query:
+def condition_only(prepared: Prepared, limit: int | None = None) -> Query:
     """Return the query that a condition became, unless there was more in it than a condition."""
-    query = asked.query
+    query = prepared.query
     assert query is not None, "a prepared query has a tree"
     if query.limit != limit or query.offset or query.group_by:
         raise ValueError("where is a condition and nothing more; there are order_by= and limit=.")
     return query
 
 
-def asked_for(catalogue: Catalogue, asked: Prepared) -> Wanted:
+def asked_for(catalogue: Catalogue, prepared: Prepared) -> Wanted:
     """Take a query as it is."""
-    assert asked.query is not None, "a prepared query has a tree"
-    return Wanted(catalogue, asked.query, asked.text, is_query=True)
+    assert prepared.query is not None, "a prepared query has a tree"
+    return Wanted(catalogue, prepared.query, prepared.text, is_query=True)
 
 
 def _path(catalogue: Catalogue, module: str, name: str) -> tree.Path:
@@ -191,11 +195,11 @@ def _path(catalogue: Catalogue, module: str, name: str) -> tree.Path:
 
 
 def default_names(catalogue: Catalogue, module: str) -> list[str]:
-    """List the fields that every route brings alike."""
+    """List the fields that COQL and Get Records bring alike: bulk read has ids for some names."""
     return [
         name
         for name, field in catalogue.fields(module).items()
-        if not coql_refuses(module, name, field) and not bulk_refuses(field)
+        if not coql_refuses(module, name, field)
     ]
 
 
@@ -209,9 +213,17 @@ def coql_refuses(module: str, path: str, field: dict[str, Any]) -> bool:
     return not readable or field["data_type"] in _TOLD_OTHERWISE or kind in {"tags", "object"}
 
 
-def bulk_refuses(field: dict[str, Any]) -> bool:
-    """Tell whether a bulk job cannot export a field."""
-    return False
+def bulk_refuses(catalogue: Catalogue, field: dict[str, Any]) -> bool:
+    """Tell whether a bulk job cannot export a field, or has no name for what it points to."""
+    kind = column_for(field).kind
+    if kind != "lookup":
+        return kind in NOT_IN_BULK
+    return field["data_type"] != "lookup" or target_of(field) not in catalogue.modules()
+
+
+def target_of(field: dict[str, Any]) -> str:
+    """Name the module that a lookup points to."""
+    return str(((field.get("lookup") or {}).get("module") or {}).get("api_name") or "")
 
 
 def _in_the_way_of_coql(wanted: Wanted) -> str:
@@ -254,11 +266,14 @@ def _in_the_way_of_bulk(wanted: Wanted) -> str:
     """Say why the table cannot come by bulk read."""
     if not wanted.is_plain:
         return "bulk read knows no groups, aggregates and aliases"
-    refused = [path for path, field in wanted.fields.items() if bulk_refuses(field)]
+    refused = [
+        path for path, field in wanted.fields.items() if bulk_refuses(wanted.catalogue, field)
+    ]
     if refused:
-        return f"bulk read cannot export {_listed(refused)}"
-    if len(wanted.fields) > BULK_FIELDS:
-        return f"bulk read exports at most {BULK_FIELDS} fields"
+        return f"bulk read cannot export {_listed(refused)}, or not the names"
+    names = sum(each.kind in {"lookup", "user"} for each in wanted.whole)
+    if len(wanted.fields) + names > FIELDS_PER_JOB:
+        return f"bulk read exports at most {FIELDS_PER_JOB} fields, names of lookups among them"
     try:
         criteria_of(wanted)
     except QueryError as refused_criteria:
@@ -305,8 +320,8 @@ def list_condition(wanted: Wanted) -> dict[str, Any] | None:
 # ---- What it takes -------------------------------------------------------------------------------
 
 
-def pace_of(timings: Sequence[Timing], workers: int) -> Pace:
-    """Tell how long pages take on this connection, as far as it has been seen."""
+def pace_of(timings: Sequence[Timing], workers: int, exports: Iterable[Export] = ()) -> Pace:
+    """Tell how long pages and jobs take on this connection, as far as it has been seen."""
     pages = {
         "coql_s": [each for each in timings if each.path.endswith("/coql")],
         "rest_s": [each for each in timings if each.method == "GET" and each.path.count("/") == 3],
@@ -320,6 +335,10 @@ def pace_of(timings: Sequence[Timing], workers: int) -> Pace:
         for name, found in pages.items()
         if found
     }
+    links = [link for export in exports if export.operation == "read" for link in export.links]
+    jobs_s = [link.done - link.asked for link in links if link.done is not None]
+    if jobs_s:
+        measured["job_s"] = median(jobs_s)
     lanes = min(workers, EXPENSIVE_IN_FLIGHT)
     return Pace(lanes=lanes).measuring(measured)
 
@@ -436,7 +455,7 @@ def _cost(name: RouteName, wanted: Wanted, counts: list[int] | None, pace: Pace)
         return total([_query_cost(wanted, counts, pace), names])
     if name == "rest":
         return rest_cost(_listed_rows(wanted, counts), fields, pace)
-    return total([bulk_cost(sum(counts or [0]), fields, pace), names])
+    return total([bulk_cost(sum(counts or [0]), fields, pace), names, _targets_cost(wanted, pace)])
 
 
 def _names_cost(wanted: Wanted, pace: Pace) -> Cost:
@@ -445,6 +464,17 @@ def _names_cost(wanted: Wanted, pace: Pace) -> Cost:
     if not named or wanted.catalogue.known("users") is not None:
         return Cost(0, 0, 0.0)
     return Cost(1, 1, pace.rest_s)
+
+
+def _targets_cost(wanted: Wanted, pace: Pace) -> Cost:
+    """Price the fields of modules that lookups point to: one of them is the name."""
+    known = wanted.catalogue.known
+    targets = {
+        target_of(field)
+        for field in wanted.fields.values()
+        if column_for(field).kind == "lookup" and known(f"fields {target_of(field)}") is None
+    }
+    return Cost(len(targets), len(targets), len(targets) * pace.rest_s)
 
 
 def _query_cost(wanted: Wanted, counts: list[int] | None, pace: Pace) -> Cost:
@@ -509,22 +539,37 @@ def _price(route: Route) -> int:
 
 
 def fetched(
-    send: Send,
+    gate: Gate,
+    book: Callable[[], Book],
     wanted: Wanted,
     route: RouteName,
     counts: list[int] | None,
     *,
-    workers: int,
     tick: Callable[[int], None],
     **options: Any,
 ) -> pd.DataFrame:
-    """Fetch a table by one of the routes."""
-    if route == "coql":
-        asked = Prepared(wanted.query, wanted.text, [])
-        return coql_table(
-            send, wanted.catalogue, asked, workers=workers, tick=tick, rows=counts, **options
-        )
-    return _listed_table(send, wanted, counts, workers=workers, tick=tick, **options)
+    """Fetch a table by one of the routes; bulk jobs are written down in the ``book``."""
+    if route == "bulk":
+        return _exported_table(gate, book(), wanted, tick=tick, **options)
+    options |= {"tick": tick, "workers": gate.workers}
+    if route == "rest":
+        return _listed_table(gate.send, wanted, counts, **options)
+    prepared = Prepared(wanted.query, wanted.text, [])
+    return coql_table(gate.send, wanted.catalogue, prepared, rows=counts, **options)
+
+
+def _exported_table(
+    gate: Gate, book: Book, wanted: Wanted, *, tick: Callable[[int], None], **options: Any
+) -> pd.DataFrame:
+    """Export all that the condition means anew; order and limit are made here."""
+    names = [each.name for each in wanted.whole if each.name != "id"]
+    question = exports.question(wanted.module, names, criteria_of(wanted), None)
+    fields = asked(wanted.catalogue, wanted.module, names)
+    export = exports.begin(gate, wanted.catalogue, book, fields, question)
+    with book.taken(export):
+        exporter = exports.Exporter(gate, wanted.catalogue, book, export, wanted=fields, tick=tick)
+        whole = exporter.table(**options)
+    return ordered_here(whole, wanted.query, wanted.columns, **options)
 
 
 def _listed_table(

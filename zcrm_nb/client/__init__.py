@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CRM", "Job", "lint"]
 
 
-class CRM(Reading, Planning, Describing, Sending):
-class CRM(Reading, Describing, Exporting, Sending):
+class CRM(Reading, Planning, Exporting, Describing, Sending):
     """One org of Zoho CRM, seen by one user. Made by :func:`zcrm_nb.connect` and its sisters.
 
     A noun reads and returns a DataFrame; a verb changes something and returns a report.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zcrm_nb.api import profile, routes
 from zcrm_nb.api import query as ask
+from zcrm_nb.api.jobs import Book
 from zcrm_nb.api.plan import facts
 from zcrm_nb.client.base import Base
 from zcrm_nb.coql import fill
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.api.plan import Plan
+    from zcrm_nb.api.plan import Pace, Plan
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Planning"]
@@ -133,7 +134,7 @@ class Planning(Base):
                 plan, counts = routes.planned(
                     self._gate.send,
                     wanted,
-                    pace=routes.pace_of(self._gate.timings, self._gate.workers),
+                    pace=self._pace(),
                     spent=lambda: sum(call.credits for call in calls),
                     route=named,
                     prefer=prefer,
@@ -142,11 +143,11 @@ class Planning(Base):
                 if plan.route is None:
                     raise routes.refuse(wanted, plan, named, max_credits)
                 table = routes.fetched(
-                    self._gate.send,
+                    self._gate,
+                    lambda: Book(self._folder, self._gate.clock),
                     wanted,
                     plan.route,
                     counts,
-                    workers=self._gate.workers,
                     tick=tick,
                     tz=zone,
                     exact=exact,
@@ -160,6 +161,12 @@ class Planning(Base):
             return table
 
         return self._told(fetch, module, progress, query=text, route=named)
+
+    def _pace(self) -> Pace:
+        """Tell how long things take, by what has been seen here."""
+        noted = self._kept_folder or self._own_folder
+        exports = Book(self._folder, self._gate.clock).all() if noted else []
+        return routes.pace_of(self._gate.timings, self._gate.workers, exports)
 
     def _at_most(self, credits: int | None) -> AbstractContextManager[object]:  # noqa: A002
         """Allow no more than so many credits, if a number was given."""
@@ -262,7 +269,7 @@ class Planning(Base):
             plan, _ = routes.planned(
                 self._gate.send,
                 wanted,
-                pace=routes.pace_of(self._gate.timings, self._gate.workers),
+                pace=self._pace(),
                 spent=lambda: sum(call.credits for call in calls),
                 prefer=prefer,
                 most=max_credits,
