@@ -12,6 +12,7 @@ from zcrm_nb.client.describing import Describing
 from zcrm_nb.client.exporting import Exporting, Job
 from zcrm_nb.client.linting import lint
 from zcrm_nb.client.listening import Listening
+from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.client.sending import Sending
 from zcrm_nb.wire.vault import notes_of
@@ -34,6 +35,7 @@ class CRM(
     Sending,
 ):
 class CRM(Reading, Describing, Exporting, Sending):
+class CRM(Reading, Planning, Exporting, Describing, Sending):
     """One org of Zoho CRM, seen by one user. Made by :func:`zcrm_nb.connect` and its sisters.
 
     A noun reads and returns a DataFrame; a verb changes something and returns a report.

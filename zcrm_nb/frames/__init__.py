@@ -5,7 +5,7 @@ from zcrm_nb.frames.fill import Filler, from_parts, in_id_order
 from zcrm_nb.frames.parts import NOT_IN_BULK, PartReader, header
 from zcrm_nb.frames.read import info
 from zcrm_nb.frames.records import to_records
-from zcrm_nb.frames.shape import beside, moments, series, sort_frame
+from zcrm_nb.frames.shape import beside, moments, only_its_categories, series, sort_frame
 from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
 
@@ -23,6 +23,7 @@ __all__ = [
     "in_id_order",
     "info",
     "moments",
+    "only_its_categories",
     "plain",
     "series",
     "sort_frame",
