@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from zcrm_nb.client.attaching import Attaching
 from zcrm_nb.client.describing import Describing
 from zcrm_nb.client.linting import lint
 from zcrm_nb.client.reading import Reading
+from zcrm_nb.client.relating import Relating
 from zcrm_nb.client.sending import Sending
 from zcrm_nb.wire.vault import notes_of
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CRM", "lint"]
 
 
-class CRM(Reading, Describing, Sending):
+class CRM(Reading, Relating, Attaching, Describing, Sending):
     """One org of Zoho CRM, seen by one user. Made by :func:`zcrm_nb.connect` and its sisters.
 
     A noun reads and returns a DataFrame; a verb changes something and returns a report.
