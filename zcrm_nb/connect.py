@@ -180,8 +180,9 @@ def login(
         at); type a code on another device; a code made by hand for a self client; a refresh token.
         By default what is likely to work from where this runs; a person can choose another.
     scopes : iterable of str, optional
-        What you want to do: ``"read"``, ``"coql"``, ``"bulk"``, ``"write"``, ``"notifications"``,
-        or scopes as Zoho writes them. The first three by default: nothing that changes anything.
+        What you want to do: ``"read"``, ``"search"``, ``"coql"``, ``"bulk"``, ``"write"``,
+        ``"actions"``, ``"notifications"``, or scopes as Zoho writes them. The first four by
+        default: nothing that changes anything.
     client_id, client_secret : str, optional
         The client registered at Zoho's API console; ``ZCRM_CLIENT_ID``, ``ZCRM_CLIENT_SECRET``,
         else asked for. Better not to write the secret into a notebook.

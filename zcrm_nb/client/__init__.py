@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from zcrm_nb.client.attaching import Attaching
+from zcrm_nb.client.acting import Acting
 from zcrm_nb.client.describing import Describing
 from zcrm_nb.client.linting import lint
 from zcrm_nb.client.reading import Reading
@@ -26,6 +27,7 @@ __all__ = ["CRM", "lint"]
 
 
 class CRM(Reading, Relating, Attaching, Describing, Sending):
+class CRM(Reading, Describing, Acting, Sending):
     """One org of Zoho CRM, seen by one user. Made by :func:`zcrm_nb.connect` and its sisters.
 
     A noun reads and returns a DataFrame; a verb changes something and returns a report.

@@ -14,6 +14,7 @@ from zcrm_nb.frames.shape import (
     series,
     sort_frame,
 )
+from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Column",
     "Filler",
     "PartReader",
+    "Subject",
     "beside",
     "column_for",
     "directory",
@@ -32,8 +34,10 @@ __all__ = [
     "index_of",
     "info",
     "joined",
+    "plain",
     "series",
     "sort_frame",
+    "subject",
     "to_frame",
     "to_records",
 ]
