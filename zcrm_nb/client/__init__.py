@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["CRM", "lint"]
 
 
-class CRM(Reading, Relating, Attaching, Describing, Sending):
-class CRM(Reading, Describing, Acting, Sending):
     """One org of Zoho CRM, seen by one user. Made by :func:`zcrm_nb.connect` and its sisters.
 
     A noun reads and returns a DataFrame; a verb changes something and returns a report.
