@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIError",
+    "BulkWarning",
     "ConnectionFailed",
     "JobError",
     "LimitError",
@@ -82,7 +83,15 @@ class ScopeError(LoginError):
 
 
 class ConnectionFailed(ZohoError):  # noqa: N818 - reads as what happened
-    """No usable answer came back: no network, a time-out, a torn or unreadable reply."""
+    """No usable answer came back: no network, a time-out, a torn or unreadable reply.
+
+    Attributes
+    ----------
+    sent : bool
+        False when the call certainly did not reach Zoho; True when nobody knows.
+    """
+
+    sent: bool = True
 
 
 class APIError(ZohoError):
@@ -176,6 +185,10 @@ class WriteError(ZohoError):
     report: Any = None
 
 
+class BulkWarning(UserWarning):
+    """Something that an export left out because Zoho does not export it."""
+
+
 class JobError(ZohoError):
     """A bulk job failed, expired or cannot be found."""
 
@@ -211,6 +224,10 @@ _ADVICE = {
     "RATE_LIMIT_EXCEEDED": "Wait and try again; crm.credits shows what is left of the day.",
     "INTERNAL_ERROR": "Try again later; if it stays, tell Zoho's support the time of the call.",
     "SERVICE_UNAVAILABLE": "Zoho is busy or down: try again later.",
+    "MODULE_NOT_SUPPORTED": "Bulk read does not export this module: use crm.coql(…) or "
+    "crm.records(…).",
+    "CVID_NOT_SUPPORTED": "Bulk read does not export this view: crm.records(…, cvid=…) reads it.",
+    "CRITERIA_LIMIT_EXCEEDED": "Ask with fewer conditions, and filter the table in pandas.",
     "INVALID_HOST": "The token belongs to another data centre: check dc= and environment=.",
 }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from zcrm_nb.client.attaching import Attaching
 from zcrm_nb.client.acting import Acting
 from zcrm_nb.client.describing import Describing
+from zcrm_nb.client.exporting import Exporting, Job
 from zcrm_nb.client.linting import lint
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.client.relating import Relating
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.oauth import TokenSource
     from zcrm_nb.wire.vault import Vault
 
-__all__ = ["CRM", "lint"]
+__all__ = ["CRM", "Job", "lint"]
 
 
+class CRM(Reading, Describing, Exporting, Sending):
     """One org of Zoho CRM, seen by one user. Made by :func:`zcrm_nb.connect` and its sisters.
 
     A noun reads and returns a DataFrame; a verb changes something and returns a report.

@@ -122,6 +122,8 @@ PRICES = {
     # One credit more for all or none that succeeds; it is charged when that is known.
     "composite": Price(lambda _: 1, lambda _: True, places=5),
     "coql": Price(_query_credits, lambda _: True),
+    "bulk read": _flat(50),
+    "bulk write": _flat(500),
 }
 """Credits for each kind of call, from Zoho's page on API limits; a route names its kind."""
 

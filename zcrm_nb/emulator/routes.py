@@ -28,8 +28,10 @@ from zcrm_nb.emulator import (
     tags_api,
     tokens_api,
     users,
+    watch_api,
     writes,
 )
+from zcrm_nb.emulator.bulk import reading
 from zcrm_nb.emulator.messages import Request
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.route import V8, Route
@@ -44,6 +46,8 @@ ROUTES = (
     *coql_api.ROUTES,
     *records.ROUTES,
     *writes.ROUTES,
+    *reading.ROUTES,
+    *watch_api.ROUTES,
     *related.ROUTES,
     *attachments.ROUTES,
     *files.ROUTES,
@@ -62,8 +66,10 @@ WORKS = {**recycle_bin.WORKS, **mass.WORKS}
 """How each kind of work that was put off is done."""
 
 NOT_EMULATED = (
-    ("/crm/bulk/v8/**", "Bulk Read and Bulk Write"),
+    ("/crm/bulk/v8/**", "Bulk Write"),
     (f"{V8}/upload", "The upload of bulk-write files"),
+    (f"{V8}/files/**", "The file system"),
+    (f"{V8}/__composite_requests", "Composite requests"),
     (f"{V8}/actions/watch", "Notifications"),
     (f"{V8}/settings/**", "This part of the settings"),
     (f"{V8}/users/**", "This part of the users API"),
@@ -84,6 +90,10 @@ NOT_EMULATED_DETAILS = (
     "cross filters of custom views; territories, `filters`",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
+    "notifications: callbacks go to loopback addresses only, those to others are written into "
+    "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
+    "not notify",
+    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail, attachments",
     "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
 )
 

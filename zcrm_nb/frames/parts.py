@@ -116,6 +116,8 @@ class PartReader:
         The columns of what it gives: :func:`flat`.
     schema : pyarrow.Schema
         Their types, the same for every part.
+    asks : set of str
+        The columns of the file that it reads, but for the record's id.
     exact : bool
         As given.
 
@@ -159,6 +161,7 @@ class PartReader:
         self.columns = flat(self._asked)
         self.schema = pa.schema([(each.name, self._rest(each)) for each in self.columns])
         self._types = self._types_in_file()
+        self.asks = set(self._types) - set(_RECORD_ID)
 
     def table(self, path: Path, *, threads: bool = False) -> pa.Table:
         """Read a whole part.

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.multipart import File, Multipart
     from zcrm_nb.wire.oauth import NoLogin, Token, TokenSource
     from zcrm_nb.wire.secrets import Secret
+    from zcrm_nb.wire.trace import Timing
 
 __all__ = ["Gate"]
 
@@ -360,6 +361,11 @@ class Gate:
         """
         return self._tracer.trace(show=show)
 
+    @property
+    def timings(self) -> list[Timing]:
+        """How long the last calls took that went well at once."""
+        return self._tracer.timings
+
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
@@ -600,21 +606,23 @@ def _lost(error: requests.RequestException) -> Lost:
 def _outcome(ask: _Ask, reply: Reply) -> bytes:
     """Return the body, or raise: there is no third outcome."""
     if isinstance(reply, Lost):
-        raise ConnectionFailed(
+        error = ConnectionFailed(
             f"{ask.name} got no usable answer.",
             f"What happened: {reply.words}.",
             "Check the network and any proxy, then run it again."
             if ask.safe or not reply.sent
             else "Nobody knows whether Zoho took it: look there before you send it again.",
         )
+        error.sent = reply.sent
+        raise error
     if reply.status < 300:
         return reply.body
     if reply.status == 304:
         return b""
-    error = api_error(reply.status, reply.said, request=ask.name, query=ask.query)
-    if isinstance(error, APIError):
-        error.body = reply.body
-    raise error
+    refused = api_error(reply.status, reply.said, request=ask.name, query=ask.query)
+    if isinstance(refused, APIError):
+        refused.body = reply.body
+    raise refused
 
 
 def _call(ask: _Ask, reply: Reply, tries: int, seconds: float) -> Call:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.emulator import views
 from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
@@ -94,6 +94,12 @@ def build(
             _make(org, module, counts[module])
         told = [f"{world} world", f"seed {seed}", *(f"{n} {module}" for module, n in rows.items())]
         store.execute("INSERT INTO meta VALUES ('world', ?)", (", ".join(told),))
+
+
+def newcomer(store: Store, batch: Batch) -> dict[str, Any]:
+    """Make up one more record of a batch's module, as a world's are: encoded values by column."""
+    columns = _columns(Org(store, batch.seed), batch, MAKERS[batch.module][0])
+    return {name: values[0] for name, values in columns.items()}
 
 
 def _counts(world: str, rows: Mapping[str, int]) -> dict[str, int]:
