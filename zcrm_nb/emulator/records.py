@@ -555,7 +555,32 @@ def _person(user: int | None, people: dict[int, str]) -> dict[str, str] | None:
     return None if user is None else {"name": people.get(user, ""), "id": str(user)}
 
 
+def fetch_full_data(org: Emulator, request: Request, module: str, record_id: str = "") -> Answer:
+    """``GET /{module}[/{id}]/actions/fetch_full_data``: rich text that lists cut, whole."""
+    found = module_named(org, module)
+    texts = [record_id] if record_id else parameters.names(request, "ids")
+    asked = parameters.names(request, "fields")
+    for name, given in (("ids", texts), ("fields", asked)):
+        if not given:
+            raise parameters.missing(name)
+    if not all(parameters.ID.fullmatch(each) for each in texts):
+        words = "Either the request body or parameters is in wrong format"
+        raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", words)
+    fields = [found.by_name[name] for name in asked if name in found.by_name]
+    plain = [each for each in fields if each.data_type not in ONLY_ON_ONE]
+    where = Condition(f"r.id IN ({', '.join('?' * len(texts))})", tuple(map(int, texts)))
+    records, _ = Table(org.store, found, plain).read(where, "r.id", len(texts))
+    return json_answer({"data": records}) if records else NOTHING
+
+
 ROUTES = (
+    *(
+        Route("GET", f"{V8}/{where}/actions/fetch_full_data", fetch_full_data, what, READ)
+        for where, what in (
+            ("{module}", "rich text of several records, whole"),
+            ("{module}/{record_id}", "rich text of one record, whole"),
+        )
+    ),
     Route(
         "GET",
         f"{V8}/{{module}}/search",

@@ -409,8 +409,6 @@ class Settings:
     engine: EngineSettings = fact(EngineSettings(), "what is open about COQL")  # noqa: RUF009 - frozen
     # bulk jobs
     bulk: BulkSettings = fact(BulkSettings(), "what is open about bulk jobs")  # noqa: RUF009 - frozen
-    # notifications
-    watch: WatchSettings = fact(WatchSettings(), "what is open about notifications")  # noqa: RUF009 - frozen
     # actions on records, the recycle bin, custom views
     actions: ActionSettings = fact(ActionSettings(), "what is open about actions")  # noqa: RUF009 - frozen
     # what hangs on a record

@@ -5,7 +5,17 @@ from zcrm_nb.frames.fill import Filler, from_parts, in_id_order
 from zcrm_nb.frames.parts import NOT_IN_BULK, PartReader, header
 from zcrm_nb.frames.read import info
 from zcrm_nb.frames.records import to_records
-from zcrm_nb.frames.shape import beside, moments, only_its_categories, series, sort_frame
+from zcrm_nb.frames.shape import (
+    beside,
+    ids_in,
+    in_order,
+    index_of,
+    joined,
+    moments,
+    only_its_categories,
+    series,
+    sort_frame,
+)
 from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
 
@@ -20,8 +30,12 @@ __all__ = [
     "directory",
     "from_parts",
     "header",
+    "ids_in",
     "in_id_order",
+    "in_order",
+    "index_of",
     "info",
+    "joined",
     "moments",
     "only_its_categories",
     "plain",
