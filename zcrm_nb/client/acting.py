@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.api import acts, convert, mass, recycle
 from zcrm_nb.api import query as ask
 from zcrm_nb.client.base import Base
-from zcrm_nb.frames import Column, plain, subject, to_frame
+from zcrm_nb.frames import Column, Way, plain, subject, to_frame, to_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
-    from zcrm_nb.frames import Subject
+    from zcrm_nb.frames import Report, Subject
     from zcrm_nb.notebook.progress import Told
 
+    Row = dict[str, Any]
     Tick = Callable[[int], None]
 
 __all__ = ["Acting"]
 
 RECORDS = Column("records", "integer")
+
+
+class Deed(NamedTuple):
+    """One verb at work.
+
+    ``look`` tells which of some ids are done by now, and what else there is to say of each;
+    ``again`` gives the rows of a job anew; ``undo`` takes back what a report says.
+    """
+
+    action: str
+    module: str
+    label: str
+    act: Callable[[Tick], list[Row]]
+    look: Callable[[list[str]], Mapping[str, Row]] | None = None
+    again: Callable[[list[Row], float], list[Row]] | None = None
+    undo: Callable[..., Report] | None = None
+    extra: Sequence[Column] = ()
 
 
 class Acting(Base):
@@ -41,7 +60,7 @@ class Acting(Base):
         attachments_to: str | None = None,
         notify: bool = False,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Convert leads into contacts and accounts, and deals if you like.
 
         Parameters
@@ -76,10 +95,10 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_leads, 9)
+        Report of shape (n_leads, 9)
             One row for each lead, under the index of ``leads``: ``action``, ``status`` (``done``,
             ``refused``, or ``unknown`` where the answer was lost), ``id``, ``Accounts.id``,
-            ``Contacts.id``, ``Deals.id``, ``code``, ``field`` and ``message``; all ``string``.
+            ``Contacts.id``, ``Deals.id``, ``code``, ``field`` and ``message``.
 
         Raises
         ------
@@ -93,10 +112,10 @@ class Acting(Base):
         Notes
         -----
         5 credits for each lead, at most ten at a time. A conversion cannot be undone. None is sent
-        twice; where an answer is lost, the lead is looked at once (1 credit for 100): if it is
-        converted its row is ``done``. What is still ``unknown`` can safely be converted again, for
-        Zoho refuses a second conversion with ``ID_ALREADY_CONVERTED``; such rows name what the lead
-        has become.
+        twice; where an answer is lost, the lead is looked at (1 credit for 100): if it is converted
+        its row is ``done``, else it stays ``unknown`` and ``report.resolve()`` looks again. Zoho
+        refuses a second conversion with ``ID_ALREADY_CONVERTED``; such rows name what the lead has
+        become.
 
         References
         ----------
@@ -139,12 +158,14 @@ class Acting(Base):
         asked = convert.requests(self._catalogue, rows, wishes)
         label = f"converting {len(rows)} leads, {convert.CREDITS * len(rows)} credits"
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             return convert.convert_leads(
                 self._gate.send, asked, workers=self._gate.workers, tick=tick
             )
 
-        return self._reported(act, convert.CONVERT_REPORT, label, progress, index)
+        look = partial(convert.converted, self._gate.send)
+        deed = Deed("convert", "Leads", label, act, look=look, extra=convert.MADE)
+        return self._reported(deed, progress, index)
 
     def change_owner(
         self,
@@ -155,7 +176,7 @@ class Acting(Base):
         notify: bool = False,
         related: Sequence[tuple[str, str]] = (),
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Hand records over to another user.
 
         Parameters
@@ -175,7 +196,7 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
+        Report of shape (n_records, 6)
             ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id``, ``code``, ``field``
             and ``message``, under the index of ``records``.
 
@@ -207,7 +228,7 @@ class Acting(Base):
         index, rows = subject(records)
         who = mass.user_id(self._catalogue, owner)
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             return mass.change_owner(
                 self._gate.send,
                 module,
@@ -219,7 +240,11 @@ class Acting(Base):
                 tick=tick,
             )
 
-        return self._reported(act, acts.REPORT, f"{module}: new owner", progress, index)
+        def look(ids: list[str]) -> dict[str, Row]:
+            return mass.owned_by(self._gate.send, module, ids, who)
+
+        deed = Deed("change_owner", module, f"{module}: new owner", act, look=look)
+        return self._reported(deed, progress, index)
 
     def mass_update(
         self,
@@ -230,7 +255,7 @@ class Acting(Base):
         cvid: str | None = None,
         wait_s: float = 600,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Write the same values into many records: those named, or all of a custom view.
 
         Parameters
@@ -251,7 +276,7 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 7)
+        Report of shape (n_records, 7)
             ``action``, ``status``, ``id``, ``code``, ``field``, ``message`` and ``records``
             (``Int64``: of how many records the row speaks), under the index of ``records``. With a
             view one row for the records that were changed and one for those that were not, both
@@ -295,20 +320,24 @@ class Acting(Base):
         """
         written = mass.checked_values(self._catalogue, module, plain(values))
         _one_of(records, cvid)
-        columns = [*acts.REPORT, RECORDS]
         if cvid is not None:
             body = {"data": [written], "cvid": mass.view_id(module, cvid)}
             return self._job(module, "mass_update", body, wait_s, progress)
         index, rows = subject(records if records is not None else [])
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             ids = [row["id"] for row in rows]
             done = mass.mass_update(
                 self._gate.send, module, ids, written, workers=self._gate.workers, tick=tick
             )
             return [{**row, "records": 1} for row in done]
 
-        return self._reported(act, columns, f"updating {module}", progress, index)
+        def look(ids: list[str]) -> dict[str, Row]:
+            return mass.having(self._gate.send, module, ids, written)
+
+        label = f"updating {module}"
+        deed = Deed("update", module, label, act, look=look, extra=[RECORDS])
+        return self._reported(deed, progress, index)
 
     def mass_delete(
         self,
@@ -319,7 +348,7 @@ class Acting(Base):
         expect: int | None = None,
         wait_s: float = 600,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Move many records into the recycle bin: those named, or all of a custom view.
 
         Parameters
@@ -341,7 +370,7 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 7)
+        Report of shape (n_records, 7)
             As :meth:`mass_update` returns it.
 
         Raises
@@ -360,7 +389,8 @@ class Acting(Base):
 
         Notes
         -----
-        1 credit for 100 records; with a view 2 and one for each look at the job.
+        1 credit for 100 records; with a view 2 and one for each look at the job. ``undo()`` of a
+        report that names the records brings them back.
 
         References
         ----------
@@ -378,7 +408,6 @@ class Acting(Base):
         """
         self._catalogue.fields(module)
         _one_of(records, cvid)
-        columns = [*acts.REPORT, RECORDS]
         if cvid is not None:
             query = mass.view_count_query(module, cvid)
             shown = ask.count_asked(self._gate.send, self._catalogue, query)
@@ -386,14 +415,20 @@ class Acting(Base):
             return self._job(module, "mass_delete", {"cvid": cvid}, wait_s, progress)
         index, rows = subject(records if records is not None else [])
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             ids = [row["id"] for row in rows]
             done = mass.mass_delete(
                 self._gate.send, module, ids, workers=self._gate.workers, tick=tick
             )
             return [{**row, "records": 1} for row in done]
 
-        return self._reported(act, columns, f"deleting {module}", progress, index)
+        def undo(report: Report, *, force: bool = False) -> Report:
+            return self.restore(module, report[report["status"] == "done"])
+
+        look = partial(mass.gone, self._gate.send, module)
+        label = f"deleting {module}"
+        deed = Deed("delete", module, label, act, look=look, undo=undo, extra=[RECORDS])
+        return self._reported(deed, progress, index)
 
     def recycle_bin(
         self, module: str | None = None, *, limit: int | None = None, tz: str = "UTC"
@@ -450,9 +485,7 @@ class Acting(Base):
         table = to_frame(pages, recycle.BIN_COLUMNS, tz=self._zone(tz))
         return table if limit is None else table.head(limit)
 
-    def restore(
-        self, module: str, records: Subject, *, progress: bool | Told = True
-    ) -> pd.DataFrame:
+    def restore(self, module: str, records: Subject, *, progress: bool | Told = True) -> Report:
         """Bring deleted records back from the recycle bin, with their old ids.
 
         Parameters
@@ -467,7 +500,7 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
+        Report of shape (n_records, 6)
             ``action``, ``status`` (``done``; ``refused``: not in the bin; ``unknown``: the answer
             was lost, or Zoho does it later, ``code`` ``SCHEDULED``), ``id``, ``code``, ``field``
             and ``message``, under the index of ``records``.
@@ -504,17 +537,22 @@ class Acting(Base):
         self._catalogue.fields(module)
         index, rows = subject(records)
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             ids = [row["id"] for row in rows]
             return recycle.restore(
                 self._gate.send, module, ids, workers=self._gate.workers, tick=tick
             )
 
-        return self._reported(act, acts.REPORT, f"restoring {module}", progress, index)
+        def undo(report: Report, *, force: bool = False) -> Report:
+            return self.mass_delete(module, report[report["status"] == "done"])
+
+        look = partial(mass.there, self._gate.send, module)
+        deed = Deed("restore", module, f"restoring {module}", act, look=look, undo=undo)
+        return self._reported(deed, progress, index)
 
     def empty_recycle_bin(
         self, module: str | None = None, *, expect: int | None = None, progress: bool | Told = True
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Delete what is in the recycle bin for good. Nobody can bring it back.
 
         Parameters
@@ -529,7 +567,7 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 6) or (1, 6)
+        Report of shape (n_records, 6) or (1, 6)
             Of a module one row for each record, of the whole bin one row, as Zoho tells no more;
             ``status`` is ``unknown`` where Zoho does it later.
 
@@ -571,47 +609,78 @@ class Acting(Base):
         send, workers = self._gate.send, self._gate.workers
         if module is None:
             mass.check_expected("the recycle bin", recycle.bin_count(send), expect)
-            return self._reported(
-                lambda _: [recycle.empty(send)], acts.REPORT, "emptying the bin", progress, None
-            )
+            deed = Deed("erase", "", "emptying the bin", lambda _: [recycle.empty(send)])
+            return self._reported(deed, progress)
         ids = self.recycle_bin(module)["id"].tolist()
         mass.check_expected(f"the recycle bin of {module}", len(ids), expect)
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             return recycle.erase(send, ids, workers=workers, tick=tick)
 
-        return self._reported(act, acts.REPORT, f"emptying the bin of {module}", progress, None)
+        deed = Deed("erase", module, f"emptying the bin of {module}", act)
+        return self._reported(deed, progress)
 
     def _job(
-        self, module: str, action: str, body: dict[str, Any], wait_s: float, progress: bool | Told
-    ) -> pd.DataFrame:
+        self, module: str, kind: str, body: Row, wait_s: float, progress: bool | Told
+    ) -> Report:
         """Run a job over a custom view."""
+        send, sleep = self._gate.send, self._gate.sleep
 
-        def act(_: Tick) -> list[dict[str, Any]]:
-            return mass.run_job(
-                self._gate.send, module, action, body, wait_s=wait_s, sleep=self._gate.sleep
-            )
+        def act(_: Tick) -> list[Row]:
+            return mass.run_job(send, module, kind, body, wait_s=wait_s, sleep=sleep)
 
-        columns = [*acts.REPORT, RECORDS]
-        return self._reported(act, columns, f"{action} of a view of {module}", progress, None)
+        def again(rows: list[Row], wait_s: float) -> list[Row]:
+            job = rows[0]["id"]
+            if job is None:  # it may run or not; only its records could tell
+                return rows
+            return mass.follow_job(send, module, kind, job, wait_s=wait_s, sleep=sleep)
+
+        action, label = kind.removeprefix("mass_"), f"{kind} of a view of {module}"
+        deed = Deed(action, module, label, act, again=again, extra=[RECORDS])
+        return self._reported(deed, progress)
 
     def _reported(
-        self,
-        act: Callable[[Tick], list[dict[str, Any]]],
-        columns: Sequence[Column],
-        label: str,
-        progress: bool | Told,
-        index: pd.Index | None,
-    ) -> pd.DataFrame:
+        self, deed: Deed, progress: bool | Told, index: pd.Index[Any] | None = None
+    ) -> Report:
         """Act under progress, and report under the index that was given."""
+        facts = {"module": deed.module, "action": deed.action, "route": "rest"}
 
-        def fetch(tick: Tick) -> pd.DataFrame:
-            report = to_frame([act(tick)], columns)
-            if index is not None:
-                report.index = index
-            return report
+        def fetch(tick: Tick) -> Report:
+            return self._report(deed, deed.act(tick), index, facts)
 
-        return self._told(fetch, label, progress, route="rest")
+        report: Report = self._told(fetch, deed.label, progress, **facts)  # type: ignore[assignment]
+        return report
+
+    def _report(
+        self, deed: Deed, rows: list[Row], index: pd.Index[Any] | None, facts: Row
+    ) -> Report:
+        """Make a report that knows how to find out more."""
+
+        def resolve(*, wait_s: float = 10.0) -> Report:
+            found = rows
+            if any(row["status"] == "unknown" for row in rows):
+                if deed.look:
+                    self._gate.sleep(wait_s)
+                    found = acts.resolved(rows, deed.look)
+                elif deed.again:
+                    found = deed.again(rows, wait_s)
+            return self._report(deed, found, index, facts)
+
+        table = to_frame([rows], [Column("id", "text"), *deed.extra])
+        report = to_report(
+            table.index if index is None else index,
+            [tuple(row[name] for name in acts.REPORT) for row in rows],
+            facts=facts,
+            way=Way(resolve, deed.undo or partial(_no_undo, deed.label)),
+        )
+        for place, column in enumerate(deed.extra, acts.REPORT.index("code")):
+            report.insert(place, column.name, table[column.name].array)
+        return report
+
+
+def _no_undo(what: str, report: Report, *, force: bool = False) -> Report:
+    """Say that there is no way back."""
+    raise ValueError(f"{what}: nobody noted what was there before, so it cannot be undone")
 
 
 def _one_of(records: object, cvid: str | None) -> None:
