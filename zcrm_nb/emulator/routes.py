@@ -63,6 +63,9 @@ ROUTES = (
 )
 """Every address that is emulated, with what it covers."""
 
+JOBS = {reading.READ: reading.KIND}
+"""What bulk jobs of each kind do."""
+
 WORKS = {**recycle_bin.WORKS, **mass.WORKS}
 """How each kind of work that was put off is done."""
 
