@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from zcrm_nb.emulator.externals import translated
 from zcrm_nb.emulator.messages import Answer, Request, json_answer, read_request
 from zcrm_nb.emulator.refusals import Refusal
 
@@ -61,12 +62,24 @@ class App:
         except Refusal as refusal:
             return refused(refusal)
 
+    def inside(self, request: Request) -> Answer:
+        """Answer a request that came inside another one: its token is known, its price paid."""
+        org = self._org
+        try:
+            route, names = org.router.find(request, org.settings)
+            if route.needs_token and request.token:
+                org.accounts.require(request.token, route.scopes, self._spellings(names))
+            return self._run(route, names, request)
+        except Refusal as refusal:
+            return refused(refusal)
+
     def _guarded(self, route: Route, names: dict[str, str], request: Request) -> Answer:
         """Check token, scopes and limits, then run the handler."""
         org = self._org
         token = org.accounts.check(request.headers.get("Authorization", ""))
         org.accounts.require(token, route.scopes, self._spellings(names))
         request = replace(request, token=token)
+        org.chores.settle()
         with org.meter.call(route.price, request):
             answer = self._run(route, names, request)
         return replace(answer, headers=self._signals(token) | answer.headers)
@@ -83,7 +96,9 @@ class App:
         if org.latency_ms:
             org.sleep(org.latency_ms / 1000)
         try:
-            return org.faults.around(request, lambda: route.handler(org, request, **names))
+            return org.faults.around(
+                request, lambda: translated(org, request, names, route.handler)
+            )
         except Refusal as refusal:
             return refused(refusal, wrap=route.writes and org.settings.wrap_write_refusals)
         except ConnectionError:

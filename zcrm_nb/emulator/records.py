@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.emulator import criteria, parameters
+import orjson
+
+from zcrm_nb.emulator import criteria, parameters, trash, views
 from zcrm_nb.emulator.criteria import EVERYTHING, Condition, both
 from zcrm_nb.emulator.describe import TEXTAREAS
 from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.schema import Field, Module
     from zcrm_nb.emulator.settings import Settings
     from zcrm_nb.emulator.store import Store
+    from zcrm_nb.emulator.views import View
 
+DAY_S = 24 * 3600
 FIELDS = 50
 DISCRETE = 2_000
 RICH_TEXT_IN_LISTS = 500
@@ -29,7 +33,6 @@ SORTABLE = ("id", "Created_Time", "Modified_Time")
 ORDERS = ("asc", "desc")
 ONLY_ON_ONE = frozenset({"subform", "multiselectlookup", "multiuserlookup"})
 NOT_EMULATED_PARAMS = (
-    "cvid",
     "territory_id",
     "include_child",
     "filters",
@@ -37,6 +40,12 @@ NOT_EMULATED_PARAMS = (
     "filterId",
 )
 SEARCHES = ("criteria", "email", "phone", "word")
+#: What a note tells of the files attached to it; null without any.
+ATTACHED = (
+    "(SELECT CASE WHEN count(*) THEN json_group_array(json_object('$file_id', a.file_id,"
+    " 'File_Name', a.file_name, 'Size', CAST(a.size AS TEXT), 'id', CAST(a.id AS TEXT)))"
+    " ELSE 'null' END FROM attachments a WHERE a.parent = r.id)"
+)
 
 
 class Sort(NamedTuple):
@@ -85,6 +94,8 @@ class Table:
         pointer = module.polymorphic
         if pointer and pointer.data_type == "lookup" and pointer.api_name in shaped:
             shaped["$se_module"] = Shaped(('r."$se_module"',))
+        if module.api_name == "Notes":
+            shaped["$attachments"] = Shaped((ATTACHED,), orjson.loads)
         self._shaped = shaped
         self._expressions = [sql for each in shaped.values() for sql in each.expressions]
 
@@ -138,43 +149,54 @@ class Listing:
     page: int
     per_page: int
     position: Position | None
+    by_number: bool
     binder: Binder
     since: int | None
 
 
 def get_records(org: Emulator, request: Request, module: str) -> Answer:
     """``GET /{module}``: one page of a list."""
-    found = module_named(org, module)
-    asked = _listing(org, request, found)
-    page = _page(org, found, asked)
+    return listed(org, request, module_named(org, module))
+
+
+def listed(
+    org: Emulator, request: Request, module: Module, within: Condition = EVERYTHING
+) -> Answer:
+    """Answer with one page of the records that stand within a condition."""
+    asked = _listing(org, request, module, within)
+    page = _page(org, module, asked)
     if not page.records:
         return NOTHING if asked.since is None else Answer(304)
     return json_answer({"data": page.records, "info": _info(org, asked, page)})
 
 
-def _listing(org: Emulator, request: Request, module: Module) -> Listing:
+def _listing(org: Emulator, request: Request, module: Module, within: Condition) -> Listing:
     """Read and check everything that a request for a list says."""
     _refuse_what_is_not_emulated(request)
     fields = _fields(request, module, org.settings)
+    view = view_asked(org, request, module)
     by = parameters.one_of(request, "sort_by", SORTABLE, "id")
     order = parameters.one_of(request, "sort_order", ORDERS, "desc")
+    sort = Sort(view.sort_by, view.sort_order) if view else Sort(by, order)
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
-    binder = _binder(org, request, module)
+    binder = _binder(org, request)
     token = request.params.get("page_token")
     if token is None and page * per_page > DISCRETE:
         words = "You can only get the first 2000 records without using page_token param"
         raise Refusal(400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", words, {"limit": DISCRETE})
     since = _since(org, request)
+    where = both(within, _where(request, module, since))
     return Listing(
         fields=fields,
-        where=_where(request, module, since),
-        sort=Sort(by, order),
+        where=both(where, views.condition(view, org, request.user)) if view else where,
+        sort=sort,
         page=page,
         per_page=per_page,
         position=None if token is None else binder.open(token, org.clock.now()),
+        by_number=view is not None,
         binder=binder,
         since=since,
     )
@@ -189,8 +211,16 @@ def _refuse_what_is_not_emulated(request: Request) -> None:
     for name in NOT_EMULATED_PARAMS:
         if name in request.params:
             raise not_emulated(f"The parameter {name}")
-    if "X-EXTERNAL" in request.headers:
-        raise not_emulated("The header X-EXTERNAL")
+
+
+def view_asked(org: Emulator, request: Request, module: Module) -> View | None:
+    """Find the view that the parameter ``cvid`` names, or refuse one that does not exist."""
+    if "cvid" not in request.params:
+        return None
+    view = views.find(org.store, module.api_name, request.params["cvid"])
+    if view is None:
+        raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "cvid"})
+    return view
 
 
 def _fields(request: Request, module: Module, settings: Settings) -> list[Field]:
@@ -207,9 +237,9 @@ def _fields(request: Request, module: Module, settings: Settings) -> list[Field]
     return [field for field in known if field.data_type not in ONLY_ON_ONE]
 
 
-def _binder(org: Emulator, request: Request, module: Module) -> Binder:
+def _binder(org: Emulator, request: Request) -> Binder:
     """Bind page tokens to the user and to all that was asked except for the page itself."""
-    asked = {**request.params, "module": module.api_name}
+    asked = {**request.params, "path": request.path}
     asked["If-Modified-Since"] = request.headers.get("If-Modified-Since", "")
     for name in ("page", "page_token"):
         asked.pop(name, None)
@@ -252,6 +282,8 @@ class Page(NamedTuple):
 
 def _page(org: Emulator, module: Module, asked: Listing) -> Page:
     """Read one page, from a numbered place or from the position in a token."""
+    if asked.by_number:
+        return _numbered_page(org, module, asked)
     position = asked.position
     backwards = position is not None and position.backwards
     room = _room(asked)
@@ -269,6 +301,20 @@ def _page(org: Emulator, module: Module, asked: Listing) -> Page:
     if backwards:
         return Page(records[::-1], keys[::-1], position.served - len(records), more=True)
     return Page(records, keys, position.served, more)
+
+
+def _numbered_page(org: Emulator, module: Module, asked: Listing) -> Page:
+    """Read one page of a view: sorted by any field, so it begins behind so many records."""
+    room, position = _room(asked), asked.position
+    if position is None:
+        before = (asked.page - 1) * asked.per_page
+    else:
+        before = position.served - room * position.backwards
+    records, _ = Table(org.store, module, asked.fields, cut=True).read(
+        asked.where, asked.sort.sql(), room + 1, offset=before
+    )
+    keys = [(0, int(each["id"])) for each in records[:room]]
+    return Page(records[:room], keys, before, len(records) > room)
 
 
 def _room(asked: Listing) -> int:
@@ -309,8 +355,6 @@ def iso(org: Emulator, moment: int) -> str:
 def get_record(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}``: one record, with its subforms and multi-select lookups."""
     found = module_named(org, module)
-    if "X-EXTERNAL" in request.headers:
-        raise not_emulated("The header X-EXTERNAL")
     wanted = parameters.record_id(record_id)
     asked = parameters.names(request, "fields")
     chosen = [each for each in found.fields if not asked or each.api_name in asked]
@@ -432,9 +476,12 @@ def _indexed(org: Emulator) -> Condition:
 def count_records(org: Emulator, request: Request, module: str) -> Answer:
     """``GET /{module}/actions/count``: how many records fit."""
     found = module_named(org, module)
-    if "cvid" in request.params:
-        raise _view_not_counted(request)
+    if "cvid" in request.params and any(each in request.params for each in SEARCHES):
+        raise _view_and_search(request)
+    view = view_asked(org, request, found)
     where = _search(org, request, found)
+    if view is not None:
+        where = both(_converted(request, found), views.condition(view, org, request.user))
     if where is None and org.settings.count_needs_search:
         words = "one of the expected parameter is missing"
         raise Refusal(400, "EXPECTED_PARAM_MISSING", words, {"param_names": list(SEARCHES)})
@@ -443,12 +490,10 @@ def count_records(org: Emulator, request: Request, module: str) -> Answer:
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
 
-def _view_not_counted(request: Request) -> Refusal:
-    """Refuse to count a custom view; together with a search Zoho refuses it too."""
-    searches = [each for each in SEARCHES if each in request.params]
-    if not searches:
-        return not_emulated("The parameter cvid")
+def _view_and_search(request: Request) -> Refusal:
+    """Refuse to count a view and a search at once."""
     words = "Please use either Cvid or Search Params. Combination of both the params is not allowed"
+    searches = [each for each in SEARCHES if each in request.params]
     due = [{"param_name": each} for each in ("cvid", *searches)]
     return Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
 
@@ -464,6 +509,7 @@ def get_deleted(org: Emulator, request: Request, module: str) -> Answer:
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
     since = _since(org, request)
+    trash.expire(org.store, org.clock.now() - org.settings.actions.bin_days * DAY_S)
     rows = org.store.read(
         "SELECT id, display_name, type, deleted_time, deleted_by, created_by FROM deleted "
         "WHERE module = ? AND (? = 'all' OR type = ?) AND deleted_time > ? "
@@ -507,7 +553,7 @@ ROUTES = (
         "GET",
         f"{V8}/{{module}}/deleted",
         get_deleted,
-        "deleted records (all of them in the recycle bin)",
+        "deleted records: in the recycle bin, or gone for good",
         READ,
         "deleted",
     ),
@@ -515,7 +561,7 @@ ROUTES = (
         "GET",
         f"{V8}/{{module}}/actions/count",
         count_records,
-        "how many records fit criteria, email, phone or word",
+        "how many records fit criteria, email, phone, word, or a custom view",
         SEARCH,
         "count",
     ),
@@ -523,7 +569,7 @@ ROUTES = (
         "GET",
         f"{V8}/{{module}}",
         get_records,
-        "list: fields, pages to 2,000, page tokens to 100,000, sort, ids, converted, "
+        "list: fields, pages to 2,000, page tokens to 100,000, sort, ids, cvid, converted, "
         "If-Modified-Since",
         READ,
         "records",

@@ -10,13 +10,25 @@ from collections.abc import Iterable
 from typing import Any
 
 from zcrm_nb.emulator import (
+    attachments,
+    composite,
     consent,
+    convert,
     coql_api,
+    custom_views,
     devices,
+    files,
+    history,
+    mass,
     metadata,
+    owners,
     records,
+    recycle_bin,
+    related,
+    tags_api,
     tokens_api,
     users,
+    watch_api,
     writes,
 )
 from zcrm_nb.emulator.bulk import reading
@@ -35,22 +47,36 @@ ROUTES = (
     *records.ROUTES,
     *writes.ROUTES,
     *reading.ROUTES,
+    *watch_api.ROUTES,
+    *related.ROUTES,
+    *attachments.ROUTES,
+    *files.ROUTES,
+    *tags_api.ROUTES,
+    *history.ROUTES,
+    *composite.ROUTES,
+    *convert.ROUTES,
+    *recycle_bin.ROUTES,
+    *custom_views.ROUTES,
+    *mass.ROUTES,
+    *owners.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
+
+WORKS = {**recycle_bin.WORKS, **mass.WORKS}
+"""How each kind of work that was put off is done."""
 
 NOT_EMULATED = (
     ("/crm/bulk/v8/**", "Bulk Write"),
     (f"{V8}/upload", "The upload of bulk-write files"),
     (f"{V8}/files/**", "The file system"),
-    (f"{V8}/actions/watch", "Notifications"),
     (f"{V8}/__composite_requests", "Composite requests"),
+    (f"{V8}/actions/watch", "Notifications"),
     (f"{V8}/settings/**", "This part of the settings"),
     (f"{V8}/users/**", "This part of the users API"),
     (f"{V8}/org/**", "This part of the org API"),
     (f"{V8}/{{module}}/actions/**", "This action on records"),
-    (f"{V8}/{{module}}/deleted/**", "The related list of a deleted record"),
     (f"{V8}/{{module}}/{{id}}/actions/**", "This action on a record"),
-    (f"{V8}/{{module}}/{{id}}/**", "A related list or attachment"),
+    (f"{V8}/{{module}}/{{id}}/Emails", "The e-mails of a record"),
     *((f"/crm/v{n}/**", f"Version {n} of the API") for n in (2, 3, 4, 5, 6, 7, 9)),
     ("/oauth/v2/**", "This part of the accounts server"),
     ("/oauth/v3/**", "This part of the accounts server"),
@@ -61,10 +87,14 @@ NOT_EMULATED = (
 NOT_EMULATED_DETAILS = (
     "the implicit flow (`response_type=token`), client types (every client may use every flow that "
     "it has the redirect URIs for), other environments than Production",
-    "custom views (`cvid`), territories, `filters`, external ids (`X-EXTERNAL`), `approval_state`",
+    "cross filters of custom views; territories, `filters`",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
+    "notifications: callbacks go to loopback addresses only, those to others are written into "
+    "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
+    "not notify",
     "multi-currency conversion, HIPAA and GDPR restrictions, e-mail, attachments",
+    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
 )
 
 

@@ -75,6 +75,110 @@ class EngineSettings:
         True, "whether COUNT takes a field of any type: numbers, lookups, picklists are documented"
     )
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
+    converted_in_views: bool = fact(
+        False, "whether Leads#cvid includes converted ones; a list of the same view does not"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSettings:
+    """What is assumed of actions on records, the recycle bin and custom views.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import ActionSettings, Settings
+    >>> Settings(actions=ActionSettings(convert_refused_status=202)).actions.convert_refused_status
+    202
+    """
+
+    convert_refused_status: int = fact(
+        400, "status of a lead whose conversion is refused in data[]: 400, and 202 in older pages"
+    )
+    convert_schedules: bool = fact(
+        False, "whether a conversion is answered 202 SCHEDULED: no page says when Zoho does that"
+    )
+    convert_deal_needs: tuple[str, ...] = fact(
+        ("Deal_Name", "Stage", "Closing_Date", "Pipeline"),
+        "what the Deals of a conversion must hold: Pipeline only where pipelines are enabled",
+    )
+    convert_deal_path: str = fact(
+        "$.data[0]", "json_path before a key of Deals: the one sample leaves the word Deals out"
+    )
+    convert_foreign_tags: bool = fact(
+        True, "whether carry_over_tags may name tags that the lead lacks; they are passed over"
+    )
+    convert_moves_related: bool = fact(
+        True, "whether notes and activities of a lead go to the contact and deal made from it"
+    )
+    change_owner_partly_status: int = fact(
+        202, "status when only some records got a new owner: 202 for API calls, 207 for SDK calls"
+    )
+    change_owner_modules: tuple[str, ...] = fact(
+        ("Tasks", "Events", "Calls", "Contacts", "Deals"),
+        "related_modules whose records may go along: the newer spec adds Contacts and Deals",
+    )
+    mass_update_fields: tuple[tuple[str, int], ...] = fact(
+        (("Deals", 3),), "fields of one mass update, by module: one wherever none is named"
+    )
+    mass_limit_code: str = fact(
+        "LIMIT_EXCEEDED", "code for more than 500 ids or 50,000 records; no page tells it"
+    )
+    views_unequal_finds_null: bool = fact(
+        False, "whether not_equal, not_in and their like in a view find empty values"
+    )
+    week_begins: int = fact(6, "first day of ${THISWEEK}: 0 is Monday, 6 Sunday; no page says")
+    chore_delay_s: int = fact(
+        0, "seconds that a mass action or a large restore stays SCHEDULED; no page gives a figure"
+    )
+    chore_runs_s: int = fact(0, "seconds that it is RUNNING then, before its records change")
+    bin_days: int = fact(60, "days until the recycle bin lets go of a record, as the help says")
+    restore_checks_unique: bool = fact(
+        True, "whether a record stays in the bin when another has its unique value by now"
+    )
+    restore_touches: bool = fact(
+        False, "whether restoring a record changes its Modified_Time; no page says"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RelationSettings:
+    """What is assumed of related lists, notes, files, tags, composite requests and timelines.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import RelationSettings, Settings
+    >>> Settings(relations=RelationSettings(link_message="record updated")).relations.link_message
+    'record updated'
+    """
+
+    unknown_parent_status: int = fact(
+        400, "status when the record that things hang on is not there: examples show 400 and 404"
+    )
+    link_message: str = fact(
+        "relation added",
+        "words for a link that was made; older pages say so, newer ones 'record updated'",
+    )
+    attachment_mb: int = fact(100, "MB that an attachment may have: 100 in V8, older pages say 20")
+    refused_attachments: tuple[str, ...] = fact(
+        (".exe",), "endings of attachments that are refused; no page shows the answer"
+    )
+    tags_per_module: int = fact(
+        200, "most tags of one module: allowed_count depends on the edition, no page has figures"
+    )
+    tags_per_record: int = fact(10, "most tags of one record, as older pages say")
+    records_tagged_per_call: int = fact(500, "most ids of add_tags and remove_tags: secondary")
+    composite_cuts_lists: bool = fact(
+        True,
+        "whether lists inside a composite request end at 25 records: a page allows 25, "
+        "none tells whether more are cut or refused",
+    )
+    timeline_names: bool = fact(
+        True, "whether a timeline tells lookups by name: the schema says text, no sample shows one"
+    )
+    no_attachments_status: int = fact(
+        204, "status for a record without attachments: 204, or 200 with an empty list"
+    )
+    photo_mb: int = fact(10, "MB that a photo may have, from the sample of an error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +222,60 @@ class BulkSettings:
     notify_bulk_writes: bool = fact(
         False, "whether changes by bulk writes are told to notification channels; no page says"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """What the channels assume where Zoho's pages on notifications are silent.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import WatchSettings
+    >>> WatchSettings(retries=3).retries
+    3
+    """
+
+    channel_ids_per: str = fact(
+        "user and client", "a channel id is unique per 'user and client', 'user' or 'org'"
+    )
+    repost_replaces: bool = fact(
+        True,
+        "whether POST of an open channel replaces it: Zoho's advice is to renew that way, yet one "
+        "client in production deletes first; otherwise DUPLICATE_DATA",
+    )
+    past_expiry_lasts_an_hour: bool = fact(
+        True, "whether a channel_expiry in the past becomes one hour, as one too far ahead does"
+    )
+    refusal_status: int = fact(
+        400, "HTTP status when every item of watch[] is refused: 400, or 202 in older pages"
+    )
+    unknown_channel_status: int = fact(
+        400, "GET of a channel that is not open: 400 NOT_SUBSCRIBED or 204, both are documented"
+    )
+    removed_per_module: bool = fact(
+        True, "whether dropped channels and events are told one by one for each module, or channel"
+    )
+    items_per_call: int = fact(50, "most items of watch[]: a schema says 50, no page proves it")
+    events_per_call: int = fact(50, "most events of one item: a schema says 50, no page proves it")
+    channels_limit: int | None = fact(None, "most open channels of one caller; no page has a limit")
+    condition_needs_field_ids: bool = fact(
+        True, "whether a field of a condition needs its id: a page says so, an error says either"
+    )
+    related_actions: bool = fact(
+        True,
+        "whether a change notifies of the records it points to as well, unless the channel has "
+        "notify_on_related_action false; Zoho gives the account of a contact as the example",
+    )
+    unchanged: bool = fact(
+        True, "whether an update that changes no value notifies, with no affected fields"
+    )
+    delete_word: str = fact("delete", "operation of a deletion's callback: implementers say so")
+    resource_version: str = fact(
+        "v2", "version in resource_uri: pages and live traffic say v2, a digest of V8 says v8"
+    )
+    content_type: str = fact("application/json", "Content-Type of a callback")
+    timeout_s: float = fact(10.0, "seconds that a callback waits for its answer")
+    retries: int = fact(0, "how often a callback without a 2xx answer is sent again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,3 +409,9 @@ class Settings:
     engine: EngineSettings = fact(EngineSettings(), "what is open about COQL")  # noqa: RUF009 - frozen
     # bulk jobs
     bulk: BulkSettings = fact(BulkSettings(), "what is open about bulk jobs")  # noqa: RUF009 - frozen
+    # notifications
+    watch: WatchSettings = fact(WatchSettings(), "what is open about notifications")  # noqa: RUF009 - frozen
+    # actions on records, the recycle bin, custom views
+    actions: ActionSettings = fact(ActionSettings(), "what is open about actions")  # noqa: RUF009 - frozen
+    # what hangs on a record
+    relations: RelationSettings = fact(RelationSettings(), "what is open about relations")  # noqa: RUF009 - frozen

@@ -42,11 +42,12 @@ from zcrm_nb.wire.credits import (
 )
 from zcrm_nb.wire.landing import BrokenOffError, Landing, Pace
 from zcrm_nb.wire.loopback import LoopbackAdapter
+from zcrm_nb.wire.multipart import multipart
 from zcrm_nb.wire.secrets import mask, quiet_oauth_logs, without_frames
 from zcrm_nb.wire.trace import Call, Tracer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.wire.centres import Addresses
     from zcrm_nb.wire.conversation import Reply
+    from zcrm_nb.wire.multipart import File, Multipart
     from zcrm_nb.wire.oauth import NoLogin, Token, TokenSource
     from zcrm_nb.wire.secrets import Secret
     from zcrm_nb.wire.trace import Timing
@@ -197,6 +199,7 @@ class Gate:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        files: Sequence[File] | None = None,
         headers: Mapping[str, str] | None = None,
         safe: bool | None = None,
         host: str = "api",
@@ -213,6 +216,10 @@ class Gate:
             Query parameters; those that are ``None`` are left out.
         json : object, optional
             Body, to be sent as JSON.
+        files : sequence of tuple, optional
+            Body, to be sent as files (multipart/form-data): for each its field, file name,
+            content (bytes, or the ``Path`` of a file, read as it is sent) and media type
+            (``None``: by its name).
         headers : mapping of str, optional
             More headers.
         safe : bool, optional
@@ -238,6 +245,8 @@ class Gate:
             A budget does not allow the call.
         TypeError, ValueError
             The arguments make no call.
+        FileNotFoundError
+            A file to send is not there.
 
         Notes
         -----
@@ -254,7 +263,7 @@ class Gate:
             method=method,
             path=_checked(path),
             params=_as_zoho_writes(params or {}),
-            body=None if json is None else orjson.dumps(json),
+            body=_body(json, files),
             headers=dict(headers or {}),
             host=_checked_host(host),
             safe=method == "GET" if safe is None else safe,
@@ -454,7 +463,7 @@ class _Ask:
     method: str
     path: str
     params: dict[str, str]
-    body: bytes | None
+    body: bytes | Multipart | None
     headers: dict[str, str]
     host: str
     safe: bool
@@ -470,13 +479,12 @@ class _Ask:
 
     def request(self, origin: str, token: Token) -> requests.Request:
         """Make the request of one try."""
-        headers = {"Content-Type": "application/json"} if self.body is not None else {}
         return requests.Request(
             self.method,
             origin + self.path,
             params=self.params,
             data=self.body,
-            headers=headers | self.headers,
+            headers=_content_type(self.body) | self.headers,
             auth=_ZohoAuth(token.access),
         )
 
@@ -531,6 +539,22 @@ def _checked_host(host: str) -> str:
     if host not in {"api", "upload"}:
         raise ValueError(f"host={host!r} is neither 'api' nor 'upload'")
     return host
+
+
+def _body(json: Any, files: Sequence[File] | None) -> bytes | Multipart | None:
+    """Make the body once: every try sends the same."""
+    if files is None:
+        return None if json is None else orjson.dumps(json)
+    if json is not None:
+        raise TypeError("A call has one body: json= or files=")
+    return multipart(files)
+
+
+def _content_type(body: bytes | Multipart | None) -> dict[str, str]:
+    """Name the type of a body, when there is one."""
+    if body is None:
+        return {}
+    return {"Content-Type": "application/json" if isinstance(body, bytes) else body.content_type}
 
 
 def _as_zoho_writes(params: Mapping[str, Any]) -> dict[str, str]:
