@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -9,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zcrm_nb.connect import attach
+from zcrm_nb.emulator import Emulator, ManualClock
 from zcrm_nb.errors import LimitError, NotFoundError, QueryError, QueryWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from zcrm_nb import CRM
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.connect import EmulatedCRM
 
 LEADS = ["Last_Name", "City", "Lead_Status", "Annual_Revenue", "Created_Time", "Owner", "Rating"]
 
@@ -163,6 +166,107 @@ def test_a_long_list_is_asked_for_in_turn(crm: CRM, spent: Callable[[], int]) ->
     assert sorted(df["id"]) == sorted(ids)
     assert df.attrs["zcrm"]["credits"] == spent()
     assert df.attrs["zcrm"]["plan"]["planning"] == 3
+
+
+# ---- By bulk read --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[EmulatedCRM]:
+    """An org whose clock is turned by whoever waits, so that bulk jobs take no time."""
+    rows = {"Leads": 600, "Contacts": 120, "Accounts": 60, "Deals": 250, "Tasks": 60}
+    with attach(Emulator(rows=rows, clock=ManualClock())) as crm:
+        crm.table("Deals", ["Stage"], route="bulk")  # now it is known how long a job takes
+        yield crm
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"columns": LEADS},
+        {"columns": LEADS, "order_by": ["Annual_Revenue desc", "City"], "limit": 210},
+        {"columns": ["City"], "order_by": "Owner", "limit": 50},
+        {"columns": ["City", "Owner.email"], "where": {"City": ["Pune", "Mumbai"]}},
+        {
+            "columns": ["City"],
+            "where": "City like '%a%' and Annual_Revenue between 1000000 and 9000000",
+        },
+        {"columns": ["City"], "where": {"Converted__s": True}},
+        {"columns": ["City"], "where": {"City": "Nowhere"}},
+        {"columns": []},
+        {},
+    ],
+    ids=str,
+)
+def test_bulk_read_gives_the_same_frame_at_the_price_that_was_told(
+    patient: EmulatedCRM, asked: dict[str, Any]
+) -> None:
+    """Conditions in its own words, names of lookups and owners, order and limit made here."""
+    patient.refresh()
+    before = patient.emulator.meter.spent
+    by_bulk = patient.table("Leads", **asked, route="bulk")
+    told = by_bulk.attrs["zcrm"]
+    price = told["plan"]["routes"][-1]
+    charged = patient.emulator.meter.spent - before
+    assert told["plan"]["planning"] + price["credits"] == charged == told["credits"]
+    pd.testing.assert_frame_equal(by_bulk, patient.table("Leads", **asked, route="coql"))
+
+
+@pytest.mark.parametrize("module", ["Deals", "Contacts", "Invoices", "Site_Visits"])
+def test_all_columns_come_by_bulk_read_too(patient: EmulatedCRM, module: str) -> None:
+    """Every type of field that all routes bring alike."""
+    by_coql = patient.table(module, route="coql")
+    pd.testing.assert_frame_equal(patient.table(module, route="bulk"), by_coql)
+
+
+CONDITIONS: list[dict[str, Any]] = [
+    {},
+    {"Amount": (">", 500_000)},
+    {"Stage": ["Closed Won", "Negotiation/Review"], "Amount": ("!=", None)},
+    {"Deal_Name": ("like", "%a%"), "Closing_Date": ("between", date(2025, 1, 1), date(2026, 9, 1))},
+    {"Probability": ("not between", 10, 90)},
+    {"Account_Name.Industry": ("!=", "Manufacturing")},
+    {"Created_Time": ("<", datetime(2026, 1, 1, tzinfo=UTC))},
+]
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+def test_any_table_is_the_same_by_three_routes(data: st.DataObject, patient: EmulatedCRM) -> None:
+    """Random columns, conditions, keys and limits; lists where they know the condition."""
+    kinds = patient.fields("Deals").set_index("api_name")["data_type"]
+    fields = [name for name in patient.table("Deals", limit=1) if name in kinds and name != "id"]
+    sortable = [name for name in fields if kinds[name] != "multiselectpicklist"]
+    keys = data.draw(st.lists(st.sampled_from(sortable), unique=True, max_size=2))
+    asked = {
+        "columns": data.draw(st.lists(st.sampled_from(fields), unique=True, max_size=6)),
+        "where": data.draw(st.sampled_from(CONDITIONS)),
+        "order_by": [f"{key} {data.draw(st.sampled_from(['asc', 'desc']))}" for key in keys],
+        "limit": data.draw(st.none() | st.integers(1, 300)),
+    }
+    by_coql = patient.table("Deals", **asked, route="coql")
+    for route in ("bulk", "rest") if not asked["where"] else ("bulk",):
+        pd.testing.assert_frame_equal(patient.table("Deals", **asked, route=route), by_coql)
+
+
+def test_a_table_is_always_read_anew(patient: EmulatedCRM) -> None:
+    """Unlike ``crm.bulk``, which uses an export of the last minutes again: every route is fresh."""
+    for _ in range(2):
+        df = patient.table("Deals", ["Stage"], route="bulk")
+        assert df.attrs["zcrm"]["credits"] > 50
+
+
+def test_what_bulk_read_cannot_say_goes_another_way(patient: EmulatedCRM) -> None:
+    """With the reason in the plan."""
+    whys = {
+        each.route: each.why
+        for each in patient.plan("Deals", ["Stage"], where="Deal_Name like 'A%e'").routes
+    }
+    assert whys["bulk"] == "Bulk read has no word for the pattern 'A%e'"
+    (task,) = [each for each in patient.plan("Tasks", ["What_Id"]).routes if each.route == "bulk"]
+    assert task.why == "bulk read cannot export What_Id, or not the names"
+    with pytest.raises(LimitError, match="no word for the pattern"):
+        patient.table("Deals", ["Stage"], where="Deal_Name like 'A%e'", route="bulk")
 
 
 # ---- At the price that was told ------------------------------------------------------------------

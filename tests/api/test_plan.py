@@ -165,7 +165,7 @@ def test_a_plan_shows_itself_as_a_small_table() -> None:
         "  rest       –        –     –  Get Records knows no conditions",
         "→ bulk       6       55  41 s  cheapest",
         "Seconds: a page of COQL 0.6 s (measured), of Get Records 0.15 s (assumed), "
-        "a bulk job 40 s (assumed).",
+        "a bulk job 42 s (assumed).",
     ]
 
 

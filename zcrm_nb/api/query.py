@@ -35,6 +35,7 @@ __all__ = [
     "count",
     "count_asked",
     "lanes",
+    "levels_up",
     "limited",
     "parse",
     "prepared",
@@ -145,11 +146,11 @@ def _checked(catalogue: Catalogue, text: str) -> tuple[tree.Query, list[coql.Fin
         raise _not_sent(text, errors)
     for each in findings:
         if each.severity == "warning":
-            warnings.warn(each.shown(text), QueryWarning, stacklevel=_levels_up())
+            warnings.warn(each.shown(text), QueryWarning, stacklevel=levels_up())
     return query, findings
 
 
-def _levels_up() -> int:
+def levels_up() -> int:
     """Count the calls up from our caller to whoever called this package: warnings point there."""
     frame, levels = sys._getframe(1), 1
     while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == "zcrm_nb":

@@ -6,6 +6,7 @@ What a route could only give otherwise, it does not give.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
@@ -35,7 +36,7 @@ from zcrm_nb.api.records import ONE_RECORD_ONLY, conversion, list_parameters
 from zcrm_nb.api.tables import coql_table, ordered_here, records_table
 from zcrm_nb.coql import tree
 from zcrm_nb.coql.types import is_readable
-from zcrm_nb.errors import LimitError, NotFoundError, QueryError
+from zcrm_nb.errors import BulkWarning, LimitError, NotFoundError, QueryError
 from zcrm_nb.frames import NOT_IN_BULK, column_for
 from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT
 
@@ -70,6 +71,7 @@ SMALL = 200  # rows that COQL brings for the price of a count
 
 # Values that COQL tells otherwise than Get Records does: without a name, or in another shape.
 _TOLD_OTHERWISE = {"multi_module_lookup", "consent_lookup"}
+_PICTURE = "profileimage"  # no job exports it
 _SORTED_BY_ZOHO_ONLY = {"multipicklist", "tags", "object"}
 
 
@@ -195,11 +197,11 @@ def _path(catalogue: Catalogue, module: str, name: str) -> tree.Path:
 
 
 def default_names(catalogue: Catalogue, module: str) -> list[str]:
-    """List the fields that COQL and Get Records bring alike: bulk read has ids for some names."""
+    """List the fields that COQL and Get Records bring alike, and bulk read but for some names."""
     return [
         name
         for name, field in catalogue.fields(module).items()
-        if not coql_refuses(module, name, field)
+        if not coql_refuses(module, name, field) and field["data_type"] != _PICTURE
     ]
 
 
@@ -217,7 +219,7 @@ def bulk_refuses(catalogue: Catalogue, field: dict[str, Any]) -> bool:
     """Tell whether a bulk job cannot export a field, or has no name for what it points to."""
     kind = column_for(field).kind
     if kind != "lookup":
-        return kind in NOT_IN_BULK
+        return kind in NOT_IN_BULK or field["data_type"] == _PICTURE
     return field["data_type"] != "lookup" or target_of(field) not in catalogue.modules()
 
 
@@ -323,17 +325,14 @@ def list_condition(wanted: Wanted) -> dict[str, Any] | None:
 def pace_of(timings: Sequence[Timing], workers: int, exports: Iterable[Export] = ()) -> Pace:
     """Tell how long pages and jobs take on this connection, as far as it has been seen."""
     pages = {
-        "coql_s": [each for each in timings if each.path.endswith("/coql")],
+        # A count, or a handful of rows, is quicker than a page.
+        "coql_s": [each for each in timings if each.path.endswith("/coql") and each.credits > 1],
         "rest_s": [each for each in timings if each.method == "GET" and each.path.count("/") == 3],
     }
-    # Of queries the whole pages, if there were some: a count is quicker.
-    dearest = {
-        name: max((each.credits for each in found), default=0) for name, found in pages.items()
-    }
     measured = {
-        name: median(each.seconds for each in found if each.credits == dearest[name])
+        name: median(each.seconds for each in found)
         for name, found in pages.items()
-        if found
+        if any(each.seconds for each in found)  # a clock that is turned by hand measures nothing
     }
     links = [link for export in exports if export.operation == "read" for link in export.links]
     jobs_s = [link.done - link.asked for link in links if link.done is not None]
@@ -449,18 +448,18 @@ def _listed_rows(wanted: Wanted, counts: list[int] | None) -> int:
 
 def _cost(name: RouteName, wanted: Wanted, counts: list[int] | None, pace: Pace) -> Cost:
     """Price a route that leads there, names of users included."""
-    names = _names_cost(wanted, pace)
     fields = len(wanted.fields)
     if name == "coql":
-        return total([_query_cost(wanted, counts, pace), names])
+        return total([_query_cost(wanted, counts, pace), _names_cost(wanted, wanted.columns, pace)])
     if name == "rest":
         return rest_cost(_listed_rows(wanted, counts), fields, pace)
-    return total([bulk_cost(sum(counts or [0]), fields, pace), names, _targets_cost(wanted, pace)])
+    jobs = bulk_cost(sum(counts or [0]), fields, pace)
+    return total([jobs, _names_cost(wanted, wanted.whole, pace), _targets_cost(wanted, pace)])
 
 
-def _names_cost(wanted: Wanted, pace: Pace) -> Cost:
+def _names_cost(wanted: Wanted, columns: Sequence[Column], pace: Pace) -> Cost:
     """Price the list of users, if it is needed and not known: one page of 200 is assumed."""
-    named = any(each.kind == "user" for each in wanted.columns)
+    named = any(each.kind == "user" for each in columns)
     if not named or wanted.catalogue.known("users") is not None:
         return Cost(0, 0, 0.0)
     return Cost(1, 1, pace.rest_s)
@@ -565,10 +564,15 @@ def _exported_table(
     names = [each.name for each in wanted.whole if each.name != "id"]
     question = exports.question(wanted.module, names, criteria_of(wanted), None)
     fields = asked(wanted.catalogue, wanted.module, names)
+    if fields.unnamed:
+        happened = f"No job tells the names of {_listed(fields.unnamed)}; none was asked for."
+        raise LimitError(happened, "", "Take route='coql', or route='rest'.")
     export = exports.begin(gate, wanted.catalogue, book, fields, question)
     with book.taken(export):
         exporter = exports.Exporter(gate, wanted.catalogue, book, export, wanted=fields, tick=tick)
         whole = exporter.table(**options)
+    for words in exporter.words:
+        warnings.warn(words, BulkWarning, stacklevel=ask.levels_up())
     return ordered_here(whole, wanted.query, wanted.columns, **options)
 
 

@@ -54,7 +54,7 @@ class Planning(Base):
         columns : sequence of str, optional
             API names of fields, or paths along lookups (``"Account_Name.Industry"``). By default
             every field that all routes bring alike, which leaves out subforms, multi-select
-            lookups, files, tags, and lookups to several modules.
+            lookups, files, pictures, tags, and lookups to several modules.
         where : str or mapping, optional
             Which records: a COQL condition without the word WHERE, places for values written
             ``:name``; or a mapping of fields to what they have to be, as
@@ -107,7 +107,12 @@ class Planning(Base):
         -----
         Credits: what :meth:`plan` says, and its own: 1 for the count by which it prices the routes.
         A ``limit`` of up to 200 is not counted: COQL brings it for 1 credit. What a route cannot
-        sort, filter or cut is done here, after reading all that it takes; the price tells.
+        sort or cut is done here, after reading all that it takes; the price tells. A table is
+        always read anew: :meth:`bulk` by itself uses an export of the last 15 minutes again.
+
+        The price is exact but for two things: how long a bulk job takes decides how often it is
+        looked at, 1 credit each, which is an assumption until one has been seen; and where Zoho
+        turns out not to export a field, or to end its offsets early, it is fetched another way.
 
         References
         ----------
