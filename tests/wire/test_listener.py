@@ -35,8 +35,7 @@ def listening():
 
 
 def connect(listener):
-    stranger = socket.create_connection(("127.0.0.1", listener.port), timeout=10)
-    return stranger
+    return socket.create_connection(("127.0.0.1", listener.port), timeout=10)
 
 
 def told(listener, request: bytes) -> bytes:
