@@ -1,8 +1,14 @@
 """The command line: what it prints, and its exit codes."""
 
+import json
+import subprocess
+import sys
+import time
+
 import nbformat
 import pytest
 
+from zcrm_nb import connect
 from zcrm_nb.cli import main
 from zcrm_nb.wire.oauth import Grant
 from zcrm_nb.wire.secrets import Secret
@@ -87,3 +93,24 @@ def test_scrub_checks_first_and_then_cleans(tmp_path, said, facts):
     assert main(["scrub", str(path), "--check"]) == 0
     assert facts["refresh_token"] not in path.read_text(encoding="utf-8")
     assert "cell 1, source: token" in said().out
+
+
+def test_emulate_can_have_life_in_it():
+    """``--life``: somebody else writes into the served org."""
+    command = [sys.executable, "-m", "zcrm_nb", "emulate", "--rows", "Leads=5", "--json"]
+    with subprocess.Popen([*command, "--life", "60000"], stdout=subprocess.PIPE) as served:
+        try:
+            facts = json.loads(served.stdout.readline())
+            names = ("client_id", "client_secret", "refresh_token", "accounts_url", "api_domain")
+            with connect(**{name: facts[name] for name in names}) as crm:
+                deadline = time.monotonic() + 60
+                while len(crm.coql("select id from Leads limit 200")) == 5:
+                    assert time.monotonic() < deadline
+        finally:
+            served.terminate()
+
+
+def test_emulate_refuses_a_pace_that_is_none(capsys):
+    """Said in one line, before anything is served."""
+    assert main(["emulate", "--rows", "Leads=1", "--life", "0"]) == 1
+    assert "positive" in capsys.readouterr().err

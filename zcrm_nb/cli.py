@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from zcrm_nb import __version__
@@ -87,6 +88,14 @@ def _add_emulate(parser: argparse.ArgumentParser) -> None:
         default="enterprise",
     )
     parser.add_argument("--path", help="file that keeps the org between runs")
+    parser.add_argument(
+        "--life",
+        nargs="?",
+        type=float,
+        const=60.0,
+        metavar="EVENTS_PER_MINUTE",
+        help="let people work in the org: 60 events in a minute, or as many as given",
+    )
     parser.add_argument("--json", action="store_true", help="print nothing but the JSON line")
     parser.set_defaults(run=_emulate)
 
@@ -111,7 +120,8 @@ def _emulate(asked: argparse.Namespace) -> int:
         latency_ms=asked.latency_ms,
         path=asked.path,
     )
-    with emulator.serve(port=asked.port) as server:
+    life = emulator.live(asked.life) if asked.life is not None else nullcontext()
+    with emulator.serve(port=asked.port) as server, life:
         print(json.dumps({**server.credentials, "pid": os.getpid()}), flush=True)
         if not asked.json:
             print("Serving Zoho CRM on loopback; Ctrl-C stops it.", file=sys.stderr)

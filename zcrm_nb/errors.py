@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIError",
+    "BulkWarning",
     "ConnectionFailed",
     "JobError",
     "LimitError",
@@ -189,6 +190,10 @@ class WriteError(ZohoError):
     report: Any = None
 
 
+class BulkWarning(UserWarning):
+    """Something that an export left out because Zoho does not export it."""
+
+
 class JobError(ZohoError):
     """A bulk job failed, expired or cannot be found."""
 
@@ -224,6 +229,10 @@ _ADVICE = {
     "RATE_LIMIT_EXCEEDED": "Wait and try again; crm.credits shows what is left of the day.",
     "INTERNAL_ERROR": "Try again later; if it stays, tell Zoho's support the time of the call.",
     "SERVICE_UNAVAILABLE": "Zoho is busy or down: try again later.",
+    "MODULE_NOT_SUPPORTED": "Bulk read does not export this module: use crm.coql(…) or "
+    "crm.records(…).",
+    "CVID_NOT_SUPPORTED": "Bulk read does not export this view: crm.records(…, cvid=…) reads it.",
+    "CRITERIA_LIMIT_EXCEEDED": "Ask with fewer conditions, and filter the table in pandas.",
     "INVALID_HOST": "The token belongs to another data centre: check dc= and environment=.",
 }
 

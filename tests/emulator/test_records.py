@@ -232,13 +232,6 @@ def test_what_would_change_the_answer_unseen_is_refused(ask, name):
     assert (reply.status, reply.body["details"]) == (404, {"emulated": False})
 
 
-def test_external_ids_are_refused(ask):
-    """For lists and single records."""
-    header = {"X-EXTERNAL": "Leads.External_Ref"}
-    assert ask("GET", "/Leads", {"fields": "id"}, headers=header).status == 404
-    assert ask("GET", "/Leads/1", headers=header).status == 404
-
-
 def test_legacy_parameters_are_passed_over(ask):
     """approved, uid and the date range of older versions."""
     assert leads(ask, approved="true", uid="1", startDateTime="x").status == 200
@@ -410,7 +403,7 @@ def test_a_list_reaches_100000_records_and_no_more(ask, emulator):
     """The last page ends there; the token behind it is refused."""
     asked = {"fields": "Last_Name", "converted": "both", "per_page": "30"}
     user = emulator.accounts.check(f"Zoho-oauthtoken {ask.token}").user
-    bound = asked | {"module": "Leads", "If-Modified-Since": ""}
+    bound = asked | {"path": "/crm/v8/Leads", "If-Modified-Since": ""}
     binder = Binder.of(emulator.secret, user, bound.items())
     # As if the newest record were the 99,990th of the list.
     position = Position(int(ask.ids("Leads")[-1]), int(ask.ids("Leads")[-1]), 99_990)

@@ -154,6 +154,7 @@ class Reading(Base):
             )
 
         facts = {"query": asked.text, "repaired": asked.repaired, "route": "coql"}
+        facts |= {"module": asked.subject} if asked.query else {}
         return self._told(fetch, asked.subject, progress, **facts)
 
     def records(
@@ -268,9 +269,19 @@ class Reading(Base):
                 exact=exact,
             )
 
-        return self._told(fetch, module, progress, query=f"{module} {params}", route="rest")
+        return self._told(
+            fetch, module, progress, query=f"{module} {params}", module=module, route="rest"
+        )
 
-    def record(self, module: str, id: str, *, tz: str = "UTC", exact: bool = False) -> pd.Series:  # noqa: A002
+    def record(
+        self,
+        module: str,
+        id: str,  # noqa: A002 - Zoho's word
+        *,
+        external: str | None = None,
+        tz: str = "UTC",
+        exact: bool = False,
+    ) -> pd.Series:
         """Read one record, with everything it has.
 
         Parameters
@@ -278,7 +289,9 @@ class Reading(Base):
         module : str
             API name of the module.
         id : str
-            The record's id.
+            The record's id; or a value of the field ``external``.
+        external : str, optional
+            API name of a field that holds ids of another system.
         tz : str, default "UTC"
             Time zone of datetimes: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -313,7 +326,9 @@ class Reading(Base):
         >>> crm.close()
         """
         zone = self._zone(tz)
-        row = tables.record_row(self._gate.send, self._catalogue, module, id, tz=zone, exact=exact)
+        row = tables.record_row(
+            self._gate.send, self._catalogue, module, id, external=external, tz=zone, exact=exact
+        )
         return series(row, name=id)
 
     def search(
@@ -427,7 +442,9 @@ class Reading(Base):
                 exact=exact,
             )
 
-        return self._told(fetch, module, progress, query=f"{module} {params}", route="search")
+        return self._told(
+            fetch, module, progress, query=f"{module} {params}", module=module, route="search"
+        )
 
     def deleted(
         self,

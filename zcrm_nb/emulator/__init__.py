@@ -17,17 +17,21 @@ from urllib.parse import urlencode
 from zcrm_nb.emulator import person
 from zcrm_nb.emulator.accounts import SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.app import App
+from zcrm_nb.emulator.bulk.jobs import Jobs
+from zcrm_nb.emulator.callbacks import Courier, Delivery
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
+from zcrm_nb.emulator.channels import Channels
 from zcrm_nb.emulator.chores import Chores
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.consent import Asked, Declined, permissions
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
 from zcrm_nb.emulator.devices import PAGE, Devices
 from zcrm_nb.emulator.faults import Faults
+from zcrm_nb.emulator.life import Life
 from zcrm_nb.emulator.messages import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.meter import EDITIONS, Meter
-from zcrm_nb.emulator.routes import WORKS, Router
+from zcrm_nb.emulator.routes import JOBS, WORKS, Router
 from zcrm_nb.emulator.server import PortTaken, Server
 from zcrm_nb.emulator.settings import Settings
 from zcrm_nb.emulator.store import Store
@@ -82,7 +86,7 @@ class Emulator:
         client whose user may do everything; the grant code is good once, for ten minutes. Also
         ``accounts_url``, ``api_domain`` and ``upload_url``: where to mount :attr:`wsgi`. Those of a
         server are in its own ``credentials``.
-    store, schema, accounts, meter, faults, clock, settings
+    store, schema, accounts, meter, faults, jobs, channels, clock, settings
         The parts of the org.
 
     Raises
@@ -137,12 +141,16 @@ class Emulator:
         self.consents: Tickets[Asked] = Tickets(self.clock)
         self.devices = Devices(self.clock, seed)
         self.meter = Meter(edition, users, self.clock, self.settings)
-        self.faults = Faults(self)
+        self.faults = Faults(self, seed)
+        self.courier = Courier(self.settings.watch, self.faults)
+        self.jobs = Jobs(self, JOBS)
+        self.channels = Channels(self)
         self.router = Router()
         self.chores = Chores(self, WORKS)
         self.wsgi = App(self)
         self.credentials = self._self_client()
         self._servers: list[Server] = []
+        self._lives: weakref.WeakSet[Life] = weakref.WeakSet()
         # An emulator that nobody closed still takes its temporary file along.
         weakref.finalize(self, self.store.close)
 
@@ -168,11 +176,67 @@ class Emulator:
         self._servers.append(server)
         return server
 
+    def live(self, events_per_minute: float = 60.0, *, seed: int = 2026) -> Life:
+        """Let people in the org work: create leads, move deals, correct typos, call, tick off.
+
+        Parameters
+        ----------
+        events_per_minute : float, default 60.0
+            How many records are written in a minute, on average, while it runs.
+        seed : int, default 2026
+            The same seed, and the same org under a manual clock, give the same life.
+
+        Returns
+        -------
+        Life
+            It runs inside a ``with`` block, or from ``start()`` to ``stop()``; ``step(n)`` lets
+            ``n`` things happen at once.
+
+        Raises
+        ------
+        ValueError
+            If the pace is not positive.
+
+        Notes
+        -----
+        Every deed is one write by one of the org's people, through the same writer as a request:
+        it is stamped, checked and notified of like any other. It costs no credits.
+
+        Examples
+        --------
+        >>> from zcrm_nb.emulator import Emulator
+        >>> with Emulator(rows={"Leads": 5}) as emulator:
+        ...     with emulator.live(events_per_minute=600):
+        ...         pass
+        ...     print(emulator.live(seed=7).step()[0].who.count(" "))
+        1
+        """
+        life = Life(self, events_per_minute, seed)
+        self._lives.add(life)
+        return life
+
     def close(self) -> None:
         """Stop its servers and close its file; a temporary file is removed."""
+        for life in list(self._lives):
+            life.stop()
         while self._servers:
             self._servers.pop().stop()
+        self.jobs.close()
+        self.channels.close()
         self.store.close()
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """What became of the notifications that were sent, oldest first; the last 10,000.
+
+        Examples
+        --------
+        >>> from zcrm_nb.emulator import Emulator
+        >>> with Emulator(rows={"Leads": 5}) as emulator:
+        ...     emulator.deliveries
+        []
+        """
+        return list(self.channels.deliveries)
 
     def client(
         self, redirect_uris: Iterable[str] = (), name: str = "My notebook"

@@ -44,6 +44,7 @@ SELF_CLIENT_SCOPES = ",".join(
         "ZohoCRM.mass_delete.ALL",
         "ZohoCRM.bulk.ALL",
         "ZohoCRM.notifications.ALL",
+        "ZohoCRM.composite_requests.CUSTOM",
         "ZohoCRM.files.CREATE",
         "ZohoCRM.files.READ",
         "ZohoFiles.files.ALL",

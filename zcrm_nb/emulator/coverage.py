@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from zcrm_nb.emulator.faults import KINDS
+from zcrm_nb.emulator.faults import CALLBACKS, KINDS
 from zcrm_nb.emulator.meter import EDITIONS
 from zcrm_nb.emulator.routes import NOT_EMULATED, NOT_EMULATED_DETAILS, ROUTES
 from zcrm_nb.emulator.settings import Settings
@@ -48,9 +48,7 @@ def coverage_markdown() -> str:
         "## Settings: facts that are not settled\n",
         _table(("Setting", "Default", "Why"), _settings()),
         "## Faults on request\n",
-        _table(
-            ("Kind", "What happens"), ((f"`{kind}`", what) for kind, (_, what) in KINDS.items())
-        ),
+        _table(("Kind", "What happens"), _faults()),
         "## Editions\n",
         _table(("Edition", "Credits in 24 h", "Cap", "Calls in flight"), _editions()),
     ]
@@ -68,6 +66,12 @@ def _settings() -> Iterable[tuple[str, ...]]:
         default: Any = each.default
         shown = "see `Settings`" if isinstance(default, tuple) else f"`{default!r}`"
         yield f"`{name}`", shown, each.metadata["why"]
+
+
+def _faults() -> Iterable[tuple[str, ...]]:
+    """List the faults of requests, then those of callbacks."""
+    known = {kind: what for kind, (_, what) in KINDS.items()} | CALLBACKS
+    return ((f"`{kind}`", what) for kind, what in known.items())
 
 
 def _editions() -> Iterable[tuple[str, ...]]:

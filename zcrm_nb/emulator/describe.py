@@ -226,7 +226,7 @@ def _formalities(field: Field, module: Module, schema: Schema) -> dict[str, Any]
         "email_parser": {"fields_update_supported": True, "record_operations_supported": True},
         "private": None,
         "crypt": None,
-        "external": None,
+        "external": {"show": False, "type": "org"} if field.external else None,
         "history_tracking": None,
         "hipaa_compliance": None,
         "hipaa_compliance_enabled": False,
@@ -297,7 +297,7 @@ def _lookup(field: Field, module: Module, schema: Schema) -> dict[str, Any]:
     )
     return {
         "display_label": module.plural,
-        "api_name": f"{module.api_name}_of_{field.api_name}",
+        "api_name": module.list_name(field, field.target or ""),
         "id": str(field.id + 1),
         "module": target,
         "query_details": {},

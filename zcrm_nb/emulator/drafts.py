@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
+from zcrm_nb.emulator.fillings import tag, uploaded
 from zcrm_nb.emulator.records import ONLY_ON_ONE
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.shapes import encode, layout_id
@@ -19,8 +22,9 @@ if TYPE_CHECKING:
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _WHOLE = ("integer", "bigint")
+UPLOADS = ("fileupload", "imageupload")
+
 _NUMBERS = ("double", "decimal", "currency", "percent")
-TAG_COLOURS = ("#F48435", "#1DB9B4", "#658BA8", "#B88562", "#F17574", "#879BFC", "#63C57E")
 
 
 @dataclass(slots=True)
@@ -85,10 +89,19 @@ class Desk:
                 wrong.append(refusal)
         if record_id is None:
             wrong += [required(each, path) for each in self._module.fields if _lacking(each, item)]
+            wrong += self._neither(item, path)
         wrong += self._mismatched(draft, path, record_id)
         if wrong:
             raise _together(wrong)
         return draft
+
+    def _neither(self, item: Mapping[str, Any], path: str) -> Iterator[Refusal]:
+        """Refuse a new record that has none of the fields of which it needs one."""
+        either = self._module.either
+        if either and not any(item.get(name) for name in either):
+            expected = [_place(name, f"{path}.{name}") for name in either]
+            words, details = self._module.either_words, {"expected_fields": expected}
+            yield Refusal(400, "EXPECTED_FIELD_MISSING", words, details)
 
     def _no_layout(self, known: Field, value: object, path: str) -> Iterator[Refusal]:
         """Refuse a layout that the module does not have; here each has one."""
@@ -129,6 +142,8 @@ class Desk:
             return
         if known.api_name == "Tag":
             value = self._tags(value, known, path)
+        if known.data_type in UPLOADS and value not in (None, ""):
+            value = self._files(value, known, path, record_id)
         stored = None if value == "" else self._encoded(known, value, path)
         if stored is None and known.mandatory:
             raise required(known, path.rpartition(".")[0])
@@ -253,23 +268,26 @@ class Desk:
             isinstance(each, dict) and isinstance(each.get("name"), str) for each in value
         ):
             raise _invalid(known, path, expected_data_type="jsonarray")
-        return [self._tag(each["name"]) for each in value]
+        return [tag(self._store, self._module, each["name"]) for each in value]
 
-    def _tag(self, name: str) -> dict[str, str]:
-        """Find a tag of the module by its name, or make it."""
-        module, sql = (
-            self._module.api_name,
-            "SELECT id, color_code FROM tags WHERE module = ? AND name = ?",
-        )
-        rows = self._store.read(sql, (module, name))
-        if not rows:
-            tag_id = self._store.new_id()
-            colour = TAG_COLOURS[tag_id % len(TAG_COLOURS)]
-            self._store.execute(
-                "INSERT INTO tags VALUES (?, ?, ?, ?)", (tag_id, module, name, colour)
-            )
-            rows = [(tag_id, colour)]
-        return {"name": name, "id": str(rows[0][0]), "color_code": rows[0][1]}
+    def _files(
+        self, value: object, known: Field, path: str, record_id: int | None
+    ) -> list[dict[str, Any]]:
+        """Put uploaded files into the field, beside those that are there and are to stay."""
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise _invalid(known, path, expected_data_type="jsonarray")
+        new = []
+        for index, each in enumerate(value):
+            if each.get("File_Id__s"):
+                described = uploaded(self._store, known, each["File_Id__s"])
+                if described is None:
+                    place = _place("File_Id__s", f"{path}[{index}].File_Id__s")
+                    raise Refusal(400, "INVALID_DATA", "invalid data", place)
+                new.append(described)
+        rows = self._store.rows(self._module.api_name, "id = ?", (record_id,))
+        there = orjson.loads((rows or [{}])[0].get(known.api_name) or "[]")
+        gone = {each.get("id") for each in value if "_delete" in each}
+        return [each for each in (*there, *new) if each["id"] not in gone]
 
 
 def _length(known: Field, value: object) -> int | None:

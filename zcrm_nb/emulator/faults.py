@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from random import Random
 from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator.messages import Answer, Request
@@ -25,11 +26,17 @@ class Fault:
     """One trouble that was asked for: which requests it hits, and how often it still will."""
 
     kind: str
-    times: int
+    times: int | None
     after: int
     path: str
     method: str
     seconds: float
+    share: float
+
+    def fits(self, path: str, method: str, *, callback: bool) -> bool:
+        """Tell whether it is meant for such a request, or callback."""
+        meant = (self.kind in CALLBACKS) == callback
+        return meant and self.path in path and self.method in ("", method)
 
 
 def _too_many(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
@@ -59,8 +66,12 @@ def _slow(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
 
 def _torn(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
     whole = proceed()
-    promised = {"Content-Length": str(len(whole.body))}
-    return replace(whole, body=whole.body[: len(whole.body) // 2], headers=whole.headers | promised)
+    promised = {"Content-Length": str(whole.length)}
+    return replace(whole.halved(), headers=whole.headers | promised)
+
+
+def _truncated(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
+    return proceed().halved()
 
 
 def _reset(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
@@ -85,11 +96,19 @@ KINDS: dict[str, tuple[Callable[[Emulator, Fault, Proceed], Answer], str]] = {
     "html": (_html, "HTTP 200 with an HTML page where JSON belongs"),
     "slow": (_slow, "the right answer, `seconds` later"),
     "torn": (_torn, "the call is handled, its answer breaks off half-way"),
+    "truncated": (_truncated, "the call is handled, half its answer comes as if it were all"),
     "reset": (_reset, "the connection breaks before the call is handled"),
     "lost": (_lost, "the call is handled, the connection breaks before the answer"),
     "expire_tokens": (_expire_tokens, "every access token ends, this call's too (HTTP 401)"),
 }
 """What can be asked for: kind → how it is done, what it is."""
+
+CALLBACKS = {
+    "lost_callback": "a notification is never sent",
+    "doubled_callback": "a notification is sent twice",
+    "late_callback": "a notification arrives after the next one of its channel",
+}
+"""What can happen to callbacks: kind → what it is."""
 
 
 class Faults:
@@ -99,10 +118,12 @@ class Faults:
     ----------
     org : Emulator
         The emulator they happen to.
+    seed : int
+        Decides which requests a fault with a ``share`` hits.
     """
 
-    def __init__(self, org: Emulator) -> None:
-        self._org = org
+    def __init__(self, org: Emulator, seed: int) -> None:
+        self._org, self._random = org, Random(f"faults of {seed}")  # noqa: S311 - no secret
         self._lock = threading.Lock()
         self._waiting: list[Fault] = []
 
@@ -110,11 +131,12 @@ class Faults:
         self,
         kind: str,
         *,
-        times: int = 1,
+        times: int | None = 1,
         after: int = 0,
-        path: str = "/crm/",
+        path: str | None = None,
         method: str = "",
         seconds: float = 0.0,
+        share: float = 1.0,
     ) -> None:
         """Ask for trouble.
 
@@ -122,17 +144,22 @@ class Faults:
         ----------
         kind : str
             A key of :data:`KINDS`: ``"429"``, ``"500"``, ``"502"``, ``"503"``, ``"html"``,
-            ``"slow"``, ``"torn"``, ``"reset"``, ``"lost"`` or ``"expire_tokens"``.
-        times : int, default 1
-            How many requests it hits.
+            ``"slow"``, ``"torn"``, ``"truncated"``, ``"reset"``, ``"lost"`` or
+            ``"expire_tokens"``; or of :data:`CALLBACKS`: ``"lost_callback"``,
+            ``"doubled_callback"`` or ``"late_callback"``.
+        times : int or None, default 1
+            How many requests or callbacks it hits; ``None`` is no end.
         after : int, default 0
             How many matching requests pass unharmed first.
-        path : str, default "/crm/"
-            Hits requests whose path contains this text; ``"/oauth/"`` for the accounts server.
+        path : str, optional
+            Hits requests whose path contains this text, by default ``"/crm/"``; ``"/oauth/"`` for
+            the accounts server. Of callbacks, a text in their address.
         method : str, default ""
             Hits only this HTTP method.
         seconds : float, default 0.0
             How long a ``"slow"`` answer takes.
+        share : float, default 1.0
+            Which part of them it hits, such as 0.05; the emulator's seed decides which ones.
 
         Raises
         ------
@@ -150,12 +177,16 @@ class Faults:
         >>> from zcrm_nb.emulator import Emulator
         >>> emulator = Emulator()
         >>> emulator.faults.add("expire_tokens", after=2, path="/Leads")
+        >>> emulator.faults.add("lost_callback", share=0.05, times=None)
         >>> emulator.close()
         """
-        if kind not in KINDS:
-            raise ValueError(f"no fault called {kind!r}; there are: {', '.join(KINDS)}")
+        known = (*KINDS, *CALLBACKS)
+        if kind not in known:
+            raise ValueError(f"no fault called {kind!r}; there are: {', '.join(known)}")
+        if path is None:
+            path = "" if kind in CALLBACKS else "/crm/"
         with self._lock:
-            self._waiting.append(Fault(kind, times, after, path, method, seconds))
+            self._waiting.append(Fault(kind, times, after, path, method, seconds, share))
 
     def clear(self) -> None:
         """Forget all faults that have not happened yet."""
@@ -164,20 +195,32 @@ class Faults:
 
     def around(self, request: Request, proceed: Proceed) -> Answer:
         """Run a handler under the first fault that is due for this request, if any."""
-        fault = self._due(request)
+        fault = self._due(request.path, request.method)
         return KINDS[fault.kind][0](self._org, fault, proceed) if fault else proceed()
 
-    def _due(self, request: Request) -> Fault | None:
-        """Take the first fault that hits this request; those not yet due count it."""
+    def of_callback(self, url: str) -> str | None:
+        """Take the kind of the first fault that is due for a callback, if any."""
+        fault = self._due(url, "POST", callback=True)
+        return fault.kind if fault else None
+
+    def _due(self, path: str, method: str, *, callback: bool = False) -> Fault | None:
+        """Take the first fault that hits; those not yet due count what passes."""
         with self._lock:
             for fault in self._waiting:
-                if fault.path not in request.path or fault.method not in ("", request.method):
+                if not fault.fits(path, method, callback=callback):
                     continue
                 if fault.after > 0:
                     fault.after -= 1
                     continue
-                fault.times -= 1
-                if fault.times <= 0:
-                    self._waiting.remove(fault)
+                if fault.share < 1 and self._random.random() >= fault.share:
+                    continue
+                self._count(fault)
                 return fault
         return None
+
+    def _count(self, fault: Fault) -> None:
+        """Count a hit; the last one ends the fault."""
+        if fault.times is not None:
+            fault.times -= 1
+            if fault.times <= 0:
+                self._waiting.remove(fault)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
+
 from zcrm_nb.emulator import criteria, parameters, trash, views
 from zcrm_nb.emulator.criteria import EVERYTHING, Condition, both
 from zcrm_nb.emulator.describe import TEXTAREAS
@@ -38,6 +40,13 @@ NOT_EMULATED_PARAMS = (
     "filterId",
 )
 SEARCHES = ("criteria", "email", "phone", "word")
+#: What a note tells of the files attached to it; null without any.
+ATTACHED = (
+    "(SELECT CASE WHEN count(*) THEN json_group_array(json_object('$file_id', a.file_id,"
+    " 'File_Name', a.file_name, 'Size', CAST(a.size AS TEXT), 'id', CAST(a.id AS TEXT)))"
+    " ELSE 'null' END FROM attachments a WHERE a.parent = r.id)"
+)
+
 APPROVED = "approved"
 APPROVAL_STATES = (
     APPROVED,
@@ -96,6 +105,8 @@ class Table:
         pointer = module.polymorphic
         if pointer and pointer.data_type == "lookup" and pointer.api_name in shaped:
             shaped["$se_module"] = Shaped(('r."$se_module"',))
+        if module.api_name == "Notes":
+            shaped["$attachments"] = Shaped((ATTACHED,), orjson.loads)
         self._shaped = shaped
         self._expressions = [sql for each in shaped.values() for sql in each.expressions]
 
@@ -156,15 +167,21 @@ class Listing:
 
 def get_records(org: Emulator, request: Request, module: str) -> Answer:
     """``GET /{module}``: one page of a list."""
-    found = module_named(org, module)
-    asked = _listing(org, request, found)
-    page = _page(org, found, asked)
+    return listed(org, request, module_named(org, module))
+
+
+def listed(
+    org: Emulator, request: Request, module: Module, within: Condition = EVERYTHING
+) -> Answer:
+    """Answer with one page of the records that stand within a condition."""
+    asked = _listing(org, request, module, within)
+    page = _page(org, module, asked)
     if not page.records:
         return NOTHING if asked.since is None else Answer(304)
     return json_answer({"data": page.records, "info": _info(org, asked, page)})
 
 
-def _listing(org: Emulator, request: Request, module: Module) -> Listing:
+def _listing(org: Emulator, request: Request, module: Module, within: Condition) -> Listing:
     """Read and check everything that a request for a list says."""
     _refuse_what_is_not_emulated(request)
     fields = _fields(request, module, org.settings)
@@ -176,13 +193,13 @@ def _listing(org: Emulator, request: Request, module: Module) -> Listing:
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
-    binder = _binder(org, request, module)
+    binder = _binder(org, request)
     token = request.params.get("page_token")
     if token is None and page * per_page > DISCRETE:
         words = "You can only get the first 2000 records without using page_token param"
         raise Refusal(400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", words, {"limit": DISCRETE})
     since = _since(org, request)
-    where = _where(request, module, since)
+    where = both(within, _where(request, module, since))
     return Listing(
         fields=fields,
         where=both(where, views.condition(view, org, request.user)) if view else where,
@@ -205,8 +222,6 @@ def _refuse_what_is_not_emulated(request: Request) -> None:
     for name in NOT_EMULATED_PARAMS:
         if name in request.params:
             raise not_emulated(f"The parameter {name}")
-    if "X-EXTERNAL" in request.headers:
-        raise not_emulated("The header X-EXTERNAL")
 
 
 def view_asked(org: Emulator, request: Request, module: Module) -> View | None:
@@ -233,9 +248,9 @@ def _fields(request: Request, module: Module, settings: Settings) -> list[Field]
     return [field for field in known if field.data_type not in ONLY_ON_ONE]
 
 
-def _binder(org: Emulator, request: Request, module: Module) -> Binder:
+def _binder(org: Emulator, request: Request) -> Binder:
     """Bind page tokens to the user and to all that was asked except for the page itself."""
-    asked = {**request.params, "module": module.api_name}
+    asked = {**request.params, "path": request.path}
     asked["If-Modified-Since"] = request.headers.get("If-Modified-Since", "")
     for name in ("page", "page_token"):
         asked.pop(name, None)
@@ -351,8 +366,6 @@ def iso(org: Emulator, moment: int) -> str:
 def get_record(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}``: one record, with its subforms and multi-select lookups."""
     found = module_named(org, module)
-    if "X-EXTERNAL" in request.headers:
-        raise not_emulated("The header X-EXTERNAL")
     wanted = parameters.record_id(record_id)
     asked = parameters.names(request, "fields")
     chosen = [each for each in found.fields if not asked or each.api_name in asked]
@@ -542,7 +555,32 @@ def _person(user: int | None, people: dict[int, str]) -> dict[str, str] | None:
     return None if user is None else {"name": people.get(user, ""), "id": str(user)}
 
 
+def fetch_full_data(org: Emulator, request: Request, module: str, record_id: str = "") -> Answer:
+    """``GET /{module}[/{id}]/actions/fetch_full_data``: rich text that lists cut, whole."""
+    found = module_named(org, module)
+    texts = [record_id] if record_id else parameters.names(request, "ids")
+    asked = parameters.names(request, "fields")
+    for name, given in (("ids", texts), ("fields", asked)):
+        if not given:
+            raise parameters.missing(name)
+    if not all(parameters.ID.fullmatch(each) for each in texts):
+        words = "Either the request body or parameters is in wrong format"
+        raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", words)
+    fields = [found.by_name[name] for name in asked if name in found.by_name]
+    plain = [each for each in fields if each.data_type not in ONLY_ON_ONE]
+    where = Condition(f"r.id IN ({', '.join('?' * len(texts))})", tuple(map(int, texts)))
+    records, _ = Table(org.store, found, plain).read(where, "r.id", len(texts))
+    return json_answer({"data": records}) if records else NOTHING
+
+
 ROUTES = (
+    *(
+        Route("GET", f"{V8}/{where}/actions/fetch_full_data", fetch_full_data, what, READ)
+        for where, what in (
+            ("{module}", "rich text of several records, whole"),
+            ("{module}/{record_id}", "rich text of one record, whole"),
+        )
+    ),
     Route(
         "GET",
         f"{V8}/{{module}}/search",

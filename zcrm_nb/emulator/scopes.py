@@ -19,6 +19,7 @@ PLACES = {
     "ZohoCRM.notifications": "notifications about changed records",
     "ZohoCRM.files": "files in the CRM",
     "ZohoCRM.apis": "the list of APIs",
+    "ZohoCRM.composite_requests": "several calls in one",
     "ZohoFiles.files": "uploaded files for bulk writes",
     "ZohoSearch.securesearch": "records by searching",
     "AaaServer.profile": "your name and e-mail address",
@@ -32,6 +33,7 @@ OPERATIONS = {
     "UPDATE": "Change",
     "DELETE": "Delete",
     "WRITE": "Create, change and delete",
+    "CUSTOM": "Send",
 }
 """The last word of a scope, and what it allows."""
 

@@ -71,6 +71,9 @@ class EngineSettings:
     not_like_contains: bool = fact(
         True, "whether not like without % at both ends is refused: it is said not to work"
     )
+    count_takes_any_field: bool = fact(
+        True, "whether COUNT takes a field of any type: numbers, lookups, picklists are documented"
+    )
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
     converted_in_views: bool = fact(
         False, "whether Leads#cvid includes converted ones; a list of the same view does not"
@@ -135,6 +138,162 @@ class ActionSettings:
     restore_touches: bool = fact(
         False, "whether restoring a record changes its Modified_Time; no page says"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RelationSettings:
+    """What is assumed of related lists, notes, files, tags, composite requests and timelines.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import RelationSettings, Settings
+    >>> Settings(relations=RelationSettings(link_message="record updated")).relations.link_message
+    'record updated'
+    """
+
+    unknown_parent_status: int = fact(
+        400, "status when the record that things hang on is not there: examples show 400 and 404"
+    )
+    link_message: str = fact(
+        "relation added",
+        "words for a link that was made; older pages say so, newer ones 'record updated'",
+    )
+    attachment_mb: int = fact(100, "MB that an attachment may have: 100 in V8, older pages say 20")
+    refused_attachments: tuple[str, ...] = fact(
+        (".exe",), "endings of attachments that are refused; no page shows the answer"
+    )
+    tags_per_module: int = fact(
+        200, "most tags of one module: allowed_count depends on the edition, no page has figures"
+    )
+    tags_per_record: int = fact(10, "most tags of one record, as older pages say")
+    records_tagged_per_call: int = fact(500, "most ids of add_tags and remove_tags: secondary")
+    composite_cuts_lists: bool = fact(
+        True,
+        "whether lists inside a composite request end at 25 records: a page allows 25, "
+        "none tells whether more are cut or refused",
+    )
+    timeline_names: bool = fact(
+        True, "whether a timeline tells lookups by name: the schema says text, no sample shows one"
+    )
+    no_attachments_status: int = fact(
+        204, "status for a record without attachments: 204, or 200 with an empty list"
+    )
+    photo_mb: int = fact(10, "MB that a photo may have, from the sample of an error")
+
+
+@dataclass(frozen=True, slots=True)
+class BulkSettings:
+    """What the bulk APIs assume where Zoho's pages are silent or contradict themselves.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import BulkSettings
+    >>> BulkSettings(csv_rows=1_000).csv_rows
+    1000
+    """
+
+    added_s: int = fact(0, "seconds that a job stays ADDED; real ones take seconds to minutes")
+    queued_s: int = fact(1, "seconds that a job stays QUEUED, a state that an older page lacks")
+    runs_s: int = fact(1, "seconds that a job is IN PROGRESS")
+    csv_rows: int = fact(200_000, "records of one CSV file; tests of parts take fewer")
+    ics_rows: int = fact(20_000, "events of one ICS file")
+    pages: int = fact(500, "highest page number: 500 is told, the OpenAPI pattern ends at 50")
+    criteria: int = fact(25, "leaves of the criteria of one job")
+    in_values: int = fact(
+        20, "values of in and not_in: digests of the page say 20, an example of the error 200"
+    )
+    hops: int = fact(2, "lookups that one dotted field may walk along; COQL's two are taken")
+    joins: int = fact(15, "lookups that dotted fields may walk along; the error gives no number")
+    converted_leads: bool = fact(True, "whether Leads includes converted ones, as in COQL")
+    file_life_s: int = fact(86_400, "life of a result after its job: one day")
+    token_life_s: int = fact(86_400, "life of a page token: one day")
+    downloads_a_minute: int = fact(10, "downloads in a minute; then all fail until it is over")
+    early_download: str = fact("RESOURCE_NOT_FOUND", "code of a download before the job is done")
+    missing_job_status: int = fact(404, "HTTP status of an unknown job: 404, or 400 in one spec")
+    wrapped_refusals: bool = fact(False, "whether refusals of a job come inside data[]")
+    content_type: str = fact(
+        "application/zip", "Content-Type of a download; an older spec says application/x-download"
+    )
+    starred_file_name: bool = fact(False, "whether Content-Disposition has filename*=UTF-8''")
+    ranges: bool = fact(False, "whether a download can be resumed by Range; no page says")
+    modules_not_exported: tuple[str, ...] = fact(
+        ("Notes", "Attachments", "Emails"),
+        "modules answered with MODULE_NOT_SUPPORTED; a log of 2026 shows an export of Notes",
+    )
+    types_not_exported: tuple[str, ...] = fact(
+        (
+            *("subform", "multiselectlookup", "multiuserlookup", "fileupload", "imageupload"),
+            *("profileimage", "consent_lookup", "layout", "jsonarray", "linetax", "time_range"),
+            *("RRULE", "ALARM", "multireminder"),
+        ),
+        "types answered with FIELD_NOT_SUPPORTED: subforms and multi-select lookups as Zoho's page "
+        "says, the others since no page shows a file, a list or an object in a cell",
+    )
+    id_column: str = fact("Id", "name of the id's column, which is there asked for or not")
+    id_first: bool = fact(True, "whether the id's column is the first or the last")
+    utc: bool = fact(False, "whether datetimes are in UTC, or in the zone of the org")
+    booleans: tuple[str, str] = fact(("true", "false"), "how true and false are written")
+    multi_select_joint: str = fact(";", "what joins the values of a multi-select picklist")
+    newline: str = fact("\n", "what ends a line")
+    encoding: str = fact("utf-8", "encoding of the CSV file; utf-8-sig has a byte-order mark")
+    quotes_all_text: bool = fact(False, "whether texts are quoted though they need not be")
+    notify_bulk_writes: bool = fact(
+        False, "whether changes by bulk writes are told to notification channels; no page says"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """What the channels assume where Zoho's pages on notifications are silent.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import WatchSettings
+    >>> WatchSettings(retries=3).retries
+    3
+    """
+
+    channel_ids_per: str = fact(
+        "user and client", "a channel id is unique per 'user and client', 'user' or 'org'"
+    )
+    repost_replaces: bool = fact(
+        True,
+        "whether POST of an open channel replaces it: Zoho's advice is to renew that way, yet one "
+        "client in production deletes first; otherwise DUPLICATE_DATA",
+    )
+    past_expiry_lasts_an_hour: bool = fact(
+        True, "whether a channel_expiry in the past becomes one hour, as one too far ahead does"
+    )
+    refusal_status: int = fact(
+        400, "HTTP status when every item of watch[] is refused: 400, or 202 in older pages"
+    )
+    unknown_channel_status: int = fact(
+        400, "GET of a channel that is not open: 400 NOT_SUBSCRIBED or 204, both are documented"
+    )
+    removed_per_module: bool = fact(
+        True, "whether dropped channels and events are told one by one for each module, or channel"
+    )
+    items_per_call: int = fact(50, "most items of watch[]: a schema says 50, no page proves it")
+    events_per_call: int = fact(50, "most events of one item: a schema says 50, no page proves it")
+    channels_limit: int | None = fact(None, "most open channels of one caller; no page has a limit")
+    condition_needs_field_ids: bool = fact(
+        True, "whether a field of a condition needs its id: a page says so, an error says either"
+    )
+    related_actions: bool = fact(
+        True,
+        "whether a change notifies of the records it points to as well, unless the channel has "
+        "notify_on_related_action false; Zoho gives the account of a contact as the example",
+    )
+    unchanged: bool = fact(
+        True, "whether an update that changes no value notifies, with no affected fields"
+    )
+    delete_word: str = fact("delete", "operation of a deletion's callback: implementers say so")
+    resource_version: str = fact(
+        "v2", "version in resource_uri: pages and live traffic say v2, a digest of V8 says v8"
+    )
+    content_type: str = fact("application/json", "Content-Type of a callback")
+    timeout_s: float = fact(10.0, "seconds that a callback waits for its answer")
+    retries: int = fact(0, "how often a callback without a 2xx answer is sent again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,5 +428,11 @@ class Settings:
     )
     # the query engine
     engine: EngineSettings = fact(EngineSettings(), "what is open about COQL")  # noqa: RUF009 - frozen
+    # bulk jobs
+    bulk: BulkSettings = fact(BulkSettings(), "what is open about bulk jobs")  # noqa: RUF009 - frozen
     # actions on records, the recycle bin, custom views
     actions: ActionSettings = fact(ActionSettings(), "what is open about actions")  # noqa: RUF009 - frozen
+    # what hangs on a record
+    relations: RelationSettings = fact(RelationSettings(), "what is open about relations")  # noqa: RUF009 - frozen
+    # notifications
+    watch: WatchSettings = fact(WatchSettings(), "what is open about notifications")  # noqa: RUF009 - frozen

@@ -25,15 +25,17 @@ import sqlite3
 import tempfile
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from zcrm_nb.emulator import trash
 from zcrm_nb.emulator.schema import ORG_PREFIX, Field, Module, Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from zcrm_nb.emulator.clock import Clock
 
@@ -45,20 +47,50 @@ FIRST_NEW_ID = ORG_PREFIX + 900_000_000_001
 #: What every update stamps, and what an insert stamps besides.
 CHANGED = ("Modified_By", "Modified_Time", "Last_Activity_Time")
 MADE = ("Owner", "Created_By", "Created_Time", *CHANGED)
+#: What no timeline tells as a change.
+STAMPED = frozenset({"id", *MADE} - {"Owner"})
 SYSTEM_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
     "CREATE TABLE tags (id INTEGER PRIMARY KEY, module TEXT, name TEXT, color_code TEXT,"
+    " created_time INTEGER, modified_time INTEGER, created_by INTEGER, modified_by INTEGER,"
     " UNIQUE (module, name))",
     "CREATE TABLE deleted (id INTEGER PRIMARY KEY, module TEXT, display_name TEXT,"
     " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT,"
     " owner INTEGER, record TEXT)",
     'CREATE INDEX "deleted.module" ON deleted (module, deleted_time)',
     'CREATE INDEX "deleted.bin" ON deleted (type, deleted_time, id)',
+    "CREATE TABLE bulk_jobs (id INTEGER PRIMARY KEY, kind TEXT, user INTEGER, created INTEGER,"
+    " body TEXT, facts TEXT)",
+    "CREATE TABLE files (id TEXT PRIMARY KEY, name TEXT, size INTEGER, type TEXT, content BLOB,"
+    " created_time INTEGER, created_by INTEGER)",
+    "CREATE TABLE attachments (id INTEGER PRIMARY KEY, module TEXT, parent INTEGER, file_name TEXT,"
+    " size INTEGER, file_id TEXT, link_url TEXT, created_time INTEGER, created_by INTEGER)",
+    'CREATE INDEX "attachments.parent" ON attachments (parent)',
+    "CREATE TABLE history (entry INTEGER, record INTEGER, at INTEGER, user INTEGER, field TEXT,"
+    " old, new)",
+    'CREATE INDEX "history.record" ON history (record)',
     "CREATE TABLE custom_views (id INTEGER PRIMARY KEY, module TEXT, body TEXT)",
     "CREATE TABLE chores (id INTEGER PRIMARY KEY, kind TEXT, module TEXT, user INTEGER,"
     " due INTEGER, facts TEXT, total INTEGER, done INTEGER, failed INTEGER, finished INTEGER)",
 )
+
+Operation: TypeAlias = Literal["insert", "update", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record that was written.
+
+    ``fields`` are the columns of an insert that were given, those of an update that now differ.
+    ``before`` is the record as it was, encoded; empty after an insert.
+    """
+
+    module: str
+    operation: Operation
+    id: int
+    fields: tuple[str, ...] = ()
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Store:
@@ -75,6 +107,13 @@ class Store:
         file, removed by :meth:`close`.
     zone : str, default "Asia/Kolkata"
         The org's time zone; datetimes go over the wire with its offset.
+
+    Attributes
+    ----------
+    listener : callable or None
+        Is given the changes of every transaction, once they are committed and before another one
+        begins; it reads what was written through :meth:`read`. While it is ``None`` nothing is
+        noted, and writes cost what they cost.
 
     Raises
     ------
@@ -104,6 +143,8 @@ class Store:
         self.path = Path(path) if path else Path(self._folder.name, "org.sqlite")  # type: ignore[union-attr]
         self._lock = threading.RLock()
         self._writing: int | None = None
+        self.listener: Callable[[list[Change]], None] | None = None
+        self._changes: list[Change] | None = None
         self._every: list[sqlite3.Connection] = []
         self._idle: list[sqlite3.Connection] = []
         try:
@@ -128,6 +169,15 @@ class Store:
         finally:
             self._idle.append(connection)
 
+    def stream(self, sql: str, params: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """Yield rows as they are read, all of the moment the first was read."""
+        connection = self._connect()
+        try:
+            yield from connection.execute(sql, params)
+        finally:
+            self._every.remove(connection)
+            connection.close()
+
     def rows(
         self, module: str, where: str = "1", params: Sequence[object] = ()
     ) -> list[dict[str, Any]]:
@@ -143,26 +193,34 @@ class Store:
     @property
     def world(self) -> str | None:
         """What the org was seeded with; ``None`` before :func:`world.build` has finished."""
-        rows = self.read("SELECT value FROM meta WHERE key = 'world'")
-        return str(rows[0][0]) if rows else None
+        return self.remembered("world")
 
     @property
     def last_write(self) -> int | None:
         """When something was written last, in epoch seconds; ``None`` in an old file."""
-        rows = self.read("SELECT value FROM meta WHERE key = 'last_write'")
-        return int(rows[0][0]) if rows else None
+        noted = self.remembered("last_write")
+        return int(noted) if noted else None
+
+    def remembered(self, key: str) -> str | None:
+        """Find what :meth:`remember` keeps under a key."""
+        rows = self.read("SELECT value FROM meta WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
 
     # -- writing ---------------------------------------------------------------------------------
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Do all writes of the block or none; a block within a block joins it."""
+    def transaction(self, *, heard: bool = True) -> Iterator[None]:
+        """Do all writes of the block or none; a block within a block joins it.
+
+        What is not ``heard`` reaches no listener: a bulk job that notifies nobody.
+        """
         with self._lock:
             if self._writing is not None:
                 yield
                 return
             self._writer.execute("BEGIN IMMEDIATE")
             self._writing = threading.get_ident()
+            self._changes = [] if heard and self.listener else None
             try:
                 yield
             except BaseException:
@@ -171,18 +229,23 @@ class Store:
             else:
                 self._note_time()
                 self._writer.execute("COMMIT")
+                if self.listener and self._changes:
+                    self.listener(self._changes)
             finally:
-                self._writing = None
+                self._writing = self._changes = None
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Take back what the block wrote when it fails; the transaction around it goes on."""
         with self.transaction():
             self._writer.execute("SAVEPOINT attempt")
+            written = len(self._changes or ())
             try:
                 yield
             except BaseException:
                 self._writer.execute("ROLLBACK TO attempt")
+                if self._changes is not None:
+                    del self._changes[written:]
                 raise
             finally:
                 self._writer.execute("RELEASE attempt")
@@ -201,6 +264,8 @@ class Store:
                 record = {"id": self.new_id(), **stamps, **self._numbers(module, numbered), **row}
                 self._execute_insert(module, record)
                 ids.append(int(record["id"]))
+                if self._changes is not None:
+                    self._changes.append(Change(module, "insert", ids[-1], tuple(row)))
         return ids
 
     def update(self, module: str, rows: Iterable[Mapping[str, Any]], *, user: int) -> None:
@@ -210,20 +275,34 @@ class Store:
             for row in rows:
                 values = {**stamps, **row}
                 record_id = values.pop("id")
+                before = self._before(module, record_id)
                 setting = ", ".join(f'"{column}" = ?' for column in values)
                 self._writer.execute(
                     f'UPDATE "{module}" SET {setting} WHERE id = ?',  # noqa: S608
                     (*values.values(), record_id),
                 )
+                if self._changes is not None and before:
+                    differ = tuple(name for name in row if row[name] != before[name])
+                    self._changes.append(Change(module, "update", record_id, differ, before))
 
     def delete(self, module: str, ids: Iterable[int], *, user: int) -> None:
         """Move records into the recycle bin; their subform rows, links and notes go with them."""
-        trash.throw_away(self, self.schema.module(module), ids, user)
+        with self.transaction():
+            wanted = list(ids)
+            for record_id in wanted:
+                before = self._before(module, record_id)
+                if self._changes is not None and before:
+                    self._changes.append(Change(module, "delete", record_id, before=before))
+            trash.throw_away(self, self.schema.module(module), wanted, user)
 
     def execute(self, sql: str, params: Sequence[object] = ()) -> None:
-        """Write to one of the system tables (``tags``, ``deleted``, ``meta``)."""
+        """Write to one of the tables that hold no records, such as ``tags`` or ``files``."""
         with self.transaction():
             self._writer.execute(sql, params)
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a text about the org in its file."""
+        self.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def new_id(self) -> int:
         """Take the next record id; each is greater than all before it."""
@@ -289,7 +368,12 @@ class Store:
             )
         except sqlite3.DatabaseError as error:
             raise ValueError(f"{self.path} is not an emulated org: {error}") from error
+        connection.create_function("local_iso", 1, self._local_iso, deterministic=True)
         return connection
+
+    def _local_iso(self, moment: int | None) -> str | None:
+        """Write a moment in the org's zone, for zones whose offset changes with the seasons."""
+        return None if moment is None else datetime.fromtimestamp(moment, self.zone).isoformat()
 
     def _open(self) -> None:
         """Make the tables of a new file, or see that an existing one is ours and sound."""
@@ -325,6 +409,14 @@ class Store:
         self._writer.execute(
             "INSERT OR REPLACE INTO meta VALUES ('last_write', ?)", (str(self.clock.now()),)
         )
+
+    def _before(self, module: str, record_id: int) -> dict[str, Any]:
+        """Read a record that is about to change, when somebody listens."""
+        if self._changes is None:
+            return {}
+        found = self._writer.execute(f'SELECT * FROM "{module}" WHERE id = ?', (record_id,))  # noqa: S608
+        names = [column[0] for column in found.description]
+        return dict(zip(names, found.fetchone() or (), strict=False))
 
     def _stamps(self, module: str, user: int, columns: Iterable[str]) -> dict[str, int]:
         """Say who and when, in those of the columns that the module has."""
@@ -418,7 +510,28 @@ def _followers_ddl(schema: Schema) -> list[str]:
             ("DELETE", f'OLD."{field.rollup.via}"'),
         )
     ]
-    return indexes + triggers
+    return indexes + triggers + [_noting(each) for each in schema.modules.values() if each.has_past]
+
+
+def _noting(module: Module) -> str:
+    """Write the trigger that notes what a writer changed, for the timeline.
+
+    A writer sets ``Modified_Time``; roll-ups and the emptying of lookups do not.
+    """
+    pairs = " UNION ALL ".join(
+        f'SELECT \'{each.api_name}\' f, OLD."{each.api_name}" o, NEW."{each.api_name}" n'
+        for each in module.fields
+        if each.written and each.api_name not in STAMPED
+    )
+    return (
+        f'CREATE TRIGGER "{module.api_name}.history" AFTER UPDATE OF Modified_Time'  # noqa: S608
+        f' ON "{module.api_name}" BEGIN'
+        " INSERT INTO counters VALUES ('history', 1) ON CONFLICT (name)"
+        " DO UPDATE SET value = value + 1;"
+        " INSERT INTO history SELECT (SELECT value FROM counters WHERE name = 'history'),"
+        " NEW.id, NEW.Modified_Time, NEW.Modified_By, f, o, n"
+        f" FROM ({pairs}) WHERE o COLLATE BINARY IS NOT n; END"
+    )
 
 
 def _rollups(schema: Schema) -> list[tuple[Module, Field]]:

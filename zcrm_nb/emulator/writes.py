@@ -38,12 +38,17 @@ class Writer:
         Whose records.
     unmodified_since : int, optional
         Only what nobody has changed since is changed.
+
+    Attributes
+    ----------
+    user : int
+        Id of the one who writes.
     """
 
     def __init__(
         self, org: Emulator, user: int, module: Module, unmodified_since: int | None = None
     ) -> None:
-        self._store, self._module, self._user = org.store, module, user
+        self._store, self._module, self.user = org.store, module, user
         self._desk = Desk(org.store, module, org.settings)
         self._unmodified_since = unmodified_since
         self._replace_rows = org.settings.subform_rows_replace
@@ -51,16 +56,16 @@ class Writer:
     def insert(self, item: Item, path: str) -> Item:
         """Add one record."""
         draft = self._desk.draft(item, path)
-        (record_id,) = self._store.insert(self._module.api_name, [draft.row], user=self._user)
+        (record_id,) = self._store.insert(self._module.api_name, [draft.row], user=self.user)
         self._write_children(draft, record_id)
         return success("record added", record_id)
 
     def update(self, item: Item, path: str) -> Item:
         """Change one record; only what is sent changes."""
-        record_id = self._existing(item, path)
+        record_id = self.existing(item, path)
         draft = self._desk.draft(self._appended(item, record_id), path, record_id=record_id)
         row = draft.row | {"id": record_id}
-        self._store.update(self._module.api_name, [row], user=self._user)
+        self._store.update(self._module.api_name, [row], user=self.user)
         self._write_children(draft, record_id)
         return success("record updated", record_id)
 
@@ -88,7 +93,7 @@ class Writer:
         """Move one record to the recycle bin."""
         self._modified(record_id, {"id": str(record_id)})
         refuse_locked(self._store, self._module, record_id)
-        self._store.delete(self._module.api_name, [record_id], user=self._user)
+        self._store.delete(self._module.api_name, [record_id], user=self.user)
         return success("record deleted", record_id)
 
     def receipts(self, results: Sequence[Item]) -> list[Item]:
@@ -105,7 +110,7 @@ class Writer:
             for each in results
         ]
 
-    def _existing(self, item: Item, path: str) -> int:
+    def existing(self, item: Item, path: str) -> int:
         """Find the id of the record to change, once it is known to exist and to be unmodified."""
         place = {"api_name": "id", "json_path": f"{path}.id"}
         if "id" not in item:
@@ -167,11 +172,11 @@ class Writer:
             present = self._desk.rows_of(known, record_id)
             merges = draft.removed or any("id" in each.row for each in rows)
             gone = present & set(draft.removed) if merges or not self._replace_rows else present
-            self._store.delete(child.api_name, gone, user=self._user)
+            self._store.delete(child.api_name, gone, user=self.user)
             old = [each.row for each in rows if "id" in each.row]
             new = [each.row | {parent.api_name: record_id} for each in rows if "id" not in each.row]
-            self._store.update(child.api_name, old, user=self._user)
-            self._store.insert(child.api_name, new, user=self._user)
+            self._store.update(child.api_name, old, user=self.user)
+            self._store.insert(child.api_name, new, user=self.user)
 
 
 def post_records(org: Emulator, request: Request, module: str) -> Answer:
@@ -236,7 +241,7 @@ def _write(
     status: int,
 ) -> Answer:
     """Write every item of the body, in one transaction that keeps what succeeds."""
-    items = _items(request.json())
+    items = items_of(request.json())
     since = parameters.moment(request, "If-Unmodified-Since")
     writer = Writer(org, request.user, module, since)
     with org.store.transaction():
@@ -296,7 +301,7 @@ def success(message: str, record_id: int) -> Item:
     return {"code": "SUCCESS", "details": details, "message": message, "status": "success"}
 
 
-def _items(body: dict[str, Any]) -> list[Item]:
+def items_of(body: dict[str, Any]) -> list[Item]:
     """Find the records in a body, or refuse a body without them."""
     place = {"api_name": "data", "json_path": "$.data"}
     if "data" not in body:

@@ -133,6 +133,8 @@ ACCOUNTS = module(
           rollup=Rollup("Deals", "Account_Name", "SUM", "Amount", ("Stage", "Closed Won"))),
     field("Last_Visit_Date", "rollup_summary", returns="date", custom=True,
           rollup=Rollup("Site_Visits", "Account", "MAX", "Visit_Date", ("Visit_Status", "Done"))),
+    field("ERP_Customer_Id", "text", length=40, label="ERP Customer Id", unique=True, external=True,
+          custom=True, indexed=True),
 )  # fmt: skip
 
 DEALS = module(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.emulator import views
 from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
@@ -96,6 +96,12 @@ def build(
         store.execute("INSERT INTO meta VALUES ('world', ?)", (", ".join(told),))
 
 
+def newcomer(store: Store, batch: Batch) -> dict[str, Any]:
+    """Make up one more record of a batch's module, as a world's are: encoded values by column."""
+    columns = _columns(Org(store, batch.seed), batch, MAKERS[batch.module][0])
+    return {name: values[0] for name, values in columns.items()}
+
+
 def _counts(world: str, rows: Mapping[str, int]) -> dict[str, int]:
     """Count the records each module shall have."""
     if world not in FACTORS:
@@ -136,12 +142,15 @@ def _columns(org: Org, batch: Batch, maker: Maker) -> Columns:
 
 
 def _load_tags(org: Org) -> None:
-    """Store the tags of every module that has some."""
+    """Store the tags of every module that has some; they are as old as the org."""
+    founded = int(datetime.fromisoformat(FOUNDED).timestamp())
+    stamps = (founded, founded, staff.ADMIN, staff.ADMIN)
     for module in org.store.schema.modules.values():
         if "Tag" in module.by_name:
             for tag, (name, colour) in zip(org.tag_ids(module), TAGS.items(), strict=True):
                 org.store.execute(
-                    "INSERT INTO tags VALUES (?, ?, ?, ?)", (tag, module.api_name, name, colour)
+                    "INSERT INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (tag, module.api_name, name, colour, *stamps),
                 )
 
 
