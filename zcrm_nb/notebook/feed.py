@@ -12,8 +12,8 @@ import re
 import threading
 from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
@@ -21,7 +21,7 @@ from zcrm_nb.api.changes import Marks
 from zcrm_nb.api.notifications import disable
 from zcrm_nb.errors import LimitError, LoginError, ZohoError
 from zcrm_nb.frames import Column, to_frame
-from zcrm_nb.wire.credits import price
+from zcrm_nb.notebook.feedplan import EVERY_S
 from zcrm_nb.wire.journal import Journal
 from zcrm_nb.wire.receiver import Door, Notification
 from zcrm_nb.wire.slot import Slot
@@ -36,94 +36,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from zcrm_nb.api.changes import Changes
-    from zcrm_nb.api.pages import Send
-    from zcrm_nb.api.subscription import Subscription
+    from zcrm_nb.notebook.feedplan import Counting, Opened, Plan
 
     Callback = Callable[[pd.DataFrame], object]
-    Opened = tuple[Subscription, Callable[[], None]]
 
-__all__ = [
-    "EVERY_S",
-    "Counting",
-    "Feed",
-    "Plan",
-    "checked_moment",
-    "checked_pause_s",
-    "reachable",
-    "take_slot",
-]
+__all__ = ["Feed", "take_slot"]
 
-EVERY_S = {"push": 900.0, "poll": 60.0}
 DAY_S = 24 * 60 * 60
 SETTLE_S = 0.3  # after a notification others often follow: they are fetched together
 GLANCE_S = 5.0  # how long the thread sleeps at most: a clock that jumped is noticed then
 BATCH = 500  # notifications that are fetched in one go
-RESUME = timedelta(days=1)  # what lies further back is not caught up by itself
+RESUME_S = DAY_S  # what lies further back is not caught up by itself
 PATIENCE_S = (5.0, 15.0, 60.0, 300.0)  # between tries after something went wrong
 
 _NOTE_COLUMNS = [Column("time", "datetime"), Column("about", "text"), Column("note", "text")]
 _RUNNING: WeakValueDictionary[str, Feed] = WeakValueDictionary()
-
-
-class Counting:
-    """Sends calls, and counts what they cost.
-
-    Parameters
-    ----------
-    send : callable
-        What really sends.
-
-    Attributes
-    ----------
-    credits : int
-        Spent so far.
-    """
-
-    def __init__(self, send: Send) -> None:
-        self._send, self.credits = send, 0
-
-    def __call__(self, method: str, path: str, **call: Any) -> bytes:
-        """Send one call."""
-        self.credits += price(method, path, params=call.get("params"), json=call.get("json"))
-        return self._send(method, path, **call)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a feed is to listen.
-
-    Parameters
-    ----------
-    module : str
-        API name.
-    operations : tuple of str
-        What its table shows: some of ``insert``, ``update``, ``delete``.
-    every_s : float or None
-        Seconds between looks; ``None`` for what suits the mode.
-    keep : int
-        Events that its table holds at most.
-    since : datetime or None
-        From when on changes count; ``None`` for now, or where the last feed left off.
-    resume : bool
-        Whether to go on where the last feed of that name left off.
-    subscribe : callable or None
-        Opens a channel that leads to a door: gives the subscription and what closes the way to it.
-        ``None`` where nobody can reach this kernel.
-    must_push : bool
-        Whether it is an error when no channel can be opened.
-    why : str
-        Why it polls, in words.
-    """
-
-    module: str
-    operations: tuple[str, ...]
-    every_s: float | None = None
-    keep: int = 10_000
-    since: datetime | None = None
-    resume: bool = True
-    subscribe: Callable[[Door], Opened] | None = None
-    must_push: bool = False
-    why: str = ""
 
 
 @dataclass(slots=True)
@@ -418,18 +345,17 @@ class Feed:
             return Marks(self._plan.since, self._plan.since)
         if not self._plan.resume or not left.get("modified"):
             return None
-        modified = datetime.fromisoformat(left["modified"])
-        marks = Marks(modified, datetime.fromisoformat(left.get("deleted") or left["modified"]))
-        newest = self._changes.newest()
-        if newest is not None and newest - modified > RESUME:
+        left_s = float(left.get("left_s") or 0.0)
+        at = f"{datetime.fromtimestamp(left_s, UTC):%Y-%m-%d %H:%M} UTC"
+        if self._now() - left_s > RESUME_S:
             self._note(
                 "gap",
-                f"The last feed left off at {modified:%Y-%m-%d %H:%M} UTC, more than a day before "
-                "the newest change: what happened between is not fetched. since= would.",
+                f"The last feed left off at {at}, more than a day ago: what happened between is "
+                "not fetched. since= would.",
             )
             return None
-        self._note("gap", f"Goes on where the last feed left off, {modified:%Y-%m-%d %H:%M} UTC.")
-        return marks
+        self._note("gap", f"Goes on where the last feed left off, {at}.")
+        return self._changes.recall(left)
 
     def _start(self) -> None:
         """Start the thread; where there can be none, say what to do instead.
@@ -462,14 +388,8 @@ class Feed:
 
     def _remember(self) -> None:
         """Note for the next kernel how far this one came, and which channel it has."""
-        modified, deleted = self._changes.marks.modified, self._changes.marks.deleted
-        self._slot.note(
-            {
-                "modified": modified and modified.isoformat(),
-                "deleted": deleted and deleted.isoformat(),
-                "channel_id": self._line and self._line[0].wanted.channel_id,
-            }
-        )
+        channel_id = self._line and self._line[0].wanted.channel_id
+        self._slot.note({**self._changes.left(), "channel_id": channel_id, "left_s": self._now()})
 
     def _close_left(self, channel_id: str) -> None:
         """Close the channel of a kernel that could not; it may have ended by itself."""
@@ -514,10 +434,11 @@ class Feed:
         """Mind the channel, take what was notified, look when it is time."""
         gap = self._mind_channel()
         rows = self._take_told()
-        if look or gap or self._now() >= self._look_at_s:
+        crowded = self._changes.unlooked > self._plan.keep
+        if look or gap or crowded or self._now() >= self._look_at_s:
             found = self._changes.found()
             self._look_at_s = self._now() + self._every_s
-            self._judge(found)
+            self._judge(found, gap=gap)
             rows += self._add(found)
             self._remember()
         return rows[-self._plan.keep :]
@@ -555,11 +476,11 @@ class Feed:
             rows += self._add(fetched)
         return list(rows)
 
-    def _judge(self, found: Sequence[dict[str, Any]]) -> None:
+    def _judge(self, found: Sequence[dict[str, Any]], *, gap: bool) -> None:
         """Say so when looking finds what should have been notified."""
         if self._line is None or not found:
             return
-        if self._door.counts["accepted"]:
+        if self._door.counts["accepted"] or gap or "channel" in self._told.problems:
             self._note("gap", f"{len(found):,} changes were not notified; found by looking.")
             return
         refused = {name: n for name, n in self._door.counts.items() if name not in _FINE and n}
@@ -607,10 +528,11 @@ class Feed:
                 context.copy().run(callback, self._frame(rows))
             except Exception as error:  # whatever it is, the feed goes on
                 name = getattr(callback, "__name__", type(callback).__name__)
-                self._told.problems["callback"] = f"{name} failed: {type(error).__name__}: {error}"
-                self._note("callback", self._told.problems["callback"])
+                words = f"{name} failed: {type(error).__name__}: {error}"
+                self._told.problems[f"callback {id(callback)}"] = words
+                self._note("callback", words)
             else:
-                self._told.problems.pop("callback", None)
+                self._told.problems.pop(f"callback {id(callback)}", None)
 
     def _frame(self, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         """Make a table of rows."""
@@ -736,64 +658,6 @@ def take_slot(parent: Path, module: str, name: str) -> Slot:
     if old is not None:
         old.stop()
     return Slot(parent, folder)
-
-
-def reachable(plan: Plan, mode: str, subscribe: Callable[[Door], Opened], is_reached: bool) -> Plan:
-    """Complete a plan by how it gets to know of changes.
-
-    Parameters
-    ----------
-    plan : Plan
-        What is wanted.
-    mode : {"auto", "push", "poll"}
-        How.
-    subscribe : callable
-        Opens a channel.
-    is_reached : bool
-        Whether Zoho can reach this kernel.
-
-    Returns
-    -------
-    Plan
-        With ``subscribe``, or with the reason why not.
-
-    Raises
-    ------
-    ValueError
-        Another mode, or ``push`` where Zoho cannot reach this kernel.
-    """
-    if mode not in {"auto", "push", "poll"}:
-        raise ValueError(f"mode={mode!r} is none of 'auto', 'push' and 'poll'.")
-    if mode == "poll":
-        return replace(plan, why="It looks by itself, as asked.")
-    if is_reached:
-        return replace(plan, subscribe=subscribe)
-    if mode == "push":
-        raise ValueError(
-            "Zoho cannot reach this kernel: give public_url=, the address at which a tunnel or a "
-            "hub's proxy leads to port= of this machine; or mode='poll', which needs none."
-        )
-    return replace(
-        plan, why="It looks by itself: Zoho cannot reach this kernel, unless public_url= is given."
-    )
-
-
-def checked_pause_s(every_s: float | None) -> float | None:
-    """Refuse to look more often than each second."""
-    if every_s is not None and every_s < 1:
-        raise ValueError(
-            f"every_s={every_s!r}: a look each second is the most; each costs credits."
-        )
-    return every_s
-
-
-def checked_moment(since: datetime | None) -> datetime | None:
-    """Refuse a moment that says nothing of its time zone."""
-    if since is not None and since.tzinfo is None:
-        raise ValueError(
-            f"since={since} needs a time zone, such as datetime(2026, 9, 1, tzinfo=UTC)."
-        )
-    return since
 
 
 def _of_line(line: bytes) -> Notification | None:
