@@ -156,7 +156,7 @@ class Listening(Base):
         outcome = notifications.enable(self._gate.send, wanted, life_s, self._now)
         if outcome.status == "done":
             self._watched[wanted.channel_id] = wanted
-        return self._report(notifications.channel_rows(wanted, outcome))
+        return self._channels_told(notifications.channel_rows(wanted, outcome))
 
     def watches(self) -> pd.DataFrame:
         """List the channels that this login has open.
@@ -311,7 +311,7 @@ class Listening(Base):
             self._gate.send, notifications.ids_of(channels), self._watched, life_s, self._now
         )
         rows = [row for each in renewed for row in notifications.channel_rows(*each)]
-        return self._report(rows)
+        return self._channels_told(rows)
 
     def live(
         self,
@@ -478,7 +478,7 @@ class Listening(Base):
         """Tell whether Zoho can reach this kernel: an address is given, or both are one machine."""
         return public_url is not None or is_loopback(self._gate.addresses.api_domain)
 
-    def _report(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    def _channels_told(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
         """Make the report of channels; those that end too soon are warned of."""
         table = to_frame([rows], notifications.REPORT_COLUMNS)
         for words in notifications.too_short(rows):
