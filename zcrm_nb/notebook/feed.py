@@ -117,6 +117,8 @@ class Feed:
     ) -> None:
         self._plan, self._changes, self._send = plan, changes, send
         self._slot, self._now = slot, now
+        # In the background nobody reads what appears below a cell that is long done.
+        send.tell = lambda words: self._note("wait", words)
         self._rows: deque[dict[str, Any]] = deque(maxlen=plan.keep)
         self.counts: Counter[str] = Counter()
         self._told = _Told()

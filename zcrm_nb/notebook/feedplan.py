@@ -14,8 +14,6 @@ from zcrm_nb.wire.receiver import Door
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from zcrm_nb.api.pages import Send
-
 __all__ = [
     "EVERY_S",
     "Counting",
@@ -34,28 +32,31 @@ EVERY_S = {"push": 900.0, "poll": 60.0}
 
 
 class Counting:
-    """Sends calls, and counts what they cost.
+    """Sends calls, counts what they cost, and remembers what the gate said of waiting.
 
     Parameters
     ----------
     send : callable
-        What really sends.
+        What really sends: :meth:`zcrm_nb.wire.gate.Gate.send`.
 
     Attributes
     ----------
     credits : int
         Spent so far.
+    tell : callable
+        Called with a sentence before each wait; by default it is dropped.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Callable[..., bytes]) -> None:
         self._send, self.credits = send, 0
+        self.tell: Callable[[str], object] = lambda words: None
         self._lock = threading.Lock()
 
     def __call__(self, method: str, path: str, **call: Any) -> bytes:
         """Send one call."""
         with self._lock:
             self.credits += price(method, path, params=call.get("params"), json=call.get("json"))
-        return self._send(method, path, **call)
+        return self._send(method, path, notify=self.tell, **call)
 
 
 @dataclass(frozen=True, slots=True)
