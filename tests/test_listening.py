@@ -264,7 +264,7 @@ def test_lost_and_doubled_notifications_leave_no_trace(crm, org):
     move(org, 2)
     new = feed.update()
     assert sorted(new["source"]) == ["found", "notified", "notified"]
-    assert "1 changes were not notified" in said(feed, "gap")[0]
+    assert said(feed, "gap") == ["Found by looking, not notified: 1 change."]
     now = crm.coql("select Deal_Name, Stage, Amount from Deals where id is not null")
     order = {"by": "id", "ignore_index": True}
     assert feed.state.sort_values(**order).equals(now.sort_values(**order))
@@ -347,8 +347,33 @@ def test_when_no_notification_ever_comes_it_asks_why(crm, org):
     )
     move(org)
     assert feed.update()["source"].tolist() == ["found"]
-    assert "does the address that Zoho was given lead here?" in feed.problem
-    assert "Problem: 1 changes were found" in repr(feed)
+    assert "Does the address that Zoho was given lead here?" in feed.problem
+    assert "Problem: Found by looking: 1 change; notified: none" in repr(feed)
+
+
+def test_strangers_at_the_door_are_told_of(org, tmp_path, monkeypatch):
+    """Whoever knocks without the token, or with garbage, is counted in the notes."""
+    import requests
+
+    monkeypatch.setenv("ZCRM_CONFIG_DIR", str(tmp_path))
+    with (
+        org.serve() as server,
+        connect(**{name: server.credentials[name] for name in LOGIN}) as crm,
+        crm.live("Deals", fields=FIELDS, background=False) as feed,
+    ):
+        url = feed._line[0].wanted.notify_url.reveal()
+        assert requests.post(url, "<html>", timeout=10).status_code == 400
+        assert requests.post(f"{url}x", "", timeout=10).status_code == 404
+        feed.update()
+        assert said(feed, "receiver") == ["Turned away so far: 1 malformed, 1 elsewhere."]
+
+
+def test_a_full_disk_is_told_of_and_made_up_for(feed, org):
+    """What could not be kept is found by looking."""
+    feed._journal._most_bytes = 0
+    move(org)
+    assert [row["source"] for row in feed._step()] == ["found"]
+    assert "could not be kept" in said(feed, "gap")[0]
 
 
 # ---- The channel of a feed -----------------------------------------------------------------------

@@ -45,6 +45,7 @@ __all__ = ["Feed", "take_slot"]
 DAY_S = 24 * 60 * 60
 SETTLE_S = 0.3  # after a notification others often follow: they are fetched together
 GLANCE_S = 5.0  # how long the thread sleeps at most: a clock that jumped is noticed then
+STOP_S = 10.0  # how long a call that is under way is waited for
 BATCH = 500  # notifications that are fetched in one go
 RESUME_S = DAY_S  # what lies further back is not caught up by itself
 PATIENCE_S = (5.0, 15.0, 60.0, 300.0)  # between tries after something went wrong
@@ -59,6 +60,8 @@ class _Told:
 
     notes: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=200))
     problems: dict[str, str] = field(default_factory=dict)
+    away: dict[str, int] = field(default_factory=dict)
+    lost: int = 0
 
 
 class Feed:
@@ -293,7 +296,7 @@ class Feed:
         self._wake.set()
         atexit.unregister(self.stop)
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(30)
+            self._thread.join(STOP_S)
         self._let_go()
         self._refresh()
 
@@ -436,11 +439,13 @@ class Feed:
         """Mind the channel, take what was notified, look when it is time."""
         gap = self._mind_channel()
         rows = self._take_told()
+        gap = self._kept_all() is False or gap
         crowded = self._changes.unlooked > self._plan.keep
         if look or gap or crowded or self._now() >= self._look_at_s:
             found = self._changes.found()
             self._look_at_s = self._now() + self._every_s
             self._judge(found, gap=gap)
+            self._tell_of_strangers()
             rows += self._add(found)
             self._remember()
         return rows[-self._plan.keep :]
@@ -483,15 +488,29 @@ class Feed:
         if self._line is None or not found:
             return
         if self._door.counts["accepted"] or gap or "channel" in self._told.problems:
-            self._note("gap", f"{len(found):,} changes were not notified; found by looking.")
+            self._note("gap", f"Found by looking, not notified: {_counted(len(found))}.")
             return
-        refused = {name: n for name, n in self._door.counts.items() if name not in _FINE and n}
-        turned_away = f" Turned away: {_listed(refused)}." if refused else ""
         self._told.problems["reach"] = (
-            f"{len(found):,} changes were found by looking, and none was ever notified: does the "
-            f"address that Zoho was given lead here?{turned_away}"
+            f"Found by looking: {_counted(len(found))}; notified: none, ever. Does the address "
+            "that Zoho was given lead here?"
         )
         self._note("channel", self._told.problems["reach"])
+
+    def _kept_all(self) -> bool:
+        """Whether every notification could be noted on disk; say so, if not."""
+        lost = self._door.counts["not kept"] - self._told.lost
+        if lost:
+            self._told.lost += lost
+            self._note("gap", f"{lost:,} notifications could not be kept: the disk is full.")
+        return not lost
+
+    def _tell_of_strangers(self) -> None:
+        """Say so when something knocked that had no business here."""
+        away = {name: n for name, n in self._door.counts.items() if name in _STRANGE and n}
+        if away != self._told.away:
+            self._told.away = away
+            listed = ", ".join(f"{number:,} {name}" for name, number in away.items())
+            self._note("receiver", f"Turned away so far: {listed}.")
 
     def _failed(self, error: BaseException) -> None:
         """Note what went wrong, look anew when it is over, and wait longer each time."""
@@ -563,10 +582,13 @@ class Feed:
     # ---- How it shows ----------------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        """Let whatever shows it show the new state; a display that fails costs nothing else."""
+        """Let whatever shows it show the new state; one that fails is given up, and said so."""
         for view in list(self._views):
-            with suppress(Exception):
+            try:
                 view.refresh()
+            except Exception as error:  # whatever a front end may raise
+                self._views.discard(view)
+                self._note("view", f"A view is no longer kept up to date: {error!r}")
 
     def headline(self) -> str:
         """Say in one sentence what it does."""
@@ -581,7 +603,7 @@ class Feed:
         each = ", ".join(f"{self.counts[name]:,} {name}" for name in self._plan.operations)
         more = self.counts["rows"] > self._plan.keep
         kept = f"; df has the last {self._plan.keep:,}" if more else ""
-        return f"{self.counts['rows']:,} changes ({each}){kept}"
+        return f"{_counted(self.counts['rows'])} ({each}){kept}"
 
     def price(self) -> str:
         """Say in words what it costs."""
@@ -630,7 +652,7 @@ class Feed:
         self._views.add(view)
 
 
-_FINE = {"accepted", "doubled"}
+_STRANGE = ("wrong token", "malformed", "elsewhere")
 
 
 def take_slot(parent: Path, module: str, name: str) -> Slot:
@@ -670,6 +692,6 @@ def _of_line(line: bytes) -> Notification | None:
         return None
 
 
-def _listed(counts: dict[str, int]) -> str:
-    """Write counts in words."""
-    return ", ".join(f"{number:,} {name}" for name, number in counts.items())
+def _counted(changes: int) -> str:
+    """Write a number of changes in words."""
+    return f"{changes:,} change{'s'[: changes != 1]}"
