@@ -448,7 +448,7 @@ def test_what_could_not_be_fetched_waits(feed, org, clock):
     org.faults.clear()
     clock.advance(10)
     rows = feed._step()
-    assert [row["operation"] for row in rows] == ["update"]
+    assert [(row["operation"], row["source"]) for row in rows] == [("update", "notified")]
     assert feed.problem == ""
 
 

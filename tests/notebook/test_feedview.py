@@ -50,7 +50,7 @@ def row(**values):
         "Deal_Name": "One",
         "Owner": "Asha",
         "Owner.id": "7",
-        "changed": ["Stage"],
+        "changed": ["Deal_Name", "Stage"],
         "source": "notified",
     }
     return {**usual, **values}
@@ -81,7 +81,7 @@ def test_the_page_tells_what_the_feed_does():
     told = page(Feed(row(), row(Deal_Name="Two", operation="insert", changed=[])))
     assert "Deals, live" in told
     assert told.index("Two") < told.index("One")
-    assert "Stage" in told
+    assert "Deal Name +1" in told
     assert "3 credits spent" in told
     assert "Owner.id" not in told
     assert "<svg" in told

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.notebook.timeline import COLOURS, bins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -134,17 +134,24 @@ def _newest(df: pd.DataFrame) -> str:
     )
 
 
-def _line(row: Mapping[Any, Any], fields: Iterable[str]) -> str:
+def _line(row: Mapping[Any, Any], fields: Sequence[str]) -> str:
     """Write one change."""
     name = str(row["operation"])
     cells = "".join(_cell(row[each]) for each in fields)
-    changed = _short(", ".join(map(_spaced, row["changed"])))
+    changed = _safe(_among(row["changed"], fields))
     # The colour marks the cell and never the text, which has to be read on light and on dark.
     what = (
         f'<td><span class="zcrm-what" style="border-color: {COLOURS[name]}">{_WORDS[name]} '
         f'<span class="zcrm-soft">{changed}</span></span></td>'
     )
     return f"<tr><td>{row['time']:%H:%M:%S}</td>{what}{cells}</tr>"
+
+
+def _among(changed: Sequence[str], fields: Sequence[str]) -> str:
+    """Name the changed fields that are shown, and count the others."""
+    named = [_spaced(each) for each in changed if each in fields]
+    others = len(changed) - len(named)
+    return " ".join(filter(None, (", ".join(named), f"+{others}" if others else "")))
 
 
 def _cell(value: Any) -> str:
