@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from zcrm_nb.client.attaching import Attaching
 from zcrm_nb.client.acting import Acting
+from zcrm_nb.client.attaching import Attaching
 from zcrm_nb.client.describing import Describing
 from zcrm_nb.client.exporting import Exporting, Job
 from zcrm_nb.client.linting import lint
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CRM", "Job", "lint"]
 
 
-class CRM(Reading, Describing, Exporting, Sending):
+class CRM(Reading, Relating, Attaching, Describing, Acting, Exporting, Sending):
     """One org of Zoho CRM, seen by one user. Made by :func:`zcrm_nb.connect` and its sisters.
 
     A noun reads and returns a DataFrame; a verb changes something and returns a report.

@@ -595,24 +595,6 @@ class Acting(Base):
         columns = [*acts.REPORT, RECORDS]
         return self._reported(act, columns, f"{action} of a view of {module}", progress, None)
 
-    def _reported(
-        self,
-        act: Callable[[Tick], list[dict[str, Any]]],
-        columns: Sequence[Column],
-        label: str,
-        progress: bool | Told,
-        index: pd.Index | None,
-    ) -> pd.DataFrame:
-        """Act under progress, and report under the index that was given."""
-
-        def fetch(tick: Tick) -> pd.DataFrame:
-            report = to_frame([act(tick)], columns)
-            if index is not None:
-                report.index = index
-            return report
-
-        return self._told(fetch, label, progress, route="rest")
-
 
 def _one_of(records: object, cvid: str | None) -> None:
     """Refuse records and a view at once, and neither."""

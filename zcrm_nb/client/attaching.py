@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from zcrm_nb.api import attachments, hanging, related
 from zcrm_nb.client.base import Base
-from zcrm_nb.frames import to_frame
+from zcrm_nb.frames import subject, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
+    from zcrm_nb.frames import Subject
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Attaching"]
@@ -99,10 +100,11 @@ class Attaching(Base):
     def add_note(
         self,
         module: str,
-        ids: str | Iterable[str] | pd.DataFrame,
+        ids: Subject,
         content: str,
         *,
         title: str | None = None,
+        progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Write a note about a record, or the same about each of many.
 
@@ -116,6 +118,9 @@ class Attaching(Base):
             What it says; at most 65,535 characters.
         title : str, optional
             Its title; at most 120 characters.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
@@ -127,7 +132,7 @@ class Attaching(Base):
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such module, says Zoho.
+            An id that cannot be one; not sent.
         ValueError
             A text that is too long, or none; not sent.
 
@@ -148,7 +153,9 @@ class Attaching(Base):
         'done'
         >>> crm.close()
         """
-        return hanging.add_notes(self._gate.send, module, ids, content, title)
+        index, rows = subject(ids)
+        asked = hanging.new_notes(module, [row["id"] for row in rows], content, title)
+        return self._carried(asked, f"Notes of {module}", progress, index)
 
     def attachments(
         self,
@@ -229,6 +236,7 @@ class Attaching(Base):
         file: str | Path | bytes | Sequence[str | Path],
         *,
         name: str | None = None,
+        progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Attach a file to a record, or several.
 
@@ -243,6 +251,9 @@ class Attaching(Base):
             ``.exe``.
         name : str, optional
             What it shall be called; the name on the disk by default. Bytes need one.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
@@ -258,7 +269,7 @@ class Attaching(Base):
         FileNotFoundError
             There is no such file; not sent.
         NotFoundError
-            An id that cannot be one; not sent. No such module or record, says Zoho.
+            An id that cannot be one; not sent.
         ValueError
             An empty file, a program, or bytes without a name; not sent.
 
@@ -280,7 +291,8 @@ class Attaching(Base):
         'done'
         >>> crm.close()
         """
-        return attachments.attach(self._gate.send, module, id, file, name)
+        asked = attachments.attaching(module, id, file, name)
+        return self._carried(asked, f"Attachments of {module}", progress, None)
 
     def attach_link(
         self,
@@ -313,7 +325,7 @@ class Attaching(Base):
         ValueError
             It is no address; not sent.
         NotFoundError
-            An id that cannot be one; not sent. No such module or record, says Zoho.
+            An id that cannot be one; not sent.
 
         Notes
         -----
@@ -334,13 +346,14 @@ class Attaching(Base):
         'Specification'
         >>> crm.close()
         """
-        return attachments.attach_link(self._gate.send, module, id, url, title)
+        asked = attachments.attaching_link(module, id, url, title)
+        return self._carried(asked, f"Attachments of {module}", progress=False, index=None)
 
     def detach(
         self,
         module: str,
         id: str,  # noqa: A002 - Zoho's word
-        ids: str | Iterable[str] | pd.DataFrame,
+        ids: Subject,
     ) -> pd.DataFrame:
         """Take attachments off a record, for good.
 
@@ -361,7 +374,7 @@ class Attaching(Base):
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such module or record, says Zoho.
+            An id that cannot be one; not sent.
 
         Notes
         -----
@@ -382,7 +395,9 @@ class Attaching(Base):
         'record deleted'
         >>> crm.close()
         """
-        return attachments.detach(self._gate.send, module, id, ids)
+        index, rows = subject(ids)
+        asked = attachments.detaching(module, id, [row["id"] for row in rows])
+        return self._carried(asked, f"Attachments of {module}", progress=False, index=index)
 
     def download(
         self,
@@ -457,7 +472,11 @@ class Attaching(Base):
         )
 
     def upload(
-        self, file: str | Path | bytes | Sequence[str | Path], *, name: str | None = None
+        self,
+        file: str | Path | bytes | Sequence[str | Path],
+        *,
+        name: str | None = None,
+        progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Upload files for file-upload and image-upload fields.
 
@@ -467,6 +486,9 @@ class Attaching(Base):
             Path of a file, or of several, or the content itself; at most 20 MB each.
         name : str, optional
             What it shall be called; the name on the disk by default. Bytes need one.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
@@ -505,7 +527,8 @@ class Attaching(Base):
         'plan.pdf'
         >>> crm.close()
         """
-        return attachments.upload(self._gate.send, file, name)
+        asked = attachments.uploading(file, name)
+        return self._carried(asked, "Files", progress, None)
 
     def photo(self, module: str, id: str) -> bytes:  # noqa: A002 - Zoho's word
         """Return the photo of a record.
@@ -597,10 +620,8 @@ class Attaching(Base):
         'done'
         >>> crm.close()
         """
-        send, catalogue = self._gate.send, self._catalogue
-        if file is None:
-            return attachments.remove_photo(send, catalogue, module, id)
-        return attachments.set_photo(send, catalogue, module, id, file)
+        asked = attachments.new_photo(self._catalogue, module, id, file)
+        return self._carried(asked, f"Photo of {module}", progress=False, index=None)
 
     def tags(self, module: str, *, tz: str = "UTC") -> pd.DataFrame:
         """List the tags of a module.
@@ -645,10 +666,11 @@ class Attaching(Base):
     def tag(
         self,
         module: str,
-        ids: str | Iterable[str] | pd.DataFrame,
+        ids: Subject,
         tags: str | Sequence[str],
         *,
         replace: bool = False,
+        progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Put tags on records.
 
@@ -662,6 +684,9 @@ class Attaching(Base):
             Names of tags, at most ten of at most 25 characters. A new name makes a new tag.
         replace : bool, default False
             Whether the tags that a record has go.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
@@ -673,7 +698,7 @@ class Attaching(Base):
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such module, says Zoho.
+            An id that cannot be one; not sent.
         ValueError
             What can be no tags; not sent.
 
@@ -697,14 +722,18 @@ class Attaching(Base):
         'expo 2026'
         >>> crm.close()
         """
-        send = self._gate.send
-        return hanging.retag(send, module, ids, tags, action="add", over_write=replace)
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        asked = hanging.retagging(module, wanted, tags, action="add", over_write=replace)
+        return self._carried(asked, f"Tags of {module}", progress, index)
 
     def untag(
         self,
         module: str,
-        ids: str | Iterable[str] | pd.DataFrame,
+        ids: Subject,
         tags: str | Sequence[str],
+        *,
+        progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Take tags off records.
 
@@ -716,6 +745,9 @@ class Attaching(Base):
             An id, several, or a table with a column ``id``.
         tags : str or sequence of str
             Names of tags. One that a record does not have is no error.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
@@ -725,7 +757,7 @@ class Attaching(Base):
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such module, says Zoho.
+            An id that cannot be one; not sent.
         ValueError
             What can be no tags; not sent.
 
@@ -749,4 +781,6 @@ class Attaching(Base):
         []
         >>> crm.close()
         """
-        return hanging.retag(self._gate.send, module, ids, tags, action="remove")
+        index, rows = subject(ids)
+        asked = hanging.retagging(module, [row["id"] for row in rows], tags, action="remove")
+        return self._carried(asked, f"Tags of {module}", progress, index)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from zcrm_nb.api import hanging, related
 from zcrm_nb.client.base import Base
-from zcrm_nb.frames import to_frame
+from zcrm_nb.frames import subject, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
+    from zcrm_nb.frames import Subject
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Relating"]
@@ -154,7 +155,9 @@ class Relating(Base):
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         related_list: str,
-        ids: str | Iterable[str] | pd.DataFrame,
+        ids: Subject,
+        *,
+        progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Put records on a related list of another.
 
@@ -166,8 +169,11 @@ class Relating(Base):
             That record's id.
         related_list : str
             API name of the list.
-        ids : str, iterable of str, or DataFrame
+        ids : str, iterable of str, Series, or DataFrame
             The records to link: an id, several, or a table with a column ``id``.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
@@ -179,7 +185,9 @@ class Relating(Base):
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such record or list, says Zoho.
+            An id that cannot be one; not sent.
+        ValueError
+            A record that comes twice; not sent.
 
         Notes
         -----
@@ -202,15 +210,19 @@ class Relating(Base):
         ['done', 'done', 'done']
         >>> crm.close()
         """
-        send = self._gate.send
-        return related.linked(send, module, id, related_list=related_list, subject=ids, away=False)
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        asked = related.links(module, id, related_list=related_list, ids=wanted, away=False)
+        return self._carried(asked, f"{related_list} of {module}", progress, index)
 
     def unlink(
         self,
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         related_list: str,
-        ids: str | Iterable[str] | pd.DataFrame,
+        ids: Subject,
+        *,
+        progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Take records off a related list; they themselves stay.
 
@@ -222,8 +234,11 @@ class Relating(Base):
             That record's id.
         related_list : str
             API name of the list.
-        ids : str, iterable of str, or DataFrame
+        ids : str, iterable of str, Series, or DataFrame
             The records to let go: an id, several, or a table with a column ``id``.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
@@ -233,7 +248,9 @@ class Relating(Base):
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such record or list, says Zoho.
+            An id that cannot be one; not sent.
+        ValueError
+            A record that comes twice; not sent.
 
         Notes
         -----
@@ -256,8 +273,10 @@ class Relating(Base):
         'relation removed'
         >>> crm.close()
         """
-        send = self._gate.send
-        return related.linked(send, module, id, related_list=related_list, subject=ids, away=True)
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        asked = related.links(module, id, related_list=related_list, ids=wanted, away=True)
+        return self._carried(asked, f"{related_list} of {module}", progress, index)
 
     def expand(
         self,
@@ -492,7 +511,7 @@ class Relating(Base):
     def full_text(
         self,
         module: str,
-        ids: str | Iterable[str] | pd.DataFrame,
+        ids: Subject,
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Read rich text that lists cut after 500 characters.
@@ -501,7 +520,7 @@ class Relating(Base):
         ----------
         module : str
             API name of the module.
-        ids : str, iterable of str, or DataFrame
+        ids : str, iterable of str, Series, or DataFrame
             An id, several, or a table with a column ``id``.
         columns : sequence of str, optional
             API names of the fields; all rich text fields by default.
@@ -516,7 +535,7 @@ class Relating(Base):
         NotFoundError
             No such module or field, or an id that cannot be one; not sent.
         ValueError
-            The module has no rich text.
+            The module has no rich text, or a record comes twice; not sent.
 
         Notes
         -----
@@ -536,5 +555,7 @@ class Relating(Base):
         ['id', 'Observations']
         >>> crm.close()
         """
-        send, catalogue = self._gate.send, self._catalogue
-        return hanging.full_texts(send, catalogue, module, ids, columns)
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        texts = hanging.full_texts(self._gate.send, self._catalogue, module, wanted, columns)
+        return texts.set_axis(index, axis=0)
