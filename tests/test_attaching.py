@@ -284,6 +284,22 @@ def test_many_records_are_tagged_by_the_hundred(own):
     assert own.credits.spent - before == 4 * 2 + 1
 
 
+def test_lost_answers_about_tags_are_found_out(own, fresh, leads):
+    """By the tags that the records have; those of attachments by the list of them."""
+    for kind, status in (("lost", "done"), ("reset", "refused")):
+        fresh.faults.add(kind, path="/actions/add_tags")
+        said = own.tag("Leads", leads, kind)
+        assert said["status"].tolist() == ["unknown"] * 3
+        assert said.resolve(wait_s=0)["status"].tolist() == [status] * 3
+    fresh.faults.add("lost", path="/actions/remove_tags")
+    gone = own.untag("Leads", leads, "lost").resolve(wait_s=0)
+    assert gone["status"].tolist() == ["done"] * 3
+    lead = leads["id"].iloc[0]
+    file = own.attach("Leads", lead, b"x", name="a.txt")["id"]
+    fresh.faults.add("lost", path="/Attachments", method="DELETE")
+    assert own.detach("Leads", lead, file).resolve(wait_s=0)["status"].tolist() == ["done"]
+
+
 def test_what_can_be_no_tag_is_not_sent(own, leads):
     """None, eleven, too long a name."""
     with own.trace() as calls:

@@ -4,6 +4,8 @@ import pytest
 
 from zcrm_nb.emulator.settings import ActionSettings
 
+LAYOUT = {"id": "410888000004000001"}
+
 
 def act(ask, what, module="Leads", **body):
     """Post one mass action."""
@@ -164,7 +166,7 @@ def test_calls_that_do_not_say_which_are_refused(ask):
 def test_three_fields_of_deals_go_at_once(ask):
     """One elsewhere; a layout counts for nothing."""
     (deal,) = ask.ids("Deals")[:1]
-    data = [{"Next_Step": "x", "Type": "Renewal", "Probability": 5, "Layout": {"id": "1"}}]
+    data = [{"Next_Step": "x", "Type": "Renewal", "Probability": 5, "Layout": LAYOUT}]
     assert act(ask, "mass_update", "Deals", ids=[deal], data=data).status == 200
     assert value(ask, "Deals", deal, "Type") == "Renewal"
 

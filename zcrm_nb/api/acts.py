@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import orjson
 
-from zcrm_nb.api.pages import V8
+from zcrm_nb.api.pages import V8, records_of
 from zcrm_nb.errors import (
     APIError,
     ConnectionFailed,
@@ -22,30 +22,34 @@ from zcrm_nb.errors import (
     ServerError,
     ZohoError,
 )
-from zcrm_nb.frames import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from zcrm_nb.api.pages import Send
 
     Row = dict[str, Any]
     Tick = Callable[[int], None]  # records that have just been dealt with
 
-__all__ = ["REPORT", "Act", "batches", "carry_out", "refused", "row_of"]
-
-REPORT = [
-    Column("action", "text"),
-    Column("status", "text"),
-    Column("id", "text"),
-    Column("code", "text"),
-    Column("field", "text"),
-    Column("message", "text"),
+__all__ = [
+    "REPORT",
+    "Act",
+    "batches",
+    "carry_out",
+    "records_by_id",
+    "refused",
+    "resolved",
+    "row_of",
+    "settled",
 ]
+
+REPORT = ("action", "status", "id", "code", "field", "message")
 """The columns of every report: one row for each record, ``status`` done, refused or unknown."""
 
-NOT_SENT = "NOT_SENT"
 T = TypeVar("T")
+SCHEDULED = "SCHEDULED"
+LOOKED_UP = 100  # ids in one list
+NOT_SENT, NO_ANSWER, NOT_PROCESSED = "NOT_SENT", "NO_ANSWER", "NOT_PROCESSED"
 
 
 class Act(NamedTuple):
@@ -92,16 +96,14 @@ def carry_out(
             return _not_sent(act, error.happened)
 
     reasons: list[ZohoError] = []
-    told: list[tuple[Row, Row]] = []
     with ThreadPoolExecutor(max(1, min(workers, len(every))), thread_name_prefix="zcrm") as pool:
         futures = [pool.submit(one, act) for act in every]
-        for future, act in zip(futures, every, strict=True):
-            try:
-                told += future.result()
-            except KeyboardInterrupt:
-                stop.set()
-                told += future.result()
-            tick(len(act.ids))
+        try:
+            for future in futures:
+                tick(len(future.result()))
+        except KeyboardInterrupt:  # what is under way comes to its end, the rest is left alone
+            stop.set()
+        told = [each for future in futures for each in future.result()]
     if reasons and all(row["code"] == NOT_SENT for row, _ in told):
         raise reasons[0]
     return told
@@ -114,14 +116,15 @@ def _carried(send: Send, act: Act) -> list[tuple[Row, Row]]:
     except RateLimitError as error:  # throttled at the door, after all the waiting
         return _all_refused(act, error)
     except (ConnectionFailed, ServerError) as error:
-        return [(_row(act.action, "unknown", each, message=_lost(error)), {}) for each in act.ids]
+        if isinstance(error, ConnectionFailed) and not error.sent:
+            return _not_sent(act, error.said)
+        return _unknown(act, f"{error.said or error.happened} Zoho may have done it all the same.")
     except APIError as error:
         items = _items(error.body, act)
         return _told(act, items) if items else _all_refused(act, error)
     items = _items(body, act)
     if items is None:
-        message = "Zoho's answer does not tell of each record"
-        return [(_row(act.action, "unknown", each, message=message), {}) for each in act.ids]
+        return _unknown(act, "Zoho's answer does not tell of each record.")
     return _told(act, items)
 
 
@@ -149,7 +152,7 @@ def row_of(action: str, record: str | None, item: Row) -> Row:
     """Read Zoho's answer for one record; what is scheduled is not known yet."""
     details, code = item.get("details") or {}, str(item.get("code") or "")
     good = str(item.get("status")).lower() == "success"
-    status = "unknown" if code == "SCHEDULED" else "done" if good else "refused"
+    status = "unknown" if code == SCHEDULED else "done" if good else "refused"
     return _row(
         action,
         status,
@@ -158,6 +161,40 @@ def row_of(action: str, record: str | None, item: Row) -> Row:
         field=details.get("api_name"),
         message=item.get("message"),
     )
+
+
+def settled(row: Row, seen: Row | None) -> Row:
+    """Say of a row that nobody knew about what was seen afterwards: done, or not done."""
+    if seen is None:
+        message = "it was not done when looked at afterwards; it may be sent again"
+        return {**row, "status": "refused", "code": NOT_PROCESSED, "message": message}
+    message = "seen to be done; the answer was lost"
+    return {**row, **seen, "status": "done", "message": message}
+
+
+def resolved(rows: Sequence[Row], look: Callable[[list[str]], Mapping[str, Row]]) -> list[Row]:
+    """Settle the rows that nobody knew about; what Zoho has put off may still be done."""
+    seen = look([row["id"] for row in rows if row["status"] == "unknown"])
+    return [
+        row
+        if row["status"] != "unknown" or (row["code"] == SCHEDULED and row["id"] not in seen)
+        else settled(row, seen.get(row["id"]))
+        for row in rows
+    ]
+
+
+def records_by_id(
+    send: Send, module: str, ids: Sequence[str], fields: Sequence[str]
+) -> dict[str, Row]:
+    """Fetch some fields of records, 100 a call; those that are gone are left out."""
+    found: dict[str, Row] = {}
+    for batch in batches(ids, LOOKED_UP):
+        params = {"ids": ",".join(batch), "fields": ",".join(["id", *fields]), "per_page": 200}
+        if module == "Leads":
+            params["converted"] = "both"
+        body = send("GET", V8 + module, params=params)
+        found |= {record["id"]: record for record in records_of(body)}
+    return found
 
 
 def refused(action: str, record: str | None, code: str, message: str) -> Row:
@@ -171,6 +208,13 @@ def _all_refused(act: Act, error: APIError) -> list[tuple[Row, Row]]:
     return [
         (_row(act.action, "refused", each, code=error.code, field=field, message=error.said), {})
         for each in act.ids
+    ]
+
+
+def _unknown(act: Act, message: str) -> list[tuple[Row, Row]]:
+    """Tell that nobody knows what has become of records."""
+    return [
+        (_row(act.action, "unknown", each, code=NO_ANSWER, message=message), {}) for each in act.ids
     ]
 
 
@@ -197,8 +241,3 @@ def _row(
         "field": field,
         "message": message,
     }
-
-
-def _lost(error: ZohoError) -> str:
-    """Say why nobody knows what has become of a record."""
-    return f"{error.said or error.happened} Zoho may have done it all the same."

@@ -28,6 +28,7 @@ __all__ = [
     "attaching",
     "attaching_link",
     "attachments_table",
+    "detached",
     "detaching",
     "download",
     "new_photo",
@@ -178,6 +179,12 @@ def detaching(module: str, record_id: str, ids: Sequence[str]) -> list[Act]:
         Act("detach", path, None, some, method="DELETE", params={"ids": ",".join(some)})
         for some in batches(checked, RECORDS_PER_CALL)
     ]
+
+
+def detached(send: Send, module: str, record_id: str, ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Tell which attachments are gone by now."""
+    there = {each["id"] for each in _listing(send, module, record_id)}
+    return {each: {} for each in ids if each not in there}
 
 
 # ---- Down ----------------------------------------------------------------------------------------

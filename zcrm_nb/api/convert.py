@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.api.acts import REPORT, Act, batches, carry_out
+from zcrm_nb.api.acts import LOOKED_UP, Act, batches, carry_out, settled
 from zcrm_nb.api.pages import V8, records_of
 from zcrm_nb.api.records import check_id
 from zcrm_nb.errors import ZohoError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
     Tick = Callable[[int], None]
 
-__all__ = ["CONVERT_REPORT", "CREDITS", "Wishes", "convert_leads", "requests"]
+__all__ = ["CREDITS", "MADE", "Wishes", "convert_leads", "converted", "requests"]
 
 CREDITS = 5  # for each lead
 INTO = ("Accounts", "Contacts", "Deals")
@@ -28,13 +29,8 @@ DEAL_NEEDS = ("Deal_Name", "Stage", "Closing_Date")
 #: Keys of a conversion's deal that are no fields of a deal.
 DEAL_EXTRAS = ("Contact_Role", "$move_attachments")
 DEAL = "Deals."
-LOOKED_UP = 100  # ids in one list
 
-CONVERT_REPORT = [
-    *REPORT[:3],
-    *(Column(f"{module}.id", "text") for module in INTO),
-    *REPORT[3:],
-]
+MADE = [Column(f"{module}.id", "text") for module in INTO]
 _CONVERTED = {f"{module}.id": f"Converted_{module[:-1]}" for module in INTO}
 
 
@@ -75,25 +71,22 @@ def convert_leads(
     ]
     told = carry_out(send, acts, workers=workers, tick=tick)
     rows = [row | _made(details) for row, details in told]
-    open_ = [row for row in rows if row["status"] == "unknown"]
-    before = [row for row in rows if row["code"] == "ID_ALREADY_CONVERTED"]
-    became = _became(send, [row["id"] for row in [*open_, *before]])
-    for row in open_:
-        _settle(row, became.get(row["id"]))
-    for row in before:
-        row.update(became.get(row["id"], {}))
-    return rows
+    doubtful = [
+        row["id"]
+        for row in rows
+        if row["status"] == "unknown" or row["code"] == "ID_ALREADY_CONVERTED"
+    ]
+    became: dict[str, Row] = {}
+    with suppress(ZohoError):  # then they stay unknown, which the report says
+        became = converted(send, doubtful)
+    return [_seen(row, became.get(row["id"])) for row in rows]
 
 
-def _settle(row: Row, became: Row | None) -> None:
-    """Say of a lead whose answer is missing what it has become, if it has."""
-    if became is not None:
-        row |= {**became, "status": "done", "message": "seen converted; the answer was lost"}
-        return
-    row["message"] = (
-        f"{row['message']} It was not converted when looked at afterwards: converting it again is"
-        " safe, a lead is never converted twice."
-    )
+def _seen(row: Row, became: Row | None) -> Row:
+    """Add what a lead was seen to have become; one that is not converted yet may still be."""
+    if became is None:
+        return row
+    return settled(row, became) if row["status"] == "unknown" else row | became
 
 
 def _request(catalogue: Catalogue, row: Row, wishes: Wishes) -> Row:
@@ -145,16 +138,13 @@ def _made(details: Row) -> Row:
     return made
 
 
-def _became(send: Send, leads: Sequence[str]) -> dict[str, Row]:
+def converted(send: Send, leads: Sequence[str]) -> dict[str, Row]:
     """Look up what leads have become; those that are not converted are left out."""
     found: dict[str, Row] = {}
     fields = ",".join(["Converted__s", *_CONVERTED.values()])
     for batch in batches(leads, LOOKED_UP):
         params = {"ids": ",".join(batch), "converted": "true", "fields": fields}
-        try:
-            body = send("GET", f"{V8}Leads", params=params)
-        except ZohoError:  # then it stays unknown, which the report says
-            continue
+        body = send("GET", f"{V8}Leads", params=params)
         found |= dict(_converted(records_of(body)))
     return found
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.api.acts import Act, batches
+from zcrm_nb.api.acts import Act, batches, records_by_id
 from zcrm_nb.api.pages import V8
 from zcrm_nb.api.records import check_id, list_columns
 from zcrm_nb.api.related import RECORDS_PER_CALL
@@ -25,6 +25,7 @@ __all__ = [
     "TAG_COLUMNS",
     "full_texts",
     "new_notes",
+    "retagged",
     "retagging",
     "tags",
     "timeline_table",
@@ -106,6 +107,18 @@ def retagging(
         Act(_VERBS[action], path, {"tags": tagged, "ids": list(some), **body}, some)
         for some in batches(checked, RECORDS_PER_CALL)
     ]
+
+
+def retagged(send: Send, asked: Sequence[Act], ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Tell which records have the tags by now, or have them no more, as the calls wanted it."""
+    act = asked[0]
+    names = {each["name"] for each in act.json["tags"]}
+    found = records_by_id(send, act.path.partition("/")[0], ids, ["Tag"])
+    has = {each: {tag["name"] for tag in row.get("Tag") or []} for each, row in found.items()}
+    if act.action == "untag":
+        return {each: {} for each, tags in has.items() if names.isdisjoint(tags)}
+    whole = act.json.get("over_write")
+    return {each: {} for each, tags in has.items() if (names == tags if whole else names <= tags)}
 
 
 def _check_tags(names: Sequence[str]) -> None:

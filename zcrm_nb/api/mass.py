@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.api.acts import Act, batches, carry_out
+from zcrm_nb.api.acts import REPORT, Act, batches, carry_out, records_by_id
 from zcrm_nb.api.pages import V8
 from zcrm_nb.api.records import check_id
 from zcrm_nb.errors import ConnectionFailed, NotFoundError, ServerError, did_you_mean
@@ -24,9 +24,14 @@ __all__ = [
     "change_owner",
     "check_expected",
     "checked_values",
+    "follow_job",
+    "gone",
+    "having",
     "mass_delete",
     "mass_update",
+    "owned_by",
     "run_job",
+    "there",
     "user_id",
     "view_count_query",
     "view_id",
@@ -71,7 +76,7 @@ def mass_update(
 ) -> list[Row]:
     """Write the same values into records, 500 a call."""
     acts = [
-        Act("mass_update", f"{module}/actions/mass_update", {"data": [values], "ids": list(batch)},
+        Act("update", f"{module}/actions/mass_update", {"data": [values], "ids": list(batch)},
             batch)
         for batch in batches(_checked(module, ids), IDS_PER_CALL)
     ]  # fmt: skip
@@ -83,7 +88,7 @@ def mass_delete(
 ) -> list[Row]:
     """Delete records, 500 a call."""
     acts = [
-        Act("mass_delete", f"{module}/actions/mass_delete", {"ids": list(batch)}, batch)
+        Act("delete", f"{module}/actions/mass_delete", {"ids": list(batch)}, batch)
         for batch in batches(_checked(module, ids), IDS_PER_CALL)
     ]
     return [row for row, _ in carry_out(send, acts, workers=workers, tick=tick)]
@@ -92,33 +97,49 @@ def mass_delete(
 def run_job(
     send: Send,
     module: str,
-    action: str,
+    kind: str,
     body: Row,
     *,
     wait_s: float,
     sleep: Callable[[float], None],
 ) -> list[Row]:
-    """Start a job over a custom view, wait for it, and tell how many records it changed.
+    """Start a job over a custom view, wait for it, and tell how many records it changed."""
+    path = f"{module}/actions/{kind}"
+    act = Act(kind.removeprefix("mass_"), path, body, [""])
+    ((row, details),) = carry_out(send, [act], workers=1, tick=_silent)
+    job = details.get("job_id")
+    if job is None:
+        return [row | {"id": None, "records": None}]
+    return follow_job(send, module, kind, job, wait_s=wait_s, sleep=sleep)
+
+
+def follow_job(
+    send: Send,
+    module: str,
+    kind: str,
+    job: str,
+    *,
+    wait_s: float,
+    sleep: Callable[[float], None],
+) -> list[Row]:
+    """Wait for a job and tell how many records it changed.
 
     One row for those it changed, one for those it did not; their ``id`` is that of the job.
     """
-    path = f"{module}/actions/{action}"
-    ((row, details),) = carry_out(send, [Act(action, path, body, [""])], workers=1, tick=_silent)
-    row |= {"id": details.get("job_id"), "records": None}
-    job = details.get("job_id")
-    if job is None:
-        return [row]
+    path = f"{module}/actions/{kind}"
     status, counts = _awaited(send, path, job, wait_s=wait_s, sleep=sleep)
-    row |= {"status": "unknown", "code": status}
-    if status not in FINISHED:
-        row["message"] = f"the job was {status or 'not to be asked about'} when last looked at"
-        return [row]
-    return list(_counted(row, action, status, counts))
+    row: Row = dict.fromkeys(REPORT)
+    row |= {"action": kind.removeprefix("mass_"), "status": "unknown", "id": job, "code": status}
+    row["records"] = None
+    if status in FINISHED:
+        return _counted(row, kind, status, counts)
+    row["message"] = f"the job was {status or 'not to be asked about'} when last looked at"
+    return [row]
 
 
-def _counted(row: Row, action: str, status: str, counts: Row) -> list[Row]:
+def _counted(row: Row, kind: str, status: str, counts: Row) -> list[Row]:
     """Tell how many records a finished job has changed, and how many not."""
-    done_key, left_key = COUNTS[action]
+    done_key, left_key = COUNTS[kind]
     done = int(counts.get(done_key) or 0)
     left = int(counts.get("Failed_Count") or 0) + int(counts.get(left_key or "") or 0)
     total = int(counts.get("Total_Count") or done + left)
@@ -150,6 +171,33 @@ def _awaited(
             return status, counts
         sleep(pause)
         waited, pause = waited + pause, min(2 * pause, LONGEST_WAIT_S)
+
+
+def owned_by(send: Send, module: str, ids: Sequence[str], owner: str) -> dict[str, Row]:
+    """Tell which records a user owns by now."""
+    found = records_by_id(send, module, ids, ["Owner"])
+    return {each: {} for each, record in found.items() if record["Owner"]["id"] == owner}
+
+
+def having(send: Send, module: str, ids: Sequence[str], values: Row) -> dict[str, Row]:
+    """Tell which records have some values by now."""
+    found = records_by_id(send, module, ids, list(values))
+    return {
+        each: {}
+        for each, record in found.items()
+        if all(record.get(name) == value for name, value in values.items())
+    }
+
+
+def gone(send: Send, module: str, ids: Sequence[str]) -> dict[str, Row]:
+    """Tell which records are not there any more."""
+    left = records_by_id(send, module, ids, [])
+    return {each: {} for each in ids if each not in left}
+
+
+def there(send: Send, module: str, ids: Sequence[str]) -> dict[str, Row]:
+    """Tell which records are there."""
+    return {each: {} for each in records_by_id(send, module, ids, [])}
 
 
 def checked_values(catalogue: Catalogue, module: str, values: Mapping[str, Any]) -> Row:

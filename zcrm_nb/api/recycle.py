@@ -83,4 +83,4 @@ def erase(send: Send, ids: Sequence[str], *, workers: int, tick: Tick) -> list[R
 def empty(send: Send) -> Row:
     """Empty the whole bin in one call, and tell what has become of it."""
     told = orjson.loads(send("POST", f"{BIN}/actions/empty"))
-    return row_of("empty", None, told)
+    return row_of("erase", None, told)

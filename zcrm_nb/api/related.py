@@ -30,6 +30,7 @@ __all__ = [
     "LIST_COLUMNS",
     "ROWS_PER_QUERY",
     "expanded",
+    "linked",
     "links",
     "lists",
     "related_table",
@@ -300,6 +301,16 @@ def _link(path: str, ids: Sequence[str], *, away: bool) -> Act:
     if away:
         return Act("unlink", path, None, ids, method="DELETE", params={"ids": ",".join(ids)})
     return Act("link", path, {"data": [{"id": each} for each in ids]}, ids, method="PUT")
+
+
+def linked(send: Send, asked: Sequence[Act], ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Tell which records are on the list by now, or off it, as the calls wanted them."""
+    away = asked[0].action == "unlink"
+    found: set[str] = set()
+    for some in batches(ids, RECORDS_PER_CALL):
+        params = {"fields": "id", "ids": ",".join(some), "per_page": PAGE_SIZE}
+        found |= {each["id"] for each in records_of(send("GET", V8 + asked[0].path, params=params))}
+    return {each: {} for each in ids if (each in found) != away}
 
 
 # ---- Expanding -----------------------------------------------------------------------------------

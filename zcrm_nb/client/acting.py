@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api import acts, convert, mass, recycle
+from zcrm_nb.api import convert, mass, recycle
 from zcrm_nb.api import query as ask
-from zcrm_nb.client.base import Base
+from zcrm_nb.client.reporting import Deed, Reporting
 from zcrm_nb.frames import Column, plain, subject, to_frame
 
 if TYPE_CHECKING:
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.frames import Subject
+    from zcrm_nb.frames import Report, Subject
     from zcrm_nb.notebook.progress import Told
 
+    Row = dict[str, Any]
     Tick = Callable[[int], None]
 
 __all__ = ["Acting"]
@@ -24,7 +26,7 @@ __all__ = ["Acting"]
 RECORDS = Column("records", "integer")
 
 
-class Acting(Base):
+class Acting(Reporting):
     """What acts on records and returns reports."""
 
     def convert(
@@ -41,7 +43,7 @@ class Acting(Base):
         attachments_to: str | None = None,
         notify: bool = False,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Convert leads into contacts and accounts, and deals if you like.
 
         Parameters
@@ -76,10 +78,10 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_leads, 9)
+        Report of shape (n_leads, 9)
             One row for each lead, under the index of ``leads``: ``action``, ``status`` (``done``,
             ``refused``, or ``unknown`` where the answer was lost), ``id``, ``Accounts.id``,
-            ``Contacts.id``, ``Deals.id``, ``code``, ``field`` and ``message``; all ``string``.
+            ``Contacts.id``, ``Deals.id``, ``code``, ``field`` and ``message``.
 
         Raises
         ------
@@ -93,10 +95,10 @@ class Acting(Base):
         Notes
         -----
         5 credits for each lead, at most ten at a time. A conversion cannot be undone. None is sent
-        twice; where an answer is lost, the lead is looked at once (1 credit for 100): if it is
-        converted its row is ``done``. What is still ``unknown`` can safely be converted again, for
-        Zoho refuses a second conversion with ``ID_ALREADY_CONVERTED``; such rows name what the lead
-        has become.
+        twice; where an answer is lost, the lead is looked at (1 credit for 100): if it is converted
+        its row is ``done``, else it stays ``unknown`` and ``report.resolve()`` looks again. Zoho
+        refuses a second conversion with ``ID_ALREADY_CONVERTED``; such rows name what the lead has
+        become.
 
         References
         ----------
@@ -139,12 +141,14 @@ class Acting(Base):
         asked = convert.requests(self._catalogue, rows, wishes)
         label = f"converting {len(rows)} leads, {convert.CREDITS * len(rows)} credits"
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             return convert.convert_leads(
                 self._gate.send, asked, workers=self._gate.workers, tick=tick
             )
 
-        return self._reported(act, convert.CONVERT_REPORT, label, progress, index)
+        look = partial(convert.converted, self._gate.send)
+        deed = Deed("convert", "Leads", label, act, look=look, extra=convert.MADE)
+        return self._reported(deed, progress, index)
 
     def change_owner(
         self,
@@ -155,7 +159,7 @@ class Acting(Base):
         notify: bool = False,
         related: Sequence[tuple[str, str]] = (),
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Hand records over to another user.
 
         Parameters
@@ -175,7 +179,7 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
+        Report of shape (n_records, 6)
             ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id``, ``code``, ``field``
             and ``message``, under the index of ``records``.
 
@@ -207,7 +211,7 @@ class Acting(Base):
         index, rows = subject(records)
         who = mass.user_id(self._catalogue, owner)
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             return mass.change_owner(
                 self._gate.send,
                 module,
@@ -219,7 +223,11 @@ class Acting(Base):
                 tick=tick,
             )
 
-        return self._reported(act, acts.REPORT, f"{module}: new owner", progress, index)
+        def look(ids: list[str]) -> dict[str, Row]:
+            return mass.owned_by(self._gate.send, module, ids, who)
+
+        deed = Deed("change_owner", module, f"{module}: new owner", act, look=look)
+        return self._reported(deed, progress, index)
 
     def mass_update(
         self,
@@ -230,7 +238,7 @@ class Acting(Base):
         cvid: str | None = None,
         wait_s: float = 600,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Write the same values into many records: those named, or all of a custom view.
 
         Parameters
@@ -251,7 +259,7 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 7)
+        Report of shape (n_records, 7)
             ``action``, ``status``, ``id``, ``code``, ``field``, ``message`` and ``records``
             (``Int64``: of how many records the row speaks), under the index of ``records``. With a
             view one row for the records that were changed and one for those that were not, both
@@ -295,20 +303,24 @@ class Acting(Base):
         """
         written = mass.checked_values(self._catalogue, module, plain(values))
         _one_of(records, cvid)
-        columns = [*acts.REPORT, RECORDS]
         if cvid is not None:
             body = {"data": [written], "cvid": mass.view_id(module, cvid)}
             return self._job(module, "mass_update", body, wait_s, progress)
         index, rows = subject(records if records is not None else [])
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             ids = [row["id"] for row in rows]
             done = mass.mass_update(
                 self._gate.send, module, ids, written, workers=self._gate.workers, tick=tick
             )
             return [{**row, "records": 1} for row in done]
 
-        return self._reported(act, columns, f"updating {module}", progress, index)
+        def look(ids: list[str]) -> dict[str, Row]:
+            return mass.having(self._gate.send, module, ids, written)
+
+        label = f"updating {module}"
+        deed = Deed("update", module, label, act, look=look, extra=[RECORDS])
+        return self._reported(deed, progress, index)
 
     def mass_delete(
         self,
@@ -319,7 +331,7 @@ class Acting(Base):
         expect: int | None = None,
         wait_s: float = 600,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Move many records into the recycle bin: those named, or all of a custom view.
 
         Parameters
@@ -341,7 +353,7 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 7)
+        Report of shape (n_records, 7)
             As :meth:`mass_update` returns it.
 
         Raises
@@ -360,7 +372,8 @@ class Acting(Base):
 
         Notes
         -----
-        1 credit for 100 records; with a view 2 and one for each look at the job.
+        1 credit for 100 records; with a view 2 and one for each look at the job. ``undo()`` of a
+        report that names the records brings them back.
 
         References
         ----------
@@ -378,7 +391,6 @@ class Acting(Base):
         """
         self._catalogue.fields(module)
         _one_of(records, cvid)
-        columns = [*acts.REPORT, RECORDS]
         if cvid is not None:
             query = mass.view_count_query(module, cvid)
             shown = ask.count_asked(self._gate.send, self._catalogue, query)
@@ -386,14 +398,20 @@ class Acting(Base):
             return self._job(module, "mass_delete", {"cvid": cvid}, wait_s, progress)
         index, rows = subject(records if records is not None else [])
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             ids = [row["id"] for row in rows]
             done = mass.mass_delete(
                 self._gate.send, module, ids, workers=self._gate.workers, tick=tick
             )
             return [{**row, "records": 1} for row in done]
 
-        return self._reported(act, columns, f"deleting {module}", progress, index)
+        def undo(report: Report, *, force: bool = False) -> Report:
+            return self.restore(module, report[report["status"] == "done"])
+
+        look = partial(mass.gone, self._gate.send, module)
+        label = f"deleting {module}"
+        deed = Deed("delete", module, label, act, look=look, undo=undo, extra=[RECORDS])
+        return self._reported(deed, progress, index)
 
     def recycle_bin(
         self, module: str | None = None, *, limit: int | None = None, tz: str = "UTC"
@@ -450,9 +468,7 @@ class Acting(Base):
         table = to_frame(pages, recycle.BIN_COLUMNS, tz=self._zone(tz))
         return table if limit is None else table.head(limit)
 
-    def restore(
-        self, module: str, records: Subject, *, progress: bool | Told = True
-    ) -> pd.DataFrame:
+    def restore(self, module: str, records: Subject, *, progress: bool | Told = True) -> Report:
         """Bring deleted records back from the recycle bin, with their old ids.
 
         Parameters
@@ -467,7 +483,7 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
+        Report of shape (n_records, 6)
             ``action``, ``status`` (``done``; ``refused``: not in the bin; ``unknown``: the answer
             was lost, or Zoho does it later, ``code`` ``SCHEDULED``), ``id``, ``code``, ``field``
             and ``message``, under the index of ``records``.
@@ -504,17 +520,22 @@ class Acting(Base):
         self._catalogue.fields(module)
         index, rows = subject(records)
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             ids = [row["id"] for row in rows]
             return recycle.restore(
                 self._gate.send, module, ids, workers=self._gate.workers, tick=tick
             )
 
-        return self._reported(act, acts.REPORT, f"restoring {module}", progress, index)
+        def undo(report: Report, *, force: bool = False) -> Report:
+            return self.mass_delete(module, report[report["status"] == "done"])
+
+        look = partial(mass.there, self._gate.send, module)
+        deed = Deed("restore", module, f"restoring {module}", act, look=look, undo=undo)
+        return self._reported(deed, progress, index)
 
     def empty_recycle_bin(
         self, module: str | None = None, *, expect: int | None = None, progress: bool | Told = True
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Delete what is in the recycle bin for good. Nobody can bring it back.
 
         Parameters
@@ -529,7 +550,7 @@ class Acting(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 6) or (1, 6)
+        Report of shape (n_records, 6) or (1, 6)
             Of a module one row for each record, of the whole bin one row, as Zoho tells no more;
             ``status`` is ``unknown`` where Zoho does it later.
 
@@ -571,29 +592,35 @@ class Acting(Base):
         send, workers = self._gate.send, self._gate.workers
         if module is None:
             mass.check_expected("the recycle bin", recycle.bin_count(send), expect)
-            return self._reported(
-                lambda _: [recycle.empty(send)], acts.REPORT, "emptying the bin", progress, None
-            )
+            deed = Deed("erase", "", "emptying the bin", lambda _: [recycle.empty(send)])
+            return self._reported(deed, progress)
         ids = self.recycle_bin(module)["id"].tolist()
         mass.check_expected(f"the recycle bin of {module}", len(ids), expect)
 
-        def act(tick: Tick) -> list[dict[str, Any]]:
+        def act(tick: Tick) -> list[Row]:
             return recycle.erase(send, ids, workers=workers, tick=tick)
 
-        return self._reported(act, acts.REPORT, f"emptying the bin of {module}", progress, None)
+        deed = Deed("erase", module, f"emptying the bin of {module}", act)
+        return self._reported(deed, progress)
 
     def _job(
-        self, module: str, action: str, body: dict[str, Any], wait_s: float, progress: bool | Told
-    ) -> pd.DataFrame:
+        self, module: str, kind: str, body: Row, wait_s: float, progress: bool | Told
+    ) -> Report:
         """Run a job over a custom view."""
+        send, sleep = self._gate.send, self._gate.sleep
 
-        def act(_: Tick) -> list[dict[str, Any]]:
-            return mass.run_job(
-                self._gate.send, module, action, body, wait_s=wait_s, sleep=self._gate.sleep
-            )
+        def act(_: Tick) -> list[Row]:
+            return mass.run_job(send, module, kind, body, wait_s=wait_s, sleep=sleep)
 
-        columns = [*acts.REPORT, RECORDS]
-        return self._reported(act, columns, f"{action} of a view of {module}", progress, None)
+        def again(rows: list[Row], wait_s: float) -> list[Row]:
+            job = rows[0]["id"]
+            if job is None:  # it may run or not; only its records could tell
+                return rows
+            return mass.follow_job(send, module, kind, job, wait_s=wait_s, sleep=sleep)
+
+        action, label = kind.removeprefix("mass_"), f"{kind} of a view of {module}"
+        deed = Deed(action, module, label, act, again=again, extra=[RECORDS])
+        return self._reported(deed, progress)
 
 
 def _one_of(records: object, cvid: str | None) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zcrm_nb.api import attachments, hanging, related
-from zcrm_nb.client.base import Base
+from zcrm_nb.client.reporting import Deed, Reporting
 from zcrm_nb.frames import subject, to_frame
 
 if TYPE_CHECKING:
@@ -14,13 +15,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.frames import Subject
+    from zcrm_nb.frames import Report, Subject
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Attaching"]
 
 
-class Attaching(Base):
+class Attaching(Reporting):
     """What reads and changes the small things that hang on records."""
 
     def notes(
@@ -105,7 +106,7 @@ class Attaching(Base):
         *,
         title: str | None = None,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Write a note about a record, or the same about each of many.
 
         Parameters
@@ -124,8 +125,8 @@ class Attaching(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
-            The report, under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
+        Report of shape (n_records, 6)
+            Under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
             ``unknown``), ``id`` of the note, ``code``, ``field``, ``message``. Unknown is a note
             whose answer was lost: look at :meth:`notes` before it is written again.
 
@@ -155,7 +156,8 @@ class Attaching(Base):
         """
         index, rows = subject(ids)
         asked = hanging.new_notes(module, [row["id"] for row in rows], content, title)
-        return self._carried(asked, f"Notes of {module}", progress, index)
+        deed = Deed("note", module, f"Notes of {module}", self._acts(asked))
+        return self._reported(deed, progress, index)
 
     def attachments(
         self,
@@ -237,7 +239,7 @@ class Attaching(Base):
         *,
         name: str | None = None,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Attach a file to a record, or several.
 
         Parameters
@@ -257,8 +259,8 @@ class Attaching(Base):
 
         Returns
         -------
-        DataFrame of shape (n_files, 6)
-            The report: ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id`` of the
+        Report of shape (n_files, 6)
+            ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id`` of the
             attachment, ``code``, ``field``, ``message``. Unknown is a file whose answer was lost:
             look at :meth:`attachments` before it is sent again.
 
@@ -292,7 +294,8 @@ class Attaching(Base):
         >>> crm.close()
         """
         asked = attachments.attaching(module, id, file, name)
-        return self._carried(asked, f"Attachments of {module}", progress, None)
+        deed = Deed("attach", module, f"Attachments of {module}", self._acts(asked))
+        return self._reported(deed, progress)
 
     def attach_link(
         self,
@@ -301,7 +304,7 @@ class Attaching(Base):
         url: str,
         *,
         title: str | None = None,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Attach the address of something to a record.
 
         Parameters
@@ -317,8 +320,8 @@ class Attaching(Base):
 
         Returns
         -------
-        DataFrame of shape (1, 6)
-            The report, as of :meth:`attach`.
+        Report of shape (1, 6)
+            As of :meth:`attach`.
 
         Raises
         ------
@@ -347,14 +350,15 @@ class Attaching(Base):
         >>> crm.close()
         """
         asked = attachments.attaching_link(module, id, url, title)
-        return self._carried(asked, f"Attachments of {module}", progress=False, index=None)
+        deed = Deed("attach", module, f"Attachments of {module}", self._acts(asked))
+        return self._reported(deed, progress=False)
 
     def detach(
         self,
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         ids: Subject,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Take attachments off a record, for good.
 
         Parameters
@@ -368,8 +372,8 @@ class Attaching(Base):
 
         Returns
         -------
-        DataFrame of shape (n_attachments, 6)
-            The report, under the index of what was handed in.
+        Report of shape (n_attachments, 6)
+            Under the index of what was handed in.
 
         Raises
         ------
@@ -397,7 +401,10 @@ class Attaching(Base):
         """
         index, rows = subject(ids)
         asked = attachments.detaching(module, id, [row["id"] for row in rows])
-        return self._carried(asked, f"Attachments of {module}", progress=False, index=index)
+        look = partial(attachments.detached, self._gate.send, module, id)
+        label = f"Attachments of {module}"
+        deed = Deed("detach", module, label, self._acts(asked), look=look)
+        return self._reported(deed, progress=False, index=index)
 
     def download(
         self,
@@ -477,7 +484,7 @@ class Attaching(Base):
         *,
         name: str | None = None,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Upload files for file-upload and image-upload fields.
 
         Parameters
@@ -492,8 +499,8 @@ class Attaching(Base):
 
         Returns
         -------
-        DataFrame of shape (n_files, 6)
-            The report; its ``id`` goes into a record as ``[{"File_Id__s": id}]``.
+        Report of shape (n_files, 6)
+            Its ``id`` goes into a record as ``[{"File_Id__s": id}]``.
 
         Raises
         ------
@@ -528,7 +535,7 @@ class Attaching(Base):
         >>> crm.close()
         """
         asked = attachments.uploading(file, name)
-        return self._carried(asked, "Files", progress, None)
+        return self._reported(Deed("upload", "", "Files", self._acts(asked)), progress)
 
     def photo(self, module: str, id: str) -> bytes:  # noqa: A002 - Zoho's word
         """Return the photo of a record.
@@ -576,7 +583,7 @@ class Attaching(Base):
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         file: str | Path | bytes | None,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Give a record its photo, or take it away.
 
         Parameters
@@ -590,8 +597,8 @@ class Attaching(Base):
 
         Returns
         -------
-        DataFrame of shape (1, 6)
-            The report.
+        Report of shape (1, 6)
+            What became of it.
 
         Raises
         ------
@@ -621,7 +628,8 @@ class Attaching(Base):
         >>> crm.close()
         """
         asked = attachments.new_photo(self._catalogue, module, id, file)
-        return self._carried(asked, f"Photo of {module}", progress=False, index=None)
+        deed = Deed("photo", module, f"Photo of {module}", self._acts(asked))
+        return self._reported(deed, progress=False)
 
     def tags(self, module: str, *, tz: str = "UTC") -> pd.DataFrame:
         """List the tags of a module.
@@ -671,7 +679,7 @@ class Attaching(Base):
         *,
         replace: bool = False,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Put tags on records.
 
         Parameters
@@ -690,10 +698,10 @@ class Attaching(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
-            The report, under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
+        Report of shape (n_records, 6)
+            Under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
             ``unknown``), ``id``, ``code``, ``field``, ``message``. Unknown is a record whose answer
-            was lost; tagging it twice does no harm.
+            was lost: ``resolve()`` of the report looks at it.
 
         Raises
         ------
@@ -725,7 +733,9 @@ class Attaching(Base):
         index, rows = subject(ids)
         wanted = [row["id"] for row in rows]
         asked = hanging.retagging(module, wanted, tags, action="add", over_write=replace)
-        return self._carried(asked, f"Tags of {module}", progress, index)
+        look = partial(hanging.retagged, self._gate.send, asked)
+        deed = Deed("tag", module, f"Tags of {module}", self._acts(asked), look=look)
+        return self._reported(deed, progress, index)
 
     def untag(
         self,
@@ -734,7 +744,7 @@ class Attaching(Base):
         tags: str | Sequence[str],
         *,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Take tags off records.
 
         Parameters
@@ -751,8 +761,8 @@ class Attaching(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
-            The report, as of :meth:`tag`.
+        Report of shape (n_records, 6)
+            As of :meth:`tag`.
 
         Raises
         ------
@@ -783,4 +793,6 @@ class Attaching(Base):
         """
         index, rows = subject(ids)
         asked = hanging.retagging(module, [row["id"] for row in rows], tags, action="remove")
-        return self._carried(asked, f"Tags of {module}", progress, index)
+        look = partial(hanging.retagged, self._gate.send, asked)
+        deed = Deed("untag", module, f"Tags of {module}", self._acts(asked), look=look)
+        return self._reported(deed, progress, index)

@@ -9,19 +9,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from zcrm_nb.api.acts import REPORT, carry_out
 from zcrm_nb.api.metadata import Catalogue
-from zcrm_nb.frames import to_frame
 from zcrm_nb.notebook.progress import Progress
 from zcrm_nb.wire.history import History
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     import pandas as pd
 
-    from zcrm_nb.api.acts import Act
-    from zcrm_nb.frames import Column
     from zcrm_nb.notebook.progress import Told
     from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.vault import Vault
@@ -97,35 +93,6 @@ class Base:
             "credits": note["credits"],
         }
         return table
-
-    def _reported(
-        self,
-        act: Callable[[Callable[[int], None]], list[dict[str, Any]]],
-        columns: Sequence[Column],
-        label: str,
-        progress: bool | Told,
-        index: pd.Index | None,
-    ) -> pd.DataFrame:
-        """Act under progress, and report under the index that was given."""
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            report = to_frame([act(tick)], columns)
-            if index is not None:
-                report.index = index
-            return report
-
-        return self._told(fetch, label, progress, route="rest")
-
-    def _carried(
-        self, asked: Sequence[Act], label: str, progress: bool | Told, index: pd.Index | None
-    ) -> pd.DataFrame:
-        """Carry out calls that change records, and report on each record."""
-
-        def act(tick: Callable[[int], None]) -> list[dict[str, Any]]:
-            done = carry_out(self._gate.send, asked, workers=self._gate.workers, tick=tick)
-            return [row for row, _ in done]
-
-        return self._reported(act, REPORT, label, progress, index)
 
     @contextmanager
     def _noted(self, what: str, facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from zcrm_nb.api import hanging, related
-from zcrm_nb.client.base import Base
+from zcrm_nb.client.reporting import Deed, Reporting
 from zcrm_nb.frames import subject, to_frame
 
 if TYPE_CHECKING:
@@ -13,13 +14,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.frames import Subject
+    from zcrm_nb.frames import Report, Subject
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Relating"]
 
 
-class Relating(Base):
+class Relating(Reporting):
     """What reads along lookups, and links records to each other."""
 
     def related_lists(self, module: str) -> pd.DataFrame:
@@ -158,7 +159,7 @@ class Relating(Base):
         ids: Subject,
         *,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Put records on a related list of another.
 
         Parameters
@@ -177,10 +178,10 @@ class Relating(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
-            The report, under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
-            ``unknown``), ``id``, ``code``, ``field``, ``message``. Unknown is a record whose answer
-            was lost: nothing is sent again by itself, and linking twice does no harm.
+        Report of shape (n_records, 6)
+            ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id``, ``code``,
+            ``field``, ``message``, under the index of ``ids``. Unknown is a record whose answer was
+            lost: ``resolve()`` of the report looks at the list.
 
         Raises
         ------
@@ -213,7 +214,11 @@ class Relating(Base):
         index, rows = subject(ids)
         wanted = [row["id"] for row in rows]
         asked = related.links(module, id, related_list=related_list, ids=wanted, away=False)
-        return self._carried(asked, f"{related_list} of {module}", progress, index)
+        look = partial(related.linked, self._gate.send, asked)
+        label = f"{related_list} of {module}"
+        return self._reported(
+            Deed("link", module, label, self._acts(asked), look=look), progress, index
+        )
 
     def unlink(
         self,
@@ -223,7 +228,7 @@ class Relating(Base):
         ids: Subject,
         *,
         progress: bool | Told = True,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Take records off a related list; they themselves stay.
 
         Parameters
@@ -242,8 +247,8 @@ class Relating(Base):
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
-            The report, as of :meth:`link`.
+        Report of shape (n_records, 6)
+            As of :meth:`link`.
 
         Raises
         ------
@@ -276,7 +281,11 @@ class Relating(Base):
         index, rows = subject(ids)
         wanted = [row["id"] for row in rows]
         asked = related.links(module, id, related_list=related_list, ids=wanted, away=True)
-        return self._carried(asked, f"{related_list} of {module}", progress, index)
+        look = partial(related.linked, self._gate.send, asked)
+        label = f"{related_list} of {module}"
+        return self._reported(
+            Deed("unlink", module, label, self._acts(asked), look=look), progress, index
+        )
 
     def expand(
         self,
