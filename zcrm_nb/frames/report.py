@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ACTIONS", "STATUSES", "Report", "Way", "pack_index", "to_report", "unpack_index"]
 
-ACTIONS = ("insert", "update", "delete", "restore", "erase", "convert", "change_owner")
+ACTIONS = (
+    *("insert", "update", "delete", "restore", "erase", "convert", "change_owner"),
+    *("link", "unlink", "note", "attach", "detach", "upload", "photo", "tag", "untag"),
+)
 STATUSES = ("done", "refused", "unknown")
 COLUMNS = ("action", "status", "id", "code", "field", "message")
 
