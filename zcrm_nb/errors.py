@@ -37,6 +37,7 @@ __all__ = [
     "ScopeError",
     "ServerError",
     "WriteError",
+    "WriteInterrupted",
     "WriteWarning",
     "ZohoError",
     "api_error",
@@ -184,6 +185,18 @@ class WriteError(ZohoError):
     ----------
     report : pandas.DataFrame
         One row for each input row, with ``status`` ``done``, ``refused`` or ``unknown``.
+    """
+
+    report: Any = None
+
+
+class WriteInterrupted(KeyboardInterrupt):  # noqa: N818 - reads as what happened
+    """A write that was stopped from the keyboard; what had left was waited for.
+
+    Attributes
+    ----------
+    report : pandas.DataFrame
+        The report so far: rows that were not sent any more are ``refused`` with ``NOT_SENT``.
     """
 
     report: Any = None

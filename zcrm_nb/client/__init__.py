@@ -11,6 +11,7 @@ from zcrm_nb.client.describing import Describing
 from zcrm_nb.client.linting import lint
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.client.sending import Sending
+from zcrm_nb.client.writing import Writing
 from zcrm_nb.wire.vault import notes_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["CRM", "lint"]
 
 
-class CRM(Reading, Describing, Sending):
+class CRM(Reading, Describing, Sending, Writing):
     """One org of Zoho CRM, seen by one user. Made by :func:`zcrm_nb.connect` and its sisters.
 
     A noun reads and returns a DataFrame; a verb changes something and returns a report.

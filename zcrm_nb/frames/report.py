@@ -13,7 +13,16 @@ from zcrm_nb.frames.types import STRING, categorical
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["ACTIONS", "STATUSES", "Report", "Way", "pack_index", "to_report", "unpack_index"]
+__all__ = [
+    "ACTIONS",
+    "STATUSES",
+    "Report",
+    "Way",
+    "labels",
+    "pack_index",
+    "to_report",
+    "unpack_index",
+]
 
 ACTIONS = ("insert", "update", "delete", "restore")
 STATUSES = ("done", "refused", "unknown")
@@ -233,7 +242,8 @@ def to_report(
     >>> report.dtypes.astype(str).tolist()
     ['category', 'category', 'string', 'string', 'string', 'string']
     """
-    rows = list(zip(*outcomes, strict=True)) or [()] * len(COLUMNS)
+    rows = list(zip(*(each[: len(COLUMNS)] for each in outcomes), strict=True))
+    rows = rows or [()] * len(COLUMNS)
     listed = {"action": ACTIONS, "status": STATUSES}
     data = {
         name: pd.Categorical(values, dtype=categorical(listed[name])[1])
@@ -248,6 +258,11 @@ def to_report(
 
 
 # ---- Labels that outlive the kernel --------------------------------------------------------------
+
+
+def labels(source: Any) -> pd.Index[Any]:
+    """Give the labels of the rows of a table; records have only their positions."""
+    return source.index if isinstance(source, pd.DataFrame) else pd.RangeIndex(len(source))
 
 
 def pack_index(index: pd.Index[Any]) -> str:
