@@ -47,8 +47,10 @@ def undo(means: Means, journal: Journal, report: Report, *, force: bool = False)
     """
     story = journal.read()
     steps = _Steps(means.there(story.header["module"]), story, force=force)
-    for row, record_id in enumerate(report["id"].astype(object).where(report["id"].notna(), None)):
-        steps.choose(row, record_id)
+    ids = report["id"].astype(object).where(report["id"].notna(), None)
+    for row, (record_id, status) in enumerate(zip(ids, report["status"], strict=True)):
+        take = steps.leave if status == "unknown" else steps.choose
+        take(row, record_id)
     steps.plan()
     undoing = open_journal(
         means, story.header["module"], "undo", report.index, undoes=journal.run, trigger=[],
@@ -91,15 +93,19 @@ class _Steps:
     def choose(self, row: int, record_id: str | None) -> None:
         """Find the row of the run that a row of the report is about."""
         origin = self._by_id.get(record_id or "")
-        outcome = None if origin is None else self.story.outcomes[origin]
-        if origin is None or outcome is None or outcome.action is None:
+        if origin is None or self.story.outcomes[origin].action is None:
             words = "nothing was done here"
         elif origin in self.story.undone:
             words = "undone before"
         else:
             self.origin[row] = origin
             return
-        self.settled[row] = refused(None, "NOTHING_TO_UNDO", words, id=record_id)
+        self.settled[row] = Outcome(None, "done", record_id, "NOTHING_TO_UNDO", None, words)
+
+    def leave(self, row: int, record_id: str | None) -> None:
+        """Leave a row of which nobody knows what would have to be undone."""
+        words = "nobody knows whether it was done; report.resolve() first"
+        self.settled[row] = refused(None, "CANNOT_UNDO", words, id=record_id)
 
     def plan(self) -> None:
         """Read what is there now, and decide about each row."""

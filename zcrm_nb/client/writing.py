@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api import reports, writes
+from zcrm_nb.api import differences, reports, writes
 from zcrm_nb.api.means import Means
 from zcrm_nb.client.base import Base
 from zcrm_nb.errors import WriteError, WriteWarning
+from zcrm_nb.frames.plan import WritePlan
 from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
@@ -435,6 +436,95 @@ class Writing(Base):
             progress,
             raise_on_refused=raise_on_refused,
         )
+
+    def diff(
+        self,
+        module: str,
+        records: pd.DataFrame | Sequence[Mapping[str, Any]],
+        *,
+        key: str | Sequence[str] = "id",
+        unlisted: bool = False,
+        progress: bool | Told = True,
+    ) -> WritePlan:
+        """Compare a table with what is there, and plan what to write. Nothing is written.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        records : DataFrame, or sequence of dict
+            What should be there. Columns that nobody can write, as a table that was read has them,
+            are left out; so are the names beside ids of lookups.
+        key : str or sequence of str, default "id"
+            The column, or columns, that tell which record a row means; without regard to case. A
+            row whose id is missing, or whose other key is not there, is a new record.
+        unlisted : bool, default False
+            Let values pass that a picklist does not list; Zoho then decides.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, calls, total)`` after each call.
+
+        Returns
+        -------
+        WritePlan
+            Shows itself as a table of old and new values. ``.rows`` and ``.cells`` are DataFrames,
+            ``.credits`` and ``.bulk_credits`` what it costs, ``.apply()`` writes it and returns a
+            report, whose ``undo()`` puts everything back.
+
+        Raises
+        ------
+        ValueError
+            A column is no field or cannot be compared (subforms, multi-select lookups, files), a
+            key is missing, or two rows mean the same record; with a table of what is wrong.
+        NotFoundError
+            No such module; nothing is asked.
+
+        See Also
+        --------
+        upsert : By Zoho's own duplicate check, without a look before.
+
+        Notes
+        -----
+        One credit for each hundred rows. Written are only the cells that differ.
+
+        A record is in conflict, and is not written, if somebody changed it after the table was
+        read: after the row's own ``Modified_Time``, where the table has that column, else after the
+        time in ``records.attrs["zcrm"]``, which pandas loses in a merge. So is a row whose record
+        is gone, and one whose key several records have.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Records through a COQL Query":
+        zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> leads = crm.coql("select Last_Name, City from Leads where City = 'Pune' limit 3")
+        >>> leads.loc[1, "City"] = "Poona"
+        >>> plan = crm.diff("Leads", leads)
+        >>> plan.cells[["column", "old", "new"]]
+          column   old    new
+        1   City  Pune  Poona
+        >>> plan.apply()["code"].tolist()
+        ['UNCHANGED', 'SUCCESS', 'UNCHANGED']
+        >>> crm.close()
+        """
+        means = self._means()
+        with Progress(f"{module}: compared", show=progress, total=len(records)) as tick:
+            found = differences.find(means, module, records, key=key, tick=tick, unlisted=unlisted)
+
+        def apply(*, progress: bool | Told, raise_on_refused: bool, **options: Any) -> Report:
+            return self._written(
+                lambda tick: differences.apply(means, found, tick=tick, **options),
+                f"plan for {module}",
+                progress,
+                raise_on_refused=raise_on_refused,
+            )
+
+        subject = f"{module} by {', '.join(found.keys)}"
+        return WritePlan(found.rows, found.changes, subject=subject, notes=found.notes, apply=apply)
 
     def journal(self) -> pd.DataFrame:
         """List the runs of writing of the last 30 days, those of other kernels too.

@@ -160,9 +160,10 @@ class Report(pd.DataFrame):
         Report
             One row for each row of this table: of a part, only that part is undone. Updated cells
             get their old values, inserted records are deleted, deleted ones restored from the
-            recycle bin. Rows that were not done are ``refused`` with ``NOTHING_TO_UNDO``, rows with
-            a field that cannot be read first (subforms, multi-select lookups, files) with
-            ``CANNOT_UNDO``.
+            recycle bin. Where nothing had been done, there is nothing to undo: ``done`` with the
+            code ``NOTHING_TO_UNDO``. Rows of which nobody knows, and those with a field whose old
+            value could not be read (subforms, multi-select lookups, files), are ``refused`` with
+            ``CANNOT_UNDO``; with ``force`` the other fields of the latter are put back.
 
         Raises
         ------
