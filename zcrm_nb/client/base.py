@@ -84,7 +84,7 @@ class Base:
         with self._noted(label, facts) as note, Progress(label, show=progress) as tick:
             table = fetch(tick)
             facts |= table.attrs.get("zcrm", {})
-            note |= {"rows": len(table), "route": facts.get("route")}
+            note |= {"rows": len(table), "route": facts.get("route"), "query": str(facts["query"])}
         org = (self._catalogue.known("org") or {}).get("id")
         table.attrs["zcrm"] = {
             **facts,

@@ -71,6 +71,9 @@ class EngineSettings:
     not_like_contains: bool = fact(
         True, "whether not like without % at both ends is refused: it is said not to work"
     )
+    count_takes_any_field: bool = fact(
+        True, "whether COUNT takes a field of any type: numbers, lookups, picklists are documented"
+    )
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
     converted_in_views: bool = fact(
         False, "whether Leads#cvid includes converted ones; a list of the same view does not"

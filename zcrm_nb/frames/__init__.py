@@ -5,7 +5,7 @@ from zcrm_nb.frames.fill import Filler, from_parts, in_id_order
 from zcrm_nb.frames.parts import NOT_IN_BULK, PartReader, header
 from zcrm_nb.frames.read import info
 from zcrm_nb.frames.records import to_records
-from zcrm_nb.frames.shape import beside, series, sort_frame
+from zcrm_nb.frames.shape import beside, only_its_categories, series, sort_frame
 from zcrm_nb.frames.types import Column, column_for
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "header",
     "in_id_order",
     "info",
+    "only_its_categories",
     "series",
     "sort_frame",
     "to_frame",

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["beside", "series", "sort_frame"]
+    from zcrm_nb.frames.types import Column
+
+__all__ = ["beside", "only_its_categories", "series", "sort_frame"]
 
 
 def beside(parts: Sequence[pd.DataFrame], key: str) -> pd.DataFrame:
@@ -93,6 +95,43 @@ def _collated(values: pd.Series[Any]) -> pd.Series[Any]:
     """Text in one case; everything else as it is."""
     text = isinstance(values.dtype, (pd.CategoricalDtype, pd.StringDtype)) or values.dtype == object
     return values.astype("string").str.lower() if text else values
+
+
+def only_its_categories(table: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
+    """Drop categories of rows that were cut off: values which the picklist itself does not have.
+
+    So a table that was cut here has the dtypes that it would have had, had Zoho cut it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What is left of a larger table.
+    columns : iterable of Column
+        What its columns are.
+
+    Returns
+    -------
+    DataFrame
+        The same rows.
+
+    Examples
+    --------
+    >>> from zcrm_nb.frames import Column, only_its_categories, to_frame
+    >>> rating = Column("Rating", "picklist", ("Hot", "Cold"))
+    >>> whole = to_frame([[{"Rating": "Hot"}, {"Rating": "Tepid"}]], [rating])
+    >>> only_its_categories(whole.head(1), [rating])["Rating"].cat.categories.tolist()
+    ['Hot', 'Cold']
+    """
+    for column in columns:
+        if column.kind == "picklist":
+            values = table[column.name]
+            there = {*column.categories, *values.dropna()}
+            categories = values.cat.categories
+            kept = categories[[each in there for each in categories]]
+            if len(kept) < len(categories):
+                # Not remove_categories, which sorts those that stay.
+                table = table.assign(**{column.name: values.cat.set_categories(kept)})
+    return table
 
 
 def series(source: pd.DataFrame | Mapping[str, Any], name: str) -> pd.Series[Any]:
