@@ -38,7 +38,7 @@ def cells(store, names, record, settings=None):
 
 
 @given(TEXTS, TEXTS, NUMBERS, MOMENTS, st.booleans(), st.booleans())
-def test_whatever_is_stored_is_read_back(store_of_all, text, other, number, moment, flag, always):
+def test_what_is_stored_is_read_back(store_of_all, text, other, number, moment, flag, always):
     """Texts with quotes and line breaks, numbers to the last digit, moments and booleans."""
     names = ["Company", "Description", "Lead_Score", "Created_Time", "Email_Opt_Out", "City"]
     record = {
