@@ -11,8 +11,6 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from zcrm_nb.emulator.accounts import AccessToken
-from zcrm_nb.emulator.messages import Request
 from zcrm_nb.emulator.world import staff
 from zcrm_nb.emulator.world.building import newcomer
 from zcrm_nb.emulator.world.draws import Batch
@@ -189,9 +187,7 @@ class People:
 
     def _writer(self, module: str, user: int) -> Writer:
         """Let somebody write."""
-        token = AccessToken("", "life", user, (), 0)
-        request = Request("POST", f"/crm/v8/{module}", token=token)
-        return Writer(self.org, request, self.org.schema.modules[module])
+        return Writer(self.org, user, self.org.schema.modules[module])
 
     @staticmethod
     def _happening(what: str, module: str, record_id: str, user: int) -> Happening:

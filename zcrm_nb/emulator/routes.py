@@ -62,6 +62,9 @@ ROUTES = (
 )
 """Every address that is emulated, with what it covers."""
 
+JOBS = {reading.READ: reading.KIND}
+"""What bulk jobs of each kind do."""
+
 WORKS = {**recycle_bin.WORKS, **mass.WORKS}
 """How each kind of work that was put off is done."""
 
@@ -69,8 +72,6 @@ NOT_EMULATED = (
     ("/crm/bulk/v8/**", "Bulk Write"),
     (f"{V8}/upload", "The upload of bulk-write files"),
     (f"{V8}/files/**", "The file system"),
-    (f"{V8}/__composite_requests", "Composite requests"),
-    (f"{V8}/actions/watch", "Notifications"),
     (f"{V8}/settings/**", "This part of the settings"),
     (f"{V8}/users/**", "This part of the users API"),
     (f"{V8}/org/**", "This part of the org API"),
