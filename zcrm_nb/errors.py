@@ -38,6 +38,7 @@ __all__ = [
     "ScopeError",
     "ServerError",
     "WriteError",
+    "WriteWarning",
     "ZohoError",
     "api_error",
     "caret",
@@ -171,6 +172,10 @@ class RateLimitError(APIError):
 
 class ServerError(APIError):
     """Zoho failed (HTTP 5xx) and kept failing after the retries."""
+
+
+class WriteWarning(UserWarning):
+    """A write that left something to look after: rows of which nobody knows, or no way back."""
 
 
 class WriteError(ZohoError):

@@ -428,3 +428,53 @@ def test_at_most_100_ids_are_deleted_at_once(ask):
     """LIMIT_EXCEEDED, as for fields."""
     reply = ask("DELETE", "/Leads", {"ids": ",".join(map(str, range(1, 102)))})
     assert reply.body["details"] == {"limit": 100, "param_name": "ids"}
+
+
+def test_numbers_are_as_long_as_their_digits(ask):
+    """A minus sign is none; digits before the point count for decimals."""
+    fine = {"Last_Name": "A", "No_of_Employees": -123456789, "Annual_Revenue": -1234567.891}
+    assert post(ask, "Leads", fine).status == 201
+    reply = post(ask, "Leads", {"Last_Name": "A", "Annual_Revenue": 12345678901234567.0})
+    assert reply.body["data"][0]["details"] == {
+        "maximum_length": 16,
+        "api_name": "Annual_Revenue",
+        "json_path": "$.data[0].Annual_Revenue",
+    }
+
+
+def test_more_decimals_than_a_field_has_are_kept_or_refused(ask, make):
+    """By a setting."""
+    lead = {"Last_Name": "A", "Annual_Revenue": 1.234}
+    assert post(ask, "Leads", lead).status == 201
+    strict = make(settings={"refuse_excess_decimals": True})
+    reply = post(strict, "Leads", lead)
+    assert reply.body["data"][0]["details"]["maximum_decimal_place"] == 2
+    assert post(strict, "Leads", lead | {"Annual_Revenue": 1.23}).status == 201
+
+
+def test_a_refused_record_leaves_nothing_behind(ask, emulator):
+    """No new tag, and no gap in the batch."""
+    tagged = {"Last_Name": "A", "Tag": [{"name": "brand new"}], "Email": "nonsense"}
+    reply = post(ask, "Leads", {"Last_Name": "B"}, tagged, {"Last_Name": "C"})
+    assert [each["status"] for each in reply.body["data"]] == ["success", "error", "success"]
+    assert emulator.store.read("SELECT * FROM tags WHERE name = 'brand new'") == []
+
+
+def test_a_layout_is_the_modules_own(ask):
+    """Another one is refused."""
+    (layout,) = ask("GET", "/settings/layouts", {"module": "Leads"}).body["layouts"]
+    assert post(ask, "Leads", {"Last_Name": "A", "Layout": {"id": layout["id"]}}).status == 201
+    reply = post(ask, "Leads", {"Last_Name": "A", "Layout": {"id": "1"}})
+    assert reply.body["data"][0]["details"]["api_name"] == "Layout"
+
+
+def test_an_upsert_that_finds_a_record_names_it_in_what_is_missing(ask):
+    """MANDATORY_NOT_FOUND carries the id of the record that was found."""
+    lead = new_id(post(ask, "Leads", {"Last_Name": "A", "Email": "a@example.com"}))
+    item = {"Email": "a@example.com", "Last_Name": None}
+    reply = ask("POST", "/Leads/upsert", None, {"data": [item]})
+    assert reply.body["data"][0]["details"] == {
+        "api_name": "Last_Name",
+        "json_path": "$.data[0].Last_Name",
+        "id": lead,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
 from zcrm_nb.errors import APIError, LimitError, NotFoundError
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = [
     "check_id",
     "conversion",
+    "external_header",
     "field_batches",
+    "in_address",
     "list_columns",
     "list_parameters",
     "record_bodies",
@@ -202,6 +205,24 @@ def since_header(moment: datetime | None) -> dict[str, str]:
     if moment.tzinfo is None:
         raise ValueError(f"{moment} needs a time zone, such as datetime(2026, 9, 1, tzinfo=UTC).")
     return {"If-Modified-Since": moment.isoformat(timespec="seconds")}
+
+
+def external_header(catalogue: Catalogue, module: str, name: str) -> dict[str, str]:
+    """Return the header that lets values of an external field stand for ids.
+
+    Whether a field is external the metadata tell; an org's older ones may not, so Zoho decides.
+    """
+    catalogue.field(module, name)
+    return {"X-EXTERNAL": f"{module}.{name}"}
+
+
+def in_address(value: str) -> str:
+    """Write an external id as a part of an address, or say what to do with one that is none."""
+    if not value.strip(".") or not value.isprintable() or any(mark in value for mark in "/\\?#"):
+        raise ValueError(
+            f"{value!r} cannot stand in an address. Ask for it in COQL: where Field = :value."
+        )
+    return quote(value, safe="")
 
 
 def conversion(catalogue: Catalogue, module: str, converted: bool | None) -> str:

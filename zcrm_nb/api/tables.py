@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb import coql
 from zcrm_nb.api import query as ask
 from zcrm_nb.api.pages import V8, more, records_of
-from zcrm_nb.api.records import check_id, field_batches, list_columns, record_bodies
+from zcrm_nb.api.records import (
+    check_id,
+    external_header,
+    field_batches,
+    in_address,
+    list_columns,
+    record_bodies,
+)
 from zcrm_nb.api.search import search_bodies
 from zcrm_nb.errors import LimitError, NotFoundError
 from zcrm_nb.frames import Column, beside, info, only_its_categories, sort_frame, to_frame
@@ -218,11 +225,21 @@ def _silent(rows: int) -> None:
 
 
 def record_row(
-    send: Send, catalogue: Catalogue, module: str, record_id: str, **options: Any
+    send: Send,
+    catalogue: Catalogue,
+    module: str,
+    record_id: str,
+    *,
+    external: str | None = None,
+    **options: Any,
 ) -> pd.DataFrame:
     """Return one record, with all its fields, as a table of one row."""
     columns = list_columns(catalogue, module, list(catalogue.fields(module)))
-    body = send("GET", f"{V8}{module}/{check_id(module, record_id)}")
+    if external is None:
+        body = send("GET", f"{V8}{module}/{check_id(module, record_id)}")
+    else:
+        headers = external_header(catalogue, module, external)
+        body = send("GET", f"{V8}{module}/{in_address(record_id)}", headers=headers)
     if not body:
         raise NotFoundError(
             f"{module} has no record {record_id}.",

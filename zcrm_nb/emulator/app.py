@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -84,7 +85,8 @@ class App:
         org.jobs.settle()
         with org.meter.call(route.price, request):
             answer = self._run(route, names, request)
-        return replace(answer, headers=self._signals(token) | answer.headers)
+        told = {"Date": formatdate(org.clock.now(), usegmt=True)}
+        return replace(answer, headers=told | self._signals(token) | answer.headers)
 
     def _spellings(self, names: dict[str, str]) -> list[dict[str, str]]:
         """Spell what scopes may call a module: by its name, and custom ones ``custom``."""

@@ -232,8 +232,10 @@ def _checked(desk: Desk, item: Item, path: str, own: int | None = None) -> Item:
                 filters.condition(value, desk.module, desk.org, desk.user, place)
             change[name] = value
         elif name == "fields":
-            change[name] = [_field(desk.module, each, f"{place}[{n}]") | {"_pin": bool(each.get("_pin"))}
-                            for n, each in enumerate(value or [])]  # fmt: skip
+            change[name] = [
+                _field(desk.module, each, f"{place}[{n}]") | {"_pin": bool(each.get("_pin"))}
+                for n, each in enumerate(value or [])
+            ]
         elif name == "sort_by":
             change[name] = value and _sortable(desk.module, value, place)
         elif name == "sort_order":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,7 +13,7 @@ import orjson
 from zcrm_nb.emulator.fillings import tag, uploaded
 from zcrm_nb.emulator.records import ONLY_ON_ONE
 from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.shapes import encode
+from zcrm_nb.emulator.shapes import encode, layout_id
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.schema import Field, Module
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _WHOLE = ("integer", "bigint")
 UPLOADS = ("fileupload", "imageupload")
+
+_NUMBERS = ("double", "decimal", "currency", "percent")
 
 
 @dataclass(slots=True)
@@ -76,6 +79,8 @@ class Desk:
             if known is None and self._settings.refuse_unknown_keys and name[0] != "$":
                 place = _place(name, f"{path}.{name}")
                 wrong.append(Refusal(400, "INVALID_DATA", "invalid data", place))
+            if known is not None and known.data_type == "layout":
+                wrong += self._no_layout(known, item[name], f"{path}.{name}")
             if known is None or not _writable(known):
                 continue
             try:
@@ -97,6 +102,12 @@ class Desk:
             expected = [_place(name, f"{path}.{name}") for name in either]
             words, details = self._module.either_words, {"expected_fields": expected}
             yield Refusal(400, "EXPECTED_FIELD_MISSING", words, details)
+
+    def _no_layout(self, known: Field, value: object, path: str) -> Iterator[Refusal]:
+        """Refuse a layout that the module does not have; here each has one."""
+        named = value.get("id") if isinstance(value, dict) else None
+        if value is not None and str(named) != str(layout_id(known.id)):
+            yield _invalid(known, path)
 
     def _mismatched(self, draft: Draft, path: str, record_id: int | None) -> Iterator[Refusal]:
         """Refuse choices that the value of another picklist does not allow."""
@@ -152,9 +163,10 @@ class Desk:
         self, known: Field, value: object, stored: object, path: str, record_id: int | None
     ) -> None:
         """Refuse what has the right type and is wrong all the same."""
-        long = known.kind in _WHOLE or isinstance(value, str)
-        if long and known.kind not in ("date", "datetime") and len(str(value)) > known.length:
+        if (length := _length(known, value)) is not None and length > known.length:
             raise _invalid(known, path, maximum_length=known.length)
+        if known.kind in _NUMBERS and self._settings.refuse_excess_decimals:
+            self._check_decimals(known, value, path)
         if known.kind == "email" and not _EMAIL.fullmatch(str(stored)):
             raise _invalid(known, path, expected_data_type="email")
         if known.choices and self._settings.refuse_unknown_picklist_values:
@@ -164,6 +176,12 @@ class Desk:
                 raise _invalid(known, path, supported_values=supported)
         if known.unique:
             self.check_unique(known, stored, path, record_id)
+
+    def _check_decimals(self, known: Field, value: object, path: str) -> None:
+        """Refuse a number with more decimal places than its field has."""
+        most = known.decimals
+        if most is not None and -Decimal(str(value)).as_tuple().exponent > most:  # type: ignore[operator]
+            raise _invalid(known, path, maximum_decimal_place=most)
 
     def check_unique(
         self, known: Field, stored: object, path: str, record_id: int | None = None
@@ -270,6 +288,15 @@ class Desk:
         there = orjson.loads((rows or [{}])[0].get(known.api_name) or "[]")
         gone = {each.get("id") for each in value if "_delete" in each}
         return [each for each in (*there, *new) if each["id"] not in gone]
+
+
+def _length(known: Field, value: object) -> int | None:
+    """Measure a value as its field's length does: characters, or digits before the point."""
+    if known.kind in ("date", "datetime"):
+        return None
+    if known.kind in (*_WHOLE, *_NUMBERS):
+        return len(str(abs(int(value))))  # type: ignore[call-overload]
+    return len(value) if isinstance(value, str) else None
 
 
 def _writable(known: Field) -> bool:

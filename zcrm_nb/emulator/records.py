@@ -47,6 +47,17 @@ ATTACHED = (
     " ELSE 'null' END FROM attachments a WHERE a.parent = r.id)"
 )
 
+APPROVED = "approved"
+APPROVAL_STATES = (
+    APPROVED,
+    "approval_process_pending", "approval_process_rejected",
+    "review_process_pending", "review_process_rejected",
+    "webform_unapproved", "webform_invalid", "webform_invalid_approval", "webform_double_optin",
+    "merge_pending", "email_parser_waiting", "email_parser_rejected",
+    "zia_vision_pending", "zia_vision_rejected", "zia_vision_validation",
+)  # fmt: skip
+NOTHING_FITS = Condition("0")
+
 
 class Sort(NamedTuple):
     """How a list is sorted: by a field, ``asc`` or ``desc``."""
@@ -401,8 +412,9 @@ def _newer(store: Store, module: Module, record_id: int, since: int) -> bool:
 def search_records(org: Emulator, request: Request, module: str) -> Answer:
     """``GET /{module}/search``: records that fit criteria, an e-mail address, a phone or a word."""
     found = module_named(org, module)
-    if "approval_state" in request.params:
-        raise not_emulated("The parameter approval_state")
+    if "cvid" in request.params:
+        raise not_emulated("The parameter cvid of a search")
+    state = parameters.one_of(request, "approval_state", APPROVAL_STATES, APPROVED)
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
@@ -424,6 +436,8 @@ def search_records(org: Emulator, request: Request, module: str) -> Answer:
         if each.data_type not in ONLY_ON_ONE and (not asked or each.api_name in asked)
     ]
     where = both(where, _indexed(org))
+    if state != APPROVED:  # nothing ever waits for approval here
+        where = both(where, NOTHING_FITS)
     records, _ = Table(org.store, found, fields, cut=True).read(
         where, sort.sql(), per_page + 1, offset=(page - 1) * per_page
     )
@@ -541,7 +555,32 @@ def _person(user: int | None, people: dict[int, str]) -> dict[str, str] | None:
     return None if user is None else {"name": people.get(user, ""), "id": str(user)}
 
 
+def fetch_full_data(org: Emulator, request: Request, module: str, record_id: str = "") -> Answer:
+    """``GET /{module}[/{id}]/actions/fetch_full_data``: rich text that lists cut, whole."""
+    found = module_named(org, module)
+    texts = [record_id] if record_id else parameters.names(request, "ids")
+    asked = parameters.names(request, "fields")
+    for name, given in (("ids", texts), ("fields", asked)):
+        if not given:
+            raise parameters.missing(name)
+    if not all(parameters.ID.fullmatch(each) for each in texts):
+        words = "Either the request body or parameters is in wrong format"
+        raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", words)
+    fields = [found.by_name[name] for name in asked if name in found.by_name]
+    plain = [each for each in fields if each.data_type not in ONLY_ON_ONE]
+    where = Condition(f"r.id IN ({', '.join('?' * len(texts))})", tuple(map(int, texts)))
+    records, _ = Table(org.store, found, plain).read(where, "r.id", len(texts))
+    return json_answer({"data": records}) if records else NOTHING
+
+
 ROUTES = (
+    *(
+        Route("GET", f"{V8}/{where}/actions/fetch_full_data", fetch_full_data, what, READ)
+        for where, what in (
+            ("{module}", "rich text of several records, whole"),
+            ("{module}/{record_id}", "rich text of one record, whole"),
+        )
+    ),
     Route(
         "GET",
         f"{V8}/{{module}}/search",

@@ -479,8 +479,8 @@ ROUTES = (
     ),
     Route("GET", _LIST, get_related, "related list: as a list, of what hangs on a record", READ),
     Route("POST", _LIST, post_related, "write up to 100 notes about a record", UPDATE, "write"),
-    Route("PUT", _LIST, put_related, "link up to 100 records", UPDATE, "write"),
-    Route("DELETE", _LIST, delete_related, "let go of up to 100 records", UPDATE, "write"),
+    Route("PUT", _LIST, put_related, "link up to 100 records", UPDATE),
+    Route("DELETE", _LIST, delete_related, "let go of up to 100 records", UPDATE),
     Route(
         "GET",
         f"{V8}/{{module}}/deleted/{{record_id}}/{{related}}",
@@ -489,6 +489,6 @@ ROUTES = (
         READ,
     ),
     Route("GET", _ONE, get_related_one, "one record of a related list", READ),
-    Route("PUT", _ONE, put_related_one, "link one record", UPDATE, "write"),
-    Route("DELETE", _ONE, delete_related_one, "let go of one record", UPDATE, "write"),
+    Route("PUT", _ONE, put_related_one, "link one record", UPDATE),
+    Route("DELETE", _ONE, delete_related_one, "let go of one record", UPDATE),
 )

@@ -59,6 +59,7 @@ ROUTES = (
     *custom_views.ROUTES,
     *mass.ROUTES,
     *owners.ROUTES,
+    *watch_api.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
 
@@ -91,11 +92,19 @@ NOT_EMULATED_DETAILS = (
     "cross filters of custom views; territories, `filters`",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
+    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
     "notifications: callbacks go to loopback addresses only, those to others are written into "
     "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
     "not notify",
+    "cross filters of custom views; territories, `filters`, external ids (`X-EXTERNAL`)",
+    "locking and unlocking (a record whose `Locked__s` is true refuses changes), approvals (every "
+    "record is `approved`)",
+    "what a deal's Stage brings about: Probability, forecast category and Stage_Modified_Time stay "
+    "as written",
+    "what a conversion fills in on existing accounts and contacts, besides the account's name",
+    "profiles' permissions: the user of the credentials may do everything",
+    "automation: `trigger`, layout rules, assignment rules, blueprints",
     "multi-currency conversion, HIPAA and GDPR restrictions, e-mail, attachments",
-    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
 )
 
 

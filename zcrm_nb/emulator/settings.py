@@ -420,6 +420,9 @@ class Settings:
     refuse_unknown_picklist_values: bool = fact(
         True, "whether a value outside the picklist is refused with its supported_values"
     )
+    refuse_excess_decimals: bool = fact(
+        False, "whether a number with more decimal places than its field has is refused, or kept"
+    )
     subform_rows_replace: bool = fact(
         True, "whether subform rows without ids replace the old rows on update, or add to them"
     )
@@ -427,9 +430,9 @@ class Settings:
     engine: EngineSettings = fact(EngineSettings(), "what is open about COQL")  # noqa: RUF009 - frozen
     # bulk jobs
     bulk: BulkSettings = fact(BulkSettings(), "what is open about bulk jobs")  # noqa: RUF009 - frozen
-    # notifications
-    watch: WatchSettings = fact(WatchSettings(), "what is open about notifications")  # noqa: RUF009 - frozen
     # actions on records, the recycle bin, custom views
     actions: ActionSettings = fact(ActionSettings(), "what is open about actions")  # noqa: RUF009 - frozen
     # what hangs on a record
     relations: RelationSettings = fact(RelationSettings(), "what is open about relations")  # noqa: RUF009 - frozen
+    # notifications
+    watch: WatchSettings = fact(WatchSettings(), "what is open about notifications")  # noqa: RUF009 - frozen

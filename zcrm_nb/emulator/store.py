@@ -238,10 +238,13 @@ class Store:
         """Take back what the block wrote when it fails; the transaction around it goes on."""
         with self.transaction():
             self._writer.execute("SAVEPOINT attempt")
+            written = len(self._changes or ())
             try:
                 yield
             except BaseException:
                 self._writer.execute("ROLLBACK TO attempt")
+                if self._changes is not None:
+                    del self._changes[written:]
                 raise
             finally:
                 self._writer.execute("RELEASE attempt")

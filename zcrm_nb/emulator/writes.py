@@ -76,9 +76,18 @@ class Writer:
         for known in checked:
             found = self._match(known, item)
             if found is not None:
-                done = self.update(item | {"id": str(found)}, path)
+                done = self._update_found(item, path, found)
                 return done | {"action": "update", "duplicate_field": known.api_name}
         return self.insert(item, path) | {"action": "insert", "duplicate_field": None}
+
+    def _update_found(self, item: Item, path: str, found: int) -> Item:
+        """Change the record that a duplicate-check field found; what it lacks names it."""
+        try:
+            return self.update(item | {"id": str(found)}, path)
+        except Refusal as refusal:
+            if refusal.code == "MANDATORY_NOT_FOUND":
+                refusal.details["id"] = str(found)
+            raise
 
     def delete(self, record_id: int) -> Item:
         """Move one record to the recycle bin."""

@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
@@ -140,6 +141,7 @@ class Gate:
         self._notify, self.clock, self.sleep = notify, clock, sleep
         self._session = _session(adapter)
         self._known: dict[str, dict[str, Any]] = {}
+        self._told_time = ("", 0.0)
         self._tracer = Tracer()
         self._expensive = threading.BoundedSemaphore(EXPENSIVE_IN_FLIGHT)
         self._downloads = Pace(DOWNLOADS, DOWNLOADS_S, clock=clock, sleep=sleep)
@@ -191,6 +193,17 @@ class Gate:
     def workers(self) -> int:
         """How many calls it lets be in flight at once."""
         return in_flight(self._edition)
+
+    @property
+    def ahead_s(self) -> float:
+        """How far this machine's clock is ahead of Zoho's, in seconds, by the last answer.
+
+        Zoho tells its time in whole seconds; 0.0 as long as it has not told any.
+        """
+        told, at = self._told_time
+        with suppress(ValueError):  # no Date, or not one of HTTP's
+            return at - parsedate_to_datetime(told).timestamp()
+        return 0.0
 
     def send(
         self,
@@ -414,6 +427,7 @@ class Gate:
             hold.taken = _is_taken(reply)
         if isinstance(reply, Answer):
             self.ledger.reconcile(reply.headers.get("X-API-CREDITS-REMAINING"))
+            self._told_time = (reply.headers.get("Date", ""), self.clock())
         return token, reply
 
     @contextmanager
@@ -606,15 +620,15 @@ def _lost(error: requests.RequestException) -> Lost:
 def _outcome(ask: _Ask, reply: Reply) -> bytes:
     """Return the body, or raise: there is no third outcome."""
     if isinstance(reply, Lost):
-        error = ConnectionFailed(
+        failed = ConnectionFailed(
             f"{ask.name} got no usable answer.",
             f"What happened: {reply.words}.",
             "Check the network and any proxy, then run it again."
             if ask.safe or not reply.sent
             else "Nobody knows whether Zoho took it: look there before you send it again.",
         )
-        error.sent = reply.sent
-        raise error
+        failed.sent = reply.sent
+        raise failed
     if reply.status < 300:
         return reply.body
     if reply.status == 304:

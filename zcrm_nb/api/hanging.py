@@ -1,0 +1,207 @@
+"""Notes, tags and timelines: small things that hang on a record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from zcrm_nb.api.outcomes import chunks, outcomes, report, unique
+from zcrm_nb.api.pages import V8
+from zcrm_nb.api.records import check_id, list_columns
+from zcrm_nb.frames import Column, ids_in, index_of, to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.api.pages import Send
+
+__all__ = [
+    "NOTE_FIELDS",
+    "TAG_COLUMNS",
+    "add_notes",
+    "full_texts",
+    "retag",
+    "tags",
+    "timeline_table",
+]
+
+NOTE_FIELDS = ("Note_Title", "Note_Content", "Owner", "Created_Time", "Modified_Time")
+TITLE_LENGTH, CONTENT_LENGTH = 120, 65_535
+TAG_LENGTH, TAGS_PER_RECORD = 25, 10
+_VERBS = {"add": "tag", "remove": "untag"}
+TAG_COLUMNS = [
+    Column("name", "text"),
+    Column("color_code", "text"),
+    Column("created_time", "datetime"),
+    Column("modified_time", "datetime"),
+    Column("created_by", "lookup"),
+    Column("modified_by", "lookup"),
+    Column("id", "text"),
+]
+TIMELINE_COLUMNS = [
+    Column("time", "datetime"),
+    Column("action", "text"),
+    Column("field", "text"),
+    Column("old", "text"),
+    Column("new", "text"),
+    Column("by", "lookup"),
+    Column("source", "text"),
+    Column("module", "text"),
+    Column("record", "lookup"),
+    Column("entry", "text"),
+]
+
+
+# ---- Notes ---------------------------------------------------------------------------------------
+
+
+def add_notes(
+    send: Send, module: str, subject: Any, content: str, title: str | None
+) -> pd.DataFrame:
+    """Write the same note about each of some records, and report on each."""
+    _check_length("content", content, CONTENT_LENGTH)
+    _check_length("title", title or "", TITLE_LENGTH)
+    if not content and not title:
+        raise ValueError("A note needs a content or a title.")
+    ids = [check_id(module, each) for each in ids_in(subject)]
+    text = {"Note_Content": content or None, "Note_Title": title}
+    rows: list[dict[str, Any]] = []
+    for some in chunks(ids):
+        about = [{"module": {"api_name": module}, "id": each} for each in some]
+        data = [{**text, "Parent_Id": each} for each in about]
+        rows += outcomes("note", [None] * len(some), _posting(send, "Notes", {"data": data}))
+    return report(rows, index_of(subject))
+
+
+def _check_length(what: str, text: str, most: int) -> None:
+    """Refuse a text that Zoho would refuse."""
+    if len(text) > most:
+        raise ValueError(f"The {what} has {len(text):,} characters; Zoho takes {most:,}.")
+
+
+def _posting(send: Send, path: str, body: dict[str, Any]) -> Callable[[], bytes]:
+    """Make the call that posts a body."""
+    return lambda: send("POST", V8 + path, json=body)
+
+
+# ---- Tags ----------------------------------------------------------------------------------------
+
+
+def tags(send: Send, catalogue: Catalogue, module: str) -> list[dict[str, Any]]:
+    """Return the tags of a module; 1 credit."""
+    catalogue.fields(module)
+    body = send("GET", f"{V8}settings/tags", params={"module": module})
+    found: list[dict[str, Any]] = orjson.loads(body)["tags"] if body else []
+    return found
+
+
+def retag(
+    send: Send, module: str, subject: Any, names: Sequence[str] | str, *, action: str, **body: Any
+) -> pd.DataFrame:
+    """Put tags on records or take them off, a hundred records a call, and report on each."""
+    wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
+    _check_tags(wanted)
+    ids = [check_id(module, each) for each in ids_in(subject)]
+    found: dict[str, Any] = {}
+    for some in chunks(unique(ids)):
+        sent = {"tags": [{"name": each} for each in wanted], "ids": some, **body}
+        call = _posting(send, f"{module}/actions/{action}_tags", sent)
+        found |= dict(zip(some, outcomes(_VERBS[action], some, call), strict=True))
+    return report([found[each] for each in ids], index_of(subject))
+
+
+def _check_tags(names: Sequence[str]) -> None:
+    """Refuse what can be no tags, before it is sent."""
+    if not names:
+        raise ValueError("Name at least one tag.")
+    if len(names) > TAGS_PER_RECORD:
+        raise ValueError(f"{len(names)} tags; a record has {TAGS_PER_RECORD} at most.")
+    for each in names:
+        if not 0 < len(each) <= TAG_LENGTH:
+            raise ValueError(f"{each!r} is no tag: it takes 1 to {TAG_LENGTH} characters.")
+
+
+# ---- Timelines -----------------------------------------------------------------------------------
+
+
+def timeline_table(send: Send, module: str, record_id: str, **options: Any) -> pd.DataFrame:
+    """Return what happened to a record: a row for each field that changed, the latest first."""
+    path = f"{V8}{module}/{check_id(module, record_id)}/__timeline"
+    entries = [row for entry in _entries(send, path) for row in _rows(entry)]
+    return to_frame([entries], TIMELINE_COLUMNS, **options)
+
+
+def _entries(send: Send, path: str) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a timeline, page by page; the later ones by token alone."""
+    asked: dict[str, Any] = {"sort_by": "audited_time", "sort_order": "desc"}
+    params = {**asked, "per_page": 200}
+    while True:
+        body = send("GET", path, params=params)
+        answer = orjson.loads(body) if body else {}
+        yield from answer.get("__timeline") or []
+        facts = answer.get("info") or {}
+        if not facts.get("more_records"):
+            return
+        params = {**asked, "page_token": facts["next_page_token"]}
+
+
+def _rows(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Lay an entry flat; one that changed no field is one row too."""
+    record = entry.get("record") or {}
+    shared = {
+        "time": entry.get("audited_time"),
+        "action": entry.get("action"),
+        "by": entry.get("done_by"),
+        "source": entry.get("source"),
+        "module": (record.get("module") or {}).get("api_name"),
+        "record": {"name": record.get("name"), "id": record.get("id")},
+        "entry": entry.get("id"),
+    }
+    for change in entry.get("field_history") or [{}]:
+        values = change.get("_value") or {}
+        yield {
+            **shared,
+            "field": change.get("api_name"),
+            "old": _text(values.get("old")),
+            "new": _text(values.get("new")),
+        }
+
+
+def _text(value: Any) -> str | None:
+    """Take whatever a timeline says of a value as text."""
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+
+
+# ---- Rich text -----------------------------------------------------------------------------------
+
+
+def full_texts(
+    send: Send, catalogue: Catalogue, module: str, subject: Any, columns: Sequence[str] | None
+) -> pd.DataFrame:
+    """Return the uncut rich texts of some records, in their order."""
+    names = _rich_texts(catalogue, module) if columns is None else list(columns)
+    if not names:
+        raise ValueError(f"{module} has no rich text fields: nothing of it is cut in lists.")
+    wanted = list_columns(catalogue, module, names)
+    ids = [check_id(module, each) for each in ids_in(subject)]
+    found: dict[str, dict[str, Any]] = {}
+    for some in chunks(unique(ids)):
+        params = {"ids": ",".join(some), "fields": ",".join(names)}
+        body = send("GET", f"{V8}{module}/actions/fetch_full_data", params=params)
+        found |= {each["id"]: each for each in (orjson.loads(body)["data"] if body else [])}
+    table = to_frame([[found.get(each, {"id": each}) for each in ids]], wanted)
+    index = index_of(subject)
+    return table if index is None else table.set_axis(index, axis=0)
+
+
+def _rich_texts(catalogue: Catalogue, module: str) -> list[str]:
+    """Name the rich text fields of a module."""
+    return [
+        name
+        for name, each in catalogue.fields(module).items()
+        if (each.get("textarea") or {}).get("type") == "rich_text"
+    ]
