@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,6 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
         port = free.getsockname()[1]
     lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder)
     prefer(home, "@jupyterlab/apputils-extension/notification", NO_NEWS)
-    prefer(home, "@jupyterlab/docmanager-extension/plugin", {"autosaveInterval": 2})
     # What stands in widgets is then saved into notebooks: no secret may stand in one.
     prefer(home, "@jupyter-widgets/jupyterlab-manager/plugin", {"saveState": True})
     log = home / "lab.log"
@@ -224,6 +224,14 @@ RESTART = """async () => {
   await context.restartKernel();
   await context.session.kernel.info;
 }"""
+# Lab's own settings, as its settings editor changes them; there is no command for it.
+AUTOSAVE = """async (seconds) => {
+  const app = window.jupyterapp;
+  const tokens = [...app.pluginRegistry._services.keys()];
+  const token = tokens.find(each => each.name.endsWith(':ISettingRegistry'));
+  const settings = await app.resolveRequiredService(token);
+  await settings.set('@jupyterlab/docmanager-extension:plugin', 'autosaveInterval', seconds);
+}"""
 SAVED = "() => !window.jupyterapp.shell.currentWidget.context.model.dirty"
 CLOSE = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -267,6 +275,15 @@ class OpenNotebook:
     def open(self) -> None:
         """Open it in Lab, with a kernel."""
         self._page.evaluate(OPEN, [self._path.name, STARTED_WITHIN_S * 1000])
+
+    @contextmanager
+    def autosave(self) -> Iterator[None]:
+        """Let Lab save by itself within a second; a save of ours might meet one of Lab's."""
+        self._page.evaluate(AUTOSAVE, 1)
+        try:
+            yield
+        finally:
+            self._page.evaluate(AUTOSAVE, 120)
 
     def autosaved(self) -> Any:
         """Type something into the last cell, wait until Lab saves by itself, read the file."""

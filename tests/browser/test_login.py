@@ -228,22 +228,23 @@ def test_autosave_in_the_middle_saves_no_secret(form, org):
     """Lab saves by itself while the boxes are full, while one waits, and when it is done."""
     from playwright.sync_api import expect
 
-    type_in(form, org, "device")
-    form.view.locator(".zcrm-paste input").fill(org.client_secret)
-    saved = form.autosaved()
-    assert org.client_id in json.dumps(saved.metadata), "what stands in the form was saved"
-    assert_clean(form, org, saved)
-    form.view.locator("button.zcrm-go").click()
-    expect(form.view.locator(".zcrm-code")).to_be_visible()
-    saved = form.autosaved()
-    assert "Waiting for you to accept" in json.dumps(saved.metadata)
-    assert len(org.secrets) > 1
-    assert_clean(form, org, saved)
-    org.emulator.approve_device(form.view.locator(".zcrm-code").inner_text())
-    expect(form.view.locator(".zcrm-status")).to_contain_text("Logged in: Rohan Deshmukh")
-    saved = form.autosaved()
-    assert "Logged in: Rohan Deshmukh" in json.dumps(saved.metadata)
-    assert_clean(form, org, saved)
+    with form.autosave():
+        type_in(form, org, "device")
+        form.view.locator(".zcrm-paste input").fill(org.client_secret)
+        saved = form.autosaved()
+        assert org.client_id in json.dumps(saved.metadata), "what stands in the form was saved"
+        assert_clean(form, org, saved)
+        form.view.locator("button.zcrm-go").click()
+        expect(form.view.locator(".zcrm-code")).to_be_visible()
+        saved = form.autosaved()
+        assert "Waiting for you to accept" in json.dumps(saved.metadata)
+        assert len(org.secrets) > 1
+        assert_clean(form, org, saved)
+        org.emulator.approve_device(form.view.locator(".zcrm-code").inner_text())
+        expect(form.view.locator(".zcrm-status")).to_contain_text("Logged in: Rohan Deshmukh")
+        saved = form.autosaved()
+        assert "Logged in: Rohan Deshmukh" in json.dumps(saved.metadata)
+        assert_clean(form, org, saved)
     ends_in_a_table(form, org)
 
 
