@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,7 @@ from zcrm_nb.emulator.settings import EngineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
     from zcrm_nb import CRM
 
@@ -26,6 +28,12 @@ collect_ignore = ["interop/client.py", "binder_simulation.py"]
 
 # Big enough to cross the 2,000 rows that page numbers reach; everything else small and quick.
 ROWS = {"Leads": 2600, "Contacts": 120, "Accounts": 60, "Deals": 250, "Tasks": 60, "Events": 30}
+# As little as can be, where each test wants an org of its own.
+TINY = {
+    **dict.fromkeys(("Contacts", "Tasks", "Events", "Calls", "Campaigns", "Products"), 5),
+    **dict.fromkeys(("Vendors", "Quotes", "Invoices", "Notes", "Site_Visits"), 2),
+    **{"Leads": 20, "Accounts": 5, "Deals": 12},
+}
 LOGIN = ("client_id", "client_secret", "refresh_token", "accounts_url", "api_domain", "upload_url")
 
 
@@ -75,3 +83,24 @@ def fresh() -> Iterator[Emulator]:
     emulator = Emulator(rows={**ROWS, "Leads": 450})
     yield emulator
     emulator.close()
+
+
+@pytest.fixture
+def make_crm() -> Iterator[Callable[[dict[str, Any]], CRM]]:
+    """Make a CRM on an org whose answers at some paths are given: documented ones, for instance."""
+    with ExitStack() as open_ones:
+
+        def make_crm(answers: dict[str, Any]) -> CRM:
+            emulator = open_ones.enter_context(Emulator(rows={"Leads": 3}))
+            whole = emulator.wsgi
+
+            def answering(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+                if environ["PATH_INFO"] not in answers:
+                    return whole(environ, start_response)
+                start_response("200 OK", [("Content-Type", "application/json;charset=UTF-8")])
+                return [json.dumps(answers[environ["PATH_INFO"]]).encode()]
+
+            emulator.wsgi = answering
+            return attach(emulator)
+
+        yield make_crm

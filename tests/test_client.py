@@ -572,3 +572,44 @@ def test_send_serves_the_page_helpers(crm):
     rows = next(coql_pages(crm.send, "select Stage from Deals where id is not null", limit=5))
     assert len(rows) == 5
     assert orjson.dumps(rows)
+
+
+# ---- The account and the questions ---------------------------------------------------------------
+
+
+def test_questions_and_credits_outlive_the_kernel(tmp_path):
+    """A restarted kernel finds what was asked and spent before, and counts on."""
+    path = tmp_path / "org.db"
+    options = {"rows": {"Leads": 20}, "path": path}
+    with zcrm_nb.emulate(**options) as first:
+        first.records("Leads", ["City"])
+        first.coql("select City from Leads where City = :city", city="Pune")
+        spent = first.credits.spent
+        assert spent == first.credits.spent_here > 0
+    with zcrm_nb.emulate(**options) as second:
+        assert (second.credits.spent, second.credits.spent_here) == (spent, 0)
+        second.search("Leads", ["City"], word="Pune")
+        asked = second.history()
+    assert asked["route"].tolist() == ["rest", "coql", "search"]
+    assert asked["query"].iloc[1] == "select City from Leads where City = 'Pune'"
+    assert 0 < asked["credits"].iloc[:2].sum() <= spent
+    assert asked["calls"].min() >= 1
+
+
+def test_a_question_that_fails_is_in_the_history_too(fresh, connected):
+    """With the name of its error, and no number of rows."""
+    crm = connected(fresh)
+    with pytest.raises(NotFoundError):
+        crm.records("Leads", ["Cty"])
+    (row,) = crm.history().to_dict("records")
+    assert (row["what"], row["route"], row["outcome"]) == ("Leads", "rest", "NotFoundError")
+    assert pd.isna(row["rows"])
+
+
+def test_the_history_is_typed_before_anything_was_asked(connected, fresh):
+    """The same columns and dtypes on no rows."""
+    crm = connected(fresh)
+    before = crm.history()
+    crm.records("Deals", ["Stage"])
+    assert before.empty
+    assert before.dtypes.equals(crm.history().dtypes)

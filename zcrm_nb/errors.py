@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIError",
+    "BulkWarning",
     "ConnectionFailed",
     "JobError",
     "LimitError",
@@ -37,6 +38,8 @@ __all__ = [
     "ScopeError",
     "ServerError",
     "WriteError",
+    "WriteInterrupted",
+    "WriteWarning",
     "ZohoError",
     "api_error",
     "caret",
@@ -82,7 +85,15 @@ class ScopeError(LoginError):
 
 
 class ConnectionFailed(ZohoError):  # noqa: N818 - reads as what happened
-    """No usable answer came back: no network, a time-out, a torn or unreadable reply."""
+    """No usable answer came back: no network, a time-out, a torn or unreadable reply.
+
+    Attributes
+    ----------
+    sent : bool
+        False when the call certainly did not reach Zoho; True when nobody knows.
+    """
+
+    sent: bool = True
 
 
 class APIError(ZohoError):
@@ -164,6 +175,10 @@ class ServerError(APIError):
     """Zoho failed (HTTP 5xx) and kept failing after the retries."""
 
 
+class WriteWarning(UserWarning):
+    """A write that left something to look after: rows of which nobody knows, or no way back."""
+
+
 class WriteError(ZohoError):
     """A write that did not go through for every row.
 
@@ -171,6 +186,22 @@ class WriteError(ZohoError):
     ----------
     report : pandas.DataFrame
         One row for each input row, with ``status`` ``done``, ``refused`` or ``unknown``.
+    """
+
+    report: Any = None
+
+
+class BulkWarning(UserWarning):
+    """Something that an export left out because Zoho does not export it."""
+
+
+class WriteInterrupted(KeyboardInterrupt):
+    """A write that was stopped from the keyboard; what had left was waited for.
+
+    Attributes
+    ----------
+    report : pandas.DataFrame
+        The report so far: rows that were not sent any more are ``refused`` with ``NOT_SENT``.
     """
 
     report: Any = None
@@ -211,6 +242,10 @@ _ADVICE = {
     "RATE_LIMIT_EXCEEDED": "Wait and try again; crm.credits shows what is left of the day.",
     "INTERNAL_ERROR": "Try again later; if it stays, tell Zoho's support the time of the call.",
     "SERVICE_UNAVAILABLE": "Zoho is busy or down: try again later.",
+    "MODULE_NOT_SUPPORTED": "Bulk read does not export this module: use crm.coql(…) or "
+    "crm.records(…).",
+    "CVID_NOT_SUPPORTED": "Bulk read does not export this view: crm.records(…, cvid=…) reads it.",
+    "CRITERIA_LIMIT_EXCEEDED": "Ask with fewer conditions, and filter the table in pandas.",
     "INVALID_HOST": "The token belongs to another data centre: check dc= and environment=.",
 }
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zcrm_nb.coql import fill, parse
+from zcrm_nb.coql import fill, parse, where
 from zcrm_nb.coql.tree import Comparison, Literal, Membership
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -158,3 +158,60 @@ def test_any_time_comes_back_to_the_second(value: datetime) -> None:
     """The text must mean the same moment, without its fraction."""
     literal = parse(fill("select id from Leads where a = :value", value=value)).where.value
     assert datetime.fromisoformat(literal.value) == value.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "text"),
+    [
+        ({}, "id is not null"),
+        ({"City": "Pune"}, "City = 'Pune'"),
+        ({"City": None}, "City is null"),
+        ({"City": ("!=", None)}, "City is not null"),
+        ({"City": ["Pune", "Goa"]}, "City in ('Pune', 'Goa')"),
+        ({"City": pd.Series(["Pune"])}, "City in ('Pune')"),
+        ({"City": ("NOT IN", {"Pune"})}, "City not in ('Pune')"),
+        ({"City": ("like", "New%")}, "City like 'New%'"),
+        ({"Amount": (">=", 5)}, "Amount >= 5"),
+        ({"Amount": ("between", 5, Decimal("7.5"))}, "Amount between 5 and 7.5"),
+        (
+            {"Day": ("not between", date(2026, 1, 1), date(2026, 2, 1))},
+            "Day not between '2026-01-01' and '2026-02-01'",
+        ),
+        ({"Account_Name.Industry": "Steel"}, "Account_Name.Industry = 'Steel'"),
+        ({"External": 1}, "'External' = 1"),
+        ({"a": 1, "b": 2, "c": 3}, "((a = 1 and b = 2) and c = 3)"),
+    ],
+    ids=repr,
+)
+def test_a_mapping_is_a_condition_on_each_field(mapping: dict[str, object], text: str) -> None:
+    """Values are written by their type, conditions in the pairs of brackets that COQL wants."""
+    assert where(mapping) == text
+    parse(f"select id from Leads where {text}")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "says"),
+    [
+        (("Pune", "Goa"), ValueError, "one of several values is a list"),
+        ((">", 5, 6), ValueError, "no operator"),
+        (("between", 5), ValueError, "no operator"),
+        ([], ValueError, "the list is empty"),
+        ((">", None), ValueError, "None fits only"),
+        pytest.param(object(), TypeError, "no value for object", id="object"),
+    ],
+    ids=lambda value: "object" if type(value) is object else repr(value),
+)
+def test_a_mapping_that_says_nothing_clear_is_refused(
+    value: object, kind: type[Exception], says: str
+) -> None:
+    """The field is named, so that the one wrong entry of many is found."""
+    with pytest.raises(kind, match=f"^City: .*{says}"):
+        where({"City": value})
+
+
+def test_a_name_cannot_smuggle_a_condition_in() -> None:
+    """Whatever stands for a field is a name, in quotes if it looks like more."""
+    text = where({"City = 'x' or Rating": "Hot"})
+    found = parse(f"select id from Leads where {text}").where
+    assert isinstance(found, Comparison)
+    assert found.value == Literal("Hot")

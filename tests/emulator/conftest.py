@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import mimetypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -80,6 +81,23 @@ class Asker:
         body = b"" if json_body is None else json.dumps(json_body).encode()
         headers = {"Authorization": f"Zoho-oauthtoken {self.token}"} | (headers or {})
         return self.send(method, f"/crm/v8{path}", params, body, headers)
+
+    def upload(self, path, *files):
+        """Upload files, given as (name, content), below /crm/v8."""
+        boundary = "----------4711"
+        body = b""
+        for name, content in files:
+            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            head = f'Content-Disposition: form-data; name="file"; filename="{name}"'
+            head = f"--{boundary}\r\n{head}\r\nContent-Type: {kind}\r\n\r\n"
+            body += head.encode() + content + b"\r\n"
+        headers = {
+            "Authorization": f"Zoho-oauthtoken {self.token}",
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+        }
+        return self.send(
+            "POST", f"/crm/v8{path}", None, body + f"--{boundary}--\r\n".encode(), headers
+        )
 
     def accounts(self, path="/oauth/v2/token", headers=None, **form):
         """One call of the accounts server, with a form body."""

@@ -40,7 +40,7 @@ def test_checks_come_in_zohos_order(ask, emulator):
     """Address before token, token before limits, limits before faults, faults before handler."""
     emulator.faults.add("500")
     headers = {"Authorization": ""}
-    assert ask("GET", "/a/b/c/d", headers=headers).status == 404
+    assert ask("GET", "/a/b/c/d/e", headers=headers).status == 404
     assert ask("PATCH", "/Leads", headers=headers).status == 400
     assert ask(*LEADS, headers=headers).status == 401
     emulator.meter.spend(emulator.meter.allowance - emulator.meter.spent)

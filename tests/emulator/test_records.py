@@ -225,18 +225,11 @@ def test_nothing_found_is_204_without_a_body(ask):
     assert "Content-Type" not in reply.headers
 
 
-@pytest.mark.parametrize("name", ["cvid", "territory_id", "filters"])
+@pytest.mark.parametrize("name", ["territory_id", "filters"])
 def test_what_would_change_the_answer_unseen_is_refused(ask, name):
-    """Custom views, territories and filters are not emulated."""
+    """Territories and filters are not emulated."""
     reply = leads(ask, **{name: "1"})
     assert (reply.status, reply.body["details"]) == (404, {"emulated": False})
-
-
-def test_external_ids_are_refused(ask):
-    """For lists and single records."""
-    header = {"X-EXTERNAL": "Leads.External_Ref"}
-    assert ask("GET", "/Leads", {"fields": "id"}, headers=header).status == 404
-    assert ask("GET", "/Leads/1", headers=header).status == 404
 
 
 def test_legacy_parameters_are_passed_over(ask):
@@ -410,7 +403,7 @@ def test_a_list_reaches_100000_records_and_no_more(ask, emulator):
     """The last page ends there; the token behind it is refused."""
     asked = {"fields": "Last_Name", "converted": "both", "per_page": "30"}
     user = emulator.accounts.check(f"Zoho-oauthtoken {ask.token}").user
-    bound = asked | {"module": "Leads", "If-Modified-Since": ""}
+    bound = asked | {"path": "/crm/v8/Leads", "If-Modified-Since": ""}
     binder = Binder.of(emulator.secret, user, bound.items())
     # As if the newest record were the 99,990th of the list.
     position = Position(int(ask.ids("Leads")[-1]), int(ask.ids("Leads")[-1]), 99_990)

@@ -428,3 +428,58 @@ def test_at_most_100_ids_are_deleted_at_once(ask):
     """LIMIT_EXCEEDED, as for fields."""
     reply = ask("DELETE", "/Leads", {"ids": ",".join(map(str, range(1, 102)))})
     assert reply.body["details"] == {"limit": 100, "param_name": "ids"}
+
+
+def test_a_minus_sign_is_no_digit(ask):
+    """Nine digits fit into a whole number of nine, whatever stands before them."""
+    assert post(ask, "Leads", {"Last_Name": "A", "No_of_Employees": -123456789}).status == 201
+    reply = post(ask, "Leads", {"Last_Name": "A", "No_of_Employees": -1234567890})
+    assert reply.body["data"][0]["details"]["maximum_length"] == 9
+
+
+@pytest.mark.parametrize(
+    ("value", "details"),
+    [
+        (1.23, {}),
+        (-1e15, {}),
+        (1e16, {"maximum_length": 16}),
+        (1.234, {"maximum_decimal_place": 2}),
+        (1e-9, {"maximum_decimal_place": 2}),
+    ],
+)
+def test_more_digits_than_a_decimal_has_are_kept_or_refused(ask, make, value, details):
+    """By a setting, before and behind the point."""
+    lead = {"Last_Name": "A", "Annual_Revenue": value}
+    assert read(ask, "Leads", new_id(post(ask, "Leads", lead)))["Annual_Revenue"] == value
+    strict = make(settings={"refuse_excess_digits": True})
+    (said,) = post(strict, "Leads", lead).body["data"]
+    assert said["status"] == ("error" if details else "success")
+    assert details.items() <= said["details"].items()
+
+
+def test_a_refused_record_leaves_nothing_behind(ask, emulator):
+    """No new tag, and no gap in the batch."""
+    tagged = {"Last_Name": "A", "Tag": [{"name": "brand new"}], "Email": "nonsense"}
+    reply = post(ask, "Leads", {"Last_Name": "B"}, tagged, {"Last_Name": "C"})
+    assert [each["status"] for each in reply.body["data"]] == ["success", "error", "success"]
+    assert emulator.store.read("SELECT * FROM tags WHERE name = 'brand new'") == []
+
+
+def test_a_layout_is_the_modules_own(ask):
+    """Another one is refused."""
+    (layout,) = ask("GET", "/settings/layouts", {"module": "Leads"}).body["layouts"]
+    assert post(ask, "Leads", {"Last_Name": "A", "Layout": {"id": layout["id"]}}).status == 201
+    reply = post(ask, "Leads", {"Last_Name": "A", "Layout": {"id": "1"}})
+    assert reply.body["data"][0]["details"]["api_name"] == "Layout"
+
+
+def test_an_upsert_that_finds_a_record_names_it_in_what_is_missing(ask):
+    """MANDATORY_NOT_FOUND carries the id of the record that was found."""
+    lead = new_id(post(ask, "Leads", {"Last_Name": "A", "Email": "a@example.com"}))
+    item = {"Email": "a@example.com", "Last_Name": None}
+    reply = ask("POST", "/Leads/upsert", None, {"data": [item]})
+    assert reply.body["data"][0]["details"] == {
+        "api_name": "Last_Name",
+        "json_path": "$.data[0].Last_Name",
+        "id": lead,
+    }

@@ -159,7 +159,7 @@ def test_accepting_and_pasting_logs_in(org, wish):
     assert "Logged in: Asha at Acme" in page.said
     assert "until" in page.said
     [(asked, login)] = page.logins
-    assert asked.wants == ("read", "coql", "bulk")
+    assert asked.wants == ("read", "search", "coql", "bulk")
     assert login.grant.client_secret == Secret(org.secret_of_client)
     assert page.link is None
 

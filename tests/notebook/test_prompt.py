@@ -79,7 +79,7 @@ def test_enter_takes_every_default(wish):
     person = Person("", "", "", "", "1000.ABC", "secret", "")
     filled = person.prompt(default_flow="paste").fill(Wish())
     assert (filled.dc, filled.environment, filled.flow) == ("us", "production", "paste")
-    assert filled.wants == ("read", "coql", "bulk")
+    assert filled.wants == ("read", "search", "coql", "bulk")
     assert filled.client_secret == Secret("secret")
 
 

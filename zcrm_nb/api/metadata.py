@@ -27,6 +27,7 @@ __all__ = [
     "fields",
     "modules",
     "org",
+    "related_lists",
     "users",
 ]
 
@@ -88,6 +89,11 @@ def modules(send: Send) -> list[dict[str, Any]]:
 def fields(send: Send, module: str) -> list[dict[str, Any]]:
     """Return the fields of one module as Zoho tells them; 1 credit."""
     return _resource(send, "settings/fields", "fields", module=module)
+
+
+def related_lists(send: Send, module: str) -> list[dict[str, Any]]:
+    """Return the related lists of one module as Zoho tells them; 1 credit."""
+    return _resource(send, "settings/related_lists", "related_lists", module=module)
 
 
 def org(send: Send) -> dict[str, Any]:
@@ -190,6 +196,15 @@ class Catalogue:
         found: dict[str, dict[str, Any]] = self._once(
             f"fields {module}",
             lambda: {each["api_name"]: each for each in fields(self._send, module)},
+        )
+        return found
+
+    def related_lists(self, module: str) -> dict[str, dict[str, Any]]:
+        """Return the related lists of a module by API name."""
+        self._check_module(module)
+        found: dict[str, dict[str, Any]] = self._once(
+            f"related_lists {module}",
+            lambda: {each["api_name"]: each for each in related_lists(self._send, module)},
         )
         return found
 

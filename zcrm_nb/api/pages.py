@@ -11,7 +11,7 @@ import orjson
 from zcrm_nb.frames import info
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 V8 = "/crm/v8/"
 
@@ -32,6 +32,7 @@ class Send(Protocol):
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        files: Sequence[Any] | None = None,
         headers: Mapping[str, str] | None = None,
         safe: bool | None = None,
     ) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -13,6 +14,7 @@ from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
 from zcrm_nb.coql import tree
 from zcrm_nb.errors import APIError, LimitError, NotFoundError, QueryError, QueryWarning, caret
 from zcrm_nb.frames import Column, column_for, info
+from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +34,8 @@ __all__ = [
     "coql_pages",
     "count",
     "count_asked",
+    "lanes",
+    "levels_up",
     "limited",
     "parse",
     "prepared",
@@ -135,18 +139,23 @@ def count_asked(send: Send, catalogue: Catalogue, text: str) -> int:
 
 
 def _checked(catalogue: Catalogue, text: str) -> tuple[tree.Query, list[coql.Finding]]:
-    """Return a query without errors and the rest that is to be said about it.
-
-    Warnings point at the line of whoever called the CRM object: four calls up from here.
-    """
+    """Return a query without errors and the rest that is to be said about it."""
     query, findings = coql.examine(text, catalogue.fields, catalogue.modules)
     errors = [each for each in findings if each.severity == "error"]
     if query is None or errors:
         raise _not_sent(text, errors)
     for each in findings:
         if each.severity == "warning":
-            warnings.warn(each.shown(text), QueryWarning, stacklevel=4)
+            warnings.warn(each.shown(text), QueryWarning, stacklevel=levels_up())
     return query, findings
+
+
+def levels_up() -> int:
+    """Count the calls up from our caller to whoever called this package: warnings point there."""
+    frame, levels = sys._getframe(1), 1
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == "zcrm_nb":
+        frame, levels = frame.f_back, levels + 1
+    return levels
 
 
 def as_written(text: str, *, limit: int | None = None) -> Prepared:
@@ -187,36 +196,50 @@ def limited(query: tree.Query, limit: int | None) -> tree.Query:
     return replace(query, limit=limit)
 
 
-def coql_bodies(send: Send, query: tree.Query, *, workers: int = 1) -> Iterator[bytes]:
+def coql_bodies(
+    send: Send, query: tree.Query, *, workers: int = 1, rows: int | None = None
+) -> Iterator[bytes]:
     """Yield the answers that together hold every row of a query, in its order.
 
     The first page goes alone. If more follow, a count tells how many, and they are fetched side by
-    side by offset; past the reach of offsets, one after the other by id.
+    side by offset; past the reach of offsets, one after the other by id. Whoever has counted the
+    ``rows`` that FROM and WHERE mean says so: then all pages go side by side, none larger than it
+    has to be.
     """
     ask = partial(_ask, send, coql.stable(query))
     start, wanted = query.offset or 0, math.inf if query.limit is None else query.limit
     if coql.is_aggregate(query):
         yield from _aggregated(ask, start, wanted, workers)
         return
-    first = _first(ask, start, min(PAGE_SIZE, wanted))
-    yield first
-    if wanted <= PAGE_SIZE or not more(first):
-        return
-    counted = min(wanted, count(send, query) - start)
-    if start + counted > OFFSET_CEILING and not _ordered_by_id(query):
+    last, done = b"", 0
+    if rows is None:
+        last, done = _first(ask, start, min(PAGE_SIZE, wanted)), PAGE_SIZE
+        yield last
+        if wanted <= PAGE_SIZE or not more(last):
+            return
+        rows = count(send, query)
+    counted = max(min(wanted, rows - start), 1)
+    if start + counted > OFFSET_CEILING and (start >= OFFSET_CEILING or not _ordered_by_id(query)):
         raise _past_offsets()
-    last, done = first, PAGE_SIZE
     try:
         pages = partial(_sized, ask, start + counted)
-        for body in side_by_side(pages, _offsets(start, counted), workers):
+        for body in side_by_side(pages, _offsets(start + done, start + counted), lanes(workers)):
             yield body
             last, done = body or last, done + info(body).get("count", 0)
     except APIError as refused:
         if refused.code != "LIMIT_EXCEEDED":
             raise
+        if not last:
+            raise _past_offsets() from refused
     # The count may be out of date by now: what decides is whether Zoho says that more rows follow.
     if more(last) and done < (wanted if _ordered_by_id(query) else counted):
-        yield from _by_id(send, query, records_of(last)[-1]["id"], wanted - done)
+        last_id = records_of(last)[-1]["id"]
+        yield from _by_id(send, query, last_id, wanted - done, counted - done)
+
+
+def lanes(workers: int) -> int:
+    """How many queries can be under way: more would only wait for each other."""
+    return min(workers, EXPENSIVE_IN_FLIGHT)
 
 
 def _first(ask: Ask, start: int, size: float) -> bytes:
@@ -233,7 +256,7 @@ def _aggregated(ask: Ask, start: int, wanted: float, workers: int) -> Iterator[b
     """Yield the answers of a query that aggregates; nobody can tell the number of its groups."""
     end = min(start + wanted, OFFSET_CEILING)
     offsets = range(start, int(end), PAGE_SIZE)
-    yield from look_ahead(partial(_sized, ask, end), offsets, workers)
+    yield from look_ahead(partial(_sized, ask, end), offsets, lanes(workers))
 
 
 def _sized(ask: Ask, end: float, offset: int) -> bytes:
@@ -241,23 +264,27 @@ def _sized(ask: Ask, end: float, offset: int) -> bytes:
     return ask(offset, min(PAGE_SIZE, end - offset))
 
 
-def _offsets(start: int, wanted: float) -> range:
-    """Offsets of the pages behind the first, as far as offsets reach."""
-    end = min(start + wanted, OFFSET_CEILING)
-    return range(start + PAGE_SIZE, int(end), PAGE_SIZE)
+def _offsets(start: int, end: float) -> range:
+    """Offsets of the pages from one row to another, as far as offsets reach."""
+    return range(start, int(min(end, OFFSET_CEILING)), PAGE_SIZE)
 
 
-def _by_id(send: Send, query: tree.Query, last_id: str, wanted: float) -> Iterator[bytes]:
-    """Yield the answers behind ``last_id``, each page beginning where the last one ended."""
+def _by_id(
+    send: Send, query: tree.Query, last_id: str, wanted: float, expected: float
+) -> Iterator[bytes]:
+    """Yield the answers behind ``last_id``, each page beginning where the last one ended.
+
+    As long as no more rows come than are ``expected``, no page is larger than it has to be.
+    """
     if not _ordered_by_id(query):
         raise _past_offsets()
     while wanted > 0:
-        page = coql.page(coql.after(query, last_id), 0, int(min(PAGE_SIZE, wanted)))
-        body = _send(send, page)
+        size = min(PAGE_SIZE, wanted, expected if expected > 0 else PAGE_SIZE)
+        body = _send(send, coql.page(coql.after(query, last_id), 0, int(size)))
         yield body
         if not more(body):
             return
-        wanted -= info(body)["count"]
+        wanted, expected = (left - info(body)["count"] for left in (wanted, expected))
         last_id = records_of(body)[-1]["id"]
 
 

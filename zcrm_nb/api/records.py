@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from zcrm_nb.api.pages import V8, look_ahead, more, records_of
+from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
 from zcrm_nb.errors import APIError, LimitError, NotFoundError
 from zcrm_nb.frames import column_for, info
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = [
     "check_id",
     "conversion",
+    "external_header",
     "field_batches",
+    "in_address",
     "list_columns",
     "list_parameters",
     "record_bodies",
@@ -100,10 +103,14 @@ def record_bodies(
     *,
     limit: int | None = None,
     workers: int = 1,
+    rows: int | None = None,
     params: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
 ) -> Iterator[bytes]:
-    """Yield the answers of a list: the first 2,000 rows by page number, the rest by page token."""
+    """Yield the answers of a list: the first 2,000 rows by page number, the rest by page token.
+
+    Whoever has counted the ``rows`` says so: then no page is asked for that is not there.
+    """
     asked = {**(params or {}), "fields": ",".join(fields)}
     sizes = _page_sizes(limit)
 
@@ -111,10 +118,14 @@ def record_bodies(
         where = {"page": number, "per_page": PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)}
         return send("GET", V8 + module, params={**asked, **where}, headers=headers)
 
-    body = b""
-    for body in look_ahead(page, range(1, min(sizes, PAGES_BY_NUMBER) + 1), workers):
+    body, done = b"", min(sizes, PAGES_BY_NUMBER, _page_sizes(rows) or 1)
+    numbers = range(1, done + 1)
+    known = rows is not None
+    for body in (
+        side_by_side(page, numbers, workers) if known else look_ahead(page, numbers, workers)
+    ):
         yield body
-    for _ in range(PAGES_BY_NUMBER, sizes):
+    for _ in range(done, sizes):
         if not more(body):
             return
         body = _following(send, module, body, {**asked, "per_page": PAGE_SIZE}, headers)
@@ -196,11 +207,34 @@ def since_header(moment: datetime | None) -> dict[str, str]:
     return {"If-Modified-Since": moment.isoformat(timespec="seconds")}
 
 
-def conversion(catalogue: Catalogue, module: str, converted: bool | None) -> str:
+def external_header(catalogue: Catalogue, module: str, name: str) -> dict[str, str]:
+    """Return the header that lets values of an external field stand for ids.
+
+    Whether a field is external the metadata tell; an org's older ones may not, so Zoho decides.
+    """
+    catalogue.field(module, name)
+    return {"X-EXTERNAL": f"{module}.{name}"}
+
+
+def in_address(value: str) -> str:
+    """Write an external id as a part of an address, or say what to do with one that is none."""
+    if not value.strip(".") or not value.isprintable() or any(mark in value for mark in "/\\?#"):
+        raise ValueError(
+            f"{value!r} cannot stand in an address. Ask for it in COQL: where Field = :value."
+        )
+    return quote(value, safe="")
+
+
+def conversion(
+    catalogue: Catalogue, module: str, converted: bool | None, cvid: str | None = None
+) -> str:
     """Return Zoho's word for which Leads are meant; none where a module knows no conversion.
 
-    Zoho by itself leaves converted Leads out of lists and searches, though COQL finds them.
+    Zoho by itself leaves converted Leads out of lists and searches, though COQL finds them. A view
+    is left to show what it shows.
     """
+    if converted is None and cvid is not None:
+        return ""
     if converted is None:
         return "both" if "Converted__s" in catalogue.fields(module) else ""
     return str(converted).lower()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +13,7 @@ from zcrm_nb.errors import LimitError
 from zcrm_nb.frames import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from zcrm_nb.api.pages import Send
 
@@ -18,11 +21,14 @@ __all__ = [
     "DELETED_COLUMNS",
     "deleted_bodies",
     "search_bodies",
+    "search_criteria",
     "search_pages",
     "search_parameters",
 ]
 
 PAGE_SIZE = 200  # records; Zoho's greatest
+CRITERIA = 10  # in one search, says the page; the error comes at 15
+IN_VALUES = 100
 PAGES = 10  # search gives 2,000 records and has no page token
 
 DELETED_COLUMNS = [
@@ -114,9 +120,78 @@ def search_bodies(
         )
 
 
-def search_parameters(columns: list[str], *, converted: str, **terms: str | None) -> dict[str, str]:
+def search_criteria(values: Mapping[str, Any]) -> str:
+    r"""Write search criteria out of values: all must hold, a list means any of its members.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        Field: text, number, boolean, date, aware datetime, or a list of these.
+
+    Returns
+    -------
+    str
+        Zoho's criteria, with ``(``, ``)``, ``,`` and a backslash before them escaped.
+
+    Raises
+    ------
+    ValueError
+        Nothing to look for, more than Zoho takes, a datetime without a time zone, or ``None``: a
+        search does not find empty fields, COQL does.
+
+    References
+    ----------
+    Zoho CRM API V8, "Search Records": zoho.com/crm/developer/docs/api/v8/search-records.html
+
+    Examples
+    --------
+    >>> from zcrm_nb.api.search import search_criteria
+    >>> search_criteria({"Company": "Burns, B (Pvt)", "Rating": ["Active", "Acquired"]})
+    '((Company:equals:Burns\\, B \\(Pvt\\)) and (Rating:in:Active,Acquired))'
+    """
+    leaves = [_leaf(name, value) for name, value in values.items()]
+    if not 1 <= len(leaves) <= CRITERIA:
+        raise ValueError(f"a search takes 1 to {CRITERIA} criteria, not {len(leaves)}; use COQL")
+    return leaves[0] if len(leaves) == 1 else f"({' and '.join(leaves)})"
+
+
+def _leaf(field: str, value: Any) -> str:
+    """Write one criterion."""
+    if isinstance(value, str) or not isinstance(value, Collection):
+        return f"({field}:equals:{_escaped(field, value)})"
+    if not 1 <= len(value) <= IN_VALUES:
+        raise ValueError(f"{field}: a search looks for 1 to {IN_VALUES} values, not {len(value)}")
+    return f"({field}:in:{','.join(_escaped(field, each) for each in value)})"
+
+
+def _escaped(field: str, value: Any) -> str:
+    """Write one value so that it ends where it should."""
+    if value is None:
+        raise ValueError(f"{field}: a search does not find empty fields; ask crm.coql for them")
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise ValueError(f"{field}: {value} needs a time zone")
+    if isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, datetime):
+        text = value.isoformat(timespec="seconds")
+    else:
+        text = str(value)
+    return re.sub(r"\\(?=[(),\\]|$)|[(),]", r"\\\g<0>", text)
+
+
+def search_parameters(
+    columns: list[str],
+    *,
+    converted: str,
+    approval_state: str | None = None,
+    **terms: str | Mapping[str, Any] | None,
+) -> dict[str, str]:
     """Return the query parameters of a search; ``ValueError`` unless it has exactly one term."""
-    given = {name: value for name, value in terms.items() if value is not None}
+    given = {
+        name: value if isinstance(value, str) else search_criteria(value)
+        for name, value in terms.items()
+        if value is not None
+    }
     if len(given) != 1:
         raise ValueError(
             f"Give one of {', '.join(terms)}; Zoho uses the first of several and ignores the rest."
@@ -124,6 +199,8 @@ def search_parameters(columns: list[str], *, converted: str, **terms: str | None
     params = {"fields": ",".join(columns)} if columns else {}
     if converted:
         params["converted"] = converted
+    if approval_state:
+        params["approval_state"] = approval_state
     return {**params, **given}
 
 

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from zcrm_nb.client.acting import Acting
+from zcrm_nb.client.attaching import Attaching
 from zcrm_nb.client.describing import Describing
+from zcrm_nb.client.exporting import Exporting, Job
 from zcrm_nb.client.linting import lint
+from zcrm_nb.client.listening import Listening
+from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
+from zcrm_nb.client.relating import Relating
 from zcrm_nb.client.sending import Sending
+from zcrm_nb.client.writing import Writing
 from zcrm_nb.wire.vault import notes_of
 
 if TYPE_CHECKING:
@@ -20,10 +27,21 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.oauth import TokenSource
     from zcrm_nb.wire.vault import Vault
 
-__all__ = ["CRM", "lint"]
+__all__ = ["CRM", "Job", "lint"]
 
 
-class CRM(Reading, Describing, Sending):
+class CRM(
+    Reading,
+    Planning,
+    Relating,
+    Attaching,
+    Describing,
+    Writing,
+    Acting,
+    Exporting,
+    Listening,
+    Sending,
+):
     """One org of Zoho CRM, seen by one user. Made by :func:`zcrm_nb.connect` and its sisters.
 
     A noun reads and returns a DataFrame; a verb changes something and returns a report.
@@ -53,7 +71,7 @@ class CRM(Reading, Describing, Sending):
         """Go on with a login that has just been made."""
         self._gate.take(tokens, addresses)
         self._kept = kept
-        self._kept_folder = kept and notes_of(*kept)
+        self._keep_notes(kept and notes_of(*kept))
         self.refresh()
 
     def __enter__(self) -> Self:
@@ -70,5 +88,4 @@ class CRM(Reading, Describing, Sending):
     def __repr__(self) -> str:
         org = self._catalogue.known("org") or {}
         who = f"{org['company_name']} ({org['id']})" if org else "org not asked yet"
-        credits_left = repr(self._gate.ledger).strip("<>")
-        return f"<CRM: {who} at {self._gate.addresses.api_domain}. {credits_left}>"
+        return f"<CRM: {who} at {self._gate.addresses.api_domain}. {self._gate.ledger.summary}>"

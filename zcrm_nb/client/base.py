@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-from weakref import finalize
+from weakref import WeakSet, finalize
 
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.notebook.progress import Progress
+from zcrm_nb.wire.history import History
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     import pandas as pd
 
+    from zcrm_nb.api.notifications import Channel
+    from zcrm_nb.notebook.feed import Feed
     from zcrm_nb.notebook.progress import Told
     from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.vault import Vault
@@ -43,8 +47,17 @@ class Base:
         self._gate = gate
         self._kept = kept
         self._catalogue = Catalogue(gate.send)
-        self._kept_folder = folder
+
+        self._watched: dict[str, Channel] = {}
+        self._feeds: WeakSet[Feed] = WeakSet()
         self._own_folder: TemporaryDirectory[str] | None = None
+        self._keep_notes(folder)
+
+    def _keep_notes(self, folder: Path | None) -> None:
+        """Keep notes in a folder from now on: others' there count, one's own outlive the kernel."""
+        self._kept_folder = folder
+        self._gate.ledger.keep(folder)
+        self._history = History(folder)
 
     @property
     def _folder(self) -> Path:
@@ -69,13 +82,44 @@ class Base:
         progress: bool | Told,
         **facts: Any,
     ) -> pd.DataFrame:
-        """Fetch a table under progress, and write into it where it came from."""
-        with self._gate.trace() as calls, Progress(label, show=progress) as tick:
+        """Fetch a table under progress, write into it where it came from, and note the question.
+
+        What the table itself says under ``attrs["zcrm"]`` counts before ``facts``.
+        """
+        with self._noted(label, facts) as note, Progress(label, show=progress) as tick:
             table = fetch(tick)
+            facts |= table.attrs.get("zcrm", {})
+            note |= {"rows": len(table), "route": facts.get("route"), "query": str(facts["query"])}
+        org = (self._catalogue.known("org") or {}).get("id")
         table.attrs["zcrm"] = {
             **facts,
-            "org": (self._catalogue.known("org") or {}).get("id"),
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "credits": sum(call.credits for call in calls),
+            "org": org,
+            "time": note["time"],
+            "credits": note["credits"],
         }
         return table
+
+    @contextmanager
+    def _noted(self, what: str, facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Note a question when it is over, however it ends."""
+        note: dict[str, Any] = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "what": what,
+            "query": str(facts.get("query", "")),
+            "route": facts.get("route"),
+            "outcome": "done",
+        }
+        started = self._gate.clock()
+        with self._gate.trace() as calls:
+            try:
+                yield note
+            except BaseException as error:
+                note["outcome"] = type(error).__name__
+                raise
+            finally:
+                note |= {
+                    "calls": len(calls),
+                    "credits": sum(call.credits for call in calls),
+                    "seconds": round(self._gate.clock() - started, 3),
+                }
+                self._history.note(note)

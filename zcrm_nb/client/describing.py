@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zcrm_nb.api import metadata
+from zcrm_nb.api import metadata, views
 from zcrm_nb.client.base import Base
 from zcrm_nb.frames import series, to_frame
 
@@ -134,6 +134,60 @@ class Describing(Base):
         """
         values = metadata.choices(self._catalogue.field(module, field))
         return to_frame([values], metadata.PICKLIST_COLUMNS)
+
+    def views(self, module: str, *, details: bool = False) -> pd.DataFrame:
+        """List the custom views of a module.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        details : bool, default False
+            Also bring what each view filters by, which fields it shows and how it is sorted.
+
+        Returns
+        -------
+        DataFrame of shape (n_views, 11) or (n_views, 15)
+            ``id`` (what ``cvid=`` wants), ``name``, ``category``, ``access_type``,
+            ``system_defined``, ``default``, ``created_by``, ``created_by.id``, ``modified_by``,
+            ``modified_by.id``, ``modified_time``; with details ``criteria`` (Zoho's object, or
+            ``None`` for all records), ``fields`` (API names, a list), ``sort_by`` and
+            ``sort_order``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module; not sent.
+        ScopeError
+            The login lacks ``ZohoCRM.settings.custom_views.READ``.
+
+        See Also
+        --------
+        records : Reads a view, by ``cvid=``.
+
+        Notes
+        -----
+        One credit for each 200 views; with details one more for each view. COQL reads a view too:
+        ``from Leads#<id> where id is not null``.
+
+        References
+        ----------
+        Zoho CRM API V8, "Custom Views Metadata":
+        zoho.com/crm/developer/docs/api/v8/custom-view-meta.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> views = crm.views("Deals", details=True).set_index("name")
+        >>> views.loc["Middle-Sized Deals", "criteria"]["comparator"]
+        'between'
+        >>> crm.close()
+        """
+        self._catalogue.fields(module)
+        found = views.views(self._gate.send, module, details=details, workers=self._gate.workers)
+        columns = [*views.VIEW_COLUMNS, *(views.VIEW_DETAILS if details else ())]
+        return to_frame([found], columns)
 
     def users(self) -> pd.DataFrame:
         """List the users of the org, active or not.

@@ -11,7 +11,7 @@ from zcrm_nb.coql import fill
 from zcrm_nb.frames import series, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
@@ -154,6 +154,7 @@ class Reading(Base):
             )
 
         facts = {"query": asked.text, "repaired": asked.repaired, "route": "coql"}
+        facts |= {"module": asked.subject} if asked.query else {}
         return self._told(fetch, asked.subject, progress, **facts)
 
     def records(
@@ -191,10 +192,11 @@ class Reading(Base):
         ascending : bool, default True
             Smallest first. By ascending ``id``, records added meanwhile come last and shift none.
         cvid : str, optional
-            Id of a custom view to read instead of the whole module; it brings its own order.
+            Id of a custom view to read instead of the whole module, from :meth:`views`; it brings
+            its own order.
         converted : bool, optional
             Leads only: True for those converted, False for those that are not. All by default, as
-            in COQL; Zoho's own list leaves the converted ones out.
+            in COQL, though Zoho's own list leaves the converted ones out; a view leaves them out.
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -249,7 +251,7 @@ class Reading(Base):
             sort_by=sort_by,
             ascending=ascending,
             cvid=cvid,
-            converted=records.conversion(self._catalogue, module, converted),
+            converted=records.conversion(self._catalogue, module, converted, cvid),
         )
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
@@ -267,9 +269,19 @@ class Reading(Base):
                 exact=exact,
             )
 
-        return self._told(fetch, module, progress, query=f"{module} {params}", route="rest")
+        return self._told(
+            fetch, module, progress, query=f"{module} {params}", module=module, route="rest"
+        )
 
-    def record(self, module: str, id: str, *, tz: str = "UTC", exact: bool = False) -> pd.Series:  # noqa: A002
+    def record(
+        self,
+        module: str,
+        id: str,  # noqa: A002 - Zoho's word
+        *,
+        external: str | None = None,
+        tz: str = "UTC",
+        exact: bool = False,
+    ) -> pd.Series:
         """Read one record, with everything it has.
 
         Parameters
@@ -277,7 +289,9 @@ class Reading(Base):
         module : str
             API name of the module.
         id : str
-            The record's id.
+            The record's id; or a value of the field ``external``.
+        external : str, optional
+            API name of a field that holds ids of another system.
         tz : str, default "UTC"
             Time zone of datetimes: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -312,7 +326,9 @@ class Reading(Base):
         >>> crm.close()
         """
         zone = self._zone(tz)
-        row = tables.record_row(self._gate.send, self._catalogue, module, id, tz=zone, exact=exact)
+        row = tables.record_row(
+            self._gate.send, self._catalogue, module, id, external=external, tz=zone, exact=exact
+        )
         return series(row, name=id)
 
     def search(
@@ -320,10 +336,11 @@ class Reading(Base):
         module: str,
         columns: Sequence[str] | None = None,
         *,
-        criteria: str | None = None,
+        criteria: str | Mapping[str, Any] | None = None,
         email: str | None = None,
         phone: str | None = None,
         word: str | None = None,
+        approval_state: str | None = None,
         limit: int | None = None,
         converted: bool | None = None,
         tz: str = "UTC",
@@ -338,14 +355,18 @@ class Reading(Base):
             API name of the module.
         columns : sequence of str, optional
             API names of the fields to bring; all that a list can bring by default.
-        criteria : str, optional
-            Zoho's search criteria, ``"(City:equals:Pune)"`` or ``"((A:equals:x) and (B:in:y,z))"``.
+        criteria : str or mapping, optional
+            ``{"City": "Pune", "Rating": ["Active", "Acquired"]}``: all must hold, a list means any
+            of its members, and what is in a value need not be escaped. Or Zoho's own criteria,
+            ``"((City:starts_with:Pu) and (Annual_Revenue:greater_than:100000))"``.
         email : str, optional
             A mail address, or part of one, in any mail field.
         phone : str, optional
             A phone number, or part of one, in any phone field.
         word : str, optional
             A word in any field.
+        approval_state : str, optional
+            Only records in this state, such as ``"approved"`` or ``"approval_process_pending"``.
         limit : int, optional
             Bring at most this many records.
         converted : bool, optional
@@ -371,7 +392,8 @@ class Reading(Base):
         NotFoundError
             No such module or field; not sent.
         ValueError
-            None, or more than one, of criteria, email, phone and word.
+            None, or more than one, of criteria, email, phone and word; or a mapping that a search
+            cannot look for, such as empty fields.
 
         See Also
         --------
@@ -380,7 +402,9 @@ class Reading(Base):
         Notes
         -----
         One credit for each 200 records. Zoho's ``equals`` also finds longer texts that contain the
-        value, and its search index lags some seconds behind a change; COQL does neither.
+        value (not in picklists), takes ``-``, ``/``, ``@`` and their like for one another, and its
+        index lags some seconds behind a change; COQL does none of that. Besides the scope of the
+        module it takes ``ZohoSearch.securesearch.READ``.
 
         References
         ----------
@@ -393,11 +417,16 @@ class Reading(Base):
         >>> found = crm.search("Leads", ["Last_Name", "City"], criteria="(City:equals:Pune)")
         >>> bool((found["City"].str.lower() == "pune").all())
         True
+        >>> same = crm.search("Leads", ["Last_Name", "City"], criteria={"City": "Pune"})
+        >>> same.equals(found)
+        True
         >>> crm.close()
         """
         terms = {"criteria": criteria, "email": email, "phone": phone, "word": word}
         leads = records.conversion(self._catalogue, module, converted)
-        params = search.search_parameters(list(columns or ()), converted=leads, **terms)
+        params = search.search_parameters(
+            list(columns or ()), converted=leads, approval_state=approval_state, **terms
+        )
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             return tables.search_table(
@@ -413,7 +442,9 @@ class Reading(Base):
                 exact=exact,
             )
 
-        return self._told(fetch, module, progress, query=f"{module} {params}", route="search")
+        return self._told(
+            fetch, module, progress, query=f"{module} {params}", module=module, route="search"
+        )
 
     def deleted(
         self,
@@ -473,8 +504,10 @@ class Reading(Base):
         bodies = search.deleted_bodies(self._gate.send, module, type, headers)
         return to_frame(bodies, search.DELETED_COLUMNS, tz=self._zone(tz))
 
-    def count(self, module: str, where: str | None = None, **values: Any) -> int:
-        """Count the records of a module.
+    def count(
+        self, module: str, where: str | None = None, *, cvid: str | None = None, **values: Any
+    ) -> int:
+        """Count the records of a module, or of one of its custom views.
 
         Parameters
         ----------
@@ -483,6 +516,8 @@ class Reading(Base):
         where : str, optional
             A COQL condition, without the word WHERE; places for values are written ``:name``. All
             records by default.
+        cvid : str, optional
+            Id of a custom view: only what it shows.
         **values : object
             What stands for the ``:name`` places.
 
@@ -494,13 +529,14 @@ class Reading(Base):
         Raises
         ------
         QueryError
-            The condition is no COQL; not sent.
+            The condition is no COQL; not sent. Or there is no such view, or none that COQL reads.
         NotFoundError
             No such module; not sent.
 
         Notes
         -----
-        One credit: it asks COQL for ``COUNT(id)``, because Zoho's own record count costs 50.
+        One credit: it asks COQL for ``COUNT(id)``, because Zoho's own record count costs 50. Of
+        Leads it counts the converted ones too, but not within a view.
 
         References
         ----------
@@ -518,5 +554,6 @@ class Reading(Base):
         >>> crm.close()
         """
         where = where or "id is not null"
-        text = fill(f"select COUNT(id) from {module} where {where}", **values)  # noqa: S608 - COQL
+        source = f"{module}#{records.check_id(module, cvid)}" if cvid else module
+        text = fill(f"select COUNT(id) from {source} where {where}", **values)  # noqa: S608 - COQL
         return ask.count_asked(self._gate.send, self._catalogue, text)

@@ -11,7 +11,7 @@ from zcrm_nb.api.doctor import COLUMNS, examine
 from zcrm_nb.api.pages import at
 from zcrm_nb.client.base import Base
 from zcrm_nb.errors import LoginError
-from zcrm_nb.frames import to_frame
+from zcrm_nb.frames import Column, to_frame
 from zcrm_nb.wire.oauth import NoLogin, TokenSource
 
 if TYPE_CHECKING:
@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.trace import Call
 
 __all__ = ["Sending"]
+
+HISTORY_COLUMNS = [
+    Column("time", "datetime"),
+    Column("what", "text"),
+    Column("query", "text"),
+    Column("route", "text"),
+    Column("rows", "integer"),
+    Column("calls", "integer"),
+    Column("credits", "integer"),
+    Column("seconds", "float"),
+    Column("outcome", "text"),
+]
 
 
 class Sending(Base):
@@ -110,17 +122,22 @@ class Sending(Base):
 
     @property
     def credits(self) -> Ledger:
-        """What this connection has spent of the day's API credits, counted here.
+        """What was spent of the day's API credits, what is left, and when some come back.
 
         Returns
         -------
         Ledger
-            ``spent`` in the last 24 hours and, once it is known, ``remaining``.
+            ``spent`` in the last 24 hours with this login on this machine, ``spent_here`` by this
+            connection alone; once it is known, ``remaining``; ``next_return``, when the next
+            credits come back and how many.
 
         Notes
         -----
-        Zoho tells what remains only after half of the day's credits are gone; until then the count
-        knows of nothing but its own calls.
+        The notebooks and scripts of a login share one account, in the folder of notes beside the
+        profile; with ``connect(…)`` and no profile they share it by client and refresh token.
+        :func:`emulate` without a ``path`` keeps it in memory. Zoho tells what remains only after
+        half of the day's credits are gone; until then, what other machines and apps spend is not
+        known.
 
         Examples
         --------
@@ -157,6 +174,44 @@ class Sending(Base):
         >>> crm.close()
         """
         return self._gate.ledger.budget(credits)
+
+    def history(self, *, tz: str = "UTC") -> pd.DataFrame:
+        """List what was asked: one row for each question that a method of this object answered.
+
+        Parameters
+        ----------
+        tz : str, default "UTC"
+            Time zone of ``time``: an IANA name, or ``"org"`` for the org's own.
+
+        Returns
+        -------
+        DataFrame of shape (n_questions, 9)
+            The oldest first: ``time`` when it was asked, ``what`` (the module), ``query`` (as it
+            was sent, cut after 2,000 characters), ``route``, ``rows``, ``calls`` and ``credits`` it
+            took, metadata and counts included, ``seconds``, ``outcome`` (``done``, or the name of
+            the error).
+
+        Notes
+        -----
+        No credits. A question is a call of a method that brings a table of records, such as
+        :meth:`coql`, :meth:`records`, :meth:`search` and :meth:`table`, whatever number of calls it
+        takes. They are kept in the folder of notes beside the login, so that notebooks share them
+        and a restarted kernel finds them; the older half goes when there is 1 MB of them. Kept are
+        the text of the question, with the values in it, and the numbers above: no answers and no
+        secrets. Calls that threads of yours make side by side are counted in each question that is
+        under way.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> _ = crm.records("Deals", ["Stage"], limit=3)
+        >>> crm.history()[["what", "route", "rows", "outcome"]]
+            what route  rows outcome
+        0  Deals  rest     3    done
+        >>> crm.close()
+        """
+        return to_frame([self._history.rows()], HISTORY_COLUMNS, tz=self._zone(tz))
 
     def doctor(self) -> pd.DataFrame:
         """Say in words what is wrong with the login, and what to do about it.
@@ -233,7 +288,7 @@ class Sending(Base):
             vault.delete(name)
 
     def close(self) -> None:
-        """Let go of the connections. A ``with`` block does it by itself.
+        """Stop the live feeds and let go of the connections. A ``with`` block does it by itself.
 
         Examples
         --------
@@ -242,4 +297,6 @@ class Sending(Base):
         ...     crm.count("Deals") > 0
         True
         """
+        for feed in list(self._feeds):
+            feed.stop()
         self._gate.close()

@@ -1,8 +1,9 @@
 """COQL, the query language of Zoho CRM: pure text in, trees and text out."""
 
 from zcrm_nb.coql.checks import LIMITS, check_limits
+from zcrm_nb.coql.criteria import CRITERIA_LIMITS, bulk_criteria
 from zcrm_nb.coql.errors import ParseError
-from zcrm_nb.coql.fill import fill, places
+from zcrm_nb.coql.fill import fill, places, where
 from zcrm_nb.coql.findings import Finding, explained
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, parse
 from zcrm_nb.coql.lint import examine, lint
@@ -14,6 +15,7 @@ from zcrm_nb.coql.walk import aggregates, criteria, is_aggregate, path_of, paths
 
 __all__ = [
     "AGGREGATES",
+    "CRITERIA_LIMITS",
     "LIMITS",
     "RESERVED",
     "AstrayError",
@@ -21,6 +23,7 @@ __all__ = [
     "ParseError",
     "after",
     "aggregates",
+    "bulk_criteria",
     "check_limits",
     "credits",
     "criteria",
@@ -40,4 +43,5 @@ __all__ = [
     "stable",
     "subqueries",
     "to_text",
+    "where",
 ]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import reduce
 from math import isfinite
 
-from zcrm_nb.coql.text import number, quoted
+from zcrm_nb.coql.text import number, quoted, written_name
 
-__all__ = ["fill", "places"]
+__all__ = ["fill", "places", "where"]
 
 # Texts in quotes come first, so that a colon inside one is never taken for a placeholder.
 _PIECE = re.compile(
@@ -170,3 +171,63 @@ def places(query: str) -> set[str]:
     ['city', 'r']
     """
     return {found["name"] for found in _PIECE.finditer(query) if found["name"]}
+
+
+_OPERATORS = {"=", "!=", ">", ">=", "<", "<=", "like", "not like", "in", "not in"}
+_BETWEEN = {"between", "not between"}
+
+
+def where(mapping: Mapping[str, object]) -> str:
+    """Write a condition that holds for each field of a mapping.
+
+    Parameters
+    ----------
+    mapping : mapping of str to object
+        Fields, or paths such as ``"Account_Name.Industry"``, and what they have to be: a value; a
+        list of values, of which one has to fit; ``None`` for empty; or a tuple of an operator of
+        COQL and what stands behind it: ``(">", 5)``, ``("!=", None)``, ``("like", "New%")``,
+        ``("not in", […])``, ``("between", 5, 10)``. Values are written as :func:`fill` does.
+
+    Returns
+    -------
+    str
+        A condition without the word WHERE, in pairs of brackets; ``id is not null`` of an empty
+        mapping, which means every record.
+
+    Raises
+    ------
+    ValueError
+        A tuple that does not begin with an operator, or has too few or too many values behind it;
+        and what :func:`fill` cannot write.
+    TypeError
+        For a value of another type.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import where
+    >>> where({"City": "Pune", "Lead_Status": ["New", "Open"], "Annual_Revenue": (">", 5000)})
+    "((City = 'Pune' and Lead_Status in ('New', 'Open')) and Annual_Revenue > 5000)"
+    """
+    told = [_criterion(name, value) for name, value in mapping.items()]
+    return reduce(lambda left, right: f"({left} and {right})", told) if told else "id is not null"
+
+
+def _criterion(name: str, value: object) -> str:
+    """Write what one field has to be."""
+    match value:
+        case tuple([str(operator), low, high]) if operator.lower() in _BETWEEN:
+            places, values = f"{operator.lower()} :low and :high", {"low": low, "high": high}
+        case tuple([str(operator), other]) if operator.lower() in _OPERATORS:
+            places, values = f"{operator.lower()} :value", {"value": other}
+        case tuple():
+            raise ValueError(
+                f"{name}: {value!r} is no operator with its value, such as ('>', 5) or "
+                "('between', 5, 10); one of several values is a list"
+            )
+        case _:
+            several = isinstance(value, Iterable) and not isinstance(value, str | bytes)
+            places, values = f"{'in' if several else '='} :value", {"value": value}
+    try:
+        return f"{written_name(name)} {fill(places, **values)}"
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {str(error).partition(': ')[2] or error}") from None

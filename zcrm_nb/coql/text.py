@@ -48,7 +48,7 @@ def to_text(query: Query) -> str:
     """
     columns = ", ".join(map(_column, query.columns))
     module = f"{query.module}#{query.cvid}" if query.cvid else query.module
-    text = f"select {columns} from {module} where {_condition(query.where)}"  # noqa: S608 - no SQL
+    text = f"select {columns} from {module} where {condition_text(query.where)}"  # noqa: S608 - no SQL
     if query.group_by:
         text += f" group by {', '.join(map(_expression, query.group_by))}"
     if query.order_by:
@@ -77,7 +77,7 @@ def _limit(query: Query) -> str:
 
 def _column(column: Column) -> str:
     """Write one item of the SELECT list."""
-    alias = "" if column.alias is None else f" as {_name(column.alias)}"
+    alias = "" if column.alias is None else f" as {written_name(column.alias)}"
     return _expression(column.expression) + alias
 
 
@@ -91,21 +91,21 @@ def _expression(expression: Expression) -> str:
     if isinstance(expression, Aggregate):
         return f"{expression.function}({_expression(expression.path)})"
     root = f"!{expression.root}." if expression.root else ""
-    return _name(root + expression.text)
+    return written_name(root + expression.text)
 
 
-def _name(name: str) -> str:
+def written_name(name: str) -> str:
     """Write a name, in quotes if it could not stand alone."""
     steps = name.removeprefix("!").split(".")
     words = all(step.isascii() and step.isidentifier() for step in steps)
     return name if words and RESERVED.isdisjoint(name.lower().split(".")) else quoted(name)
 
 
-def _condition(condition: Condition) -> str:
+def condition_text(condition: Condition) -> str:
     """Write a condition; two joined by a word stand in brackets of their own."""
     match condition:
         case Logic():
-            left, right = _condition(condition.left), _condition(condition.right)
+            left, right = condition_text(condition.left), condition_text(condition.right)
             return f"({left} {condition.operator} {right})"
         case Comparison():
             return f"{_expression(condition.path)} {condition.operator} {_value(condition.value)}"

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     Field: TypeAlias = Mapping[str, Any]
 
 __all__ = [
+    "LOOKUPS",
     "NUMBERS",
     "OPERATORS",
     "PICKLISTS",
+    "TEXTS",
+    "TIMES",
     "is_readable",
     "operators",
     "type_of",
@@ -30,15 +33,15 @@ NUMBERS = frozenset(
     {"integer", "bigint", "double", "decimal", "currency", "percent"}
     | {"number", "long"}  # as formulas call what they return
 )
-_TIMES = frozenset({"date", "datetime", "event_reminder"})
-_LOOKUPS = frozenset({"lookup", "multi_module_lookup", "ownerlookup", "userlookup"})
+TIMES = frozenset({"date", "datetime", "event_reminder"})
+LOOKUPS = frozenset({"lookup", "multi_module_lookup", "ownerlookup", "userlookup"})
 PICKLISTS = frozenset({"picklist", "multiselectpicklist"})
-_TEXTS = frozenset({"text", "textarea", "mediumtext", "email", "phone", "website", "autonumber"})
+TEXTS = frozenset({"text", "textarea", "mediumtext", "email", "phone", "website", "autonumber"})
 
 OPERATORS: dict[str, frozenset[str]] = {
-    **dict.fromkeys(_TEXTS | PICKLISTS | {"string"}, _TEXT),
-    **dict.fromkeys(NUMBERS | _TIMES, _RANGE),
-    **dict.fromkeys(_LOOKUPS | {"profileimage"}, _SAME),
+    **dict.fromkeys(TEXTS | PICKLISTS | {"string"}, _TEXT),
+    **dict.fromkeys(NUMBERS | TIMES, _RANGE),
+    **dict.fromkeys(LOOKUPS | {"profileimage"}, _SAME),
     "boolean": frozenset({"="}),
 }
 """Operators by type, from Zoho's page. Of a type that is not here, only Zoho can tell."""
@@ -153,7 +156,7 @@ def _wrong_id(value: object, field: Field) -> str:
 
 _WRONG: dict[str, Callable[[object, Field], str]] = {
     **dict.fromkeys(NUMBERS, _wrong_number),
-    **dict.fromkeys(_LOOKUPS, _wrong_id),
+    **dict.fromkeys(LOOKUPS, _wrong_id),
     "date": _wrong_date,
     **dict.fromkeys(("datetime", "event_reminder"), _wrong_datetime),
     "boolean": _wrong_boolean,

@@ -17,10 +17,12 @@ from urllib.parse import urlencode
 from zcrm_nb.emulator import person
 from zcrm_nb.emulator.accounts import SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.app import App
-from zcrm_nb.emulator.callbacks import Delivery
+from zcrm_nb.emulator.bulk.jobs import Jobs
+from zcrm_nb.emulator.callbacks import Courier, Delivery
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
 from zcrm_nb.emulator.channels import Channels
+from zcrm_nb.emulator.chores import Chores
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.consent import Asked, Declined, permissions
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
@@ -29,7 +31,7 @@ from zcrm_nb.emulator.faults import Faults
 from zcrm_nb.emulator.life import Life
 from zcrm_nb.emulator.messages import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.meter import EDITIONS, Meter
-from zcrm_nb.emulator.routes import Router
+from zcrm_nb.emulator.routes import JOBS, WORKS, Router
 from zcrm_nb.emulator.server import PortTaken, Server
 from zcrm_nb.emulator.settings import Settings
 from zcrm_nb.emulator.store import Store
@@ -84,7 +86,7 @@ class Emulator:
         client whose user may do everything; the grant code is good once, for ten minutes. Also
         ``accounts_url``, ``api_domain`` and ``upload_url``: where to mount :attr:`wsgi`. Those of a
         server are in its own ``credentials``.
-    store, schema, accounts, meter, faults, channels, clock, settings
+    store, schema, accounts, meter, faults, jobs, channels, clock, settings
         The parts of the org.
 
     Raises
@@ -140,8 +142,11 @@ class Emulator:
         self.devices = Devices(self.clock, seed)
         self.meter = Meter(edition, users, self.clock, self.settings)
         self.faults = Faults(self, seed)
+        self.courier = Courier(self.settings.watch, self.faults)
+        self.jobs = Jobs(self, JOBS)
         self.channels = Channels(self)
         self.router = Router()
+        self.chores = Chores(self, WORKS)
         self.wsgi = App(self)
         self.credentials = self._self_client()
         self._servers: list[Server] = []
@@ -216,6 +221,7 @@ class Emulator:
             life.stop()
         while self._servers:
             self._servers.pop().stop()
+        self.jobs.close()
         self.channels.close()
         self.store.close()
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from zcrm_nb.emulator.externals import translated
 from zcrm_nb.emulator.messages import Answer, Request, json_answer, read_request
 from zcrm_nb.emulator.refusals import Refusal
 
@@ -39,17 +42,17 @@ class App:
     def __init__(self, org: Emulator) -> None:
         self._org = org
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request, as PEP 3333 has it."""
         answer = self.answer(read_request(environ))
         described = {
             "Content-Type": "application/json;charset=UTF-8",
-            "Content-Length": str(len(answer.body)),
+            "Content-Length": str(answer.length),
         }
         headers = answer.headers if answer.status in BODILESS else described | answer.headers
         phrase = HTTPStatus(answer.status).phrase
         start_response(f"{answer.status} {phrase}", list(headers.items()))
-        return [answer.body]
+        return answer.chunks()
 
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
@@ -61,15 +64,29 @@ class App:
         except Refusal as refusal:
             return refused(refusal)
 
+    def inside(self, request: Request) -> Answer:
+        """Answer a request that came inside another one: its token is known, its price paid."""
+        org = self._org
+        try:
+            route, names = org.router.find(request, org.settings)
+            if route.needs_token and request.token:
+                org.accounts.require(request.token, route.scopes, self._spellings(names))
+            return self._run(route, names, request)
+        except Refusal as refusal:
+            return refused(refusal)
+
     def _guarded(self, route: Route, names: dict[str, str], request: Request) -> Answer:
         """Check token, scopes and limits, then run the handler."""
         org = self._org
         token = org.accounts.check(request.headers.get("Authorization", ""))
         org.accounts.require(token, route.scopes, self._spellings(names))
         request = replace(request, token=token)
+        org.chores.settle()
+        org.jobs.settle()
         with org.meter.call(route.price, request):
             answer = self._run(route, names, request)
-        return replace(answer, headers=self._signals(token) | answer.headers)
+        told = {"Date": formatdate(org.clock.now(), usegmt=True)}
+        return replace(answer, headers=told | self._signals(token) | answer.headers)
 
     def _spellings(self, names: dict[str, str]) -> list[dict[str, str]]:
         """Spell what scopes may call a module: by its name, and custom ones ``custom``."""
@@ -83,7 +100,9 @@ class App:
         if org.latency_ms:
             org.sleep(org.latency_ms / 1000)
         try:
-            return org.faults.around(request, lambda: route.handler(org, request, **names))
+            return org.faults.around(
+                request, lambda: translated(org, request, names, route.handler)
+            )
         except Refusal as refusal:
             return refused(refusal, wrap=route.writes and org.settings.wrap_write_refusals)
         except ConnectionError:

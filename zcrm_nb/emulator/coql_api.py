@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.coql import ParseError, parse
 from zcrm_nb.coql.tree import Path
+from zcrm_nb.emulator import views
 from zcrm_nb.emulator.describe import field_json
 from zcrm_nb.emulator.engine import refusal_of, run
 from zcrm_nb.emulator.joins import Joins
@@ -16,8 +17,10 @@ from zcrm_nb.emulator.route import V8, Route
 if TYPE_CHECKING:
     from zcrm_nb.coql.tree import Query
     from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.criteria import Condition
     from zcrm_nb.emulator.joins import Target
     from zcrm_nb.emulator.messages import Request
+    from zcrm_nb.emulator.schema import Module
 
 META = "include_meta"
 
@@ -53,7 +56,12 @@ def post_coql(org: Emulator, request: Request) -> Answer:
     except ParseError as error:
         raise refusal_of(error) from error
     _require_scopes(org, request, query, described=described)
-    rows, more_records = run(org.store, query, settings=org.settings.engine)
+
+    def seen(module: Module, cvid: str) -> Condition | None:
+        view = views.find(org.store, module.api_name, cvid)
+        return None if view is None else views.condition(view, org, request.user)
+
+    rows, more_records = run(org.store, query, settings=org.settings.engine, seen=seen)
     if not rows:
         return NOTHING
     info = {"count": len(rows), "more_records": more_records}
@@ -131,7 +139,7 @@ ROUTES = (
         "POST",
         f"{V8}/coql",
         post_coql,
-        "COQL queries: joins, aggregates, subqueries, `include_meta`",
+        "COQL queries: joins, aggregates, subqueries, custom views, `include_meta`",
         ("ZohoCRM.coql.READ",),
         "coql",
     ),

@@ -189,18 +189,20 @@ def _leaf_sql(leaf: Leaf, module: Module, settings: Settings) -> Condition:
     return _plain_sql(column, leaf.operator, stored)
 
 
+_PARTS = re.compile(r"(?:[^,\\]|\\.?)+")
+
+
 def _values(leaf: Leaf) -> list[str]:
     """Split the value of a leaf after ``in`` and ``between``; otherwise there is one."""
-    parts = (
-        re.split(r"(?<!\\),", leaf.value) if leaf.operator in ("in", "between") else [leaf.value]
-    )
+    several = leaf.operator in ("in", "between")
+    parts = _PARTS.findall(leaf.value) or [""] if several else [leaf.value]
     if leaf.operator == "in" and len(parts) > IN_VALUES:
         words = 'Only 100 values are allowed in "IN" criteria'
         details = {"api_name": leaf.field, "param_name": "criteria"}
         raise Refusal(400, "INVALID_QUERY", words, details)
     if leaf.operator == "between" and len(parts) != 2:
         raise _invalid("between takes two values", api_name=leaf.field, value=leaf.value)
-    return [re.sub(r"\\(.)", r"\1", part.strip()) for part in parts]
+    return [re.sub(r"\\([(),\\])", r"\1", part.strip()) for part in parts]
 
 
 def _plain_sql(column: str, operator: str, values: list[object]) -> Condition:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from zcrm_nb.emulator.catalog.converting import CONVERTED_TO, MAPPING
 from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES
 from zcrm_nb.emulator.schema import DATA_TYPES, Choice, Field, Module, Schema
 
 #: What a text area is called, by its length.
 TEXTAREAS = {2000: "small", 32000: "large", 50000: "rich_text"}
-#: Where the fields of a lead go when it is converted.
-CONVERTED_TO = ("Contacts", "Accounts", "Deals")
 #: Fields Zoho neither lists in forms nor lets anybody write.
 HIDDEN = {"id", "Record_Status__s", "Locked__s", "Change_Log_Time__s"}
 
@@ -82,7 +81,7 @@ def layout_json(module: Module, schema: Schema) -> dict[str, Any]:
         "mode": "view",
         "generated_type": "system",
         "profiles": [{**each, "_default_view": None} for each in _profiles()],
-        "convert_mapping": None,
+        "convert_mapping": _convert_mapping(module, schema),
         "created_by": None,
         "created_time": FOUNDED,
         "modified_by": None,
@@ -137,7 +136,7 @@ def _abilities(field: Field, module: Module) -> dict[str, Any]:
         "visible": field.api_name not in HIDDEN,
         "virtual_field": field.column is None,
         **dict.fromkeys(("searchable", "filterable", "sortable"), queried),
-        "mass_update": writable and not field.unique,
+        "mass_update": in_mass(field),
         "separator": field.data_type in {"integer", "bigint", "double", "currency", "decimal"},
         "operation_type": dict.fromkeys(
             ("web_update", "api_create", "web_create", "api_update"), writable
@@ -149,6 +148,13 @@ def _abilities(field: Field, module: Module) -> dict[str, Any]:
         "layout_associations": [{"api_name": "Standard", "name": "Standard",
                                  "id": str(module.id + 1)}],
     }  # fmt: skip
+
+
+def in_mass(field: Field) -> bool:
+    """Tell whether mass update may write the field: no mail, lookup, long text or line items."""
+    kinds = {"email", "lookup", "multi_module_lookup", "textarea", "layout", "subform",
+             "multiselectlookup", "multiuserlookup", "autonumber"}  # fmt: skip
+    return not (field.read_only or field.unique or field.data_type in kinds)
 
 
 def _particulars(field: Field) -> dict[str, Any]:
@@ -209,12 +215,8 @@ def _relations(field: Field, module: Module, schema: Schema) -> dict[str, Any]:
 
 def _formalities(field: Field, module: Module, schema: Schema) -> dict[str, Any]:
     """Fill the keys every field has and hardly any uses."""
-    targets = CONVERTED_TO if module.api_name == "Leads" else ()
     return {
-        "convert_mapping": {
-            each: field.api_name if field.api_name in schema.modules[each].by_name else None
-            for each in targets
-        },
+        "convert_mapping": _becomes(field, module),
         "created_source": "default" if not field.custom else "crm",
         "created_time": FOUNDED if field.custom else None,
         "modified_time": FOUNDED if field.custom else None,
@@ -224,7 +226,7 @@ def _formalities(field: Field, module: Module, schema: Schema) -> dict[str, Any]
         "email_parser": {"fields_update_supported": True, "record_operations_supported": True},
         "private": None,
         "crypt": None,
-        "external": None,
+        "external": {"show": False, "type": "org"} if field.external else None,
         "history_tracking": None,
         "hipaa_compliance": None,
         "hipaa_compliance_enabled": False,
@@ -236,6 +238,28 @@ def _formalities(field: Field, module: Module, schema: Schema) -> dict[str, Any]
         "webhook": True,
         "blueprint_supported": True,
     }
+
+
+def _becomes(field: Field, module: Module) -> dict[str, str | None]:
+    """Tell where a field of a lead goes when the lead is converted."""
+    if module.api_name != "Leads":
+        return {}
+    return {each: MAPPING[each].get(field.api_name) for each in CONVERTED_TO}
+
+
+def _convert_mapping(module: Module, schema: Schema) -> dict[str, Any] | None:
+    """Tell what the layout of Leads becomes, and which fields of a deal the page asks for."""
+    if module.api_name != "Leads":
+        return None
+    layouts = {
+        each: {"name": "Standard", "id": str(schema.modules[each].id + 1)} for each in CONVERTED_TO
+    }
+    deals = schema.modules["Deals"]
+    asked = [
+        {**_minified_field(deals.by_name[name]), "required": name != "Amount"}
+        for name in ("Amount", "Deal_Name", "Closing_Date", "Stage", "Pipeline")
+    ]
+    return {**layouts, "Deals": {**layouts["Deals"], "fields": asked}}
 
 
 def _choice(field: Field, number: int, choice: Choice) -> dict[str, Any]:
@@ -273,7 +297,7 @@ def _lookup(field: Field, module: Module, schema: Schema) -> dict[str, Any]:
     )
     return {
         "display_label": module.plural,
-        "api_name": f"{module.api_name}_of_{field.api_name}",
+        "api_name": module.list_name(field, field.target or ""),
         "id": str(field.id + 1),
         "module": target,
         "query_details": {},

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
+from zcrm_nb.emulator.fillings import tag, uploaded
 from zcrm_nb.emulator.records import ONLY_ON_ONE
 from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.shapes import encode
+from zcrm_nb.emulator.shapes import encode, layout_id
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.schema import Field, Module
@@ -18,7 +22,9 @@ if TYPE_CHECKING:
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _WHOLE = ("integer", "bigint")
-TAG_COLOURS = ("#F48435", "#1DB9B4", "#658BA8", "#B88562", "#F17574", "#879BFC", "#63C57E")
+UPLOADS = ("fileupload", "imageupload")
+
+_NUMBERS = ("double", "decimal", "currency", "percent")
 
 
 @dataclass(slots=True)
@@ -73,6 +79,8 @@ class Desk:
             if known is None and self._settings.refuse_unknown_keys and name[0] != "$":
                 place = _place(name, f"{path}.{name}")
                 wrong.append(Refusal(400, "INVALID_DATA", "invalid data", place))
+            if known is not None and known.data_type == "layout":
+                wrong += self._no_layout(known, item[name], f"{path}.{name}")
             if known is None or not _writable(known):
                 continue
             try:
@@ -80,10 +88,42 @@ class Desk:
             except Refusal as refusal:
                 wrong.append(refusal)
         if record_id is None:
-            wrong += [_required(each, path) for each in self._module.fields if _lacking(each, item)]
+            wrong += [required(each, path) for each in self._module.fields if _lacking(each, item)]
+            wrong += self._neither(item, path)
+        wrong += self._mismatched(draft, path, record_id)
         if wrong:
             raise _together(wrong)
         return draft
+
+    def _neither(self, item: Mapping[str, Any], path: str) -> Iterator[Refusal]:
+        """Refuse a new record that has none of the fields of which it needs one."""
+        either = self._module.either
+        if either and not any(item.get(name) for name in either):
+            expected = [_place(name, f"{path}.{name}") for name in either]
+            words, details = self._module.either_words, {"expected_fields": expected}
+            yield Refusal(400, "EXPECTED_FIELD_MISSING", words, details)
+
+    def _no_layout(self, known: Field, value: object, path: str) -> Iterator[Refusal]:
+        """Refuse a layout that the module does not have; here each has one."""
+        named = value.get("id") if isinstance(value, dict) else None
+        if value is not None and str(named) != str(layout_id(known.id)):
+            yield _invalid(known, path)
+
+    def _mismatched(self, draft: Draft, path: str, record_id: int | None) -> Iterator[Refusal]:
+        """Refuse choices that the value of another picklist does not allow."""
+        for known in self._module.fields:
+            if known.depends is None or draft.row.keys().isdisjoint(
+                (known.api_name, known.depends.on)
+            ):
+                continue
+            on = known.depends.on
+            (old,) = self._store.rows(self._module.api_name, "id = ?", (record_id,)) or ({},)
+            now = old | draft.row
+            allowed = dict(known.depends.allowed).get(now.get(on) or "")
+            if allowed is not None and now.get(known.api_name) not in (None, *allowed):
+                place = _place(known.api_name, f"{path}.{known.api_name}")
+                words = f"{on} doesn't contain the {known.api_name}"
+                yield Refusal(400, "MAPPING_MISMATCH", words, {"mapped_field": on, **place})
 
     def _fill(
         self,
@@ -102,9 +142,11 @@ class Desk:
             return
         if known.api_name == "Tag":
             value = self._tags(value, known, path)
+        if known.data_type in UPLOADS and value not in (None, ""):
+            value = self._files(value, known, path, record_id)
         stored = None if value == "" else self._encoded(known, value, path)
         if stored is None and known.mandatory:
-            raise _required(known, path.rpartition(".")[0])
+            raise required(known, path.rpartition(".")[0])
         if stored is not None:
             self._check(known, value, stored, path, record_id)
             draft.row |= self._pointed(known, stored, item, path)
@@ -121,9 +163,10 @@ class Desk:
         self, known: Field, value: object, stored: object, path: str, record_id: int | None
     ) -> None:
         """Refuse what has the right type and is wrong all the same."""
-        long = known.kind in _WHOLE or isinstance(value, str)
-        if long and known.kind not in ("date", "datetime") and len(str(value)) > known.length:
+        if (length := _length(known, value)) is not None and length > known.length:
             raise _invalid(known, path, maximum_length=known.length)
+        if known.kind in _NUMBERS and self._settings.refuse_excess_digits:
+            _check_digits(known, value, path)
         if known.kind == "email" and not _EMAIL.fullmatch(str(stored)):
             raise _invalid(known, path, expected_data_type="email")
         if known.choices and self._settings.refuse_unknown_picklist_values:
@@ -132,9 +175,11 @@ class Desk:
             if known.wire is None and not set(sent) <= set(supported):
                 raise _invalid(known, path, supported_values=supported)
         if known.unique:
-            self._check_unique(known, stored, path, record_id)
+            self.check_unique(known, stored, path, record_id)
 
-    def _check_unique(self, known: Field, stored: object, path: str, record_id: int | None) -> None:
+    def check_unique(
+        self, known: Field, stored: object, path: str, record_id: int | None = None
+    ) -> None:
         """Refuse a value that another record has already."""
         found = self.find(known, stored)
         if found is None or found == record_id:
@@ -217,23 +262,44 @@ class Desk:
             isinstance(each, dict) and isinstance(each.get("name"), str) for each in value
         ):
             raise _invalid(known, path, expected_data_type="jsonarray")
-        return [self._tag(each["name"]) for each in value]
+        return [tag(self._store, self._module, each["name"]) for each in value]
 
-    def _tag(self, name: str) -> dict[str, str]:
-        """Find a tag of the module by its name, or make it."""
-        module, sql = (
-            self._module.api_name,
-            "SELECT id, color_code FROM tags WHERE module = ? AND name = ?",
-        )
-        rows = self._store.read(sql, (module, name))
-        if not rows:
-            tag_id = self._store.new_id()
-            colour = TAG_COLOURS[tag_id % len(TAG_COLOURS)]
-            self._store.execute(
-                "INSERT INTO tags VALUES (?, ?, ?, ?)", (tag_id, module, name, colour)
-            )
-            rows = [(tag_id, colour)]
-        return {"name": name, "id": str(rows[0][0]), "color_code": rows[0][1]}
+    def _files(
+        self, value: object, known: Field, path: str, record_id: int | None
+    ) -> list[dict[str, Any]]:
+        """Put uploaded files into the field, beside those that are there and are to stay."""
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise _invalid(known, path, expected_data_type="jsonarray")
+        new = []
+        for index, each in enumerate(value):
+            if each.get("File_Id__s"):
+                described = uploaded(self._store, known, each["File_Id__s"])
+                if described is None:
+                    place = _place("File_Id__s", f"{path}[{index}].File_Id__s")
+                    raise Refusal(400, "INVALID_DATA", "invalid data", place)
+                new.append(described)
+        rows = self._store.rows(self._module.api_name, "id = ?", (record_id,))
+        there = orjson.loads((rows or [{}])[0].get(known.api_name) or "[]")
+        gone = {each.get("id") for each in value if "_delete" in each}
+        return [each for each in (*there, *new) if each["id"] not in gone]
+
+
+def _length(known: Field, value: object) -> int | None:
+    """Measure a value as its field's length does: characters, or the digits of a whole number."""
+    if known.kind in ("date", "datetime"):
+        return None
+    if known.kind in _WHOLE:
+        return len(str(abs(int(value))))  # type: ignore[call-overload]
+    return len(value) if isinstance(value, str) else None
+
+
+def _check_digits(known: Field, value: object, path: str) -> None:
+    """Refuse a decimal number with more digits, before or behind the point, than its field has."""
+    number = Decimal(str(value))
+    if number.adjusted() >= known.length:
+        raise _invalid(known, path, maximum_length=known.length)
+    if known.decimals is not None and number != round(number, known.decimals):
+        raise _invalid(known, path, maximum_decimal_place=known.decimals)
 
 
 def _writable(known: Field) -> bool:
@@ -258,7 +324,7 @@ def _invalid(known: Field, path: str, **details: object) -> Refusal:
     return Refusal(400, "INVALID_DATA", "invalid data", details | _place(known.api_name, path))
 
 
-def _required(known: Field, path: str) -> Refusal:
+def required(known: Field, path: str) -> Refusal:
     """Refuse a record without one of its mandatory fields."""
     place = _place(known.api_name, f"{path}.{known.api_name}")
     return Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.coql import ParseError, check_limits, is_aggregate
 from zcrm_nb.coql.checks import DEFAULT_LIMIT
 from zcrm_nb.coql.tree import Aggregate, Path, Step
+from zcrm_nb.emulator.criteria import EVERYTHING, Condition
 from zcrm_nb.emulator.joins import Joins, Target
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.settings import EngineSettings
 from zcrm_nb.emulator.shapes import Shaped, render, shape
-from zcrm_nb.emulator.where import NUMBERS, OPERATORS, TEXTS, TIMES, Where
+from zcrm_nb.emulator.where import NUMBERS, OPERATORS, REFERENCES, TEXTS, TIMES, Where
 
 if TYPE_CHECKING:
     from zcrm_nb.coql.tree import Expression, Order, Query, Subquery
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 Row: TypeAlias = dict[str, object]
+Seen: TypeAlias = Callable[["Module", str], Condition | None]
 
 SELECTABLE = OPERATORS.keys() | {"jsonarray", "consent_lookup"}
 """The types that COQL can show; those without operators cannot be asked for or sorted by."""
@@ -28,7 +31,7 @@ _ID = Path((Step("id"),))
 
 
 def run(
-    store: Store, query: Query, *, settings: EngineSettings | None = None
+    store: Store, query: Query, *, settings: EngineSettings | None = None, seen: Seen | None = None
 ) -> tuple[list[Row], bool]:
     """Answer a query.
 
@@ -40,6 +43,8 @@ def run(
         What :func:`zcrm_nb.coql.parse` made.
     settings : EngineSettings, optional
         Other readings of what Zoho's pages leave open.
+    seen : callable, optional
+        Says which records of a module a custom view shows; ``None`` for a view that does not exist.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def run(
         check_limits(query, offset_ceiling=settings.offset_ceiling)
     except ParseError as error:
         raise refusal_of(error) from error
-    select = _Select(store, query, settings)
+    select = _Select(store, query, settings, seen)
     limit = query.limit or DEFAULT_LIMIT
     rows = select.rows(limit + 1, query.offset or 0)
     return render(rows[:limit], select.keys, select.shaped), len(rows) > limit
@@ -84,10 +89,13 @@ def refusal_of(error: ParseError) -> Refusal:
 class _Select:
     """One query on its way to SQL."""
 
-    def __init__(self, store: Store, query: Query, settings: EngineSettings) -> None:
-        self.store, self.query, self.settings = store, query, settings
+    def __init__(
+        self, store: Store, query: Query, settings: EngineSettings, seen: Seen | None
+    ) -> None:
+        self.store, self.query, self.settings, self.seen = store, query, settings, seen
         self.grouped = is_aggregate(query)
         self.joins = Joins(store.schema, _module(store, query), settings)
+        self.view = _view(self.joins.module, query, seen)
         expressions = [column.expression for column in query.columns]
         self.keys = [column.key for column in query.columns]
         if not self.grouped and "id" not in self.keys:
@@ -108,12 +116,12 @@ class _Select:
             # Ids first: sorting and skipping would otherwise carry every selected column along.
             ids = f"SELECT t0.id FROM {tables} WHERE {condition}{page}"  # noqa: S608 - the same
             sql = f"SELECT {selected} FROM {tables} WHERE t0.id IN ({ids}){order_by}"  # noqa: S608
-        return self.store.read(sql, (*where.values, limit, offset))
+        return self.store.read(sql, (*where.values, *self.view.values, limit, offset))
 
     def _values_of(self, subquery: Subquery) -> list[object]:
         """Run a subquery; empty values are not among its answers."""
         most = self.settings.subquery_rows
-        inner = _Select(self.store, subquery.query, self.settings)
+        inner = _Select(self.store, subquery.query, self.settings, self.seen)
         rows = inner.rows(subquery.query.limit or most + 1, subquery.query.offset or 0)
         if len(rows) > most:
             details = {"limit": most, "clause": "subquery"}
@@ -121,9 +129,12 @@ class _Select:
         return [row[0] for row in rows if row[0] is not None]
 
     def _hidden(self) -> str:
-        """Leave out converted leads, if the settings say so."""
-        hides = self.joins.module.api_name == "Leads" and not self.settings.converted_leads
-        return " AND t0.Converted__s = 0" if hides else ""
+        """Leave out what the view does not show, and converted leads if the settings say so."""
+        name, viewed = self.joins.module.api_name, self.query.cvid is not None
+        shown = self.settings.converted_leads and (self.settings.converted_in_views or not viewed)
+        hides = name == "Leads" and not shown
+        view = f' AND t0.id IN (SELECT id FROM "{name}" WHERE {self.view.sql})' if viewed else ""  # noqa: S608
+        return (" AND t0.Converted__s = 0" if hides else "") + view
 
     # --- columns --------------------------------------------------------------------------------
 
@@ -141,10 +152,17 @@ class _Select:
         sql, function, kind = _call(aggregate, target), aggregate.function, target.field.kind
         if kind in TIMES and function in {"MIN", "MAX"}:
             return Shaped((sql,), shape(target.field, target.alias, "coql", self.store).show)
-        if function != "COUNT" and kind not in NUMBERS:
+        if not self._takes(function, kind):
             details = {"reason": "unsupported aggregate function", "column": aggregate.text}
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
         return Shaped((sql,))
+
+    def _takes(self, function: str, kind: str) -> bool:
+        """Tell whether an aggregate takes a type of field."""
+        if function == "COUNT" and self.settings.count_takes_any_field:
+            return True
+        counted = function == "COUNT" and kind in {*REFERENCES, "picklist"}
+        return counted or kind in NUMBERS
 
     def _selectable(self, path: Path) -> Target:
         """Find the field of a path, and refuse one that COQL cannot read."""
@@ -194,17 +212,25 @@ class _Select:
 
 
 def _module(store: Store, query: Query) -> Module:
-    """Find the module behind FROM; views do not exist here, so none is the right one."""
+    """Find the module behind FROM."""
     module = store.schema.modules.get(query.module)
     if query.module == "Users":
         module = store.schema.directory["Users"]
     if module is None or not (module.api_supported or query.module == "Users"):
         message = "the given module is not supported in api"
         raise Refusal(400, "INVALID_MODULE", message)
-    if query.cvid is not None:
+    return module
+
+
+def _view(module: Module, query: Query, seen: Seen | None) -> Condition:
+    """Find out what the view behind FROM shows, or refuse one that does not exist."""
+    if query.cvid is None:
+        return EVERYTHING
+    found = seen(module, query.cvid) if seen else None
+    if found is None:
         message = "the custom view given seems to be invalid"
         raise Refusal(400, "INVALID_QUERY", message, {"cvid": query.cvid})
-    return module
+    return found
 
 
 def _call(aggregate: Aggregate, target: Target) -> str:

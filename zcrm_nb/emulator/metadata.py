@@ -44,7 +44,7 @@ def get_module(org: Emulator, request: Request, name: str) -> Answer:
 
 def get_fields(org: Emulator, request: Request) -> Answer:
     """``GET /settings/fields?module=``: all fields of a module."""
-    module = _module(org, request)
+    module = module_asked(org, request)
     kind = request.params.get("type", "all")
     if kind not in ("all", "used", "unused"):
         raise parameters.not_matched("type")
@@ -57,14 +57,14 @@ def get_fields(org: Emulator, request: Request) -> Answer:
 
 def get_field(org: Emulator, request: Request, field_id: str) -> Answer:
     """``GET /settings/fields/{id}?module=``: one field."""
-    module = _module(org, request)
+    module = module_asked(org, request)
     field = _field(module, field_id)
     return json_answer({"fields": [field_json(field, module, org.schema)]}) if field else NOTHING
 
 
 def get_picklist(org: Emulator, request: Request, field_id: str) -> Answer:
     """``GET /settings/fields/{id}/pick_list_values?module=``: the values of a picklist."""
-    module = _module(org, request)
+    module = module_asked(org, request)
     field = _field(module, field_id)
     if field is None or not field.choices:
         return NOTHING
@@ -77,16 +77,16 @@ def get_layouts(org: Emulator, request: Request) -> Answer:
     """``GET /settings/layouts?module=``: the layouts of a module; here each has one."""
     if _unchanged(request):
         return Answer(304)
-    return json_answer({"layouts": [layout_json(_module(org, request), org.schema)]})
+    return json_answer({"layouts": [layout_json(module_asked(org, request), org.schema)]})
 
 
 def get_layout(org: Emulator, request: Request, layout_id: str) -> Answer:
     """``GET /settings/layouts/{id}?module=``: one layout."""
-    layout = layout_json(_module(org, request), org.schema)
+    layout = layout_json(module_asked(org, request), org.schema)
     return json_answer({"layouts": [layout]}) if layout["id"] == layout_id else NOTHING
 
 
-def _module(org: Emulator, request: Request) -> Module:
+def module_asked(org: Emulator, request: Request) -> Module:
     """Find the module that the parameter ``module`` names, or refuse."""
     name = request.params.get("module")
     if not name:

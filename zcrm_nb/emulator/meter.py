@@ -51,17 +51,30 @@ class Price:
     """What one kind of call costs.
 
     ``credits`` counts the credits of a request; ``heavy`` tells whether it is one of the calls that
-    share ten places, whatever the edition.
+    share ten places, whatever the edition; ``places`` is how many of an edition's places it takes.
     """
 
     credits: Callable[[Request], int]
     heavy: Callable[[Request], bool]
+    places: int = 1
 
 
 def _records_sent(request: Request) -> int:
     """Count the records that a write carries."""
     sent = _body(request).get("data")
     return len(sent) if isinstance(sent, list) else 1
+
+
+def _ids_sent(request: Request) -> int:
+    """Count the ids that a mass delete carries."""
+    sent = _body(request).get("ids")
+    return len(sent) if isinstance(sent, list) else 1
+
+
+def _ids_to_tag(request: Request) -> int:
+    """Count the records to be tagged; Zoho's samples send them as text that holds a list."""
+    sent = _body(request).get("ids")
+    return len(sent) if isinstance(sent, list) else str(sent or "").count(",") + 1
 
 
 def _query_limit(request: Request) -> int:
@@ -103,7 +116,14 @@ PRICES = {
         lambda request: max(1, -(-_records_sent(request) // 10)),
         lambda request: _records_sent(request) > 10,
     ),
+    "mass_delete": Price(lambda request: max(1, -(-_ids_sent(request) // 100)), lambda _: False),
+    "convert": Price(lambda _: 5, lambda _: True),
+    "tags": Price(lambda request: max(1, -(-_ids_to_tag(request) // 50)), lambda _: False),
+    # One credit more for all or none that succeeds; it is charged when that is known.
+    "composite": Price(lambda _: 1, lambda _: True, places=5),
     "coql": Price(_query_credits, lambda _: True),
+    "bulk read": _flat(50),
+    "bulk write": _flat(500),
 }
 """Credits for each kind of call, from Zoho's page on API limits; a route names its kind."""
 
@@ -158,12 +178,12 @@ class Meter:
         price = PRICES[kind]
         app = request.token.client_id if request.token else ""
         heavy = price.heavy(request)
-        self._enter(app, heavy=heavy)
+        self._enter(app, price.places, heavy=heavy)
         try:
             self.spend(price.credits(request))
             yield
         finally:
-            self._leave(app, heavy=heavy)
+            self._leave(app, price.places, heavy=heavy)
 
     def signals(self) -> dict[str, str]:
         """Give the credits left, which Zoho tells only once half of them are gone."""
@@ -179,19 +199,19 @@ class Meter:
             self._total -= self._history.popleft()[1]
         return self._total
 
-    def _enter(self, app: str, *, heavy: bool) -> None:
-        """Take a place, or refuse."""
+    def _enter(self, app: str, places: int, *, heavy: bool) -> None:
+        """Take some places, or refuse."""
         with self._lock:
-            full = self._flying[app] >= self._edition.concurrency
+            full = self._flying[app] + places > self._edition.concurrency
             if full or (heavy and self._heavy[app] >= SHARED_BY_HEAVY_CALLS):
                 raise self._too_many()
-            self._flying[app] += 1
+            self._flying[app] += places
             self._heavy[app] += heavy
 
-    def _leave(self, app: str, *, heavy: bool) -> None:
-        """Give the place back."""
+    def _leave(self, app: str, places: int, *, heavy: bool) -> None:
+        """Give the places back."""
         with self._lock:
-            self._flying[app] -= 1
+            self._flying[app] -= places
             self._heavy[app] -= heavy
 
     def _too_many(self) -> Refusal:

@@ -62,13 +62,19 @@ def moment(request: Request, header: str, *, http_date: bool = True) -> int | No
     text = request.headers.get(header)
     if text is None:
         return None
+    read = read_moment(text, http_date=http_date)
+    if read is None:
+        raise not_matched(header)
+    return read
+
+
+def read_moment(text: str, *, http_date: bool = False) -> int | None:
+    """Read a moment as epoch seconds; ``None`` where it cannot be read or lacks a zone."""
     try:
         read: datetime | None = datetime.fromisoformat(text)
     except ValueError:
         read = _http_date(text) if http_date else None
-    if read is None or read.tzinfo is None:
-        raise not_matched(header)
-    return int(read.timestamp())
+    return None if read is None or read.tzinfo is None else int(read.timestamp())
 
 
 def _http_date(text: str) -> datetime | None:

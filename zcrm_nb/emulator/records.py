@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.emulator import criteria, parameters
+import orjson
+
+from zcrm_nb.emulator import criteria, parameters, trash, views
 from zcrm_nb.emulator.criteria import EVERYTHING, Condition, both
 from zcrm_nb.emulator.describe import TEXTAREAS
 from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.schema import Field, Module
     from zcrm_nb.emulator.settings import Settings
     from zcrm_nb.emulator.store import Store
+    from zcrm_nb.emulator.views import View
 
+DAY_S = 24 * 3600
 FIELDS = 50
 DISCRETE = 2_000
 RICH_TEXT_IN_LISTS = 500
@@ -29,7 +33,6 @@ SORTABLE = ("id", "Created_Time", "Modified_Time")
 ORDERS = ("asc", "desc")
 ONLY_ON_ONE = frozenset({"subform", "multiselectlookup", "multiuserlookup"})
 NOT_EMULATED_PARAMS = (
-    "cvid",
     "territory_id",
     "include_child",
     "filters",
@@ -37,6 +40,23 @@ NOT_EMULATED_PARAMS = (
     "filterId",
 )
 SEARCHES = ("criteria", "email", "phone", "word")
+#: What a note tells of the files attached to it; null without any.
+ATTACHED = (
+    "(SELECT CASE WHEN count(*) THEN json_group_array(json_object('$file_id', a.file_id,"
+    " 'File_Name', a.file_name, 'Size', CAST(a.size AS TEXT), 'id', CAST(a.id AS TEXT)))"
+    " ELSE 'null' END FROM attachments a WHERE a.parent = r.id)"
+)
+
+APPROVED = "approved"
+APPROVAL_STATES = (
+    APPROVED,
+    "approval_process_pending", "approval_process_rejected",
+    "review_process_pending", "review_process_rejected",
+    "webform_unapproved", "webform_invalid", "webform_invalid_approval", "webform_double_optin",
+    "merge_pending", "email_parser_waiting", "email_parser_rejected",
+    "zia_vision_pending", "zia_vision_rejected", "zia_vision_validation",
+)  # fmt: skip
+NOTHING_FITS = Condition("0")
 
 
 class Sort(NamedTuple):
@@ -85,6 +105,8 @@ class Table:
         pointer = module.polymorphic
         if pointer and pointer.data_type == "lookup" and pointer.api_name in shaped:
             shaped["$se_module"] = Shaped(('r."$se_module"',))
+        if module.api_name == "Notes":
+            shaped["$attachments"] = Shaped((ATTACHED,), orjson.loads)
         self._shaped = shaped
         self._expressions = [sql for each in shaped.values() for sql in each.expressions]
 
@@ -138,43 +160,54 @@ class Listing:
     page: int
     per_page: int
     position: Position | None
+    by_number: bool
     binder: Binder
     since: int | None
 
 
 def get_records(org: Emulator, request: Request, module: str) -> Answer:
     """``GET /{module}``: one page of a list."""
-    found = module_named(org, module)
-    asked = _listing(org, request, found)
-    page = _page(org, found, asked)
+    return listed(org, request, module_named(org, module))
+
+
+def listed(
+    org: Emulator, request: Request, module: Module, within: Condition = EVERYTHING
+) -> Answer:
+    """Answer with one page of the records that stand within a condition."""
+    asked = _listing(org, request, module, within)
+    page = _page(org, module, asked)
     if not page.records:
         return NOTHING if asked.since is None else Answer(304)
     return json_answer({"data": page.records, "info": _info(org, asked, page)})
 
 
-def _listing(org: Emulator, request: Request, module: Module) -> Listing:
+def _listing(org: Emulator, request: Request, module: Module, within: Condition) -> Listing:
     """Read and check everything that a request for a list says."""
     _refuse_what_is_not_emulated(request)
     fields = _fields(request, module, org.settings)
+    view = view_asked(org, request, module)
     by = parameters.one_of(request, "sort_by", SORTABLE, "id")
     order = parameters.one_of(request, "sort_order", ORDERS, "desc")
+    sort = Sort(view.sort_by, view.sort_order) if view else Sort(by, order)
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
-    binder = _binder(org, request, module)
+    binder = _binder(org, request)
     token = request.params.get("page_token")
     if token is None and page * per_page > DISCRETE:
         words = "You can only get the first 2000 records without using page_token param"
         raise Refusal(400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", words, {"limit": DISCRETE})
     since = _since(org, request)
+    where = both(within, _where(request, module, since))
     return Listing(
         fields=fields,
-        where=_where(request, module, since),
-        sort=Sort(by, order),
+        where=both(where, views.condition(view, org, request.user)) if view else where,
+        sort=sort,
         page=page,
         per_page=per_page,
         position=None if token is None else binder.open(token, org.clock.now()),
+        by_number=view is not None,
         binder=binder,
         since=since,
     )
@@ -189,8 +222,16 @@ def _refuse_what_is_not_emulated(request: Request) -> None:
     for name in NOT_EMULATED_PARAMS:
         if name in request.params:
             raise not_emulated(f"The parameter {name}")
-    if "X-EXTERNAL" in request.headers:
-        raise not_emulated("The header X-EXTERNAL")
+
+
+def view_asked(org: Emulator, request: Request, module: Module) -> View | None:
+    """Find the view that the parameter ``cvid`` names, or refuse one that does not exist."""
+    if "cvid" not in request.params:
+        return None
+    view = views.find(org.store, module.api_name, request.params["cvid"])
+    if view is None:
+        raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "cvid"})
+    return view
 
 
 def _fields(request: Request, module: Module, settings: Settings) -> list[Field]:
@@ -207,9 +248,9 @@ def _fields(request: Request, module: Module, settings: Settings) -> list[Field]
     return [field for field in known if field.data_type not in ONLY_ON_ONE]
 
 
-def _binder(org: Emulator, request: Request, module: Module) -> Binder:
+def _binder(org: Emulator, request: Request) -> Binder:
     """Bind page tokens to the user and to all that was asked except for the page itself."""
-    asked = {**request.params, "module": module.api_name}
+    asked = {**request.params, "path": request.path}
     asked["If-Modified-Since"] = request.headers.get("If-Modified-Since", "")
     for name in ("page", "page_token"):
         asked.pop(name, None)
@@ -252,6 +293,8 @@ class Page(NamedTuple):
 
 def _page(org: Emulator, module: Module, asked: Listing) -> Page:
     """Read one page, from a numbered place or from the position in a token."""
+    if asked.by_number:
+        return _numbered_page(org, module, asked)
     position = asked.position
     backwards = position is not None and position.backwards
     room = _room(asked)
@@ -269,6 +312,20 @@ def _page(org: Emulator, module: Module, asked: Listing) -> Page:
     if backwards:
         return Page(records[::-1], keys[::-1], position.served - len(records), more=True)
     return Page(records, keys, position.served, more)
+
+
+def _numbered_page(org: Emulator, module: Module, asked: Listing) -> Page:
+    """Read one page of a view: sorted by any field, so it begins behind so many records."""
+    room, position = _room(asked), asked.position
+    if position is None:
+        before = (asked.page - 1) * asked.per_page
+    else:
+        before = position.served - room * position.backwards
+    records, _ = Table(org.store, module, asked.fields, cut=True).read(
+        asked.where, asked.sort.sql(), room + 1, offset=before
+    )
+    keys = [(0, int(each["id"])) for each in records[:room]]
+    return Page(records[:room], keys, before, len(records) > room)
 
 
 def _room(asked: Listing) -> int:
@@ -309,8 +366,6 @@ def iso(org: Emulator, moment: int) -> str:
 def get_record(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}``: one record, with its subforms and multi-select lookups."""
     found = module_named(org, module)
-    if "X-EXTERNAL" in request.headers:
-        raise not_emulated("The header X-EXTERNAL")
     wanted = parameters.record_id(record_id)
     asked = parameters.names(request, "fields")
     chosen = [each for each in found.fields if not asked or each.api_name in asked]
@@ -357,8 +412,9 @@ def _newer(store: Store, module: Module, record_id: int, since: int) -> bool:
 def search_records(org: Emulator, request: Request, module: str) -> Answer:
     """``GET /{module}/search``: records that fit criteria, an e-mail address, a phone or a word."""
     found = module_named(org, module)
-    if "approval_state" in request.params:
-        raise not_emulated("The parameter approval_state")
+    if "cvid" in request.params:
+        raise not_emulated("The parameter cvid of a search")
+    state = parameters.one_of(request, "approval_state", APPROVAL_STATES, APPROVED)
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
@@ -380,6 +436,8 @@ def search_records(org: Emulator, request: Request, module: str) -> Answer:
         if each.data_type not in ONLY_ON_ONE and (not asked or each.api_name in asked)
     ]
     where = both(where, _indexed(org))
+    if state != APPROVED:  # nothing ever waits for approval here
+        where = both(where, NOTHING_FITS)
     records, _ = Table(org.store, found, fields, cut=True).read(
         where, sort.sql(), per_page + 1, offset=(page - 1) * per_page
     )
@@ -432,9 +490,12 @@ def _indexed(org: Emulator) -> Condition:
 def count_records(org: Emulator, request: Request, module: str) -> Answer:
     """``GET /{module}/actions/count``: how many records fit."""
     found = module_named(org, module)
-    if "cvid" in request.params:
-        raise _view_not_counted(request)
+    if "cvid" in request.params and any(each in request.params for each in SEARCHES):
+        raise _view_and_search(request)
+    view = view_asked(org, request, found)
     where = _search(org, request, found)
+    if view is not None:
+        where = both(_converted(request, found), views.condition(view, org, request.user))
     if where is None and org.settings.count_needs_search:
         words = "one of the expected parameter is missing"
         raise Refusal(400, "EXPECTED_PARAM_MISSING", words, {"param_names": list(SEARCHES)})
@@ -443,12 +504,10 @@ def count_records(org: Emulator, request: Request, module: str) -> Answer:
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
 
-def _view_not_counted(request: Request) -> Refusal:
-    """Refuse to count a custom view; together with a search Zoho refuses it too."""
-    searches = [each for each in SEARCHES if each in request.params]
-    if not searches:
-        return not_emulated("The parameter cvid")
+def _view_and_search(request: Request) -> Refusal:
+    """Refuse to count a view and a search at once."""
     words = "Please use either Cvid or Search Params. Combination of both the params is not allowed"
+    searches = [each for each in SEARCHES if each in request.params]
     due = [{"param_name": each} for each in ("cvid", *searches)]
     return Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
 
@@ -464,6 +523,7 @@ def get_deleted(org: Emulator, request: Request, module: str) -> Answer:
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
     since = _since(org, request)
+    trash.expire(org.store, org.clock.now() - org.settings.actions.bin_days * DAY_S)
     rows = org.store.read(
         "SELECT id, display_name, type, deleted_time, deleted_by, created_by FROM deleted "
         "WHERE module = ? AND (? = 'all' OR type = ?) AND deleted_time > ? "
@@ -495,7 +555,32 @@ def _person(user: int | None, people: dict[int, str]) -> dict[str, str] | None:
     return None if user is None else {"name": people.get(user, ""), "id": str(user)}
 
 
+def fetch_full_data(org: Emulator, request: Request, module: str, record_id: str = "") -> Answer:
+    """``GET /{module}[/{id}]/actions/fetch_full_data``: rich text that lists cut, whole."""
+    found = module_named(org, module)
+    texts = [record_id] if record_id else parameters.names(request, "ids")
+    asked = parameters.names(request, "fields")
+    for name, given in (("ids", texts), ("fields", asked)):
+        if not given:
+            raise parameters.missing(name)
+    if not all(parameters.ID.fullmatch(each) for each in texts):
+        words = "Either the request body or parameters is in wrong format"
+        raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", words)
+    fields = [found.by_name[name] for name in asked if name in found.by_name]
+    plain = [each for each in fields if each.data_type not in ONLY_ON_ONE]
+    where = Condition(f"r.id IN ({', '.join('?' * len(texts))})", tuple(map(int, texts)))
+    records, _ = Table(org.store, found, plain).read(where, "r.id", len(texts))
+    return json_answer({"data": records}) if records else NOTHING
+
+
 ROUTES = (
+    *(
+        Route("GET", f"{V8}/{where}/actions/fetch_full_data", fetch_full_data, what, READ)
+        for where, what in (
+            ("{module}", "rich text of several records, whole"),
+            ("{module}/{record_id}", "rich text of one record, whole"),
+        )
+    ),
     Route(
         "GET",
         f"{V8}/{{module}}/search",
@@ -507,7 +592,7 @@ ROUTES = (
         "GET",
         f"{V8}/{{module}}/deleted",
         get_deleted,
-        "deleted records (all of them in the recycle bin)",
+        "deleted records: in the recycle bin, or gone for good",
         READ,
         "deleted",
     ),
@@ -515,7 +600,7 @@ ROUTES = (
         "GET",
         f"{V8}/{{module}}/actions/count",
         count_records,
-        "how many records fit criteria, email, phone or word",
+        "how many records fit criteria, email, phone, word, or a custom view",
         SEARCH,
         "count",
     ),
@@ -523,7 +608,7 @@ ROUTES = (
         "GET",
         f"{V8}/{{module}}",
         get_records,
-        "list: fields, pages to 2,000, page tokens to 100,000, sort, ids, converted, "
+        "list: fields, pages to 2,000, page tokens to 100,000, sort, ids, cvid, converted, "
         "If-Modified-Since",
         READ,
         "records",

@@ -10,16 +10,28 @@ from collections.abc import Iterable
 from typing import Any
 
 from zcrm_nb.emulator import (
+    attachments,
+    composite,
     consent,
+    convert,
     coql_api,
+    custom_views,
     devices,
+    files,
+    history,
+    mass,
     metadata,
+    owners,
     records,
+    recycle_bin,
+    related,
+    tags_api,
     tokens_api,
     users,
     watch_api,
     writes,
 )
+from zcrm_nb.emulator.bulk import reading
 from zcrm_nb.emulator.messages import Request
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.route import V8, Route
@@ -34,22 +46,39 @@ ROUTES = (
     *coql_api.ROUTES,
     *records.ROUTES,
     *writes.ROUTES,
+    *reading.ROUTES,
+    *watch_api.ROUTES,
+    *related.ROUTES,
+    *attachments.ROUTES,
+    *files.ROUTES,
+    *tags_api.ROUTES,
+    *history.ROUTES,
+    *composite.ROUTES,
+    *convert.ROUTES,
+    *recycle_bin.ROUTES,
+    *custom_views.ROUTES,
+    *mass.ROUTES,
+    *owners.ROUTES,
     *watch_api.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
 
+JOBS = {reading.READ: reading.KIND}
+"""What bulk jobs of each kind do."""
+
+WORKS = {**recycle_bin.WORKS, **mass.WORKS}
+"""How each kind of work that was put off is done."""
+
 NOT_EMULATED = (
-    ("/crm/bulk/v8/**", "Bulk Read and Bulk Write"),
+    ("/crm/bulk/v8/**", "Bulk Write"),
     (f"{V8}/upload", "The upload of bulk-write files"),
     (f"{V8}/files/**", "The file system"),
-    (f"{V8}/__composite_requests", "Composite requests"),
     (f"{V8}/settings/**", "This part of the settings"),
     (f"{V8}/users/**", "This part of the users API"),
     (f"{V8}/org/**", "This part of the org API"),
     (f"{V8}/{{module}}/actions/**", "This action on records"),
-    (f"{V8}/{{module}}/deleted/**", "The related list of a deleted record"),
     (f"{V8}/{{module}}/{{id}}/actions/**", "This action on a record"),
-    (f"{V8}/{{module}}/{{id}}/**", "A related list or attachment"),
+    (f"{V8}/{{module}}/{{id}}/Emails", "The e-mails of a record"),
     *((f"/crm/v{n}/**", f"Version {n} of the API") for n in (2, 3, 4, 5, 6, 7, 9)),
     ("/oauth/v2/**", "This part of the accounts server"),
     ("/oauth/v3/**", "This part of the accounts server"),
@@ -60,12 +89,21 @@ NOT_EMULATED = (
 NOT_EMULATED_DETAILS = (
     "the implicit flow (`response_type=token`), client types (every client may use every flow that "
     "it has the redirect URIs for), other environments than Production",
-    "custom views (`cvid`), territories, `filters`, external ids (`X-EXTERNAL`), `approval_state`",
+    "cross filters of custom views; territories, `filters`",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
+    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
     "notifications: callbacks go to loopback addresses only, those to others are written into "
     "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
     "not notify",
+    "cross filters of custom views; territories, `filters`, external ids (`X-EXTERNAL`)",
+    "locking and unlocking (a record whose `Locked__s` is true refuses changes), approvals (every "
+    "record is `approved`)",
+    "what a deal's Stage brings about: Probability, forecast category and Stage_Modified_Time stay "
+    "as written",
+    "what a conversion fills in on existing accounts and contacts, besides the account's name",
+    "profiles' permissions: the user of the credentials may do everything",
+    "automation: `trigger`, layout rules, assignment rules, blueprints",
     "multi-currency conversion, HIPAA and GDPR restrictions, e-mail, attachments",
 )
 

@@ -76,6 +76,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependence:
+    """Which choices a picklist has for each value of the picklist ``on``."""
+
+    on: str
+    allowed: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AutoNumber:
     """How an autonumber is written: ``prefix``, then the number in ``width`` digits, ``suffix``."""
 
@@ -118,6 +126,8 @@ class Field:
     lookup that may point to several. ``returns`` is the type a formula or a roll-up returns.
     ``column`` is its SQL type in the store, ``None`` for a field whose value is not stored there.
 
+    ``external`` marks a field that holds another system's ids: see X-EXTERNAL.
+
     ``derived`` is the SQL expression over the record's own columns that gives the value of a field
     nobody writes; ``expression`` is how Zoho's metadata spells it. ``wire`` names the shape of a
     value that does not look like its ``data_type`` says (``Tag`` is typed text and is a list).
@@ -146,6 +156,8 @@ class Field:
     expression: str | None = None
     rollup: Rollup | None = None
     auto_number: AutoNumber | None = None
+    depends: Dependence | None = None
+    external: bool = False
 
     @property
     def kind(self) -> str:
@@ -157,13 +169,22 @@ class Field:
         """Whether a value can be put into its column."""
         return self.column is not None and self.derived is None
 
+    def points_to(self, module: str) -> bool:
+        """Whether records of a module list those that point to them by this field.
+
+        What a lead became is told by the lead alone: Zoho has no list of former leads.
+        """
+        points = self.data_type in {"lookup", "multi_module_lookup"} and not self.read_only
+        return points and module in (self.target, *self.targets)
+
 
 @dataclass(frozen=True, slots=True)
 class Module:
     """One module. ``name_field`` is what a lookup shows of its records.
 
     ``generated_type`` is Zoho's: ``default``, ``custom``, ``subform`` or ``linking``. ``parent`` is
-    the module that a subform or a linking module belongs to.
+    the module that a subform or a linking module belongs to. ``either`` are fields of which a new
+    record needs one, and ``either_words`` what Zoho says about them.
     """
 
     api_name: str
@@ -175,6 +196,8 @@ class Module:
     generated_type: str = "default"
     api_supported: bool = True
     parent: str | None = None
+    either: tuple[str, ...] = ()
+    either_words: str = ""
     by_name: dict[str, Field] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -189,6 +212,20 @@ class Module:
     def polymorphic(self) -> Field | None:
         """The field that may point to several modules; ``$se_module`` tells which one it is."""
         return next((each for each in self.fields if each.targets), None)
+
+    @property
+    def has_past(self) -> bool:
+        """Whether its records have a timeline."""
+        return self.generated_type in {"default", "custom"} and self.api_supported
+
+    def list_name(self, pointer: Field, target: str) -> str:
+        """Name the related list that one of its lookups makes on the records of ``target``.
+
+        The first lookup's list is called like the module. How Zoho calls the list of a second one
+        is up to whoever made the lookup.
+        """
+        first = next((each for each in self.fields if each.points_to(target)), None)
+        return self.api_name if pointer == first else f"{self.api_name}_of_{pointer.api_name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,14 @@ PLACES = {
     "ZohoCRM.org": "the organisation's own details",
     "ZohoCRM.coql": "records by COQL queries",
     "ZohoCRM.bulk": "bulk jobs",
+    "ZohoCRM.change_owner": "who owns records",
+    "ZohoCRM.mass_update": "many records at once by updating",
+    "ZohoCRM.mass_delete": "many records at once by deleting",
     "ZohoCRM.bulk.backup": "backups of all data",
     "ZohoCRM.notifications": "notifications about changed records",
     "ZohoCRM.files": "files in the CRM",
     "ZohoCRM.apis": "the list of APIs",
+    "ZohoCRM.composite_requests": "several calls in one",
     "ZohoFiles.files": "uploaded files for bulk writes",
     "ZohoSearch.securesearch": "records by searching",
     "AaaServer.profile": "your name and e-mail address",
@@ -29,6 +33,7 @@ OPERATIONS = {
     "UPDATE": "Change",
     "DELETE": "Delete",
     "WRITE": "Create, change and delete",
+    "CUSTOM": "Send",
 }
 """The last word of a scope, and what it allows."""
 
@@ -55,6 +60,7 @@ SETTINGS = {
     "modules": "modules",
     "pipeline": "pipelines",
     "profiles": "profiles",
+    "recycle_bin": "the recycle bin",
     "related_lists": "related lists",
     "roles": "roles",
     "tags": "tags",
@@ -144,6 +150,11 @@ def _places(modules: Mapping[str, str]) -> dict[str, str]:
     """List every place a scope can name, folded."""
     more = {**MORE_MODULES, **modules}
     below = [(f"ZohoCRM.modules.{name}", words) for name, words in more.items()]
+    below += [
+        (f"ZohoCRM.{action}.{name}", words)
+        for action in ("mass_update", "mass_delete")
+        for name, words in more.items()
+    ]
     below += [
         (f"ZohoCRM.settings.{name}", f"settings: {words}") for name, words in SETTINGS.items()
     ]

@@ -167,10 +167,10 @@ class _Connection(BaseHTTPRequestHandler):
         if "Transfer-Encoding" in self.headers:
             self.send_error(411)
             return
-        body = b"".join(self.server.app(self._environ(), self._start))
+        chunks = self.server.app(self._environ(), self._start)
         if self.command != "HEAD":
-            self.wfile.write(body)
-            self.close_connection = self.close_connection or len(body) < self._promised
+            sent = sum(map(self.wfile.write, chunks))
+            self.close_connection = self.close_connection or sent < self._promised
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer  # noqa: N815
 
@@ -216,7 +216,10 @@ class _Connection(BaseHTTPRequestHandler):
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         """Send status line and headers."""
         code, _, phrase = status.partition(" ")
-        self.send_response(int(code), phrase)
+        self.send_response_only(int(code), phrase)
+        self.send_header("Server", self.version_string())
+        if not any(name == "Date" for name, _ in headers):  # the org's own time counts
+            self.send_header("Date", self.date_time_string())
         self._promised = 0
         for name, value in headers:
             if name == "Content-Length":

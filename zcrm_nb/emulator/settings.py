@@ -71,7 +71,175 @@ class EngineSettings:
     not_like_contains: bool = fact(
         True, "whether not like without % at both ends is refused: it is said not to work"
     )
+    count_takes_any_field: bool = fact(
+        True, "whether COUNT takes a field of any type: numbers, lookups, picklists are documented"
+    )
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
+    converted_in_views: bool = fact(
+        False, "whether Leads#cvid includes converted ones; a list of the same view does not"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSettings:
+    """What is assumed of actions on records, the recycle bin and custom views.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import ActionSettings, Settings
+    >>> Settings(actions=ActionSettings(convert_refused_status=202)).actions.convert_refused_status
+    202
+    """
+
+    convert_refused_status: int = fact(
+        400, "status of a lead whose conversion is refused in data[]: 400, and 202 in older pages"
+    )
+    convert_schedules: bool = fact(
+        False, "whether a conversion is answered 202 SCHEDULED: no page says when Zoho does that"
+    )
+    convert_deal_needs: tuple[str, ...] = fact(
+        ("Deal_Name", "Stage", "Closing_Date", "Pipeline"),
+        "what the Deals of a conversion must hold: Pipeline only where pipelines are enabled",
+    )
+    convert_deal_path: str = fact(
+        "$.data[0]", "json_path before a key of Deals: the one sample leaves the word Deals out"
+    )
+    convert_foreign_tags: bool = fact(
+        True, "whether carry_over_tags may name tags that the lead lacks; they are passed over"
+    )
+    convert_moves_related: bool = fact(
+        True, "whether notes and activities of a lead go to the contact and deal made from it"
+    )
+    change_owner_partly_status: int = fact(
+        202, "status when only some records got a new owner: 202 for API calls, 207 for SDK calls"
+    )
+    change_owner_modules: tuple[str, ...] = fact(
+        ("Tasks", "Events", "Calls", "Contacts", "Deals"),
+        "related_modules whose records may go along: the newer spec adds Contacts and Deals",
+    )
+    mass_update_fields: tuple[tuple[str, int], ...] = fact(
+        (("Deals", 3),), "fields of one mass update, by module: one wherever none is named"
+    )
+    mass_limit_code: str = fact(
+        "LIMIT_EXCEEDED", "code for more than 500 ids or 50,000 records; no page tells it"
+    )
+    views_unequal_finds_null: bool = fact(
+        False, "whether not_equal, not_in and their like in a view find empty values"
+    )
+    week_begins: int = fact(6, "first day of ${THISWEEK}: 0 is Monday, 6 Sunday; no page says")
+    chore_delay_s: int = fact(
+        0, "seconds that a mass action or a large restore stays SCHEDULED; no page gives a figure"
+    )
+    chore_runs_s: int = fact(0, "seconds that it is RUNNING then, before its records change")
+    bin_days: int = fact(60, "days until the recycle bin lets go of a record, as the help says")
+    restore_checks_unique: bool = fact(
+        True, "whether a record stays in the bin when another has its unique value by now"
+    )
+    restore_touches: bool = fact(
+        False, "whether restoring a record changes its Modified_Time; no page says"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RelationSettings:
+    """What is assumed of related lists, notes, files, tags, composite requests and timelines.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import RelationSettings, Settings
+    >>> Settings(relations=RelationSettings(link_message="record updated")).relations.link_message
+    'record updated'
+    """
+
+    unknown_parent_status: int = fact(
+        400, "status when the record that things hang on is not there: examples show 400 and 404"
+    )
+    link_message: str = fact(
+        "relation added",
+        "words for a link that was made; older pages say so, newer ones 'record updated'",
+    )
+    attachment_mb: int = fact(100, "MB that an attachment may have: 100 in V8, older pages say 20")
+    refused_attachments: tuple[str, ...] = fact(
+        (".exe",), "endings of attachments that are refused; no page shows the answer"
+    )
+    tags_per_module: int = fact(
+        200, "most tags of one module: allowed_count depends on the edition, no page has figures"
+    )
+    tags_per_record: int = fact(10, "most tags of one record, as older pages say")
+    records_tagged_per_call: int = fact(500, "most ids of add_tags and remove_tags: secondary")
+    composite_cuts_lists: bool = fact(
+        True,
+        "whether lists inside a composite request end at 25 records: a page allows 25, "
+        "none tells whether more are cut or refused",
+    )
+    timeline_names: bool = fact(
+        True, "whether a timeline tells lookups by name: the schema says text, no sample shows one"
+    )
+    no_attachments_status: int = fact(
+        204, "status for a record without attachments: 204, or 200 with an empty list"
+    )
+    photo_mb: int = fact(10, "MB that a photo may have, from the sample of an error")
+
+
+@dataclass(frozen=True, slots=True)
+class BulkSettings:
+    """What the bulk APIs assume where Zoho's pages are silent or contradict themselves.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.settings import BulkSettings
+    >>> BulkSettings(csv_rows=1_000).csv_rows
+    1000
+    """
+
+    added_s: int = fact(0, "seconds that a job stays ADDED; real ones take seconds to minutes")
+    queued_s: int = fact(1, "seconds that a job stays QUEUED, a state that an older page lacks")
+    runs_s: int = fact(1, "seconds that a job is IN PROGRESS")
+    csv_rows: int = fact(200_000, "records of one CSV file; tests of parts take fewer")
+    ics_rows: int = fact(20_000, "events of one ICS file")
+    pages: int = fact(500, "highest page number: 500 is told, the OpenAPI pattern ends at 50")
+    criteria: int = fact(25, "leaves of the criteria of one job")
+    in_values: int = fact(
+        20, "values of in and not_in: digests of the page say 20, an example of the error 200"
+    )
+    hops: int = fact(2, "lookups that one dotted field may walk along; COQL's two are taken")
+    joins: int = fact(15, "lookups that dotted fields may walk along; the error gives no number")
+    converted_leads: bool = fact(True, "whether Leads includes converted ones, as in COQL")
+    file_life_s: int = fact(86_400, "life of a result after its job: one day")
+    token_life_s: int = fact(86_400, "life of a page token: one day")
+    downloads_a_minute: int = fact(10, "downloads in a minute; then all fail until it is over")
+    early_download: str = fact("RESOURCE_NOT_FOUND", "code of a download before the job is done")
+    missing_job_status: int = fact(404, "HTTP status of an unknown job: 404, or 400 in one spec")
+    wrapped_refusals: bool = fact(False, "whether refusals of a job come inside data[]")
+    content_type: str = fact(
+        "application/zip", "Content-Type of a download; an older spec says application/x-download"
+    )
+    starred_file_name: bool = fact(False, "whether Content-Disposition has filename*=UTF-8''")
+    ranges: bool = fact(False, "whether a download can be resumed by Range; no page says")
+    modules_not_exported: tuple[str, ...] = fact(
+        ("Notes", "Attachments", "Emails"),
+        "modules answered with MODULE_NOT_SUPPORTED; a log of 2026 shows an export of Notes",
+    )
+    types_not_exported: tuple[str, ...] = fact(
+        (
+            *("subform", "multiselectlookup", "multiuserlookup", "fileupload", "imageupload"),
+            *("profileimage", "consent_lookup", "layout", "jsonarray", "linetax", "time_range"),
+            *("RRULE", "ALARM", "multireminder"),
+        ),
+        "types answered with FIELD_NOT_SUPPORTED: subforms and multi-select lookups as Zoho's page "
+        "says, the others since no page shows a file, a list or an object in a cell",
+    )
+    id_column: str = fact("Id", "name of the id's column, which is there asked for or not")
+    id_first: bool = fact(True, "whether the id's column is the first or the last")
+    utc: bool = fact(False, "whether datetimes are in UTC, or in the zone of the org")
+    booleans: tuple[str, str] = fact(("true", "false"), "how true and false are written")
+    multi_select_joint: str = fact(";", "what joins the values of a multi-select picklist")
+    newline: str = fact("\n", "what ends a line")
+    encoding: str = fact("utf-8", "encoding of the CSV file; utf-8-sig has a byte-order mark")
+    quotes_all_text: bool = fact(False, "whether texts are quoted though they need not be")
+    notify_bulk_writes: bool = fact(
+        False, "whether changes by bulk writes are told to notification channels; no page says"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,10 +420,21 @@ class Settings:
     refuse_unknown_picklist_values: bool = fact(
         True, "whether a value outside the picklist is refused with its supported_values"
     )
+    refuse_excess_digits: bool = fact(
+        False,
+        "whether a decimal number with more digits, before or behind the point, than its field has "
+        "is refused or kept; for texts and whole numbers the length is documented",
+    )
     subform_rows_replace: bool = fact(
         True, "whether subform rows without ids replace the old rows on update, or add to them"
     )
     # the query engine
     engine: EngineSettings = fact(EngineSettings(), "what is open about COQL")  # noqa: RUF009 - frozen
+    # bulk jobs
+    bulk: BulkSettings = fact(BulkSettings(), "what is open about bulk jobs")  # noqa: RUF009 - frozen
+    # actions on records, the recycle bin, custom views
+    actions: ActionSettings = fact(ActionSettings(), "what is open about actions")  # noqa: RUF009 - frozen
+    # what hangs on a record
+    relations: RelationSettings = fact(RelationSettings(), "what is open about relations")  # noqa: RUF009 - frozen
     # notifications
     watch: WatchSettings = fact(WatchSettings(), "what is open about notifications")  # noqa: RUF009 - frozen

@@ -26,10 +26,12 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
+from zcrm_nb.emulator import trash
 from zcrm_nb.emulator.schema import ORG_PREFIX, Field, Module, Schema
 
 if TYPE_CHECKING:
@@ -45,14 +47,32 @@ FIRST_NEW_ID = ORG_PREFIX + 900_000_000_001
 #: What every update stamps, and what an insert stamps besides.
 CHANGED = ("Modified_By", "Modified_Time", "Last_Activity_Time")
 MADE = ("Owner", "Created_By", "Created_Time", *CHANGED)
+#: What no timeline tells as a change.
+STAMPED = frozenset({"id", *MADE} - {"Owner"})
 SYSTEM_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
     "CREATE TABLE tags (id INTEGER PRIMARY KEY, module TEXT, name TEXT, color_code TEXT,"
+    " created_time INTEGER, modified_time INTEGER, created_by INTEGER, modified_by INTEGER,"
     " UNIQUE (module, name))",
     "CREATE TABLE deleted (id INTEGER PRIMARY KEY, module TEXT, display_name TEXT,"
-    " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT)",
+    " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT,"
+    " owner INTEGER, record TEXT)",
     'CREATE INDEX "deleted.module" ON deleted (module, deleted_time)',
+    'CREATE INDEX "deleted.bin" ON deleted (type, deleted_time, id)',
+    "CREATE TABLE bulk_jobs (id INTEGER PRIMARY KEY, kind TEXT, user INTEGER, created INTEGER,"
+    " body TEXT, facts TEXT)",
+    "CREATE TABLE files (id TEXT PRIMARY KEY, name TEXT, size INTEGER, type TEXT, content BLOB,"
+    " created_time INTEGER, created_by INTEGER)",
+    "CREATE TABLE attachments (id INTEGER PRIMARY KEY, module TEXT, parent INTEGER, file_name TEXT,"
+    " size INTEGER, file_id TEXT, link_url TEXT, created_time INTEGER, created_by INTEGER)",
+    'CREATE INDEX "attachments.parent" ON attachments (parent)',
+    "CREATE TABLE history (entry INTEGER, record INTEGER, at INTEGER, user INTEGER, field TEXT,"
+    " old, new)",
+    'CREATE INDEX "history.record" ON history (record)',
+    "CREATE TABLE custom_views (id INTEGER PRIMARY KEY, module TEXT, body TEXT)",
+    "CREATE TABLE chores (id INTEGER PRIMARY KEY, kind TEXT, module TEXT, user INTEGER,"
+    " due INTEGER, facts TEXT, total INTEGER, done INTEGER, failed INTEGER, finished INTEGER)",
 )
 
 Operation: TypeAlias = Literal["insert", "update", "delete"]
@@ -149,6 +169,27 @@ class Store:
         finally:
             self._idle.append(connection)
 
+    def stream(self, sql: str, params: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """Yield rows as they are read, all of the moment the first was read."""
+        connection = self._connect()
+        try:
+            yield from connection.execute(sql, params)
+        finally:
+            self._every.remove(connection)
+            connection.close()
+
+    def rows(
+        self, module: str, where: str = "1", params: Sequence[object] = ()
+    ) -> list[dict[str, Any]]:
+        """Fetch records as somebody wrote them, by column; what follows from others is left out."""
+        found = self.schema.module(module)
+        columns = [each.api_name for each in found.fields if each.written]
+        if found.polymorphic:
+            columns.append("$se_module")
+        names = ", ".join(f'"{column}"' for column in columns)
+        rows = self.read(f'SELECT {names} FROM "{module}" WHERE {where} ORDER BY id', params)  # noqa: S608
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
     @property
     def world(self) -> str | None:
         """What the org was seeded with; ``None`` before :func:`world.build` has finished."""
@@ -193,6 +234,22 @@ class Store:
             finally:
                 self._writing = self._changes = None
 
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Take back what the block wrote when it fails; the transaction around it goes on."""
+        with self.transaction():
+            self._writer.execute("SAVEPOINT attempt")
+            written = len(self._changes or ())
+            try:
+                yield
+            except BaseException:
+                self._writer.execute("ROLLBACK TO attempt")
+                if self._changes is not None:
+                    del self._changes[written:]
+                raise
+            finally:
+                self._writer.execute("RELEASE attempt")
+
     def insert(self, module: str, rows: Iterable[Mapping[str, Any]], *, user: int) -> list[int]:
         """Add records (encoded values) and return their ids.
 
@@ -229,23 +286,17 @@ class Store:
                     self._changes.append(Change(module, "update", record_id, differ, before))
 
     def delete(self, module: str, ids: Iterable[int], *, user: int) -> None:
-        """Move records to the table ``deleted``; their subform rows and links go with them."""
-        name = self.schema.module(module).name_field
+        """Move records into the recycle bin; their subform rows, links and notes go with them."""
         with self.transaction():
-            for record_id in ids:
+            wanted = list(ids)
+            for record_id in wanted:
                 before = self._before(module, record_id)
                 if self._changes is not None and before:
                     self._changes.append(Change(module, "delete", record_id, before=before))
-                self._writer.execute(
-                    f'INSERT OR REPLACE INTO deleted SELECT id, ?, "{name}", ?, ?, Created_By,'  # noqa: S608
-                    f" 'recycle' FROM \"{module}\" WHERE id = ?",
-                    (module, self.clock.now(), user, record_id),
-                )
-                self._forget(module, record_id)
-                self._writer.execute(f'DELETE FROM "{module}" WHERE id = ?', (record_id,))  # noqa: S608
+            trash.throw_away(self, self.schema.module(module), wanted, user)
 
     def execute(self, sql: str, params: Sequence[object] = ()) -> None:
-        """Write to one of the system tables (``tags``, ``deleted``, ``meta``)."""
+        """Write to one of the tables that hold no records, such as ``tags`` or ``files``."""
         with self.transaction():
             self._writer.execute(sql, params)
 
@@ -317,7 +368,12 @@ class Store:
             )
         except sqlite3.DatabaseError as error:
             raise ValueError(f"{self.path} is not an emulated org: {error}") from error
+        connection.create_function("local_iso", 1, self._local_iso, deterministic=True)
         return connection
+
+    def _local_iso(self, moment: int | None) -> str | None:
+        """Write a moment in the org's zone, for zones whose offset changes with the seasons."""
+        return None if moment is None else datetime.fromtimestamp(moment, self.zone).isoformat()
 
     def _open(self) -> None:
         """Make the tables of a new file, or see that an existing one is ours and sound."""
@@ -390,17 +446,6 @@ class Store:
             tuple(record.values()),
         )
 
-    def _forget(self, module: str, record_id: int) -> None:
-        """Empty the lookups to several modules that point here; plain ones have foreign keys."""
-        for each in self.schema.modules.values():
-            pointer = each.polymorphic
-            if pointer and module in pointer.targets:
-                self._writer.execute(
-                    f'UPDATE "{each.api_name}" SET "{pointer.api_name}" = NULL,'  # noqa: S608
-                    f' "$se_module" = NULL WHERE "{pointer.api_name}" = ?',
-                    (record_id,),
-                )
-
     def _followers(self) -> list[tuple[str, str]]:
         """List kind and name of the indexes and triggers that are there now."""
         return self._writer.execute(
@@ -465,7 +510,28 @@ def _followers_ddl(schema: Schema) -> list[str]:
             ("DELETE", f'OLD."{field.rollup.via}"'),
         )
     ]
-    return indexes + triggers
+    return indexes + triggers + [_noting(each) for each in schema.modules.values() if each.has_past]
+
+
+def _noting(module: Module) -> str:
+    """Write the trigger that notes what a writer changed, for the timeline.
+
+    A writer sets ``Modified_Time``; roll-ups and the emptying of lookups do not.
+    """
+    pairs = " UNION ALL ".join(
+        f'SELECT \'{each.api_name}\' f, OLD."{each.api_name}" o, NEW."{each.api_name}" n'
+        for each in module.fields
+        if each.written and each.api_name not in STAMPED
+    )
+    return (
+        f'CREATE TRIGGER "{module.api_name}.history" AFTER UPDATE OF Modified_Time'  # noqa: S608
+        f' ON "{module.api_name}" BEGIN'
+        " INSERT INTO counters VALUES ('history', 1) ON CONFLICT (name)"
+        " DO UPDATE SET value = value + 1;"
+        " INSERT INTO history SELECT (SELECT value FROM counters WHERE name = 'history'),"
+        " NEW.id, NEW.Modified_Time, NEW.Modified_By, f, o, n"
+        f" FROM ({pairs}) WHERE o COLLATE BINARY IS NOT n; END"
+    )
 
 
 def _rollups(schema: Schema) -> list[tuple[Module, Field]]:

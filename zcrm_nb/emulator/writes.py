@@ -16,6 +16,7 @@ from zcrm_nb.emulator.route import CREATE, DELETE, UPDATE, V8, Route
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.schema import Field, Module
+    from zcrm_nb.emulator.store import Store
 
 RECORDS = 100
 CHECK_FIELDS = 10
@@ -31,33 +32,42 @@ class Writer:
     ----------
     org : Emulator
         The org that is written to.
-    request : Request
-        Who writes, and on what condition.
+    user : int
+        Who writes.
     module : Module
         Whose records.
+    unmodified_since : int, optional
+        Only what nobody has changed since is changed.
+
+    Attributes
+    ----------
+    user : int
+        Id of the one who writes.
     """
 
-    def __init__(self, org: Emulator, request: Request, module: Module) -> None:
-        self._store, self._module, self._user = org.store, module, request.user
+    def __init__(
+        self, org: Emulator, user: int, module: Module, unmodified_since: int | None = None
+    ) -> None:
+        self._store, self._module, self.user = org.store, module, user
         self._desk = Desk(org.store, module, org.settings)
-        self._unmodified_since = parameters.moment(request, "If-Unmodified-Since")
+        self._unmodified_since = unmodified_since
         self._replace_rows = org.settings.subform_rows_replace
 
     def insert(self, item: Item, path: str) -> Item:
         """Add one record."""
         draft = self._desk.draft(item, path)
-        (record_id,) = self._store.insert(self._module.api_name, [draft.row], user=self._user)
+        (record_id,) = self._store.insert(self._module.api_name, [draft.row], user=self.user)
         self._write_children(draft, record_id)
-        return _done("record added", record_id)
+        return success("record added", record_id)
 
     def update(self, item: Item, path: str) -> Item:
         """Change one record; only what is sent changes."""
-        record_id = self._existing(item, path)
+        record_id = self.existing(item, path)
         draft = self._desk.draft(self._appended(item, record_id), path, record_id=record_id)
         row = draft.row | {"id": record_id}
-        self._store.update(self._module.api_name, [row], user=self._user)
+        self._store.update(self._module.api_name, [row], user=self.user)
         self._write_children(draft, record_id)
-        return _done("record updated", record_id)
+        return success("record updated", record_id)
 
     def upsert(self, item: Item, path: str, checked: Sequence[Field]) -> Item:
         """Change the record that an id or a duplicate-check field finds, or add a new one."""
@@ -66,15 +76,25 @@ class Writer:
         for known in checked:
             found = self._match(known, item)
             if found is not None:
-                done = self.update(item | {"id": str(found)}, path)
+                done = self._update_found(item, path, found)
                 return done | {"action": "update", "duplicate_field": known.api_name}
         return self.insert(item, path) | {"action": "insert", "duplicate_field": None}
+
+    def _update_found(self, item: Item, path: str, found: int) -> Item:
+        """Change the record that a duplicate-check field found; what it lacks names it."""
+        try:
+            return self.update(item | {"id": str(found)}, path)
+        except Refusal as refusal:
+            if refusal.code == "MANDATORY_NOT_FOUND":
+                refusal.details["id"] = str(found)
+            raise
 
     def delete(self, record_id: int) -> Item:
         """Move one record to the recycle bin."""
         self._modified(record_id, {"id": str(record_id)})
-        self._store.delete(self._module.api_name, [record_id], user=self._user)
-        return _done("record deleted", record_id)
+        refuse_locked(self._store, self._module, record_id)
+        self._store.delete(self._module.api_name, [record_id], user=self.user)
+        return success("record deleted", record_id)
 
     def receipts(self, results: Sequence[Item]) -> list[Item]:
         """Fill in what Zoho tells of each record that was added or changed."""
@@ -90,7 +110,7 @@ class Writer:
             for each in results
         ]
 
-    def _existing(self, item: Item, path: str) -> int:
+    def existing(self, item: Item, path: str) -> int:
         """Find the id of the record to change, once it is known to exist and to be unmodified."""
         place = {"api_name": "id", "json_path": f"{path}.id"}
         if "id" not in item:
@@ -99,6 +119,7 @@ class Writer:
         if not parameters.ID.fullmatch(text):
             raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", place)
         modified = self._modified(int(text), place)
+        refuse_locked(self._store, self._module, int(text), place)
         if self._unmodified_since is not None and modified > self._unmodified_since:
             raise self._already_modified(int(text))
         return int(text)
@@ -151,11 +172,11 @@ class Writer:
             present = self._desk.rows_of(known, record_id)
             merges = draft.removed or any("id" in each.row for each in rows)
             gone = present & set(draft.removed) if merges or not self._replace_rows else present
-            self._store.delete(child.api_name, gone, user=self._user)
+            self._store.delete(child.api_name, gone, user=self.user)
             old = [each.row for each in rows if "id" in each.row]
             new = [each.row | {parent.api_name: record_id} for each in rows if "id" not in each.row]
-            self._store.update(child.api_name, old, user=self._user)
-            self._store.insert(child.api_name, new, user=self._user)
+            self._store.update(child.api_name, old, user=self.user)
+            self._store.insert(child.api_name, new, user=self.user)
 
 
 def post_records(org: Emulator, request: Request, module: str) -> Answer:
@@ -220,38 +241,53 @@ def _write(
     status: int,
 ) -> Answer:
     """Write every item of the body, in one transaction that keeps what succeeds."""
-    items = _items(request.json())
-    writer = Writer(org, request, module)
+    items = items_of(request.json())
+    since = parameters.moment(request, "If-Unmodified-Since")
+    writer = Writer(org, request.user, module, since)
     with org.store.transaction():
         results, statuses = [], []
         for index, item in enumerate(items):
-            result, said = _attempt(work, writer, item, f"$.data[{index}]")
+            result, said = attempted(org.store, work, writer, item, f"$.data[{index}]")
             results.append(result)
             statuses.append(said or status)
         results = writer.receipts(results)
     if results and all(each.get("action") == "insert" for each in results):
         status = org.settings.upsert_insert_status
-    return json_answer({"data": results}, _overall(statuses, status))
+    return json_answer({"data": results}, overall(statuses, status))
 
 
 def _delete(org: Emulator, request: Request, module: Module, wanted: list[int]) -> Answer:
     """Delete records by their ids."""
-    writer = Writer(org, request, module)
+    writer = Writer(org, request.user, module)
     with org.store.transaction():
-        tried = [_attempt(Writer.delete, writer, record_id) for record_id in wanted]
+        tried = [attempted(org.store, Writer.delete, writer, record_id) for record_id in wanted]
     statuses = [said or 200 for _, said in tried]
-    return json_answer({"data": [result for result, _ in tried]}, _overall(statuses, 200))
+    return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
 
 
-def _attempt(work: Callable[..., Item], *arguments: Any) -> tuple[Item, int | None]:
-    """Do one piece of work; a refusal becomes its result and status."""
+def refuse_locked(
+    store: Store, module: Module, record_id: int, place: dict[str, str] | None = None
+) -> None:
+    """Refuse to change a record that somebody has locked."""
+    if "Locked__s" not in module.by_name:
+        return
+    sql = f'SELECT Locked__s FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
+    if store.read(sql, (record_id,)) == [(1,)]:
+        words = "Sorry, you cannot perform this operation as the record is locked."
+        details = {"action": "record_locking", **(place or {"id": str(record_id)})}
+        raise Refusal(400, "RECORD_LOCKED", words, details)
+
+
+def attempted(store: Store, work: Callable[..., Item], *arguments: Any) -> tuple[Item, int | None]:
+    """Do one piece of work whole or not at all; a refusal becomes its result and status."""
     try:
-        return work(*arguments), None
+        with store.attempt():
+            return work(*arguments), None
     except Refusal as refusal:
         return refusal.body, refusal.status
 
 
-def _overall(statuses: list[int], good: int) -> int:
+def overall(statuses: list[int], good: int) -> int:
     """Choose the HTTP status for many results: all good, all refused, or mixed."""
     refused = [each for each in statuses if each >= 400]
     if not refused:
@@ -259,13 +295,13 @@ def _overall(statuses: list[int], good: int) -> int:
     return 207 if len(refused) < len(statuses) else max(refused)
 
 
-def _done(message: str, record_id: int) -> Item:
+def success(message: str, record_id: int) -> Item:
     """Say what is told of one success."""
     details = {"id": str(record_id)}
     return {"code": "SUCCESS", "details": details, "message": message, "status": "success"}
 
 
-def _items(body: dict[str, Any]) -> list[Item]:
+def items_of(body: dict[str, Any]) -> list[Item]:
     """Find the records in a body, or refuse a body without them."""
     place = {"api_name": "data", "json_path": "$.data"}
     if "data" not in body:

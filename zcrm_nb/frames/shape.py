@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["beside", "series", "sort_frame"]
+    from zcrm_nb.frames.types import Column
+
+__all__ = [
+    "beside",
+    "ids_in",
+    "in_order",
+    "joined",
+    "moments",
+    "only_its_categories",
+    "series",
+    "sort_frame",
+]
 
 
 def beside(parts: Sequence[pd.DataFrame], key: str) -> pd.DataFrame:
@@ -95,6 +106,35 @@ def _collated(values: pd.Series[Any]) -> pd.Series[Any]:
     return values.astype("string").str.lower() if text else values
 
 
+def moments(table: pd.DataFrame, name: str, tz: str = "UTC") -> pd.DataFrame:
+    """Turn a column of milliseconds since 1970 into one of moments.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the column ``name``, ``Int64``.
+    name : str
+        Name of the column.
+    tz : str, default "UTC"
+        Time zone in which they are shown.
+
+    Returns
+    -------
+    DataFrame
+        The same, with ``datetime64[ms, tz]`` in that column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from zcrm_nb.frames.shape import moments
+    >>> table = pd.DataFrame({"time": pd.array([1_772_355_300_123], dtype="Int64")})
+    >>> moments(table, "time")["time"][0].isoformat()
+    '2026-03-01T08:55:00.123000+00:00'
+    """
+    epoch = table[name].to_numpy(dtype="datetime64[ms]", na_value="NaT")
+    return table.assign(**{name: pd.Series(epoch).dt.tz_localize("UTC").dt.tz_convert(tz)})
+
+
 def series(source: pd.DataFrame | Mapping[str, Any], name: str) -> pd.Series[Any]:
     """Make a Series of a table of one row, or of a mapping.
 
@@ -122,3 +162,152 @@ def series(source: pd.DataFrame | Mapping[str, Any], name: str) -> pd.Series[Any
         else dict(source)
     )
     return pd.Series(values, name=name, dtype=object)
+
+
+def only_its_categories(table: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
+    """Drop categories of rows that were cut off: values which the picklist itself does not have.
+
+    So a table that was cut here has the dtypes that it would have had, had Zoho cut it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What is left of a larger table.
+    columns : iterable of Column
+        What its columns are.
+
+    Returns
+    -------
+    DataFrame
+        The same rows.
+
+    Examples
+    --------
+    >>> from zcrm_nb.frames import Column, only_its_categories, to_frame
+    >>> rating = Column("Rating", "picklist", ("Hot", "Cold"))
+    >>> whole = to_frame([[{"Rating": "Hot"}, {"Rating": "Tepid"}]], [rating])
+    >>> only_its_categories(whole.head(1), [rating])["Rating"].cat.categories.tolist()
+    ['Hot', 'Cold']
+    """
+    for column in columns:
+        if column.kind == "picklist":
+            values = table[column.name]
+            there = {*column.categories, *values.dropna()}
+            categories = values.cat.categories
+            kept = categories[[each in there for each in categories]]
+            if len(kept) < len(categories):
+                # Not remove_categories, which sorts those that stay.
+                table = table.assign(**{column.name: values.cat.set_categories(kept)})
+    return table
+
+
+def ids_in(subject: Any, column: str = "id") -> list[str]:
+    """List the ids that are meant: one, several, or those of a table.
+
+    Parameters
+    ----------
+    subject : str, iterable of str, or DataFrame
+        An id, ids, or a table with a column of them.
+    column : str, default "id"
+        Which column of a table.
+
+    Returns
+    -------
+    list of str
+        In their order, as they came: with repetitions, empty ones as ``""``.
+
+    Raises
+    ------
+    ValueError
+        The table has no such column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from zcrm_nb.frames import ids_in
+    >>> ids_in("4108"), ids_in(pd.DataFrame({"id": ["1", "2"]}))
+    (['4108'], ['1', '2'])
+    """
+    if isinstance(subject, (str, int)):
+        return [str(subject)]
+    if isinstance(subject, pd.DataFrame):
+        if column not in subject:
+            raise ValueError(f"The table has no column {column!r}: its ids are looked for there.")
+        subject = subject[column]
+    return ["" if pd.isna(each) else str(each) for each in subject]
+
+
+def in_order(table: pd.DataFrame, key: str, order: Sequence[str]) -> pd.DataFrame:
+    """Sort rows into the order of a list of keys; rows of one key keep theirs.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What to sort.
+    key : str
+        The column that holds the keys.
+    order : sequence of str
+        The keys.
+
+    Returns
+    -------
+    DataFrame
+        The same rows, with a new index from 0 on.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from zcrm_nb.frames.shape import in_order
+    >>> in_order(pd.DataFrame({"id": ["1", "2"]}), "id", ["2", "1"])["id"].tolist()
+    ['2', '1']
+    """
+    places = {each: place for place, each in enumerate(dict.fromkeys(order))}
+    rows = table[key].map(places).astype("Int64").to_numpy(dtype="int64", na_value=len(places))
+    return table.iloc[rows.argsort(kind="stable")].reset_index(drop=True)
+
+
+def joined(
+    left: pd.DataFrame, key: str, right: pd.DataFrame, prefix: str, lists: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Put the columns of one table beside the rows of another that name its records.
+
+    Parameters
+    ----------
+    left : DataFrame
+        The rows; it is not changed.
+    key : str
+        The column with the ids of the records in ``right``; what is added stands behind it.
+    right : DataFrame
+        One row for each record, with its ``id``.
+    prefix : str
+        Stands before the names of the columns that are added.
+    lists : sequence of str
+        Columns whose nothing is an empty list.
+
+    Returns
+    -------
+    DataFrame
+        With the index of ``left``; columns of the same names are replaced.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from zcrm_nb.frames.shape import joined
+    >>> deals = pd.DataFrame({"Account_Name.id": ["1", None]})
+    >>> accounts = pd.DataFrame({"id": ["1"], "Industry": ["Steel"]})
+    >>> joined(deals, "Account_Name.id", accounts, "Account_Name.").columns.tolist()
+    ['Account_Name.id', 'Account_Name.Industry']
+    """
+    keys = left[key].astype("string[pyarrow]")
+    beside_rows = right.set_index(right["id"].astype("string[pyarrow]")).drop(columns="id")
+    added = beside_rows.reindex(keys).set_axis(left.index, axis=0)
+    for name in lists:
+        added[name] = pd.Series(
+            [each if isinstance(each, list) else [] for each in added[name]],
+            index=left.index,
+            dtype=object,
+        )
+    added.columns = [f"{prefix}{name}" for name in added.columns]
+    kept = left.drop(columns=[name for name in added.columns if name in left.columns])
+    place = list(kept.columns).index(key) + 1
+    return pd.concat([kept.iloc[:, :place], added, kept.iloc[:, place:]], axis=1)

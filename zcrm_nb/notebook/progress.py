@@ -45,14 +45,17 @@ class Progress:
         ``(rows, pages, total)`` after every page, all counted from the start, ``total`` as given.
     total : int, optional
         How many rows there will be, if known.
+    unit : str, default "page"
+        What rows come in.
     clock : callable, default time.monotonic
         Seconds, for tests.
 
     Notes
     -----
     Entering the block gives the function to call after each page, from any thread:
-    ``tick(rows, pages=1)`` adds to the counts. Nothing is shown in the first second. A display that
-    fails is given up with a warning; the work goes on. An error in a callable of yours is raised.
+    ``tick(rows, pages=1)`` adds to the counts. :meth:`say` tells in words what is going on while no
+    rows come. Nothing is shown in the first second. A display that fails is given up with a
+    warning; the work goes on. An error in a callable of yours is raised.
 
     Examples
     --------
@@ -72,9 +75,11 @@ class Progress:
         *,
         show: bool | Told = True,
         total: int | None = None,
+        unit: str = "page",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.label, self.total = label, total
+        self.label, self.total, self.unit = label, total, unit
+        self._words = self._last_words = ""
         self.rows = self.pages = 0
         self._tell = show if callable(show) else None
         self._paint = _painter() if show is True else None
@@ -96,7 +101,23 @@ class Progress:
     ) -> None:
         with self._lock:
             if self._painted:
-                self._show(self._counts() if kind is None else f"{self._counts()}, stopped", True)
+                last = ", stopped" if kind is not None else ""
+                self._show(f"{self._counts()}{last}{self._last_words}", True)
+
+    def say(self, words: str, *, stay: bool = False) -> None:
+        """Tell in words what is going on.
+
+        Parameters
+        ----------
+        words : str
+            Shown behind the counts, until there are others.
+        stay : bool, default False
+            Show the line at once, and the words in its last version too.
+        """
+        with self._lock:
+            self._words = words
+            self._last_words = f"; {words}" if stay else self._last_words
+            self._show_when_due(at_once=stay)
 
     def _tick(self, rows: int, pages: int = 1) -> None:
         """Add to the counts; show them when the last line has stood long enough."""
@@ -105,16 +126,22 @@ class Progress:
             self.pages += pages
             if self._tell:
                 self._tell(self.rows, self.pages, self.total)
-            now = self._clock()
-            due = self._painted + _BETWEEN_S if self._painted else self._started + _QUIET_S
-            if self._paint and now >= due:
-                self._painted = now
-                self._show(f"{self._counts()}{self._times(now - self._started)}", False)
+            self._show_when_due()
+
+    def _show_when_due(self, *, at_once: bool = False) -> None:
+        """Show the line when the last one has stood long enough; the lock is held."""
+        now = self._clock()
+        due = self._painted + _BETWEEN_S if self._painted else self._started + _QUIET_S
+        if self._paint and (at_once or now >= due):
+            self._painted = now
+            words = f"; {self._words}" if self._words else ""
+            self._show(f"{self._counts()}{self._times(now - self._started)}{words}", False)
 
     def _counts(self) -> str:
         """Rows and pages so far."""
         of = f" of {self.total:,}" if self.total is not None and self.rows != self.total else ""
-        return f"{self.label}: {self.rows:,}{of} rows, {self.pages:,} page{'s'[: self.pages != 1]}"
+        units = f"{self.unit}{'s'[: self.pages != 1]}"
+        return f"{self.label}: {self.rows:,}{of} rows, {self.pages:,} {units}"
 
     def _times(self, elapsed_s: float) -> str:
         """Seconds so far, and to go when the total is known."""

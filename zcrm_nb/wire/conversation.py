@@ -229,11 +229,23 @@ def usable(answer: Answer) -> Reply:
         return answer  # these say what they have to say by their status
     if status >= 300 and status < 400:
         return Lost(f"HTTP {status}, a redirect, which a token does not follow", True, status)
+    if answer.headers.get("Content-Disposition"):
+        return answer if _is_all(answer) else Lost("the file broke off", True, status)
     if "html" in kind:
         return Lost(f"HTTP {status} with an HTML page instead of JSON", True, status)
     if ("json" in kind or status >= 400) and not _is_whole_json(answer.body):
         return Lost(f"HTTP {status} with torn or unreadable JSON", True, status)
     return answer
+
+
+def _is_all(answer: Answer) -> bool:
+    """Whether a file is as long as was announced.
+
+    One that travelled packed is longer now, and one that went to the disk has no body here.
+    """
+    length = answer.headers.get("Content-Length", "")
+    elsewhere = not answer.body or "Content-Encoding" in answer.headers
+    return elsewhere or not length.isdecimal() or int(length) == len(answer.body)
 
 
 # The info object of a page, closed, and then the page itself closed: no row ends like this.

@@ -2,7 +2,7 @@
 
 Zoho counts credits for a whole org over a rolling 24 hours, and tells what is left only in a header
 that appears once half of the day's allowance is used. So this is a ledger of our own, corrected by
-that header whenever it comes.
+that header whenever it comes. Kept in a folder, it is one account for all notebooks of a login.
 """
 
 from __future__ import annotations
@@ -13,13 +13,18 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from heapq import merge
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.errors import LimitError
+from zcrm_nb.wire.daybook import Daybook, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 __all__ = [
     "EXPENSIVE_IN_FLIGHT",
@@ -27,6 +32,7 @@ __all__ = [
     "Budget",
     "Hold",
     "Ledger",
+    "Return",
     "allowance",
     "in_flight",
     "is_expensive",
@@ -34,6 +40,7 @@ __all__ = [
 ]
 
 DAY_S = 24 * 60 * 60
+MINUTE_S = 60
 
 # Calls in flight at one instant, for each org and app; an edition not known yet counts as standard.
 _IN_FLIGHT = {"free": 5, "standard": 10, "professional": 15, "enterprise": 20, "ultimate": 25}
@@ -295,6 +302,21 @@ class Hold:
     taken: bool = True
 
 
+class Return(NamedTuple):
+    """Credits on their way back: what was spent longest ago leaves the 24 hours first.
+
+    Parameters
+    ----------
+    at : datetime
+        When, in UTC.
+    credits : int
+        How many: those that were spent within the same minute.
+    """
+
+    at: datetime
+    credits: int
+
+
 class Ledger:
     """What was spent in the last 24 hours, and what is left as far as anybody knows.
 
@@ -303,7 +325,13 @@ class Ledger:
     allowance : int, optional
         Credits of 24 hours, when the edition is known.
     clock : callable, default time.time
-        Seconds, for the rolling window.
+        Seconds since 1970, for the rolling window.
+
+    Notes
+    -----
+    Shared by :meth:`keep`, it counts what every notebook and script of this machine spends with the
+    same login, and what they spent before. Other machines and apps stay unknown until Zoho tells
+    what remains.
 
     Examples
     --------
@@ -312,7 +340,7 @@ class Ledger:
     >>> with ledger.hold(3):
     ...     pass  # the call is sent here
     >>> ledger
-    <Credits: 3 spent in 24 h, 4,997 left>
+    <Credits: 3 spent in 24 h, 4,997 left; the first 3 come back in 24 h>
     """
 
     def __init__(
@@ -321,30 +349,55 @@ class Ledger:
         self.allowance = allowance
         self._clock = clock
         self._lock = threading.Lock()
-        self._entries: deque[tuple[float, int]] = deque()
-        self._spent = 0
-        self._told: int | None = None
+        self._own: deque[Entry] = deque()
+        self._daybook: Daybook | None = None
         self._budgets: tuple[Budget, ...] = ()
+
+    def keep(self, folder: Path | None) -> None:
+        """Share the account with whoever keeps it in the same folder; from now on.
+
+        Parameters
+        ----------
+        folder : Path or None
+            The folder for notes about the org; ``None`` keeps the account in memory.
+        """
+        with self._lock:
+            self._daybook = None if folder is None else Daybook(folder)
 
     @property
     def spent(self) -> int:
-        """Credits this login spent in the last 24 hours."""
+        """Credits spent with this login on this machine in the last 24 hours."""
+        return sum(entry.credits for entry in self._window())
+
+    @property
+    def spent_here(self) -> int:
+        """Credits this connection spent in the last 24 hours."""
+        horizon = self._clock() - DAY_S
         with self._lock:
-            self._forget()
-            return self._spent
+            return sum(entry.credits for entry in self._own if entry.at > horizon)
 
     @property
     def remaining(self) -> int | None:
-        """Credits left: as Zoho last said, else the allowance less what this login spent.
+        """Credits left: as Zoho last said, else the allowance less what is known to be spent.
 
         Other apps of the org spend too, so before Zoho says anything this is an upper bound;
         ``None`` when the edition is not known either.
         """
-        with self._lock:
-            self._forget()
-            if self._told is not None:
-                return self._told
-            return None if self.allowance is None else self.allowance - self._spent
+        entries = self._window()
+        told = [place for place, entry in enumerate(entries) if entry.left is not None]
+        start = entries[told[-1]].left if told else self.allowance
+        since = entries[told[-1] + 1 :] if told else entries
+        return None if start is None else max(start - sum(entry.credits for entry in since), 0)
+
+    @property
+    def next_return(self) -> Return | None:
+        """When the next credits come back, and how many; ``None`` when none were spent."""
+        paid = [entry for entry in self._window() if entry.credits]
+        if not paid:
+            return None
+        first = paid[0].at
+        back = sum(entry.credits for entry in paid if entry.at < first + MINUTE_S)
+        return Return(datetime.fromtimestamp(first + DAY_S, UTC), back)
 
     @contextmanager
     def hold(self, amount: int) -> Iterator[Hold]:
@@ -376,10 +429,10 @@ class Ledger:
         try:
             yield hold
         finally:
-            with self._lock:
-                if hold.taken:
-                    self._book(amount)
-                else:
+            if hold.taken:
+                self._book(Entry(self._clock(), amount))
+            else:
+                with self._lock:
                     for budget in budgets:
                         budget.spent -= amount
 
@@ -392,8 +445,7 @@ class Ledger:
             Value of the header.
         """
         if header is not None and header.strip().isdecimal():
-            with self._lock:
-                self._told = int(header)
+            self._book(Entry(self._clock(), 0, int(header)))
 
     @contextmanager
     def budget(self, amount: int) -> Iterator[Budget]:
@@ -423,22 +475,44 @@ class Ledger:
             with self._lock:
                 self._budgets = tuple(each for each in self._budgets if each is not budget)
 
-    def _book(self, amount: int) -> None:
-        """Write a call down; the lock is held."""
-        self._entries.append((self._clock(), amount))
-        self._spent += amount
-        if self._told is not None:
-            self._told -= amount
+    def _book(self, entry: Entry) -> None:
+        """Write a call down, and drop what is older than the window."""
+        with self._lock:
+            self._own.append(entry)
+            while self._own[0].at <= entry.at - DAY_S:
+                self._own.popleft()
+            daybook = self._daybook
+        if daybook is not None:
+            daybook.write(entry)
 
-    def _forget(self) -> None:
-        """Drop what is older than the window; the lock is held."""
-        while self._entries and self._entries[0][0] <= self._clock() - DAY_S:
-            self._spent -= self._entries.popleft()[1]
+    def _window(self) -> list[Entry]:
+        """List what is known of the last 24 hours, by time."""
+        now = self._clock()
+        with self._lock:
+            own = [entry for entry in self._own if entry.at > now - DAY_S]
+            others = self._daybook.read(now) if self._daybook else []
+        return list(merge(own, others, key=attrgetter("at")))
+
+    @property
+    def summary(self) -> str:
+        """What is spent and left, in a line."""
+        spent, here, remaining = self.spent, self.spent_here, self.remaining
+        left = "how many are left is not known yet" if remaining is None else f"{remaining:,} left"
+        whose = f" ({here:,} by this connection)" if here != spent else ""
+        return f"Credits: {spent:,} spent in 24 h{whose}, {left}"
 
     def __repr__(self) -> str:
-        remaining = self.remaining
-        left = "how many are left is not known yet" if remaining is None else f"{remaining:,} left"
-        return f"<Credits: {self.spent:,} spent in 24 h, {left}>"
+        return f"<{self.summary}{self._back()}>"
+
+    def _back(self) -> str:
+        """Tell when the next credits come back."""
+        back = self.next_return
+        if back is None:
+            return ""
+        wait_s = max(back.at.timestamp() - self._clock(), 0)
+        hours, minutes = round(wait_s / 3600), ceil(wait_s / MINUTE_S)
+        wait = f"{hours} h" if wait_s > 5400 else f"{minutes} min"
+        return f"; the first {back.credits:,} come back in {wait}"
 
 
 def _past(budget: Budget, amount: int) -> LimitError:

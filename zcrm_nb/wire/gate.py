@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
@@ -20,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import NewConnectionError
 
-from zcrm_nb.errors import APIError, ConnectionFailed, api_error
+from zcrm_nb.errors import APIError, ConnectionFailed, RateLimitError, api_error
 from zcrm_nb.wire.conversation import (
     MOST_TRIES,
     Answer,
@@ -40,24 +41,31 @@ from zcrm_nb.wire.credits import (
     is_expensive,
     price,
 )
+from zcrm_nb.wire.landing import BrokenOffError, Landing, Pace
 from zcrm_nb.wire.loopback import LoopbackAdapter
+from zcrm_nb.wire.multipart import multipart
 from zcrm_nb.wire.secrets import mask, quiet_oauth_logs, without_frames
 from zcrm_nb.wire.trace import Call, Tracer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from requests.adapters import BaseAdapter
 
     from zcrm_nb.wire.centres import Addresses
     from zcrm_nb.wire.conversation import Reply
+    from zcrm_nb.wire.multipart import File, Multipart
     from zcrm_nb.wire.oauth import NoLogin, Token, TokenSource
     from zcrm_nb.wire.secrets import Secret
+    from zcrm_nb.wire.trace import Timing
 
 __all__ = ["Gate"]
 
 CONNECT_TIMEOUT_S = 10.0
+DOWNLOADS, DOWNLOADS_S = 10, 60.0  # past so many in so long all fail, until the minute is over
+DOWNLOAD_WAITS = 3  # of a minute each, for other programs download too
 READ_BYTES = 8 << 20  # requests itself reads 10 kB at a time, which costs a large page a third more
 _log = logging.getLogger("zcrm_nb")
 
@@ -133,8 +141,10 @@ class Gate:
         self._notify, self.clock, self.sleep = notify, clock, sleep
         self._session = _session(adapter)
         self._known: dict[str, dict[str, Any]] = {}
+        self._told_time = ("", 0.0)
         self._tracer = Tracer()
         self._expensive = threading.BoundedSemaphore(EXPENSIVE_IN_FLIGHT)
+        self._downloads = Pace(DOWNLOADS, DOWNLOADS_S, clock=clock, sleep=sleep)
         self.edition = edition
 
     @property
@@ -184,6 +194,17 @@ class Gate:
         """How many calls it lets be in flight at once."""
         return in_flight(self._edition)
 
+    @property
+    def ahead_s(self) -> float:
+        """How far this machine's clock is ahead of Zoho's, in seconds, by the last answer.
+
+        Zoho tells its time in whole seconds; 0.0 as long as it has not told any.
+        """
+        told, at = self._told_time
+        with suppress(ValueError):  # no Date, or not one of HTTP's
+            return at - parsedate_to_datetime(told).timestamp()
+        return 0.0
+
     def send(
         self,
         method: str,
@@ -191,9 +212,11 @@ class Gate:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        files: Sequence[File] | None = None,
         headers: Mapping[str, str] | None = None,
         safe: bool | None = None,
         host: str = "api",
+        notify: Callable[[str], None] | None = None,
     ) -> bytes:
         """Send one call, see it through, and return the body of the answer.
 
@@ -207,12 +230,19 @@ class Gate:
             Query parameters; those that are ``None`` are left out.
         json : object, optional
             Body, to be sent as JSON.
+        files : sequence of tuple, optional
+            Body, to be sent as files (multipart/form-data): for each its field, file name,
+            content (bytes, or the ``Path`` of a file, read as it is sent) and media type
+            (``None``: by its name).
         headers : mapping of str, optional
             More headers.
         safe : bool, optional
             Whether the call may be sent twice, as a COQL query may; by default only a GET may.
         host : {"api", "upload"}, default "api"
             Which of the addresses.
+        notify : callable, optional
+            Called with a sentence before each wait, instead of the gate's own: work in the
+            background has other places to say it than a cell that is long done.
 
         Returns
         -------
@@ -232,6 +262,8 @@ class Gate:
             A budget does not allow the call.
         TypeError, ValueError
             The arguments make no call.
+        FileNotFoundError
+            A file to send is not there.
 
         Notes
         -----
@@ -248,15 +280,89 @@ class Gate:
             method=method,
             path=_checked(path),
             params=_as_zoho_writes(params or {}),
-            body=None if json is None else orjson.dumps(json),
+            body=_body(json, files),
             headers=dict(headers or {}),
             host=_checked_host(host),
             safe=method == "GET" if safe is None else safe,
             query=json.get("select_query", "") if isinstance(json, dict) else "",
             credits=price(method, path, params=params, json=json),
             is_expensive=is_expensive(method, path, params=params, json=json),
+            notify=notify,
         )
         return _outcome(ask, self._hold(ask))
+
+    def download(
+        self,
+        path: str,
+        target: Path,
+        *,
+        params: Mapping[str, Any] | None = None,
+        tick: Callable[[int], None] | None = None,
+    ) -> Path:
+        """Bring a file to the disk, whatever its size, and see it through.
+
+        Parameters
+        ----------
+        path : str
+            From the host on.
+        target : Path
+            The file to make or replace. Until it is whole, what has come is in ``<name>.part``
+            beside it, and a later call goes on from there.
+        params : mapping, optional
+            Query parameters.
+        tick : callable, optional
+            Told after each block how many bytes it has; what it raises ends the download.
+
+        Returns
+        -------
+        Path
+            The target, whole as far as the server told its length.
+
+        Raises
+        ------
+        LoginError, ScopeError, APIError, LimitError
+            As :meth:`send`.
+        ConnectionFailed
+            No usable answer, or no file.
+
+        Notes
+        -----
+        A body that broke off is gone on with where the server can do that (``Range``), and begun
+        anew where it cannot; up to 5 times. At most 10 downloads begin in a minute, as Zoho wants
+        it; when other programs have used them up, it waits, up to three minutes.
+
+        References
+        ----------
+        Zoho CRM API V8, "Download Bulk Read Result":
+        https://www.zoho.com/crm/developer/docs/api/v8/bulk-read/download-result.html
+        """
+        ask = _Ask(
+            method="GET",
+            path=_checked(path),
+            params=_as_zoho_writes(params or {}),
+            body=None,
+            headers={},
+            host="api",
+            safe=True,
+            query="",
+            credits=price("GET", path, params=params),
+            is_expensive=False,
+            landing=Landing(target, tick),
+        )
+        for waits in range(DOWNLOAD_WAITS + 1):
+            self._downloads.wait()
+            try:
+                _outcome(ask, self._hold(ask))
+            except RateLimitError:
+                if waits == DOWNLOAD_WAITS:
+                    raise
+                self._notify(f"{ask.name}: too many downloads; trying again in a minute")
+                self.sleep(DOWNLOADS_S)
+            else:
+                break
+        if not target.exists():
+            raise ConnectionFailed(f"{ask.name} brought no file.", "", "Run it again.")
+        return target
 
     def trace(self, *, show: bool = False) -> AbstractContextManager[list[Call]]:
         """Collect calls while a block lasts.
@@ -272,6 +378,11 @@ class Gate:
             Calls of every thread; secrets masked.
         """
         return self._tracer.trace(show=show)
+
+    @property
+    def timings(self) -> list[Timing]:
+        """How long the last calls took that went well at once."""
+        return self._tracer.timings
 
     def close(self) -> None:
         """Close the connections."""
@@ -303,7 +414,7 @@ class Gate:
 
     def _wait(self, ask: _Ask, wait: Wait) -> None:
         """Say why, and wait."""
-        self._notify(
+        (ask.notify or self._notify)(
             f"{ask.name}: {wait.because}; trying again in {wait.seconds:.1f} s"
             f" (try {wait.tries + 1} of {MOST_TRIES})"
         )
@@ -321,6 +432,7 @@ class Gate:
             hold.taken = _is_taken(reply)
         if isinstance(reply, Answer):
             self.ledger.reconcile(reply.headers.get("X-API-CREDITS-REMAINING"))
+            self._told_time = (reply.headers.get("Date", ""), self.clock())
         return token, reply
 
     @contextmanager
@@ -336,6 +448,7 @@ class Gate:
         """
         origin = self.addresses.upload_url if ask.host == "upload" else self.addresses.api_domain
         request = self._session.prepare_request(ask.request(origin, token))
+        request.headers.update(ask.landing.headers() if ask.landing else {})
         try:
             response = self._session.send(
                 request,
@@ -343,7 +456,7 @@ class Gate:
                 allow_redirects=False,
                 **self._settings(origin),
             )
-            body = b"".join(response.iter_content(READ_BYTES))
+            body = ask.read(response)
             return usable(Answer(response.status_code, response.headers, body))
         except requests.RequestException as error:
             return _lost(error)
@@ -369,13 +482,15 @@ class _Ask:
     method: str
     path: str
     params: dict[str, str]
-    body: bytes | None
+    body: bytes | Multipart | None
     headers: dict[str, str]
     host: str
     safe: bool
     query: str
     credits: int
     is_expensive: bool
+    landing: Landing | None = None
+    notify: Callable[[str], None] | None = None
 
     @property
     def name(self) -> str:
@@ -384,15 +499,24 @@ class _Ask:
 
     def request(self, origin: str, token: Token) -> requests.Request:
         """Make the request of one try."""
-        headers = {"Content-Type": "application/json"} if self.body is not None else {}
         return requests.Request(
             self.method,
             origin + self.path,
             params=self.params,
             data=self.body,
-            headers=headers | self.headers,
+            headers=_content_type(self.body) | self.headers,
             auth=_ZohoAuth(token.access),
         )
+
+    def read(self, response: requests.Response) -> bytes:
+        """Read the body of an answer; that of a file goes to the disk."""
+        if self.landing and self.landing.takes(response):
+            self.landing.take(response)
+            return b""
+        if self.landing and response.status_code == 416:
+            self.landing.again()
+            raise BrokenOffError("there is nothing behind what came before")
+        return b"".join(response.iter_content(READ_BYTES))
 
 
 class _ZohoAuth(AuthBase):
@@ -437,6 +561,22 @@ def _checked_host(host: str) -> str:
     return host
 
 
+def _body(json: Any, files: Sequence[File] | None) -> bytes | Multipart | None:
+    """Make the body once: every try sends the same."""
+    if files is None:
+        return None if json is None else orjson.dumps(json)
+    if json is not None:
+        raise TypeError("A call has one body: json= or files=")
+    return multipart(files)
+
+
+def _content_type(body: bytes | Multipart | None) -> dict[str, str]:
+    """Name the type of a body, when there is one."""
+    if body is None:
+        return {}
+    return {"Content-Type": "application/json" if isinstance(body, bytes) else body.content_type}
+
+
 def _as_zoho_writes(params: Mapping[str, Any]) -> dict[str, str]:
     """Write parameters as Zoho reads them: true and false in lower case, lists with commas."""
     return {name: _text(value) for name, value in params.items() if value is not None}
@@ -468,6 +608,7 @@ _LOSSES: tuple[tuple[type[requests.RequestException], str], ...] = (
         "the encrypted connection could not be made, or its certificate is not trusted",
     ),
     (lost.ChunkedEncodingError, "the answer broke off"),
+    (BrokenOffError, "the file broke off"),
     (lost.ContentDecodingError, "the answer could not be decompressed"),
     (lost.ConnectionError, "the connection failed"),
 )
@@ -485,21 +626,23 @@ def _lost(error: requests.RequestException) -> Lost:
 def _outcome(ask: _Ask, reply: Reply) -> bytes:
     """Return the body, or raise: there is no third outcome."""
     if isinstance(reply, Lost):
-        raise ConnectionFailed(
+        failed = ConnectionFailed(
             f"{ask.name} got no usable answer.",
             f"What happened: {reply.words}.",
             "Check the network and any proxy, then run it again."
             if ask.safe or not reply.sent
             else "Nobody knows whether Zoho took it: look there before you send it again.",
         )
+        failed.sent = reply.sent
+        raise failed
     if reply.status < 300:
         return reply.body
     if reply.status == 304:
         return b""
-    error = api_error(reply.status, reply.said, request=ask.name, query=ask.query)
-    if isinstance(error, APIError):
-        error.body = reply.body
-    raise error
+    refused = api_error(reply.status, reply.said, request=ask.name, query=ask.query)
+    if isinstance(refused, APIError):
+        refused.body = reply.body
+    raise refused
 
 
 def _call(ask: _Ask, reply: Reply, tries: int, seconds: float) -> Call:
@@ -512,6 +655,13 @@ def _call(ask: _Ask, reply: Reply, tries: int, seconds: float) -> Call:
         status=reply.status,
         attempts=tries,
         ms=seconds * 1000,
-        bytes=len(reply.body) if isinstance(reply, Answer) else 0,
+        bytes=_size(ask, reply),
         credits=ask.credits,
     )
+
+
+def _size(ask: _Ask, reply: Reply) -> int:
+    """Bytes of an answer's body, wherever it went."""
+    if isinstance(reply, Lost):
+        return 0
+    return len(reply.body) or (ask.landing.size if ask.landing else 0)

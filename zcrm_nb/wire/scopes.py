@@ -37,6 +37,7 @@ WANTS = {
             "ZohoCRM.org.READ",
         ),
     ),
+    "search": Want("search", ("ZohoSearch.securesearch.READ",)),
     "coql": Want("ask in COQL", ("ZohoCRM.coql.READ",)),
     "bulk": Want("export in bulk", ("ZohoCRM.bulk.READ",)),
     "write": Want(
@@ -49,11 +50,20 @@ WANTS = {
             "ZohoFiles.files.ALL",  # where bulk writes are uploaded: no ZohoCRM scope opens it
         ),
     ),
+    "actions": Want(
+        "change many records at once",
+        (
+            "ZohoCRM.change_owner.CREATE",
+            "ZohoCRM.mass_update.ALL",
+            "ZohoCRM.mass_delete.ALL",
+            "ZohoCRM.settings.recycle_bin.ALL",
+        ),
+    ),
     "notifications": Want("listen to changes", ("ZohoCRM.notifications.ALL",)),
 }
 """What one can want, and the scopes it takes."""
 
-READ_ONLY = ("read", "coql", "bulk")
+READ_ONLY = ("read", "search", "coql", "bulk")
 """What a login asks for unless it is told otherwise: nothing that changes anything."""
 
 
@@ -87,7 +97,7 @@ def scopes_for(wants: Iterable[str]) -> tuple[str, ...]:
     >>> scopes_for(["reading"])
     Traceback (most recent call last):
     ...
-    ValueError: 'reading' is no scope, nor one of read, coql, bulk, write, notifications
+    ValueError: 'reading' is no scope, nor one of read, search, coql, ...
     """
     found: dict[str, None] = {}
     for want in wants:

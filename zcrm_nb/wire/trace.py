@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Call", "Tracer"]
+__all__ = ["Call", "Timing", "Tracer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,38 @@ class Call:
         )
 
 
+class Timing(NamedTuple):
+    """How long a call took that went well at the first try.
+
+    Parameters
+    ----------
+    method, path : str
+        As of the call.
+    credits : int
+        What it cost: of a query, that tells how many rows it could have.
+    seconds : float
+        From sending it to the end of the answer.
+    """
+
+    method: str
+    path: str
+    credits: int
+    seconds: float
+
+
 class Tracer:
     """Tells every open trace about every call, whatever thread it is made in."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: dict[object, tuple[list[Call], bool]] = {}
+        self._timings: deque[Timing] = deque(maxlen=200)
+
+    @property
+    def timings(self) -> list[Timing]:
+        """How long the last 200 calls took, without those that failed."""
+        with self._lock:
+            return list(self._timings)
 
     @contextmanager
     def trace(self, *, show: bool = False) -> Iterator[list[Call]]:
@@ -96,6 +123,9 @@ class Tracer:
             A call that is over.
         """
         with self._lock:
+            if call.attempts == 1 and call.status in {200, 204}:
+                took_s = call.ms / 1000
+                self._timings.append(Timing(call.method, call.path, call.credits, took_s))
             for calls, show in self._open.values():
                 calls.append(call)
                 if show:

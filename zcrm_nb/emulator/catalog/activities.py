@@ -7,6 +7,10 @@ from zcrm_nb.emulator.catalog.making import field, module
 from zcrm_nb.emulator.schema import Module
 
 RELATED = ("Leads", "Accounts", "Deals", "Campaigns")
+NOTED = (
+    "Leads", "Contacts", "Accounts", "Deals", "Tasks", "Events", "Calls", "Campaigns", "Products",
+    "Vendors", "Quotes", "Invoices", "Site_Visits",
+)  # fmt: skip
 WHO = field("Who_Id", "lookup", target="Contacts", label="Contact Name")
 WHAT = field("What_Id", "lookup", targets=RELATED, label="Related To")
 
@@ -62,8 +66,9 @@ NOTES = module(
     13, "Notes", "Note",
     field("Note_Title", "text", length=120),
     field("Note_Content", "textarea", length=65535),
-    field("Parent_Id", "multi_module_lookup", targets=("Leads", "Contacts", "Accounts", "Deals"),
-          mandatory=True),
+    field("Parent_Id", "multi_module_lookup", targets=NOTED, mandatory=True),
+    either=("Note_Content", "Note_Title"),
+    either_words="should contain either content or title",
 )  # fmt: skip
 
 ACTIVITIES: tuple[Module, ...] = (TASKS, EVENTS, CALLS, NOTES)

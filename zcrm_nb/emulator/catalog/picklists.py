@@ -121,6 +121,15 @@ STAGE = (
     Choice("Id. Decision Makers (old)", used=False, probability=50, forecast="Pipeline"),
 )
 PIPELINE = (Choice("Standard (Standard)"), Choice("Government Tenders"))
+#: The stages of each pipeline; a tender is won on paper, nobody is talked round.
+PIPELINES: dict[str, tuple[str, ...]] = {
+    "Standard (Standard)": tuple(each.value for each in STAGE if each.used),
+    "Government Tenders": tuple(
+        each.value
+        for each in STAGE
+        if each.used and each.value not in {"Value Proposition", "Identify Decision Makers"}
+    ),
+}
 DEAL_TYPE = choices("Existing Business", "New Business", "Renewal")
 REASON_FOR_LOSS = choices(
     "Expectation Mismatch",

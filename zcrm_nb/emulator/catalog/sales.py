@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zcrm_nb.emulator.catalog import picklists as lists
 from zcrm_nb.emulator.catalog.making import field, fields, module
-from zcrm_nb.emulator.schema import Module, Rollup
+from zcrm_nb.emulator.schema import Dependence, Module, Rollup
 
 # Zoho puts the salutation in front (seen in recorded answers).
 FULL_NAME = (
@@ -133,12 +133,15 @@ ACCOUNTS = module(
           rollup=Rollup("Deals", "Account_Name", "SUM", "Amount", ("Stage", "Closed Won"))),
     field("Last_Visit_Date", "rollup_summary", returns="date", custom=True,
           rollup=Rollup("Site_Visits", "Account", "MAX", "Visit_Date", ("Visit_Status", "Done"))),
+    field("ERP_Customer_Id", "text", length=40, label="ERP Customer Id", unique=True, external=True,
+          custom=True, indexed=True),
 )  # fmt: skip
 
 DEALS = module(
     4, "Deals", "Deal",
     field("Deal_Name", "text", length=120, mandatory=True),
-    field("Stage", "picklist", choices=lists.STAGE, mandatory=True, indexed=True),
+    field("Stage", "picklist", choices=lists.STAGE, mandatory=True, indexed=True,
+          depends=Dependence("Pipeline", tuple(lists.PIPELINES.items()))),
     field("Pipeline", "picklist", choices=lists.PIPELINE),
     field("Amount", "currency"),
     field("Probability", "integer", label="Probability (%)"),

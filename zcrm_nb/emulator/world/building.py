@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from zcrm_nb.emulator import views
 from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
 from zcrm_nb.emulator.world import people, selling, staff, working
 from zcrm_nb.emulator.world.draws import Batch, moments
@@ -88,6 +89,7 @@ def build(
     with store.bulk():
         _load_staff(store)
         _load_tags(org)
+        views.seed(store)
         for module in MAKERS:
             _make(org, module, counts[module])
         told = [f"{world} world", f"seed {seed}", *(f"{n} {module}" for module, n in rows.items())]
@@ -140,12 +142,15 @@ def _columns(org: Org, batch: Batch, maker: Maker) -> Columns:
 
 
 def _load_tags(org: Org) -> None:
-    """Store the tags of every module that has some."""
+    """Store the tags of every module that has some; they are as old as the org."""
+    founded = int(datetime.fromisoformat(FOUNDED).timestamp())
+    stamps = (founded, founded, staff.ADMIN, staff.ADMIN)
     for module in org.store.schema.modules.values():
         if "Tag" in module.by_name:
             for tag, (name, colour) in zip(org.tag_ids(module), TAGS.items(), strict=True):
                 org.store.execute(
-                    "INSERT INTO tags VALUES (?, ?, ?, ?)", (tag, module.api_name, name, colour)
+                    "INSERT INTO tags VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (tag, module.api_name, name, colour, *stamps),
                 )
 
 

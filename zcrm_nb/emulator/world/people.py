@@ -44,6 +44,7 @@ def accounts(org: Org, batch: Batch) -> Columns:
         "Shipping_City": [city.name for city in cities],
         "Shipping_Country": [city.country.name for city in cities],
         "GSTIN": _tax_numbers(batch, cities, letter="A"),
+        "ERP_Customer_Id": [f"ERP-{100_001 + batch.first + n}" for n in range(batch.n)],
     }
 
 

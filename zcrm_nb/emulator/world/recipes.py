@@ -41,6 +41,8 @@ CLOSED = {
     "Closed Won": (100, "Closed"), "Closed Lost": (0, "Omitted"),
     "Closed-Lost to Competition": (0, "Omitted"),
 }  # fmt: skip
+#: Shares of the pipelines; a deal at a stage that its pipeline lacks runs in the standard one.
+PIPELINE_SHARES = {"Standard (Standard)": 92.0, "Government Tenders": 8.0}
 OUTCOMES = {"Closed Won": 31.0, "Closed Lost": 52.0, "Closed-Lost to Competition": 17.0}
 NEXT_STEPS = ("Send quotation", "Demo at site", "Follow up after budget", "Get PO", "Legal review")
 REASONS = {
@@ -101,7 +103,6 @@ DRAWN: dict[str, dict[str, Values]] = {
                                    "Weekend only": 5},
     },
     "Deals": {
-        "Pipeline": {"Standard (Standard)": 92, "Government Tenders": 8},
         "Type": {"New Business": 52, "Existing Business": 30, "Renewal": 10, None: 8},
         "Lead_Source": SOURCES,
         "Discount_Percent": (2.0, 3.0, 5.0, 5.0, 7.5, 10.0, 12.0, 15.0, 25.0),

@@ -5,11 +5,20 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.emulator.catalog.picklists import PIPELINES
 from zcrm_nb.emulator.world.draws import NOW
 from zcrm_nb.emulator.world.org import Columns, Org
 from zcrm_nb.emulator.world.people import PLACES
 from zcrm_nb.emulator.world.places import CITIES
-from zcrm_nb.emulator.world.recipes import CLOSED, GOODS, NEXT_STEPS, OPEN, OUTCOMES, REASONS
+from zcrm_nb.emulator.world.recipes import (
+    CLOSED,
+    GOODS,
+    NEXT_STEPS,
+    OPEN,
+    OUTCOMES,
+    PIPELINE_SHARES,
+    REASONS,
+)
 from zcrm_nb.emulator.world.text import DAY_S, day_of, iso_date, slug
 
 if TYPE_CHECKING:
@@ -117,6 +126,7 @@ def deals(org: Org, batch: Batch) -> Columns:
         **stamps,
         **progress,
         **_ends(batch, stages),
+        "Pipeline": _pipelines(batch, stages),
         "Deal_Name": names,
         "Amount": _amounts(org, batch, accounts),
         "Account_Name": org.refer("Accounts", accounts),
@@ -125,6 +135,14 @@ def deals(org: Org, batch: Batch) -> Columns:
         "Stage_Modified_Time": stamps["Modified_Time"],
         "Solution_Engineer": stamps["Created_By"],
     }
+
+
+def _pipelines(batch: Batch, stages: Sequence[str]) -> list[str]:
+    """Let each deal run in a pipeline that has its stage."""
+    return [
+        pipeline if stage in PIPELINES[pipeline] else next(iter(PIPELINES))
+        for stage, pipeline in zip(stages, batch.weighted("Pipeline", PIPELINE_SHARES), strict=True)
+    ]
 
 
 def _ends(batch: Batch, stages: Sequence[str]) -> Columns:

@@ -1,0 +1,380 @@
+"""From a question to an export, and from an export to a table: the bulk route."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb import coql
+from zcrm_nb.api import bulk
+from zcrm_nb.api.asking import Asked, asked
+from zcrm_nb.api.chains import Runner
+from zcrm_nb.api.elsewhere import elsewhere, name_users
+from zcrm_nb.api.jobs import Chain
+from zcrm_nb.api.ranges import both, ranges
+from zcrm_nb.frames import Filler, PartReader, beside, header, in_id_order, to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.api.chains import Part
+    from zcrm_nb.api.jobs import Book, Export
+    from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.wire.gate import Gate
+
+    Where = str | Mapping[str, Any]
+
+__all__ = ["FRESH_S", "Exporter", "again", "begin", "criteria_of", "question", "reusable", "said"]
+
+FRESH_S = 15 * 60.0  # an export of the same question younger than this is used again
+_OF_ZOHO = frozenset({"field", "group", "group_operator"})
+
+
+# ---- The question --------------------------------------------------------------------------------
+
+
+def criteria_of(
+    catalogue: Catalogue, module: str, where: Where | None, values: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Write a condition in bulk read's words.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        The org's metadata.
+    module : str
+        API name of the module.
+    where : str or mapping, optional
+        A COQL condition; a mapping of fields to values, as :func:`zcrm_nb.coql.where` takes it; or
+        criteria that are in bulk read's words already.
+    values : mapping
+        What stands for the ``:name`` places of a COQL condition.
+
+    Returns
+    -------
+    dict or None
+        Criteria; none when all records are meant.
+
+    Raises
+    ------
+    QueryError
+        The condition is no COQL, or bulk read has no words for it.
+    ValueError
+        A ``:name`` has no value, or a value no ``:name``.
+    """
+    if where is None or isinstance(where, str):
+        text = coql.fill(where or "id is not null", **values)
+    elif where.keys() & _OF_ZOHO:
+        return dict(where)
+    else:
+        text = coql.where(where)
+    return coql.bulk_criteria(text, module, catalogue.fields)
+
+
+def question(
+    module: str, columns: Sequence[str] | None, criteria: Any, cvid: str | None
+) -> dict[str, Any]:
+    """Write what is asked so that it can be compared with what was asked before."""
+    named = None if columns is None else list(columns)
+    return {"module": module, "columns": named, "criteria": criteria, "cvid": cvid}
+
+
+def said(asks: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what is asked beside the module: what there is of it."""
+    return {key: value for key, value in asks.items() if key != "module" and value is not None}
+
+
+def again(export: Export, now: float) -> str:
+    """Say that an export is used again, and how old it is."""
+    minutes = int((now - export.created) // 60)
+    old = f"{minutes} min" if minutes else "less than a minute"
+    return f"{export.id}, begun {old} ago, taken up again (fresh=True asks anew)"
+
+
+def begin(
+    gate: Gate,
+    catalogue: Catalogue,
+    book: Book,
+    wanted: Asked,
+    asks: Mapping[str, Any],
+    *,
+    jobs: int = 1,
+) -> Export:
+    """Write an export down, with all chains it takes; nothing is asked for yet.
+
+    Parameters
+    ----------
+    gate : Gate
+        The way to Zoho.
+    catalogue : Catalogue
+        The org's metadata.
+    book : Book
+        Where it is written down.
+    wanted : Asked
+        What to ask jobs for.
+    asks : mapping
+        What :func:`question` wrote.
+    jobs : int, default 1
+        How many ranges of records to ask for side by side.
+
+    Returns
+    -------
+    Export
+        New.
+    """
+    module = asks["module"]
+    # What Zoho refused lately it would refuse again; each refusal may cost a job's credits.
+    dropped = sorted(
+        {name for each in book.all() if each.module == module for name in each.dropped}
+    )
+    wanted.drop(dropped, by_name=asks["columns"] is not None)
+    parts = ranges(gate.send, catalogue, module, jobs)
+    batches = wanted.batches()
+    chains = [
+        Chain(bulk.query(module, fields, criteria=both(asks["criteria"], part), cvid=asks["cvid"]))
+        for fields in batches
+        for part in parts
+    ]
+    return book.begin(module, "read", asks, chains, batches=len(batches), dropped=dropped)
+
+
+def reusable(book: Book, asks: Mapping[str, Any], now: float) -> Export | None:
+    """Find an export of the same question that is young enough, and that nobody else is at.
+
+    Parameters
+    ----------
+    book : Book
+        The exports noted.
+    asks : mapping
+        The question.
+    now : float
+        Seconds since 1970.
+
+    Returns
+    -------
+    Export or None
+        One begun less than 15 minutes ago, whether it is complete or was interrupted. One of which
+        nobody knows whether Zoho took it counts too: it must not be paid twice without a word.
+    """
+    for export in book.like("read", asks):
+        young = now - export.created < FRESH_S
+        hopeless = export.state(now) in {"failed", "expired"}
+        if young and not hopeless and not book.is_worked_on(export):
+            return export
+    return None
+
+
+# ---- The table -----------------------------------------------------------------------------------
+
+
+class Exporter:
+    """Brings one export to its end and makes a table of it.
+
+    Parameters
+    ----------
+    gate : Gate
+        The way to Zoho.
+    catalogue : Catalogue
+        The org's metadata.
+    book : Book
+        Where the export is written down.
+    export : Export
+        Which.
+    wanted : Asked, optional
+        What it asks for, if that is at hand; else it is worked out again.
+    tick : callable, optional
+        Told how many rows each part has.
+    say : callable, optional
+        Told in words what Zoho is doing.
+
+    Attributes
+    ----------
+    words : list of str
+        What is to be said about the table in the end: what it lacks.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        catalogue: Catalogue,
+        book: Book,
+        export: Export,
+        *,
+        wanted: Asked | None = None,
+        tick: Callable[[int], None] | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self._gate, self._catalogue, self._book, self.export = gate, catalogue, book, export
+        self._tick = tick or (lambda rows: None)
+        self._by_name = export.question["columns"] is not None
+        self.wanted = wanted or asked(catalogue, export.module, export.question["columns"])
+        self.wanted.drop([*export.dropped, *export.unjoined], by_name=self._by_name)
+        self._lock = threading.Lock()
+        self._missing: set[str] = set()
+        self.words: list[str] = []
+        self._runner = Runner(gate, book, export, say=say, refused=self._refused)
+
+    def facts(self, *, reused: bool) -> dict[str, Any]:
+        """Tell what ``df.attrs`` should know of the export."""
+        made = datetime.fromtimestamp(int(self.export.created), UTC)
+        return {
+            "job": self.export.id,
+            "as_of": made.isoformat(),
+            "reused": reused,
+            "left_out": self.wanted.left_out,
+            "elsewhere": self.wanted.elsewhere,
+            "unnamed": self.wanted.unnamed,
+        }
+
+    def files(self, *, ask_again: bool = False) -> Iterator[Part]:
+        """Bring every file here, and yield them in order.
+
+        Parameters
+        ----------
+        ask_again : bool, default False
+            As in :meth:`zcrm_nb.api.chains.Runner.run`.
+
+        Yields
+        ------
+        Part
+            Each file, once all are here.
+        """
+        found: list[Part] = []
+        self._runner.run(found.append, ask_again=ask_again)
+        yield from sorted(found, key=lambda part: (part.chain, part.number))
+
+    def run(self, on_part: Callable[[Part], None], *, ask_again: bool = False) -> None:
+        """Bring every file here and hand each on as it comes; as ``Runner.run``."""
+        self._runner.run(on_part, ask_again=ask_again)
+
+    def reader(self, batch: int, *, exact: bool = False) -> PartReader:
+        """Make the reader for the files of one batch of fields.
+
+        Parameters
+        ----------
+        batch : int
+            From 0; there is one, unless more than 200 fields were asked for.
+        exact : bool, default False
+            Decimals instead of float64.
+
+        Returns
+        -------
+        PartReader
+            Its columns are those of this batch, ``id`` first.
+        """
+        fields = set(self.export.chains[batch * self._chains_each].query["fields"])
+        columns = [c for c in self.wanted.in_bulk if c.name == "id" or c.name in fields]
+        users = None
+        if any(each.kind == "user" for each in columns):
+            users = self._catalogue.directory()
+        return PartReader(columns, names=self.wanted.names, users=users, exact=exact)
+
+    def table(self, *, tz: str, exact: bool, ask_again: bool = False) -> pd.DataFrame:
+        """Bring it to its end and make the table.
+
+        Parameters
+        ----------
+        tz : str
+            Time zone of datetimes.
+        exact : bool
+            Decimals instead of float64.
+        ask_again : bool, default False
+            As in :meth:`zcrm_nb.api.chains.Runner.run`.
+
+        Returns
+        -------
+        DataFrame of shape (n_records, n_columns)
+            The same as by any other route.
+        """
+        fillers: dict[int, tuple[PartReader, Filler]] = {}
+        places = self._places()
+        alone = places is not None and len(self.export.links) == 1
+
+        def add(part: Part) -> None:
+            batch = part.chain // self._chains_each
+            with self._lock:
+                if batch not in fillers:
+                    fillers[batch] = self._filler(batch, tz, exact, told=places is not None)
+                reader, filler = fillers[batch]
+            self._look_at_header(part, reader)
+            place = places[part.chain, part.number] if places else part.chain * 1000 + part.number
+            # Held nowhere else, so that its memory goes as the table fills.
+            rows = filler.add(place, reader.table(part.path, threads=alone))
+            self._check_rows(part, rows)
+            self._tick(rows if batch == 0 else 0)
+
+        self._runner.run(add, ask_again=ask_again)
+        frames = [in_id_order(fillers[batch][1].frame()) for batch in sorted(fillers)]
+        return self._completed(beside(frames, "id"), tz=tz, exact=exact)
+
+    @property
+    def _chains_each(self) -> int:
+        """How many chains a batch of fields has."""
+        return len(self.export.chains) // self.export.batches
+
+    def _places(self) -> dict[tuple[int, int], int] | None:
+        """Give each part its number in its batch, if it is known how many there will be."""
+        if not self.export.is_complete:
+            return None
+        places: dict[tuple[int, int], int] = {}
+        for number, each in enumerate(self.export.chains):
+            if number % self._chains_each == 0:
+                count = 0
+            for link in range(len(each.links)):
+                places[number, link] = count
+                count += 1
+        return places
+
+    def _filler(self, batch: int, tz: str, exact: bool, *, told: bool) -> tuple[PartReader, Filler]:
+        """Make the reader and the table of one batch."""
+        start = batch * self._chains_each
+        links = [
+            link for c in self.export.chains[start : start + self._chains_each] for link in c.links
+        ]
+        reader = self.reader(batch, exact=exact)
+        rows = [link.rows for link in links] if told else None
+        return reader, Filler(reader.columns, rows=rows, tz=tz, exact=exact)
+
+    def _refused(self, fields: list[str]) -> None:
+        """Do without fields that Zoho turned out not to export, and say so."""
+        missing = self.wanted.drop(fields, by_name=self._by_name)
+        self._note("Zoho does not export", missing)
+
+    def _look_at_header(self, part: Part, reader: PartReader) -> None:
+        """Note columns that a file should have and has not."""
+        heads = header(part.path)
+        if heads:
+            with self._lock:
+                self._missing |= reader.asks - set(heads)
+
+    def _check_rows(self, part: Part, rows: int) -> None:
+        """Say so when a file has another number of records than Zoho told; it is whole."""
+        if rows != part.rows:
+            self.words.append(
+                f"Zoho told {part.rows:,} records for the job {part.job}; its file has {rows:,}."
+            )
+
+    def _note(self, what: str, missing: list[str]) -> None:
+        """Keep a word about what the table will not have."""
+        if missing:
+            self.words.append(f"{what} {', '.join(missing)} of {self.export.module}.")
+
+    def _completed(self, table: pd.DataFrame, *, tz: str, exact: bool) -> pd.DataFrame:
+        """Bring what jobs do not, and put the columns into their order."""
+        self._note(
+            "Zoho's files lack", self.wanted.drop(sorted(self._missing), by_name=self._by_name)
+        )
+        module, wanted = self.export.module, self.wanted
+        name_users(self._gate, self._catalogue, module, table, wanted.in_bulk)
+        order = list(to_frame([], wanted.table, tz=tz, exact=exact))
+        if wanted.elsewhere:
+            brought = elsewhere(
+                self._gate, self._catalogue, module, wanted.elsewhere, table["id"],
+                tz=tz, exact=exact,
+            )  # fmt: skip
+            here = [name for name in table if name == "id" or not any(name in b for b in brought)]
+            table = beside([table[here], *brought], "id")
+        return table if list(table) == order else table[order]

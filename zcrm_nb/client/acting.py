@@ -1,0 +1,629 @@
+"""Acting on records that are there: convert, hand over, change many at once, restore."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.api import convert, mass, recycle
+from zcrm_nb.api import query as ask
+from zcrm_nb.client.reporting import Deed, Reporting
+from zcrm_nb.frames import Column, plain, subject, to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.frames import Report, Subject
+    from zcrm_nb.notebook.progress import Told
+
+    Row = dict[str, Any]
+    Tick = Callable[[int], None]
+
+__all__ = ["Acting"]
+
+RECORDS = Column("records", "integer")
+
+
+class Acting(Reporting):
+    """What acts on records and returns reports."""
+
+    def convert(
+        self,
+        leads: Subject,
+        *,
+        account: str | None = None,
+        contact: str | None = None,
+        deal: Mapping[str, Any] | None = None,
+        owner: str | None = None,
+        match: bool = False,
+        overwrite: bool = False,
+        tags: Mapping[str, Sequence[str]] | None = None,
+        attachments_to: str | None = None,
+        notify: bool = False,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Convert leads into contacts and accounts, and deals if you like.
+
+        Parameters
+        ----------
+        leads : str, sequence of str, Series or DataFrame
+            Ids of leads, or a table with a column ``id``. A table may say for each lead what shall
+            become of it: ``Accounts.id`` and ``Contacts.id`` (existing records), and fields of its
+            deal, ``Deals.Deal_Name``, ``Deals.Stage``, ``Deals.Closing_Date``…
+        account, contact : str, optional
+            Id of an existing account or contact that the leads are added to. By default Zoho makes
+            new ones out of the lead; an account only if the lead has a company.
+        deal : mapping, optional
+            Fields of the deal that each lead shall bring about: ``Deal_Name``, ``Stage`` and
+            ``Closing_Date`` at least, ``Pipeline`` where the org has pipelines. None by default.
+        owner : str, optional
+            Who shall own what is made: id, mail address or full name of a user. By default the
+            lead's owner.
+        match : bool, default False
+            Let Zoho look for an account and a contact that are the lead's already, by unique
+            fields, mail address and name, and add the lead to them.
+        overwrite : bool, default False
+            Give an existing contact the lead's account even if it has another.
+        tags : mapping of str to sequence of str, optional
+            Tags of the lead to carry over, by module: ``{"Contacts": ["vip"]}``.
+        attachments_to : {"Contacts", "Accounts", "Deals"}, optional
+            Where attachments shall go; Zoho decides otherwise.
+        notify : bool, default False
+            Let Zoho send mails to the owners.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each lead.
+
+        Returns
+        -------
+        Report of shape (n_leads, 9)
+            One row for each lead, under the index of ``leads``: ``action``, ``status`` (``done``,
+            ``refused``, or ``unknown`` where the answer was lost), ``id``, ``Accounts.id``,
+            ``Contacts.id``, ``Deals.id``, ``code``, ``field`` and ``message``.
+
+        Raises
+        ------
+        NotFoundError
+            An id that cannot be one, or no such user or field of a deal; nothing was sent.
+        ValueError
+            A deal without what every deal needs, or a lead that comes twice; nothing was sent.
+        ScopeError
+            The login lacks ``ZohoCRM.modules.leads.CREATE``.
+
+        Notes
+        -----
+        5 credits for each lead, at most ten at a time. A conversion cannot be undone. None is sent
+        twice; where an answer is lost, the lead is looked at (1 credit for 100): if it is converted
+        its row is ``done``, else it stays ``unknown`` and ``report.resolve()`` looks again. Zoho
+        refuses a second conversion with ``ID_ALREADY_CONVERTED``; such rows name what the lead has
+        become.
+
+        References
+        ----------
+        Zoho CRM API V8, "Convert Lead": zoho.com/crm/developer/docs/api/v8/convert-lead.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> hot = crm.coql(
+        ...     "select Last_Name, Company from Leads where Converted__s = 'false' limit 2"
+        ... )
+        >>> report = crm.convert(
+        ...     hot,
+        ...     deal={
+        ...         "Deal_Name": "Pilot",
+        ...         "Stage": "Qualification",
+        ...         "Pipeline": "Standard (Standard)",
+        ...         "Closing_Date": "2026-12-31",
+        ...     },
+        ... )
+        >>> list(report["status"])
+        ['done', 'done']
+        >>> crm.record("Deals", report["Deals.id"].iloc[0])["Deal_Name"]
+        'Pilot'
+        >>> crm.close()
+        """
+        index, rows = subject(leads)
+        wishes = convert.Wishes(
+            account=account,
+            contact=contact,
+            deal=None if deal is None else plain(deal),
+            owner=owner and mass.user_id(self._catalogue, owner),
+            overwrite=overwrite,
+            match=match,
+            notify=notify,
+            tags=tags,
+            attachments_to=attachments_to,
+        )
+        asked = convert.requests(self._catalogue, rows, wishes)
+        label = f"converting {len(rows)} leads, {convert.CREDITS * len(rows)} credits"
+
+        def act(tick: Tick) -> list[Row]:
+            return convert.convert_leads(
+                self._gate.send, asked, workers=self._gate.workers, tick=tick
+            )
+
+        look = partial(convert.converted, self._gate.send)
+        deed = Deed("convert", "Leads", label, act, look=look, extra=convert.MADE)
+        return self._reported(deed, progress, index)
+
+    def change_owner(
+        self,
+        module: str,
+        records: Subject,
+        owner: str,
+        *,
+        notify: bool = False,
+        related: Sequence[tuple[str, str]] = (),
+        progress: bool | Told = True,
+    ) -> Report:
+        """Hand records over to another user.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        records : str, sequence of str, Series or DataFrame
+            Ids, or a table with a column ``id``.
+        owner : str
+            The new owner: id, mail address or full name of an active user.
+        notify : bool, default False
+            Let Zoho send the new owner a mail.
+        related : sequence of (str, str), optional
+            Module and id of tasks, events and calls that go along, five at most.
+        progress : bool or callable, default True
+            As for :meth:`convert`.
+
+        Returns
+        -------
+        Report of shape (n_records, 6)
+            ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id``, ``code``, ``field``
+            and ``message``, under the index of ``records``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module or user, or an id that cannot be one; nothing was sent.
+        ScopeError
+            The login lacks ``ZohoCRM.change_owner.CREATE``.
+
+        Notes
+        -----
+        1 credit for 500 records.
+
+        References
+        ----------
+        Zoho CRM API V8, "Change Owner": zoho.com/crm/developer/docs/api/v8/change-owner.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> tasks = crm.records("Tasks", ["Subject"], limit=3)
+        >>> crm.change_owner("Tasks", tasks, "Priya Banerjee")["status"].tolist()
+        ['done', 'done', 'done']
+        >>> crm.close()
+        """
+        self._catalogue.fields(module)
+        index, rows = subject(records)
+        who = mass.user_id(self._catalogue, owner)
+
+        def act(tick: Tick) -> list[Row]:
+            return mass.change_owner(
+                self._gate.send,
+                module,
+                [row["id"] for row in rows],
+                who,
+                notify=notify,
+                related=related,
+                workers=self._gate.workers,
+                tick=tick,
+            )
+
+        def look(ids: list[str]) -> dict[str, Row]:
+            return mass.owned_by(self._gate.send, module, ids, who)
+
+        deed = Deed("change_owner", module, f"{module}: new owner", act, look=look)
+        return self._reported(deed, progress, index)
+
+    def mass_update(
+        self,
+        module: str,
+        records: Subject | None = None,
+        *,
+        values: Mapping[str, Any],
+        cvid: str | None = None,
+        wait_s: float = 600,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Write the same values into many records: those named, or all of a custom view.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        records : str, sequence of str, Series or DataFrame, optional
+            Ids, or a table with a column ``id``.
+        values : mapping
+            One field and its value; up to three fields in Deals. No mail, lookup or long text.
+        cvid : str, optional
+            Id of a custom view instead of ``records``: Zoho changes all it shows, at most 50,000,
+            by a job.
+        wait_s : float, default 600
+            How long to wait for that job, in seconds.
+        progress : bool or callable, default True
+            As for :meth:`convert`.
+
+        Returns
+        -------
+        Report of shape (n_records, 7)
+            ``action``, ``status``, ``id``, ``code``, ``field``, ``message`` and ``records``
+            (``Int64``: of how many records the row speaks), under the index of ``records``. With a
+            view one row for the records that were changed and one for those that were not, both
+            with the id of the job; Zoho does not tell which they are. A job that is not finished in
+            time is ``unknown``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module or field, or an id that cannot be one; nothing was sent.
+        ValueError
+            Neither records nor a view, or both; or fields that cannot be written so.
+        ScopeError
+            The login lacks ``ZohoCRM.mass_update.UPDATE``.
+
+        See Also
+        --------
+        views : The custom views of a module.
+
+        Notes
+        -----
+        1 credit for 500 records or a whole view, and 1 for each look at a job. What comes of every
+        single record :meth:`CRM.update` tells, at 1 credit for ten.
+
+        References
+        ----------
+        Zoho CRM API V8, "Mass Update Records":
+        zoho.com/crm/developer/docs/api/v8/mass-update-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> views = crm.views("Leads").set_index("name")
+        >>> crm.mass_update(
+        ...     "Leads", cvid=views.loc["Unreachable", "id"], values={"Lead_Status": "Junk Lead"}
+        ... )[["status", "message"]]
+          status   message
+        0   done  45 of 45
+        >>> crm.close()
+        """
+        written = mass.checked_values(self._catalogue, module, plain(values))
+        _one_of(records, cvid)
+        if cvid is not None:
+            body = {"data": [written], "cvid": mass.view_id(module, cvid)}
+            return self._job(module, "mass_update", body, wait_s, progress)
+        index, rows = subject(records if records is not None else [])
+
+        def act(tick: Tick) -> list[Row]:
+            ids = [row["id"] for row in rows]
+            done = mass.mass_update(
+                self._gate.send, module, ids, written, workers=self._gate.workers, tick=tick
+            )
+            return [{**row, "records": 1} for row in done]
+
+        def look(ids: list[str]) -> dict[str, Row]:
+            return mass.having(self._gate.send, module, ids, written)
+
+        label = f"updating {module}"
+        deed = Deed("update", module, label, act, look=look, extra=[RECORDS])
+        return self._reported(deed, progress, index)
+
+    def mass_delete(
+        self,
+        module: str,
+        records: Subject | None = None,
+        *,
+        cvid: str | None = None,
+        expect: int | None = None,
+        wait_s: float = 600,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Move many records into the recycle bin: those named, or all of a custom view.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        records : str, sequence of str, Series or DataFrame, optional
+            Ids, or a table with a column ``id``.
+        cvid : str, optional
+            Id of a custom view instead of ``records``: Zoho deletes all it shows, at most 50,000,
+            by a job.
+        expect : int, optional
+            How many records the view shows. It has to be said, and has to be right: the view is
+            counted first.
+        wait_s : float, default 600
+            How long to wait for that job, in seconds.
+        progress : bool or callable, default True
+            As for :meth:`convert`.
+
+        Returns
+        -------
+        Report of shape (n_records, 7)
+            As :meth:`mass_update` returns it.
+
+        Raises
+        ------
+        NotFoundError
+            No such module, or an id that cannot be one; nothing was sent.
+        ValueError
+            Neither records nor a view, or both; or a view that shows another number of records than
+            expected. Nothing was deleted.
+        ScopeError
+            The login lacks ``ZohoCRM.mass_delete.DELETE``.
+
+        See Also
+        --------
+        restore : Bring records back from the recycle bin.
+
+        Notes
+        -----
+        1 credit for 100 records; with a view 2 and one for each look at the job. ``undo()`` of a
+        report that names the records brings them back.
+
+        References
+        ----------
+        Zoho CRM API V8, "Mass Delete Records": zoho.com/crm/developer/docs/api/v8/mass-delete.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> view = crm.views("Tasks").set_index("name").loc["Overdue Tasks", "id"]
+        >>> crm.mass_delete("Tasks", cvid=view, expect=338)[["status", "records"]]
+          status  records
+        0   done      338
+        >>> crm.close()
+        """
+        self._catalogue.fields(module)
+        _one_of(records, cvid)
+        if cvid is not None:
+            query = mass.view_count_query(module, cvid)
+            shown = ask.count_asked(self._gate.send, self._catalogue, query)
+            mass.check_expected(f"the view {cvid} of {module}", shown, expect)
+            return self._job(module, "mass_delete", {"cvid": cvid}, wait_s, progress)
+        index, rows = subject(records if records is not None else [])
+
+        def act(tick: Tick) -> list[Row]:
+            ids = [row["id"] for row in rows]
+            done = mass.mass_delete(
+                self._gate.send, module, ids, workers=self._gate.workers, tick=tick
+            )
+            return [{**row, "records": 1} for row in done]
+
+        def undo(report: Report, *, force: bool = False) -> Report:
+            return self.restore(module, report[report["status"] == "done"])
+
+        look = partial(mass.gone, self._gate.send, module)
+        label = f"deleting {module}"
+        deed = Deed("delete", module, label, act, look=look, undo=undo, extra=[RECORDS])
+        return self._reported(deed, progress, index)
+
+    def recycle_bin(
+        self, module: str | None = None, *, limit: int | None = None, tz: str = "UTC"
+    ) -> pd.DataFrame:
+        """List what is in the recycle bin, the last deleted first.
+
+        Parameters
+        ----------
+        module : str, optional
+            Only records of this module.
+        limit : int, optional
+            List at most this many records.
+        tz : str, default "UTC"
+            Time zone of ``deleted_time``: an IANA name, or ``"org"`` for the org's own.
+
+        Returns
+        -------
+        DataFrame of shape (n_records, 8)
+            ``id``, ``display_name``, ``module``, ``deleted_time``, ``deleted_by``,
+            ``deleted_by.id``, ``owner``, ``owner.id``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module; not sent.
+        ScopeError
+            The login lacks ``ZohoCRM.settings.recycle_bin.READ``.
+
+        See Also
+        --------
+        deleted : Deleted records of one module, those gone for good among them.
+
+        Notes
+        -----
+        1 credit for 200 records. Zoho lets go of what has been in the bin for 60 days.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Recycle Bin Records":
+        zoho.com/crm/developer/docs/api/v8/get-recycle-bin-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> _ = crm.mass_delete("Leads", crm.records("Leads", ["City"], limit=2))
+        >>> crm.recycle_bin("Leads")["module"].tolist()
+        ['Leads', 'Leads']
+        >>> crm.close()
+        """
+        if module is not None:
+            self._catalogue.fields(module)
+        pages = recycle.bin_pages(self._gate.send, module, limit=limit, workers=self._gate.workers)
+        table = to_frame(pages, recycle.BIN_COLUMNS, tz=self._zone(tz))
+        return table if limit is None else table.head(limit)
+
+    def restore(self, module: str, records: Subject, *, progress: bool | Told = True) -> Report:
+        """Bring deleted records back from the recycle bin, with their old ids.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module that they belong to.
+        records : str, sequence of str, Series or DataFrame
+            Ids, or a table with a column ``id``, such as :meth:`recycle_bin` and the report of a
+            deletion.
+        progress : bool or callable, default True
+            As for :meth:`convert`.
+
+        Returns
+        -------
+        Report of shape (n_records, 6)
+            ``action``, ``status`` (``done``; ``refused``: not in the bin; ``unknown``: the answer
+            was lost, or Zoho does it later, ``code`` ``SCHEDULED``), ``id``, ``code``, ``field``
+            and ``message``, under the index of ``records``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module, or an id that cannot be one; nothing was sent.
+        ScopeError
+            The login lacks ``ZohoCRM.settings.recycle_bin.UPDATE``.
+
+        Notes
+        -----
+        1 credit for 200 records. What went along with a record, such as notes, comes back with it.
+        To restore twice does no harm: what is not in the bin is refused.
+
+        References
+        ----------
+        Zoho CRM API V8, "Restore Recycle Bin Records":
+        zoho.com/crm/developer/docs/api/v8/restore-recycle-bin-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> before = crm.count("Leads")
+        >>> gone = crm.mass_delete("Leads", crm.records("Leads", ["City"], limit=2))
+        >>> crm.restore("Leads", gone)["status"].tolist()
+        ['done', 'done']
+        >>> crm.count("Leads") == before
+        True
+        >>> crm.close()
+        """
+        self._catalogue.fields(module)
+        index, rows = subject(records)
+
+        def act(tick: Tick) -> list[Row]:
+            ids = [row["id"] for row in rows]
+            return recycle.restore(
+                self._gate.send, module, ids, workers=self._gate.workers, tick=tick
+            )
+
+        def undo(report: Report, *, force: bool = False) -> Report:
+            return self.mass_delete(module, report[report["status"] == "done"])
+
+        look = partial(mass.there, self._gate.send, module)
+        deed = Deed("restore", module, f"restoring {module}", act, look=look, undo=undo)
+        return self._reported(deed, progress, index)
+
+    def empty_recycle_bin(
+        self, module: str | None = None, *, expect: int | None = None, progress: bool | Told = True
+    ) -> Report:
+        """Delete what is in the recycle bin for good. Nobody can bring it back.
+
+        Parameters
+        ----------
+        module : str, optional
+            Only records of this module; by default the whole bin.
+        expect : int
+            How many records that is. It has to be said, and has to be right: the bin is looked at
+            first.
+        progress : bool or callable, default True
+            As for :meth:`convert`.
+
+        Returns
+        -------
+        Report of shape (n_records, 6) or (1, 6)
+            Of a module one row for each record, of the whole bin one row, as Zoho tells no more;
+            ``status`` is ``unknown`` where Zoho does it later.
+
+        Raises
+        ------
+        ValueError
+            The bin holds another number of records than expected; nothing was deleted.
+        NotFoundError
+            No such module; nothing was sent.
+        ScopeError
+            The login lacks ``ZohoCRM.settings.recycle_bin`` ``.UPDATE`` or ``.DELETE``.
+
+        See Also
+        --------
+        recycle_bin : The look before.
+
+        Notes
+        -----
+        2 credits; of a module 1 for 200 records to look and 1 for 200 to delete.
+
+        References
+        ----------
+        Zoho CRM API V8, "Empty Recycle Bin":
+        zoho.com/crm/developer/docs/api/v8/empty-recycle-bin.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> _ = crm.mass_delete("Leads", crm.records("Leads", ["City"], limit=2))
+        >>> crm.empty_recycle_bin()
+        Traceback (most recent call last):
+            ...
+        ValueError: the recycle bin holds 2 records; say expect=2 to go on. Nothing was deleted.
+        >>> crm.empty_recycle_bin(expect=2)["status"].tolist()
+        ['done']
+        >>> crm.close()
+        """
+        send, workers = self._gate.send, self._gate.workers
+        if module is None:
+            mass.check_expected("the recycle bin", recycle.bin_count(send), expect)
+            deed = Deed("erase", "", "emptying the bin", lambda _: [recycle.empty(send)])
+            return self._reported(deed, progress)
+        ids = self.recycle_bin(module)["id"].tolist()
+        mass.check_expected(f"the recycle bin of {module}", len(ids), expect)
+
+        def act(tick: Tick) -> list[Row]:
+            return recycle.erase(send, ids, workers=workers, tick=tick)
+
+        deed = Deed("erase", module, f"emptying the bin of {module}", act)
+        return self._reported(deed, progress)
+
+    def _job(
+        self, module: str, kind: str, body: Row, wait_s: float, progress: bool | Told
+    ) -> Report:
+        """Run a job over a custom view."""
+        send, sleep = self._gate.send, self._gate.sleep
+
+        def act(_: Tick) -> list[Row]:
+            return mass.run_job(send, module, kind, body, wait_s=wait_s, sleep=sleep)
+
+        def again(rows: list[Row], wait_s: float) -> list[Row]:
+            job = rows[0]["id"]
+            if job is None:  # it may run or not; only its records could tell
+                return rows
+            return mass.follow_job(send, module, kind, job, wait_s=wait_s, sleep=sleep)
+
+        action, label = kind.removeprefix("mass_"), f"{kind} of a view of {module}"
+        deed = Deed(action, module, label, act, again=again, extra=[RECORDS])
+        return self._reported(deed, progress)
+
+
+def _one_of(records: object, cvid: str | None) -> None:
+    """Refuse records and a view at once, and neither."""
+    if (records is None) == (cvid is None):
+        raise ValueError("say which records: either ids or a table of them, or cvid=")

@@ -1,0 +1,369 @@
+"""Exporting by the million: bulk jobs, which outlive the kernel."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.api import exports
+from zcrm_nb.api.asking import asked
+from zcrm_nb.api.jobs import JOB_COLUMNS, Book
+from zcrm_nb.client.base import Base
+from zcrm_nb.errors import BulkWarning
+from zcrm_nb.frames import Column, to_frame
+from zcrm_nb.notebook.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.api.exports import Where
+    from zcrm_nb.api.jobs import Export
+    from zcrm_nb.notebook.progress import Told
+
+__all__ = ["Exporting", "Job"]
+
+
+class Exporting(Base):
+    """What exports records by bulk jobs."""
+
+    @property
+    def _book(self) -> Book:
+        """Where exports are written down."""
+        return Book(self._folder, self._gate.clock)
+
+    def bulk(
+        self,
+        module: str,
+        columns: Sequence[str] | None = None,
+        *,
+        where: Where | None = None,
+        cvid: str | None = None,
+        jobs: int = 1,
+        fresh: bool = False,
+        tz: str = "UTC",
+        exact: bool = False,
+        progress: bool | Told = True,
+        **values: Any,
+    ) -> pd.DataFrame:
+        """Export a module, whatever its size, and read it as one typed table.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module; also of a subform or a linking module.
+        columns : sequence of str, optional
+            API names of the fields to bring, paths along lookups (``"Account_Name.Industry"``)
+            among them. By default all that Zoho exports.
+        where : str or mapping, optional
+            Only these records: a COQL condition without the word WHERE, a mapping such as
+            ``{"City": "Pune"}``, or criteria in bulk read's own words. All records by default.
+        cvid : str, optional
+            Id of a custom view whose criteria hold as well.
+        jobs : int, default 1
+            How many ranges of records, by ``Created_Time``, to export side by side. It saves time
+            where there are several times 200,000 records, and costs at least as many jobs.
+        fresh : bool, default False
+            Ask anew in any case. By default an export of the same question that began here less
+            than 15 minutes ago is used again, or gone on with if it was interrupted: its records
+            are as they were then, and no job is paid for twice. A line says so.
+        tz : str, default "UTC"
+            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+        exact : bool, default False
+            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        progress : bool or callable, default True
+            Show in one line what Zoho is doing and how many rows are here; a callable is told
+            ``(rows, parts, None)`` after each part.
+        **values : object
+            What stands for the ``:name`` places of ``where``.
+
+        Returns
+        -------
+        DataFrame of shape (n_records, n_columns)
+            ``id`` first, then the columns in the order asked for, by ascending ``id``: cell for
+            cell what :meth:`coql` and :meth:`records` give. ``df.attrs["zcrm"]`` tells the ``job``
+            (an id for :meth:`job`), ``as_of`` (when it began), whether it was ``reused``, what was
+            ``left_out``, which columns came ``elsewhere`` and which lookups are ``unnamed``.
+
+        Raises
+        ------
+        JobError
+            Zoho could not finish the job, its file has expired or is damaged; or nobody knows
+            whether Zoho took a job that was asked for before the kernel died.
+        QueryError
+            The condition is no COQL, or bulk read has no words for it; not sent.
+        NotFoundError
+            No such module or field; not sent.
+        ValueError
+            A subform or a lookup to many was asked for as a column, or ``jobs`` cannot be.
+        ScopeError
+            The login lacks ``ZohoCRM.bulk.READ`` or a module scope.
+
+        Warns
+        -----
+        BulkWarning
+            Zoho refused to export fields that were not asked for by name; the table lacks them.
+
+        See Also
+        --------
+        job : Go on with an export after the kernel died.
+        coql : Less than some 30,000 rows come sooner and cheaper this way.
+
+        Notes
+        -----
+        Credits: 50 for each 200,000 records and each 200 fields, 1 for each look at a job and for
+        each file; ``jobs`` more than 1 adds some counts. An export takes from some seconds to many
+        minutes, most of them Zoho's; while Zoho is at work on the next 200,000 records, those
+        before are fetched and read.
+
+        Every step is written down beside the login, so that an interrupt or the end of the kernel
+        costs nothing: :meth:`jobs` lists what was begun, :meth:`job` goes on with it. The files,
+        which hold records of the CRM, stay there for a day, as they do at Zoho.
+
+        Subforms and lookups to many records are modules of their own. Tags, files, images and the
+        like are never exported: asked for by name they come by query or from lists (3 credits for
+        each 2,000 records, or 1 for each 100). Names of lookups are exported too, those of lookups
+        to several modules are not: these have ids only. An empty text and none look the same in an
+        export; both are null.
+
+        References
+        ----------
+        Zoho CRM API V8, "Bulk Read": zoho.com/crm/developer/docs/api/v8/bulk-read/overview.html
+
+        Examples
+        --------
+        Here waiting takes no time, because it turns the emulated world's clock:
+
+        >>> import zcrm_nb
+        >>> from zcrm_nb.emulator import ManualClock
+        >>> crm = zcrm_nb.emulate(clock=ManualClock())
+        >>> df = crm.bulk("Deals", ["Deal_Name", "Account_Name", "Stage"], where="Amount > 0")
+        >>> list(df.columns)
+        ['id', 'Deal_Name', 'Account_Name', 'Account_Name.id', 'Stage']
+        >>> df.attrs["zcrm"]["job"]
+        'Deals-1'
+        >>> crm.close()
+        """
+        criteria = exports.criteria_of(self._catalogue, module, where, values)
+        wanted = asked(self._catalogue, module, columns)
+        asks = exports.question(module, columns, criteria, cvid)
+        book, known = self._book, None
+        if not fresh:
+            known = exports.reusable(book, asks, self._gate.clock())
+
+        def begin() -> Export:
+            return known or exports.begin(
+                self._gate, self._catalogue, book, wanted, asks, jobs=jobs
+            )
+
+        reused = known is not None
+        return self._exported(begin, asks, reused=reused, tz=tz, exact=exact, progress=progress)
+
+    def jobs(self) -> pd.DataFrame:
+        """List the bulk jobs begun with this login, from whatever notebook, the newest first.
+
+        Returns
+        -------
+        DataFrame of shape (n_exports, 11)
+            One line for each export, however many jobs of Zoho's it takes: ``id`` (for
+            :meth:`job`), ``module``, ``operation``, ``state``, ``rows``, ``parts`` (jobs asked
+            for), ``files`` (of them here), ``created``, ``age_minutes``, ``expires`` (when Zoho
+            deletes the first result), ``zoho_ids`` (a list of str). States: ``waiting`` (Zoho is
+            at work, or there is more to ask for), ``ready`` (all can be fetched), ``here`` (all
+            files are), ``failed``, ``expired`` and ``unclear`` (a job was asked for and the kernel
+            died before its id was read).
+
+        Notes
+        -----
+        No credits: it tells what was noted, and :meth:`job` finds out more. Zoho itself has no list
+        of jobs.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> from zcrm_nb.emulator import ManualClock
+        >>> crm = zcrm_nb.emulate(clock=ManualClock())
+        >>> _ = crm.bulk("Deals", ["Stage"])
+        >>> crm.jobs()[["id", "state", "parts", "files"]]
+                id state  parts  files
+        0  Deals-1  here      1      1
+        >>> crm.close()
+        """
+        now = self._gate.clock()
+        return to_frame([[export.row(now) for export in self._book.all()]], JOB_COLUMNS)
+
+    def job(self, id: str) -> Job:  # noqa: A002 - the column of crm.jobs()
+        """Find an export that was begun before, to go on with it.
+
+        Parameters
+        ----------
+        id : str
+            Its id in :meth:`jobs`, or Zoho's id of one of its jobs.
+
+        Returns
+        -------
+        Job
+            Its :meth:`Job.df` brings it to its end and gives the table.
+
+        Raises
+        ------
+        JobError
+            Nothing is noted of it.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> from zcrm_nb.emulator import ManualClock
+        >>> crm = zcrm_nb.emulate(clock=ManualClock())
+        >>> _ = crm.bulk("Deals", ["Stage"])
+        >>> crm.job("Deals-1").df().shape == crm.records("Deals", ["Stage"]).shape
+        True
+        >>> crm.close()
+        """
+        return Job(self, self._book.find(id).id)
+
+    def _exported(
+        self,
+        begin: Callable[[], Export],
+        asks: Mapping[str, Any],
+        *,
+        reused: bool,
+        tz: str,
+        exact: bool,
+        progress: bool | Told,
+        ask_again: bool = False,
+    ) -> pd.DataFrame:
+        """Bring an export to its end under progress, and write into the table where it came from.
+
+        Its warnings point at the line of whoever called the method that calls this.
+        """
+        module, zone, book = asks["module"], self._zone(tz), self._book
+        to_frame([], [Column("", "datetime")], tz=zone)  # a zone that is none costs no job
+        shown = Progress(module, show=progress, unit="part")
+        facts: dict[str, Any] = {"query": f"{module} {exports.said(asks)}", "route": "bulk"}
+        with self._noted(module, facts) as note, shown as tick:
+            export = begin()
+            with book.taken(export):
+                now, exporter = (
+                    self._gate.clock(),
+                    self._exporter(book.find(export.id), tick, shown),
+                )
+                if reused:
+                    shown.say(exports.again(export, now), stay=True)
+                try:
+                    table = exporter.table(tz=zone, exact=exact, ask_again=ask_again)
+                except KeyboardInterrupt:
+                    shown.say(f"crm.job({export.id!r}).df() goes on", stay=True)
+                    raise
+            note["rows"] = len(table)
+        table.attrs["zcrm"] = {
+            **facts,
+            **exporter.facts(reused=reused),
+            "org": (self._catalogue.known("org") or {}).get("id"),
+            "time": note["time"],
+            "credits": note["credits"],
+        }
+        for words in exporter.words:
+            warnings.warn(words, BulkWarning, stacklevel=3)
+        return table
+
+    def _exporter(
+        self, export: Export, tick: Callable[[int], None], shown: Progress
+    ) -> exports.Exporter:
+        """Make what brings an export to its end."""
+        return exports.Exporter(
+            self._gate, self._catalogue, self._book, export, tick=tick, say=shown.say
+        )
+
+
+class Job:
+    """One export, as it is written down; made by :meth:`CRM.job`.
+
+    Parameters
+    ----------
+    crm : Exporting
+        The CRM it belongs to.
+    id : str
+        Its id.
+
+    Attributes
+    ----------
+    id : str
+        As in ``crm.jobs()``.
+    """
+
+    def __init__(self, crm: Exporting, id: str) -> None:  # noqa: A002 - as in crm.jobs()
+        self._crm, self.id = crm, id
+
+    @property
+    def state(self) -> str:
+        """How far it is, as last noted; see ``crm.jobs()``. Nothing is sent."""
+        return self._noted.state(self._crm._gate.clock())
+
+    @property
+    def rows(self) -> int:
+        """How many records its jobs have so far."""
+        return self._noted.rows
+
+    def df(
+        self,
+        *,
+        tz: str = "UTC",
+        exact: bool = False,
+        ask_again: bool = False,
+        progress: bool | Told = True,
+    ) -> pd.DataFrame:
+        """Bring it to its end, wherever it was left, and give the table.
+
+        Parameters
+        ----------
+        tz : str, default "UTC"
+            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+        exact : bool, default False
+            Exact decimals instead of float64.
+        ask_again : bool, default False
+            Where nobody knows whether Zoho took a job (state ``unclear``), ask for that job again:
+            50 credits, perhaps for the second time.
+        progress : bool or callable, default True
+            As in :meth:`CRM.bulk`.
+
+        Returns
+        -------
+        DataFrame of shape (n_records, n_columns)
+            What :meth:`CRM.bulk` would have given.
+
+        Raises
+        ------
+        JobError
+            It failed, has expired, is unclear, or another notebook is at work on it.
+        """
+        noted = self._noted
+        return self._crm._exported(
+            lambda: noted,
+            noted.question,
+            reused=True,
+            tz=tz,
+            exact=exact,
+            progress=progress,
+            ask_again=ask_again,
+        )
+
+    def forget(self) -> None:
+        """Delete its files and the note of it, here; Zoho deletes its own after a day.
+
+        Raises
+        ------
+        JobError
+            Another notebook is at work on it.
+        """
+        with self._crm._book.taken(self._noted):
+            self._crm._book.forget(self._noted)
+
+    @property
+    def _noted(self) -> Export:
+        """What is written down now, perhaps by another notebook."""
+        return self._crm._book.find(self.id)
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id}: {self.state}, {self.rows:,} rows>"

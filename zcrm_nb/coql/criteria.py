@@ -1,0 +1,304 @@
+"""From COQL's conditions to the criteria of bulk read: another language for the same thing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from zcrm_nb.coql.errors import ParseError
+from zcrm_nb.coql.findings import Finding, explained, found
+from zcrm_nb.coql.repair import repair
+from zcrm_nb.coql.resolve import AstrayError, resolve
+from zcrm_nb.coql.text import condition_text
+from zcrm_nb.coql.tree import (
+    Between,
+    Comparison,
+    IsNull,
+    Literal,
+    Logic,
+    Membership,
+    Subquery,
+)
+from zcrm_nb.coql.types import LOOKUPS, NUMBERS, PICKLISTS, TEXTS, TIMES, type_of, wrong_value
+from zcrm_nb.coql.walk import literals
+from zcrm_nb.errors import QueryError, caret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zcrm_nb.coql.resolve import FieldsOf
+    from zcrm_nb.coql.tree import Condition, Path
+
+    Criterion: TypeAlias = Comparison | Between | Membership | IsNull
+    Json: TypeAlias = dict[str, Any]
+
+__all__ = ["CRITERIA_LIMITS", "bulk_criteria"]
+
+CRITERIA_LIMITS = {"criteria": 25, "in": 20, "text": 255}
+"""The most of each in one bulk job. Of values in a list one page says 20, another 200: 20."""
+
+EMPTY = "${EMPTY}"
+
+_SAME = frozenset({"equal", "not_equal", "in", "not_in"})
+_ORDER = {
+    ">": "greater_than",
+    ">=": "greater_equal",
+    "<": "less_than",
+    "<=": "less_equal",
+}
+_SIGNS = {"=": "equal", "!=": "not_equal", **_ORDER}
+_PARTS = frozenset({"contains", "not_contains", "starts_with", "ends_with"})
+_COMPARATORS: dict[str, frozenset[str]] = {
+    **dict.fromkeys(TEXTS | PICKLISTS | {"string"}, _SAME | _PARTS),
+    **dict.fromkeys(NUMBERS, _SAME | set(_ORDER.values())),
+    **dict.fromkeys(TIMES, _SAME | set(_ORDER.values()) | {"between", "not_between"}),
+    **dict.fromkeys(LOOKUPS, _SAME),
+    "boolean": frozenset({"equal"}),
+}
+"""Comparators by type, from Zoho's page on bulk read jobs."""
+
+
+def bulk_criteria(
+    where: str | Condition, module: str, fields_of: FieldsOf, *, text: str = ""
+) -> dict[str, Any] | None:
+    """Write a COQL condition as the ``criteria`` of a bulk read job.
+
+    Parameters
+    ----------
+    where : str or Condition
+        The condition: what stands behind WHERE, or its tree (:attr:`Query.where`). Text is read as
+        :func:`zcrm_nb.coql.repair` reads it.
+    module : str
+        API name of the module that the job exports.
+    fields_of : callable
+        Takes a module's API name, returns its fields' metadata by API name: comparators and values
+        go by the type of the field.
+    text : str, default ""
+        The text a tree was read from, so that an error can point at the place.
+
+    Returns
+    -------
+    dict or None
+        One leaf, ``{"field": {"api_name": …}, "comparator": …, "value": …}``, or one group,
+        ``{"group_operator": "and" | "or", "group": […]}``. ``None`` where every record is meant
+        (``id is not null``): a job without criteria.
+
+    Raises
+    ------
+    QueryError
+        The condition is no COQL, names what is not there, or says what bulk read has no words for:
+        a query in brackets, a path along an arrow, a pattern with ``%`` in its middle, more than 25
+        criteria. It points at the place.
+
+    Notes
+    -----
+    No null is compared with: ``is null`` becomes ``equal`` ``${EMPTY}``. A list of more than 20
+    values becomes several. ``between`` of numbers, which bulk read has for times only, becomes two
+    comparisons. Values are of the field's type: numbers and booleans bare, ids and whole numbers of
+    up to 19 digits as text, datetimes with seconds and offset.
+
+    Whether ``!=``, ``not in`` and ``not like`` find empty values is documented for neither language
+    (UNCONFIRMED); they are written as they are.
+
+    References
+    ----------
+    Zoho CRM API V8, "Create Bulk Read Job":
+    zoho.com/crm/developer/docs/api/v8/bulk-read/create-job.html
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import bulk_criteria
+    >>> fields = {"Leads": {"City": {"api_name": "City", "data_type": "text"}}}
+    >>> bulk_criteria("City like 'New%'", "Leads", fields.get)
+    {'field': {'api_name': 'City'}, 'comparator': 'starts_with', 'value': 'New'}
+    >>> bulk_criteria("id is not null", "Leads", fields.get)
+    """
+    condition, text = _read(where, module, text)
+    criteria = _Writer(text, module, fields_of).written(condition)
+    leaves = [] if criteria is None else list(_leaves(criteria))
+    if len(leaves) > CRITERIA_LIMITS["criteria"]:
+        problem = f"This is {len(leaves)} criteria for bulk read, which takes 25 in a job."
+        raise _refusal(text, found(text, condition.at, problem, _BY_COQL))
+    return criteria
+
+
+_BY_COQL = "crm.coql(…) asks it; or leave it out here, and filter the table in pandas."
+
+
+def _read(where: str | Condition, module: str, text: str) -> tuple[Condition, str]:
+    """Read a condition, or a tree's own text again, so that each part of it has a place."""
+    if not isinstance(where, str):
+        if text:
+            return where, text
+        where = condition_text(where)
+    text = f"select id from {module} where {where}"  # noqa: S608 - COQL
+    try:
+        query, _ = repair(text)
+    except ParseError as refused:
+        raise _refusal(text, explained(refused, text)) from None
+    if query.group_by or query.order_by or query.limit:
+        problem = "A condition ends before GROUP BY, ORDER BY and LIMIT."
+        raise _refusal(text, found(text, query.where.at, problem, "Leave those out."))
+    return query.where, text
+
+
+def _refusal(text: str, finding: Finding) -> QueryError:
+    """Make the error that points at the place."""
+    shown = [caret(text, finding.line, finding.column), finding.fix]
+    error = QueryError(
+        f"This was not sent. {finding.problem}", "", "\n".join(filter(None, shown)), code="COQL"
+    )
+    error.query, error.line, error.column = text, finding.line, finding.column
+    error.findings = [finding]
+    return error
+
+
+def _leaves(criteria: Json) -> Iterator[Json]:
+    """Yield the single criteria: what counts as one of Zoho's 25."""
+    if "group" not in criteria:
+        yield criteria
+    for each in criteria.get("group", ()):
+        yield from _leaves(each)
+
+
+class _Writer:
+    """A text, a module, and the metadata by which its conditions are written."""
+
+    def __init__(self, text: str, module: str, fields_of: FieldsOf) -> None:
+        self.text, self.module, self.fields_of = text, module, fields_of
+
+    def refuse(self, at: int, problem: str, fix: str = _BY_COQL) -> NoReturn:
+        """Refuse what has no counterpart."""
+        raise _refusal(self.text, found(self.text, at, problem, fix))
+
+    def written(self, condition: Condition) -> Json | None:
+        """Write a condition; ``None`` is one that every record fulfils."""
+        if not isinstance(condition, Logic):
+            return self.criterion(condition)
+        sides = [self.written(condition.left), self.written(condition.right)]
+        told = [each for each in sides if each is not None]
+        if len(told) == 2:
+            return _group(condition.operator, told)
+        return told[0] if told and condition.operator == "and" else None
+
+    def criterion(self, criterion: Criterion) -> Json | None:
+        """Write one criterion by its kind."""
+        path = criterion.path
+        if isinstance(criterion, IsNull) and criterion.negated and path.text == "id":
+            return None
+        for subquery in _subqueries(criterion):
+            self.refuse(subquery.at, "Bulk read has no query within a query.")
+        field, values = self.field(path), literals(criterion)
+        match criterion:
+            case Comparison(operator="like" | "not like"):
+                return self.pattern(criterion, field, values[0])
+            case Between():
+                return self.between(criterion, field)
+            case Membership():
+                return self.membership(criterion, field)
+            case IsNull(negated=negated):
+                return self.leaf(path, field, "not_equal" if negated else "equal", EMPTY)
+        return self.leaf(path, field, _SIGNS[criterion.operator], self.value(field, values[0]))
+
+    def field(self, path: Path) -> Json:
+        """Find the field of a path that bulk read can walk."""
+        if any(step.module for step in path.steps):
+            self.refuse(path.at, f"Bulk read has no arrow, as in {path.text}.")
+        try:
+            return resolve(path, self.module, self.fields_of)
+        except AstrayError as astray:
+            self.refuse(path.at, astray.problem, astray.fix)
+
+    def leaf(self, path: Path, field: Json, comparator: str, value: object) -> Json:
+        """Write one leaf, if the type of the field has this comparator."""
+        kind = type_of(field)
+        known = _COMPARATORS.get(kind, frozenset())
+        # Whether something is empty can be asked of a boolean formula, by the one word it has.
+        if comparator not in known and not (value == EMPTY and known and comparator == "equal"):
+            words = ", ".join(sorted(known)) or "nothing"
+            problem = f"Bulk read asks {words} of a {kind}, and {path.text} is one."
+            self.refuse(path.at, problem)
+        return {"field": {"api_name": path.text}, "comparator": comparator, "value": value}
+
+    def pattern(self, criterion: Comparison, field: Json, literal: Literal) -> Json:
+        """Write LIKE as the word for where its ``%`` stand."""
+        pattern, negated = str(literal.value), criterion.operator == "not like"
+        middle, path = pattern.strip("%"), criterion.path
+        word = _WORDS[pattern.startswith("%"), pattern.endswith("%")]
+        if "%" in middle or (negated and word != "contains"):
+            self.refuse(literal.at, f"Bulk read has no word for the pattern {pattern!r}.")
+        if pattern and not middle:
+            return self.leaf(path, field, "equal" if negated else "not_equal", EMPTY)
+        value = self.value(field, Literal(middle, at=literal.at))
+        return self.leaf(path, field, f"not_{word}" if negated else word, value)
+
+    def between(self, criterion: Between, field: Json) -> Json:
+        """Write BETWEEN, of numbers as two comparisons."""
+        low, high = (self.value(field, each) for each in (criterion.low, criterion.high))
+        path, negated = criterion.path, criterion.negated
+        if type_of(field) not in NUMBERS:
+            word = "not_between" if negated else "between"
+            return self.leaf(path, field, word, [low, high])
+        first, second = (
+            ("less_than", "greater_than") if negated else ("greater_equal", "less_equal")
+        )
+        sides = [self.leaf(path, field, first, low), self.leaf(path, field, second, high)]
+        return _group("or" if negated else "and", sides)
+
+    def membership(self, criterion: Membership, field: Json) -> Json:
+        """Write IN; a long list as several."""
+        values = [self.value(field, each) for each in literals(criterion)]
+        word, size = "not_in" if criterion.negated else "in", CRITERIA_LIMITS["in"]
+        lists = [values[start : start + size] for start in range(0, len(values), size)]
+        leaves = [self.leaf(criterion.path, field, word, each) for each in lists]
+        return (
+            leaves[0] if len(leaves) == 1 else _group("and" if criterion.negated else "or", leaves)
+        )
+
+    def value(self, field: Json, literal: Literal) -> object:
+        """Write a value as the type of its field needs."""
+        kind, value = type_of(field), literal.value
+        fix = wrong_value(value, field)
+        if fix:
+            self.refuse(
+                literal.at, f"{field['api_name']} is of type {kind}; {value!r} is not.", fix
+            )
+        if kind == "boolean":
+            return str(value).lower() == "true"
+        if kind in NUMBERS:
+            return str(value) if kind in {"bigint", "long"} else _number(value)
+        if kind in TIMES - {"date"}:
+            return datetime.fromisoformat(str(value)).isoformat(timespec="seconds")
+        words = str(value).lower() if isinstance(value, bool) else str(value)
+        if len(words) > CRITERIA_LIMITS["text"]:
+            self.refuse(literal.at, "Bulk read compares with at most 255 characters.")
+        return words
+
+
+_WORDS = {
+    (True, True): "contains",
+    (False, True): "starts_with",
+    (True, False): "ends_with",
+    (False, False): "equal",
+}
+
+
+def _subqueries(criterion: Criterion) -> list[Subquery]:
+    """List the query in brackets that a criterion compares with, if there is one."""
+    values = getattr(criterion, "value", None), getattr(criterion, "values", None)
+    return [each for each in values if isinstance(each, Subquery)]
+
+
+def _number(value: object) -> int | float:
+    """Read a number, whole if it is written so."""
+    number = Decimal(str(value))
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def _group(operator: str, members: list[Json]) -> Json:
+    """Join criteria; members joined by the same word join the group themselves."""
+    flat: list[Json] = []
+    for each in members:
+        flat += each["group"] if each.get("group_operator") == operator else [each]
+    return {"group_operator": operator, "group": flat}

@@ -1,0 +1,110 @@
+"""Work that Zoho puts off: scheduled, running, completed, by the org's clock.
+
+A chore is done in one go when its time has come, before the next call is answered. It is kept in
+the store, so that it is not forgotten when the org is closed in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import orjson
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator import Emulator
+
+Facts: TypeAlias = dict[str, Any]
+#: Does the work of one kind; gives how many records it did, and how many it could not.
+Work: TypeAlias = Callable[["Emulator", "Chore"], tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """One piece of work: what it is about, when it is due, and what has come of it."""
+
+    id: int
+    kind: str
+    module: str
+    user: int
+    due: int
+    facts: Facts
+    total: int
+    done: int
+    failed: int
+    finished: bool
+
+    def status(self, org: Emulator) -> str:
+        """Tell how far it is, in Zoho's words."""
+        if self.finished:
+            return "COMPLETED"
+        begins = self.due - org.settings.actions.chore_runs_s
+        return "RUNNING" if org.clock.now() >= begins else "SCHEDULED"
+
+
+class Chores:
+    """The work that an org has put off.
+
+    Parameters
+    ----------
+    org : Emulator
+        The org.
+    works : mapping of str to callable
+        How each kind of chore is done.
+    """
+
+    def __init__(self, org: Emulator, works: dict[str, Work]) -> None:
+        self._org, self._works = org, works
+        self._next = self._earliest()
+
+    def put_off(self, kind: str, module: str, user: int, total: int, facts: Facts) -> int:
+        """Schedule a chore and return its id."""
+        org, settings = self._org, self._org.settings.actions
+        due = org.clock.now() + settings.chore_delay_s + settings.chore_runs_s
+        with org.store.transaction():
+            chore = org.store.new_id()
+            org.store.execute(
+                "INSERT INTO chores VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
+                (chore, kind, module, user, due, orjson.dumps(facts).decode(), total),
+            )
+        self._next = self._earliest()
+        return chore
+
+    def settle(self) -> None:
+        """Do what is due."""
+        while self._next is not None and self._next <= self._org.clock.now():
+            with self._org.store.transaction():
+                for chore in self._read("NOT finished AND due <= ?", self._org.clock.now()):
+                    done, failed = self._works[chore.kind](self._org, chore)
+                    self._org.store.execute(
+                        "UPDATE chores SET finished = 1, done = ?, failed = ? WHERE id = ?",
+                        (done, failed, chore.id),
+                    )
+            self._next = self._earliest()
+
+    def find(self, kind: str, module: str, chore_id: int) -> Chore | None:
+        """Find a chore of one kind by its id."""
+        return next(
+            (
+                each
+                for each in self._read("id = ?", chore_id)
+                if (each.kind, each.module) == (kind, module)
+            ),
+            None,
+        )
+
+    def _read(self, where: str, value: int) -> list[Chore]:
+        """Read chores, the ones due first first."""
+        rows = self._org.store.read(
+            f"SELECT * FROM chores WHERE {where} ORDER BY due, id",  # noqa: S608 - written above
+            (value,),
+        )
+        return [Chore(*(*row[:5], orjson.loads(row[5]), *row[6:9], bool(row[9]))) for row in rows]
+
+    def _earliest(self) -> int | None:
+        """Tell when the next chore is due."""
+        due: int | None = self._org.store.read("SELECT min(due) FROM chores WHERE NOT finished")[0][
+            0
+        ]
+        return due
