@@ -197,6 +197,82 @@ def test_what_a_transaction_takes_back_is_not_told(desk):
     assert desk.gist == [("insert", [str(deal)])]
 
 
+ALL_MODULES = ["Leads.all", "Contacts.all", "Accounts.all", "Deals.all", "Site_Visits.all"]
+WAYS = {
+    "mass update": ("POST", "/Deals/actions/mass_update", {"Stage": "Closed Lost"}, ["update"]),
+    "mass delete": ("POST", "/Deals/actions/mass_delete", None, ["delete"]),
+    "change owner": ("POST", "/Deals/actions/change_owner", "owner", ["update"]),
+    "one owner": ("POST", "/Deals/{id}/actions/change_owner", "owner", ["update"]),
+    "tags": ("POST", "/Deals/actions/add_tags", "tags", ["update"]),
+    "composite": ("POST", "/__composite_requests", "composite", ["update"]),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_write_is_told(desk, way):
+    """Whatever changes a record goes through the store; nothing has to remember the channels."""
+    deal, *_ = desk.ask.ids("Deals")
+    desk.write("PUT", "Deals", {"id": deal, "Stage": "Qualification"})
+    desk.watch(events=ALL_MODULES, notify_on_related_action=False)
+    method, path, what, told = WAYS[way]
+    owner = {"owner": {"id": "410888040000000005"}}
+    call = {
+        "sub_request_id": "1",
+        "method": "PUT",
+        "uri": f"/crm/v8/Deals/{deal}",
+        "body": {"data": [{"Amount": 7}]},
+    }
+    body = {
+        "owner": {"ids": [deal], **owner} if "{id}" not in path else owner,
+        "tags": {"tags": [{"name": "vip"}], "ids": [deal]},
+        "composite": {"__composite_requests": [call]},
+    }.get(what) if isinstance(what, str) else {"ids": [deal]}  # fmt: skip
+    if isinstance(what, dict):
+        body["data"] = [what]
+    reply = desk.ask(method, path.format(id=deal), None, body)
+    assert reply.status < 300, reply.body
+    assert [(each["module"], each["operation"], each["ids"]) for each in desk.heard] == [
+        ("Deals", operation, [deal]) for operation in told
+    ]
+
+
+def test_a_conversion_is_told_record_by_record(desk):
+    """The account, contact and deal that are made, and the lead that became them."""
+    new = {"Last_Name": "Rao", "Company": "Lathes of Pune", "Email": "rao@lathes.test"}
+    (lead,) = desk.write("POST", "Leads", new)
+    desk.watch(events=ALL_MODULES, notify_on_related_action=False)
+    ends = {"Closing_Date": "2026-12-01", "Pipeline": "Standard (Standard)"}
+    body = {"data": [{"Deals": {"Deal_Name": "Lathe", "Stage": "Qualification", **ends}}]}
+    reply = desk.ask("POST", f"/Leads/{lead}/actions/convert", None, body)
+    assert reply.status == 200, reply.body
+    told = {(each["module"], each["operation"]) for each in desk.heard}
+    made = {("Accounts", "insert"), ("Contacts", "insert"), ("Deals", "insert")}
+    assert told == {*made, ("Leads", "update")}
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_a_record_that_comes_back_is_told_as_a_setting_says(desk_with, restored):
+    """As an insert, so that whoever forgot it knows it again."""
+    desk = desk_with(restored=restored)
+    deal, *_ = desk.ask.ids("Deals")
+    desk.watch()
+    desk.write("DELETE", "Deals", ids=deal)
+    desk.ask("POST", f"/settings/recycle_bin/{deal}/actions/restore")
+    assert desk.gist == [("delete", [deal])] + [("insert", [deal])] * restored
+
+
+def test_what_is_refused_in_a_batch_is_not_told(desk):
+    """A piece of work that is undone takes what it noted along."""
+    desk.watch()
+    store = desk.org.store
+    with store.transaction():
+        with pytest.raises(RuntimeError), store.attempt():
+            store.insert("Deals", [{"Deal_Name": "Undone"}], user=1)
+            raise RuntimeError
+        (deal,) = store.insert("Deals", [{"Deal_Name": "Done"}], user=1)
+    assert desk.gist == [("insert", [str(deal)])]
+
+
 def test_an_unheard_transaction_is_not_told(desk):
     """A bulk job may notify nobody."""
     desk.watch()

@@ -99,6 +99,46 @@ class FrontEnd:
         return found and found[1].replace("&amp;", "&")
 
 
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"COLAB_RELEASE_TAG": "1"},
+        {"BINDER_LAUNCH_HOST": "https://b.test"},
+        {"JUPYTERHUB_SERVICE_PREFIX": "/a/"},
+        {"CODESPACES": "true"},
+        {"REMOTE_CONTAINERS": "true"},
+        {"SSH_CONNECTION": "1 2 3 4"},
+    ],
+    ids=lambda environ: next(iter(environ), "local"),
+)
+def test_each_place_has_its_way_and_the_paste_box(wish, org, environ):
+    """The form begins with it, listens where a browser may come back, and always takes a paste."""
+    where = place(environ, kernel=True, terminal=False, platform="linux")
+    page = FrontEnd(wish, where)
+    assert page.form._flow.value == where.flow
+    assert page.form._paste in page.form.children
+    page.choose("browser")
+    page.enter("secret", org.secret_of_client)
+    assert (page.form._catcher is not None) == where.catches
+    page.enter("paste", org.approve(page.link))
+    assert page.settled() == "done"
+
+
+def test_a_finished_form_is_folded_until_it_is_wanted_again(org, wish):
+    """Log in anew shows the boxes; nothing is sent before they are filled in."""
+    page = FrontEnd(wish)
+    page.enter("secret", org.secret_of_client)
+    page.enter("paste", org.approve(page.link))
+    assert page.settled() == "done"
+    assert "zcrm-finished" in page.form._dom_classes
+    page.press()
+    assert page.form.state == "new"
+    assert "zcrm-finished" not in page.form._dom_classes
+    page.press()
+    assert "both needed" in page.said
+
+
 def test_an_empty_form_says_what_is_missing(wish):
     """And stays ready."""
     page = FrontEnd(wish)

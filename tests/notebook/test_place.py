@@ -18,6 +18,17 @@ from zcrm_nb.notebook.place import here, place
         ),
         ({"COLAB_RELEASE_TAG": "1"}, "Colab", "device", False),
         ({"CODESPACES": "true"}, "Codespaces", "browser", True),
+        ({"REMOTE_CONTAINERS": "true"}, "a container of VS Code", "browser", True),
+        # Kernels of VS Code over SSH inherit the sign of the connection; ports are forwarded.
+        (
+            {"SSH_CONNECTION": "1 2 3 4", "VSCODE_CWD": "/srv"},
+            "a machine reached by SSH",
+            "browser",
+            True,
+        ),
+        ({"VSCODE_PID": "7", "VSCODE_CWD": "/srv"}, "this machine", "browser", True),
+        ({"SSH_TTY": "/dev/pts/0"}, "a machine reached by SSH", "browser", True),
+        ({"BINDER_SERVICE_HOST": "10.0.0.1"}, "Binder", "device", False),
         ({"SSH_CONNECTION": "1 2 3 4"}, "a machine reached by SSH", "browser", True),
         ({"SSH_CONNECTION": ""}, "this machine", "browser", True),
     ],

@@ -14,7 +14,8 @@ from nbformat import v4
 from zcrm_nb.notebook.scrub import PLACEHOLDER, run, scrub
 
 TOKEN = f"1000.{'8cb99d0f' * 4}.{'9be93ab1' * 4}"
-CLIENT_SECRET = "4f0c1e" * 7
+# Not of the 42 digits that Zoho's have: it must be found by what stands around it.
+CLIENT_SECRET = "4f0c1e" * 6 + "4f0c1"
 STATE = "application/vnd.jupyter.widget-state+json"
 
 
@@ -43,7 +44,7 @@ def path(tmp_path):
 
 # ------------------------------------------------------------------------------ nothing survives
 
-# Each takes a client secret, which has no shape of its own, and names it in some way.
+# Each takes a client secret that has no shape of its own, and names it in some way.
 FORMS = {
     "python": 'client_secret = "{}"\n',
     "typed python": "client_secret: str = '{}'\n",
@@ -116,7 +117,7 @@ PLACES = {
 
 hexadecimal = st.text("0123456789abcdef", min_size=32, max_size=32)
 tokens = st.builds("100{}.{}.{}".format, st.integers(0, 9), hexadecimal, hexadecimal)
-client_secrets = st.text("0123456789abcdef", min_size=40, max_size=42).filter(
+client_secrets = st.text("0123456789abcdef", min_size=40, max_size=41).filter(
     lambda text: any(sign.isdigit() for sign in text)
 )
 around = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
@@ -192,6 +193,32 @@ def test_what_is_named_once_is_removed_wherever_it_stands(path):
     found = scrub(path)
     assert [finding.where for finding in found] == ["cell 1, source", "cell 2, output 1"]
     assert CLIENT_SECRET not in path.read_text()
+
+
+BARE = "0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e"
+
+
+@pytest.mark.parametrize("text", ["{}", "s = '{}'", "a\n{}\nb", "https://x.test/?s={}&t=1", "({})"])
+def test_a_client_secret_that_nothing_names_is_known_by_its_length(path, text):
+    """Zoho's have 42 hexadecimal digits."""
+    save(path, code(text.format(BARE), printed(text.format(BARE))))
+    assert [each.kind for each in scrub(path)] == ["client secret"] * 2
+    assert BARE not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BARE[:32], BARE[:40], BARE[:41], f"{BARE}0", BARE + BARE[:22], f"x{BARE}", f"{BARE}_1",
+        BARE.upper(), "1" * 42, "a" * 42,
+    ],
+)  # fmt: skip
+def test_hashes_and_long_numbers_are_left_alone(path, text):
+    """A commit, a checksum, a name: none has that length and that shape."""
+    save(path, code(f"x = '{text}'", printed(text)))
+    before = path.read_bytes()
+    assert scrub(path) == []
+    assert path.read_bytes() == before
 
 
 def test_a_grant_code_in_a_redirect_is_removed(path):

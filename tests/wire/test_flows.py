@@ -110,7 +110,7 @@ def test_consent_asks_for_a_login_that_lasts():
     """Zoho gives a refresh token only for offline access, and for certain only after consent."""
     asked = Consent.ask(client(Accounts()), ["a.b.READ", "c.d.READ"], HERE)
     query = {key: value[0] for key, value in parse_qs(urlsplit(asked.request.url).query).items()}
-    assert query["access_type"], query["prompt"] == ("offline", "consent")
+    assert (query["access_type"], query["prompt"]) == ("offline", "consent")
     assert query["scope"] == "a.b.READ,c.d.READ"
     assert query["code_challenge_method"] == "S256"
     assert query["redirect_uri"] == HERE

@@ -96,6 +96,8 @@ def test_each_refusal_has_its_advice(zoho, clock, error, status, advice):
     "answer",
     [
         (503, b"<html>busy</html>", {"Content-Type": "text/html"}),
+        (400, b"Bad Request", {"Content-Type": "text/plain"}),
+        (400, b""),
         (500, {"error": "general_error"}),
         (200, b'{"access_tok'),
         (200, b"[]"),

@@ -219,7 +219,9 @@ class Channels:
             yield self._callback(channel, group)
 
     def _tells(self, change: Change) -> bool:
-        """Tell whether a change is worth a callback; a setting, for edits of nothing."""
+        """Tell whether a change is worth a callback; settings, for what no page tells."""
+        if change.restored:
+            return self._settings.restored
         return bool(change.operation != "update" or change.fields or self._settings.unchanged)
 
     def _callback(self, channel: Channel, group: list[Change]) -> Delivery:

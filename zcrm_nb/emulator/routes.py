@@ -59,7 +59,6 @@ ROUTES = (
     *custom_views.ROUTES,
     *mass.ROUTES,
     *owners.ROUTES,
-    *watch_api.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
 

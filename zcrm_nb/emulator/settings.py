@@ -287,6 +287,9 @@ class WatchSettings:
     unchanged: bool = fact(
         True, "whether an update that changes no value notifies, with no affected fields"
     )
+    restored: bool = fact(
+        True, "whether a record that comes back from the recycle bin is told, as an insert"
+    )
     delete_word: str = fact("delete", "operation of a deletion's callback: implementers say so")
     resource_version: str = fact(
         "v2", "version in resource_uri: pages and live traffic say v2, a digest of V8 says v8"

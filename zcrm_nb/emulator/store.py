@@ -83,7 +83,8 @@ class Change:
     """One record that was written.
 
     ``fields`` are the columns of an insert that were given, those of an update that now differ.
-    ``before`` is the record as it was, encoded; empty after an insert.
+    ``before`` is the record as it was, encoded; empty after an insert. A record that came back from
+    the recycle bin is an insert that is ``restored``.
     """
 
     module: str
@@ -91,6 +92,7 @@ class Change:
     id: int
     fields: tuple[str, ...] = ()
     before: Mapping[str, Any] = field(default_factory=dict)
+    restored: bool = False
 
 
 class Store:
@@ -294,6 +296,11 @@ class Store:
                 if self._changes is not None and before:
                     self._changes.append(Change(module, "delete", record_id, before=before))
             trash.throw_away(self, self.schema.module(module), wanted, user)
+
+    def came_back(self, module: str, record_id: int) -> None:
+        """Note for whoever listens a record that is there again without an insert."""
+        if self._changes is not None:
+            self._changes.append(Change(module, "insert", record_id, restored=True))
 
     def execute(self, sql: str, params: Sequence[object] = ()) -> None:
         """Write to one of the tables that hold no records, such as ``tags`` or ``files``."""

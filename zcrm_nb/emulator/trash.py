@@ -74,6 +74,7 @@ def restore(store: Store, record_id: int) -> None:
         row = _untangled(store, module, kept.row)
         store.execute("DELETE FROM deleted WHERE id = ?", (record_id,))
         _load(store, module, row)
+        store.came_back(module.api_name, record_id)
         for name, parts in kept.parts.items():
             for part in parts:
                 _restore_part(store, store.schema.modules[name], part)

@@ -45,6 +45,7 @@ _REMOTE = (
     ("Binder", ("BINDER_LAUNCH_HOST", "BINDER_SERVICE_HOST"), "device", False),
     ("JupyterHub", ("JUPYTERHUB_SERVICE_PREFIX",), "paste", False),
     ("Codespaces", ("CODESPACES",), "browser", True),
+    ("a container of VS Code", ("REMOTE_CONTAINERS",), "browser", True),
     ("a machine reached by SSH", ("SSH_CONNECTION", "SSH_TTY"), "browser", True),
 )
 

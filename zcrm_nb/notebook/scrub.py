@@ -55,6 +55,8 @@ _LOOKS = (
     ("authorization header", "bearer", rf"(?i:bearer) {_BEARER}"),
     ("client secret", "secret", rf"(?i:client_?secret) {_NAMED}"),
     ("token", "token", rf"(?i:refresh_?token|access_?token) {_NAMED}"),
+    # 42 digits are a client secret of Zoho's and no usual hash: those have 32, 40, 56, 64 or more.
+    ("client secret", "", r"\b (?P<secret> (?=[a-f]*\d) (?=\d*[a-f]) [0-9a-f]{42} ) \b"),
     ("token", ".", r"(?P<secret> 1\d{3}\.[0-9a-fA-F]{16,}\.[0-9a-fA-F]{6,} )"),
     (
         "passphrase",
@@ -133,9 +135,9 @@ def scrub(path: str | Path, *, check: bool = False) -> list[Finding]:
     Looked at are sources, outputs, tracebacks, attachments and metadata. In code a secret becomes
     ``<removed by zcrm-nb scrub>``, elsewhere ``****``; saved widget state is dropped.
 
-    Zoho's tokens and codes are known by their shape. Client secrets have none: they are known by
-    the name before them, and then found wherever they stand. A client secret that nothing names is
-    not found, nor is a secret in a picture.
+    Zoho's tokens and codes are known by their shape, client secrets by theirs (42 hexadecimal
+    digits, as all that were seen) and by the name before them, and then found wherever they stand.
+    A client secret of another shape that nothing names is not found, nor is a secret in a picture.
 
     What was saved in a file may have been seen: revoke it as well.
 
