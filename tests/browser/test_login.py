@@ -314,7 +314,7 @@ def test_a_form_that_lab_has_forgotten_leaves_a_line(form, org):
     form.reopen()
     expect(form.view.locator(".zcrm-over")).to_be_visible()
     form.reload()
-    expect(form.view.locator(".zcrm-gone")).to_contain_text("run the cell again")
+    expect(form.view.locator(".zcrm-gone")).to_contain_text("Run the cell again")
     expect(form.view.locator(".zcrm-login")).to_have_count(0)
     form.screenshot("-forgotten")
     form.run(0)

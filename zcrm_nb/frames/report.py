@@ -63,10 +63,7 @@ class Report(pd.DataFrame):
     :attr:`failed`, :meth:`resolve` and :meth:`undo`. What lacks one of the columns below, such as
     ``report[["id"]]``, is a plain DataFrame.
 
-    Parameters
-    ----------
-    *args, **kwargs : object
-        As for :class:`pandas.DataFrame`; made by the writing methods of ``CRM``.
+    It is made by the writing methods of ``CRM``.
 
     Notes
     -----
