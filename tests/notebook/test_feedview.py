@@ -97,7 +97,7 @@ def test_the_page_tells_what_the_feed_does():
         (1234567.0, "1,234,567<"),
         (0.5, "0.50"),
         (["A", "B"], "A, B"),
-        ("x" * 50, "x" * 31 + "…"),
+        ("x" * 50, "x" * 25 + "…"),
     ],
 )
 def test_values_are_written_for_a_glance(value, shown):

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["page"]
 
 ROWS, FIELDS = 8, 4  # shown; feed.df has them all
-_TEXT_LENGTH = 32
+_TEXT_LENGTH = 26
 _WORDS = {"insert": "new", "update": "changed", "delete": "deleted"}
 
 # Colours come from the theme where JupyterLab tells them; elsewhere the page inherits its own. The
 # page must read without this style, too: hosting pages throw it away.
 _STYLE = """<style>
-.zcrm-feed { max-width: 54em; padding: 10px 14px; border-radius: 4px;
+.zcrm-feed { max-width: 66em; padding: 10px 14px; border-radius: 4px;
   border: 1px solid var(--jp-border-color1, #8886); line-height: 1.45;
   color: var(--jp-content-font-color1, inherit); }
 .zcrm-feed .zcrm-top { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; }
