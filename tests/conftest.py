@@ -28,6 +28,12 @@ collect_ignore = ["interop/client.py", "binder_simulation.py"]
 
 # Big enough to cross the 2,000 rows that page numbers reach; everything else small and quick.
 ROWS = {"Leads": 2600, "Contacts": 120, "Accounts": 60, "Deals": 250, "Tasks": 60, "Events": 30}
+# As little as can be, where each test wants an org of its own.
+TINY = {
+    **dict.fromkeys(("Contacts", "Tasks", "Events", "Calls", "Campaigns", "Products"), 5),
+    **dict.fromkeys(("Vendors", "Quotes", "Invoices", "Notes", "Site_Visits"), 2),
+    **{"Leads": 20, "Accounts": 5, "Deals": 12},
+}
 LOGIN = ("client_id", "client_secret", "refresh_token", "accounts_url", "api_domain", "upload_url")
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from zcrm_nb import coql
 from zcrm_nb.api import query as ask
+from zcrm_nb.api.plan import coql_cost
 from zcrm_nb.coql import tree
 from zcrm_nb.errors import APIError, LimitError, QueryError
 
@@ -82,6 +83,61 @@ def test_a_limit_asks_for_no_page_too_many(limit, calls):
     rows = ids(ask.coql_bodies(zoho, ask.limited(ask.parse(EVERYTHING), limit), workers=10))
     assert rows == list(range(min(limit, 9000)))
     assert len(zoho.queries) == calls
+
+
+# ---- Counted before ------------------------------------------------------------------------------
+
+
+def spent(zoho):
+    """Credits of all that was asked."""
+    return sum(coql.credits(query.limit) for query in zoho.queries)
+
+
+@pytest.mark.parametrize("size", [0, 1, 200, 201, 1999, 2000, 2001, 9000, 100_000, 104_500])
+def test_whoever_has_counted_pays_what_the_plan_says(size):
+    """No first page that is too large, no second count, no last page larger than it has to be."""
+    zoho = Zoho(size)
+    rows = ids(ask.coql_bodies(zoho, ask.parse(EVERYTHING), workers=10, rows=size))
+    assert rows == list(range(size))
+    assert (len(zoho.queries), spent(zoho)) == coql_cost(size)[:2]
+
+
+@pytest.mark.parametrize(("size", "limit"), [(150, 1000), (9000, 150), (9000, 2100), (9000, 9000)])
+def test_a_limit_and_a_count_go_together(size, limit):
+    """The smaller of them decides."""
+    zoho, query = Zoho(size), ask.limited(ask.parse(EVERYTHING), limit)
+    assert ids(ask.coql_bodies(zoho, query, rows=size)) == list(range(min(size, limit)))
+    assert spent(zoho) == coql_cost(min(size, limit)).credits
+
+
+@pytest.mark.parametrize("counted", [1, 150, 2000, 8999])
+def test_records_that_were_added_after_the_count_come_too(counted):
+    """What decides is whether Zoho says that more rows follow."""
+    bodies = ask.coql_bodies(Zoho(9000), ask.parse(EVERYTHING), workers=4, rows=counted)
+    assert ids(bodies) == list(range(9000))
+
+
+def test_records_that_were_deleted_after_the_count_are_missed_by_nobody():
+    """Pages that are no longer there are empty."""
+    bodies = ask.coql_bodies(Zoho(2500), ask.parse(EVERYTHING), workers=4, rows=9000)
+    assert ids(bodies) == list(range(2500))
+
+
+@pytest.mark.parametrize("tail", [" order by Last_Name", " limit 100500, 50"])
+def test_what_offsets_do_not_reach_is_known_before_anything_is_asked(tail):
+    """A count tells it; nothing is paid in vain."""
+    zoho = Zoho(104_500)
+    with pytest.raises(ask.OffsetCeilingError):
+        list(ask.coql_bodies(zoho, ask.parse(EVERYTHING + tail), rows=104_500))
+    assert zoho.queries == []
+
+
+def test_an_early_end_of_offsets_is_no_reason_to_lose_rows():
+    """Some orgs stop at 10,000, others, as it were, at once."""
+    query = ask.parse(EVERYTHING)
+    assert ids(ask.coql_bodies(Zoho(24_500, 10_000), query, rows=24_500)) == list(range(24_500))
+    with pytest.raises(ask.OffsetCeilingError):
+        list(ask.coql_bodies(Zoho(24_500, 1_000), query, rows=24_500))
 
 
 def test_the_lower_of_two_limits_holds():

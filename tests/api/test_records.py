@@ -66,6 +66,24 @@ def test_a_limit_asks_for_no_page_too_many(limit):
     assert len(zoho.calls) == -(-limit // 200)
 
 
+@pytest.mark.parametrize("size", [0, 1, 200, 201, 450, 2000, 2001, 4100])
+def test_whoever_has_counted_asks_for_no_page_that_is_not_there(size):
+    """Without the count, looking ahead may overshoot."""
+    zoho = Zoho(size)
+    bodies = list(record_bodies(zoho, "Leads", ["City"], workers=10, rows=size))
+    ids = [each["id"] for body in bodies if body for each in orjson.loads(body)["data"]]
+    assert ids == [str(n) for n in range(size)]
+    assert len(zoho.calls) == max(1, -(-size // 200))
+
+
+@pytest.mark.parametrize("counted", [1, 450, 2000, 4099, 9000])
+def test_a_count_that_is_out_of_date_loses_no_record(counted):
+    """What was added meanwhile follows by token; what was deleted leaves pages empty."""
+    bodies = record_bodies(Zoho(4100), "Leads", ["City"], workers=4, rows=counted)
+    ids = [each["id"] for body in bodies if body for each in orjson.loads(body)["data"]]
+    assert ids == [str(n) for n in range(4100)]
+
+
 def test_the_token_travels_with_the_parameters_of_the_first_page():
     """Zoho binds the token to them."""
     zoho = Zoho(2300)

@@ -197,7 +197,7 @@ def test_a_mapping_is_a_condition_on_each_field(mapping: dict[str, object], text
         (("between", 5), ValueError, "no operator"),
         ([], ValueError, "the list is empty"),
         ((">", None), ValueError, "None fits only"),
-        (object(), TypeError, "no value for object"),
+        pytest.param(object(), TypeError, "no value for object", id="object"),
     ],
     ids=repr,
 )

@@ -72,7 +72,7 @@ def test_a_person_who_says_no_is_an_answer_too(catcher, came):
 
 def test_it_listens_on_this_machine_only(catcher):
     """Nobody on the network can knock."""
-    assert catcher._http.server_address[0] == "127.0.0.1"
+    assert catcher._listener.host == "127.0.0.1"
 
 
 def test_it_stops_by_itself(came):

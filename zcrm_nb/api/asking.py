@@ -23,6 +23,8 @@ __all__ = ["Asked", "asked", "field_of"]
 _CALLED = ("Full_Name", "Name", "Subject", "Last_Name")
 _NAMEABLE = frozenset({"text", "picklist"})
 _LED_BY = "id"
+# Not asked for: no page says that they are exported, and a refusal may cost a job's credits.
+_OPAQUE = frozenset({"profileimage", "consent_lookup"})
 
 
 @dataclass(slots=True)
@@ -152,7 +154,7 @@ def asked(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> Ask
 
 def _is_exported(column: Column, described: dict[str, dict[str, Any]]) -> bool:
     """Tell whether a job may be asked for a field; what else Zoho refuses, it says itself."""
-    return column.kind not in NOT_IN_BULK and described[column.name]["data_type"] != "profileimage"
+    return column.kind not in NOT_IN_BULK and described[column.name]["data_type"] not in _OPAQUE
 
 
 def field_of(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:

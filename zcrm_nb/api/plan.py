@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from math import ceil
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from zcrm_nb import coql
+from zcrm_nb.api.bulk import CREDITS, ROWS_PER_JOB, poll_s
 from zcrm_nb.api.query import OFFSET_CEILING
 from zcrm_nb.api.query import PAGE_SIZE as QUERY_PAGE
 from zcrm_nb.api.records import FIELDS_PER_CALL, PAGES_BY_NUMBER
 from zcrm_nb.api.records import PAGE_SIZE as LIST_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "ROUTES",
@@ -37,9 +38,6 @@ RouteName: TypeAlias = Literal["rest", "coql", "bulk"]
 Prefer: TypeAlias = Literal["cheap", "fast"]
 
 ROUTES: tuple[RouteName, ...] = ("coql", "rest", "bulk")
-
-JOB_ROWS = 200_000  # of one bulk read job
-JOB_CREDITS = 50
 
 
 class Cost(NamedTuple):
@@ -70,28 +68,55 @@ class Pace:
         Seconds for a page of Get Records.
     coql_s : float, default 0.6
         Seconds for a page of COQL, which may have 2,000 rows.
-    job_s : float, default 40.0
-        Seconds until a bulk read job is done; 20 to 60 are reported.
+    job_s : float, default 42.0
+        Seconds until a bulk read job is heard to be done; 20 to 60 are reported.
     bytes_per_s : float, default 6,250,000
         Speed of a download (50 Mbit/s).
     bytes_per_cell : float, default 3.5
         Size of a value in a ZIP of a bulk job, on average.
     lanes : int, default 10
         Calls that may be in flight at once.
-    polls : int, default 4
-        How often a bulk job is asked whether it is done, a credit each time.
+    polls : int, optional
+        How often a bulk job is asked whether it is done, a credit each time; as often as ``job_s``
+        takes, by default.
     measured : frozenset of str, default empty
         Which of these were measured.
     """
 
     rest_s: float = 0.15
     coql_s: float = 0.6
-    job_s: float = 40.0
+    job_s: float = 42.0
     bytes_per_s: float = 6_250_000.0
     bytes_per_cell: float = 3.5
     lanes: int = 10
-    polls: int = 4
+    polls: int | None = None
     measured: frozenset[str] = frozenset()
+
+    @property
+    def looks(self) -> int:
+        """How often a bulk job is asked whether it is done."""
+        if self.polls is not None:
+            return self.polls
+        looks, at_s = 1, poll_s(0)
+        while at_s + poll_s(looks) <= self.job_s:
+            at_s, looks = at_s + poll_s(looks), looks + 1
+        return looks
+
+    def measuring(self, measured: Mapping[str, float]) -> Pace:
+        """Put measured figures in the place of what was assumed.
+
+        Parameters
+        ----------
+        measured : mapping of str to float
+            Seconds by name.
+
+        Returns
+        -------
+        Pace
+            The same with these.
+        """
+        known: dict[str, Any] = dict(measured)
+        return replace(self, **known, measured=self.measured | measured.keys())
 
     def __str__(self) -> str:
         figures = {"coql_s": "a page of COQL", "rest_s": "of Get Records", "job_s": "a bulk job"}
@@ -222,11 +247,11 @@ def bulk_cost(rows: int, fields: int, pace: Pace = Pace()) -> Cost:
     >>> bulk_cost(1_000_000, 20, Pace(polls=0)).credits
     255
     """
-    jobs = ceil(max(rows, 1) / JOB_ROWS)
-    last = rows - (jobs - 1) * JOB_ROWS
+    jobs = ceil(max(rows, 1) / ROWS_PER_JOB)
+    last = rows - (jobs - 1) * ROWS_PER_JOB
     download_s = last * fields * pace.bytes_per_cell / pace.bytes_per_s
-    calls = jobs * (pace.polls + 2)
-    return Cost(calls, calls + jobs * (JOB_CREDITS - 1), jobs * pace.job_s + download_s)
+    calls = jobs * (pace.looks + 2)
+    return Cost(calls, calls + jobs * (CREDITS - 1), jobs * pace.job_s + download_s)
 
 
 def total(costs: Iterable[Cost]) -> Cost:
@@ -350,7 +375,7 @@ def _why(route: Route, routes: Sequence[Route], chosen: Route | None, most: int 
 def _duration(seconds: float) -> str:
     """Write a time as a person says it."""
     if seconds < 90:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -33,6 +34,8 @@ __all__ = [
     "coql_pages",
     "count",
     "count_asked",
+    "lanes",
+    "levels_up",
     "limited",
     "parse",
     "prepared",
@@ -136,18 +139,23 @@ def count_asked(send: Send, catalogue: Catalogue, text: str) -> int:
 
 
 def _checked(catalogue: Catalogue, text: str) -> tuple[tree.Query, list[coql.Finding]]:
-    """Return a query without errors and the rest that is to be said about it.
-
-    Warnings point at the line of whoever called the CRM object: four calls up from here.
-    """
+    """Return a query without errors and the rest that is to be said about it."""
     query, findings = coql.examine(text, catalogue.fields, catalogue.modules)
     errors = [each for each in findings if each.severity == "error"]
     if query is None or errors:
         raise _not_sent(text, errors)
     for each in findings:
         if each.severity == "warning":
-            warnings.warn(each.shown(text), QueryWarning, stacklevel=4)
+            warnings.warn(each.shown(text), QueryWarning, stacklevel=levels_up())
     return query, findings
+
+
+def levels_up() -> int:
+    """Count the calls up from our caller to whoever called this package: warnings point there."""
+    frame, levels = sys._getframe(1), 1
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == "zcrm_nb":
+        frame, levels = frame.f_back, levels + 1
+    return levels
 
 
 def as_written(text: str, *, limit: int | None = None) -> Prepared:
@@ -215,7 +223,7 @@ def coql_bodies(
         raise _past_offsets()
     try:
         pages = partial(_sized, ask, start + counted)
-        for body in side_by_side(pages, _offsets(start + done, start + counted), _lanes(workers)):
+        for body in side_by_side(pages, _offsets(start + done, start + counted), lanes(workers)):
             yield body
             last, done = body or last, done + info(body).get("count", 0)
     except APIError as refused:
@@ -229,7 +237,7 @@ def coql_bodies(
         yield from _by_id(send, query, last_id, wanted - done, counted - done)
 
 
-def _lanes(workers: int) -> int:
+def lanes(workers: int) -> int:
     """How many queries can be under way: more would only wait for each other."""
     return min(workers, EXPENSIVE_IN_FLIGHT)
 
@@ -248,7 +256,7 @@ def _aggregated(ask: Ask, start: int, wanted: float, workers: int) -> Iterator[b
     """Yield the answers of a query that aggregates; nobody can tell the number of its groups."""
     end = min(start + wanted, OFFSET_CEILING)
     offsets = range(start, int(end), PAGE_SIZE)
-    yield from look_ahead(partial(_sized, ask, end), offsets, _lanes(workers))
+    yield from look_ahead(partial(_sized, ask, end), offsets, lanes(workers))
 
 
 def _sized(ask: Ask, end: float, offset: int) -> bytes:

@@ -22,7 +22,7 @@ from zcrm_nb.api.records import (
 )
 from zcrm_nb.api.search import search_bodies
 from zcrm_nb.errors import LimitError, NotFoundError
-from zcrm_nb.frames import Column, beside, info, sort_frame, to_frame
+from zcrm_nb.frames import Column, beside, info, only_its_categories, sort_frame, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,7 +36,14 @@ if TYPE_CHECKING:
 
     Tick = Callable[[int], None]  # rows that have just come
 
-__all__ = ["coql_table", "findings_table", "record_row", "records_table", "search_table"]
+__all__ = [
+    "coql_table",
+    "findings_table",
+    "ordered_here",
+    "record_row",
+    "records_table",
+    "search_table",
+]
 
 FINDING_COLUMNS = [
     Column("line", "integer"),
@@ -63,13 +70,21 @@ def coql_table(
     *,
     workers: int,
     tick: Tick,
+    rows: Sequence[int] | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Return every row of a query as a table, in the order it asks for."""
+    """Return every row of a query as a table, in the order it asks for.
+
+    Whoever has counted says how many rows each of its :func:`zcrm_nb.coql.parts` means.
+    """
 
     def fetch(queries: Sequence[Query]) -> pd.DataFrame:
         columns = ask.answer_columns(catalogue, queries[0])
-        pages = (ask.coql_bodies(send, each, workers=workers) for each in queries)
+        counts: Sequence[int | None] = rows or [None] * len(queries)
+        pages = (
+            ask.coql_bodies(send, each, workers=workers, rows=count)
+            for each, count in zip(queries, counts, strict=True)
+        )
         bodies = counted(chain.from_iterable(pages), tick)
         return _table(bodies, columns, catalogue, **options)
 
@@ -83,7 +98,7 @@ def coql_table(
         except ask.OffsetCeilingError:
             pass
     whole = fetch([ask.by_id(each) for each in queries])
-    return _ordered_here(whole, query, ask.answer_columns(catalogue, query), **options)
+    return ordered_here(whole, query, ask.answer_columns(catalogue, query), **options)
 
 
 def _table(
@@ -130,7 +145,7 @@ def _cut_short() -> LimitError:
     )
 
 
-def _ordered_here(
+def ordered_here(
     whole: pd.DataFrame, query: Query, columns: Sequence[Column], **options: Any
 ) -> pd.DataFrame:
     """Sort and cut a whole result as the query asks, where Zoho could not in one go."""
@@ -141,7 +156,8 @@ def _ordered_here(
     # UNCONFIRMED: that Zoho sorts a lookup by the id it holds, not by the name it shows.
     keys = [(f"{n}.id" if f"{n}.id" in whole else n, down) for n, down in ask.sort_keys(query)]
     table = sort_frame(each_once, keys).iloc[start:end]
-    return table[to_frame([], columns, **options).columns].reset_index(drop=True)
+    table = table[to_frame([], columns, **options).columns].reset_index(drop=True)
+    return only_its_categories(table, columns)
 
 
 def records_table(
@@ -153,6 +169,7 @@ def records_table(
     workers: int,
     tick: Tick,
     limit: int | None = None,
+    rows: int | None = None,
     params: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
     **options: Any,
@@ -164,7 +181,14 @@ def records_table(
     batches = field_batches(list_columns(catalogue, module, names))
     share = max(1, workers // len(batches))
     fetch = partial(
-        record_bodies, send, module, limit=limit, workers=share, params=params, headers=headers
+        record_bodies,
+        send,
+        module,
+        limit=limit,
+        workers=share,
+        rows=rows,
+        params=params,
+        headers=headers,
     )
 
     def table(batch: Sequence[Any]) -> pd.DataFrame:

@@ -12,6 +12,8 @@ from zcrm_nb.client.attaching import Attaching
 from zcrm_nb.client.describing import Describing
 from zcrm_nb.client.exporting import Exporting, Job
 from zcrm_nb.client.linting import lint
+from zcrm_nb.client.listening import Listening
+from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.client.relating import Relating
 from zcrm_nb.client.sending import Sending
@@ -27,7 +29,17 @@ if TYPE_CHECKING:
 __all__ = ["CRM", "Job", "lint"]
 
 
-class CRM(Reading, Relating, Attaching, Describing, Acting, Exporting, Sending):
+class CRM(
+    Reading,
+    Planning,
+    Relating,
+    Attaching,
+    Describing,
+    Acting,
+    Exporting,
+    Listening,
+    Sending,
+):
     """One org of Zoho CRM, seen by one user. Made by :func:`zcrm_nb.connect` and its sisters.
 
     A noun reads and returns a DataFrame; a verb changes something and returns a report.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-from weakref import finalize
+from weakref import WeakSet, finalize
 
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.notebook.progress import Progress
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.api.notifications import Channel
+    from zcrm_nb.notebook.feed import Feed
     from zcrm_nb.notebook.progress import Told
     from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.vault import Vault
@@ -45,6 +47,9 @@ class Base:
         self._gate = gate
         self._kept = kept
         self._catalogue = Catalogue(gate.send)
+
+        self._watched: dict[str, Channel] = {}
+        self._feeds: WeakSet[Feed] = WeakSet()
         self._own_folder: TemporaryDirectory[str] | None = None
         self._keep_notes(folder)
 
@@ -84,7 +89,7 @@ class Base:
         with self._noted(label, facts) as note, Progress(label, show=progress) as tick:
             table = fetch(tick)
             facts |= table.attrs.get("zcrm", {})
-            note |= {"rows": len(table), "route": facts.get("route")}
+            note |= {"rows": len(table), "route": facts.get("route"), "query": str(facts["query"])}
         org = (self._catalogue.known("org") or {}).get("id")
         table.attrs["zcrm"] = {
             **facts,

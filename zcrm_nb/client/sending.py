@@ -288,7 +288,7 @@ class Sending(Base):
             vault.delete(name)
 
     def close(self) -> None:
-        """Let go of the connections. A ``with`` block does it by itself.
+        """Stop the live feeds and let go of the connections. A ``with`` block does it by itself.
 
         Examples
         --------
@@ -297,4 +297,6 @@ class Sending(Base):
         ...     crm.count("Deals") > 0
         True
         """
+        for feed in list(self._feeds):
+            feed.stop()
         self._gate.close()

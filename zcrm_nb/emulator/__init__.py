@@ -18,7 +18,7 @@ from zcrm_nb.emulator import person
 from zcrm_nb.emulator.accounts import SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.app import App
 from zcrm_nb.emulator.bulk.jobs import Jobs
-from zcrm_nb.emulator.callbacks import Delivery
+from zcrm_nb.emulator.callbacks import Courier, Delivery
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
 from zcrm_nb.emulator.channels import Channels
@@ -31,7 +31,7 @@ from zcrm_nb.emulator.faults import Faults
 from zcrm_nb.emulator.life import Life
 from zcrm_nb.emulator.messages import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.meter import EDITIONS, Meter
-from zcrm_nb.emulator.routes import WORKS, Router
+from zcrm_nb.emulator.routes import JOBS, WORKS, Router
 from zcrm_nb.emulator.server import PortTaken, Server
 from zcrm_nb.emulator.settings import Settings
 from zcrm_nb.emulator.store import Store
@@ -142,7 +142,8 @@ class Emulator:
         self.devices = Devices(self.clock, seed)
         self.meter = Meter(edition, users, self.clock, self.settings)
         self.faults = Faults(self, seed)
-        self.jobs = Jobs(self)
+        self.courier = Courier(self.settings.watch, self.faults)
+        self.jobs = Jobs(self, JOBS)
         self.channels = Channels(self)
         self.router = Router()
         self.chores = Chores(self, WORKS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from email.utils import formatdate
@@ -41,17 +42,17 @@ class App:
     def __init__(self, org: Emulator) -> None:
         self._org = org
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request, as PEP 3333 has it."""
         answer = self.answer(read_request(environ))
         described = {
             "Content-Type": "application/json;charset=UTF-8",
-            "Content-Length": str(len(answer.body)),
+            "Content-Length": str(answer.length),
         }
         headers = answer.headers if answer.status in BODILESS else described | answer.headers
         phrase = HTTPStatus(answer.status).phrase
         start_response(f"{answer.status} {phrase}", list(headers.items()))
-        return [answer.body]
+        return answer.chunks()
 
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
@@ -81,6 +82,7 @@ class App:
         org.accounts.require(token, route.scopes, self._spellings(names))
         request = replace(request, token=token)
         org.chores.settle()
+        org.jobs.settle()
         with org.meter.call(route.price, request):
             answer = self._run(route, names, request)
         told = {"Date": formatdate(org.clock.now(), usegmt=True)}

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from zcrm_nb.emulator.callbacks import Courier, Delivery, Post
+from zcrm_nb.emulator.callbacks import Delivery, Post
 from zcrm_nb.emulator.criteria import Condition
 from zcrm_nb.emulator.messages import API_ORIGIN
 from zcrm_nb.emulator.records import ONLY_ON_ONE, Table
@@ -98,7 +98,7 @@ class Channels:
 
     def __init__(self, org: Emulator) -> None:
         self._org, self._settings = org, org.settings.watch
-        self._courier = Courier(self._settings, org.faults)
+        self._courier = org.courier
         self._last_time = 0
         self._open: dict[tuple[object, ...], Channel] = {}
         kept = orjson.loads(org.store.remembered("channels") or "[]")

@@ -11,6 +11,7 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from zcrm_nb.emulator.catalog.picklists import PIPELINES
 from zcrm_nb.emulator.world import staff
 from zcrm_nb.emulator.world.building import newcomer
 from zcrm_nb.emulator.world.draws import Batch
@@ -278,11 +279,11 @@ def create_deal(people: People) -> Happening | None:
 
 def move_deal(people: People) -> Happening | None:
     """Get a deal one stage further; past the last one it is won or lost."""
-    deal = people.draw(people.deals, "Deals", "Stage", "Amount")
+    deal = people.draw(people.deals, "Deals", "Stage", "Amount", "Pipeline")
     if deal is None:
         return None
-    stages = list(OPEN)
-    if deal["Stage"] not in OPEN or deal["Stage"] == stages[-1]:
+    stages = [each for each in OPEN if each in PIPELINES.get(deal["Pipeline"], OPEN)]
+    if deal["Stage"] not in stages or deal["Stage"] == stages[-1]:
         return _close(people, deal, people.random.choices(list(OUTCOMES), [60, 30, 10])[0])
     stage = stages[stages.index(deal["Stage"]) + 1]
     values: Item = {**staged(stage), "Next_Step": people.random.choice(NEXT_STEPS)}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _WHOLE = ("integer", "bigint")
 UPLOADS = ("fileupload", "imageupload")
+
 _NUMBERS = ("double", "decimal", "currency", "percent")
 
 

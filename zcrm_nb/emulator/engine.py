@@ -13,7 +13,7 @@ from zcrm_nb.emulator.joins import Joins, Target
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.settings import EngineSettings
 from zcrm_nb.emulator.shapes import Shaped, render, shape
-from zcrm_nb.emulator.where import NUMBERS, OPERATORS, TEXTS, TIMES, Where
+from zcrm_nb.emulator.where import NUMBERS, OPERATORS, REFERENCES, TEXTS, TIMES, Where
 
 if TYPE_CHECKING:
     from zcrm_nb.coql.tree import Expression, Order, Query, Subquery
@@ -152,10 +152,17 @@ class _Select:
         sql, function, kind = _call(aggregate, target), aggregate.function, target.field.kind
         if kind in TIMES and function in {"MIN", "MAX"}:
             return Shaped((sql,), shape(target.field, target.alias, "coql", self.store).show)
-        if function != "COUNT" and kind not in NUMBERS:
+        if not self._takes(function, kind):
             details = {"reason": "unsupported aggregate function", "column": aggregate.text}
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
         return Shaped((sql,))
+
+    def _takes(self, function: str, kind: str) -> bool:
+        """Tell whether an aggregate takes a type of field."""
+        if function == "COUNT" and self.settings.count_takes_any_field:
+            return True
+        counted = function == "COUNT" and kind in {*REFERENCES, "picklist"}
+        return counted or kind in NUMBERS
 
     def _selectable(self, path: Path) -> Target:
         """Find the field of a path, and refuse one that COQL cannot read."""

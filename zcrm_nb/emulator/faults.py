@@ -66,8 +66,12 @@ def _slow(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
 
 def _torn(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
     whole = proceed()
-    promised = {"Content-Length": str(len(whole.body))}
-    return replace(whole, body=whole.body[: len(whole.body) // 2], headers=whole.headers | promised)
+    promised = {"Content-Length": str(whole.length)}
+    return replace(whole.halved(), headers=whole.headers | promised)
+
+
+def _truncated(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
+    return proceed().halved()
 
 
 def _reset(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
@@ -92,6 +96,7 @@ KINDS: dict[str, tuple[Callable[[Emulator, Fault, Proceed], Answer], str]] = {
     "html": (_html, "HTTP 200 with an HTML page where JSON belongs"),
     "slow": (_slow, "the right answer, `seconds` later"),
     "torn": (_torn, "the call is handled, its answer breaks off half-way"),
+    "truncated": (_truncated, "the call is handled, half its answer comes as if it were all"),
     "reset": (_reset, "the connection breaks before the call is handled"),
     "lost": (_lost, "the call is handled, the connection breaks before the answer"),
     "expire_tokens": (_expire_tokens, "every access token ends, this call's too (HTTP 401)"),
@@ -139,8 +144,9 @@ class Faults:
         ----------
         kind : str
             A key of :data:`KINDS`: ``"429"``, ``"500"``, ``"502"``, ``"503"``, ``"html"``,
-            ``"slow"``, ``"torn"``, ``"reset"``, ``"lost"`` or ``"expire_tokens"``; or of
-            :data:`CALLBACKS`: ``"lost_callback"``, ``"doubled_callback"`` or ``"late_callback"``.
+            ``"slow"``, ``"torn"``, ``"truncated"``, ``"reset"``, ``"lost"`` or
+            ``"expire_tokens"``; or of :data:`CALLBACKS`: ``"lost_callback"``,
+            ``"doubled_callback"`` or ``"late_callback"``.
         times : int or None, default 1
             How many requests or callbacks it hits; ``None`` is no end.
         after : int, default 0

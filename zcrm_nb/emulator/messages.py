@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 from wsgiref.types import WSGIEnvironment
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 API_ORIGIN = "https://www.zohoapis.test"
 UPLOAD_ORIGIN = "https://content.zohoapis.test"
+CHUNK = 1 << 18
 
 
 class Headers(Mapping[str, str]):
@@ -85,12 +87,49 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Some bytes of a file, which go over the wire without being held in memory."""
+
+    path: Path
+    length: int
+    start: int = 0
+
+    def chunks(self) -> Iterator[bytes]:
+        """Read the bytes, a piece at a time."""
+        left = self.length
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            while left and (chunk := file.read(min(left, CHUNK))):
+                left -= len(chunk)
+                yield chunk
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: status, body and the headers that are not the same for all."""
+    """One answer: status, body and the headers that are not the same for all.
+
+    A ``file`` is streamed in the place of the body.
+    """
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    file: Span | None = None
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body or of the file."""
+        return self.file.length if self.file else len(self.body)
+
+    def chunks(self) -> Iterable[bytes]:
+        """Give the body, or the file piece by piece."""
+        return self.file.chunks() if self.file else [self.body]
+
+    def halved(self) -> Answer:
+        """Give the first half of the answer."""
+        half = self.length // 2
+        file = replace(self.file, length=half) if self.file else None
+        return replace(self, body=self.body[:half], file=file)
 
 
 def json_answer(payload: object, status: int = 200) -> Answer:

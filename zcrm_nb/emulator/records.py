@@ -40,6 +40,13 @@ NOT_EMULATED_PARAMS = (
     "filterId",
 )
 SEARCHES = ("criteria", "email", "phone", "word")
+#: What a note tells of the files attached to it; null without any.
+ATTACHED = (
+    "(SELECT CASE WHEN count(*) THEN json_group_array(json_object('$file_id', a.file_id,"
+    " 'File_Name', a.file_name, 'Size', CAST(a.size AS TEXT), 'id', CAST(a.id AS TEXT)))"
+    " ELSE 'null' END FROM attachments a WHERE a.parent = r.id)"
+)
+
 APPROVED = "approved"
 APPROVAL_STATES = (
     APPROVED,
@@ -50,12 +57,6 @@ APPROVAL_STATES = (
     "zia_vision_pending", "zia_vision_rejected", "zia_vision_validation",
 )  # fmt: skip
 NOTHING_FITS = Condition("0")
-#: What a note tells of the files attached to it; null without any.
-ATTACHED = (
-    "(SELECT CASE WHEN count(*) THEN json_group_array(json_object('$file_id', a.file_id,"
-    " 'File_Name', a.file_name, 'Size', CAST(a.size AS TEXT), 'id', CAST(a.id AS TEXT)))"
-    " ELSE 'null' END FROM attachments a WHERE a.parent = r.id)"
-)
 
 
 class Sort(NamedTuple):
@@ -377,24 +378,6 @@ def get_record(org: Emulator, request: Request, module: str, record_id: str) -> 
     return json_answer({"data": [record]})
 
 
-def fetch_full_data(org: Emulator, request: Request, module: str, record_id: str = "") -> Answer:
-    """``GET /{module}[/{id}]/actions/fetch_full_data``: rich text that lists cut, whole."""
-    found = module_named(org, module)
-    texts = [record_id] if record_id else parameters.names(request, "ids")
-    asked = parameters.names(request, "fields")
-    for name, given in (("ids", texts), ("fields", asked)):
-        if not given:
-            raise parameters.missing(name)
-    if not all(parameters.ID.fullmatch(each) for each in texts):
-        words = "Either the request body or parameters is in wrong format"
-        raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", words)
-    fields = [found.by_name[name] for name in asked if name in found.by_name]
-    plain = [each for each in fields if each.data_type not in ONLY_ON_ONE]
-    where = Condition(f"r.id IN ({', '.join('?' * len(texts))})", tuple(map(int, texts)))
-    records, _ = Table(org.store, found, plain).read(where, "r.id", len(texts))
-    return json_answer({"data": records}) if records else NOTHING
-
-
 def one_record(
     store: Store, module: Module, record_id: int, fields: Iterable[Field]
 ) -> dict[str, Any] | None:
@@ -570,6 +553,24 @@ def _tombstone(org: Emulator, row: tuple[Any, ...], people: dict[int, str]) -> d
 def _person(user: int | None, people: dict[int, str]) -> dict[str, str] | None:
     """Show a user by name and id."""
     return None if user is None else {"name": people.get(user, ""), "id": str(user)}
+
+
+def fetch_full_data(org: Emulator, request: Request, module: str, record_id: str = "") -> Answer:
+    """``GET /{module}[/{id}]/actions/fetch_full_data``: rich text that lists cut, whole."""
+    found = module_named(org, module)
+    texts = [record_id] if record_id else parameters.names(request, "ids")
+    asked = parameters.names(request, "fields")
+    for name, given in (("ids", texts), ("fields", asked)):
+        if not given:
+            raise parameters.missing(name)
+    if not all(parameters.ID.fullmatch(each) for each in texts):
+        words = "Either the request body or parameters is in wrong format"
+        raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", words)
+    fields = [found.by_name[name] for name in asked if name in found.by_name]
+    plain = [each for each in fields if each.data_type not in ONLY_ON_ONE]
+    where = Condition(f"r.id IN ({', '.join('?' * len(texts))})", tuple(map(int, texts)))
+    records, _ = Table(org.store, found, plain).read(where, "r.id", len(texts))
+    return json_answer({"data": records}) if records else NOTHING
 
 
 ROUTES = (

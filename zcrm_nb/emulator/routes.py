@@ -59,8 +59,12 @@ ROUTES = (
     *custom_views.ROUTES,
     *mass.ROUTES,
     *owners.ROUTES,
+    *watch_api.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
+
+JOBS = {reading.READ: reading.KIND}
+"""What bulk jobs of each kind do."""
 
 WORKS = {**recycle_bin.WORKS, **mass.WORKS}
 """How each kind of work that was put off is done."""
@@ -69,8 +73,6 @@ NOT_EMULATED = (
     ("/crm/bulk/v8/**", "Bulk Write"),
     (f"{V8}/upload", "The upload of bulk-write files"),
     (f"{V8}/files/**", "The file system"),
-    (f"{V8}/__composite_requests", "Composite requests"),
-    (f"{V8}/actions/watch", "Notifications"),
     (f"{V8}/settings/**", "This part of the settings"),
     (f"{V8}/users/**", "This part of the users API"),
     (f"{V8}/org/**", "This part of the org API"),
@@ -90,6 +92,7 @@ NOT_EMULATED_DETAILS = (
     "cross filters of custom views; territories, `filters`",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
+    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
     "notifications: callbacks go to loopback addresses only, those to others are written into "
     "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
     "not notify",
@@ -102,7 +105,6 @@ NOT_EMULATED_DETAILS = (
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints",
     "multi-currency conversion, HIPAA and GDPR restrictions, e-mail, attachments",
-    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
 )
 
 

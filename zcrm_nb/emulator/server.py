@@ -167,10 +167,10 @@ class _Connection(BaseHTTPRequestHandler):
         if "Transfer-Encoding" in self.headers:
             self.send_error(411)
             return
-        body = b"".join(self.server.app(self._environ(), self._start))
+        chunks = self.server.app(self._environ(), self._start)
         if self.command != "HEAD":
-            self.wfile.write(body)
-            self.close_connection = self.close_connection or len(body) < self._promised
+            sent = sum(map(self.wfile.write, chunks))
+            self.close_connection = self.close_connection or sent < self._promised
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer  # noqa: N815
 

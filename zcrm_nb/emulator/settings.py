@@ -71,6 +71,9 @@ class EngineSettings:
     not_like_contains: bool = fact(
         True, "whether not like without % at both ends is refused: it is said not to work"
     )
+    count_takes_any_field: bool = fact(
+        True, "whether COUNT takes a field of any type: numbers, lookups, picklists are documented"
+    )
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
     converted_in_views: bool = fact(
         False, "whether Leads#cvid includes converted ones; a list of the same view does not"
@@ -196,7 +199,10 @@ class BulkSettings:
     ics_rows: int = fact(20_000, "events of one ICS file")
     pages: int = fact(500, "highest page number: 500 is told, the OpenAPI pattern ends at 50")
     criteria: int = fact(25, "leaves of the criteria of one job")
-    in_values: int = fact(200, "values of in and not_in: 20 are told, the error says 200")
+    in_values: int = fact(
+        20, "values of in and not_in: digests of the page say 20, an example of the error 200"
+    )
+    hops: int = fact(2, "lookups that one dotted field may walk along; COQL's two are taken")
     joins: int = fact(15, "lookups that dotted fields may walk along; the error gives no number")
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as in COQL")
     file_life_s: int = fact(86_400, "life of a result after its job: one day")
@@ -210,7 +216,22 @@ class BulkSettings:
     )
     starred_file_name: bool = fact(False, "whether Content-Disposition has filename*=UTF-8''")
     ranges: bool = fact(False, "whether a download can be resumed by Range; no page says")
+    modules_not_exported: tuple[str, ...] = fact(
+        ("Notes", "Attachments", "Emails"),
+        "modules answered with MODULE_NOT_SUPPORTED; a log of 2026 shows an export of Notes",
+    )
+    types_not_exported: tuple[str, ...] = fact(
+        (
+            *("subform", "multiselectlookup", "multiuserlookup", "fileupload", "imageupload"),
+            *("profileimage", "consent_lookup", "layout", "jsonarray", "linetax", "time_range"),
+            *("RRULE", "ALARM", "multireminder"),
+        ),
+        "types answered with FIELD_NOT_SUPPORTED: subforms and multi-select lookups as Zoho's page "
+        "says, the others since no page shows a file, a list or an object in a cell",
+    )
     id_column: str = fact("Id", "name of the id's column, which is there asked for or not")
+    id_first: bool = fact(True, "whether the id's column is the first or the last")
+    utc: bool = fact(False, "whether datetimes are in UTC, or in the zone of the org")
     booleans: tuple[str, str] = fact(("true", "false"), "how true and false are written")
     multi_select_joint: str = fact(";", "what joins the values of a multi-select picklist")
     newline: str = fact("\n", "what ends a line")
@@ -409,9 +430,9 @@ class Settings:
     engine: EngineSettings = fact(EngineSettings(), "what is open about COQL")  # noqa: RUF009 - frozen
     # bulk jobs
     bulk: BulkSettings = fact(BulkSettings(), "what is open about bulk jobs")  # noqa: RUF009 - frozen
-    # notifications
-    watch: WatchSettings = fact(WatchSettings(), "what is open about notifications")  # noqa: RUF009 - frozen
     # actions on records, the recycle bin, custom views
     actions: ActionSettings = fact(ActionSettings(), "what is open about actions")  # noqa: RUF009 - frozen
     # what hangs on a record
     relations: RelationSettings = fact(RelationSettings(), "what is open about relations")  # noqa: RUF009 - frozen
+    # notifications
+    watch: WatchSettings = fact(WatchSettings(), "what is open about notifications")  # noqa: RUF009 - frozen

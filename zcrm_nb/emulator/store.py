@@ -26,6 +26,7 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -237,10 +238,13 @@ class Store:
         """Take back what the block wrote when it fails; the transaction around it goes on."""
         with self.transaction():
             self._writer.execute("SAVEPOINT attempt")
+            written = len(self._changes or ())
             try:
                 yield
             except BaseException:
                 self._writer.execute("ROLLBACK TO attempt")
+                if self._changes is not None:
+                    del self._changes[written:]
                 raise
             finally:
                 self._writer.execute("RELEASE attempt")
@@ -363,7 +367,12 @@ class Store:
             )
         except sqlite3.DatabaseError as error:
             raise ValueError(f"{self.path} is not an emulated org: {error}") from error
+        connection.create_function("local_iso", 1, self._local_iso, deterministic=True)
         return connection
+
+    def _local_iso(self, moment: int | None) -> str | None:
+        """Write a moment in the org's zone, for zones whose offset changes with the seasons."""
+        return None if moment is None else datetime.fromtimestamp(moment, self.zone).isoformat()
 
     def _open(self) -> None:
         """Make the tables of a new file, or see that an existing one is ours and sound."""

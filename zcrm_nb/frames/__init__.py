@@ -12,6 +12,8 @@ from zcrm_nb.frames.shape import (
     ids_in,
     in_order,
     joined,
+    moments,
+    only_its_categories,
     series,
     sort_frame,
 )
@@ -37,6 +39,8 @@ __all__ = [
     "in_order",
     "info",
     "joined",
+    "moments",
+    "only_its_categories",
     "plain",
     "series",
     "sort_frame",

@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["beside", "ids_in", "in_order", "joined", "series", "sort_frame"]
+    from zcrm_nb.frames.types import Column
+
+__all__ = [
+    "beside",
+    "ids_in",
+    "in_order",
+    "joined",
+    "moments",
+    "only_its_categories",
+    "series",
+    "sort_frame",
+]
 
 
 def beside(parts: Sequence[pd.DataFrame], key: str) -> pd.DataFrame:
@@ -95,6 +106,35 @@ def _collated(values: pd.Series[Any]) -> pd.Series[Any]:
     return values.astype("string").str.lower() if text else values
 
 
+def moments(table: pd.DataFrame, name: str, tz: str = "UTC") -> pd.DataFrame:
+    """Turn a column of milliseconds since 1970 into one of moments.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the column ``name``, ``Int64``.
+    name : str
+        Name of the column.
+    tz : str, default "UTC"
+        Time zone in which they are shown.
+
+    Returns
+    -------
+    DataFrame
+        The same, with ``datetime64[ms, tz]`` in that column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from zcrm_nb.frames.shape import moments
+    >>> table = pd.DataFrame({"time": pd.array([1_772_355_300_123], dtype="Int64")})
+    >>> moments(table, "time")["time"][0].isoformat()
+    '2026-03-01T08:55:00.123000+00:00'
+    """
+    epoch = table[name].to_numpy(dtype="datetime64[ms]", na_value="NaT")
+    return table.assign(**{name: pd.Series(epoch).dt.tz_localize("UTC").dt.tz_convert(tz)})
+
+
 def series(source: pd.DataFrame | Mapping[str, Any], name: str) -> pd.Series[Any]:
     """Make a Series of a table of one row, or of a mapping.
 
@@ -122,6 +162,43 @@ def series(source: pd.DataFrame | Mapping[str, Any], name: str) -> pd.Series[Any
         else dict(source)
     )
     return pd.Series(values, name=name, dtype=object)
+
+
+def only_its_categories(table: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
+    """Drop categories of rows that were cut off: values which the picklist itself does not have.
+
+    So a table that was cut here has the dtypes that it would have had, had Zoho cut it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What is left of a larger table.
+    columns : iterable of Column
+        What its columns are.
+
+    Returns
+    -------
+    DataFrame
+        The same rows.
+
+    Examples
+    --------
+    >>> from zcrm_nb.frames import Column, only_its_categories, to_frame
+    >>> rating = Column("Rating", "picklist", ("Hot", "Cold"))
+    >>> whole = to_frame([[{"Rating": "Hot"}, {"Rating": "Tepid"}]], [rating])
+    >>> only_its_categories(whole.head(1), [rating])["Rating"].cat.categories.tolist()
+    ['Hot', 'Cold']
+    """
+    for column in columns:
+        if column.kind == "picklist":
+            values = table[column.name]
+            there = {*column.categories, *values.dropna()}
+            categories = values.cat.categories
+            kept = categories[[each in there for each in categories]]
+            if len(kept) < len(categories):
+                # Not remove_categories, which sorts those that stay.
+                table = table.assign(**{column.name: values.cat.set_categories(kept)})
+    return table
 
 
 def ids_in(subject: Any, column: str = "id") -> list[str]:

@@ -17,6 +17,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import EngFormatter
+
+from zcrm_nb.api.plan import Pace, bulk_cost, coql_cost, rest_cost
+from zcrm_nb.api.routes import LIST_END
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.transforms import Transform
 
-__all__ = ["PictureAxes", "funnel"]
+    from zcrm_nb.api.plan import Plan
+
+__all__ = ["PictureAxes", "funnel", "prices"]
 
 _INK, _SOFT, _PAPER, _EMPTY = "#1b2a33", "#5f6f78", "#ffffff", "#c3c9cc"
 _DEPTHS = LinearSegmentedColormap.from_list("zcrm", ["#8ec9cf", "#3f93a8", "#1f5f80", "#173f5f"])
@@ -310,3 +316,164 @@ def _in_words(heading: str, steps: list[_Step]) -> str:
         for step in steps
     ]
     return "\n".join([heading, *lines])
+
+
+# ---- What tables cost ----------------------------------------------------------------------------
+
+_ROUTE_COLOURS = {"Get Records": "#8a9ba5", "COQL": "#1f5f80", "bulk read": "#c2703d"}
+_LEAST, _MOST = 100, 2_000_000  # rows
+_POINTS = 600
+_SAID = (200, 2_000, 10_000, 34_000, 100_000, 1_000_000)
+
+
+def prices(
+    plan: Plan | None = None,
+    *,
+    fields: int = 20,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw what a table costs by each route, from a hundred rows to two millions.
+
+    Parameters
+    ----------
+    plan : Plan, optional
+        A plan of ``crm.plan`` whose rows are marked, and by whose pace bulk jobs are priced.
+    fields : int, default 20
+        Columns of the table: more than 49 make lists dearer.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. By default on a new figure, which pyplot does not know.
+    title : str, optional
+        Title of the picture.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        ``ax``, or the :class:`PictureAxes` of the new figure, which a notebook shows when they end
+        a cell.
+
+    Notes
+    -----
+    The arithmetic of ``crm.plan`` and nothing else: no API credits. Both scales are logarithmic.
+    Looks at a bulk job and its download are part of its price. The count by which a plan prices the
+    routes is not: it costs 1 credit whatever the route.
+
+    Examples
+    --------
+    >>> from zcrm_nb.notebook.plots import prices
+    >>> prices()
+    Credits by rows and route
+         rows  Get Records   COQL  bulk read
+          200            1      1         ...
+        2,000           10      3         ...
+       10,000           50     15         ...
+       34,000          170     51         ...
+      100,000          500    150         ...
+    1,000,000            –  1,500        ...
+    Bulk read is the cheapest from ... rows on.
+    """
+    pace = plan.pace if plan else Pace()
+    heading = title if title is not None else "Credits by rows and route"
+    crossing = _crossing(fields, pace)
+    if ax is None:
+        ax = _new_axes(9)
+    if isinstance(ax, PictureAxes):
+        ax.words = _prices_in_words(heading, fields, pace, crossing)
+    _price_frame(ax, heading)
+    for name, colour in _ROUTE_COLOURS.items():
+        _price_line(ax, name, colour, fields, pace)
+    _mark_crossing(ax, crossing, fields, pace)
+    if plan and plan.rows:
+        ax.axvline(plan.rows, color=_INK, linewidth=1, linestyle=(0, (2, 3)))
+        ax.annotate(f"{plan.rows:,} rows", (plan.rows, 1.1), xytext=(4, 0), **_NOTE)
+    return ax
+
+
+_NOTE: dict[str, Any] = {"textcoords": "offset points", "color": _SOFT, "fontsize": 9}
+
+
+def _price(name: str, rows: int, fields: int, pace: Pace) -> int | None:
+    """Credits of a route; ``None`` where it ends."""
+    if name == "COQL":
+        return coql_cost(rows, pace).credits
+    if name == "bulk read":
+        return bulk_cost(rows, fields, pace).credits
+    return rest_cost(rows, fields, pace).credits if rows <= LIST_END else None
+
+
+def _crossing(fields: int, pace: Pace) -> int:
+    """Find the number of rows from which on a bulk job is cheaper than a query."""
+    dear = bulk_cost(1, fields, pace).credits
+    return next(rows for rows in range(1, _MOST) if coql_cost(rows, pace).credits > dear)
+
+
+def _price_frame(ax: Axes, heading: str) -> None:
+    """Set up two logarithmic scales and as little else as possible."""
+    ax.set_title(heading, loc="left", color=_INK, fontsize=13, fontweight="bold", pad=14)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlim(_LEAST, _MOST)
+    ax.set_ylim(0.8, 4_000)
+    plain = EngFormatter(sep="\N{THIN SPACE}")
+    for axis, name in ((ax.xaxis, "rows"), (ax.yaxis, "credits")):
+        axis.set_major_formatter(plain)
+        axis.set_label_text(name, color=_SOFT)
+    ax.minorticks_off()
+    ax.tick_params(length=0, colors=_SOFT)
+    ax.grid(visible=True, color="#e6eaec", linewidth=0.8)
+    ax.spines[:].set_visible(False)
+
+
+def _price_line(ax: Axes, name: str, colour: str, fields: int, pace: Pace) -> None:
+    """Draw the price of a route as far as it leads, with its name where the line ends."""
+    ratio = (_MOST / _LEAST) ** (1 / (_POINTS - 1))
+    all_rows = [round(_LEAST * ratio**n) for n in range(_POINTS)]
+    points = [(rows, _price(name, rows, fields, pace)) for rows in all_rows]
+    there = [(rows, price) for rows, price in points if price is not None]
+    xs, ys = zip(*there, strict=True)
+    ax.plot(xs, ys, color=colour, linewidth=2.4, solid_capstyle="round")
+    words = name
+    if len(there) < len(points):
+        words = f"{name}, which ends at {LIST_END:,}"
+        ax.plot(xs[-1], ys[-1], "o", color=colour, markersize=7)
+    # A job's line begins far from the others, theirs end far from each other.
+    at_start = name == "bulk read"
+    ax.annotate(
+        words,
+        (xs[0], ys[0]) if at_start else (xs[-1], ys[-1]),
+        xytext=(6 if at_start else -6, 6),
+        textcoords="offset points",
+        ha="left" if at_start else "right",
+        va="bottom",
+        color=colour,
+        fontsize=_TEXT_POINTS,
+        fontweight="bold",
+    )
+
+
+def _mark_crossing(ax: Axes, rows: int, fields: int, pace: Pace) -> None:
+    """Say from where on bulk read is cheaper."""
+    price = bulk_cost(rows, fields, pace).credits
+    ax.plot(rows, price, "o", color=_PAPER, markeredgecolor=_INK, markersize=9, zorder=4)
+    ax.annotate(
+        f"bulk read is cheaper\nfrom {rows:,} rows on",
+        (rows, price),
+        xytext=(10, -12),
+        va="top",
+        **_NOTE,
+    )
+
+
+def _prices_in_words(heading: str, fields: int, pace: Pace, crossing: int) -> str:
+    """Say the picture as a small text table."""
+    names = list(_ROUTE_COLOURS)
+    lines = [["rows", *names]]
+    for rows in _SAID:
+        found = [_price(name, rows, fields, pace) for name in names]
+        lines.append([f"{rows:,}", *("–" if each is None else f"{each:,}" for each in found)])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = [
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    ]
+    return "\n".join([heading, *table, f"Bulk read is the cheapest from {crossing:,} rows on."])

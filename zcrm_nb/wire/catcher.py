@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from zcrm_nb.errors import LoginError
 from zcrm_nb.wire.centres import is_loopback
 from zcrm_nb.wire.flows import carries_state, read_redirect
+from zcrm_nb.wire.listener import Listener, Said
 from zcrm_nb.wire.secrets import Secret
 
 if TYPE_CHECKING:
@@ -72,18 +72,17 @@ class Catcher:
         self._path, self._state, self._take = urlsplit(redirect_uri).path or "/", state, take
         self._done = threading.Event()
         self._taken = threading.Lock()
-        self._http = _listening(redirect_uri, self._answer)
-        self.threads = [
-            threading.Thread(target=target, name="zcrm_nb login", daemon=True)
-            for target in (lambda: self._http.serve_forever(0.05), lambda: self._reap(life_s))
-        ]
-        for thread in self.threads:
-            thread.start()
+        self._listener = self._listening(redirect_uri)
+        reaper = threading.Thread(
+            target=self._reap, args=(life_s,), name="zcrm_nb login", daemon=True
+        )
+        self.threads = [self._listener.thread, reaper]
+        reaper.start()
 
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return int(self._http.server_address[1])
+        return self._listener.port
 
     def close(self) -> None:
         """Stop listening."""
@@ -92,64 +91,49 @@ class Catcher:
     def _reap(self, life_s: float) -> None:
         """Stop when it is done, or when nobody came."""
         self._done.wait(life_s)
-        self._http.shutdown()
-        self._http.server_close()
+        self._listener.close()
 
-    def _answer(self, target: Secret) -> tuple[int, str, Callable[[], object] | None]:
-        """Judge a request: status, sentence for the tab, and what to do once it was answered."""
+    def _listening(self, redirect_uri: str) -> Listener:
+        """Open the port."""
+        parts = urlsplit(redirect_uri)
+        if parts.scheme != "http" or not is_loopback(redirect_uri) or parts.port is None:
+            raise LoginError(
+                f"Nobody can listen at {redirect_uri} from here.",
+                todo="Paste the address that the browser ends at instead.",
+            )
+        try:
+            return Listener(
+                lambda _, target, __: self._answer(Secret(target)),
+                lambda method, _: None if method == "GET" else Said(405),
+                port=parts.port,
+                name="zcrm_nb login",
+            )
+        except OSError as error:
+            raise LoginError(
+                f"Nobody can listen at {redirect_uri}: port {parts.port} is taken or not allowed.",
+                f"The system said: {error.strerror}.",
+                "Paste the address that the browser ends at, or close the program at that port.",
+            ) from None
+
+    def _answer(self, target: Secret) -> Said:
+        """Judge a request; the tab is told first, whatever follows."""
         if urlsplit(target.reveal()).path != self._path:
-            return 404, "There is nothing here.", None
+            return _page(404, "There is nothing here.")
         if not carries_state(target, self._state):
-            return 400, "This answer belongs to another login.", None
+            return _page(400, "This answer belongs to another login.")
         if not self._taken.acquire(blocking=False):
-            return 200, "This login came back already. You can close this tab.", None
+            return _page(200, "This login came back already. You can close this tab.")
         try:
             read_redirect(target, self._state)
             said = "Your consent has arrived."
         except LoginError as error:
             said = error.happened
-        return 200, f"{said} You can close this tab.", lambda: self._finish(target)
+        return _page(200, f"{said} You can close this tab.", lambda: self._finish(target))
 
     def _finish(self, target: Secret) -> None:
         """Hand over what came, and stop."""
         self._done.set()
         self._take(target)
-
-
-def _listening(
-    redirect_uri: str, answer: Callable[[Secret], tuple[int, str, Callable[[], object] | None]]
-) -> ThreadingHTTPServer:
-    """Open the port."""
-    parts = urlsplit(redirect_uri)
-    if parts.scheme != "http" or not is_loopback(redirect_uri) or parts.port is None:
-        raise LoginError(
-            f"Nobody can listen at {redirect_uri} from here.",
-            todo="Paste the address that the browser ends at instead.",
-        )
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Keep silent: the request line holds the code."""
-
-        def do_GET(self) -> None:
-            """Answer the browser first, so that the tab is done whatever follows."""
-            status, said, then = answer(Secret(self.path))
-            _write(self, status, said)
-            if then is not None:
-                then()
-
-    try:
-        server = ThreadingHTTPServer(("127.0.0.1", parts.port), Handler)
-    except OSError as error:
-        raise LoginError(
-            f"Nobody can listen at {redirect_uri}: port {parts.port} is taken or not allowed.",
-            f"The system said: {error.strerror}.",
-            "Paste the address that the browser ends at, or close the program at that port.",
-        ) from None
-    server.daemon_threads = True
-    return server
 
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>zcrm_nb</title>
@@ -158,19 +142,11 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>zcrm_nb</
 </html>"""
 
 
-def _write(handler: BaseHTTPRequestHandler, status: int, said: str) -> None:
-    """Write a page that no cache keeps and that passes its address on to nobody."""
-    body = _PAGE.format(html.escape(said)).encode()
-    handler.send_response(status)
-    for name, value in {
+def _page(status: int, said: str, then: Callable[[], object] | None = None) -> Said:
+    """Make a page that passes its address on to nobody."""
+    headers = {
         "Content-Type": "text/html; charset=utf-8",
-        "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-        "Connection": "close",
-    }.items():
-        handler.send_header(name, value)
-    handler.end_headers()
-    handler.wfile.write(body)
-    handler.wfile.flush()
+    }
+    return Said(status, _PAGE.format(html.escape(said)).encode(), headers, then)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -12,7 +13,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from wsgiref.types import WSGIApplication
 
 __all__ = ["WSGIAdapter"]
@@ -22,8 +23,9 @@ class WSGIAdapter(BaseAdapter):
     """A transport that calls a WSGI application in this process.
 
     Mounted on a session it makes every address under its prefix the application's, whatever the
-    host. The answer is read whole before it is given back, so there is no connection to keep
-    alive, nothing to stream, and a time-out has nothing to wait for.
+    host. There is no connection to keep alive, and a time-out has nothing to wait for. The answer
+    is read whole before it is given back, unless it was asked for as a stream: then it is read as
+    the caller reads it, and a file on its way to the disk is never held in memory.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ class WSGIAdapter(BaseAdapter):
         self.app = app
 
     def send(
-        self, request: requests.PreparedRequest, *args: Any, **options: Any
+        self, request: requests.PreparedRequest, stream: bool = False, *args: Any, **options: Any
     ) -> requests.Response:
         """Call the application, and make its answer a response.
 
@@ -57,14 +59,16 @@ class WSGIAdapter(BaseAdapter):
         ----------
         request : requests.PreparedRequest
             The request.
+        stream : bool, default False
+            Whether the caller reads the body.
         *args, **options
-            What requests passes to a transport (time-outs, certificates, proxies): without meaning
-            where there is no network.
+            What else requests passes to a transport (time-outs, certificates, proxies): without
+            meaning where there is no network.
 
         Returns
         -------
         requests.Response
-            Complete, its body read.
+            Its body read, unless ``stream``.
 
         Raises
         ------
@@ -82,19 +86,41 @@ class WSGIAdapter(BaseAdapter):
         written: list[bytes] = []
         try:
             chunks = self.app(_environ(request), start_response)
-            body = b"".join((*written, *_closing(chunks)))
+            if stream:
+                body = io.BufferedReader(_Chunks(chain(written, _closing(chunks))))
+                return _response(request, *started[-1], body)
+            whole = b"".join((*written, *_closing(chunks)))
         except ConnectionError as error:
             raise requests.ConnectionError(error, request=request) from error
-        return _response(request, *started[-1], body)
+        return _read(_response(request, *started[-1], io.BytesIO(whole)), whole)
 
     def close(self) -> None:
         """Do nothing: the application belongs to whoever made it."""
 
 
-def _closing(chunks: Iterable[bytes]) -> list[bytes]:
-    """Read what an application returned, and close it as PEP 3333 demands."""
+class _Chunks(io.RawIOBase):
+    """What an application returned, as a file to read from."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest = chunks, memoryview(b"")
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; 0 bytes are the end."""
+        if not self._rest:
+            self._rest = memoryview(next(filter(None, self._chunks), b""))
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+def _closing(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Give what an application returned, and close it in the end as PEP 3333 demands."""
     try:
-        return list(chunks)
+        yield from chunks
     finally:
         if hasattr(chunks, "close"):
             chunks.close()
@@ -143,16 +169,20 @@ def _bytes(body: Any) -> bytes:
 
 
 def _response(
-    request: requests.PreparedRequest, status: str, headers: list[tuple[str, str]], body: bytes
+    request: requests.PreparedRequest, status: str, headers: list[tuple[str, str]], raw: Any
 ) -> requests.Response:
-    """Make a response that is complete already."""
+    """Make a response whose body is still to be read."""
     code, _, reason = status.partition(" ")
     response = requests.Response()
     response.status_code, response.reason = int(code), reason
     response.headers = CaseInsensitiveDict(headers)
-    response.raw = io.BytesIO(body)
-    # requests has no public way to say "already read".
+    response.raw = raw
+    response.url, response.request, response.encoding = str(request.url), request, "utf-8"
+    return response
+
+
+def _read(response: requests.Response, body: bytes) -> requests.Response:
+    """Note what the body is; requests has no public way to say "already read"."""
     response._content = body
     response._content_consumed = True  # type: ignore[attr-defined]
-    response.url, response.request, response.encoding = str(request.url), request, "utf-8"
     return response

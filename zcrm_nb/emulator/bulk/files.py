@@ -96,7 +96,9 @@ def _rows(
 ) -> Iterator[tuple[Any, ...]]:
     """Read ids and lines."""
     where = both(asked.where, Condition("t0.id > ?", (after,)))
-    text = _event() if asked.file_type == "ics" else _line(org, asked)
+    text = line(asked.targets, org.store.zone, org.settings.bulk)
+    if asked.file_type == "ics":
+        text = _event()
     page = "ORDER BY t0.id LIMIT ? OFFSET ?"
     sql = f"SELECT t0.id, {text} FROM {asked.tables} WHERE {where.sql} {page}"  # noqa: S608
     return org.store.stream(sql, (*where.values, limit, skip))
@@ -105,17 +107,12 @@ def _rows(
 # -- CSV -----------------------------------------------------------------------------------------
 
 
-def _line(org: Emulator, asked: Question) -> str:
-    """Write the expression of a line: the id first, then the columns as they were asked for."""
-    cells = line(asked.targets, org.store.zone, org.settings.bulk)
-    return "CAST(t0.id AS TEXT)" + (f" || ',' || {cells}" if cells else "")
-
-
 def _table(org: Emulator, asked: Question, lines: Iterator[str]) -> Iterator[bytes]:
     """Put a header in front of the lines, and join them."""
     settings = org.settings.bulk
-    head = io.StringIO()
-    csv.writer(head, lineterminator=settings.newline).writerow([settings.id_column, *asked.names])
+    head, names = io.StringIO(), list(asked.names)
+    names.insert(0 if settings.id_first else len(names), settings.id_column)
+    csv.writer(head, lineterminator=settings.newline).writerow(names)
     yield head.getvalue().encode(settings.encoding)
     while batch := list(islice(lines, LINES)):
         text = settings.newline.join(batch) + settings.newline

@@ -1,35 +1,35 @@
 """Bulk jobs: kept in the store, worked on by the org's clock, their files beside the store's own.
 
 A job is worked on when it is looked at and its time has come; one with a callback has a thread that
-looks at it, so that the callback needs nobody who asks.
+looks at it, so that the callback needs nobody who asks. Jobs that write are looked at before every
+call, so that whoever reads then finds what they wrote.
 """
 
 from __future__ import annotations
 
-import http.client
 import logging
 import shutil
 import threading
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from zcrm_nb.emulator.callbacks import Delivery
 from zcrm_nb.emulator.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from zcrm_nb.emulator import Emulator
 
-__all__ = ["Job", "Jobs"]
+__all__ = ["Job", "Jobs", "Kind"]
 
 MINUTE_S = 60
 LOOK_S = 0.05
+_COLUMNS = "id, kind, user, created, body, facts"
 _log = logging.getLogger(__name__)
 
 
@@ -53,13 +53,26 @@ class Job:
         return bool(self.facts)
 
 
+class Kind(NamedTuple):
+    """What jobs of one kind do, and what is told of one.
+
+    ``work`` gives the facts of the result; ``writes`` tells whether it changes records.
+    """
+
+    work: Callable[[Emulator, Job], dict[str, Any]]
+    described: Callable[[Emulator, Job], dict[str, Any]]
+    writes: bool = False
+
+
 class Jobs:
     """The bulk jobs of an org.
 
     Parameters
     ----------
     org : Emulator
-        The org.
+        The org; callbacks that its file still owes will be sent.
+    kinds : mapping of str to Kind
+        What there is to do.
 
     Attributes
     ----------
@@ -67,13 +80,17 @@ class Jobs:
         Where their files are.
     """
 
-    def __init__(self, org: Emulator) -> None:
-        self._org = org
+    def __init__(self, org: Emulator, kinds: Mapping[str, Kind]) -> None:
+        self._org, self._kinds = org, kinds
         self._lock = threading.RLock()
+        self._busy: dict[int, threading.Lock] = {}
         self._to_fail: list[str] = []
         self._downloads: deque[int] = deque()
         self._closed = threading.Event()
         self.folder = Path(f"{org.store.path}.bulk")
+        self._open = self._read("facts = '{}'")
+        for job in self._open:
+            self._promise_callback(job)
 
     def add(self, kind: str, user: int, body: dict[str, Any]) -> Job:
         """Take a job on."""
@@ -81,25 +98,21 @@ class Jobs:
         with store.transaction():
             job = Job(store.new_id(), kind, user, self._org.clock.now(), body, {})
             self._keep(job)
+        with self._lock:
+            self._open.append(job)
+        self._promise_callback(job)
         return job
 
     def find(self, kind: str, job_id: str, user: int) -> Job | None:
         """Find a job of a user; those of others are not there."""
-        rows = self._org.store.read(
-            "SELECT id, kind, user, created, body, facts FROM bulk_jobs "
-            "WHERE id = ? AND kind = ? AND user = ?",
-            (int(job_id) if job_id.isdecimal() and len(job_id) < 20 else 0, kind, user),
-        )
-        return _job(rows[0]) if rows else None
+        number = int(job_id) if job_id.isdecimal() and len(job_id) < 20 else 0
+        found = self._read("id = ? AND kind = ? AND user = ?", number, kind, user)
+        return found[0] if found else None
 
     def by_token(self, token: str, user: int) -> Job | None:
         """Find the job whose result named a page token."""
-        rows = self._org.store.read(
-            "SELECT id, kind, user, created, body, facts FROM bulk_jobs "
-            "WHERE user = ? AND json_extract(facts, '$.next_page_token') = ?",
-            (user, token),
-        )
-        return _job(rows[0]) if rows else None
+        found = self._read("user = ? AND json_extract(facts, '$.next_page_token') = ?", user, token)
+        return found[0] if found else None
 
     def state(self, job: Job) -> str:
         """Tell how far a job is, by the clock; it is for the caller to call the words as Zoho."""
@@ -110,19 +123,32 @@ class Jobs:
             return "QUEUED"
         return "DONE" if age >= bulk.added_s + bulk.queued_s + bulk.runs_s else "IN PROGRESS"
 
-    def settled(self, job: Job, work: Callable[[Emulator, Job], dict[str, Any]]) -> Job:
+    def settle(self) -> None:
+        """Let the jobs that write do so, those whose time has come."""
+        for job in list(self._open):
+            if self._kinds[job.kind].writes:
+                self.settled(job)
+
+    def settled(self, job: Job) -> Job:
         """Give a job as it stands now: worked on once, when its time has come."""
         if job.finished or self.state(job) != "DONE":
             return job
         with self._lock:
-            known = self.find(job.kind, str(job.id), job.user)
-            assert known is not None
-            if known.finished:
-                return known
-            facts = self._failure() or work(self._org, known)
-            done = replace(known, facts={**facts, "completed": self._org.clock.now()})
-            self._keep(done)
-            return done
+            busy = self._busy.setdefault(job.id, threading.Lock())
+        with busy:
+            (known,) = self._read("id = ?", job.id)
+            return known if known.finished else self._finished(known)
+
+    def _finished(self, job: Job) -> Job:
+        """Work on a job, and write down what came of it."""
+        with self._lock:
+            failed = {"failed": self._to_fail.pop(0)} if self._to_fail else None
+        facts = failed or self._kinds[job.kind].work(self._org, job)
+        done = replace(job, facts={**facts, "completed": self._org.clock.now()})
+        self._keep(done)
+        with self._lock:
+            self._open = [each for each in self._open if each.id != job.id]
+        return done
 
     def file(self, job: Job) -> Path:
         """Name the file of a job."""
@@ -155,30 +181,48 @@ class Jobs:
                 raise Refusal(429, self._org.settings.rate_code, self._org.settings.rate_message)
             self._downloads.append(now)
 
-    def call_back(self, job: Job, url: str, settle: Callable[[], bytes | None]) -> None:
-        """Post what ``settle`` gives, once it gives something, from a thread of its own."""
-
-        def wait_and_post() -> None:
-            try:
-                while (said := settle()) is None:
-                    if self._closed.wait(LOOK_S):
-                        return
-                _post(url, said)
-            except OSError as error:  # nobody listens there: Zoho would not care either
-                _log.debug("The callback of job %s was lost: %s", job.id, error)
-            except Exception:
-                if not self._closed.is_set():
-                    _log.exception("The callback of job %s failed", job.id)
-
-        threading.Thread(target=wait_and_post, name="zcrm_nb bulk callback", daemon=True).start()
-
     def close(self) -> None:
-        """Let the callbacks that wait go; files that only this process knew are removed."""
+        """Let the callbacks that wait go."""
         self._closed.set()
 
-    def _failure(self) -> dict[str, Any] | None:
-        """Fail, if that was asked for."""
-        return {"failed": self._to_fail.pop(0)} if self._to_fail else None
+    def _promise_callback(self, job: Job) -> None:
+        """Send the callback of a job once it is over, if it has one."""
+        if job.body.get("callback"):
+            threading.Thread(
+                target=self._call_back, args=(job,), name="zoho-bulk-callback", daemon=True
+            ).start()
+
+    def _call_back(self, job: Job) -> None:
+        """Wait until a job is over, then tell."""
+        try:
+            while not (job := self.settled(job)).finished:
+                if self._closed.wait(LOOK_S):
+                    return
+            self._org.courier.send(self._callback(job))
+        except Exception:
+            if not self._closed.is_set():
+                _log.exception("The callback of job %s failed", job.id)
+
+    def _callback(self, job: Job) -> Delivery:
+        """Write a callback: the same that whoever asks is told."""
+        return Delivery(
+            channel_id="",
+            module="",
+            operation=job.kind,
+            ids=(str(job.id),),
+            server_time=self._org.clock.now() * 1000,
+            url=job.body["callback"]["url"],
+            body=orjson.dumps(self._kinds[job.kind].described(self._org, job)),
+            lane=("bulk", job.id),
+        )
+
+    def _read(self, where: str, *values: object) -> list[Job]:
+        """Read jobs."""
+        sql = f"SELECT {_COLUMNS} FROM bulk_jobs WHERE {where} ORDER BY id"  # noqa: S608 - ours
+        return [
+            Job(number, kind, user, created, orjson.loads(body), orjson.loads(facts))
+            for number, kind, user, created, body, facts in self._org.store.read(sql, values)
+        ]
 
     def _keep(self, job: Job) -> None:
         """Write a job down."""
@@ -193,22 +237,3 @@ class Jobs:
                 orjson.dumps(job.facts).decode(),
             ),
         )
-
-
-def _job(row: tuple[Any, ...]) -> Job:
-    """Read a job."""
-    job_id, kind, user, created, body, facts = row
-    return Job(job_id, kind, user, created, orjson.loads(body), orjson.loads(facts))
-
-
-def _post(url: str, body: bytes) -> None:
-    """Send a callback; only to this machine, for the emulator reaches nobody else."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=10)
-    path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-    try:
-        connection.request("POST", path, body, {"Content-Type": "application/json;charset=UTF-8"})
-        connection.getresponse().read()
-    finally:
-        with suppress(OSError):
-            connection.close()

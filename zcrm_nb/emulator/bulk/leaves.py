@@ -11,7 +11,7 @@ from zcrm_nb.emulator.shapes import encode
 from zcrm_nb.emulator.where import NUMBERS, REFERENCES, TEXTS, TIMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from zcrm_nb.emulator.joins import Joins, Target
     from zcrm_nb.emulator.settings import BulkSettings
@@ -59,14 +59,15 @@ def condition(criteria: object, joins: Joins, settings: BulkSettings) -> Conditi
     """
     if criteria is None:
         return EVERYTHING
-    if sum(1 for _ in leaves(criteria)) > settings.criteria:
-        raise Refusal(
-            400,
-            "CRITERIA_LIMIT_EXCEEDED",
-            "criteria limit exceeded",
-            {"max_limit": settings.criteria},
-        )
+    check_number([criteria], settings)
     return _node(criteria, joins, settings)
+
+
+def check_number(several: Iterable[object], settings: BulkSettings) -> None:
+    """Refuse too many leaves in criteria that count together."""
+    if sum(1 for each in several for _ in leaves(each)) > settings.criteria:
+        words, details = "criteria limit exceeded", {"max_limit": settings.criteria}
+        raise Refusal(400, "CRITERIA_LIMIT_EXCEEDED", words, details)
 
 
 def leaves(criteria: object) -> Iterator[Leaf]:
@@ -80,11 +81,11 @@ def leaves(criteria: object) -> Iterator[Leaf]:
 
 def _node(node: object, joins: Joins, settings: BulkSettings) -> Condition:
     """Turn a leaf or a group into SQL."""
-    if not isinstance(node, dict) or not node:
-        raise Refusal(400, "INVALID_CRITERIA", "invalid criteria", {})
+    if not isinstance(node, dict):
+        raise Refusal(400, "CRITERIA_NOT_SUPPORTED", "criteria not supported")
     grouped, single = "group" in node or "group_operator" in node, "field" in node
     if grouped and single:
-        raise Refusal(400, "AMBIGUOUS_CRITERIA", "ambiguous criteria", node)
+        raise _wrong("AMBIGUOUS_CRITERIA", node)
     return _group(node, joins, settings) if grouped else _leaf(node, joins, settings)
 
 
@@ -92,7 +93,7 @@ def _group(node: Leaf, joins: Joins, settings: BulkSettings) -> Condition:
     """Join the members of a group; its operator counts in any case."""
     members, word = node.get("group"), str(node.get("group_operator")).upper()
     if not isinstance(members, list) or not members:
-        raise Refusal(400, "INVALID_CRITERIA", "invalid criteria", node)
+        raise _wrong("AMBIGUOUS_GROUP_IN_CRITERIA", node)
     if word not in {"AND", "OR"}:
         details = {"supported": ["and", "or"]}
         raise Refusal(400, "GROUP_OPERATOR_NOT_SUPPORTED", "group operator not supported", details)

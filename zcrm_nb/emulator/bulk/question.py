@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from zcrm_nb.emulator import views
+from zcrm_nb.emulator.bulk.asking import Body, wrong_shape
 from zcrm_nb.emulator.bulk.cells import exportable
-from zcrm_nb.emulator.bulk.leaves import condition, path_of
-from zcrm_nb.emulator.criteria import Condition, both
+from zcrm_nb.emulator.bulk.leaves import check_number, condition, path_of
+from zcrm_nb.emulator.criteria import EVERYTHING, Condition, both
 from zcrm_nb.emulator.joins import Joins, Target
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.settings import EngineSettings
@@ -15,10 +17,8 @@ from zcrm_nb.emulator.settings import EngineSettings
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.schema import Module
+    from zcrm_nb.emulator.settings import BulkSettings
 
-Body = dict[str, Any]
-
-UNSUPPORTED = ("Notes", "Attachments", "Emails")
 MOST_FIELDS = 200
 
 
@@ -40,7 +40,7 @@ class Question:
         return "ics_rows" if self.file_type == "ics" else "csv_rows"
 
 
-def question(org: Emulator, body: Body) -> Question:
+def question(org: Emulator, body: Body, user: int) -> Question:
     """Check a job's body and find what it asks for.
 
     Parameters
@@ -49,6 +49,8 @@ def question(org: Emulator, body: Body) -> Question:
         The org.
     body : dict
         ``query`` and ``file_type`` as they were sent.
+    user : int
+        Who asks: some views show to each their own.
 
     Returns
     -------
@@ -63,11 +65,14 @@ def question(org: Emulator, body: Body) -> Question:
     query, file_type = body["query"], body.get("file_type", "csv")
     module = _module(org, query)
     _check_file_type(file_type, module, query)
-    joins = Joins(org.schema, module, EngineSettings(most_joins=org.settings.bulk.joins))
-    names = _names(query, module)
-    targets = tuple(_target(name, joins) for name in names)
-    where = condition(query.get("criteria"), joins, org.settings.bulk)
-    if module.api_name == "Leads" and not org.settings.bulk.converted_leads:
+    bulk = org.settings.bulk
+    joins = Joins(org.schema, module, EngineSettings(most_hops=bulk.hops, most_joins=bulk.joins))
+    # Without an index rows come in the order of their ids, and nothing has to be sorted in memory.
+    joins.sql += " NOT INDEXED"
+    names = _names(query, module, bulk)
+    targets = tuple(_target(name, joins, bulk) for name in names)
+    where = both(condition(query.get("criteria"), joins, bulk), _view(org, query, module, user))
+    if module.api_name == "Leads" and not bulk.converted_leads:
         where = both(where, Condition("t0.Converted__s = 0"))
     page = _page(query, org)
     return Question(module, names, targets, joins.sql, where, file_type, page)
@@ -77,8 +82,7 @@ def check_shape(body: Body) -> None:
     """Refuse a body that holds no query, or one that continues and asks at the same time."""
     query = body.get("query")
     if not isinstance(query, dict) or not query:
-        words = "request body contains invalid format"
-        raise Refusal(400, "REQUEST_BODY_NOT_SUPPORTED", words)
+        raise wrong_shape()
     if "page_token" in query and len(query) > 1:
         raise Refusal(400, "QUERY_NOT_SUPPORTED", "query not supported")
 
@@ -88,17 +92,27 @@ def _module(org: Emulator, query: Body) -> Module:
     named = query.get("module")
     name = named.get("api_name") if isinstance(named, dict) else named
     if not isinstance(name, str):
-        words = "request body contains invalid format"
-        raise Refusal(400, "REQUEST_BODY_NOT_SUPPORTED", words)
+        raise wrong_shape()
     module = org.schema.modules.get(name)
-    if name in UNSUPPORTED:
+    if name in org.settings.bulk.modules_not_exported:
         raise Refusal(400, "MODULE_NOT_SUPPORTED", "module not supported")
     if module is None:
         details = {"api_name": name, "module": name}
         raise Refusal(400, "MODULE_NOT_AVAILABLE", "module not available", details)
-    if "cvid" in query:
-        raise Refusal(400, "CVID_NOT_SUPPORTED", "cvid not supported")
     return module
+
+
+def _view(org: Emulator, query: Body, module: Module, user: int) -> Condition:
+    """Find what the custom view lets through; its criteria count with those of the job."""
+    if "cvid" not in query:
+        return EVERYTHING
+    view = views.find(org.store, module.api_name, query["cvid"])
+    if view is None:
+        raise Refusal(400, "CVID_NOT_SUPPORTED", "cvid not supported")
+    check_number([query.get("criteria"), view.criteria], org.settings.bulk)
+    found = views.condition(view, org, user)
+    sql = f't0.id IN (SELECT id FROM "{module.api_name}" WHERE {found.sql})'  # noqa: S608
+    return Condition(sql, found.values)
 
 
 def _check_file_type(file_type: object, module: Module, query: Body) -> None:
@@ -112,19 +126,20 @@ def _check_file_type(file_type: object, module: Module, query: Body) -> None:
         raise Refusal(400, "PAGE_NOT_SUPPORTED", "page not supported")
 
 
-def _names(query: Body, module: Module) -> tuple[str, ...]:
+def _names(query: Body, module: Module, bulk: BulkSettings) -> tuple[str, ...]:
     """List the columns asked for, or all; without ``id``, which every file has."""
-    asked = query.get("fields") or [f.api_name for f in module.fields if exportable(f)]
+    asked = query.get("fields") or [
+        each.api_name for each in module.fields if exportable(each, bulk)
+    ]
     if not isinstance(asked, list) or not all(isinstance(each, str) for each in asked):
-        words = "request body contains invalid format"
-        raise Refusal(400, "REQUEST_BODY_NOT_SUPPORTED", words)
+        raise wrong_shape()
     if len(asked) > MOST_FIELDS:
         details: Body = {"max_limit": MOST_FIELDS, "api_name": "fields"}
         raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
     return tuple(name for name in dict.fromkeys(asked) if name.lower() != "id")
 
 
-def _target(name: str, joins: Joins) -> Target:
+def _target(name: str, joins: Joins, bulk: BulkSettings) -> Target:
     """Find the column behind a name."""
     spelled = "Converted__s" if name == "$converted" else name
     try:
@@ -135,7 +150,7 @@ def _target(name: str, joins: Joins) -> Target:
             raise Refusal(400, "JOIN_LIMIT_EXCEEDED", "join limit exceeded", details) from refusal
         details = {"api_name": name, "module": joins.module.api_name}
         raise Refusal(400, "FIELD_NOT_AVAILABLE", "field not available", details) from refusal
-    if not exportable(target.field):
+    if not exportable(target.field, bulk):
         details = {"api_name": name, "field_label": target.field.label}
         raise Refusal(400, "FIELD_NOT_SUPPORTED", "field not supported", details)
     return target

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-
-import orjson
 
 from zcrm_nb.emulator.bulk import files
-from zcrm_nb.emulator.bulk.question import check_shape, question
-from zcrm_nb.emulator.messages import Answer, Request, json_answer
-from zcrm_nb.emulator.records import iso
+from zcrm_nb.emulator.bulk.asking import check_callback, json_body, made
+from zcrm_nb.emulator.bulk.jobs import Kind
+from zcrm_nb.emulator.bulk.question import Question, check_shape, question
+from zcrm_nb.emulator.messages import Answer, Request, Span, json_answer
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.route import Route
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.bulk.jobs import Job
 
@@ -35,10 +34,7 @@ def post_read(org: Emulator, request: Request) -> Answer:
             raise
         return json_answer({"data": [refusal.body]}, refusal.status)
     job = org.jobs.add(READ, request.user, body)
-    callback = body.get("callback")
-    if callback:
-        org.jobs.call_back(job, callback["url"], lambda: _told(org, job))
-    details = {"id": str(job.id), "operation": READ, "state": "ADDED", **_made(org, job)}
+    details = {"id": str(job.id), "operation": READ, "state": "ADDED", **made(org, job)}
     done = {
         "status": "success",
         "code": "ADDED_SUCCESSFULLY",
@@ -50,12 +46,12 @@ def post_read(org: Emulator, request: Request) -> Answer:
 
 def get_read(org: Emulator, request: Request, job_id: str) -> Answer:
     """``GET /crm/bulk/v8/read/{id}``: how far a job is."""
-    return json_answer(_described(org, _settled(org, _found(org, request, job_id))))
+    return json_answer(_described(org, _found(org, request, job_id)))
 
 
 def get_result(org: Emulator, request: Request, job_id: str) -> Answer:
     """``GET /crm/bulk/v8/read/{id}/result``: the file of a job."""
-    job = _settled(org, _found(org, request, job_id))
+    job = _found(org, request, job_id)
     path = org.jobs.file(job)
     if "count" not in job.facts:
         raise Refusal(
@@ -69,22 +65,25 @@ def get_result(org: Emulator, request: Request, job_id: str) -> Answer:
         path.unlink(missing_ok=True)
         raise _not_there(org, "result")
     org.jobs.count_download()
-    return _file(org, request, path.read_bytes(), f"{job.id}.zip")
+    return _file(org, request, path)
 
 
-def _file(org: Emulator, request: Request, whole: bytes, name: str) -> Answer:
+def _file(org: Emulator, request: Request, path: Path) -> Answer:
     """Answer with a file, or with the rest of it where that is asked for and known."""
     settings = org.settings.bulk
-    named = f"filename*=UTF-8''{name}" if settings.starred_file_name else f'filename="{name}"'
+    named = (
+        f"filename*=UTF-8''{path.name}" if settings.starred_file_name else f'filename="{path.name}"'
+    )
     headers = {
         "Content-Type": settings.content_type,
         "Content-Disposition": f"attachment;{named}",
     }
+    size = path.stat().st_size
     start = request.headers.get("Range", "").removeprefix("bytes=").removesuffix("-")
-    if settings.ranges and start.isdecimal() and int(start) < len(whole):
-        span = f"bytes {start}-{len(whole) - 1}/{len(whole)}"
-        return Answer(206, whole[int(start) :], headers | {"Content-Range": span})
-    return Answer(200, whole, headers)
+    if settings.ranges and start.isdecimal() and int(start) < size:
+        headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+        return Answer(206, headers=headers, file=Span(path, size - int(start), int(start)))
+    return Answer(200, headers=headers, file=Span(path, size))
 
 
 # -- a job ---------------------------------------------------------------------------------------
@@ -92,64 +91,30 @@ def _file(org: Emulator, request: Request, whole: bytes, name: str) -> Answer:
 
 def _asked(org: Emulator, request: Request) -> Body:
     """Check what is asked for; a part that follows asks what the first one did."""
-    body = _body(request)
-    check_shape(body)
-    _check_callback(org, body.get("callback"))
-    token = body["query"].get("page_token")
-    if token is not None:
-        body = {**_continued(org, request, str(token)), **_only(body, "callback")}
-    asked = question(org, body)
-    scope = f"ZohoCRM.modules.{asked.module.api_name}.READ"
-    assert request.token is not None
-    org.accounts.require(request.token, (scope,), [{}])
-    return body
-
-
-def _body(request: Request) -> Body:
-    """Read the body, or refuse it in Bulk Read's own words."""
-    if not request.headers.get("Content-Type", "").startswith("application/json"):
-        raise Refusal(415, "MEDIA_TYPE_NOT_SUPPORTED", "media type not supported")
-    if not request.body.strip():
-        raise Refusal(400, "REQUEST_BODY_IS_EMPTY", "request body is empty")
-    try:
-        body = orjson.loads(request.body)
-    except orjson.JSONDecodeError as error:
-        words = "request body is not readable"
-        raise Refusal(400, "REQUEST_BODY_NOT_READABLE", words) from error
-    if not isinstance(body, dict):
-        words = "request body contains invalid format"
-        raise Refusal(400, "REQUEST_BODY_NOT_SUPPORTED", words)
+    body = json_body(request)
     query = body.get("query")
     if isinstance(query, dict) and "file_type" in query:  # where the specs have it
         body.setdefault("file_type", query.pop("file_type"))
+    check_shape(body)
+    check_callback(body.get("callback"))
+    token = body["query"].get("page_token")
+    if token is not None:
+        body = {**_continued(org, request, str(token)), **_only(body, "callback")}
+    _check_scope(org, request, question(org, body, request.user))
     return body
+
+
+def _check_scope(org: Emulator, request: Request, asked: Question) -> None:
+    """Refuse a token that may run bulk jobs but not read the module."""
+    assert request.token is not None, "the route needs a token"
+    names = [asked.module.api_name, "custom"][: 1 + (asked.module.generated_type != "default")]
+    spellings = [{"module": name} for name in names]
+    org.accounts.require(request.token, ("ZohoCRM.modules.{module}.READ",), spellings)
 
 
 def _only(body: Body, key: str) -> Body:
     """Take one key of a body, if it is there."""
     return {key: body[key]} if key in body else {}
-
-
-def _check_callback(org: Emulator, callback: Any) -> None:
-    """Refuse an address that cannot be posted to; the emulator posts to this machine only."""
-    if callback is None:
-        return
-    if not isinstance(callback, dict) or callback.get("method", "post") != "post":
-        details: Body = {"supported_callback_methods": ["post"]}
-        raise Refusal(400, "INVALID_CALLBACK_METHOD", "invalid callback method", details)
-    if not _is_here(str(callback.get("url", ""))):
-        details = {"emulator": "callbacks reach http addresses of this machine only"}
-        raise Refusal(400, "INVALID_CALLBACK_URL", "invalid callback url", details)
-
-
-def _is_here(url: str) -> bool:
-    """Tell whether an address is one of this machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    try:
-        return parts.scheme == "http" and ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return parts.scheme == "http" and host == "localhost"
 
 
 def _continued(org: Emulator, request: Request, token: str) -> Body:
@@ -164,14 +129,9 @@ def _continued(org: Emulator, request: Request, token: str) -> Body:
     return {**first, "after": before.facts["last_id"], "number": number}
 
 
-def _settled(org: Emulator, job: Job) -> Job:
-    """Give a job as it stands now."""
-    return org.jobs.settled(job, _work)
-
-
 def _work(org: Emulator, job: Job) -> Body:
     """Write the file of a job."""
-    asked, bulk = question(org, job.body), org.settings.bulk
+    asked, bulk = question(org, job.body, job.user), org.settings.bulk
     after = job.body.get("after", 0)
     skip = 0 if after else (asked.page - 1) * int(getattr(bulk, asked.per_page))
     member = f"{job.id}.{asked.file_type}"
@@ -184,11 +144,12 @@ def _work(org: Emulator, job: Job) -> Body:
 
 
 def _found(org: Emulator, request: Request, job_id: str) -> Job:
-    """Find a job, or refuse."""
+    """Find a job as it stands now, or refuse."""
     job = org.jobs.find(READ, job_id, request.user)
     if job is None:
         raise _not_there(org, job_id)
-    return job
+    _check_scope(org, request, question(org, job.body, job.user))
+    return org.jobs.settled(job)
 
 
 def _not_there(org: Emulator, resource: str) -> Refusal:
@@ -198,12 +159,6 @@ def _not_there(org: Emulator, resource: str) -> Refusal:
 
 
 # -- what is told --------------------------------------------------------------------------------
-
-
-def _told(org: Emulator, job: Job) -> bytes | None:
-    """Say what a callback says, once the job is over."""
-    settled = _settled(org, job)
-    return orjson.dumps(_described(org, settled)) if settled.finished else None
 
 
 def _described(org: Emulator, job: Job) -> Body:
@@ -219,7 +174,7 @@ def _described(org: Emulator, job: Job) -> Body:
         "state": org.jobs.state(job),
         **({"result": _result(org, job)} if job.finished else {}),
         "query": query,
-        **_made(org, job),
+        **made(org, job),
         "file_type": job.body.get("file_type", "csv"),
         **_only(job.body, "callback"),
     }
@@ -245,12 +200,7 @@ def _result(org: Emulator, job: Job) -> Body:
     return result | _only(facts, "next_page_token")
 
 
-def _made(org: Emulator, job: Job) -> Body:
-    """Say who made a job, and when."""
-    rows = org.store.read("SELECT full_name FROM Users WHERE id = ?", (job.user,))
-    by = {"id": str(job.user), "name": rows[0][0]}
-    return {"created_by": by, "created_time": iso(org, job.created)}
-
+KIND = Kind(_work, _described)
 
 _SCOPES = ("ZohoCRM.bulk.READ",)
 V8 = "/crm/bulk/v8/read"

@@ -1,0 +1,497 @@
+"""Listening: channels for notifications, and feeds that grow while people work."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Any, Literal
+
+from zcrm_nb.api import notifications
+from zcrm_nb.api.changes import Changes, default_fields
+from zcrm_nb.api.subscription import Subscription
+from zcrm_nb.client.base import Base
+from zcrm_nb.errors import ZohoError
+from zcrm_nb.frames import to_frame
+from zcrm_nb.notebook.feed import (
+    Counting,
+    Feed,
+    Plan,
+    checked_moment,
+    checked_pause_s,
+    reachable,
+    take_slot,
+)
+from zcrm_nb.wire.centres import is_loopback
+from zcrm_nb.wire.receiver import Receiver
+from zcrm_nb.wire.secrets import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    import pandas as pd
+
+    from zcrm_nb.api.pages import Send
+    from zcrm_nb.notebook.feed import Opened
+    from zcrm_nb.wire.receiver import Door
+
+    Action = Literal["create", "edit", "delete"]
+
+__all__ = ["Listening"]
+
+
+class Listening(Base):
+    """What listens to changes."""
+
+    def watch(
+        self,
+        modules: str | Sequence[str],
+        *,
+        notify_url: str,
+        on: Action | Sequence[Action] = ("create", "edit", "delete"),
+        fields: Sequence[str] | None = None,
+        condition: Mapping[str, Any] | None = None,
+        expires: datetime | timedelta | None = None,
+        token: str | Secret | None = None,
+        values: bool = False,
+        related: bool = True,
+        channel_id: int | str | None = None,
+    ) -> pd.DataFrame:
+        """Have Zoho post to an address of yours whenever records change.
+
+        For a table that grows here, in the notebook, use :meth:`live`: it opens a channel of its
+        own, and an address for it.
+
+        Parameters
+        ----------
+        modules : str or sequence of str
+            API names of the modules.
+        notify_url : str
+            Where Zoho is to post; it must be reachable from the internet. What stands in its query
+            is sent along as ``query_params``.
+        on : {"create", "edit", "delete"} or several of them, default all
+            What is to be notified.
+        fields : sequence of str, optional
+            Notify of an edit only if one of these fields changed; at most 10, each a field of every
+            module named.
+        condition : mapping, optional
+            Instead of ``fields``: ``{"or": [...]}`` or ``{"and": [...]}`` of field names and
+            further such conditions.
+        expires : datetime or timedelta, optional
+            When the channel is to end: a moment with a time zone, or from now. A week at most; an
+            hour by default.
+        token : str or Secret, optional
+            At most 50 characters, which each notification brings along: the only proof that it
+            comes from Zoho, so do give one. It is shown nowhere.
+        values : bool, default False
+            Whether notifications tell the new values of the fields that changed.
+        related : bool, default True
+            Whether changes of related records count as changes of the record.
+        channel_id : int or str, optional
+            A whole number of 64 bits to know the channel by; by default one is drawn.
+
+        Returns
+        -------
+        DataFrame of shape (n_modules, 7)
+            ``channel_id``, ``module``, ``events`` (list of str), ``expires`` (as Zoho's answer has
+            it; UTC), ``notify_url`` (values of its query masked), ``status`` (``done`` or
+            ``refused``) and ``note``: what Zoho said, or in what the channel is not as asked.
+
+        Raises
+        ------
+        ValueError
+            What Zoho would refuse, or take for something else; nothing was sent. More than a week
+            is such a thing: Zoho would give an hour, in silence.
+        NotFoundError
+            No such module or field; nothing was sent.
+        ScopeError
+            The login lacks ``ZohoCRM.notifications.CREATE``.
+        ZohoError
+            Zoho could not be asked.
+
+        Warns
+        -----
+        UserWarning
+            The channel ends sooner than asked.
+
+        See Also
+        --------
+        live : A table that grows.
+        renew : Let a channel live on.
+
+        Notes
+        -----
+        1 credit; 2 if the clocks of Zoho and of this machine differ. Zoho tells nobody when a
+        channel ends: it just stops.
+
+        References
+        ----------
+        Zoho CRM API V8, "Enable Notifications":
+        zoho.com/crm/developer/docs/api/v8/notifications/enable.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> told = crm.watch("Deals", notify_url="https://app.example.com/hook", on="edit",
+        ...                  fields=["Stage", "Amount"], token="only we two know")
+        >>> told[["module", "events", "status"]]
+          module        events status
+        0  Deals  [Deals.edit]   done
+        >>> crm.close()
+        """
+        life_s = notifications.asked_life_s(expires, self._now())
+        wanted = notifications.channel(
+            self._catalogue,
+            modules,
+            on,
+            notify_url,
+            token=token,
+            fields=fields,
+            condition=condition,
+            values=values,
+            related=related,
+            channel_id=channel_id,
+        )
+        outcome = notifications.enable(self._gate.send, wanted, life_s, self._now)
+        if outcome.status == "done":
+            self._watched[wanted.channel_id] = wanted
+        return self._channels_told(notifications.channel_rows(wanted, outcome))
+
+    def watches(self) -> pd.DataFrame:
+        """List the channels that this login has open.
+
+        Returns
+        -------
+        DataFrame of shape (n_channels_and_modules, 8)
+            One row for each module of each channel: ``channel_id``, ``module``, ``events``,
+            ``expires`` (UTC), ``notify_url`` (values of its query masked), ``condition`` (as
+            :meth:`watch` takes it), ``values`` and ``related``. Tokens are not shown.
+
+        Raises
+        ------
+        ScopeError
+            The login lacks ``ZohoCRM.notifications.READ``.
+
+        Notes
+        -----
+        1 credit for each 200 rows.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Notification Details":
+        zoho.com/crm/developer/docs/api/v8/notifications/get-details.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> len(crm.watches())
+        0
+        >>> crm.close()
+        """
+        listed = notifications.channels(self._gate.send)
+        return to_frame([notifications.listed_rows(listed)], notifications.CHANNEL_COLUMNS)
+
+    def unwatch(
+        self,
+        channels: str | int | Sequence[str] | pd.DataFrame,
+        *,
+        on: Action | Sequence[Action] | None = None,
+    ) -> pd.DataFrame:
+        """Close channels, or have them notify of less.
+
+        Parameters
+        ----------
+        channels : str, int, sequence of str, or DataFrame
+            Ids of channels, or a table with the column ``channel_id`` such as :meth:`watch` and
+            :meth:`watches` return.
+        on : {"create", "edit", "delete"} or several of them, optional
+            Notify no longer of these; by default the channel is closed.
+
+        Returns
+        -------
+        DataFrame of shape (n_channels, 3)
+            ``channel_id``, ``status`` (``done`` or ``refused``) and ``note``: what Zoho said.
+
+        Raises
+        ------
+        ValueError, KeyError
+            That names no channel; nothing was sent.
+        ScopeError
+            The login lacks ``ZohoCRM.notifications.DELETE``.
+        ZohoError
+            Zoho could not be asked.
+
+        Notes
+        -----
+        1 credit; with ``on``, 1 for each channel and 1 for the list of channels.
+
+        References
+        ----------
+        Zoho CRM API V8, "Disable Notifications":
+        zoho.com/crm/developer/docs/api/v8/notifications/disable.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> told = crm.watch("Leads", notify_url="https://app.example.com/hook")
+        >>> crm.unwatch(told)["status"].tolist()
+        ['done']
+        >>> crm.close()
+        """
+        ids = notifications.ids_of(channels)
+        if on is None:
+            outcomes = notifications.disable(self._gate.send, ids)
+        else:
+            outcomes = notifications.quieten(self._gate.send, ids, on)
+        return to_frame([notifications.short_rows(outcomes)], notifications.SHORT_COLUMNS)
+
+    def renew(
+        self,
+        channels: str | int | Sequence[str] | pd.DataFrame,
+        *,
+        expires: datetime | timedelta | None = None,
+    ) -> pd.DataFrame:
+        """Let channels live on.
+
+        Parameters
+        ----------
+        channels : str, int, sequence of str, or DataFrame
+            Ids of channels, or a table with the column ``channel_id``.
+        expires : datetime or timedelta, optional
+            When they are to end: a moment with a time zone, or from now. A week at most; an hour by
+            default.
+
+        Returns
+        -------
+        DataFrame of shape (n_channels_and_modules, 7)
+            As from :meth:`watch`. A channel that has ended and that this object opened is opened
+            again, with the same token; ``note`` says so.
+
+        Raises
+        ------
+        ValueError, KeyError
+            That names no channel, or asks for more than a week; nothing was sent.
+        NotFoundError
+            A channel has ended, and another kernel or program had opened it.
+        ScopeError
+            The login lacks ``ZohoCRM.notifications.READ`` or ``ZohoCRM.notifications.UPDATE``.
+        ZohoError
+            Zoho could not be asked.
+
+        Warns
+        -----
+        UserWarning
+            A channel ends sooner than asked.
+
+        Notes
+        -----
+        1 credit for each channel, and 1 for the list of channels.
+
+        References
+        ----------
+        Zoho CRM API V8, "Update Specific Information of a Notification":
+        zoho.com/crm/developer/docs/api/v8/notifications/update-info.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> from datetime import timedelta
+        >>> crm = zcrm_nb.emulate()
+        >>> told = crm.watch("Leads", notify_url="https://app.example.com/hook")
+        >>> longer = crm.renew(told, expires=timedelta(days=2))
+        >>> longer["expires"][0] - told["expires"][0] > timedelta(days=1, hours=22)
+        True
+        >>> crm.close()
+        """
+        life_s = notifications.asked_life_s(expires, self._now())
+        renewed = notifications.renewed(
+            self._gate.send, notifications.ids_of(channels), self._watched, life_s, self._now
+        )
+        rows = [row for each in renewed for row in notifications.channel_rows(*each)]
+        return self._channels_told(rows)
+
+    def live(
+        self,
+        module: str,
+        *,
+        fields: Sequence[str] | None = None,
+        on: Action | Sequence[Action] = ("create", "edit", "delete"),
+        mode: Literal["auto", "push", "poll"] = "auto",
+        every_s: float | None = None,
+        since: datetime | None = None,
+        whole: bool = False,
+        keep: int = 10_000,
+        name: str = "",
+        resume: bool = True,
+        public_url: str | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        background: bool = True,
+    ) -> Feed:
+        """Make a table that grows while people work in the CRM.
+
+        Zoho notifies where it can reach this kernel; elsewhere the feed looks for changes every
+        now and then. Either way it looks regularly, and whatever no notification told of is found.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        fields : sequence of str, optional
+            API names of the fields to bring, at most 48; by default the mandatory ones and the
+            owner.
+        on : {"create", "edit", "delete"} or several of them, default all
+            Which changes become rows.
+        mode : {"auto", "push", "poll"}, default "auto"
+            ``push`` has Zoho notify, and is an error where it cannot; ``poll`` only looks; ``auto``
+            is the one or the other. Zoho can reach this kernel if a ``public_url`` is given, or if
+            it is an emulator on this machine.
+        every_s : float, optional
+            Seconds between two looks: by default 60 when polling, 900 beside notifications.
+        since : datetime, optional
+            Begin with what changed after this moment, which must carry a time zone.
+        whole : bool, default False
+            Let ``feed.state`` be the whole module, kept current, instead of the records that have
+            changed. It is fetched once.
+        keep : int, default 10000
+            How many events ``feed.df`` holds: the newest. ``feed.state`` holds so many records,
+            unless ``whole``. What waits to be fetched is kept on disk, not in memory.
+        name : str, default ""
+            To have several feeds of one module, or to tell those of several notebooks apart.
+        resume : bool, default True
+            Go on where the last feed of that module and name left off, if that is less than a day
+            ago: with what it was notified of and had not shown, and with what happened meanwhile.
+        public_url : str, optional
+            The address, ``https://…``, at which a tunnel or a hub's proxy leads to ``port`` of this
+            machine. A query string, such as a hub's token, is kept.
+        host : str, default "127.0.0.1"
+            Where to listen; another address than this machine's own is for containers.
+        port : int, default 0
+            The port to listen on; 0 takes a free one.
+        background : bool, default True
+            Keep it up to date in a thread. Else it grows only when ``feed.update()`` is called.
+
+        Returns
+        -------
+        Feed
+            ``feed.df``, ``feed.state``, ``feed.update()``, ``feed.on(callback)``,
+            ``feed.plot()``, ``feed.notes``, ``feed.stop()``; at the end of a cell it shows itself.
+
+        Raises
+        ------
+        NotFoundError, QueryError
+            No such module or field, or one that COQL cannot fetch; nothing was sent.
+        ValueError
+            A choice that is none; ``mode="push"`` where Zoho cannot reach this kernel.
+        ScopeError
+            The login lacks the scopes to read; with ``mode="push"``, also those for notifications.
+        ZohoError
+            The first look failed.
+
+        See Also
+        --------
+        watch : Notifications to an address of yours.
+
+        Notes
+        -----
+        A look costs 3 credits (1 for up to 200 modified records, 2 for the deleted ones): about
+        4,300 a day when polling each minute, 320 beside notifications, renewals included. What is
+        notified costs 1 credit for each 100 records. ``feed.credits_a_day`` says it for a feed.
+
+        A feed of the same module and name in this process is stopped: running a cell twice leaves
+        one feed. The port is checked, not trusted: what comes without the channel's token, too
+        large, too slow or not as Zoho writes it is turned away, and what is accepted stands on disk
+        before Zoho gets its answer.
+
+        References
+        ----------
+        Zoho CRM API V8, "Notification APIs":
+        zoho.com/crm/developer/docs/api/v8/notifications/overview.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> feed = crm.live("Deals", fields=["Deal_Name", "Stage"], background=False)
+        >>> deal = crm.coql("select id from Deals where Stage = 'Qualification' limit 1")["id"][0]
+        >>> _ = crm.request("PUT", f"Deals/{deal}", json={"data": [{"Stage": "Closed Lost"}]})
+        >>> feed.update()[["operation", "Stage"]]
+          operation        Stage
+        0    update  Closed Lost
+        >>> crm.close()
+        """
+        names = default_fields(self._catalogue, module) if fields is None else list(fields)
+        plan = Plan(
+            module,
+            tuple(notifications.OPERATIONS[each] for each in notifications.actions(on)),
+            every_s=checked_pause_s(every_s),
+            keep=keep,
+            since=checked_moment(since),
+            resume=resume,
+            must_push=mode == "push" or public_url is not None,
+        )
+        send = Counting(self._gate.send)
+        changes = Changes(send, self._catalogue, module, names, whole=whole, keep=keep)
+        subscribe = partial(
+            self._subscribe, module, send, public_url=public_url, host=host, port=port
+        )
+        slot = take_slot(self._folder / "live", module, name)
+        feed = Feed(
+            reachable(plan, mode, subscribe, self._is_reached(public_url)),
+            changes,
+            send,
+            slot,
+            now=self._now,
+            background=background,
+        )
+        self._feeds.add(feed)
+        return feed
+
+    def _subscribe(self, module: str, send: Send, door: Door, **way: Any) -> Opened:
+        """Open a way to a door, and a channel whose notifications take it."""
+        url, shut = self._way_in(door, **way)
+        proof = Secret(token_urlsafe(32))
+        wanted = notifications.channel(
+            self._catalogue, module, notifications.ACTIONS, url, token=proof, related=False
+        )
+        door.expect(wanted.channel_id, proof)
+        subscription = Subscription(send, self._now, wanted)
+        try:
+            subscription.open()
+        except BaseException:
+            shut()
+            raise
+        return subscription, shut
+
+    def _way_in(
+        self, door: Door, *, public_url: str | None, host: str, port: int
+    ) -> tuple[str, Callable[[], None]]:
+        """Open a port that leads to a door: its address, and what closes it."""
+        try:
+            receiver = Receiver(door, host=host, port=port, public_url=public_url)
+        except OSError as error:
+            raise ZohoError(
+                f"Nobody can listen at port {port} of {host}: it is taken or not allowed.",
+                f"The system said: {error.strerror}.",
+                "Choose another port=, or 0 for a free one.",
+            ) from None
+        return receiver.url, receiver.close
+
+    def _is_reached(self, public_url: str | None) -> bool:
+        """Tell whether Zoho can reach this kernel: an address is given, or both are one machine."""
+        return public_url is not None or is_loopback(self._gate.addresses.api_domain)
+
+    def _channels_told(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
+        """Make the report of channels; those that end too soon are warned of."""
+        table = to_frame([rows], notifications.REPORT_COLUMNS)
+        for words in notifications.too_short(rows):
+            warnings.warn(words, stacklevel=3)
+        return table
+
+    def _now(self) -> float:
+        """Tell the time by which this org's channels end, in seconds since 1970."""
+        return self._gate.clock()

@@ -1,0 +1,293 @@
+"""A small HTTP listener, hard to break: one thread, one answer for each connection, then goodbye.
+
+The standard library's own server gives a thread to everybody who connects, and its time-out begins
+anew with each byte: a few hundred strangers who say nothing, or one byte in ten seconds, hold as
+many threads for as long as they like. Here one event loop serves all, each connection as a whole
+has a few seconds, and when there are too many the one that has dawdled longest goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Listener", "Said"]
+
+HEAD_BYTES = 16 << 10  # request line and headers
+BACKLOG = 256
+LINGER_S, LINGER_BYTES = 1.0, 1 << 20
+_log = logging.getLogger("zcrm_nb")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a stranger is told.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    body : bytes, default b""
+        What stands below the headers.
+    headers : mapping of str to str, optional
+        Besides those that every answer has.
+    then : callable, optional
+        What to do once it was told, in a thread of its own.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    then: Callable[[], object] | None = None
+
+    def wire(self) -> bytes:
+        """Write it as it travels; no cache keeps it."""
+        always = {
+            "Content-Length": str(len(self.body)),
+            "Cache-Control": "no-store",
+            "Connection": "close",
+        }
+        lines = [f"{name}: {value}" for name, value in {**self.headers, **always}.items()]
+        first = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"
+        return "\r\n".join([first, *lines, "", ""]).encode("latin-1") + self.body
+
+
+class _Refused(Exception):  # noqa: N818 - reads as what happened
+    """A request that is answered before it is heard out."""
+
+    def __init__(self, said: Said) -> None:
+        self.said = said
+
+
+class Listener:
+    """Listens on a port and lets a function answer.
+
+    Parameters
+    ----------
+    answer : callable
+        Called with method, target and body (``str, str, bytes``); gives a :class:`Said`. It runs in
+        the thread that serves everybody, so it must be quick.
+    admit : callable
+        Called with method and target before the body is read; a :class:`Said` refuses.
+    host : str, default "127.0.0.1"
+        Where to listen.
+    port : int, default 0
+        The port; 0 takes a free one.
+    most_bytes : int, default 0
+        How long a body may be.
+    within_s : float, default 10.0
+        Seconds that a stranger has for everything, from the first byte to the last.
+    most_open : int, default 256
+        How many may be connected at once. One more, and the oldest that is still talking goes:
+        whoever means it needs a few milliseconds, whoever wants to be in the way stays.
+    name : str, default "zcrm_nb listener"
+        Name of the thread.
+
+    Attributes
+    ----------
+    host, port : str, int
+        Where it listens.
+    thread : threading.Thread
+        What listens; it ends with :meth:`close`.
+
+    Raises
+    ------
+    OSError
+        The port is taken or not allowed.
+
+    Examples
+    --------
+    >>> import urllib.request
+    >>> from zcrm_nb.wire.listener import Listener, Said
+    >>> listener = Listener(lambda *asked: Said(200, b"hello"), lambda *head: None)
+    >>> urllib.request.urlopen(f"http://127.0.0.1:{listener.port}").read()
+    b'hello'
+    >>> listener.close()
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[str, str, bytes], Said],
+        admit: Callable[[str, str], Said | None],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        most_bytes: int = 0,
+        within_s: float = 10.0,
+        most_open: int = 256,
+        name: str = "zcrm_nb listener",
+    ) -> None:
+        self._answer, self._admit = answer, admit
+        self._most_bytes, self._within_s, self._most_open = most_bytes, within_s, most_open
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        self.host, self.port = host, int(self._socket.getsockname()[1])
+        self._open: dict[asyncio.Task[None], None] = {}  # in the order in which they came
+        self._loop = asyncio.new_event_loop()
+        self._closing = asyncio.Event()
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        """Stop listening and cut who is still connected; returns when the port is free."""
+        with suppress(RuntimeError):  # closed before
+            self._loop.call_soon_threadsafe(self._closing.set)
+        if self.thread is not threading.current_thread():
+            self.thread.join()
+
+    def _run(self) -> None:
+        """Serve until it is closed; whatever happens, the port is let go."""
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._socket.close()
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        """Meet whoever comes."""
+        server = await asyncio.start_server(
+            self._meet, sock=self._socket, limit=HEAD_BYTES, backlog=BACKLOG
+        )
+        await self._closing.wait()
+        server.close()
+        await _some_turns()
+        talking = list(self._open)
+        for task in talking:
+            task.cancel()
+        await asyncio.gather(*talking, return_exceptions=True)
+        await _some_turns()
+
+    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hear one stranger out, answer, and part."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[task] = None
+        if len(self._open) > self._most_open:
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            oldest.cancel()
+        try:
+            async with asyncio.timeout(self._within_s):
+                await self._talk(reader, writer)
+        except (TimeoutError, asyncio.CancelledError, asyncio.IncompleteReadError, OSError):
+            writer.transport.abort()  # gone, too slow, or in the way: nobody to be polite to
+        finally:
+            self._open.pop(task, None)
+            writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read a request and answer it."""
+        try:
+            said = self._answered(*await self._heard(reader, writer))
+        except _Refused as refused:
+            said = refused.said
+        writer.write(said.wire())
+        await writer.drain()
+        if said.then is not None:
+            threading.Thread(target=said.then, name=self.thread.name, daemon=True).start()
+        if said.status >= 400:
+            await _linger(reader, writer)
+
+    def _answered(self, method: str, target: str, body: bytes) -> Said:
+        """Let the function answer; a fault of ours must not end the listening."""
+        try:
+            return self._answer(method, target, body)
+        except Exception as error:
+            _log.error("A listener failed to answer: %s", type(error).__name__)
+            return Said(500)
+
+    async def _heard(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> tuple[str, str, bytes]:
+        """Read a request: head first, and the body only of one that is admitted."""
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.LimitOverrunError:
+            raise _Refused(Said(431)) from None
+        method, target, headers = _read_head(head)
+        refusal = self._admit(method, target)
+        if refusal is not None:
+            raise _Refused(refusal)
+        if "transfer-encoding" in headers:
+            body = await self._chunks(reader, headers)
+        else:
+            length = self._length(method, headers)
+            if length and headers.get("expect", "").lower() == "100-continue":
+                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            body = await reader.readexactly(length)
+        return method, target, body
+
+    def _length(self, method: str, headers: Mapping[str, str]) -> int:
+        """Tell how long the body will be, if it may be that long."""
+        told = headers.get("content-length")
+        if told is None:
+            if method in {"POST", "PUT", "PATCH"}:
+                raise _Refused(Said(411))
+            return 0
+        if not (told.isascii() and told.isdigit()):
+            raise _Refused(Said(400))
+        if len(told) > 12 or int(told) > self._most_bytes:
+            raise _Refused(Said(413))
+        return int(told)
+
+    async def _chunks(self, reader: asyncio.StreamReader, headers: Mapping[str, str]) -> bytes:
+        """Read a body that comes in chunks; one that also tells its length wants to confuse."""
+        if headers["transfer-encoding"].lower() != "chunked" or "content-length" in headers:
+            raise _Refused(Said(400))
+        body = b""
+        while True:
+            try:
+                size = int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16)
+            except (ValueError, asyncio.LimitOverrunError):
+                raise _Refused(Said(400)) from None
+            if size == 0:
+                return body
+            if size < 0 or len(body) + size > self._most_bytes:
+                raise _Refused(Said(413))
+            body += (await reader.readexactly(size + 2))[:-2]
+
+
+def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
+    """Take request line and headers apart."""
+    first, *lines = head[:-4].decode("latin-1").split("\r\n")
+    parts = first.split(" ")
+    if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
+        raise _Refused(Said(400))
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or name.lower() in {"content-length", "transfer-encoding"} & headers.keys():
+            raise _Refused(Said(400))
+        headers[name.lower()] = value.strip()
+    target = parts[1]
+    if target.startswith("//"):  # which urlsplit would take for a host
+        target = "/" + target.lstrip("/")
+    return parts[0], target, headers
+
+
+async def _some_turns() -> None:
+    """Let the loop do what it has begun: to take up a connection, or to close it, is some steps."""
+    for _ in range(6):
+        await asyncio.sleep(0)
+
+
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Let a refused stranger finish a little.
+
+    Hanging up on what he still sends resets the connection: he would never read why.
+    """
+    with suppress(TimeoutError, OSError):
+        writer.write_eof()
+        async with asyncio.timeout(LINGER_S):
+            left = LINGER_BYTES
+            while left > 0 and (piece := await reader.read(1 << 16)):
+                left -= len(piece)
