@@ -48,7 +48,12 @@ class Reporting(Base):
         self, deed: Deed, progress: bool | Told, index: pd.Index[Any] | None = None
     ) -> Report:
         """Act under progress, and report under the index that was given."""
-        facts = {"module": deed.module, "action": deed.action, "route": "rest"}
+        facts = {
+            "query": deed.label,
+            "module": deed.module,
+            "action": deed.action,
+            "route": "rest",
+        }
 
         def fetch(tick: Tick) -> Report:
             return self._report(deed, deed.act(tick), index, facts)

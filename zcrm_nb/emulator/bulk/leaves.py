@@ -163,9 +163,10 @@ def _values(target: Target, leaf: Leaf, settings: BulkSettings) -> list[Any]:
         raise _wrong("INVALID_CRITERIA", leaf)
     comparator, value = leaf["comparator"], leaf["value"]
     several = comparator in {"in", "not_in", *_BETWEEN}
-    if several != isinstance(value, list) or (comparator in _BETWEEN and len(value) != 2):
+    values = value if isinstance(value, list) else [value]
+    few = len(values) != 2 if comparator in _BETWEEN else not values
+    if several != isinstance(value, list) or few:
         raise _wrong("COMPARATOR_AND_VALUE_IN_CRITERIA_NOT_COMPATIBLE", leaf)
-    values = value if several else [value]
     if len(values) > settings.in_values:
         words, details = "value limit exceeded in criteria", {"max_limit": settings.in_values}
         raise Refusal(400, "VALUE_LIMIT_EXCEEDED_IN_CRITERIA", words, details)
