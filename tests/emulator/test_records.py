@@ -418,3 +418,22 @@ def test_a_list_reaches_100000_records_and_no_more(ask, emulator):
         "message": "You can only get upto 100000 records using page_token param",
         "status": "error",
     }
+
+
+def test_rich_text_comes_whole_where_it_is_asked_for(ask):
+    """Lists cut it after 500 characters; of one record or of several."""
+    one, two = ask.ids("Site_Visits")[:2]
+    long = "word " * 400
+    ask("PUT", f"/Site_Visits/{one}", None, {"data": [{"Observations": long}]})
+    fields = {"fields": "Observations"}
+    listed = ask("GET", "/Site_Visits", {**fields, "ids": one}).body["data"][0]
+    assert len(listed["Observations"]) == 500
+    path = "/Site_Visits/actions/fetch_full_data"
+    several = ask("GET", path, {**fields, "ids": f"{one},{two}"}).body["data"]
+    assert [each["id"] for each in several] == [one, two]
+    assert several[0]["Observations"] == long
+    single = ask("GET", f"/Site_Visits/{one}/actions/fetch_full_data", fields).body["data"]
+    assert single == several[:1]
+    assert ask("GET", path, {**fields, "ids": "x"}).body["code"] == "UNABLE_TO_PARSE_DATA_TYPE"
+    assert ask("GET", path, {"ids": one}).body["details"] == {"param_name": "fields"}
+    assert ask("GET", path, {**fields, "ids": "7"}).status == 204

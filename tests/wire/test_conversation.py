@@ -114,6 +114,7 @@ def test_nobody_is_made_to_wait_for_an_hour():
 
 
 HTML = {"Content-Type": "text/html"}
+FILE = {"Content-Disposition": "attachment;filename*=UTF-8''a.html", "Content-Type": "text/html"}
 JSON = {"Content-Type": "application/json;charset=UTF-8"}
 
 
@@ -134,6 +135,12 @@ JSON = {"Content-Type": "application/json;charset=UTF-8"}
         Answer(200, {"Content-Type": "text/csv"}, b"Id\n"),
         Answer(400, JSON, b'{"code": "INVALID_DATA"}'),
         Answer(503, HTML, b"<html>busy</html>"),
+        Answer(200, FILE, b"<html>attached"),
+        Answer(200, {**FILE, "Content-Length": "14"}, b"<html>attached"),
+        Answer(
+            200, {**FILE, "Content-Length": "9", "Content-Encoding": "gzip"}, b"unpacked by now"
+        ),
+        Answer(200, {**FILE, "Content-Length": "9000000"}, b""),
         Answer(429, {}, b""),
     ],
 )
@@ -156,6 +163,7 @@ def test_answers_that_can_be_read_pass(answer):
         (Answer(200, JSON, b'{"data": []'), "torn or unreadable"),
         (Answer(200, JSON, b'{"data": [{"Tag": []}'), "torn or unreadable"),
         (Answer(400, {"Content-Type": "text/plain"}, b"Bad Request"), "torn or unreadable"),
+        (Answer(200, {**FILE, "Content-Length": "15"}, b"<html>attached"), "broke off"),
         (Answer(302, {"Location": "https://example.com"}, b""), "redirect"),
     ],
 )

@@ -39,6 +39,7 @@ def coql(tail):
         ("POST", "/crm/v8/Leads/actions/mass_delete", {"json": {"ids": ["1"] * 101}}, 2),
         ("POST", "/crm/v8/Leads/actions/add_tags", {"json": {"ids": ["1"] * 51}}, 2),
         ("POST", "/crm/v8/__composite_requests", {"json": {}}, 1),
+        ("POST", "/crm/v8/__composite_requests", {"json": {"rollback_on_fail": True}}, 2),
         ("POST", "/crm/bulk/v8/read", {"json": {}}, 50),
         ("GET", "/crm/bulk/v8/read/1", {}, 1),
         ("POST", "/crm/bulk/v8/write", {"json": {}}, 500),

@@ -30,4 +30,5 @@ def test_wanting_nothing_is_refused():
 def test_lacking_names_what_is_missing_only():
     """The advice must be short."""
     granted = ["zohocrm.modules.all", "ZohoCRM.bulk.READ"]
-    assert lacking("write", granted) == ("ZohoCRM.bulk.CREATE", "ZohoFiles.files.ALL")
+    needed = ("ZohoCRM.files.CREATE", "ZohoCRM.bulk.CREATE", "ZohoFiles.files.ALL")
+    assert lacking("write", granted) == needed

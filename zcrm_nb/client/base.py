@@ -89,7 +89,8 @@ class Base:
         with self._noted(label, facts) as note, Progress(label, show=progress) as tick:
             table = fetch(tick)
             facts |= table.attrs.get("zcrm", {})
-            note |= {"rows": len(table), "route": facts.get("route"), "query": str(facts["query"])}
+            query = str(facts.get("query", note["query"]))
+            note |= {"rows": len(table), "route": facts.get("route"), "query": query}
         org = (self._catalogue.known("org") or {}).get("id")
         table.attrs["zcrm"] = {
             **facts,

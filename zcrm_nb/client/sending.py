@@ -78,6 +78,11 @@ class Sending(Base):
         -----
         Credits as Zoho's price list says. Only GET is repeated after a failure.
 
+        Composite requests go this way too: up to five calls in one, each of which may use the
+        answers of others (``@{1:$.data[0].details.id}``), all or none of them with
+        ``rollback_on_fail``. For many records the verbs of this object are cheaper: inside a
+        composite request one call writes one record.
+
         References
         ----------
         Zoho CRM API V8: zoho.com/crm/developer/docs/api/v8/
@@ -88,6 +93,20 @@ class Sending(Base):
         >>> crm = zcrm_nb.emulate()
         >>> crm.request("GET", "settings/modules/Deals")["modules"][0]["plural_label"]
         'Deals'
+
+        A lead and a note about it, both or neither:
+
+        >>> lead = {"data": [{"Last_Name": "Osei", "Company": "Northwind"}]}
+        >>> made = "@{lead:$.data[0].details.id}"
+        >>> note = {"data": [{"Note_Content": "From the fair"}]}
+        >>> calls = [
+        ...     {"sub_request_id": "lead", "method": "POST", "uri": "/crm/v8/Leads", "body": lead},
+        ...     {"method": "POST", "uri": f"/crm/v8/Leads/{made}/Notes", "body": note},
+        ... ]
+        >>> body = {"rollback_on_fail": True, "__composite_requests": calls}
+        >>> said = crm.request("POST", "__composite_requests", json=body)
+        >>> [each["details"]["response"]["status_code"] for each in said["__composite_requests"]]
+        [201, 201]
         >>> crm.close()
         """
         body = self.send(method, at(path), params=params, json=json)

@@ -71,7 +71,6 @@ WORKS = {**recycle_bin.WORKS, **mass.WORKS}
 NOT_EMULATED = (
     ("/crm/bulk/v8/**", "Bulk Write"),
     (f"{V8}/upload", "The upload of bulk-write files"),
-    (f"{V8}/files/**", "The file system"),
     (f"{V8}/settings/**", "This part of the settings"),
     (f"{V8}/users/**", "This part of the users API"),
     (f"{V8}/org/**", "This part of the org API"),
@@ -89,13 +88,9 @@ NOT_EMULATED_DETAILS = (
     "the implicit flow (`response_type=token`), client types (every client may use every flow that "
     "it has the redirect URIs for), other environments than Production",
     "cross filters of custom views; territories, `filters`",
-    "profiles' permissions: the user of the credentials may do everything",
-    "automation: `trigger`, layout rules, assignment rules, blueprints, approvals",
-    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
     "notifications: callbacks go to loopback addresses only, those to others are written into "
     "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
     "not notify",
-    "cross filters of custom views; territories, `filters`, external ids (`X-EXTERNAL`)",
     "locking and unlocking (a record whose `Locked__s` is true refuses changes), approvals (every "
     "record is `approved`)",
     "what a deal's Stage brings about: Probability, forecast category and Stage_Modified_Time stay "
@@ -103,7 +98,7 @@ NOT_EMULATED_DETAILS = (
     "what a conversion fills in on existing accounts and contacts, besides the account's name",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints",
-    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail, attachments",
+    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
 )
 
 

@@ -229,7 +229,7 @@ def usable(answer: Answer) -> Reply:
         return answer  # these say what they have to say by their status
     if status >= 300 and status < 400:
         return Lost(f"HTTP {status}, a redirect, which a token does not follow", True, status)
-    if answer.headers.get("Content-Disposition"):
+    if status < 300 and answer.headers.get("Content-Disposition"):  # a file, whatever is in it
         return answer if _is_all(answer) else Lost("the file broke off", True, status)
     if "html" in kind:
         return Lost(f"HTTP {status} with an HTML page instead of JSON", True, status)

@@ -134,6 +134,10 @@ class _Asked:
         items = self.json.get(key) if isinstance(self.json, dict) else None
         return max(1, len(items)) if isinstance(items, list) else 1
 
+    def says(self, key: str) -> bool:
+        """Whether ``key`` of the body is true."""
+        return isinstance(self.json, dict) and self.json.get(key) is True
+
     @property
     def coql(self) -> str:
         """The query text, if this is a query."""
@@ -157,9 +161,10 @@ def _by_records(asked: _Asked) -> int:
 
 
 # First match wins. M stands for one segment of the path: a module's API name, or an id.
-# UNCONFIRMED: what the parts of a composite request cost; the request alone is counted.
+# A composite request costs one credit more when all of it succeeds or none: the most is counted.
 _PRICES: tuple[tuple[str, str, int | Callable[[_Asked], int]], ...] = (
     ("POST", "/crm/V/coql", _by_limit),
+    ("POST", "/crm/V/__composite_requests", lambda asked: 1 + asked.says("rollback_on_fail")),
     ("POST", "/crm/bulk/V/read", 50),
     ("POST", "/crm/bulk/V/write", 500),
     ("POST", "/crm/V/settings/fields", lambda asked: 10 * asked.count("fields")),

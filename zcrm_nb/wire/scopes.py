@@ -46,6 +46,7 @@ WANTS = {
             "ZohoCRM.modules.CREATE",
             "ZohoCRM.modules.UPDATE",
             "ZohoCRM.modules.DELETE",
+            "ZohoCRM.files.CREATE",  # files for upload fields
             "ZohoCRM.bulk.CREATE",
             "ZohoFiles.files.ALL",  # where bulk writes are uploaded: no ZohoCRM scope opens it
         ),
