@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 from requests.adapters import BaseAdapter
 
 from zcrm_nb import CRM
-from zcrm_nb.api import asking
+from zcrm_nb.api import asking, elsewhere
 from zcrm_nb.connect import _by_hand, _gate
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings
@@ -358,7 +358,7 @@ def test_the_line_says_that_an_export_is_used_again(kernel, capsys, monkeypatch)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     crm.bulk("Leads", COLUMNS)
     last = capsys.readouterr().err.rstrip("\n").rpartition("\r")[2]
-    assert last.startswith("Leads: 250 rows, 3 parts; Leads-1, begun less than a minute ago")
+    assert last.startswith("Leads: 250 rows, 3 parts; Leads-1, begun less than a minute ago, t")
 
 
 # ---- Zoho fails ----------------------------------------------------------------------------------
@@ -568,6 +568,15 @@ def test_what_is_asked_for_by_name_comes_another_way(kernel):
     assert 0 < len(df) < 250
     assert_frame_equal(df, crm.records("Leads", names, ids=df["id"].tolist()[:100]).head(len(df)))
     assert df.attrs["zcrm"]["elsewhere"] == ["Tag", "Record_Image", "Layout", "Website"]
+
+
+def test_what_would_cost_thousands_of_calls_is_left_out_with_a_word(kernel, monkeypatch):
+    """Images and the like are only in lists, a hundred records a credit."""
+    monkeypatch.setattr(elsewhere, "MOST_LISTED", 249)
+    with pytest.warns(BulkWarning, match="would cost too much to bring Layout of Leads"):
+        df = kernel()[0].bulk("Leads", ["Layout", "Tag", "City"])
+    assert list(df) == ["id", "Tag", "City"]
+    assert df.attrs["zcrm"]["left_out"] == ["Layout"]
 
 
 def test_columns_from_elsewhere_are_typed_on_no_rows(kernel):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["elsewhere", "name_users"]
 
 IDS_PER_CALL = 100
+MOST_LISTED = 100_000  # records asked for by their ids: a thousand credits
 MOST_STRANGERS = 100  # users to be named one by one
 
 
@@ -57,7 +58,8 @@ def elsewhere(
     Returns
     -------
     list of DataFrame
-        Each with ``id`` and some of the columns; records in any number and order.
+        Each with ``id`` and some of the columns; records in any number and order. Columns that
+        only lists have are in none of them when there are more than 100,000 records.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def elsewhere(
             if any("." in name for name in queried):
                 raise  # a list has no paths
             listed += queried
-    if listed:
+    if listed and len(ids) <= MOST_LISTED:
         found.append(_from_lists(gate, catalogue, module, listed, ids, **options))
     return found
 

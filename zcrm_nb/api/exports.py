@@ -16,7 +16,7 @@ from zcrm_nb.api.ranges import both, ranges
 from zcrm_nb.frames import Filler, PartReader, beside, header, in_id_order, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Where = str | Mapping[str, Any]
 
-__all__ = ["FRESH_S", "Exporter", "again", "begin", "criteria_of", "question", "reusable", "said"]
+__all__ = ["FRESH_S", "Exporter", "age", "begin", "criteria_of", "question", "reusable", "said"]
 
 FRESH_S = 15 * 60.0  # an export of the same question younger than this is used again
 _OF_ZOHO = frozenset({"field", "group", "group_operator"})
@@ -87,11 +87,10 @@ def said(asks: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in asks.items() if key != "module" and value is not None}
 
 
-def again(export: Export, now: float) -> str:
-    """Say that an export is used again, and how old it is."""
+def age(export: Export, now: float) -> str:
+    """Say which export it is and how old."""
     minutes = int((now - export.created) // 60)
-    old = f"{minutes} min" if minutes else "less than a minute"
-    return f"{export.id}, begun {old} ago, taken up again (fresh=True asks anew)"
+    return f"{export.id}, begun {f'{minutes} min' if minutes else 'less than a minute'} ago"
 
 
 def begin(
@@ -229,23 +228,6 @@ class Exporter:
             "unnamed": self.wanted.unnamed,
         }
 
-    def files(self, *, ask_again: bool = False) -> Iterator[Part]:
-        """Bring every file here, and yield them in order.
-
-        Parameters
-        ----------
-        ask_again : bool, default False
-            As in :meth:`zcrm_nb.api.chains.Runner.run`.
-
-        Yields
-        ------
-        Part
-            Each file, once all are here.
-        """
-        found: list[Part] = []
-        self._runner.run(found.append, ask_again=ask_again)
-        yield from sorted(found, key=lambda part: (part.chain, part.number))
-
     def run(self, on_part: Callable[[Part], None], *, ask_again: bool = False) -> None:
         """Bring every file here and hand each on as it comes; as ``Runner.run``."""
         self._runner.run(on_part, ask_again=ask_again)
@@ -367,14 +349,24 @@ class Exporter:
         self._note(
             "Zoho's files lack", self.wanted.drop(sorted(self._missing), by_name=self._by_name)
         )
-        module, wanted = self.export.module, self.wanted
-        name_users(self._gate, self._catalogue, module, table, wanted.in_bulk)
-        order = list(to_frame([], wanted.table, tz=tz, exact=exact))
-        if wanted.elsewhere:
-            brought = elsewhere(
-                self._gate, self._catalogue, module, wanted.elsewhere, table["id"],
-                tz=tz, exact=exact,
-            )  # fmt: skip
-            here = [name for name in table if name == "id" or not any(name in b for b in brought)]
-            table = beside([table[here], *brought], "id")
+        name_users(self._gate, self._catalogue, self.export.module, table, self.wanted.in_bulk)
+        if self.wanted.elsewhere:
+            table = self._with_columns_from_elsewhere(table, tz=tz, exact=exact)
+        order = list(to_frame([], self.wanted.table, tz=tz, exact=exact))
         return table if list(table) == order else table[order]
+
+    def _with_columns_from_elsewhere(
+        self, table: pd.DataFrame, *, tz: str, exact: bool
+    ) -> pd.DataFrame:
+        """Bring the columns that no job brings; what costs too much is left out with a word."""
+        module, names = self.export.module, self.wanted.elsewhere
+        brought = elsewhere(
+            self._gate, self._catalogue, module, names, table["id"], tz=tz, exact=exact
+        )
+        found = {name for each in brought for name in each}
+        lost = [name for name in names if name not in found]
+        self._note(f"For {len(table):,} records one by one it would cost too much to bring", lost)
+        self.wanted.left_out += lost
+        self.wanted.elsewhere = [name for name in names if name in found]
+        here = [name for name in table if name == "id" or name not in found]
+        return beside([table[here], *brought], "id")

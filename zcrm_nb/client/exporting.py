@@ -157,8 +157,8 @@ class Exporting(Base):
                 self._gate, self._catalogue, book, wanted, asks, jobs=jobs
             )
 
-        reused = known is not None
-        return self._exported(begin, asks, reused=reused, tz=tz, exact=exact, progress=progress)
+        again = "; fresh=True asks anew" if known else None
+        return self._exported(begin, asks, again=again, tz=tz, exact=exact, progress=progress)
 
     def jobs(self) -> pd.DataFrame:
         """List the bulk jobs begun with this login, from whatever notebook, the newest first.
@@ -228,7 +228,7 @@ class Exporting(Base):
         begin: Callable[[], Export],
         asks: Mapping[str, Any],
         *,
-        reused: bool,
+        again: str | None,
         tz: str,
         exact: bool,
         progress: bool | Told,
@@ -236,7 +236,8 @@ class Exporting(Base):
     ) -> pd.DataFrame:
         """Bring an export to its end under progress, and write into the table where it came from.
 
-        Its warnings point at the line of whoever called the method that calls this.
+        ``again`` is said behind the age of an export that was there before. Warnings point at the
+        line of whoever called the method that calls this.
         """
         module, zone, book = asks["module"], self._zone(tz), self._book
         to_frame([], [Column("", "datetime")], tz=zone)  # a zone that is none costs no job
@@ -249,8 +250,8 @@ class Exporting(Base):
                     self._gate.clock(),
                     self._exporter(book.find(export.id), tick, shown),
                 )
-                if reused:
-                    shown.say(exports.again(export, now), stay=True)
+                if again is not None:
+                    shown.say(f"{exports.age(export, now)}, taken up{again}", stay=True)
                 try:
                     table = exporter.table(tz=zone, exact=exact, ask_again=ask_again)
                 except KeyboardInterrupt:
@@ -259,7 +260,7 @@ class Exporting(Base):
             note["rows"] = len(table)
         table.attrs["zcrm"] = {
             **facts,
-            **exporter.facts(reused=reused),
+            **exporter.facts(reused=again is not None),
             "org": (self._catalogue.known("org") or {}).get("id"),
             "time": note["time"],
             "credits": note["credits"],
@@ -342,7 +343,7 @@ class Job:
         return self._crm._exported(
             lambda: noted,
             noted.question,
-            reused=True,
+            again="",
             tz=tz,
             exact=exact,
             progress=progress,
