@@ -59,6 +59,7 @@ SYSTEM_TABLES = (
     " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT,"
     " owner INTEGER, record TEXT)",
     'CREATE INDEX "deleted.module" ON deleted (module, deleted_time)',
+    "CREATE TABLE bulk_files (id INTEGER PRIMARY KEY, user INTEGER)",
     "CREATE TABLE bulk_jobs (id INTEGER PRIMARY KEY, kind TEXT, user INTEGER, created INTEGER,"
     " body TEXT, facts TEXT)",
     "CREATE TABLE files (id TEXT PRIMARY KEY, name TEXT, size INTEGER, type TEXT, content BLOB,"
