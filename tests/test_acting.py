@@ -376,6 +376,8 @@ def test_views_are_read_like_modules(crm):
         asked.sort_values("id").reset_index(drop=True),
     )
     assert crm.count("Deals", cvid=view["id"]) == len(listed)
+    leads = crm.views("Leads").set_index("name").loc["All Leads", "id"]
+    assert len(crm.records("Leads", ["City"], cvid=leads)) == crm.count("Leads", cvid=leads)
     plain = crm.views("Deals")
     assert set(plain.columns) < set(views.reset_index().columns)
     assert plain["name"].tolist() == views.index.tolist()

@@ -1,6 +1,5 @@
 """Notes, files, photos and tags on records."""
 
-import pandas as pd
 import pytest
 
 from zcrm_nb.errors import APIError, LimitError, NotFoundError
@@ -54,6 +53,7 @@ def test_a_note_that_cannot_be_written_is_refused_alone(own, leads):
     said = own.add_note("Leads", [leads["id"].iloc[0], "7"], "x")
     assert said["status"].tolist() == ["done", "refused"]
     assert said["field"].iloc[1] == "Parent_Id"
+    assert said["id"].notna().tolist() == [True, False]
 
 
 def test_zohos_sample_of_notes_is_read(make_crm):
@@ -278,10 +278,26 @@ def test_many_records_are_tagged_by_the_hundred(own):
     leads = own.records("Leads", ["Last_Name"])
     before = own.credits.spent
     with own.trace() as calls:
-        said = own.tag("Leads", pd.concat([leads, leads.head(1)]), "all")
-    assert (len(said), len(calls)) == (451, 5)
+        said = own.tag("Leads", leads, "all")
+    assert (len(said), len(calls)) == (450, 5)
     assert set(said["status"]) == {"done"}
     assert own.credits.spent - before == 4 * 2 + 1
+
+
+def test_lost_answers_about_tags_are_found_out(own, fresh, leads):
+    """By the tags that the records have; those of attachments by the list of them."""
+    for kind, status in (("lost", "done"), ("reset", "refused")):
+        fresh.faults.add(kind, path="/actions/add_tags")
+        said = own.tag("Leads", leads, kind)
+        assert said["status"].tolist() == ["unknown"] * 3
+        assert said.resolve(wait_s=0)["status"].tolist() == [status] * 3
+    fresh.faults.add("lost", path="/actions/remove_tags")
+    gone = own.untag("Leads", leads, "lost").resolve(wait_s=0)
+    assert gone["status"].tolist() == ["done"] * 3
+    lead = leads["id"].iloc[0]
+    file = own.attach("Leads", lead, b"x", name="a.txt")["id"]
+    fresh.faults.add("lost", path="/Attachments", method="DELETE")
+    assert own.detach("Leads", lead, file).resolve(wait_s=0)["status"].tolist() == ["done"]
 
 
 def test_what_can_be_no_tag_is_not_sent(own, leads):

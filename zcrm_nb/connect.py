@@ -330,11 +330,9 @@ def _log_in(crm: CRM, kept: tuple[Vault, str], wish: Wish, ui: str | None) -> No
 
 def _show_form(crm: CRM, kept: tuple[Vault, str], wish: Wish, place: Place) -> None:
     """Show the form; the CRM wakes up when it is done."""
-    from IPython.display import display  # noqa: PLC0415 - loaded only where it is shown
+    from zcrm_nb.notebook.login import LoginForm, show  # noqa: PLC0415 - loaded where it is shown
 
-    from zcrm_nb.notebook.login import LoginForm  # noqa: PLC0415
-
-    display(LoginForm(wish, place, lambda wish, done: _wake(crm, kept, wish, done)))
+    show(LoginForm(wish, place, lambda wish, done: _wake(crm, kept, wish, done)))
 
 
 def _wake(crm: CRM, kept: tuple[Vault, str], wish: Wish, done: Login) -> str:

@@ -38,6 +38,7 @@ __all__ = [
     "ScopeError",
     "ServerError",
     "WriteError",
+    "WriteInterrupted",
     "WriteWarning",
     "ZohoError",
     "api_error",
@@ -192,6 +193,18 @@ class WriteError(ZohoError):
 
 class BulkWarning(UserWarning):
     """Something that an export left out because Zoho does not export it."""
+
+
+class WriteInterrupted(KeyboardInterrupt):
+    """A write that was stopped from the keyboard; what had left was waited for.
+
+    Attributes
+    ----------
+    report : pandas.DataFrame
+        The report so far: rows that were not sent any more are ``refused`` with ``NOT_SENT``.
+    """
+
+    report: Any = None
 
 
 class JobError(ZohoError):

@@ -15,6 +15,7 @@ from pandas.testing import assert_frame_equal
 from requests.adapters import BaseAdapter
 
 from zcrm_nb import CRM
+from zcrm_nb.api import asking
 from zcrm_nb.connect import _by_hand, _gate
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings
@@ -51,11 +52,13 @@ class Line(BaseAdapter):
         self.handled = False
         self.dead = False
         self.refuses: dict[str, str] = {}
-        self.wraps = False
+        self.wraps = self.hides_users = False
         self.refused = 0
         self.lock = threading.Lock()
 
     def send(self, request, *args, **options):
+        if self.hides_users and "/users" in request.url:
+            return answered(request, 403, {"code": "NO_PERMISSION", "details": {}})
         if "/bulk/" not in request.url:
             return self.wsgi.send(request, *args, **options)
         with self.lock:
@@ -78,11 +81,7 @@ class Line(BaseAdapter):
         for name in self.refuses.keys() & set(fields):
             self.refused += 1
             said = {"code": self.refuses[name], "details": {"api_name": name}, "status": "error"}
-            answer = requests.Response()
-            answer.status_code, answer.request = 400, request
-            answer.headers["Content-Type"] = "application/json"
-            answer.raw = io.BytesIO(orjson.dumps({"data": [said]} if self.wraps else said))
-            return answer
+            return answered(request, 400, {"data": [said]} if self.wraps else said)
         return None
 
     def close(self) -> None:
@@ -92,6 +91,15 @@ class Line(BaseAdapter):
     def asked(self) -> int:
         """How many jobs were asked for."""
         return sum(call.startswith("POST") for call in self.calls)
+
+
+def answered(request, status: int, said: object) -> requests.Response:
+    """Make an answer that the emulator would not give."""
+    answer = requests.Response()
+    answer.status_code, answer.request = status, request
+    answer.headers["Content-Type"] = "application/json"
+    answer.raw = io.BytesIO(orjson.dumps(said))
+    return answer
 
 
 @pytest.fixture
@@ -500,6 +508,29 @@ def test_more_than_ten_files_in_a_minute_wait_for_the_next(kernel, whole, org, t
 
 
 # ---- What Zoho does not export -------------------------------------------------------------------
+
+
+def test_more_fields_than_one_job_brings_come_in_several(kernel, monkeypatch):
+    """Side by side, and joined by id; a lookup and its name are never parted."""
+    monkeypatch.setattr(asking, "FIELDS_PER_JOB", 5)
+    crm, line = kernel()
+    names = ["Stage", "Amount", "Account_Name", "Contact_Name", "Owner", "Closing_Date", "Type"]
+    df = crm.bulk("Deals", names)
+    assert_frame_equal(df, crm.records("Deals", names))
+    assert line.asked == 2
+    asked = [chain.query["fields"] for chain in crm._book.find("Deals-1").chains]
+    assert [len(fields) for fields in asked] == [4, 5]
+    assert crm.jobs().loc[0, "rows"] == len(df)
+    assert_frame_equal(crm.bulk("Deals", names, jobs=2, fresh=True), df)
+
+
+def test_a_login_that_may_not_read_users_gets_last_names(kernel):
+    """From the files themselves, as a query tells them."""
+    crm, line = kernel()
+    line.hides_users = True
+    df = crm.bulk("Leads", ["Owner", "City"])
+    assert_frame_equal(df, crm.coql("select Owner, City from Leads where id is not null"))
+    assert set(df["Owner"]) <= set(kernel()[0].users()["last_name"])
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -228,6 +229,24 @@ def test_one_can_begin_in_the_past(world):
     assert changes.found() == []
 
 
+def test_the_next_kernel_goes_on_where_this_one_left_off(world):
+    """What the last one has shown is not shown again, yet the whole module is known."""
+    changes = world.changes(whole=True)
+    changes.begin()
+    one, two, three, *_ = world.ids()
+    world.clock.advance(100)
+    world.move(one, STAGES[2])
+    world.delete(two)
+    changes.found()
+    left = json.loads(json.dumps(changes.left()))
+    world.move(three, STAGES[2])
+    again = world.changes(whole=True)
+    assert said(again.begin(again.recall(left))) == [("update", str(three), "found")]
+    assert again.found() == []
+    assert state(again).equals(world.now())
+    assert "Deal" not in json.dumps(left)
+
+
 def test_memory_is_bounded(world):
     """Those that changed longest ago are forgotten first."""
     changes = world.changes(keep=3)
@@ -314,7 +333,7 @@ steps = st.lists(
     st.tuples(
         st.sampled_from(["insert", "update", "update", "delete"]),
         st.integers(0, 40),
-        st.sampled_from(["told", "told", "lost", "twice", "late", "look"]),
+        st.sampled_from(["told", "told", "lost", "twice", "late", "look", "die"]),
         st.sampled_from([0, 0, 1, 70]),
     ),
     max_size=25,
@@ -332,7 +351,7 @@ def lasting():
 @settings(max_examples=30)
 @given(steps=steps, whole=st.booleans())
 def test_the_end_is_right_whatever_was_told(lasting, steps, whole):
-    """Lost, doubled, late, in the same second: after a look the records known are those there are.
+    """Lost, doubled, late, in the same second, in another kernel: what is known is what there is.
 
     And whatever was deleted makes a row that says so.
     """
@@ -349,6 +368,9 @@ def test_the_end_is_right_whatever_was_told(lasting, steps, whole):
             late.append(told)
         elif fate == "look":
             rows += changes.found()
+        elif fate == "die" and whole:
+            left, changes = changes.left(), world.changes(whole=True)
+            rows += changes.begin(changes.recall(json.loads(json.dumps(left))))
         elif fate != "lost":
             for _ in range(2 if fate == "twice" else 1):
                 rows += changes.told([told])

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,8 +97,9 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder)
-    no_news(home)
-    save_widget_state(home)
+    prefer(home, "@jupyterlab/apputils-extension/notification", NO_NEWS)
+    # What stands in widgets is then saved into notebooks: no secret may stand in one.
+    prefer(home, "@jupyter-widgets/jupyterlab-manager/plugin", {"saveState": True})
     log = home / "lab.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -152,19 +154,15 @@ def surroundings(home: Path) -> dict[str, str]:
     return {**kept, **own, "HOME": str(home), "PYTHONPATH": str(ROOT), "no_proxy": "127.0.0.1"}
 
 
-def no_news(home: Path) -> None:
-    """Keep Lab from asking, in a pop-up over the notebook, whether it may fetch its news."""
-    plugin = home / "settings" / "@jupyterlab" / "apputils-extension"
-    plugin.mkdir(parents=True)
-    answer = {"fetchNews": "false", "checkForUpdates": False}
-    (plugin / "notification.jupyterlab-settings").write_text(json.dumps(answer))
+# Lab asks, in a pop-up over the notebook, whether it may fetch its news.
+NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
 
-def save_widget_state(home: Path) -> None:
-    """Let Lab save what stands in widgets into notebooks: then no secret may stand in one."""
-    plugin = home / "settings" / "@jupyter-widgets" / "jupyterlab-manager"
-    plugin.mkdir(parents=True)
-    (plugin / "plugin.jupyterlab-settings").write_text(json.dumps({"saveState": True}))
+def prefer(home: Path, plugin: str, answers: dict[str, Any]) -> None:
+    """Set one of Lab's settings, as a person does in its settings editor."""
+    target = home / "settings" / f"{plugin}.jupyterlab-settings"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(answers))
 
 
 def await_answer(lab: Lab, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -189,10 +187,15 @@ def lab_page(browser: BrowserContext, lab: Lab) -> Iterator[Page]:
     page = browser.new_page()
     page.set_default_timeout(60_000)
     page.goto(f"{lab.address}/lab?token={lab.token}&reset")
-    page.wait_for_function("() => window.jupyterapp")
-    page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+    await_lab(page)
     yield page
     page.close()
+
+
+def await_lab(page: Page) -> None:
+    """Wait until Lab stands in the page."""
+    page.wait_for_function("() => window.jupyterapp")
+    page.evaluate("() => window.jupyterapp.restored.then(() => null)")
 
 
 # Lab asks for a kernel, and waits for ever, when a notebook does not name one: hence the limit.
@@ -216,6 +219,20 @@ RUN_ONE = """async (number) => {
   await app.commands.execute('notebook:run-cell');
 }"""
 SAVE = "async () => { await window.jupyterapp.commands.execute('docmanager:save'); }"
+RESTART = """async () => {
+  const context = window.jupyterapp.shell.currentWidget.sessionContext;
+  await context.restartKernel();
+  await context.session.kernel.info;
+}"""
+# Lab's own settings, as its settings editor changes them; there is no command for it.
+AUTOSAVE = """async (seconds) => {
+  const app = window.jupyterapp;
+  const tokens = [...app.pluginRegistry._services.keys()];
+  const token = tokens.find(each => each.name.endsWith(':ISettingRegistry'));
+  const settings = await app.resolveRequiredService(token);
+  await settings.set('@jupyterlab/docmanager-extension:plugin', 'autosaveInterval', seconds);
+}"""
+SAVED = "() => !window.jupyterapp.shell.currentWidget.context.model.dirty"
 CLOSE = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
   await panel.sessionContext.shutdown();
@@ -239,10 +256,51 @@ class OpenNotebook:
         """Run one cell and wait until it is done."""
         self._page.evaluate(RUN_ONE, number)
 
+    def reload(self) -> None:
+        """Load the page anew, as a person does; the kernel lives on."""
+        self._page.evaluate(SAVE)
+        self._page.reload()
+        await_lab(self._page)
+        self.open()
+
+    def reopen(self) -> None:
+        """Close it together with its kernel, as for the night, and open it again."""
+        self._page.evaluate(CLOSE)
+        self.open()
+
+    def restart(self) -> None:
+        """Restart the kernel under the open page."""
+        self._page.evaluate(RESTART)
+
+    def open(self) -> None:
+        """Open it in Lab, with a kernel."""
+        self._page.evaluate(OPEN, [self._path.name, STARTED_WITHIN_S * 1000])
+
+    @contextmanager
+    def autosave(self) -> Iterator[None]:
+        """Let Lab save by itself within a second; a save of ours might meet one of Lab's."""
+        self._page.evaluate(AUTOSAVE, 1)
+        try:
+            yield
+        finally:
+            self._page.evaluate(AUTOSAVE, 120)
+
+    def autosaved(self) -> Any:
+        """Type something into the last cell, wait until Lab saves by itself, read the file."""
+        self.view.locator(".jp-Notebook-cell .cm-content").last.click()
+        self._page.keyboard.press("Control+End")
+        self._page.keyboard.type(" # noted")
+        self._page.wait_for_function(SAVED)
+        return self.on_disk()
+
+    def on_disk(self) -> Any:
+        """Read the file as it is."""
+        return nbformat.read(self._path, as_version=4)
+
     def saved(self) -> Any:
         """Save it, as a person would, and read the file."""
         self._page.evaluate(SAVE)
-        return nbformat.read(self._path, as_version=4)
+        return self.on_disk()
 
     def screenshot(self, moment: str = "") -> Path:
         """Keep a picture of what stands there now."""
@@ -258,9 +316,8 @@ def open_notebook(lab_page: Page, lab: Lab) -> Iterator[Any]:
     opened: list[OpenNotebook] = []
 
     def open_it(notebook: Path) -> OpenNotebook:
-        path = Path(shutil.copy(notebook, lab.folder))
-        lab_page.evaluate(OPEN, [path.name, STARTED_WITHIN_S * 1000])
-        opened.append(OpenNotebook(lab_page, path))
+        opened.append(OpenNotebook(lab_page, Path(shutil.copy(notebook, lab.folder))))
+        opened[-1].open()
         return opened[-1]
 
     yield open_it

@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from zcrm_nb.emulator import Emulator, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LOGIN = """
@@ -46,7 +46,8 @@ class Org:
     def secrets(self) -> list[str]:
         """All that must not be found in a notebook."""
         accounts = self.emulator.accounts
-        return [self.client_secret, *accounts._refresh, *accounts._access, *accounts._codes]
+        tokens = [*accounts._refresh, *accounts._access, *accounts._codes]
+        return [self.client_secret, *tokens, *self.emulator.devices._flows]
 
 
 @pytest.fixture
@@ -84,21 +85,26 @@ def form(org: Org, open_notebook: Any, tmp_path: Path, request: pytest.FixtureRe
     return opened
 
 
-def fill(opened: Any, org: Org, flow: str) -> None:
-    """Fill in the form as a person does; the notebook is saved before it is sent."""
+def type_in(opened: Any, org: Org, flow: str) -> None:
+    """Fill in the form as a person does."""
     view = opened.view
     view.locator(".zcrm-flow select").select_option(index=FLOWS.index(flow))
     view.locator(".zcrm-client-id input").fill(org.client_id)
     view.locator(".zcrm-client-secret input").fill(org.client_secret)
+
+
+def fill(opened: Any, org: Org, flow: str) -> None:
+    """Fill in the form; the notebook is saved before it is sent."""
+    type_in(opened, org, flow)
     assert_clean(opened, org)
 
 
 FLOWS = ("browser", "paste", "device", "code", "token")
 
 
-def assert_clean(opened: Any, org: Org) -> None:
+def assert_clean(opened: Any, org: Org, saved: Any = None) -> None:
     """The saved notebook holds no secret, though it holds widget state."""
-    saved = opened.saved()
+    saved = saved or opened.saved()
     text = json.dumps(saved)
     assert "widgets" in saved.metadata
     assert [secret for secret in org.secrets if secret in text] == []
@@ -208,13 +214,137 @@ def test_what_is_wrong_is_said_in_the_form_and_can_be_mended(form, org):
     ends_in_a_table(form, org)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_the_form_can_be_read_in_both_themes(form, lab_page, theme):
-    """Pictures to look at; a label stands before every input."""
+def log_in_with_code(opened: Any, org: Org) -> None:
+    """Go the shortest way, from a form to a table."""
+    facts = org.emulator.credentials
+    org.client_id, org.client_secret = facts["client_id"], facts["client_secret"]
+    fill(opened, org, "code")
+    opened.view.locator(".zcrm-paste input").fill(org.emulator.grant_code())
+    opened.view.locator(".zcrm-paste input").press("Enter")
+    ends_in_a_table(opened, org)
+
+
+def test_autosave_in_the_middle_saves_no_secret(form, org):
+    """Lab saves by itself while the boxes are full, while one waits, and when it is done."""
+    from playwright.sync_api import expect
+
+    with form.autosave():
+        type_in(form, org, "device")
+        form.view.locator(".zcrm-paste input").fill(org.client_secret)
+        saved = form.autosaved()
+        assert org.client_id in json.dumps(saved.metadata), "what stands in the form was saved"
+        assert_clean(form, org, saved)
+        form.view.locator("button.zcrm-go").click()
+        expect(form.view.locator(".zcrm-code")).to_be_visible()
+        saved = form.autosaved()
+        assert "Waiting for you to accept" in json.dumps(saved.metadata)
+        assert len(org.secrets) > 1
+        assert_clean(form, org, saved)
+        org.emulator.approve_device(form.view.locator(".zcrm-code").inner_text())
+        expect(form.view.locator(".zcrm-status")).to_contain_text("Logged in: Rohan Deshmukh")
+        saved = form.autosaved()
+        assert "Logged in: Rohan Deshmukh" in json.dumps(saved.metadata)
+        assert_clean(form, org, saved)
+    ends_in_a_table(form, org)
+
+
+def test_the_page_is_loaded_anew_in_the_middle(form, org, browser):
+    """The kernel still waits: the form is there, says so, and takes the address that came back."""
+    from playwright.sync_api import expect
+
+    fill(form, org, "paste")
+    form.view.locator("button.zcrm-go").click()
+    expect(form.view.locator(".zcrm-status")).to_contain_text("Waiting for you to accept")
+    form.reload()
+    expect(form.view.locator(".zcrm-status")).to_contain_text("Waiting for you to accept")
+    expect(form.view.locator(".zcrm-over")).to_be_hidden()
+    expect(form.view.locator(".zcrm-gone")).to_be_hidden()
+    assert_clean(form, org)
+    with browser.expect_event("requestfailed") as failed:
+        tab = accept(form, browser)
+    form.view.locator(".zcrm-paste input").fill(failed.value.url)
+    form.view.locator(".zcrm-paste input").press("Enter")
+    tab.close()
+    ends_in_a_table(form, org)
+
+
+def test_what_was_typed_does_not_survive_a_reload(form, org):
+    """The form says what is missing now, and can be filled in again."""
+    from playwright.sync_api import expect
+
+    fill(form, org, "code")
+    form.reload()
+    expect(form.view.locator(".zcrm-client-id input")).to_have_value(org.client_id)
+    expect(form.view.locator(".zcrm-client-secret input")).to_have_value("")
+    form.view.locator("button.zcrm-go").click()
+    expect(form.view.locator(".zcrm-status")).to_contain_text("both needed")
+    log_in_with_code(form, org)
+
+
+def test_a_form_whose_kernel_has_ended_says_so(form, org, lab_page):
+    """Restarted under the page, or reopened another day: words, no dead buttons; then anew."""
+    from playwright.sync_api import expect
+
+    over, button = form.view.locator(".zcrm-over"), form.view.locator("button.zcrm-go")
+    fill(form, org, "paste")
+    button.click()
+    expect(form.view.locator(".zcrm-link")).to_be_visible()
+    assert_clean(form, org)
+    form.restart()
+    expect(over).to_contain_text("This form is over")
+    expect(button).to_be_hidden()
+    in_both_themes(lab_page, lambda theme: form.screenshot(f"-restarted-{theme}"))
+    form.run(0)
+    expect(over).to_be_hidden()
+    expect(button).to_be_visible()
+    assert_clean(form, org)
+    form.reopen()
+    expect(over).to_contain_text("Run the cell again")
+    expect(button).to_be_hidden()
+    form.run(0)
+    expect(over).to_be_hidden()
+    log_in_with_code(form, org)
+
+
+def test_a_form_that_lab_has_forgotten_leaves_a_line(form, org):
+    """Reopened, saved and loaded anew, Lab has an error in its place; our words stand before it."""
+    from playwright.sync_api import expect
+
+    assert_clean(form, org)
+    form.reopen()
+    expect(form.view.locator(".zcrm-over")).to_be_visible()
+    form.reload()
+    expect(form.view.locator(".zcrm-gone")).to_contain_text("Run the cell again")
+    expect(form.view.locator(".zcrm-login")).to_have_count(0)
+    form.screenshot("-forgotten")
+    form.run(0)
+    expect(form.view.locator(".zcrm-gone")).to_be_hidden()
+    log_in_with_code(form, org)
+
+
+def test_a_finished_form_is_folded_and_opens_for_another_login(form, org):
+    """Who it is stays; the boxes come back when they are wanted."""
+    from playwright.sync_api import expect
+
+    log_in_with_code(form, org)
+    expect(form.view.locator(".zcrm-client-id")).to_be_hidden()
+    expect(form.view.locator(".zcrm-paste")).to_be_hidden()
+    form.view.locator("button.zcrm-go", has_text="Log in anew").click()
+    expect(form.view.locator(".zcrm-client-id input")).to_be_visible()
+    log_in_with_code(form, org)
+
+
+def in_both_themes(page: Any, look: Callable[[str], object]) -> None:
+    """Look at the page in a light and in a dark theme."""
     change = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
-    lab_page.evaluate(f"async (theme) => {{ await ({change})(theme); }}", THEMES[theme])
-    lab_page.locator("#jupyterlab-splash").wait_for(state="detached")
-    form.screenshot(f"-{theme}")
+    for theme, name in [*THEMES.items(), ("light", THEMES["light"])]:
+        page.evaluate(f"async (theme) => {{ await ({change})(theme); }}", name)
+        page.locator("#jupyterlab-splash").wait_for(state="detached")
+        look(theme)
+
+
+def test_the_form_can_be_read_in_both_themes(form, lab_page):
+    """Pictures to look at; a label stands before every input."""
+    in_both_themes(lab_page, lambda theme: form.screenshot(f"-{theme}"))
     for name in ("Client id", "Client secret", "Data centre", "Environment", "Way", "Paste"):
         assert form.view.locator(".zcrm-login label", has_text=name).count() >= 1
-    lab_page.evaluate(f"async (theme) => {{ await ({change})(theme); }}", THEMES["light"])

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from zcrm_nb.connect import connect
 from zcrm_nb.emulator import Emulator, PortTaken
 from zcrm_nb.emulator.server import HOST
 
@@ -182,3 +183,16 @@ def test_a_forgotten_emulator_cleans_up(recwarn):
     gc.collect()
     assert not recwarn.list
     assert path is not None
+
+
+def test_an_answer_tells_the_time_of_the_org(fresh):
+    """One Date, the org's own: what the machine's clock says would only confuse."""
+    login = ("client_id", "client_secret", "refresh_token")
+    places = ("accounts_url", "api_domain", "upload_url")
+    with (
+        fresh.serve() as server,
+        connect(**{name: server.credentials[name] for name in (*login, *places)}) as crm,
+    ):
+        crm.modules()
+        there = crm._gate.clock() - crm._gate.ahead_s
+        assert abs(there - fresh.clock.now()) < 10

@@ -18,7 +18,9 @@ from zcrm_nb.errors import LoginError
 from zcrm_nb.notebook.login import LoginForm
 from zcrm_nb.notebook.place import place
 from zcrm_nb.notebook.wish import Wish
+from zcrm_nb.wire.oauth import Grant
 from zcrm_nb.wire.secrets import Secret
+from zcrm_nb.wire.vault import Profile, Vault
 
 LOCAL = place({}, kernel=True, terminal=False, platform="linux")
 HUB = place({"JUPYTERHUB_SERVICE_PREFIX": "/a/"}, kernel=True, terminal=False, platform="linux")
@@ -314,20 +316,68 @@ def test_no_widget_ever_holds_a_secret(org, wish):
     assert not [secret for secret in secrets if secret in str(vars(page.form))]
 
 
-def test_a_notebook_that_a_program_runs_says_what_to_do_instead(tmp_path):
-    """There the form is a sentence, the call below an error, and nothing waits for ever."""
-    source = (
-        f"import os; os.environ['ZCRM_CONFIG_DIR'] = {str(tmp_path)!r}\n"
-        "import zcrm_nb; crm = zcrm_nb.login()"
-    )
-    cells = [nbformat.v4.new_code_cell(text) for text in (source, "crm.count('Deals')")]
+RUN_BY_A_PROGRAM = (
+    """
+import os
+os.environ |= {{"ZCRM_CONFIG_DIR": {config!r}, "ZCRM_CLIENT_ID": {client_id!r},
+    "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}}
+os.environ["ZCRM_CLIENT_SECRET"] = open({secret_file!r}).read()
+import zcrm_nb
+crm = zcrm_nb.login()
+""",
+    "crm.count('Deals')",
+    """
+%xmode Verbose
+del os.environ["ZCRM_CLIENT_ID"], os.environ["ZCRM_CLIENT_SECRET"]
+crm = zcrm_nb.login("kept", ui="form")
+display(crm, crm._gate.tokens, vars(crm))
+crm.coql("select Last_Name from Leads where id is not null", limit=3)
+""",
+    "crm.coql('select Nothing from Nowhere')",
+)
+
+
+@pytest.fixture
+def run_by_a_program(org, server, tmp_path):
+    """A notebook that nbclient has run and saved, with widget state, beside a saved login."""
+    facts, config = server.credentials, tmp_path / "config"
+    secrets = [Secret(facts[name]) for name in ("client_secret", "refresh_token")]
+    grant = Grant(facts["client_id"], *secrets, facts["accounts_url"])
+    urls = {name: facts[name] for name in ("api_domain", "upload_url")}
+    Vault(config).save("kept", Profile(grant, "in", who="Asha at Acme", **urls))
+    (tmp_path / "secret").write_text(facts["client_secret"])
+    names = {
+        "config": str(config),
+        "client_id": facts["client_id"],
+        "secret_file": str(tmp_path / "secret"),
+    }
+    first, *rest = RUN_BY_A_PROGRAM
+    cells = [nbformat.v4.new_code_cell(text.strip()) for text in (first.format(**names), *rest)]
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=120).execute()
-    [shown] = [out for out in notebook.cells[0].outputs if out.output_type == "display_data"]
-    assert "zcrm_nb.login(ui='text')" in shown.data["text/html"]
-    [error] = notebook.cells[1].outputs
-    assert error.ename == "LoginError"
-    assert "not finished" in error.evalue
+    nbformat.write(notebook, tmp_path / "run.ipynb")
+    return tmp_path / "run.ipynb"
+
+
+def test_a_notebook_that_a_program_runs(org, server, run_by_a_program):
+    """The form is a sentence, the call below an error, a saved login works; no secret is saved."""
+    text = run_by_a_program.read_text()
+    notebook = nbformat.reads(text, as_version=4)
+    form, early, table, refused = notebook.cells
+    shown = [out.data["text/html"] for out in form.outputs if out.output_type == "display_data"]
+    assert all("zcrm_nb.login(ui='text')" in each for each in shown)
+    assert len(shown) == 2
+    assert early.outputs[0].ename == "LoginError"
+    assert "not finished" in early.outputs[0].evalue
+    assert "<table" in table.outputs[-1].data["text/html"]
+    assert refused.outputs[-1].ename == "NotFoundError"
+    state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"].state
+    assert "SecretBox" not in state
+    assert any(each.model_name == "VBoxModel" for each in state.values())
+    accounts, facts = org.accounts, server.credentials
+    secrets = [facts["client_secret"], *accounts._refresh, *accounts._access, *accounts._codes]
+    assert len(secrets) > 3
+    assert [secret for secret in secrets if secret in text] == []
 
 
 def test_a_login_that_arrives_after_cancel_is_dropped(wish):

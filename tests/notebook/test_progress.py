@@ -183,3 +183,20 @@ def test_a_notebook_keeps_one_output_with_the_last_line(tmp_path):
     assert output.data["text/html"].endswith("Leads &amp; more: 4,000 rows, 2 pages</div>")
     assert output.metadata == OUTPUT_MARK
     assert not notebook.metadata.get("widgets")
+
+
+def test_words_stand_behind_the_counts_and_stay_if_they_are_to(capsys, monkeypatch):
+    """What Zoho is doing while no rows come; what is to stay is shown at once and in the end."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    now = [0.0]
+    shown = Progress("Leads", unit="part", clock=lambda: now[0])
+    with shown as tick:
+        shown.say("part 1: queued")
+        assert capsys.readouterr().err == ""
+        now[0] = 2.0
+        shown.say("part 1: in progress")
+        assert capsys.readouterr().err == "\rLeads: 0 rows, 0 parts, 2 s; part 1: in progress"
+        tick(5)
+        shown.say("used again", stay=True)
+    lines = capsys.readouterr().err.rstrip().split("\r")
+    assert lines[-1] == "Leads: 5 rows, 1 part; used again"

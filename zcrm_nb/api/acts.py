@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -46,6 +46,7 @@ __all__ = [
 REPORT = ("action", "status", "id", "code", "field", "message")
 """The columns of every report: one row for each record, ``status`` done, refused or unknown."""
 
+T = TypeVar("T")
 SCHEDULED = "SCHEDULED"
 LOOKED_UP = 100  # ids in one list
 NOT_SENT, NO_ANSWER, NOT_PROCESSED = "NOT_SENT", "NO_ANSWER", "NOT_PROCESSED"
@@ -54,7 +55,8 @@ NOT_SENT, NO_ANSWER, NOT_PROCESSED = "NOT_SENT", "NO_ANSWER", "NOT_PROCESSED"
 class Act(NamedTuple):
     """One call that changes records: where it goes, its body, and which records it is about.
 
-    The answers stand under ``key`` of the body that comes back, in the order of ``ids``.
+    The answers stand under ``key`` of the body that comes back, in the order of ``ids``; without a
+    key the body is the one answer. An id that only the answer will tell is ``""``.
     """
 
     action: str
@@ -64,12 +66,13 @@ class Act(NamedTuple):
     key: str = "data"
     method: str = "POST"
     params: dict[str, Any] | None = None
+    files: Sequence[Any] | None = None
 
 
-def batches(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """Cut ids into batches that one call takes."""
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]
+def batches(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Cut ids, or whatever it may be, into batches that one call takes."""
+    for start in range(0, len(things), size):
+        yield things[start : start + size]
 
 
 def carry_out(
@@ -109,7 +112,7 @@ def carry_out(
 def _carried(send: Send, act: Act) -> list[tuple[Row, Row]]:
     """Send one call and read what has become of its records."""
     try:
-        body = send(act.method, V8 + act.path, json=act.json, params=act.params)
+        body = send(act.method, V8 + act.path, json=act.json, params=act.params, files=act.files)
     except RateLimitError as error:  # throttled at the door, after all the waiting
         return _all_refused(act, error)
     except (ConnectionFailed, ServerError) as error:
@@ -128,7 +131,8 @@ def _carried(send: Send, act: Act) -> list[tuple[Row, Row]]:
 def _items(body: bytes, act: Act) -> list[Row] | None:
     """Find the answers for single records; ``None`` where there is not one for each."""
     try:
-        found = orjson.loads(body).get(act.key) if body else None
+        said = orjson.loads(body) if body else {}
+        found = said.get(act.key) if act.key else [said]
     except (orjson.JSONDecodeError, AttributeError):
         return None
     if not isinstance(found, list) or len(found) != len(act.ids):
@@ -232,7 +236,7 @@ def _row(
     return {
         "action": action,
         "status": status,
-        "id": record,
+        "id": record or None,
         "code": code or None,
         "field": field,
         "message": message,

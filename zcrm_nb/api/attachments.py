@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from zcrm_nb.api.outcomes import chunks, outcomes, report, unique
+from zcrm_nb.api.acts import Act, batches
 from zcrm_nb.api.pages import V8, more
 from zcrm_nb.api.records import check_id
-from zcrm_nb.api.related import by_record
+from zcrm_nb.api.related import RECORDS_PER_CALL, by_record, unique
 from zcrm_nb.errors import LimitError, NotFoundError
-from zcrm_nb.frames import Column, ids_in, index_of
+from zcrm_nb.frames import Column, ids_in
 from zcrm_nb.wire.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from zcrm_nb.api.pages import Send
 
 __all__ = [
-    "attach",
-    "attach_link",
+    "attaching",
+    "attaching_link",
     "attachments_table",
-    "detach",
+    "detached",
+    "detaching",
     "download",
+    "new_photo",
     "photo",
-    "remove_photo",
-    "set_photo",
-    "upload",
+    "uploading",
 ]
 
 MB = 1 << 20
@@ -90,75 +90,60 @@ def _named(attachment: dict[str, Any]) -> dict[str, Any]:
 # ---- Up ------------------------------------------------------------------------------------------
 
 
-def attach(send: Send, module: str, record_id: str, source: Any, name: str | None) -> pd.DataFrame:
-    """Attach files to a record, one call each, and report on each."""
-    path = f"{V8}{module}/{check_id(module, record_id)}/Attachments"
-    sources = list(source) if isinstance(source, (list, tuple)) else [source]
-    files = [_checked(each, name, ATTACHMENT_MB) for each in sources]
+def attaching(module: str, record_id: str, source: Any, name: str | None) -> list[Act]:
+    """List the calls that attach files to a record, one for each."""
+    path = f"{module}/{check_id(module, record_id)}/Attachments"
+    files = [_checked(each, name, ATTACHMENT_MB) for each in _several(source)]
     for file_name, _ in files:
         if file_name.lower().endswith(".exe"):
             raise ValueError(f"{file_name} is a program: Zoho attaches files of any kind but .exe.")
-    rows: list[dict[str, Any]] = []
-    for file_name, content in files:
-        rows += outcomes("attach", [None], _uploading(send, path, [(file_name, content)]))
-    return report(rows)
+    return [_upload("attach", path, [each]) for each in files]
 
 
-def attach_link(
-    send: Send, module: str, record_id: str, url: str, title: str | None
-) -> pd.DataFrame:
-    """Attach the address of something to a record, and report on it."""
+def attaching_link(module: str, record_id: str, url: str, title: str | None) -> list[Act]:
+    """List the one call that attaches an address to a record."""
     parsed = urlsplit(url)
     if parsed.scheme.lower() not in LINKS or not parsed.netloc:
         raise ValueError(f"{url!r} is no address such as 'https://example.com/report.pdf'.")
-    path = f"{V8}{module}/{check_id(module, record_id)}/Attachments"
-    params = {"attachmentUrl": url, "title": title}
-    return report(outcomes("attach", [None], lambda: send("POST", path, params=params)))
+    path = f"{module}/{check_id(module, record_id)}/Attachments"
+    return [Act("attach", path, None, [""], params={"attachmentUrl": url, "title": title})]
 
 
-def upload(send: Send, source: Any, name: str | None) -> pd.DataFrame:
-    """Upload files for upload fields, ten a call; the report has the id of each."""
-    sources = list(source) if isinstance(source, (list, tuple)) else [source]
-    files = [_checked(each, name, FILE_MB) for each in sources]
-    rows: list[dict[str, Any]] = []
-    for start in range(0, len(files), FILES_PER_CALL):
-        some = files[start : start + FILES_PER_CALL]
-        rows += outcomes("upload", [None] * len(some), _uploading(send, f"{V8}files", some))
-    return report(rows)
+def uploading(source: Any, name: str | None) -> list[Act]:
+    """List the calls that upload files for upload fields, ten a call."""
+    files = [_checked(each, name, FILE_MB) for each in _several(source)]
+    return [_upload("upload", "files", some) for some in batches(files, FILES_PER_CALL)]
 
 
-def set_photo(
-    send: Send, catalogue: Catalogue, module: str, record_id: str, source: Any
-) -> pd.DataFrame:
-    """Give a record its photo, and report on it."""
+def new_photo(catalogue: Catalogue, module: str, record_id: str, source: Any | None) -> list[Act]:
+    """List the one call that gives a record its photo, or takes it away."""
     path = _photo_path(catalogue, module, record_id)
+    if source is None:
+        return [Act("photo", path, None, [record_id], key="", method="DELETE")]
     _, content = _checked(source, "photo", PHOTO_MB)
     beginning = content[:8] if isinstance(content, bytes) else _beginning(content)
     ending = next((PICTURES[each] for each in PICTURES if beginning.startswith(each)), None)
     if ending is None:
         raise ValueError("A photo is a PNG, JPEG, GIF or BMP file; this is none of them.")
-    call = _uploading(send, path, [(f"photo{ending}", content)])
-    return report(outcomes("photo", [record_id], call))
-
-
-def remove_photo(send: Send, catalogue: Catalogue, module: str, record_id: str) -> pd.DataFrame:
-    """Take the photo of a record away, and report on it."""
-    path = _photo_path(catalogue, module, record_id)
-    return report(outcomes("photo", [record_id], lambda: send("DELETE", path)))
+    act = _upload("photo", path, [(f"photo{ending}", content)])
+    return [act._replace(ids=[record_id], key="")]
 
 
 def _photo_path(catalogue: Catalogue, module: str, record_id: str) -> str:
     """Return the address of a photo; ``NotFoundError`` where records have none."""
     catalogue.field(module, "Record_Image")
-    return f"{V8}{module}/{check_id(module, record_id)}/photo"
+    return f"{module}/{check_id(module, record_id)}/photo"
 
 
-def _uploading(
-    send: Send, path: str, files: Sequence[tuple[str, bytes | Path]]
-) -> Callable[[], bytes]:
+def _upload(action: str, path: str, files: Sequence[tuple[str, bytes | Path]]) -> Act:
     """Make the call that uploads files; their types are guessed by their names."""
     parts = [("file", name, content, None) for name, content in files]
-    return lambda: send("POST", path, files=parts)
+    return Act(action, path, None, [""] * len(files), files=parts)
+
+
+def _several(source: Any) -> list[Any]:
+    """Take one file as a list of one."""
+    return list(source) if isinstance(source, (list, tuple)) else [source]
 
 
 def _checked(source: Any, name: str | None, most_mb: int) -> tuple[str, bytes | Path]:
@@ -186,20 +171,20 @@ def _beginning(path: Path) -> bytes:
         return file.read(8)
 
 
-def detach(send: Send, module: str, record_id: str, subject: Any) -> pd.DataFrame:
-    """Take attachments off a record, and report on each."""
-    path = f"{V8}{module}/{check_id(module, record_id)}/Attachments"
-    ids = [check_id("Attachments", each) for each in ids_in(subject)]
-    found: dict[str, Any] = {}
-    for some in chunks(unique(ids)):
-        rows = outcomes("detach", some, _deleting(send, path, some))
-        found |= dict(zip(some, rows, strict=True))
-    return report([found[each] for each in ids], index_of(subject))
+def detaching(module: str, record_id: str, ids: Sequence[str]) -> list[Act]:
+    """List the calls that take attachments off a record, a hundred a call."""
+    path = f"{module}/{check_id(module, record_id)}/Attachments"
+    checked = [check_id("Attachments", each) for each in ids]
+    return [
+        Act("detach", path, None, some, method="DELETE", params={"ids": ",".join(some)})
+        for some in batches(checked, RECORDS_PER_CALL)
+    ]
 
 
-def _deleting(send: Send, path: str, ids: list[str]) -> Callable[[], bytes]:
-    """Make the call that deletes some attachments."""
-    return lambda: send("DELETE", path, params={"ids": ",".join(ids)})
+def detached(send: Send, module: str, record_id: str, ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Tell which attachments are gone by now."""
+    there = {each["id"] for each in _listing(send, module, record_id)}
+    return {each: {} for each in ids if each not in there}
 
 
 # ---- Down ----------------------------------------------------------------------------------------
@@ -265,7 +250,7 @@ def _safe(name: str) -> str:
 
 def photo(send: Send, catalogue: Catalogue, module: str, record_id: str) -> bytes:
     """Return the photo of a record."""
-    body = send("GET", _photo_path(catalogue, module, record_id))
+    body = send("GET", V8 + _photo_path(catalogue, module, record_id))
     if not body:
         raise NotFoundError(
             f"{module} {record_id} has no photo.",

@@ -12,8 +12,11 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from zcrm_nb import coql
 from zcrm_nb.api import query as ask
@@ -122,6 +125,9 @@ class Changes:
         self._unseen: set[str] = set()  # known, so as to tell a change; not changed themselves
         self._gone: dict[str, datetime] = {}
         self._found: dict[str, int] = {}  # what a look found lately, in epoch milliseconds
+        # What the next look will bring again: when modified, and a digest of the values. That is
+        # still known where there was no room for the record itself, and in the next kernel.
+        self._signs: dict[str, tuple[datetime, str]] = {}
         self._began: datetime | None = None
         self.columns = self._columns(fields)
 
@@ -159,6 +165,29 @@ class Changes:
                 continue
             if self._records.setdefault(each["id"], each) is each and not self._whole:
                 self._unseen.add(each["id"])
+            if self._began is not None and _modified(each) >= self._began - OVERLAP:
+                self._signs.setdefault(each["id"], _sign(each))
+
+    def left(self) -> dict[str, Any]:
+        """Say what the next kernel needs to go on: how far this came, and what it will see again.
+
+        It holds no values of records, only digests of them.
+        """
+        signs = {key: [at.isoformat(), digest] for key, (at, digest) in self._signs.items()}
+        return {
+            "modified": self.marks.modified and self.marks.modified.isoformat(),
+            "deleted": self.marks.deleted and self.marks.deleted.isoformat(),
+            "signs": signs,
+            "gone": {key: at.isoformat() for key, at in self._gone.items()},
+        }
+
+    def recall(self, left: Mapping[str, Any]) -> Marks:
+        """Know what the last kernel left, and tell how far it came."""
+        signs = left.get("signs") or {}
+        self._signs = {key: (_moment(at), digest) for key, (at, digest) in signs.items()}
+        self._gone = {key: _moment(at) for key, at in (left.get("gone") or {}).items()}
+        modified, deleted = left.get("modified"), left.get("deleted")
+        return Marks(modified and _moment(modified), deleted and _moment(deleted))
 
     # ---- What was told ---------------------------------------------------------------------------
 
@@ -215,9 +244,17 @@ class Changes:
         """Make rows of what is not known as it is now."""
         for record in modified:
             known, moment = self._records.get(record["id"]), _modified(record)
-            if known == record or (known is None and not self._is_since(moment)):
+            sign = self._signs.get(record["id"])
+            if known == record:
                 continue
-            is_new = known is None and self._is_since(_moment(record["Created_Time"]))
+            if sign == _sign(record):  # told by this kernel or the last one, but not held
+                if self._whole:
+                    self._records[record["id"]] = record
+                continue
+            is_first = known is None and sign is None
+            if is_first and not self._is_since(moment):
+                continue
+            is_new = is_first and self._is_since(_moment(record["Created_Time"]))
             changed = [] if known is None else self._differences(known, record)
             self._know(record)
             self._found[record["id"]] = _epoch_ms(moment)
@@ -253,6 +290,7 @@ class Changes:
         if gone is not None:
             since = gone - 2 * OVERLAP
             self._gone = {key: at for key, at in self._gone.items() if at >= since}
+            self._signs = {key: one for key, one in self._signs.items() if one[0] >= since}
             old_ms = _epoch_ms(since)
             self._found = {key: at for key, at in self._found.items() if at >= old_ms}
 
@@ -262,6 +300,7 @@ class Changes:
         """Know a record as it is now; the one that changed longest ago makes room."""
         self._records.pop(record["id"], None)
         self._records[record["id"]] = record
+        self._signs[record["id"]] = _sign(record)
         self._unseen.discard(record["id"])
         self._gone.pop(record["id"], None)
         while not self._whole and len(self._records) > self._keep:
@@ -272,8 +311,14 @@ class Changes:
     def _forget(self, record_id: str, moment: datetime) -> None:
         """Know that a record is gone."""
         self._records.pop(record_id, None)
+        self._signs.pop(record_id, None)
         self._unseen.discard(record_id)
         self._gone[record_id] = moment
+
+    @property
+    def unlooked(self) -> int:
+        """How many changes the next look will bring again: a reason for one, when they are many."""
+        return len(self._signs)
 
     @property
     def state(self) -> list[Record]:
@@ -376,6 +421,12 @@ def _moment(text: str) -> datetime:
 def _modified(record: Record) -> datetime:
     """Tell when a record was modified."""
     return _moment(record["Modified_Time"])
+
+
+def _sign(record: Record) -> tuple[datetime, str]:
+    """Tell a record's values from others of it, without keeping them."""
+    written = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+    return _modified(record), blake2b(written, digest_size=8).hexdigest()
 
 
 def _epoch_ms(moment: datetime) -> int:

@@ -291,6 +291,7 @@ class Exporter:
         """
         fillers: dict[int, tuple[PartReader, Filler]] = {}
         places = self._places()
+        alone = places is not None and len(self.export.links) == 1
 
         def add(part: Part) -> None:
             batch = part.chain // self._chains_each
@@ -299,11 +300,11 @@ class Exporter:
                     fillers[batch] = self._filler(batch, tz, exact, told=places is not None)
                 reader, filler = fillers[batch]
             self._look_at_header(part, reader)
-            rows = reader.table(part.path, threads=len(self.export.links) == 1)
-            self._check_rows(part, rows.num_rows)
-            self._tick(rows.num_rows if batch == 0 else 0)
             place = places[part.chain, part.number] if places else part.chain * 1000 + part.number
-            filler.add(place, rows)
+            # Held nowhere else, so that its memory goes as the table fills.
+            rows = filler.add(place, reader.table(part.path, threads=alone))
+            self._check_rows(part, rows)
+            self._tick(rows if batch == 0 else 0)
 
         self._runner.run(add, ask_again=ask_again)
         frames = [in_id_order(fillers[batch][1].frame()) for batch in sorted(fillers)]

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.api.outcomes import chunks, outcomes, report, unique
+from zcrm_nb.api.acts import Act, batches, records_by_id
 from zcrm_nb.api.pages import V8
 from zcrm_nb.api.records import check_id, list_columns
-from zcrm_nb.frames import Column, ids_in, index_of, to_frame
+from zcrm_nb.api.related import RECORDS_PER_CALL
+from zcrm_nb.frames import Column, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 __all__ = [
     "NOTE_FIELDS",
     "TAG_COLUMNS",
-    "add_notes",
     "full_texts",
-    "retag",
+    "new_notes",
+    "retagged",
+    "retagging",
     "tags",
     "timeline_table",
 ]
@@ -59,33 +61,27 @@ TIMELINE_COLUMNS = [
 # ---- Notes ---------------------------------------------------------------------------------------
 
 
-def add_notes(
-    send: Send, module: str, subject: Any, content: str, title: str | None
-) -> pd.DataFrame:
-    """Write the same note about each of some records, and report on each."""
+def new_notes(module: str, ids: Sequence[str], content: str, title: str | None) -> list[Act]:
+    """List the calls that write the same note about each of some records."""
     _check_length("content", content, CONTENT_LENGTH)
     _check_length("title", title or "", TITLE_LENGTH)
     if not content and not title:
         raise ValueError("A note needs a content or a title.")
-    ids = [check_id(module, each) for each in ids_in(subject)]
     text = {"Note_Content": content or None, "Note_Title": title}
-    rows: list[dict[str, Any]] = []
-    for some in chunks(ids):
-        about = [{"module": {"api_name": module}, "id": each} for each in some]
-        data = [{**text, "Parent_Id": each} for each in about]
-        rows += outcomes("note", [None] * len(some), _posting(send, "Notes", {"data": data}))
-    return report(rows, index_of(subject))
+    notes = [
+        {**text, "Parent_Id": {"module": {"api_name": module}, "id": check_id(module, each)}}
+        for each in ids
+    ]
+    return [
+        Act("note", "Notes", {"data": list(some)}, [""] * len(some))
+        for some in batches(notes, RECORDS_PER_CALL)
+    ]
 
 
 def _check_length(what: str, text: str, most: int) -> None:
     """Refuse a text that Zoho would refuse."""
     if len(text) > most:
         raise ValueError(f"The {what} has {len(text):,} characters; Zoho takes {most:,}.")
-
-
-def _posting(send: Send, path: str, body: dict[str, Any]) -> Callable[[], bytes]:
-    """Make the call that posts a body."""
-    return lambda: send("POST", V8 + path, json=body)
 
 
 # ---- Tags ----------------------------------------------------------------------------------------
@@ -99,19 +95,30 @@ def tags(send: Send, catalogue: Catalogue, module: str) -> list[dict[str, Any]]:
     return found
 
 
-def retag(
-    send: Send, module: str, subject: Any, names: Sequence[str] | str, *, action: str, **body: Any
-) -> pd.DataFrame:
-    """Put tags on records or take them off, a hundred records a call, and report on each."""
+def retagging(
+    module: str, ids: Sequence[str], names: Sequence[str] | str, *, action: str, **body: Any
+) -> list[Act]:
+    """List the calls that put tags on records or take them off, a hundred records a call."""
     wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     _check_tags(wanted)
-    ids = [check_id(module, each) for each in ids_in(subject)]
-    found: dict[str, Any] = {}
-    for some in chunks(unique(ids)):
-        sent = {"tags": [{"name": each} for each in wanted], "ids": some, **body}
-        call = _posting(send, f"{module}/actions/{action}_tags", sent)
-        found |= dict(zip(some, outcomes(_VERBS[action], some, call), strict=True))
-    return report([found[each] for each in ids], index_of(subject))
+    path, tagged = f"{module}/actions/{action}_tags", [{"name": each} for each in wanted]
+    checked = [check_id(module, each) for each in ids]
+    return [
+        Act(_VERBS[action], path, {"tags": tagged, "ids": list(some), **body}, some)
+        for some in batches(checked, RECORDS_PER_CALL)
+    ]
+
+
+def retagged(send: Send, asked: Sequence[Act], ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Tell which records have the tags by now, or have them no more, as the calls wanted it."""
+    act = asked[0]
+    names = {each["name"] for each in act.json["tags"]}
+    found = records_by_id(send, act.path.partition("/")[0], ids, ["Tag"])
+    has = {each: {tag["name"] for tag in row.get("Tag") or []} for each, row in found.items()}
+    if act.action == "untag":
+        return {each: {} for each, tags in has.items() if names.isdisjoint(tags)}
+    whole = act.json.get("over_write")
+    return {each: {} for each, tags in has.items() if (names == tags if whole else names <= tags)}
 
 
 def _check_tags(names: Sequence[str]) -> None:
@@ -180,22 +187,25 @@ def _text(value: Any) -> str | None:
 
 
 def full_texts(
-    send: Send, catalogue: Catalogue, module: str, subject: Any, columns: Sequence[str] | None
+    send: Send,
+    catalogue: Catalogue,
+    module: str,
+    ids: Sequence[str],
+    columns: Sequence[str] | None,
 ) -> pd.DataFrame:
     """Return the uncut rich texts of some records, in their order."""
     names = _rich_texts(catalogue, module) if columns is None else list(columns)
     if not names:
         raise ValueError(f"{module} has no rich text fields: nothing of it is cut in lists.")
     wanted = list_columns(catalogue, module, names)
-    ids = [check_id(module, each) for each in ids_in(subject)]
+    for each in ids:
+        check_id(module, each)
     found: dict[str, dict[str, Any]] = {}
-    for some in chunks(unique(ids)):
+    for some in batches(ids, RECORDS_PER_CALL):
         params = {"ids": ",".join(some), "fields": ",".join(names)}
         body = send("GET", f"{V8}{module}/actions/fetch_full_data", params=params)
         found |= {each["id"]: each for each in (orjson.loads(body)["data"] if body else [])}
-    table = to_frame([[found.get(each, {"id": each}) for each in ids]], wanted)
-    index = index_of(subject)
-    return table if index is None else table.set_axis(index, axis=0)
+    return to_frame([[found.get(each, {"id": each}) for each in ids]], wanted)
 
 
 def _rich_texts(catalogue: Catalogue, module: str) -> list[str]:

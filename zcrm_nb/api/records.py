@@ -225,11 +225,16 @@ def in_address(value: str) -> str:
     return quote(value, safe="")
 
 
-def conversion(catalogue: Catalogue, module: str, converted: bool | None) -> str:
+def conversion(
+    catalogue: Catalogue, module: str, converted: bool | None, cvid: str | None = None
+) -> str:
     """Return Zoho's word for which Leads are meant; none where a module knows no conversion.
 
-    Zoho by itself leaves converted Leads out of lists and searches, though COQL finds them.
+    Zoho by itself leaves converted Leads out of lists and searches, though COQL finds them. A view
+    is left to show what it shows.
     """
+    if converted is None and cvid is not None:
+        return ""
     if converted is None:
         return "both" if "Converted__s" in catalogue.fields(module) else ""
     return str(converted).lower()

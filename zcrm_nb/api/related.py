@@ -7,14 +7,14 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.api import query as ask
+from zcrm_nb.api.acts import Act, batches
 from zcrm_nb.api.metadata import USER_COLUMNS
-from zcrm_nb.api.outcomes import chunks, outcomes, report, unique
 from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
 from zcrm_nb.api.records import check_id, field_batches, list_columns
 from zcrm_nb.api.tables import coql_table, counted
 from zcrm_nb.coql import fill
 from zcrm_nb.errors import LimitError, NotFoundError, did_you_mean
-from zcrm_nb.frames import Column, ids_in, in_order, index_of, info, joined, to_frame
+from zcrm_nb.frames import Column, ids_in, in_order, info, joined, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,9 +31,11 @@ __all__ = [
     "ROWS_PER_QUERY",
     "expanded",
     "linked",
+    "links",
     "lists",
     "related_table",
     "subform_table",
+    "unique",
 ]
 
 LIST_COLUMNS = [
@@ -48,9 +50,15 @@ PAGE_SIZE = 200
 PAGES_BY_NUMBER = 10
 QUERIES_AT_ONCE = 10
 ROWS_PER_QUERY = 100  # ids in one IN list
+RECORDS_PER_CALL = 100
 PARENT = "parent_id"
 # Neither is a module that COQL is known to read; they are read record by record.
 ONLY_BY_RECORD = frozenset({"Attachments", "Notes"})
+
+
+def unique(ids: Sequence[str]) -> list[str]:
+    """Keep each id once, in the order of their first places."""
+    return list(dict.fromkeys(each for each in ids if each))
 
 
 def lists(catalogue: Catalogue, module: str) -> list[dict[str, Any]]:
@@ -259,7 +267,7 @@ def asked_by_ids(
 
     Where each id means one row, a LIMIT of a hundred says so: it costs a third.
     """
-    lists_of_ids = chunks(unique(ids), ROWS_PER_QUERY)
+    lists_of_ids = list(batches(unique(ids), ROWS_PER_QUERY))
     queries = [
         ask.prepared(catalogue, fill(text, ids=each), limit=len(each) if one_row_each else None)
         for each in lists_of_ids or [["0"]]
@@ -279,24 +287,30 @@ def asked_by_ids(
 # ---- Linking -------------------------------------------------------------------------------------
 
 
-def linked(
-    send: Send, module: str, record_id: str, *, related_list: str, subject: Any, away: bool
-) -> pd.DataFrame:
-    """Link records to one, or let go of them, and report on each."""
-    path = f"{V8}{module}/{check_id(module, record_id)}/{related_list}"
-    ids = [check_id(related_list, each) for each in ids_in(subject)]
-    found: dict[str, Any] = {}
-    for some in chunks(unique(ids)):
-        rows = outcomes("unlink" if away else "link", some, _linking(send, path, some, away=away))
-        found |= dict(zip(some, rows, strict=True))
-    return report([found[each] for each in ids], index_of(subject))
+def links(
+    module: str, record_id: str, *, related_list: str, ids: Sequence[str], away: bool
+) -> list[Act]:
+    """List the calls that link records to one, or let go of them, a hundred a call."""
+    path = f"{module}/{check_id(module, record_id)}/{related_list}"
+    checked = [check_id(related_list, each) for each in ids]
+    return [_link(path, some, away=away) for some in batches(checked, RECORDS_PER_CALL)]
 
 
-def _linking(send: Send, path: str, ids: list[str], *, away: bool) -> Callable[[], bytes]:
-    """Make the call that links up to a hundred records, or lets go of them."""
+def _link(path: str, ids: Sequence[str], *, away: bool) -> Act:
+    """Make the call for some records."""
     if away:
-        return lambda: send("DELETE", path, params={"ids": ",".join(ids)})
-    return lambda: send("PUT", path, json={"data": [{"id": each} for each in ids]})
+        return Act("unlink", path, None, ids, method="DELETE", params={"ids": ",".join(ids)})
+    return Act("link", path, {"data": [{"id": each} for each in ids]}, ids, method="PUT")
+
+
+def linked(send: Send, asked: Sequence[Act], ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Tell which records are on the list by now, or off it, as the calls wanted them."""
+    away = asked[0].action == "unlink"
+    found: set[str] = set()
+    for some in batches(ids, RECORDS_PER_CALL):
+        params = {"fields": "id", "ids": ",".join(some), "per_page": PAGE_SIZE}
+        found |= {each["id"] for each in records_of(send("GET", V8 + asked[0].path, params=params))}
+    return {each: {} for each in ids if (each in found) != away}
 
 
 # ---- Expanding -----------------------------------------------------------------------------------

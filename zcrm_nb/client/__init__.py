@@ -17,6 +17,7 @@ from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.client.relating import Relating
 from zcrm_nb.client.sending import Sending
+from zcrm_nb.client.writing import Writing
 from zcrm_nb.wire.vault import notes_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class CRM(
     Relating,
     Attaching,
     Describing,
+    Writing,
     Acting,
     Exporting,
     Listening,

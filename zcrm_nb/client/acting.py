@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api import acts, convert, mass, recycle
+from zcrm_nb.api import convert, mass, recycle
 from zcrm_nb.api import query as ask
-from zcrm_nb.client.base import Base
-from zcrm_nb.frames import Column, Way, plain, subject, to_frame, to_report
+from zcrm_nb.client.reporting import Deed, Reporting
+from zcrm_nb.frames import Column, plain, subject, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,24 +26,7 @@ __all__ = ["Acting"]
 RECORDS = Column("records", "integer")
 
 
-class Deed(NamedTuple):
-    """One verb at work.
-
-    ``look`` tells which of some ids are done by now, and what else there is to say of each;
-    ``again`` gives the rows of a job anew; ``undo`` takes back what a report says.
-    """
-
-    action: str
-    module: str
-    label: str
-    act: Callable[[Tick], list[Row]]
-    look: Callable[[list[str]], Mapping[str, Row]] | None = None
-    again: Callable[[list[Row], float], list[Row]] | None = None
-    undo: Callable[..., Report] | None = None
-    extra: Sequence[Column] = ()
-
-
-class Acting(Base):
+class Acting(Reporting):
     """What acts on records and returns reports."""
 
     def convert(
@@ -638,49 +621,6 @@ class Acting(Base):
         action, label = kind.removeprefix("mass_"), f"{kind} of a view of {module}"
         deed = Deed(action, module, label, act, again=again, extra=[RECORDS])
         return self._reported(deed, progress)
-
-    def _reported(
-        self, deed: Deed, progress: bool | Told, index: pd.Index[Any] | None = None
-    ) -> Report:
-        """Act under progress, and report under the index that was given."""
-        facts = {"module": deed.module, "action": deed.action, "route": "rest"}
-
-        def fetch(tick: Tick) -> Report:
-            return self._report(deed, deed.act(tick), index, facts)
-
-        report: Report = self._told(fetch, deed.label, progress, **facts)  # type: ignore[assignment]
-        return report
-
-    def _report(
-        self, deed: Deed, rows: list[Row], index: pd.Index[Any] | None, facts: Row
-    ) -> Report:
-        """Make a report that knows how to find out more."""
-
-        def resolve(*, wait_s: float = 10.0) -> Report:
-            found = rows
-            if any(row["status"] == "unknown" for row in rows):
-                if deed.look:
-                    self._gate.sleep(wait_s)
-                    found = acts.resolved(rows, deed.look)
-                elif deed.again:
-                    found = deed.again(rows, wait_s)
-            return self._report(deed, found, index, facts)
-
-        table = to_frame([rows], [Column("id", "text"), *deed.extra])
-        report = to_report(
-            table.index if index is None else index,
-            [tuple(row[name] for name in acts.REPORT) for row in rows],
-            facts=facts,
-            way=Way(resolve, deed.undo or partial(_no_undo, deed.label)),
-        )
-        for place, column in enumerate(deed.extra, acts.REPORT.index("code")):
-            report.insert(place, column.name, table[column.name].array)
-        return report
-
-
-def _no_undo(what: str, report: Report, *, force: bool = False) -> Report:
-    """Say that there is no way back."""
-    raise ValueError(f"{what}: nobody noted what was there before, so it cannot be undone")
 
 
 def _one_of(records: object, cvid: str | None) -> None:

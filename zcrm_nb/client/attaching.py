@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zcrm_nb.api import attachments, hanging, related
-from zcrm_nb.client.base import Base
-from zcrm_nb.frames import to_frame
+from zcrm_nb.client.reporting import Deed, Reporting
+from zcrm_nb.frames import subject, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
+    from zcrm_nb.frames import Report, Subject
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Attaching"]
 
 
-class Attaching(Base):
+class Attaching(Reporting):
     """What reads and changes the small things that hang on records."""
 
     def notes(
@@ -99,11 +101,12 @@ class Attaching(Base):
     def add_note(
         self,
         module: str,
-        ids: str | Iterable[str] | pd.DataFrame,
+        ids: Subject,
         content: str,
         *,
         title: str | None = None,
-    ) -> pd.DataFrame:
+        progress: bool | Told = True,
+    ) -> Report:
         """Write a note about a record, or the same about each of many.
 
         Parameters
@@ -116,18 +119,21 @@ class Attaching(Base):
             What it says; at most 65,535 characters.
         title : str, optional
             Its title; at most 120 characters.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
-            The report, under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
+        Report of shape (n_records, 6)
+            Under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
             ``unknown``), ``id`` of the note, ``code``, ``field``, ``message``. Unknown is a note
             whose answer was lost: look at :meth:`notes` before it is written again.
 
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such module, says Zoho.
+            An id that cannot be one; not sent.
         ValueError
             A text that is too long, or none; not sent.
 
@@ -148,7 +154,10 @@ class Attaching(Base):
         'done'
         >>> crm.close()
         """
-        return hanging.add_notes(self._gate.send, module, ids, content, title)
+        index, rows = subject(ids)
+        asked = hanging.new_notes(module, [row["id"] for row in rows], content, title)
+        deed = Deed("note", module, f"Notes of {module}", self._acts(asked))
+        return self._reported(deed, progress, index)
 
     def attachments(
         self,
@@ -229,7 +238,8 @@ class Attaching(Base):
         file: str | Path | bytes | Sequence[str | Path],
         *,
         name: str | None = None,
-    ) -> pd.DataFrame:
+        progress: bool | Told = True,
+    ) -> Report:
         """Attach a file to a record, or several.
 
         Parameters
@@ -243,11 +253,14 @@ class Attaching(Base):
             ``.exe``.
         name : str, optional
             What it shall be called; the name on the disk by default. Bytes need one.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
-        DataFrame of shape (n_files, 6)
-            The report: ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id`` of the
+        Report of shape (n_files, 6)
+            ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id`` of the
             attachment, ``code``, ``field``, ``message``. Unknown is a file whose answer was lost:
             look at :meth:`attachments` before it is sent again.
 
@@ -258,7 +271,7 @@ class Attaching(Base):
         FileNotFoundError
             There is no such file; not sent.
         NotFoundError
-            An id that cannot be one; not sent. No such module or record, says Zoho.
+            An id that cannot be one; not sent.
         ValueError
             An empty file, a program, or bytes without a name; not sent.
 
@@ -280,7 +293,9 @@ class Attaching(Base):
         'done'
         >>> crm.close()
         """
-        return attachments.attach(self._gate.send, module, id, file, name)
+        asked = attachments.attaching(module, id, file, name)
+        deed = Deed("attach", module, f"Attachments of {module}", self._acts(asked))
+        return self._reported(deed, progress)
 
     def attach_link(
         self,
@@ -289,7 +304,7 @@ class Attaching(Base):
         url: str,
         *,
         title: str | None = None,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Attach the address of something to a record.
 
         Parameters
@@ -305,15 +320,15 @@ class Attaching(Base):
 
         Returns
         -------
-        DataFrame of shape (1, 6)
-            The report, as of :meth:`attach`.
+        Report of shape (1, 6)
+            As of :meth:`attach`.
 
         Raises
         ------
         ValueError
             It is no address; not sent.
         NotFoundError
-            An id that cannot be one; not sent. No such module or record, says Zoho.
+            An id that cannot be one; not sent.
 
         Notes
         -----
@@ -334,14 +349,16 @@ class Attaching(Base):
         'Specification'
         >>> crm.close()
         """
-        return attachments.attach_link(self._gate.send, module, id, url, title)
+        asked = attachments.attaching_link(module, id, url, title)
+        deed = Deed("attach", module, f"Attachments of {module}", self._acts(asked))
+        return self._reported(deed, progress=False)
 
     def detach(
         self,
         module: str,
         id: str,  # noqa: A002 - Zoho's word
-        ids: str | Iterable[str] | pd.DataFrame,
-    ) -> pd.DataFrame:
+        ids: Subject,
+    ) -> Report:
         """Take attachments off a record, for good.
 
         Parameters
@@ -355,13 +372,13 @@ class Attaching(Base):
 
         Returns
         -------
-        DataFrame of shape (n_attachments, 6)
-            The report, under the index of what was handed in.
+        Report of shape (n_attachments, 6)
+            Under the index of what was handed in.
 
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such module or record, says Zoho.
+            An id that cannot be one; not sent.
 
         Notes
         -----
@@ -382,7 +399,12 @@ class Attaching(Base):
         'record deleted'
         >>> crm.close()
         """
-        return attachments.detach(self._gate.send, module, id, ids)
+        index, rows = subject(ids)
+        asked = attachments.detaching(module, id, [row["id"] for row in rows])
+        look = partial(attachments.detached, self._gate.send, module, id)
+        label = f"Attachments of {module}"
+        deed = Deed("detach", module, label, self._acts(asked), look=look)
+        return self._reported(deed, progress=False, index=index)
 
     def download(
         self,
@@ -457,8 +479,12 @@ class Attaching(Base):
         )
 
     def upload(
-        self, file: str | Path | bytes | Sequence[str | Path], *, name: str | None = None
-    ) -> pd.DataFrame:
+        self,
+        file: str | Path | bytes | Sequence[str | Path],
+        *,
+        name: str | None = None,
+        progress: bool | Told = True,
+    ) -> Report:
         """Upload files for file-upload and image-upload fields.
 
         Parameters
@@ -467,11 +493,14 @@ class Attaching(Base):
             Path of a file, or of several, or the content itself; at most 20 MB each.
         name : str, optional
             What it shall be called; the name on the disk by default. Bytes need one.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
-        DataFrame of shape (n_files, 6)
-            The report; its ``id`` goes into a record as ``[{"File_Id__s": id}]``.
+        Report of shape (n_files, 6)
+            Its ``id`` goes into a record as ``[{"File_Id__s": id}]``.
 
         Raises
         ------
@@ -505,7 +534,8 @@ class Attaching(Base):
         'plan.pdf'
         >>> crm.close()
         """
-        return attachments.upload(self._gate.send, file, name)
+        asked = attachments.uploading(file, name)
+        return self._reported(Deed("upload", "", "Files", self._acts(asked)), progress)
 
     def photo(self, module: str, id: str) -> bytes:  # noqa: A002 - Zoho's word
         """Return the photo of a record.
@@ -553,7 +583,7 @@ class Attaching(Base):
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         file: str | Path | bytes | None,
-    ) -> pd.DataFrame:
+    ) -> Report:
         """Give a record its photo, or take it away.
 
         Parameters
@@ -567,8 +597,8 @@ class Attaching(Base):
 
         Returns
         -------
-        DataFrame of shape (1, 6)
-            The report.
+        Report of shape (1, 6)
+            What became of it.
 
         Raises
         ------
@@ -597,10 +627,9 @@ class Attaching(Base):
         'done'
         >>> crm.close()
         """
-        send, catalogue = self._gate.send, self._catalogue
-        if file is None:
-            return attachments.remove_photo(send, catalogue, module, id)
-        return attachments.set_photo(send, catalogue, module, id, file)
+        asked = attachments.new_photo(self._catalogue, module, id, file)
+        deed = Deed("photo", module, f"Photo of {module}", self._acts(asked))
+        return self._reported(deed, progress=False)
 
     def tags(self, module: str, *, tz: str = "UTC") -> pd.DataFrame:
         """List the tags of a module.
@@ -645,11 +674,12 @@ class Attaching(Base):
     def tag(
         self,
         module: str,
-        ids: str | Iterable[str] | pd.DataFrame,
+        ids: Subject,
         tags: str | Sequence[str],
         *,
         replace: bool = False,
-    ) -> pd.DataFrame:
+        progress: bool | Told = True,
+    ) -> Report:
         """Put tags on records.
 
         Parameters
@@ -662,18 +692,21 @@ class Attaching(Base):
             Names of tags, at most ten of at most 25 characters. A new name makes a new tag.
         replace : bool, default False
             Whether the tags that a record has go.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
-            The report, under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
+        Report of shape (n_records, 6)
+            Under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
             ``unknown``), ``id``, ``code``, ``field``, ``message``. Unknown is a record whose answer
-            was lost; tagging it twice does no harm.
+            was lost: ``resolve()`` of the report looks at it.
 
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such module, says Zoho.
+            An id that cannot be one; not sent.
         ValueError
             What can be no tags; not sent.
 
@@ -697,15 +730,21 @@ class Attaching(Base):
         'expo 2026'
         >>> crm.close()
         """
-        send = self._gate.send
-        return hanging.retag(send, module, ids, tags, action="add", over_write=replace)
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        asked = hanging.retagging(module, wanted, tags, action="add", over_write=replace)
+        look = partial(hanging.retagged, self._gate.send, asked)
+        deed = Deed("tag", module, f"Tags of {module}", self._acts(asked), look=look)
+        return self._reported(deed, progress, index)
 
     def untag(
         self,
         module: str,
-        ids: str | Iterable[str] | pd.DataFrame,
+        ids: Subject,
         tags: str | Sequence[str],
-    ) -> pd.DataFrame:
+        *,
+        progress: bool | Told = True,
+    ) -> Report:
         """Take tags off records.
 
         Parameters
@@ -716,16 +755,19 @@ class Attaching(Base):
             An id, several, or a table with a column ``id``.
         tags : str or sequence of str
             Names of tags. One that a record does not have is no error.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
-            The report, as of :meth:`tag`.
+        Report of shape (n_records, 6)
+            As of :meth:`tag`.
 
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such module, says Zoho.
+            An id that cannot be one; not sent.
         ValueError
             What can be no tags; not sent.
 
@@ -749,4 +791,8 @@ class Attaching(Base):
         []
         >>> crm.close()
         """
-        return hanging.retag(self._gate.send, module, ids, tags, action="remove")
+        index, rows = subject(ids)
+        asked = hanging.retagging(module, [row["id"] for row in rows], tags, action="remove")
+        look = partial(hanging.retagged, self._gate.send, asked)
+        deed = Deed("untag", module, f"Tags of {module}", self._acts(asked), look=look)
+        return self._reported(deed, progress, index)

@@ -13,14 +13,13 @@ from zcrm_nb.api.subscription import Subscription
 from zcrm_nb.client.base import Base
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.frames import to_frame
-from zcrm_nb.notebook.feed import (
+from zcrm_nb.notebook.feed import Feed, take_slot
+from zcrm_nb.notebook.feedplan import (
     Counting,
-    Feed,
     Plan,
     checked_moment,
     checked_pause_s,
     reachable,
-    take_slot,
 )
 from zcrm_nb.wire.centres import is_loopback
 from zcrm_nb.wire.receiver import Receiver
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.pages import Send
-    from zcrm_nb.notebook.feed import Opened
+    from zcrm_nb.notebook.feedplan import Opened
     from zcrm_nb.wire.receiver import Door
 
     Action = Literal["create", "edit", "delete"]
@@ -425,6 +424,8 @@ class Listening(Base):
         >>> crm.close()
         """
         names = default_fields(self._catalogue, module) if fields is None else list(fields)
+        send = Counting(self._gate.send)
+        changes = Changes(send, self._catalogue, module, names, whole=whole, keep=keep)
         plan = Plan(
             module,
             tuple(notifications.OPERATIONS[each] for each in notifications.actions(on)),
@@ -434,20 +435,12 @@ class Listening(Base):
             resume=resume,
             must_push=mode == "push" or public_url is not None,
         )
-        send = Counting(self._gate.send)
-        changes = Changes(send, self._catalogue, module, names, whole=whole, keep=keep)
         subscribe = partial(
             self._subscribe, module, send, public_url=public_url, host=host, port=port
         )
+        plan = reachable(plan, mode, subscribe, self._is_reached(public_url))
         slot = take_slot(self._folder / "live", module, name)
-        feed = Feed(
-            reachable(plan, mode, subscribe, self._is_reached(public_url)),
-            changes,
-            send,
-            slot,
-            now=self._now,
-            background=background,
-        )
+        feed = Feed(plan, changes, send, slot, now=self._now, background=background)
         self._feeds.add(feed)
         return feed
 
@@ -493,5 +486,5 @@ class Listening(Base):
         return table
 
     def _now(self) -> float:
-        """Tell the time by which this org's channels end, in seconds since 1970."""
-        return self._gate.clock()
+        """Tell what time it is for Zoho, in seconds since 1970, as far as its answers told."""
+        return self._gate.clock() - self._gate.ahead_s

@@ -192,10 +192,11 @@ class Reading(Base):
         ascending : bool, default True
             Smallest first. By ascending ``id``, records added meanwhile come last and shift none.
         cvid : str, optional
-            Id of a custom view to read instead of the whole module; it brings its own order.
+            Id of a custom view to read instead of the whole module, from :meth:`views`; it brings
+            its own order.
         converted : bool, optional
             Leads only: True for those converted, False for those that are not. All by default, as
-            in COQL; Zoho's own list leaves the converted ones out.
+            in COQL, though Zoho's own list leaves the converted ones out; a view leaves them out.
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -250,7 +251,7 @@ class Reading(Base):
             sort_by=sort_by,
             ascending=ascending,
             cvid=cvid,
-            converted=records.conversion(self._catalogue, module, converted),
+            converted=records.conversion(self._catalogue, module, converted, cvid),
         )
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from zcrm_nb.api import hanging, related
-from zcrm_nb.client.base import Base
-from zcrm_nb.frames import to_frame
+from zcrm_nb.client.reporting import Deed, Reporting
+from zcrm_nb.frames import subject, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
+    from zcrm_nb.frames import Report, Subject
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Relating"]
 
 
-class Relating(Base):
+class Relating(Reporting):
     """What reads along lookups, and links records to each other."""
 
     def related_lists(self, module: str) -> pd.DataFrame:
@@ -154,8 +156,10 @@ class Relating(Base):
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         related_list: str,
-        ids: str | Iterable[str] | pd.DataFrame,
-    ) -> pd.DataFrame:
+        ids: Subject,
+        *,
+        progress: bool | Told = True,
+    ) -> Report:
         """Put records on a related list of another.
 
         Parameters
@@ -166,20 +170,25 @@ class Relating(Base):
             That record's id.
         related_list : str
             API name of the list.
-        ids : str, iterable of str, or DataFrame
+        ids : str, iterable of str, Series, or DataFrame
             The records to link: an id, several, or a table with a column ``id``.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
-            The report, under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
-            ``unknown``), ``id``, ``code``, ``field``, ``message``. Unknown is a record whose answer
-            was lost: nothing is sent again by itself, and linking twice does no harm.
+        Report of shape (n_records, 6)
+            ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id``, ``code``,
+            ``field``, ``message``, under the index of ``ids``. Unknown is a record whose answer was
+            lost: ``resolve()`` of the report looks at the list.
 
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such record or list, says Zoho.
+            An id that cannot be one; not sent.
+        ValueError
+            A record that comes twice; not sent.
 
         Notes
         -----
@@ -202,16 +211,24 @@ class Relating(Base):
         ['done', 'done', 'done']
         >>> crm.close()
         """
-        send = self._gate.send
-        return related.linked(send, module, id, related_list=related_list, subject=ids, away=False)
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        asked = related.links(module, id, related_list=related_list, ids=wanted, away=False)
+        look = partial(related.linked, self._gate.send, asked)
+        label = f"{related_list} of {module}"
+        return self._reported(
+            Deed("link", module, label, self._acts(asked), look=look), progress, index
+        )
 
     def unlink(
         self,
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         related_list: str,
-        ids: str | Iterable[str] | pd.DataFrame,
-    ) -> pd.DataFrame:
+        ids: Subject,
+        *,
+        progress: bool | Told = True,
+    ) -> Report:
         """Take records off a related list; they themselves stay.
 
         Parameters
@@ -222,18 +239,23 @@ class Relating(Base):
             That record's id.
         related_list : str
             API name of the list.
-        ids : str, iterable of str, or DataFrame
+        ids : str, iterable of str, Series, or DataFrame
             The records to let go: an id, several, or a table with a column ``id``.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
 
         Returns
         -------
-        DataFrame of shape (n_records, 6)
-            The report, as of :meth:`link`.
+        Report of shape (n_records, 6)
+            As of :meth:`link`.
 
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such record or list, says Zoho.
+            An id that cannot be one; not sent.
+        ValueError
+            A record that comes twice; not sent.
 
         Notes
         -----
@@ -256,8 +278,14 @@ class Relating(Base):
         'relation removed'
         >>> crm.close()
         """
-        send = self._gate.send
-        return related.linked(send, module, id, related_list=related_list, subject=ids, away=True)
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        asked = related.links(module, id, related_list=related_list, ids=wanted, away=True)
+        look = partial(related.linked, self._gate.send, asked)
+        label = f"{related_list} of {module}"
+        return self._reported(
+            Deed("unlink", module, label, self._acts(asked), look=look), progress, index
+        )
 
     def expand(
         self,
@@ -492,7 +520,7 @@ class Relating(Base):
     def full_text(
         self,
         module: str,
-        ids: str | Iterable[str] | pd.DataFrame,
+        ids: Subject,
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Read rich text that lists cut after 500 characters.
@@ -501,7 +529,7 @@ class Relating(Base):
         ----------
         module : str
             API name of the module.
-        ids : str, iterable of str, or DataFrame
+        ids : str, iterable of str, Series, or DataFrame
             An id, several, or a table with a column ``id``.
         columns : sequence of str, optional
             API names of the fields; all rich text fields by default.
@@ -516,7 +544,7 @@ class Relating(Base):
         NotFoundError
             No such module or field, or an id that cannot be one; not sent.
         ValueError
-            The module has no rich text.
+            The module has no rich text, or a record comes twice; not sent.
 
         Notes
         -----
@@ -536,5 +564,7 @@ class Relating(Base):
         ['id', 'Observations']
         >>> crm.close()
         """
-        send, catalogue = self._gate.send, self._catalogue
-        return hanging.full_texts(send, catalogue, module, ids, columns)
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        texts = hanging.full_texts(self._gate.send, self._catalogue, module, wanted, columns)
+        return texts.set_axis(index, axis=0)

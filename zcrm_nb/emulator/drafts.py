@@ -165,8 +165,8 @@ class Desk:
         """Refuse what has the right type and is wrong all the same."""
         if (length := _length(known, value)) is not None and length > known.length:
             raise _invalid(known, path, maximum_length=known.length)
-        if known.kind in _NUMBERS and self._settings.refuse_excess_decimals:
-            self._check_decimals(known, value, path)
+        if known.kind in _NUMBERS and self._settings.refuse_excess_digits:
+            _check_digits(known, value, path)
         if known.kind == "email" and not _EMAIL.fullmatch(str(stored)):
             raise _invalid(known, path, expected_data_type="email")
         if known.choices and self._settings.refuse_unknown_picklist_values:
@@ -176,12 +176,6 @@ class Desk:
                 raise _invalid(known, path, supported_values=supported)
         if known.unique:
             self.check_unique(known, stored, path, record_id)
-
-    def _check_decimals(self, known: Field, value: object, path: str) -> None:
-        """Refuse a number with more decimal places than its field has."""
-        most = known.decimals
-        if most is not None and -Decimal(str(value)).as_tuple().exponent > most:  # type: ignore[operator]
-            raise _invalid(known, path, maximum_decimal_place=most)
 
     def check_unique(
         self, known: Field, stored: object, path: str, record_id: int | None = None
@@ -291,12 +285,21 @@ class Desk:
 
 
 def _length(known: Field, value: object) -> int | None:
-    """Measure a value as its field's length does: characters, or digits before the point."""
+    """Measure a value as its field's length does: characters, or the digits of a whole number."""
     if known.kind in ("date", "datetime"):
         return None
-    if known.kind in (*_WHOLE, *_NUMBERS):
+    if known.kind in _WHOLE:
         return len(str(abs(int(value))))  # type: ignore[call-overload]
     return len(value) if isinstance(value, str) else None
+
+
+def _check_digits(known: Field, value: object, path: str) -> None:
+    """Refuse a decimal number with more digits, before or behind the point, than its field has."""
+    number = Decimal(str(value))
+    if number.adjusted() >= known.length:
+        raise _invalid(known, path, maximum_length=known.length)
+    if known.decimals is not None and number != round(number, known.decimals):
+        raise _invalid(known, path, maximum_decimal_place=known.decimals)
 
 
 def _writable(known: Field) -> bool:

@@ -216,7 +216,10 @@ class _Connection(BaseHTTPRequestHandler):
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         """Send status line and headers."""
         code, _, phrase = status.partition(" ")
-        self.send_response(int(code), phrase)
+        self.send_response_only(int(code), phrase)
+        self.send_header("Server", self.version_string())
+        if not any(name == "Date" for name, _ in headers):  # the org's own time counts
+            self.send_header("Date", self.date_time_string())
         self._promised = 0
         for name, value in headers:
             if name == "Content-Length":

@@ -460,8 +460,10 @@ class Settings:
     refuse_unknown_picklist_values: bool = fact(
         True, "whether a value outside the picklist is refused with its supported_values"
     )
-    refuse_excess_decimals: bool = fact(
-        False, "whether a number with more decimal places than its field has is refused, or kept"
+    refuse_excess_digits: bool = fact(
+        False,
+        "whether a decimal number with more digits, before or behind the point, than its field has "
+        "is refused or kept; for texts and whole numbers the length is documented",
     )
     subform_rows_replace: bool = fact(
         True, "whether subform rows without ids replace the old rows on update, or add to them"

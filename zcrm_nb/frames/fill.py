@@ -51,7 +51,9 @@ class Filler:
     >>> from zcrm_nb.frames.fill import Filler
     >>> filler = Filler([Column("Employees", "integer")])
     >>> filler.add(1, pa.table({"Employees": [None, 3]}))
+    2
     >>> filler.add(0, pa.table({"Employees": [12]}))
+    1
     >>> filler.frame()["Employees"].tolist()
     [12, <NA>, 3]
     """
@@ -68,7 +70,7 @@ class Filler:
         kinds = {**_SINKS, "float": _Arrow} if exact else _SINKS
         self._sinks = {each.name: kinds.get(each.kind, _Arrow)(each, rows) for each in columns}
 
-    def add(self, part: int, table: pa.Table) -> None:
+    def add(self, part: int, table: pa.Table) -> int:
         """Put one part into its place.
 
         Parameters
@@ -77,11 +79,17 @@ class Filler:
             Its number, from 0.
         table : pyarrow.Table
             Its rows, flat. Its memory goes column by column, if nobody else holds it.
+
+        Returns
+        -------
+        int
+            How many rows it has.
         """
-        columns = dict(zip(table.column_names, table.columns, strict=True))
+        rows, columns = len(table), dict(zip(table.column_names, table.columns, strict=True))
         del table
         for name, sink in self._sinks.items():
             sink.put(part, columns.pop(name))
+        return rows
 
     def frame(self) -> pd.DataFrame:
         """Give the table, once all parts are in it; the filler is empty then.

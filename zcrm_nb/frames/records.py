@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.frames.types import Column
 
-__all__ = ["ABSENT", "PARENT", "as_columns", "as_rows", "to_records"]
+__all__ = ["ABSENT", "PARENT", "as_columns", "as_rows", "ids_of", "to_records"]
 
 PARENT = "parent_id"
 """The column of a subform's table that tells which record a row belongs to."""
@@ -123,6 +123,22 @@ def as_columns(
         own = {each.removeprefix(f"{name}."): kinds[each] for each in kinds}
         data[name] = _nested(name, rows, own, keys)
     return data
+
+
+def ids_of(
+    source: pd.DataFrame | pd.Series[Any] | Sequence[Any],
+) -> tuple[pd.Index[Any], list[Any]]:
+    """Take the ids out of a table, a column, records, or a list of them; with their labels."""
+    if isinstance(source, pd.DataFrame):
+        if "id" not in source:
+            raise ValueError("This table has no column 'id'.")
+        source = source["id"]
+    if isinstance(source, pd.Series):
+        return source.index, _field("id", source, "")[1]
+    if isinstance(source, str):
+        source = [source]
+    ids = [each.get("id") if isinstance(each, Mapping) else each for each in source]
+    return pd.RangeIndex(len(ids)), _field("id", pd.Series(ids, dtype=object), "")[1]
 
 
 def as_rows(data: Mapping[str, Sequence[Any]], length: int) -> list[dict[str, Any]]:

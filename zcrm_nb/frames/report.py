@@ -13,9 +13,21 @@ from zcrm_nb.frames.types import STRING, categorical
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["ACTIONS", "STATUSES", "Report", "Way", "pack_index", "to_report", "unpack_index"]
+__all__ = [
+    "ACTIONS",
+    "STATUSES",
+    "Report",
+    "Way",
+    "labels",
+    "pack_index",
+    "to_report",
+    "unpack_index",
+]
 
-ACTIONS = ("insert", "update", "delete", "restore", "erase", "convert", "change_owner")
+ACTIONS = (
+    *("insert", "update", "delete", "restore", "erase", "convert", "change_owner"),
+    *("link", "unlink", "note", "attach", "detach", "upload", "photo", "tag", "untag"),
+)
 STATUSES = ("done", "refused", "unknown")
 COLUMNS = ("action", "status", "id", "code", "field", "message")
 
@@ -51,10 +63,7 @@ class Report(pd.DataFrame):
     :attr:`failed`, :meth:`resolve` and :meth:`undo`. What lacks one of the columns below, such as
     ``report[["id"]]``, is a plain DataFrame.
 
-    Parameters
-    ----------
-    *args, **kwargs : object
-        As for :class:`pandas.DataFrame`; made by the writing methods of ``CRM``.
+    It is made by the writing methods of ``CRM``.
 
     Notes
     -----
@@ -152,9 +161,10 @@ class Report(pd.DataFrame):
         Report
             One row for each row of this table: of a part, only that part is undone. Updated cells
             get their old values, inserted records are deleted, deleted ones restored from the
-            recycle bin. Rows that were not done are ``refused`` with ``NOTHING_TO_UNDO``, rows with
-            a field that cannot be read first (subforms, multi-select lookups, files) with
-            ``CANNOT_UNDO``.
+            recycle bin. Where nothing had been done, there is nothing to undo: ``done`` with the
+            code ``NOTHING_TO_UNDO``. Rows of which nobody knows, and those with a field whose old
+            value could not be read (subforms, multi-select lookups, files), are ``refused`` with
+            ``CANNOT_UNDO``; with ``force`` the other fields of the latter are put back.
 
         Raises
         ------
@@ -234,7 +244,8 @@ def to_report(
     >>> report.dtypes.astype(str).tolist()
     ['category', 'category', 'string', 'string', 'string', 'string']
     """
-    rows = list(zip(*outcomes, strict=True)) or [()] * len(COLUMNS)
+    rows = list(zip(*(each[: len(COLUMNS)] for each in outcomes), strict=True))
+    rows = rows or [()] * len(COLUMNS)
     listed = {"action": ACTIONS, "status": STATUSES}
     data = {
         name: pd.Categorical(values, dtype=categorical(listed[name])[1])
@@ -249,6 +260,11 @@ def to_report(
 
 
 # ---- Labels that outlive the kernel --------------------------------------------------------------
+
+
+def labels(source: Any) -> pd.Index[Any]:
+    """Give the labels of the rows of a table; records have only their positions."""
+    return source.index if isinstance(source, pd.DataFrame) else pd.RangeIndex(len(source))
 
 
 def pack_index(index: pd.Index[Any]) -> str:

@@ -15,7 +15,6 @@ __all__ = [
     "beside",
     "ids_in",
     "in_order",
-    "index_of",
     "joined",
     "moments",
     "only_its_categories",
@@ -236,29 +235,6 @@ def ids_in(subject: Any, column: str = "id") -> list[str]:
             raise ValueError(f"The table has no column {column!r}: its ids are looked for there.")
         subject = subject[column]
     return ["" if pd.isna(each) else str(each) for each in subject]
-
-
-def index_of(subject: Any) -> pd.Index[Any] | None:
-    """Return the index of a table or a Series, ``None`` for anything else.
-
-    Parameters
-    ----------
-    subject : object
-        What somebody handed in.
-
-    Returns
-    -------
-    Index or None
-        To be given to the report about it.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from zcrm_nb.frames.shape import index_of
-    >>> index_of(pd.Series(["a"], index=[7])).tolist(), index_of("4108")
-    ([7], None)
-    """
-    return subject.index if isinstance(subject, (pd.DataFrame, pd.Series)) else None
 
 
 def in_order(table: pd.DataFrame, key: str, order: Sequence[str]) -> pd.DataFrame:

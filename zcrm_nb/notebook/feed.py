@@ -12,8 +12,8 @@ import re
 import threading
 from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
@@ -21,7 +21,7 @@ from zcrm_nb.api.changes import Marks
 from zcrm_nb.api.notifications import disable
 from zcrm_nb.errors import LimitError, LoginError, ZohoError
 from zcrm_nb.frames import Column, to_frame
-from zcrm_nb.wire.credits import price
+from zcrm_nb.notebook.feedplan import EVERY_S
 from zcrm_nb.wire.journal import Journal
 from zcrm_nb.wire.receiver import Door, Notification
 from zcrm_nb.wire.slot import Slot
@@ -36,94 +36,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from zcrm_nb.api.changes import Changes
-    from zcrm_nb.api.pages import Send
-    from zcrm_nb.api.subscription import Subscription
+    from zcrm_nb.notebook.feedplan import Counting, Opened, Plan
 
     Callback = Callable[[pd.DataFrame], object]
-    Opened = tuple[Subscription, Callable[[], None]]
 
-__all__ = [
-    "EVERY_S",
-    "Counting",
-    "Feed",
-    "Plan",
-    "checked_moment",
-    "checked_pause_s",
-    "reachable",
-    "take_slot",
-]
+__all__ = ["Feed", "take_slot"]
 
-EVERY_S = {"push": 900.0, "poll": 60.0}
 DAY_S = 24 * 60 * 60
 SETTLE_S = 0.3  # after a notification others often follow: they are fetched together
 GLANCE_S = 5.0  # how long the thread sleeps at most: a clock that jumped is noticed then
+STOP_S = 10.0  # how long a call that is under way is waited for
 BATCH = 500  # notifications that are fetched in one go
-RESUME = timedelta(days=1)  # what lies further back is not caught up by itself
+RESUME_S = DAY_S  # what lies further back is not caught up by itself
 PATIENCE_S = (5.0, 15.0, 60.0, 300.0)  # between tries after something went wrong
 
 _NOTE_COLUMNS = [Column("time", "datetime"), Column("about", "text"), Column("note", "text")]
 _RUNNING: WeakValueDictionary[str, Feed] = WeakValueDictionary()
-
-
-class Counting:
-    """Sends calls, and counts what they cost.
-
-    Parameters
-    ----------
-    send : callable
-        What really sends.
-
-    Attributes
-    ----------
-    credits : int
-        Spent so far.
-    """
-
-    def __init__(self, send: Send) -> None:
-        self._send, self.credits = send, 0
-
-    def __call__(self, method: str, path: str, **call: Any) -> bytes:
-        """Send one call."""
-        self.credits += price(method, path, params=call.get("params"), json=call.get("json"))
-        return self._send(method, path, **call)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a feed is to listen.
-
-    Parameters
-    ----------
-    module : str
-        API name.
-    operations : tuple of str
-        What its table shows: some of ``insert``, ``update``, ``delete``.
-    every_s : float or None
-        Seconds between looks; ``None`` for what suits the mode.
-    keep : int
-        Events that its table holds at most.
-    since : datetime or None
-        From when on changes count; ``None`` for now, or where the last feed left off.
-    resume : bool
-        Whether to go on where the last feed of that name left off.
-    subscribe : callable or None
-        Opens a channel that leads to a door: gives the subscription and what closes the way to it.
-        ``None`` where nobody can reach this kernel.
-    must_push : bool
-        Whether it is an error when no channel can be opened.
-    why : str
-        Why it polls, in words.
-    """
-
-    module: str
-    operations: tuple[str, ...]
-    every_s: float | None = None
-    keep: int = 10_000
-    since: datetime | None = None
-    resume: bool = True
-    subscribe: Callable[[Door], Opened] | None = None
-    must_push: bool = False
-    why: str = ""
 
 
 @dataclass(slots=True)
@@ -132,6 +60,8 @@ class _Told:
 
     notes: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=200))
     problems: dict[str, str] = field(default_factory=dict)
+    away: dict[str, int] = field(default_factory=dict)
+    lost: int = 0
 
 
 class Feed:
@@ -190,6 +120,8 @@ class Feed:
     ) -> None:
         self._plan, self._changes, self._send = plan, changes, send
         self._slot, self._now = slot, now
+        # In the background nobody reads what appears below a cell that is long done.
+        send.tell = lambda words: self._note("wait", words)
         self._rows: deque[dict[str, Any]] = deque(maxlen=plan.keep)
         self.counts: Counter[str] = Counter()
         self._told = _Told()
@@ -364,7 +296,7 @@ class Feed:
         self._wake.set()
         atexit.unregister(self.stop)
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(30)
+            self._thread.join(STOP_S)
         self._let_go()
         self._refresh()
 
@@ -418,18 +350,17 @@ class Feed:
             return Marks(self._plan.since, self._plan.since)
         if not self._plan.resume or not left.get("modified"):
             return None
-        modified = datetime.fromisoformat(left["modified"])
-        marks = Marks(modified, datetime.fromisoformat(left.get("deleted") or left["modified"]))
-        newest = self._changes.newest()
-        if newest is not None and newest - modified > RESUME:
+        left_s = float(left.get("left_s") or 0.0)
+        at = f"{datetime.fromtimestamp(left_s, UTC):%Y-%m-%d %H:%M} UTC"
+        if self._now() - left_s > RESUME_S:
             self._note(
                 "gap",
-                f"The last feed left off at {modified:%Y-%m-%d %H:%M} UTC, more than a day before "
-                "the newest change: what happened between is not fetched. since= would.",
+                f"The last feed left off at {at}, more than a day ago: what happened between is "
+                "not fetched. since= would.",
             )
             return None
-        self._note("gap", f"Goes on where the last feed left off, {modified:%Y-%m-%d %H:%M} UTC.")
-        return marks
+        self._note("gap", f"Goes on where the last feed left off, {at}.")
+        return self._changes.recall(left)
 
     def _start(self) -> None:
         """Start the thread; where there can be none, say what to do instead.
@@ -462,14 +393,8 @@ class Feed:
 
     def _remember(self) -> None:
         """Note for the next kernel how far this one came, and which channel it has."""
-        modified, deleted = self._changes.marks.modified, self._changes.marks.deleted
-        self._slot.note(
-            {
-                "modified": modified and modified.isoformat(),
-                "deleted": deleted and deleted.isoformat(),
-                "channel_id": self._line and self._line[0].wanted.channel_id,
-            }
-        )
+        channel_id = self._line and self._line[0].wanted.channel_id
+        self._slot.note({**self._changes.left(), "channel_id": channel_id, "left_s": self._now()})
 
     def _close_left(self, channel_id: str) -> None:
         """Close the channel of a kernel that could not; it may have ended by itself."""
@@ -514,10 +439,13 @@ class Feed:
         """Mind the channel, take what was notified, look when it is time."""
         gap = self._mind_channel()
         rows = self._take_told()
-        if look or gap or self._now() >= self._look_at_s:
+        gap = self._kept_all() is False or gap
+        crowded = self._changes.unlooked > self._plan.keep
+        if look or gap or crowded or self._now() >= self._look_at_s:
             found = self._changes.found()
             self._look_at_s = self._now() + self._every_s
-            self._judge(found)
+            self._judge(found, gap=gap)
+            self._tell_of_strangers()
             rows += self._add(found)
             self._remember()
         return rows[-self._plan.keep :]
@@ -555,20 +483,34 @@ class Feed:
             rows += self._add(fetched)
         return list(rows)
 
-    def _judge(self, found: Sequence[dict[str, Any]]) -> None:
+    def _judge(self, found: Sequence[dict[str, Any]], *, gap: bool) -> None:
         """Say so when looking finds what should have been notified."""
         if self._line is None or not found:
             return
-        if self._door.counts["accepted"]:
-            self._note("gap", f"{len(found):,} changes were not notified; found by looking.")
+        if self._door.counts["accepted"] or gap or "channel" in self._told.problems:
+            self._note("gap", f"Found by looking, not notified: {_counted(len(found))}.")
             return
-        refused = {name: n for name, n in self._door.counts.items() if name not in _FINE and n}
-        turned_away = f" Turned away: {_listed(refused)}." if refused else ""
         self._told.problems["reach"] = (
-            f"{len(found):,} changes were found by looking, and none was ever notified: does the "
-            f"address that Zoho was given lead here?{turned_away}"
+            f"Found by looking: {_counted(len(found))}; notified: none, ever. Does the address "
+            "that Zoho was given lead here?"
         )
         self._note("channel", self._told.problems["reach"])
+
+    def _kept_all(self) -> bool:
+        """Whether every notification could be noted on disk; say so, if not."""
+        lost = self._door.counts["not kept"] - self._told.lost
+        if lost:
+            self._told.lost += lost
+            self._note("gap", f"{lost:,} notifications could not be kept: the disk is full.")
+        return not lost
+
+    def _tell_of_strangers(self) -> None:
+        """Say so when something knocked that had no business here."""
+        away = {name: n for name, n in self._door.counts.items() if name in _STRANGE and n}
+        if away != self._told.away:
+            self._told.away = away
+            listed = ", ".join(f"{number:,} {name}" for name, number in away.items())
+            self._note("receiver", f"Turned away so far: {listed}.")
 
     def _failed(self, error: BaseException) -> None:
         """Note what went wrong, look anew when it is over, and wait longer each time."""
@@ -607,10 +549,11 @@ class Feed:
                 context.copy().run(callback, self._frame(rows))
             except Exception as error:  # whatever it is, the feed goes on
                 name = getattr(callback, "__name__", type(callback).__name__)
-                self._told.problems["callback"] = f"{name} failed: {type(error).__name__}: {error}"
-                self._note("callback", self._told.problems["callback"])
+                words = f"{name} failed: {type(error).__name__}: {error}"
+                self._told.problems[f"callback {id(callback)}"] = words
+                self._note("callback", words)
             else:
-                self._told.problems.pop("callback", None)
+                self._told.problems.pop(f"callback {id(callback)}", None)
 
     def _frame(self, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         """Make a table of rows."""
@@ -639,10 +582,13 @@ class Feed:
     # ---- How it shows ----------------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        """Let whatever shows it show the new state; a display that fails costs nothing else."""
+        """Let whatever shows it show the new state; one that fails is given up, and said so."""
         for view in list(self._views):
-            with suppress(Exception):
+            try:
                 view.refresh()
+            except Exception as error:  # whatever a front end may raise
+                self._views.discard(view)
+                self._note("view", f"A view is no longer kept up to date: {error!r}")
 
     def headline(self) -> str:
         """Say in one sentence what it does."""
@@ -657,7 +603,7 @@ class Feed:
         each = ", ".join(f"{self.counts[name]:,} {name}" for name in self._plan.operations)
         more = self.counts["rows"] > self._plan.keep
         kept = f"; df has the last {self._plan.keep:,}" if more else ""
-        return f"{self.counts['rows']:,} changes ({each}){kept}"
+        return f"{_counted(self.counts['rows'])} ({each}){kept}"
 
     def price(self) -> str:
         """Say in words what it costs."""
@@ -706,7 +652,7 @@ class Feed:
         self._views.add(view)
 
 
-_FINE = {"accepted", "doubled"}
+_STRANGE = ("wrong token", "malformed", "elsewhere")
 
 
 def take_slot(parent: Path, module: str, name: str) -> Slot:
@@ -738,64 +684,6 @@ def take_slot(parent: Path, module: str, name: str) -> Slot:
     return Slot(parent, folder)
 
 
-def reachable(plan: Plan, mode: str, subscribe: Callable[[Door], Opened], is_reached: bool) -> Plan:
-    """Complete a plan by how it gets to know of changes.
-
-    Parameters
-    ----------
-    plan : Plan
-        What is wanted.
-    mode : {"auto", "push", "poll"}
-        How.
-    subscribe : callable
-        Opens a channel.
-    is_reached : bool
-        Whether Zoho can reach this kernel.
-
-    Returns
-    -------
-    Plan
-        With ``subscribe``, or with the reason why not.
-
-    Raises
-    ------
-    ValueError
-        Another mode, or ``push`` where Zoho cannot reach this kernel.
-    """
-    if mode not in {"auto", "push", "poll"}:
-        raise ValueError(f"mode={mode!r} is none of 'auto', 'push' and 'poll'.")
-    if mode == "poll":
-        return replace(plan, why="It looks by itself, as asked.")
-    if is_reached:
-        return replace(plan, subscribe=subscribe)
-    if mode == "push":
-        raise ValueError(
-            "Zoho cannot reach this kernel: give public_url=, the address at which a tunnel or a "
-            "hub's proxy leads to port= of this machine; or mode='poll', which needs none."
-        )
-    return replace(
-        plan, why="It looks by itself: Zoho cannot reach this kernel, unless public_url= is given."
-    )
-
-
-def checked_pause_s(every_s: float | None) -> float | None:
-    """Refuse to look more often than each second."""
-    if every_s is not None and every_s < 1:
-        raise ValueError(
-            f"every_s={every_s!r}: a look each second is the most; each costs credits."
-        )
-    return every_s
-
-
-def checked_moment(since: datetime | None) -> datetime | None:
-    """Refuse a moment that says nothing of its time zone."""
-    if since is not None and since.tzinfo is None:
-        raise ValueError(
-            f"since={since} needs a time zone, such as datetime(2026, 9, 1, tzinfo=UTC)."
-        )
-    return since
-
-
 def _of_line(line: bytes) -> Notification | None:
     """Read a line of the journal; one that cannot be read was never answered with a yes."""
     try:
@@ -804,6 +692,6 @@ def _of_line(line: bytes) -> Notification | None:
         return None
 
 
-def _listed(counts: dict[str, int]) -> str:
-    """Write counts in words."""
-    return ", ".join(f"{number:,} {name}" for name, number in counts.items())
+def _counted(changes: int) -> str:
+    """Write a number of changes in words."""
+    return f"{changes:,} change{'s'[: changes != 1]}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.notebook.timeline import COLOURS, bins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["page"]
 
 ROWS, FIELDS = 8, 4  # shown; feed.df has them all
-_TEXT_LENGTH = 40
+_TEXT_LENGTH = 32
 _WORDS = {"insert": "new", "update": "changed", "delete": "deleted"}
 
 # Colours come from the theme where JupyterLab tells them; elsewhere the page inherits its own. The
@@ -46,7 +46,7 @@ _STYLE = """<style>
   white-space: nowrap; border: 0; border-bottom: 1px solid var(--jp-border-color2, #8884);
   background: none !important; color: inherit; }
 .zcrm-feed td.zcrm-number { text-align: right !important; font-variant-numeric: tabular-nums; }
-.zcrm-feed .zcrm-what { font-weight: 600; }
+.zcrm-feed .zcrm-what { border-left: 4px solid; padding-left: 7px; }
 </style>"""
 
 
@@ -129,18 +129,29 @@ def _newest(df: pd.DataFrame) -> str:
     lines = "".join(_line(row, fields) for row in df.tail(ROWS).to_dict("records")[::-1])
     return (
         '<div class="zcrm-scroll"><table><thead><tr><th scope="col">time (UTC)</th>'
-        f'<th scope="col">what</th>{head}<th scope="col">changed fields</th></tr></thead>'
+        f'<th scope="col">what</th>{head}</tr></thead>'
         f"<tbody>{lines}</tbody></table></div>"
     )
 
 
-def _line(row: Mapping[Any, Any], fields: Iterable[str]) -> str:
+def _line(row: Mapping[Any, Any], fields: Sequence[str]) -> str:
     """Write one change."""
     name = str(row["operation"])
-    what = f'<td class="zcrm-what" style="color: {COLOURS[name]}">{_WORDS[name]}</td>'
     cells = "".join(_cell(row[each]) for each in fields)
-    changed = ", ".join(map(_spaced, row["changed"]))
-    return f"<tr><td>{row['time']:%H:%M:%S}</td>{what}{cells}<td>{_short(changed)}</td></tr>"
+    changed = _safe(_among(row["changed"], fields))
+    # The colour marks the cell and never the text, which has to be read on light and on dark.
+    what = (
+        f'<td><span class="zcrm-what" style="border-color: {COLOURS[name]}">{_WORDS[name]} '
+        f'<span class="zcrm-soft">{changed}</span></span></td>'
+    )
+    return f"<tr><td>{row['time']:%H:%M:%S}</td>{what}{cells}</tr>"
+
+
+def _among(changed: Sequence[str], fields: Sequence[str]) -> str:
+    """Name the changed fields that are shown, and count the others."""
+    named = [_spaced(each) for each in changed if each in fields]
+    others = len(changed) - len(named)
+    return " ".join(filter(None, (", ".join(named), f"+{others}" if others else "")))
 
 
 def _cell(value: Any) -> str:
@@ -150,7 +161,8 @@ def _cell(value: Any) -> str:
     if value is None or value != value or str(value) == "<NA>":  # noqa: PLR0124 - NaN is not itself
         return '<td class="zcrm-soft">–</td>'
     if isinstance(value, float):
-        return f'<td class="zcrm-number">{value:,.2f}</td>'
+        digits = 0 if value == int(value) else 2
+        return f'<td class="zcrm-number">{value:,.{digits}f}</td>'
     return f"<td>{_short(str(value))}</td>"
 
 

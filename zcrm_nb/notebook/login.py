@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+from IPython.display import display
 
 from zcrm_nb.errors import LoginError, ZohoError
 from zcrm_nb.notebook.secretbox import SecretBox
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from zcrm_nb.notebook.place import Place
     from zcrm_nb.notebook.wish import Wish
 
-__all__ = ["LoginForm"]
+__all__ = ["LoginForm", "show"]
 
 ENVIRONMENTS = ("production", "sandbox", "developer")
 _LABEL = {"description_width": "9em"}
@@ -40,12 +41,27 @@ _TWIN = (
     "A login form for Zoho CRM stands here while the notebook runs. Without widgets: "
     "zcrm_nb.login(ui='text')."
 )
+_OVER = (
+    "This form is over: the kernel that showed it has ended. Run the cell again. A login that was "
+    "kept is used at once; otherwise the form is here again."
+)
+# Lab puts an error in the place of a form that it does not know any more; this line stands before
+# it, and hides where the same output has a form.
+_GONE = (
+    "No login form below? The kernel that showed it has ended, or nobody can see widgets here. Run "
+    "the cell again; without widgets: zcrm_nb.login(ui='text')."
+)
+_GONE_HTML = (
+    "<style>.jp-OutputArea:has(.zcrm-login) .zcrm-gone { display: none; }</style>"
+    f'<p class="zcrm-gone">{html.escape(_GONE, quote=False)}</p>'
+)
 _STYLE = """<style>
 .zcrm-login { max-width: 44em; padding: 8px 12px 12px; --zcrm-label: 9em;
   border: 1px solid var(--jp-border-color1, #8886); border-radius: 4px; }
 .zcrm-login .widget-html-content { color: var(--jp-content-font-color1, inherit);
   line-height: 1.5; }
 .zcrm-login .zcrm-inset { margin-left: 125px; }
+.zcrm-login .widget-html.zcrm-inset { margin-left: 127px; }
 .zcrm-login .widget-checkbox { margin-right: 14px; }
 .zcrm-login h3 { margin: 4px 0; font-size: 1.1em; }
 .zcrm-login .zcrm-code { font: 600 1.5em monospace; letter-spacing: .15em; user-select: all; }
@@ -53,6 +69,14 @@ _STYLE = """<style>
   color: #fff !important; background: #1565c0; text-decoration: none; }
 .zcrm-login .zcrm-problem { border-left: 4px solid #d32f2f; padding-left: 8px; }
 .zcrm-login .zcrm-done { border-left: 4px solid #2e7d32; padding-left: 8px; }
+.zcrm-login .zcrm-over, .zcrm-login.jupyter-widgets-disconnected > :not(.zcrm-head) {
+  display: none; }
+.zcrm-login.jupyter-widgets-disconnected .zcrm-over { display: block; }
+.zcrm-login.jupyter-widgets-disconnected::before,
+.zcrm-login .jupyter-widgets-disconnected::before { content: none; }
+.zcrm-login.zcrm-finished > :not(.zcrm-head):not(.zcrm-status):not(.zcrm-buttons) {
+  display: none; }
+.zcrm-login.zcrm-finished .zcrm-inset { margin-left: 2px; }
 </style>"""
 
 
@@ -156,11 +180,15 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         """Put the inputs one below the other."""
         wants = ipywidgets.HBox(list(self._wants.values()), layout={"flex_flow": "row wrap"})
         buttons = ipywidgets.HBox([self._go, self._cancel])
+        buttons.add_class("zcrm-buttons")
+        over = f'<p class="zcrm-over" role="status">{_OVER}</p>'
+        head = ipywidgets.HTML(f"{_STYLE}<h3>Log in to Zoho CRM</h3>{over}")
+        head.add_class("zcrm-head")
         asked = ipywidgets.HTML("What do you want to do?")
         for inset in (asked, wants, buttons, self._link, self._status, self._countdown):
             inset.add_class("zcrm-inset")
         return [
-            ipywidgets.HTML(f"{_STYLE}<h3>Log in to Zoho CRM</h3>"),
+            head,
             self._dc,
             self._environment,
             self._client_id,
@@ -219,6 +247,9 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         """Ask the boxes for what was typed; when all have answered, begin."""
         with self._lock:
             if self.state == "waiting":
+                return
+            if self.state == "done":
+                self._unfold()
                 return
             boxes = {"secret": self._secret, "paste": self._paste}
             self._awaited = {name for name in boxes if name not in already}
@@ -395,7 +426,20 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
             self._awaited.clear()
             self.state, self._go.disabled = state, False
             self._link.value = self._countdown.value = ""
+            self._fold(state == "done")
         self._say(words, kind)
+
+    def _fold(self, finished: bool) -> None:
+        """Hide what is filled in, once it has done its work."""
+        (self.add_class if finished else self.remove_class)("zcrm-finished")
+        self._go.description = "Log in anew" if finished else "Log in"
+        self._go.button_style = "" if finished else "primary"
+
+    def _unfold(self) -> None:
+        """Show the form again, for another login."""
+        self.state = "new"
+        self._fold(False)
+        self._say("Fill in the form, then press Log in.")
 
     # ---- What is saved ---------------------------------------------------------------------------
 
@@ -408,6 +452,18 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         data |= {"text/plain": _TWIN, "text/html": f"<p>{html.escape(_TWIN, quote=False)}</p>"}
         return bundle
+
+
+def show(form: LoginForm) -> None:
+    """Show a form in the output of a cell, with a line that stays when the form is gone.
+
+    Parameters
+    ----------
+    form : LoginForm
+        The form.
+    """
+    display({"text/plain": _GONE, "text/html": _GONE_HTML}, raw=True)
+    display(form)
 
 
 def _menu(label: str, options: list[tuple[str, str]], value: str, name: str) -> Any:

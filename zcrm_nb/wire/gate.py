@@ -216,6 +216,7 @@ class Gate:
         headers: Mapping[str, str] | None = None,
         safe: bool | None = None,
         host: str = "api",
+        notify: Callable[[str], None] | None = None,
     ) -> bytes:
         """Send one call, see it through, and return the body of the answer.
 
@@ -239,6 +240,9 @@ class Gate:
             Whether the call may be sent twice, as a COQL query may; by default only a GET may.
         host : {"api", "upload"}, default "api"
             Which of the addresses.
+        notify : callable, optional
+            Called with a sentence before each wait, instead of the gate's own: work in the
+            background has other places to say it than a cell that is long done.
 
         Returns
         -------
@@ -283,6 +287,7 @@ class Gate:
             query=json.get("select_query", "") if isinstance(json, dict) else "",
             credits=price(method, path, params=params, json=json),
             is_expensive=is_expensive(method, path, params=params, json=json),
+            notify=notify,
         )
         return _outcome(ask, self._hold(ask))
 
@@ -409,7 +414,7 @@ class Gate:
 
     def _wait(self, ask: _Ask, wait: Wait) -> None:
         """Say why, and wait."""
-        self._notify(
+        (ask.notify or self._notify)(
             f"{ask.name}: {wait.because}; trying again in {wait.seconds:.1f} s"
             f" (try {wait.tries + 1} of {MOST_TRIES})"
         )
@@ -485,6 +490,7 @@ class _Ask:
     credits: int
     is_expensive: bool
     landing: Landing | None = None
+    notify: Callable[[str], None] | None = None
 
     @property
     def name(self) -> str:

@@ -1,0 +1,72 @@
+"""From a journal to a report that knows how to resolve and undo itself."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from zcrm_nb.api.journal import runs
+from zcrm_nb.api.resolving import resolve
+from zcrm_nb.api.undoing import undo
+from zcrm_nb.frames import Column, to_frame, to_report
+from zcrm_nb.frames.report import Way, unpack_index
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from zcrm_nb.api.journal import Journal
+    from zcrm_nb.api.means import Means
+    from zcrm_nb.frames import Report
+
+__all__ = ["find", "journal_table", "report_of"]
+
+FACTS = ("run", "module", "action", "org", "time", "trigger", "undoable")
+RUN_COLUMNS = [
+    Column("run", "text"),
+    Column("time", "datetime"),
+    Column("module", "text"),
+    Column("action", "text"),
+    *(Column(name, "integer") for name in ("rows", "done", "refused", "unknown", "undone")),
+]
+
+
+def report_of(means: Means, journal: Journal) -> Report:
+    """Make the report of a run.
+
+    Parameters
+    ----------
+    means : Means
+        What resolving and undoing need.
+    journal : Journal
+        Of the run.
+
+    Returns
+    -------
+    Report
+        One row for each row of the input.
+    """
+    story = journal.read()
+    way = Way(partial(resolve, means, journal), partial(undo, means, journal))
+    facts = {key: story.header.get(key) for key in FACTS}
+    return to_report(unpack_index(story.header["index"]), story.rows, facts=facts, way=way)
+
+
+def journal_table(folder: Path) -> pd.DataFrame:
+    """List the runs of writing that an org's folder knows of, the oldest first."""
+    return to_frame([[journal.read().summary for journal in runs(folder)]], RUN_COLUMNS)
+
+
+def find(folder: Path, run: str | None) -> Journal:
+    """Find the journal of a run, or of the last one; ``ValueError`` where there is none."""
+    known = {journal.run: journal for journal in runs(folder)}
+    if run is None and known:
+        return known[max(known)]
+    if run not in known:
+        raise ValueError(
+            f"No run {run!r} is known here; crm.journal() lists them."
+            if run
+            else "Nothing has been written yet, as far as this folder knows."
+        )
+    return known[run]

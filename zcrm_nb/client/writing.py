@@ -1,0 +1,644 @@
+"""Writing records back: insert, update, upsert, delete, with a report, a journal and a way back."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.api import differences, reports, writes
+from zcrm_nb.api.means import Means
+from zcrm_nb.client.base import Base
+from zcrm_nb.errors import WriteError, WriteWarning
+from zcrm_nb.frames.plan import WritePlan
+from zcrm_nb.notebook.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    import pandas as pd
+
+    from zcrm_nb.frames import Report
+    from zcrm_nb.notebook.progress import Told
+
+    Source = pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]
+
+__all__ = ["Writing"]
+
+
+class Writing(Base):
+    """What changes records, and tells row by row what became of it."""
+
+    def insert(
+        self,
+        module: str,
+        records: Source,
+        *,
+        subforms: Mapping[str, pd.DataFrame] | None = None,
+        trigger: str | Sequence[str] | None = (),
+        unlisted: bool = False,
+        raise_on_refused: bool = False,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Add records.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        records : DataFrame, or sequence of dict, or dict
+            Columns by API name, a lookup ``X`` in a column ``X.id``; see :func:`zcrm_nb.to_records`
+            for how values are written.
+        subforms : mapping of str to DataFrame, optional
+            Rows of subforms by the name of the subform field; their column ``parent_id`` holds the
+            label, in the index of ``records``, of the record they belong to.
+        trigger : str, sequence of str or None, default ()
+            Automation to run: ``"approval"``, ``"workflow"``, ``"blueprint"``, ``"pathfinder"``,
+            ``"orchestration"``. None of it by default, for a mail to a customer cannot be undone.
+            ``None`` leaves it to Zoho.
+        unlisted : bool, default False
+            Let values pass that a picklist does not list; Zoho then decides.
+        raise_on_refused : bool, default False
+            Raise ``WriteError``, which carries the report, if any row is not done.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, calls, total)`` after each call.
+
+        Returns
+        -------
+        Report
+            A DataFrame of shape (n_records, 6) with the index of the input: ``action`` and
+            ``status`` (category; ``done``, ``refused``, ``unknown``), ``id``, ``code``, ``field``
+            and ``message`` (string). ``report.resolve()`` looks for rows whose answer was lost,
+            ``report.undo()`` deletes what was added.
+
+        Raises
+        ------
+        ValueError
+            A column or a value cannot be written: named by row and column, before anything is sent.
+        NotFoundError
+            No such module; not sent.
+        ScopeError, PermissionDenied, RateLimitError, LimitError
+            The first call was refused as a whole; nothing was done.
+        WriteError
+            With ``raise_on_refused``.
+        WriteInterrupted
+            Ctrl-C. It is a ``KeyboardInterrupt`` that waits for what has left and carries the
+            report; ``crm.report()`` has it too.
+
+        Warns
+        -----
+        WriteWarning
+            Of some rows nobody knows whether they were added: the answer was lost. They are not
+            sent again, for they might then be there twice.
+
+        See Also
+        --------
+        upsert : Update what is there, add the rest.
+        diff : Look before the leap.
+
+        Notes
+        -----
+        One credit for each ten records, and one to note which records are the newest, by which a
+        lost answer is found again. 100 records travel in a call, ten calls at a time, in no
+        certain order. Zoho has no idempotency key: a call is sent again only when Zoho certainly
+        did not look at it (HTTP 429, an expired token, no connection).
+
+        Before a call is sent, and when it is answered, a line is added to a journal in the folder
+        of this login's notes: the records, and what they replaced. Only its owner may read it, and
+        it is kept for 30 days; see :meth:`journal`.
+
+        References
+        ----------
+        Zoho CRM API V8, "Insert Records": zoho.com/crm/developer/docs/api/v8/insert-records.html
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> new = pd.DataFrame({"Last_Name": ["Osei", "Rao"], "City": ["Accra", None]})
+        >>> crm.insert("Leads", new)[["action", "status", "message"]]
+           action status       message
+        0  insert   done  record added
+        1  insert   done  record added
+        >>> crm.close()
+        """
+        return self._written(
+            lambda tick: writes.save(
+                self._means(),
+                module,
+                "insert",
+                records,
+                tick=tick,
+                subforms=subforms,
+                trigger=trigger,
+                unlisted=unlisted,
+            ),
+            f"insert into {module}",
+            progress,
+            raise_on_refused=raise_on_refused,
+        )
+
+    def update(
+        self,
+        module: str,
+        records: Source,
+        *,
+        subforms: Mapping[str, pd.DataFrame] | None = None,
+        trigger: str | Sequence[str] | None = (),
+        unmodified_since: datetime | str | None = None,
+        undoable: bool = True,
+        unlisted: bool = False,
+        raise_on_refused: bool = False,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Change records by their ids; what is not in the table stays as it is.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        records : DataFrame, or sequence of dict, or dict
+            A column ``id``, and those to change. A missing value empties a field.
+        subforms : mapping of str to DataFrame, optional
+            Rows of subforms by the name of the subform field; their column ``parent_id`` holds the
+            id of the record they belong to. Rows with an ``id`` of their own are changed, others
+            replace those that are there (UNCONFIRMED, as Zoho's page is silent).
+        trigger : str, sequence of str or None, default ()
+            Automation to run; as for :meth:`insert`.
+        unmodified_since : datetime or str, optional
+            Do not overwrite what others changed after this moment; it must carry a time zone. Or
+            the name of the column that tells when each record was modified as it was read:
+            ``"Modified_Time"``.
+        undoable : bool, default True
+            Read the old values first, so that ``report.undo()`` can put them back.
+        unlisted : bool, default False
+            Let values pass that a picklist does not list; Zoho then decides.
+        raise_on_refused : bool, default False
+            Raise ``WriteError``, which carries the report, if any row is not done.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, calls, total)`` after each call.
+
+        Returns
+        -------
+        Report
+            As from :meth:`insert`. A record changed by others since is ``refused`` with the code
+            ``ALREADY_MODIFIED``.
+
+        Raises
+        ------
+        ValueError
+            A column or a value cannot be written, or an id is there twice: named by row and column,
+            before anything is sent.
+        NotFoundError
+            No such module; not sent.
+        ScopeError, PermissionDenied, RateLimitError, LimitError
+            The first call was refused as a whole; nothing was done.
+        WriteError
+            With ``raise_on_refused``.
+        WriteInterrupted
+            Ctrl-C, as in :meth:`insert`.
+
+        Warns
+        -----
+        WriteWarning
+            Of some rows nobody knows, or the old values could not be read.
+
+        See Also
+        --------
+        diff : Writes only the cells that differ, and shows them before.
+
+        Notes
+        -----
+        One credit for each ten records, and one for each hundred to read the old values.
+
+        References
+        ----------
+        Zoho CRM API V8, "Update Records": zoho.com/crm/developer/docs/api/v8/update-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> leads = crm.coql("select City from Leads where City = 'Pune' limit 3")
+        >>> report = crm.update("Leads", leads.assign(City="Poona"))
+        >>> report["status"].tolist()
+        ['done', 'done', 'done']
+        >>> back = report.undo()
+        >>> crm.records("Leads", ["City"], ids=leads["id"])["City"].tolist()
+        ['Pune', 'Pune', 'Pune']
+        >>> crm.close()
+        """
+        return self._written(
+            lambda tick: writes.save(
+                self._means(),
+                module,
+                "update",
+                records,
+                tick=tick,
+                subforms=subforms,
+                trigger=trigger,
+                unmodified_since=unmodified_since,
+                undoable=undoable,
+                unlisted=unlisted,
+            ),
+            f"update of {module}",
+            progress,
+            raise_on_refused=raise_on_refused,
+        )
+
+    def upsert(
+        self,
+        module: str,
+        records: Source,
+        *,
+        duplicate_check_fields: str | Sequence[str],
+        subforms: Mapping[str, pd.DataFrame] | None = None,
+        trigger: str | Sequence[str] | None = (),
+        unmodified_since: datetime | None = None,
+        undoable: bool = True,
+        unlisted: bool = False,
+        raise_on_refused: bool = False,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Change the records that are there, add those that are not.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        records : DataFrame, or sequence of dict, or dict
+            The records. One with an ``id`` changes that record.
+        duplicate_check_fields : str or sequence of str
+            The fields by which Zoho finds a record, tried in this order, at most ten: those that
+            the module itself checks (``Email`` of Leads and Contacts), and unique ones. To be
+            named, because Zoho's own choice differs by module, and lost answers are looked for by
+            them.
+        subforms : mapping of str to DataFrame, optional
+            Rows of subforms, as for :meth:`update`; ``parent_id`` is the id where ``records`` has
+            ids, else the label in its index.
+        trigger : str, sequence of str or None, default ()
+            Automation to run; as for :meth:`insert`.
+        unmodified_since : datetime, optional
+            Do not overwrite what others changed after this moment; it must carry a time zone.
+        undoable : bool, default True
+            Read the old values first, so that ``report.undo()`` can put them back.
+        unlisted : bool, default False
+            Let values pass that a picklist does not list; Zoho then decides.
+        raise_on_refused : bool, default False
+            Raise ``WriteError``, which carries the report, if any row is not done.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, calls, total)`` after each call.
+
+        Returns
+        -------
+        Report
+            As from :meth:`insert`; ``action`` tells what was done to each row, and is missing where
+            that is not known.
+
+        Raises
+        ------
+        ValueError
+            A column or a value cannot be written, or two rows share a value in a duplicate-check
+            field: named by row and column, before anything is sent.
+        NotFoundError
+            No such module or field; not sent.
+        ScopeError, PermissionDenied, RateLimitError, LimitError
+            The first call was refused as a whole; nothing was done.
+        WriteError
+            With ``raise_on_refused``.
+        WriteInterrupted
+            Ctrl-C, as in :meth:`insert`.
+
+        Warns
+        -----
+        WriteWarning
+            Of some rows nobody knows, or the old values could not be read.
+
+        Notes
+        -----
+        One credit for each ten records, one for each hundred values to read what is there, and one
+        for the newest records.
+
+        References
+        ----------
+        Zoho CRM API V8, "Upsert Records": zoho.com/crm/developer/docs/api/v8/upsert-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> known = crm.coql("select Last_Name, Email from Leads where Email is not null limit 1")
+        >>> people = [
+        ...     {"Last_Name": "Osei", "Email": "osei@example.com"},
+        ...     {"Last_Name": "Rao", "Email": known["Email"].iloc[0]},
+        ... ]
+        >>> crm.upsert("Leads", people, duplicate_check_fields="Email")["action"].tolist()
+        ['insert', 'update']
+        >>> crm.close()
+        """
+        checked = (
+            [duplicate_check_fields]
+            if isinstance(duplicate_check_fields, str)
+            else list(duplicate_check_fields)
+        )
+        return self._written(
+            lambda tick: writes.save(
+                self._means(),
+                module,
+                "upsert",
+                records,
+                tick=tick,
+                subforms=subforms,
+                trigger=trigger,
+                checked=checked,
+                unmodified_since=unmodified_since,
+                undoable=undoable,
+                unlisted=unlisted,
+            ),
+            f"upsert into {module}",
+            progress,
+            raise_on_refused=raise_on_refused,
+        )
+
+    def delete(
+        self,
+        module: str,
+        records: pd.DataFrame | pd.Series[Any] | Sequence[Any],
+        *,
+        trigger: str | Sequence[str] | None = (),
+        raise_on_refused: bool = False,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Move records to the recycle bin.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        records : DataFrame, Series, or sequence of str or of dict
+            The ids: a column ``id``, the column itself, or a list of them.
+        trigger : str, sequence of str or None, default ()
+            Automation to run. A deletion knows only ``"workflow"``; none by default.
+        raise_on_refused : bool, default False
+            Raise ``WriteError``, which carries the report, if any row is not done.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, calls, total)`` after each call.
+
+        Returns
+        -------
+        Report
+            As from :meth:`insert`. ``report.undo()`` brings the records back from the recycle bin.
+
+        Raises
+        ------
+        ValueError
+            An id cannot be one, or is there twice; nothing was sent.
+        NotFoundError
+            No such module; not sent.
+        ScopeError, PermissionDenied, RateLimitError, LimitError
+            The first call was refused as a whole; nothing was done.
+        WriteError
+            With ``raise_on_refused``.
+        WriteInterrupted
+            Ctrl-C, as in :meth:`insert`.
+
+        Warns
+        -----
+        WriteWarning
+            Of some rows nobody knows.
+
+        Notes
+        -----
+        One credit for each hundred records.
+
+        References
+        ----------
+        Zoho CRM API V8, "Delete Records": zoho.com/crm/developer/docs/api/v8/delete-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> leads = crm.records("Leads", ["City"], limit=3)
+        >>> report = crm.delete("Leads", leads)
+        >>> report["status"].tolist(), report.undo()["action"].tolist()
+        (['done', 'done', 'done'], ['restore', 'restore', 'restore'])
+        >>> crm.close()
+        """
+        return self._written(
+            lambda tick: writes.delete(self._means(), module, records, tick=tick, trigger=trigger),
+            f"deletion from {module}",
+            progress,
+            raise_on_refused=raise_on_refused,
+        )
+
+    def diff(
+        self,
+        module: str,
+        records: pd.DataFrame | Sequence[Mapping[str, Any]],
+        *,
+        key: str | Sequence[str] = "id",
+        unlisted: bool = False,
+        progress: bool | Told = True,
+    ) -> WritePlan:
+        """Compare a table with what is there, and plan what to write. Nothing is written.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        records : DataFrame, or sequence of dict
+            What should be there. Columns that nobody can write, as a table that was read has them,
+            are left out; so are the names beside ids of lookups.
+        key : str or sequence of str, default "id"
+            The column, or columns, that tell which record a row means; without regard to case. A
+            row whose id is missing, or whose other key is not there, is a new record.
+        unlisted : bool, default False
+            Let values pass that a picklist does not list; Zoho then decides.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, calls, total)`` after each call.
+
+        Returns
+        -------
+        WritePlan
+            Shows itself as a table of old and new values. ``.rows`` and ``.cells`` are DataFrames,
+            ``.credits`` and ``.bulk_credits`` what it costs, ``.apply()`` writes it and returns a
+            report, whose ``undo()`` puts everything back.
+
+        Raises
+        ------
+        ValueError
+            A column is no field or cannot be compared (subforms, multi-select lookups, files), a
+            key is missing, or two rows mean the same record; with a table of what is wrong.
+        NotFoundError
+            No such module; nothing is asked.
+
+        See Also
+        --------
+        upsert : By Zoho's own duplicate check, without a look before.
+
+        Notes
+        -----
+        One credit for each hundred rows. Written are only the cells that differ.
+
+        A record is in conflict, and is not written, if somebody changed it after the table was
+        read: after the row's own ``Modified_Time``, where the table has that column, else after the
+        time in ``records.attrs["zcrm"]``, which pandas loses in a merge. So is a row whose record
+        is gone, and one whose key several records have.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Records through a COQL Query":
+        zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> leads = crm.coql("select Last_Name, City from Leads where City = 'Pune' limit 3")
+        >>> leads.loc[1, "City"] = "Poona"
+        >>> plan = crm.diff("Leads", leads)
+        >>> plan.cells[["column", "old", "new"]]
+          column   old    new
+        1   City  Pune  Poona
+        >>> plan.apply()["code"].tolist()
+        ['UNCHANGED', 'SUCCESS', 'UNCHANGED']
+        >>> crm.close()
+        """
+        means = self._means()
+        with Progress(f"{module}: compared", show=progress, total=len(records)) as tick:
+            found = differences.find(means, module, records, key=key, tick=tick, unlisted=unlisted)
+
+        def apply(*, progress: bool | Told, raise_on_refused: bool, **options: Any) -> Report:
+            return self._written(
+                lambda tick: differences.apply(means, found, tick=tick, **options),
+                f"plan for {module}",
+                progress,
+                raise_on_refused=raise_on_refused,
+            )
+
+        subject = f"{module} by {', '.join(found.keys)}"
+        return WritePlan(found.rows, found.changes, subject=subject, notes=found.notes, apply=apply)
+
+    def journal(self) -> pd.DataFrame:
+        """List the runs of writing of the last 30 days, those of other kernels too.
+
+        Returns
+        -------
+        DataFrame of shape (n_runs, 9)
+            The oldest first: ``run`` (string), ``time`` (datetime64[s, UTC]), ``module``,
+            ``action`` (string), ``rows``, ``done``, ``refused``, ``unknown``, ``undone`` (Int64).
+            Of a kernel that died, what it had sent and nobody had answered is ``unknown``.
+
+        See Also
+        --------
+        report : Take up one of them again.
+
+        Notes
+        -----
+        No credits. The journal is in the folder of this login's notes (``writes`` in it): a file
+        for each run, with the records that were written and what they replaced, readable by its
+        owner only. It holds no token and no secret. Delete a file, and its run cannot be resolved
+        or undone any more. Without a saved login, it goes with this object.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> _ = crm.insert("Leads", {"Last_Name": "Osei"})
+        >>> crm.journal()[["module", "action", "rows", "done", "unknown"]]
+          module  action  rows  done  unknown
+        0  Leads  insert     1     1        0
+        >>> crm.close()
+        """
+        return reports.journal_table(self._folder)
+
+    def report(self, run: str | None = None) -> Report:
+        """Take up the report of a run again, to resolve or to undo it.
+
+        Parameters
+        ----------
+        run : str, optional
+            Name of the run, from :meth:`journal` or ``report.attrs["zcrm"]["run"]``. The last one
+            by default.
+
+        Returns
+        -------
+        Report
+            As the run left it, with what was resolved since; the index is that of its input.
+
+        Raises
+        ------
+        ValueError
+            There is no such run.
+
+        Notes
+        -----
+        No credits.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> _ = crm.insert("Leads", {"Last_Name": "Osei"})
+        >>> crm.report().undo()["status"].tolist()
+        ['done']
+        >>> crm.close()
+        """
+        return self._means().report(reports.find(self._folder, run))
+
+    def _means(self) -> Means:
+        """Put into one hand what a run of writing needs."""
+        gate = self._gate
+        return Means(
+            gate.send,
+            self._catalogue,
+            self._folder,
+            gate.workers,
+            clock=gate.clock,
+            ahead_s=lambda: gate.ahead_s,
+            sleep=gate.sleep,
+            make_report=reports.report_of,
+        )
+
+    def _written(
+        self,
+        work: Callable[[Callable[[int], None]], Report],
+        label: str,
+        progress: bool | Told,
+        *,
+        raise_on_refused: bool,
+    ) -> Report:
+        """Write under progress, and say aloud what has to be looked after.
+
+        Warnings point at the line of whoever called the CRM object: three calls up from here.
+        """
+        with self._gate.trace() as calls, Progress(label, show=progress) as tick:
+            report = work(tick)
+        facts = report.attrs["zcrm"]
+        facts["credits"] = sum(call.credits for call in calls)
+        unknown = int((report["status"] == "unknown").sum())
+        if unknown:
+            words = f"of {unknown:,} rows nobody knows what became of them; report.resolve() looks"
+            warnings.warn(f"{label}: {words}", WriteWarning, stacklevel=3)
+        if raise_on_refused and len(report.failed):
+            raise _not_all(report, label)
+        return report
+
+
+def _not_all(report: Report, label: str) -> WriteError:
+    """Make the error for a write that did not go through for every row."""
+    first = report.failed.iloc[0]
+    error = WriteError(
+        f"{label}: {len(report.failed):,} of {len(report):,} rows are not done.",
+        f"The first is row {report.failed.index[0]}: {first['code']}, {first['message']}",
+        "The error's .report tells of each row.",
+    )
+    error.report = report
+    return error
