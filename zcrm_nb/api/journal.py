@@ -70,6 +70,7 @@ class Story:
     """A run as its journal tells it.
 
     ``lost`` tells of each batch without an answer when it was sent, or given up, by Zoho's clock.
+    ``jobs`` has, of a bulk write, the line about the job of each batch.
     """
 
     header: dict[str, Any]
@@ -79,6 +80,7 @@ class Story:
     lost: dict[int, float] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     undone: set[int] = field(default_factory=set)
+    jobs: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[Outcome]:
@@ -122,6 +124,14 @@ class Journal:
     def run(self) -> str:
         """The name of the run."""
         return self.path.stem
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The first line, which tells what the run is about."""
+        with self.path.open("rb") as file:
+            file.readline()  # empty, for each line has its break in front
+            header: dict[str, Any] = orjson.loads(file.readline())
+            return header
 
     def note(self, *, durable: bool = False, **line: Any) -> None:
         """Add a line.
@@ -209,6 +219,8 @@ def _take_in(story: Story, line: dict[str, Any]) -> None:
         }
         if line["at"] is not None:
             story.lost[line["of"]] = line["at"]
+    elif "job" in line:
+        story.jobs[line["of"]] = line
     elif "undone" in line:
         story.undone |= set(line["undone"])
 

@@ -41,6 +41,8 @@ class Means:
         How far that is ahead of Zoho's time, as far as anybody knows.
     sleep : callable
         Waits.
+    download : callable
+        Brings a file to the disk.
     make_report : callable
         Makes the report of a run, from these means and its journal.
     """
@@ -52,6 +54,7 @@ class Means:
     clock: Callable[[], float]
     ahead_s: Callable[[], float]
     sleep: Callable[[float], None]
+    download: Callable[..., Path]
     make_report: Callable[[Means, Journal], Report]
 
     def zoho(self) -> float:

@@ -35,6 +35,7 @@ class Send(Protocol):
         files: Sequence[Any] | None = None,
         headers: Mapping[str, str] | None = None,
         safe: bool | None = None,
+        host: str = "api",
     ) -> bytes:
         """Send one call."""
         ...

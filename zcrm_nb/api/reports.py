@@ -50,6 +50,8 @@ def report_of(means: Means, journal: Journal) -> Report:
     story = journal.read()
     way = Way(partial(resolve, means, journal), partial(undo, means, journal))
     facts = {key: story.header.get(key) for key in FACTS}
+    if story.jobs:
+        facts["jobs"] = [each["job"] for each in story.jobs.values()]
     return to_report(unpack_index(story.header["index"]), story.rows, facts=facts, way=way)
 
 
@@ -59,14 +61,17 @@ def journal_table(folder: Path) -> pd.DataFrame:
 
 
 def find(folder: Path, run: str | None) -> Journal:
-    """Find the journal of a run, or of the last one; ``ValueError`` where there is none."""
+    """Find the journal of a run, of one of Zoho's jobs, or of the last run; or ``ValueError``."""
     known = {journal.run: journal for journal in runs(folder)}
     if run is None and known:
         return known[max(known)]
-    if run not in known:
-        raise ValueError(
-            f"No run {run!r} is known here; crm.journal() lists them."
-            if run
-            else "Nothing has been written yet, as far as this folder knows."
-        )
-    return known[run]
+    if run in known:
+        return known[run]
+    for journal in known.values() if run else ():
+        if run in {each["job"] for each in journal.read().jobs.values()}:
+            return journal
+    raise ValueError(
+        f"No run or job {run!r} is known here; crm.journal() lists them."
+        if run
+        else "Nothing has been written yet, as far as this folder knows."
+    )

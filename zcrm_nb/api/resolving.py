@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from zcrm_nb.api.bulkwrite import collect
 from zcrm_nb.api.outcomes import Outcome
 from zcrm_nb.api.pages import V8
 from zcrm_nb.api.there import matching
@@ -57,7 +58,10 @@ def resolve(means: Means, journal: Journal, *, wait_s: float = 10.0) -> Report:
         Another kernel is still writing this run.
     """
     with journal.held():
+        busy = collect(means, journal)
         story = journal.read()
+        for number in busy:
+            del story.batches[number]
         if any(story.unknown()):
             _let_settle(means, story, wait_s)
             found = _Search(means, story).outcomes()

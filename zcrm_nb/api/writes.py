@@ -42,7 +42,19 @@ if TYPE_CHECKING:
     Tick = Callable[[int], None]
     Source = pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]
 
-__all__ = ["RECORDS", "Run", "delete", "finish", "latest", "open_journal", "save", "triggers"]
+__all__ = [
+    "RECORDS",
+    "Run",
+    "delete",
+    "finish",
+    "kept_before",
+    "latest",
+    "open_journal",
+    "prepared",
+    "refuse_twins",
+    "save",
+    "triggers",
+]
 
 RECORDS = 100  # in one call
 TRIGGERS = ("approval", "workflow", "blueprint", "pathfinder", "orchestration")
@@ -236,12 +248,14 @@ def save(
     for name in checked:
         means.catalogue.field(module, name)
     column = unmodified_since if isinstance(unmodified_since, str) else None
-    index, data = _prepared(
+    index, data = prepared(
         means, module, action, source, subforms=subforms, column=column, unlisted=unlisted
     )
     seen = data.pop(column, None) if column else None
-    _refuse_twins(data, fields, action, checked, index)
-    kept, mark = _kept(means.there(module), action, data, checked, undoable=undoable, seen=seen)
+    refuse_twins(data, fields, action, checked, index)
+    kept, mark = kept_before(
+        means.there(module), action, data, checked, undoable=undoable, seen=seen
+    )
     readable = kept is not None
     journal = open_journal(
         means,
@@ -311,7 +325,7 @@ def triggers(trigger: str | Sequence[str] | None) -> tuple[str, ...] | None:
     return asked
 
 
-def _prepared(
+def prepared(
     means: Means,
     module: str,
     action: str,
@@ -365,7 +379,7 @@ def _subform_fields(
     return {name: catalogue.fields(fields[name]["associated_module"]["module"]) for name in forms}
 
 
-def _refuse_twins(
+def refuse_twins(
     data: Mapping[str, Sequence[Any]],
     fields: Mapping[str, Mapping[str, Any]],
     action: str,
@@ -387,7 +401,7 @@ def _refuse_twins(
     refuse(found, action, index)
 
 
-def _kept(
+def kept_before(
     there: There,
     action: str,
     data: Mapping[str, Sequence[Any]],
@@ -478,7 +492,7 @@ def delete(
         Problem(row, "id", each, "missing") for row, each in enumerate(ids) if each in (None, "")
     ]
     refuse(found + list(check_values(data, {}, "delete")), f"delete of {module}", index)
-    _refuse_twins(data, {}, "delete", (), index)
+    refuse_twins(data, {}, "delete", (), index)
     journal = open_journal(means, module, "delete", index, trigger=allowed, undoable=True)
     run = Run(means, journal, module, trigger=allowed)
     batches = [

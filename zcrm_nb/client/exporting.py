@@ -1,14 +1,14 @@
-"""Exporting by the million: bulk jobs, which outlive the kernel."""
+"""Exporting and writing by the million: bulk jobs, which outlive the kernel."""
 
 from __future__ import annotations
 
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api import exports
+from zcrm_nb.api import bulkwrite, exports
 from zcrm_nb.api.asking import asked
 from zcrm_nb.api.jobs import JOB_COLUMNS, Book
-from zcrm_nb.client.base import Base
+from zcrm_nb.client.writing import Writing
 from zcrm_nb.errors import BulkWarning
 from zcrm_nb.frames import Column, to_frame
 from zcrm_nb.notebook.progress import Progress
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.exports import Where
     from zcrm_nb.api.jobs import Export
+    from zcrm_nb.frames import Report
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Exporting", "Job"]
 
 
-class Exporting(Base):
-    """What exports records by bulk jobs."""
+class Exporting(Writing):
+    """What exports and writes records by bulk jobs."""
 
     @property
     def _book(self) -> Book:
@@ -160,6 +161,140 @@ class Exporting(Base):
         again = "; fresh=True asks anew" if known else None
         return self._exported(begin, asks, again=again, tz=tz, exact=exact, progress=progress)
 
+    def bulk_write(
+        self,
+        module: str,
+        df: pd.DataFrame,
+        *,
+        operation: str = "upsert",
+        find_by: str | None = None,
+        lookups: Mapping[str, str] | None = None,
+        ignore_empty: bool = False,
+        undoable: bool = False,
+        unlisted: bool = False,
+        raise_on_refused: bool = False,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Write a large table by Zoho's asynchronous jobs.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module; also of a subform, whose column ``Parent_Id.id`` names parents.
+        df : DataFrame of shape (n_records, n_columns)
+            Columns by API name, a lookup ``X`` in a column ``X.id``.
+        operation : {"upsert", "insert", "update"}, default "upsert"
+            Change what is there and add the rest, only add, or only change.
+        find_by : str, optional
+            The column by which records that are there are known: ``"id"``, or a field that Zoho
+            knows to tell records apart, such as ``"Email"``. An upsert needs it, an update takes
+            ``"id"`` by default. An insert with it skips what is there.
+        lookups : mapping of str to str, optional
+            Lookups whose columns hold not ids but what their records are found by:
+            ``{"Account_Name": "Account_Name"}`` for a column of names.
+        ignore_empty : bool, default False
+            Leave a field as it is where the table has no value. By default it is emptied.
+        undoable : bool, default False
+            Read the old values of records that are changed first (one credit for each hundred
+            rows), so that ``report.undo()`` can put them back. What is added can always be deleted.
+        unlisted : bool, default False
+            Let values pass that a picklist does not list; Zoho then decides.
+        raise_on_refused : bool, default False
+            Raise ``WriteError``, which carries the report, if any row is not done.
+        progress : bool or callable, default True
+            Show in one line what Zoho is doing; a callable is told ``(rows, jobs, total)`` after
+            each job.
+
+        Returns
+        -------
+        Report
+            A DataFrame of shape (n_records, 6) with the index of the input, as from :meth:`insert`;
+            ``attrs["zcrm"]["jobs"]`` has Zoho's ids of the jobs. ``report.resolve()`` asks again
+            about jobs that were still at work, in any kernel: ``crm.report(job)``.
+
+        Raises
+        ------
+        ValueError
+            A module, a column or a value cannot be written in bulk: named by row and column, before
+            anything is sent.
+        NotFoundError
+            No such module; not sent.
+        ScopeError, PermissionDenied, RateLimitError, LimitError, APIError
+            Zoho refused the first job; nothing was done.
+        WriteError
+            With ``raise_on_refused``.
+        WriteInterrupted
+            Ctrl-C. Zoho goes on with the jobs it has; the report, which the interrupt carries, can
+            be resolved later.
+
+        Warns
+        -----
+        WriteWarning
+            Of some rows nobody knows yet what became of them. They are not sent again.
+
+        See Also
+        --------
+        upsert : Cheaper below 5,000 rows, and done when it returns.
+        jobs : Lists these jobs too.
+
+        Notes
+        -----
+        Credits: 500 for each job, and a few for looking; :meth:`upsert` costs 1 for each ten rows.
+        A job takes 25,000 rows, or 25 MB of zipped CSV; a longer table becomes several jobs, which
+        Zoho works on in no certain order. No switch tells Zoho which automation to run.
+
+        What Zoho does not take: ``Notes``, ``Attachments``, ``Calls`` and ``Events``; subforms,
+        files, lookups to many, formulas and auto-numbers as columns.
+
+        The result of a job shows the first three columns of each row, and no page says that it
+        keeps their order. So the columns that tell rows apart best are sent first (``find_by``,
+        then those with most different values), the order is relied on where all cells agree with
+        it, and rows are found by their cells where it does not. Of rows that cannot be told apart
+        there, the report has the common fate and no id; where they did not fare alike they are
+        ``unknown``.
+
+        Dates are sent as ``yyyy-MM-dd`` and times with their offset
+        (``yyyy-MM-dd'T'HH:mm:ssXXX``). UNCONFIRMED that Zoho reads the latter: if not, it refuses
+        the job, and takes no time for another.
+
+        A line is added to the journal before a job is asked for; see :meth:`journal`. A job whose
+        answer was lost is never asked for again: its rows stay ``unknown`` for an hour, in which
+        Zoho may be at work on them; then ``report.resolve()`` looks what is there.
+
+        References
+        ----------
+        Zoho CRM API V8, "Bulk Write": zoho.com/crm/developer/docs/api/v8/bulk-write/overview.html
+
+        Examples
+        --------
+        Here waiting takes no time, because it turns the emulated world's clock:
+
+        >>> import pandas as pd
+        >>> import zcrm_nb
+        >>> from zcrm_nb.emulator import ManualClock
+        >>> crm = zcrm_nb.emulate(clock=ManualClock())
+        >>> people = pd.DataFrame(
+        ...     {"Last_Name": ["Osei", "Rao"], "Email": ["osei@example.com", "rao@example.com"]}
+        ... )
+        >>> crm.bulk_write("Leads", people, find_by="Email")[["action", "status"]]
+           action status
+        0  insert   done
+        1  insert   done
+        >>> crm.bulk_write("Leads", people.assign(City="Pune"), find_by="Email")["action"].tolist()
+        ['update', 'update']
+        >>> crm.close()
+        """
+        wish = bulkwrite.Wish(
+            module, operation, find_by, lookups or {}, ignore_empty, undoable, unlisted
+        )
+        shown = Progress(f"{module}: written", show=progress, total=len(df), unit="job")
+        return self._written(
+            lambda tick: bulkwrite.save(self._means(), df, wish, tick=tick, say=shown.say),
+            wish.subject,
+            shown,
+            raise_on_refused=raise_on_refused,
+        )
+
     def jobs(self) -> pd.DataFrame:
         """List the bulk jobs begun with this login, from whatever notebook, the newest first.
 
@@ -176,8 +311,9 @@ class Exporting(Base):
 
         Notes
         -----
-        No credits: it tells what was noted, and :meth:`job` finds out more. Zoho itself has no list
-        of jobs.
+        No credits: it tells what was noted, and :meth:`job` finds out more; of a write (its
+        ``operation`` tells), :meth:`report` does, with the same id. Zoho itself has no list of
+        jobs.
 
         Examples
         --------
@@ -191,7 +327,10 @@ class Exporting(Base):
         >>> crm.close()
         """
         now = self._gate.clock()
-        return to_frame([[export.row(now) for export in self._book.all()]], JOB_COLUMNS)
+        lines = [export.row(now) for export in self._book.all()]
+        lines += bulkwrite.bulk_runs(self._folder, now)
+        lines.sort(key=lambda line: line["age_minutes"])
+        return to_frame([lines], JOB_COLUMNS)
 
     def job(self, id: str) -> Job:  # noqa: A002 - the column of crm.jobs()
         """Find an export that was begun before, to go on with it.

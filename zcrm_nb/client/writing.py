@@ -604,6 +604,7 @@ class Writing(Base):
             clock=gate.clock,
             ahead_s=lambda: gate.ahead_s,
             sleep=gate.sleep,
+            download=gate.download,
             make_report=reports.report_of,
         )
 
@@ -611,7 +612,7 @@ class Writing(Base):
         self,
         work: Callable[[Callable[[int], None]], Report],
         label: str,
-        progress: bool | Told,
+        progress: bool | Told | Progress,
         *,
         raise_on_refused: bool,
     ) -> Report:
@@ -619,7 +620,8 @@ class Writing(Base):
 
         Warnings point at the line of whoever called the CRM object: three calls up from here.
         """
-        with self._gate.trace() as calls, Progress(label, show=progress) as tick:
+        shown = progress if isinstance(progress, Progress) else Progress(label, show=progress)
+        with self._gate.trace() as calls, shown as tick:
             report = work(tick)
         facts = report.attrs["zcrm"]
         facts["credits"] = sum(call.credits for call in calls)

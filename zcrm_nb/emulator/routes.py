@@ -31,7 +31,7 @@ from zcrm_nb.emulator import (
     watch_api,
     writes,
 )
-from zcrm_nb.emulator.bulk import reading
+from zcrm_nb.emulator.bulk import reading, uploads, writing
 from zcrm_nb.emulator.messages import Request
 from zcrm_nb.emulator.refusals import Refusal
 from zcrm_nb.emulator.route import V8, Route
@@ -47,6 +47,8 @@ ROUTES = (
     *records.ROUTES,
     *writes.ROUTES,
     *reading.ROUTES,
+    *uploads.ROUTES,
+    *writing.ROUTES,
     *watch_api.ROUTES,
     *related.ROUTES,
     *attachments.ROUTES,
@@ -62,7 +64,7 @@ ROUTES = (
 )
 """Every address that is emulated, with what it covers."""
 
-JOBS = {reading.READ: reading.KIND}
+JOBS = {reading.READ: reading.KIND, writing.WRITE: writing.KIND}
 """What bulk jobs of each kind do."""
 
 WORKS = {**recycle_bin.WORKS, **mass.WORKS}
@@ -71,6 +73,8 @@ WORKS = {**recycle_bin.WORKS, **mass.WORKS}
 NOT_EMULATED = (
     ("/crm/bulk/v8/**", "Bulk Write"),
     (f"{V8}/upload", "The upload of bulk-write files"),
+    ("/crm/bulk/v8/**", "This part of the bulk APIs"),
+    (f"{V8}/files/**", "The file system"),
     (f"{V8}/settings/**", "This part of the settings"),
     (f"{V8}/users/**", "This part of the users API"),
     (f"{V8}/org/**", "This part of the org API"),

@@ -237,6 +237,46 @@ class BulkSettings:
     newline: str = fact("\n", "what ends a line")
     encoding: str = fact("utf-8", "encoding of the CSV file; utf-8-sig has a byte-order mark")
     quotes_all_text: bool = fact(False, "whether texts are quoted though they need not be")
+    # bulk write
+    upload_bytes: int = fact(25 << 20, "size of an uploaded ZIP: 25 MB; tests take less")
+    upload_on_api_host: bool = fact(
+        False, "whether uploads are taken at the API host as well; one specification has it there"
+    )
+    write_rows: int = fact(25_000, "rows of one CSV file; tests take fewer")
+    write_columns: int = fact(200, "columns of one CSV file, and field_mappings of one job")
+    modules_not_written: tuple[str, ...] = fact(
+        ("Attachments", "Notes", "Events", "Calls"),
+        "modules that cannot be written; older pages add Users, Tasks and linking modules",
+    )
+    types_not_written: tuple[str, ...] = fact(
+        (
+            *("subform", "multiselectlookup", "multiuserlookup", "fileupload", "imageupload"),
+            *("profileimage", "consent_lookup", "autonumber", "linetax", "time_range", "RRULE"),
+            *("ALARM", "multireminder"),
+        ),
+        "types refused in mappings: files, images and auto-numbers by digests of the page, the "
+        "others since no page shows how a cell would hold them",
+    )
+    unknown_columns_refused: bool = fact(
+        True, "whether a column that maps itself must name a field; otherwise it is left out"
+    )
+    in_progress: str = fact("INPROGRESS", "state of a running write: with a blank in some pages")
+    skipped: tuple[str, str] = fact(
+        ("SKIPPED", "UNPROCESSED"), "STATUS of rows that were refused, or not reached; case is open"
+    )
+    result_in_order: bool = fact(
+        True, "whether the rows of a result stand as in the file, or those that failed come last"
+    )
+    result_headers: str = fact(
+        "file", "columns of a result are named as in the 'file', or by their 'field'"
+    )
+    result_life_s: int = fact(7 * 86_400, "life of the result of a write: seven days")
+    absolute_result_urls: bool = fact(
+        True,
+        "whether download_url is an address of its own host, as the official SDK shows it, or "
+        "a path, as the page does",
+    )
+    missing_write_status: int = fact(404, "HTTP status of an unknown job that writes: 404 or 400")
     notify_bulk_writes: bool = fact(
         False, "whether changes by bulk writes are told to notification channels; no page says"
     )

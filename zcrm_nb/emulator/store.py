@@ -59,6 +59,7 @@ SYSTEM_TABLES = (
     " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT,"
     " owner INTEGER, record TEXT)",
     'CREATE INDEX "deleted.module" ON deleted (module, deleted_time)',
+    "CREATE TABLE bulk_files (id INTEGER PRIMARY KEY, user INTEGER)",
     'CREATE INDEX "deleted.bin" ON deleted (type, deleted_time, id)',
     "CREATE TABLE bulk_jobs (id INTEGER PRIMARY KEY, kind TEXT, user INTEGER, created INTEGER,"
     " body TEXT, facts TEXT)",

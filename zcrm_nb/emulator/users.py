@@ -11,7 +11,7 @@ from zcrm_nb.emulator.criteria import Condition, both
 from zcrm_nb.emulator.messages import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.records import Table, plain_info
 from zcrm_nb.emulator.route import V8, Route
-from zcrm_nb.emulator.world import ORG, ORG_ID
+from zcrm_nb.emulator.world import ORG, ORG_ID, ZGID
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
@@ -94,7 +94,7 @@ def get_org(org: Emulator, request: Request) -> Answer:
     card = {
         **ORG,
         "id": str(ORG_ID),
-        "zgid": str(ORG_ID % 10**9),
+        "zgid": str(ZGID),
         "ezgid": None,
         "primary_zuid": org.store.read("SELECT zuid FROM Users ORDER BY id LIMIT 1")[0][0],
         "type": "production",

@@ -21,6 +21,7 @@ __all__ = [
     "dc_of",
     "environment_of",
     "is_loopback",
+    "trusts",
 ]
 
 
@@ -282,6 +283,38 @@ def is_loopback(host_or_url: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def trusts(known: Addresses, origin: str) -> bool:
+    """Tell whether a token may be shown at an address that Zoho's answer names.
+
+    Parameters
+    ----------
+    known : Addresses
+        Those of the login.
+    origin : str
+        Scheme and host.
+
+    Returns
+    -------
+    bool
+        True for the login's own three, and over HTTPS for hosts beside its Accounts server: results
+        of bulk writes are at ``download-accl.zoho.in`` where Accounts is ``accounts.zoho.in``.
+
+    Examples
+    --------
+    >>> from zcrm_nb.wire.centres import addresses, trusts
+    >>> home = addresses("in")
+    >>> trusts(home, "https://download-accl.zoho.in"), trusts(home, "https://zoho.in.example.test")
+    (True, False)
+    """
+    if origin in (known.accounts_url, known.api_domain, known.upload_url):
+        return True
+    parts = urlsplit(origin)
+    domain = _host(known.accounts_url).partition(".")[2]
+    beside = domain.partition(".")[0] in {"zoho", "zohocloud"}
+    plain = parts.netloc.lower() == parts.hostname
+    return beside and plain and parts.scheme == "https" and _host(origin).endswith(f".{domain}")
 
 
 def _api(centre: DataCentre, environment: str) -> str:

@@ -22,6 +22,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import NewConnectionError
 
 from zcrm_nb.errors import APIError, ConnectionFailed, RateLimitError, api_error
+from zcrm_nb.wire.centres import trusts
 from zcrm_nb.wire.conversation import (
     MOST_TRIES,
     Answer,
@@ -297,6 +298,7 @@ class Gate:
         target: Path,
         *,
         params: Mapping[str, Any] | None = None,
+        origin: str = "api",
         tick: Callable[[int], None] | None = None,
     ) -> Path:
         """Bring a file to the disk, whatever its size, and see it through.
@@ -310,6 +312,9 @@ class Gate:
             beside it, and a later call goes on from there.
         params : mapping, optional
             Query parameters.
+        origin : str, default "api"
+            Another origin that an answer of Zoho's named. Only one of Zoho's own is shown the
+            token.
         tick : callable, optional
             Told after each block how many bytes it has; what it raises ends the download.
 
@@ -324,6 +329,8 @@ class Gate:
             As :meth:`send`.
         ConnectionFailed
             No usable answer, or no file.
+        ValueError
+            The origin is none of Zoho's, or none of this login's data centre.
 
         Notes
         -----
@@ -342,7 +349,7 @@ class Gate:
             params=_as_zoho_writes(params or {}),
             body=None,
             headers={},
-            host="api",
+            host=self._trusted(origin),
             safe=True,
             query="",
             credits=price("GET", path, params=params),
@@ -446,7 +453,8 @@ class Gate:
 
         An interrupt leaves without the frames below, where the token is a local variable.
         """
-        origin = self.addresses.upload_url if ask.host == "upload" else self.addresses.api_domain
+        known = {"api": self.addresses.api_domain, "upload": self.addresses.upload_url}
+        origin = known.get(ask.host, ask.host)
         request = self._session.prepare_request(ask.request(origin, token))
         request.headers.update(ask.landing.headers() if ask.landing else {})
         try:
@@ -463,6 +471,12 @@ class Gate:
         except BaseException as error:
             interrupt = without_frames(error)
         raise interrupt
+
+    def _trusted(self, origin: str) -> str:
+        """Refuse to show the token to a host that is not Zoho's."""
+        if origin != "api" and not trusts(self.addresses, origin):
+            raise ValueError(f"{origin!r} is no address of this login's data centre")
+        return origin
 
     def _settings(self, origin: str) -> dict[str, Any]:
         """Read proxies and certificates from the environment, once for each host.

@@ -127,17 +127,25 @@ class Jobs:
         """Let the jobs that write do so, those whose time has come."""
         for job in list(self._open):
             if self._kinds[job.kind].writes:
-                self.settled(job)
+                self._settled(job, blocking=False)
 
     def settled(self, job: Job) -> Job:
         """Give a job as it stands now: worked on once, when its time has come."""
+        return self._settled(job, blocking=True)
+
+    def _settled(self, job: Job, *, blocking: bool) -> Job:
+        """Work on a job whose time has come, unless somebody does and nobody waits for that."""
         if job.finished or self.state(job) != "DONE":
             return job
         with self._lock:
             busy = self._busy.setdefault(job.id, threading.Lock())
-        with busy:
+        if not busy.acquire(blocking):
+            return job
+        try:
             (known,) = self._read("id = ?", job.id)
             return known if known.finished else self._finished(known)
+        finally:
+            busy.release()
 
     def _finished(self, job: Job) -> Job:
         """Work on a job, and write down what came of it."""

@@ -28,6 +28,8 @@ ORG: dict[str, object] = {
     "employee_count": "120",
 }
 ORG_ID = ORG_PREFIX + 20_001
+#: What uploads call the org, and the addresses of results.
+ZGID = ORG_ID % 10**9
 
 #: first name, last name, role, profile, time zone, country, share of the records, status
 PEOPLE = (

@@ -1,0 +1,403 @@
+"""Rows of an uploaded file on their way into records, by the same writer as any other write."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from zcrm_nb.emulator.bulk import patterns
+from zcrm_nb.emulator.drafts import Desk
+from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.shapes import encode
+from zcrm_nb.emulator.writes import Writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.bulk.mappings import Column, Resource
+
+Item: TypeAlias = dict[str, Any]
+Errors: TypeAlias = dict[str, list[str]]
+"""The columns that each code is about."""
+
+SHOWN = 3  # columns of the result
+ADDED, UPDATED = "ADDED", "UPDATED"
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_BELOW = re.compile(r"\$\.data\[\d+\]\.(\w+)\[(\d+)\]")
+_CODES = {
+    **{
+        each: each
+        for each in (
+            *("MANDATORY_NOT_FOUND", "INVALID_DATA", "DUPLICATE_DATA", "NOT_APPROVED"),
+            *("BLOCKED_RECORD", "CANNOT_PROCESS", "LIMIT_EXCEEDED", "RESOURCE_NOT_FOUND"),
+        )
+    },
+    "RECORD_LOCKED": "BLOCKED_RECORD",
+    "EXPECTED_FIELD_MISSING": "MANDATORY_NOT_FOUND",
+    "MAPPING_MISMATCH": "INVALID_DATA",
+}
+"""What the result calls the refusals of a write; it knows eight codes."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one row: its status, the id of its record, its errors by code.
+
+    ``nested`` are errors of rows below it, by the field that holds them and their place.
+    """
+
+    cells: list[str]
+    status: str = ""
+    record_id: str = ""
+    errors: Errors = field(default_factory=dict)
+    nested: dict[tuple[str, int], Errors] = field(default_factory=dict)
+
+    @property
+    def said(self) -> str:
+        """The errors, as the result spells them."""
+        return ":".join(f"{code}-{','.join(columns)}" for code, columns in self.errors.items())
+
+
+@dataclass(slots=True)
+class Row:
+    """One row: the record it wants to be, and what becomes of it."""
+
+    item: Item
+    outcome: Outcome
+
+
+class Import:
+    """The rows of one file becoming records.
+
+    Parameters
+    ----------
+    org : Emulator
+        The org.
+    user : int
+        Who writes.
+    operation : str
+        ``insert``, ``update`` or ``upsert``.
+    resource : Resource
+        File and mappings.
+    """
+
+    def __init__(self, org: Emulator, user: int, operation: str, resource: Resource) -> None:
+        self._org, self.resource, self._operation = org, resource, operation
+        self._writer = Writer(org, user, resource.module)
+        self.desk = Desk(org.store, resource.module, org.settings)
+        self._found: dict[tuple[str, str, str], int | None] = {}
+        self._headers = {each.field.api_name: each.header for each in resource.columns}
+        self.skipped, self.unprocessed = org.settings.bulk.skipped
+
+    def rows(self) -> Iterator[Row]:
+        """Read the rows of the file."""
+        for cells in self.resource.sheet.rows():
+            yield Row(self._item(cells), Outcome(cells))
+
+    def write(self, row: Row, place: int) -> None:
+        """Write one row, whole or not at all."""
+        path = f"$.data[{place}]"
+        try:
+            with self._org.store.attempt():
+                status, done = self._written(row.item, path)
+        except Refusal as refusal:
+            row.outcome.status = self.skipped
+            self._note(row.outcome, refusal.body)
+        else:
+            row.outcome.status, row.outcome.record_id = status, done["details"]["id"]
+
+    def _note(self, outcome: Outcome, body: Item) -> None:
+        """Sum up a refusal: the columns of each code; what is wrong further down is noted there."""
+        for each in body["details"].get("errors", [body]):
+            details = each["details"]
+            below = _BELOW.match(details.get("json_path", ""))
+            code = _CODES.get(each["code"], "CANNOT_PROCESS")
+            expected = details.get("expected_fields") or [details]
+            names = [str(one.get("api_name", "")) for one in expected]
+            if below:
+                errors = outcome.nested.setdefault((below[1], int(below[2])), {})
+                errors.setdefault(code, []).extend(names)
+                names = [below[1]]
+            elif names == ["id"] and code == "INVALID_DATA":
+                code = "RESOURCE_NOT_FOUND"
+            columns = outcome.errors.setdefault(code, [])
+            columns += [self._headers.get(name, name) for name in names]
+
+    def _written(self, item: Item, path: str) -> tuple[str, Item]:
+        """Add or change a record, as the operation and ``find_by`` have it."""
+        known = self._existing(item)
+        if self._operation == "insert":
+            if known is not None:
+                raise self._refusal("DUPLICATE_DATA")
+            return ADDED, self._writer.insert(item, path)
+        if known is not None:
+            return UPDATED, self._writer.update(item | {"id": str(known)}, path)
+        if self._operation == "upsert" and self._names_nobody(item):
+            return ADDED, self._writer.insert(item, path)
+        raise self._refusal("MANDATORY_NOT_FOUND" if self._blank(item) else "RESOURCE_NOT_FOUND")
+
+    def _existing(self, item: Item) -> int | None:
+        """Find the record that a row is about."""
+        known = self.resource.find_by
+        if known is None or self._blank(item):
+            return None
+        if known.api_name == "id":
+            text = str(item["id"])
+            wanted = int(text) if _WHOLE.fullmatch(text) and len(text) < 19 else 0
+            return self.desk.find(known, wanted)
+        try:
+            return self.desk.find(known, encode(known, item[known.api_name]))
+        except ValueError:
+            return None
+
+    def _names_nobody(self, item: Item) -> bool:
+        """Tell whether a row that found no record may become one: not when it names an id."""
+        known = self.resource.find_by
+        return known is None or known.api_name != "id" or self._blank(item)
+
+    def _blank(self, item: Item) -> bool:
+        """Tell whether a row has no value to find a record by."""
+        known = self.resource.find_by
+        return known is None or item.get(known.api_name) in (None, "")
+
+    def _refusal(self, code: str) -> Refusal:
+        """Refuse a row for the field it is found by."""
+        known = self.resource.find_by
+        return Refusal(400, code, code, {"api_name": known.api_name if known else ""})
+
+    # -- cells -------------------------------------------------------------------------------------
+
+    def _item(self, cells: list[str]) -> Item:
+        """Make the record of a row; ``find_by`` on id is the only use of an id."""
+        item: Item = {}
+        for column in self.resource.columns:
+            if column.parent_index is not None:
+                continue
+            value = self._value(column, cells)
+            if value is None and self.resource.ignore_empty:
+                continue
+            item[column.field.api_name] = value
+        if self._operation == "insert":
+            item.pop("id", None) if self.resource.find_by is None else None
+        return item
+
+    def _value(self, column: Column, cells: list[str]) -> Any:
+        """Turn a cell into the JSON value that a write of its type carries."""
+        text = _cell(cells, column.index) or column.default
+        if text in (None, ""):
+            return None
+        if column.field.target or column.field.targets:
+            return self._reference(column, str(text))
+        if column.field.data_type == "layout":
+            return {"id": str(text)}
+        if column.field.kind in ("date", "datetime", "event_reminder"):
+            return self._moment(column, str(text))
+        return _VALUES.get(column.field.kind, str)(text)
+
+    def _moment(self, column: Column, text: str) -> object:
+        """Read a date; what is none becomes a number, which no date field takes."""
+        is_date = column.field.kind == "date"
+        found = patterns.parse(
+            text, column.format or (patterns.DATE if is_date else patterns.DATETIME)
+        )
+        if found is None:
+            return 0
+        if is_date:
+            return found.date().isoformat()
+        zone = found.tzinfo or self._org.store.zone
+        return found.replace(tzinfo=zone).isoformat(timespec="seconds")
+
+    def _reference(self, column: Column, text: str) -> Item:
+        """Find the record that a cell names; one that there is not has an id that there is not."""
+        target = column.module or column.field.target or ""
+        named = {"module": {"api_name": column.module}} if column.field.targets else {}
+        if column.find_by in (None, "id"):
+            return {"id": text, **named}
+        return {"id": str(self._record(target, str(column.find_by), text) or 0), **named}
+
+    def _record(self, module: str, name: str, text: str) -> int | None:
+        """Find a record by a field; what was found once is remembered."""
+        key = (module, name, text)
+        if key not in self._found:
+            sql = f'SELECT min(id) FROM "{module}" WHERE "{name}" = ?'  # noqa: S608
+            self._found[key] = self._org.store.read(sql, (text,))[0][0]
+        return self._found[key]
+
+
+def _boolean(text: object) -> object:
+    """Read true or false; anything else stays what no boolean field takes."""
+    return {"true": True, "false": False}.get(str(text).lower(), text)
+
+
+def _integer(text: object) -> object:
+    """Read a whole number."""
+    return int(str(text)) if _WHOLE.fullmatch(str(text)) else text
+
+
+def _number(text: object) -> object:
+    """Read a number."""
+    return float(str(text)) if _NUMBER.fullmatch(str(text)) else text
+
+
+_VALUES: dict[str, Callable[[object], object]] = {
+    **dict.fromkeys(("integer", "bigint"), _integer),
+    **dict.fromkeys(("double", "decimal", "currency", "percent"), _number),
+    "boolean": _boolean,
+    "multiselectpicklist": lambda text: str(text).split(";"),
+    "jsonarray": lambda text: [{"name": each.strip()} for each in str(text).split(",")],
+}
+"""How a cell becomes a value; what cannot be read stays text, for the writer to refuse."""
+
+
+# -- a whole job ---------------------------------------------------------------------------------
+
+
+def run(
+    org: Emulator, user: int, operation: str, resources: tuple[Resource, ...], path: Path
+) -> list[dict[str, int]]:
+    """Write all rows in one transaction, and their result into a ZIP.
+
+    Parameters
+    ----------
+    org : Emulator
+        The org.
+    user : int
+        Who writes.
+    operation : str
+        ``insert``, ``update`` or ``upsert``.
+    resources : tuple of Resource
+        The file, or that of the parents and those of their children.
+    path : Path
+        Where the result is made.
+
+    Returns
+    -------
+    list of dict
+        For each file how many records were added, updated, skipped, and how many rows it had.
+    """
+    imports = [Import(org, user, operation, each) for each in resources]
+    notified = org.settings.bulk.notify_bulk_writes
+    with org.store.transaction(heard=notified), _indexes(org, resources):
+        files = [list(each.rows()) for each in imports]
+        children = [
+            Children(imports[0], child, rows)
+            for child, rows in zip(imports[1:], files[1:], strict=True)
+        ]
+        for place, row in enumerate(files[0]):
+            for each in children:
+                each.attach(row)
+            imports[0].write(row, place)
+            for each in children:
+                each.settle(row)
+    _write_result(org, imports, files, path)
+    return [_counts(rows) for rows in files]
+
+
+class Children:
+    """The rows of a child's file, which are written together with their parents."""
+
+    def __init__(self, parents: Import, child: Import, rows: list[Row]) -> None:
+        link, module = child.resource.link, child.resource.module
+        assert link is not None, "mappings refuses a child without a link"
+        self._parents, self._child, self._link = parents, child, link
+        fields = parents.resource.module.fields
+        self._holder = next(each for each in fields if each.target == module.api_name)
+        self._orphans: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            self._orphans[_cell(row.outcome.cells, link.index)].append(row)
+            row.outcome.status, row.outcome.errors = (
+                child.skipped,
+                {"RESOURCE_NOT_FOUND": [link.header]},
+            )
+        self._attached: list[Row] = []
+
+    def attach(self, parent: Row) -> None:
+        """Give a parent its rows, once."""
+        self._attached = self._orphans.pop(_cell(parent.outcome.cells, self._link.parent_index), [])
+        if self._attached:
+            parent.item[self._holder.api_name] = [each.item for each in self._attached]
+
+    def settle(self, parent: Row) -> None:
+        """Tell what became of the rows of a parent that was written, or refused."""
+        ids = self._ids(parent) if parent.outcome.record_id else []
+        for place, row in enumerate(self._attached):
+            if ids:
+                row.outcome = Outcome(row.outcome.cells, ADDED, str(ids[place]))
+                continue
+            own = parent.outcome.nested.get((self._holder.api_name, place))
+            words = self._child.skipped if own else self._child.unprocessed
+            row.outcome = Outcome(row.outcome.cells, words, errors=own or {})
+
+    def _ids(self, parent: Row) -> list[int]:
+        """Find the ids of the rows that were just added to a parent."""
+        rows = self._parents.desk.rows_of(self._holder, int(parent.outcome.record_id))
+        return sorted(rows)[-len(self._attached) :] if self._attached else []
+
+
+def _cell(cells: list[str], index: int | None) -> str:
+    """Take a cell of a row, which may be short."""
+    return cells[index] if index is not None and index < len(cells) else ""
+
+
+@contextmanager
+def _indexes(org: Emulator, resources: tuple[Resource, ...]) -> Iterator[None]:
+    """Index what records will be found by while the rows are written: there may be 25,000."""
+    wanted = {(each.module.api_name, each.find_by.api_name) for each in resources if each.find_by}
+    wanted |= {
+        (column.module or str(column.field.target), str(column.find_by))
+        for each in resources
+        for column in each.columns
+        if column.find_by
+    }
+    names = {f"bulk.{module}.{name}": (module, name) for module, name in wanted if name != "id"}
+    for index, (module, name) in names.items():
+        org.store.execute(f'CREATE INDEX "{index}" ON "{module}" ("{name}")')
+    yield
+    for index in names:
+        org.store.execute(f'DROP INDEX "{index}"')
+
+
+def _write_result(org: Emulator, imports: list[Import], files: list[list[Row]], path: Path) -> None:
+    """Write a CSV file for each one that came in."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for each, rows in zip(imports, files, strict=True):
+            resource = each.resource
+            name = f"{resource.module.api_name}-{resource.sheet.name}"
+            archive.writestr(name, _result(org, resource, [row.outcome for row in rows]))
+
+
+def _result(org: Emulator, resource: Resource, outcomes: list[Outcome]) -> str:
+    """Write the first three columns that are mapped, and what became of each row."""
+    shown = [each for each in resource.columns if each.index is not None][:SHOWN]
+    by_field = org.settings.bulk.result_headers == "field"
+    names = [each.field.api_name if by_field else each.header for each in shown]
+    if not org.settings.bulk.result_in_order:
+        outcomes = sorted(outcomes, key=lambda each: not each.record_id)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*names, "STATUS", "RECORD_ID", "ERRORS"])
+    for each in outcomes:
+        cells = [_cell(each.cells, one.index) for one in shown]
+        writer.writerow([*cells, each.status, each.record_id, each.said])
+    return text.getvalue()
+
+
+def _counts(rows: list[Row]) -> dict[str, int]:
+    """Count what became of the rows of a file."""
+    counted = Counter(row.outcome.status for row in rows)
+    added, updated = counted[ADDED], counted[UPDATED]
+    return {
+        "added_count": added,
+        "updated_count": updated,
+        "skipped_count": len(rows) - added - updated,
+        "total_count": len(rows),
+    }

@@ -1,0 +1,98 @@
+"""The upload host: ZIP files on their way into a bulk write."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+from zcrm_nb.emulator.centres import CENTRES
+from zcrm_nb.emulator.files import parts
+from zcrm_nb.emulator.messages import API_ORIGIN, Answer, Request, json_answer
+from zcrm_nb.emulator.records import iso
+from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.route import V8, Route
+from zcrm_nb.emulator.world import ZGID
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from zcrm_nb.emulator import Emulator
+
+FEATURE = "bulk-write"
+
+
+def post_upload(org: Emulator, request: Request) -> Answer:
+    """``POST {upload}/crm/v8/upload``: keep a ZIP file."""
+    _refuse_api_host(org, request)
+    known = (request.headers.get("feature"), request.headers.get("X-CRM-ORG"))
+    if known != (FEATURE, str(ZGID)):
+        return _gate("check if headers [feature, X-CRM-ORG] are present and valid")
+    file_id = keep(org, request.user, _content(org, request))
+    details = {"file_id": str(file_id), "created_time": iso(org, org.clock.now())}
+    done = {"status": "success", "code": "FILE_UPLOAD_SUCCESS", "message": "file uploaded."}
+    return json_answer({**done, "details": details})
+
+
+def keep(org: Emulator, user: int, content: bytes) -> int:
+    """Keep an uploaded file."""
+    with org.store.transaction():
+        file_id = org.store.new_id()
+        sql = "INSERT INTO bulk_files VALUES (?, ?)"
+        org.store.execute(sql, (file_id, user))
+        _path(org, file_id).write_bytes(content)
+    return file_id
+
+
+def uploaded(org: Emulator, user: int, file_id: object) -> Path:
+    """Find an uploaded file of a user, or refuse with ``INVALID_FILE_ID``."""
+    text = str(file_id)
+    number = int(text) if text.isdecimal() and len(text) < 20 else 0
+    sql = "SELECT id FROM bulk_files WHERE id = ? AND user = ?"
+    if not org.store.read(sql, (number, user)):
+        raise Refusal(400, "INVALID_FILE_ID", "improper file id")
+    return _path(org, number)
+
+
+def _path(org: Emulator, file_id: int) -> Path:
+    """Name the place of an uploaded file."""
+    org.jobs.folder.mkdir(exist_ok=True)
+    return org.jobs.folder / f"upload-{file_id}.zip"
+
+
+def _refuse_api_host(org: Emulator, request: Request) -> None:
+    """Know nothing of uploads where the API is; on loopback all hosts are one."""
+    api = {API_ORIGIN, *(each.api for each in CENTRES.values())}
+    if request.origin in api and not org.settings.bulk.upload_on_api_host:
+        words = "Please check if the URL trying to access is a correct one"
+        raise Refusal(404, "INVALID_URL_PATTERN", words)
+
+
+def _content(org: Emulator, request: Request) -> bytes:
+    """Take the ZIP out of the body."""
+    sent = next((each for each in parts(request) if each.field == "file"), None)
+    if sent is None:
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", {"api_name": "file"})
+    if len(sent.content) > org.settings.bulk.upload_bytes:
+        raise Refusal(413, "FILE_TOO_LARGE", "File size too large to process")
+    if not zipfile.is_zipfile(io.BytesIO(sent.content)):
+        words = "invalid file format. only zip format is supported"
+        raise Refusal(400, "INVALID_FILE_FORMAT", words)
+    return sent.content
+
+
+def _gate(words: str) -> Answer:
+    """Speak like the gateway in front of the upload host, which has a shape of its own."""
+    said = {"ERROR_CODE": 400, "ERROR_MESSAGE": "Bad Request", "x-error": words}
+    return json_answer({**said, "http_status": "400"}, 400)
+
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{V8}/upload",
+        post_upload,
+        "the upload host: a ZIP of CSV files for a bulk write",
+        ("ZohoFiles.files.ALL",),
+    ),
+)

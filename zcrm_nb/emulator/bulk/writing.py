@@ -1,0 +1,189 @@
+"""Bulk Write: jobs that turn the rows of an uploaded file into records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.emulator.bulk import importing
+from zcrm_nb.emulator.bulk.asking import Body, check_callback, json_body, made
+from zcrm_nb.emulator.bulk.jobs import Kind
+from zcrm_nb.emulator.bulk.mappings import Resource, resources
+from zcrm_nb.emulator.centres import CENTRES
+from zcrm_nb.emulator.messages import API_ORIGIN, Answer, Request, Span, json_answer
+from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.route import Route
+from zcrm_nb.emulator.world import ZGID
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.bulk.jobs import Job
+
+WRITE = "write"
+NEEDED = {"insert": ("CREATE",), "update": ("UPDATE",), "upsert": ("CREATE", "UPDATE")}
+DOWNLOADS = "https://download-accl.zoho"
+
+
+def post_write(org: Emulator, request: Request) -> Answer:
+    """``POST /crm/bulk/v8/write``: take a job on."""
+    body = json_body(request)
+    if "callBack" in body:  # as one sample has it
+        body["callback"] = body.pop("callBack")
+    check_callback(body.get("callback"))
+    found = resources(org, body, request.user)
+    _check_scopes(org, request, body["operation"], found)
+    told = [_told(each) for each in found]
+    job = org.jobs.add(WRITE, request.user, {**body, "told": told, "origin": request.origin})
+    details = {"id": str(job.id), "created_by": made(org, job)["created_by"]}
+    return json_answer(
+        {"status": "success", "code": "SUCCESS", "message": "success", "details": details}, 201
+    )
+
+
+def get_write(org: Emulator, request: Request, job_id: str) -> Answer:
+    """``GET /crm/bulk/v8/write/{id}``: how far a job is."""
+    return json_answer(_described(org, _found(org, request, job_id)))
+
+
+def get_result(org: Emulator, request: Request, job_id: str, **address: str) -> Answer:
+    """``GET`` the ``download_url`` of a job: the ZIP that tells what became of each row."""
+    job = org.jobs.find(WRITE, job_id, request.user)
+    if job is None or set(address.values()) - {str(ZGID), job_id} or not job.facts.get("files"):
+        return _not_valid()
+    path = org.jobs.file(job)
+    over = org.clock.now() - job.facts["completed"] >= org.settings.bulk.result_life_s
+    if over or not path.exists():
+        path.unlink(missing_ok=True)
+        return _not_valid()
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": f'attachment;filename="{path.name}"',
+    }
+    return Answer(200, headers=headers, file=Span(path, path.stat().st_size))
+
+
+def _not_valid() -> Answer:
+    """Speak like the host of the results, which has a shape of its own."""
+    said = {"info": "Forbidden", "x-info": "Link not valid", "http_status": "403"}
+    return json_answer(said, 403)
+
+
+def _check_scopes(
+    org: Emulator, request: Request, operation: str, found: tuple[Resource, ...]
+) -> None:
+    """Refuse a token that may run bulk jobs but not write the modules."""
+    assert request.token is not None, "the route needs a token"
+    for each in found:
+        names = [each.module.api_name, "custom"][: 1 + (each.module.generated_type != "default")]
+        needed = [f"ZohoCRM.modules.{{module}}.{does}" for does in NEEDED[operation]]
+        org.accounts.require(request.token, needed, [{"module": name} for name in names])
+
+
+def _found(org: Emulator, request: Request, job_id: str) -> Job:
+    """Find a job as it stands now, or refuse."""
+    job = org.jobs.find(WRITE, job_id, request.user)
+    if job is None:
+        words = "The requested resource doesn't exist."
+        status = org.settings.bulk.missing_write_status
+        raise Refusal(status, "RESOURCE_NOT_FOUND", words, {"resource": job_id})
+    return org.jobs.settled(job)
+
+
+def _work(org: Emulator, job: Job) -> Body:
+    """Write the records of a job."""
+    found = resources(org, job.body, job.user)
+    counts = importing.run(org, job.user, job.body["operation"], found, org.jobs.file(job))
+    return {"files": counts}
+
+
+# -- what is told --------------------------------------------------------------------------------
+
+
+def _told(resource: Resource) -> Body:
+    """Say what is known of a file before its rows are looked at."""
+    return {
+        "type": "data",
+        "module": {"api_name": resource.module.api_name, "id": str(resource.module.id)},
+        "ignore_empty": resource.ignore_empty,
+        "field_mappings": [each.told for each in resource.columns],
+        "file": {"name": resource.sheet.name},
+    }
+
+
+def _described(org: Emulator, job: Job) -> Body:
+    """Say what is told of a job; unlike that of Bulk Read it stands bare."""
+    status = _status(org, job)
+    body = job.body
+    told = {
+        "status": status,
+        "character_encoding": body.get("character_encoding", "UTF-8"),
+        "resource": [_resource(job, place, status) for place in range(len(body["told"]))],
+        "id": str(job.id),
+        **({"result": {"download_url": _address(org, job)}} if job.facts.get("files") else {}),
+        "operation": body["operation"],
+        **made(org, job),
+    }
+    return {**told, "callback": body["callback"]} if body.get("callback") else told
+
+
+def _status(org: Emulator, job: Job) -> str:
+    """Call the state of a job as Bulk Write does, which knows no queue and spells IN PROGRESS."""
+    if job.finished:
+        return "FAILED" if "failed" in job.facts else "COMPLETED"
+    state = org.jobs.state(job)
+    return "ADDED" if state in {"ADDED", "QUEUED"} else org.settings.bulk.in_progress
+
+
+def _resource(job: Job, place: int, status: str) -> Body:
+    """Say how far one file of a job is."""
+    told: dict[str, Any] = job.body["told"][place]
+    file: Body = {"status": status}
+    if status != "ADDED":
+        file |= told["file"]
+    if "files" in job.facts:
+        file |= job.facts["files"][place]
+    codes = {"COMPLETED": "SUCCESS", "FAILED": "INTERNAL_ERROR"}
+    said = {"message": job.facts["failed"]} if "failed" in job.facts else {}
+    return {"status": status, "code": codes.get(status, status), **said, **told, "file": file}
+
+
+def _address(org: Emulator, job: Job) -> str:
+    """Tell where the result is: at a host of its own, or as a path that names none."""
+    if not org.settings.bulk.absolute_result_urls:
+        return f"/v8/crm/org{ZGID}/bulk-write/{job.id}/{job.id}.zip"
+    origin = job.body["origin"]
+    ends = {API_ORIGIN: ".test"}
+    ends |= {each.api: each.accounts.partition("zoho")[2] for each in CENTRES.values()}
+    host = f"{DOWNLOADS}{ends[origin]}" if origin in ends else origin
+    return f"{host}/{ZGID}/bulk-write/{job.id}.zip"
+
+
+KIND = Kind(_work, _described, writes=True)
+
+_SCOPES = ("ZohoCRM.bulk.CREATE",)
+V8 = "/crm/bulk/v8/write"
+
+ROUTES = (
+    Route(
+        "POST",
+        V8,
+        post_write,
+        "Bulk Write: insert, update or upsert the rows of an uploaded file, parents and children",
+        _SCOPES,
+        "bulk write",
+    ),
+    Route("GET", f"{V8}/{{job_id}}", get_write, "state and counts of a Bulk Write job", _SCOPES),
+    Route(
+        "GET",
+        "/{org_id}/bulk-write/{job_id}.zip",
+        get_result,
+        "the result of a Bulk Write job, at a host of its own",
+        _SCOPES,
+    ),
+    Route(
+        "GET",
+        "/v8/crm/org{org_id}/bulk-write/{job}/{job_id}.zip",
+        get_result,
+        "the result of a Bulk Write job, by a path",
+        _SCOPES,
+    ),
+)
