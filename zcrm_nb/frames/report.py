@@ -62,8 +62,8 @@ class Report(pd.DataFrame):
 
     Parameters
     ----------
-    *args, **kwargs : object
-        As for :class:`pandas.DataFrame`; made by the writing methods of ``CRM``.
+    data, index, columns, dtype, copy : object, optional
+        As for :class:`pandas.DataFrame`; reports are made by the writing methods of ``CRM``.
 
     Notes
     -----
