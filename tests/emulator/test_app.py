@@ -1,5 +1,7 @@
 """From HTTP to a handler and back, and the order of the checks in between."""
 
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 from zcrm_nb.emulator.messages import Headers, Request, json_answer
@@ -34,6 +36,12 @@ def test_a_form_may_come_in_query_and_body():
 def test_answers_are_json(ask):
     """With Zoho's content type."""
     assert ask(*LEADS).headers["Content-Type"] == "application/json;charset=UTF-8"
+
+
+def test_answers_tell_the_time_of_the_org(ask, emulator):
+    """In the header that every web server sends; the world's morning, not that of this machine."""
+    told = parsedate_to_datetime(ask(*LEADS).headers["Date"])
+    assert told.timestamp() == emulator.clock.now()
 
 
 def test_checks_come_in_zohos_order(ask, emulator):

@@ -149,3 +149,114 @@ def test_two_columns_of_one_name_are_refused() -> None:
 def test_no_rows_are_no_records() -> None:
     """An empty table writes nothing."""
     assert to_records(to_frame([], [Column("X", "text"), Column("T", "datetime")])) == []
+
+
+# ---- The exact inverse ---------------------------------------------------------------------------
+
+WRITTEN = {
+    "id": st.integers(1, 10**19 - 1).map(str),
+    "Text": st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+    "Choice": st.none() | st.sampled_from(["Café", "Bank", "007", "not listed"]),
+    "Choices": st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), max_size=3),
+    "Whole": st.none() | st.integers(-(2**63), 2**63 - 1),
+    "Amount": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    "Opt_Out": st.none() | st.booleans(),
+    "Due": st.none() | st.dates().map(str),
+    "At": st.none()
+    | st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(  # noqa: DTZ001 - UTC follows
+        lambda moment: (
+            f"{moment:%Y}".zfill(4)[-4:] + moment.isoformat(timespec="seconds")[4:] + "+00:00"
+        )
+    ),
+    "Account_Name": st.none() | st.fixed_dictionaries({"id": st.integers(1, 10**19 - 1).map(str)}),
+    "Owner": st.none() | st.fixed_dictionaries({"id": st.integers(1, 10**19 - 1).map(str)}),
+    "Tag": st.lists(
+        st.fixed_dictionaries(
+            {"name": st.text(st.characters(exclude_categories=["Cs"]), max_size=5)}
+        ),
+        max_size=2,
+    ),
+    "Items": st.none()
+    | st.lists(
+        st.fixed_dictionaries(
+            {"id": st.integers(1, 99).map(str), "Amount": st.floats(0, 9), "X": st.none()}
+        ),
+        max_size=2,
+    ),
+}
+KINDS = {
+    "id": "text", "Text": "text", "Choice": "picklist", "Choices": "multipicklist",
+    "Whole": "integer", "Amount": "float", "Opt_Out": "boolean", "Due": "date", "At": "datetime",
+    "Account_Name": "lookup", "Owner": "user", "Tag": "tags", "Items": "object",
+}  # fmt: skip
+WRITABLE = [
+    Column(name, kind, ("Café", "Bank", "007") if kind == "picklist" else ())
+    for name, kind in KINDS.items()
+]
+
+
+@given(
+    records=st.lists(st.fixed_dictionaries(WRITTEN), max_size=5),
+    tz=st.sampled_from(["UTC", "Asia/Kolkata", "America/Los_Angeles"]),
+)
+def test_records_that_became_a_table_become_the_same_records(records: Any, tz: str) -> None:
+    """``to_records(to_frame(x)) == x``, whatever zone the table shows its times in."""
+    assert to_records(to_frame([records], WRITABLE, tz=tz), WRITABLE) == records
+
+
+@given(records=st.lists(st.fixed_dictionaries({"Amount": WRITTEN["Amount"]}), max_size=5))
+def test_exact_decimals_become_the_numbers_they_were(records: Any) -> None:
+    """As far as 38 digits reach."""
+    small = [
+        each for each in records if each["Amount"] is None or 1e-17 < abs(each["Amount"]) < 1e15
+    ]
+    few = [{"Amount": each["Amount"] and round(each["Amount"], 2)} for each in small]
+    assert to_records(to_frame([few], [Column("Amount", "float")], exact=True)) == few
+
+
+# ---- Subforms ------------------------------------------------------------------------------------
+
+
+def test_rows_of_a_subform_find_their_record_by_id_or_by_label() -> None:
+    """A record without rows says nothing about the subform, so that an update leaves it alone."""
+    children = pd.DataFrame({"parent_id": ["7", "7"], "Zip": [411001, 411002]})
+    columns = [Column("Items.Zip", "text")]
+    rows = [{"Zip": "411001"}, {"Zip": "411002"}]
+    by_id = pd.DataFrame({"id": ["7", "8"]})
+    assert to_records(by_id, columns, subforms={"Items": children}) == [
+        {"id": "7", "Items": rows},
+        {"id": "8"},
+    ]
+    by_label = pd.DataFrame({"Name": ["x"]}, index=["7"])
+    assert to_records(by_label, columns, subforms={"Items": children}) == [
+        {"Name": "x", "Items": rows}
+    ]
+
+
+def test_rows_of_a_subform_that_belong_to_nobody_are_an_error() -> None:
+    """They would be lost."""
+    df = pd.DataFrame({"id": ["7"]})
+    with pytest.raises(ValueError, match="belong to no record: parent_id 9"):
+        to_records(df, subforms={"Items": pd.DataFrame({"parent_id": ["9"], "A": [1]})})
+    with pytest.raises(ValueError, match="need a column 'parent_id'"):
+        to_records(df, subforms={"Items": pd.DataFrame({"A": [1]})})
+
+
+def test_a_subform_may_stand_in_a_column_of_its_own() -> None:
+    """As a list of dicts, or as a table in the cell."""
+    rows = pd.DataFrame({"Amount": [1.5], "Paid": [np.nan]})
+    df = pd.DataFrame({"A": pd.Series([[{"Amount": np.float64(1.5)}], rows, None], dtype=object)})
+    assert to_records(df) == [
+        {"A": [{"Amount": 1.5}]},
+        {"A": [{"Amount": 1.5, "Paid": None}]},
+        {"A": None},
+    ]
+
+
+def test_what_json_has_no_word_for_is_an_error_by_column() -> None:
+    """A length of time, a complex number."""
+    for value in (pd.Timedelta("1h"), 1j, object()):
+        with pytest.raises(ValueError, match="'X'"):
+            one(value, dtype=object)
+    with pytest.raises(ValueError, match="'X'"):
+        one(pd.Timedelta("1h"))

@@ -280,12 +280,33 @@ def test_a_write_is_never_sent_twice_after_an_unclear_answer(gate, zoho, answer)
     assert len(zoho.calls) == 1
     if isinstance(caught.value, ConnectionFailed):
         assert "look there before you send it again" in caught.value.todo
+        assert caught.value.sent
 
 
 def test_a_write_that_never_left_is_sent_again(gate, zoho):
     """Connection refused: nothing can have arrived."""
     zoho.answers.append(ConnectionRefusedError("nobody there"))
     assert gate.send(**WRITE)
+
+
+def test_an_error_tells_that_a_write_never_left(gate, zoho):
+    """However often it was tried: whoever sent it knows that nothing was done."""
+    zoho.answers.extend([ConnectionRefusedError("nobody there")] * 5)
+    with pytest.raises(ConnectionFailed) as caught:
+        gate.send(**WRITE)
+    assert not caught.value.sent
+
+
+@pytest.mark.parametrize(
+    ("headers", "ahead_s"),
+    [({"Date": "Fri, 15 Jan 2027 07:59:50 GMT"}, 10.0), ({}, 0.0), ({"Date": "noon"}, 0.0)],
+)
+def test_zohos_time_is_known_by_its_last_answer(gate, zoho, headers, ahead_s):
+    """So that moments of ours can be compared with moments of Zoho's; 0 if it tells none."""
+    zoho.answers.append((200, {"data": []}, headers))
+    assert gate.ahead_s == 0.0
+    gate.send(**SAFE)
+    assert gate.ahead_s == ahead_s
 
 
 def test_a_network_that_is_gone_is_an_error_with_words(gate, zoho, clock):

@@ -253,7 +253,7 @@ def begin(folder: Path, at: float, **header: Any) -> Journal:
     home.mkdir(mode=0o700, exist_ok=True)
     _tidy(home, at)
     moment = datetime.fromtimestamp(at, UTC)
-    journal = Journal(home / f"{moment:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}.jsonl")
+    journal = Journal(home / f"{moment:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}.jsonl")
     journal.note(durable=True, run=journal.run, time=moment.isoformat(timespec="seconds"), **header)
     return journal
 

@@ -354,6 +354,8 @@ def prepared(
         for name, each in own.items()
     ]
     data = as_columns(records, columns, subforms=subforms)
+    for form in inner:  # nothing known of its rows is no reason to remove them
+        data[form] = [ABSENT if rows is None else rows for rows in data[form]]
     wrong = list(check_values(data, fields, action, subforms=inner, unlisted=unlisted))
     if action == "update":
         wrong += [

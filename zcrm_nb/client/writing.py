@@ -137,6 +137,7 @@ class Writing(Base):
             ),
             f"insert into {module}",
             progress,
+            undoable=True,
             raise_on_refused=raise_on_refused,
         )
 
@@ -246,6 +247,7 @@ class Writing(Base):
             ),
             f"update of {module}",
             progress,
+            undoable=undoable,
             raise_on_refused=raise_on_refused,
         )
 
@@ -361,6 +363,7 @@ class Writing(Base):
             ),
             f"upsert into {module}",
             progress,
+            undoable=undoable,
             raise_on_refused=raise_on_refused,
         )
 
@@ -614,6 +617,7 @@ class Writing(Base):
         label: str,
         progress: bool | Told | Progress,
         *,
+        undoable: bool = False,
         raise_on_refused: bool,
     ) -> Report:
         """Write under progress, and say aloud what has to be looked after.
@@ -628,6 +632,9 @@ class Writing(Base):
         unknown = int((report["status"] == "unknown").sum())
         if unknown:
             words = f"of {unknown:,} rows nobody knows what became of them; report.resolve() looks"
+            warnings.warn(f"{label}: {words}", WriteWarning, stacklevel=3)
+        if undoable and not facts["undoable"]:
+            words = "what was there before could not be read, so it cannot be undone"
             warnings.warn(f"{label}: {words}", WriteWarning, stacklevel=3)
         if raise_on_refused and len(report.failed):
             raise _not_all(report, label)

@@ -205,10 +205,12 @@ def _from_rows(rows: list[dict[str, Any]], columns: Sequence[Column], exact: boo
 def _from_values(values: list[Any], column: Column, exact: bool) -> Any:
     """Hand the values to Arrow if they are of the right type, and mend them one by one if not.
 
-    The types are looked at first because Arrow would turn 5.5 into 5 and True into 1.0.
+    The types are looked at first because Arrow would turn 5.5 into 5 and True into 1.0. Of a float
+    that becomes a decimal the shortest text counts, not its binary digits.
     """
     kind = KINDS[column.kind]
-    if kind.python.issuperset(map(type, values)):
+    exactly = exact and column.kind == "float"
+    if not exactly and kind.python.issuperset(map(type, values)):
         try:
             return _settle(pa.array(values, kind.wire), column, exact)
         except (pa.ArrowException, UnicodeEncodeError, OverflowError):

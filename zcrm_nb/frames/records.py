@@ -330,7 +330,9 @@ def _list(value: Any) -> Any:
 
 
 def _tags(value: Any) -> Any:
-    """Make tags of their names."""
+    """Make tags of their names; Zoho wants a list where there are none."""
+    if value is None:
+        return []
     if not isinstance(value, list):
         return value
     return [{"name": each} if isinstance(each, str) else each for each in value]

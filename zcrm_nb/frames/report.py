@@ -24,10 +24,7 @@ __all__ = [
     "unpack_index",
 ]
 
-ACTIONS = (
-    *("insert", "update", "delete", "restore", "erase", "convert", "change_owner"),
-    *("link", "unlink", "note", "attach", "detach", "upload", "photo", "tag", "untag"),
-)
+ACTIONS = ("insert", "update", "delete", "restore")
 STATUSES = ("done", "refused", "unknown")
 COLUMNS = ("action", "status", "id", "code", "field", "message")
 
@@ -63,16 +60,18 @@ class Report(pd.DataFrame):
     :attr:`failed`, :meth:`resolve` and :meth:`undo`. What lacks one of the columns below, such as
     ``report[["id"]]``, is a plain DataFrame.
 
-    It is made by the writing methods of ``CRM``.
+    Parameters
+    ----------
+    data, index, columns, dtype, copy : object, optional
+        As for :class:`pandas.DataFrame`; reports are made by the writing methods of ``CRM``.
 
     Notes
     -----
     ========  ========  ========================================================================
     column    dtype     what it tells
     ========  ========  ========================================================================
-    action    category  ``insert``, ``update``, ``delete``, ``restore``, ``erase``, ``convert`` or
-                        ``change_owner``; missing where nothing was to be done, or an upsert was
-                        refused
+    action    category  ``insert``, ``update``, ``delete`` or ``restore``; missing where nothing
+                        was to be done, or an upsert was refused
     status    category  ``done``: Zoho said so. ``refused``: certainly not done.
                         ``unknown``: nobody knows, the answer was lost
     id        string    of the record
