@@ -36,9 +36,9 @@ class CRM(
     Relating,
     Attaching,
     Describing,
+    Exporting,
     Writing,
     Acting,
-    Exporting,
     Listening,
     Sending,
 ):
