@@ -312,7 +312,7 @@ def test_each_operation_treats_what_it_finds_and_what_it_does_not(bulk, operatio
     """By a field that tells records apart; a blank finds nobody."""
     first, _ = existing(bulk)
     rows = [["Last_Name", "Email", "City"]]
-    rows += [["A", "L0@EXAMPLE.com", "Goa"], ["B", "new@example.com", "Goa"], ["C", "", "Goa"]]
+    rows += [["A", "L0@example.com", "Goa"], ["B", "new@example.com", "Goa"], ["C", "", "Goa"]]
     outcomes = bulk.outcomes(bulk.write("Leads", rows, operation=operation, find_by="Email"))
     assert [each["STATUS"] for each in outcomes] == statuses
     if operation != "insert":

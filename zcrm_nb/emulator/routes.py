@@ -71,8 +71,6 @@ WORKS = {**recycle_bin.WORKS, **mass.WORKS}
 """How each kind of work that was put off is done."""
 
 NOT_EMULATED = (
-    ("/crm/bulk/v8/**", "Bulk Write"),
-    (f"{V8}/upload", "The upload of bulk-write files"),
     ("/crm/bulk/v8/**", "This part of the bulk APIs"),
     (f"{V8}/files/**", "The file system"),
     (f"{V8}/settings/**", "This part of the settings"),
