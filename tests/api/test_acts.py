@@ -32,7 +32,7 @@ class Zoho:
     def __init__(self, answer):
         self.answer, self.calls = answer, []
 
-    def __call__(self, method, path, *, params=None, json=None, headers=None, safe=None):
+    def __call__(self, method, path, *, params=None, json=None, files=None):
         self.calls.append((method, path, params, json))
         return self.answer(method, path, params, json)
 

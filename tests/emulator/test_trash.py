@@ -37,24 +37,23 @@ def deletable(store):
     ]
 
 
-@settings(max_examples=20)
-@given(data=st.data())
-def test_deleting_and_restoring_in_any_order_changes_nothing(data):
+@settings(max_examples=12)
+@given(dice=st.randoms(use_true_random=False), share=st.floats(0.1, 1))
+def test_deleting_and_restoring_in_any_order_changes_nothing(dice, share):
     """Links, subform rows, notes, lookups both ways, roll-ups, times: all as before."""
     with Emulator(rows=ROWS, clock=ManualClock()) as emulator:
-        there_and_back(emulator.store, data)
+        there_and_back(emulator.store, dice, share)
 
 
-def there_and_back(store, data):
-    """Delete some records in any order, restore them in any other, and compare."""
+def there_and_back(store, dice, share):
+    """Delete a share of the records in any order, restore them in any other, and compare."""
     before = everything(store)
-    records = data.draw(
-        st.lists(st.sampled_from(deletable(store)), min_size=1, max_size=40, unique=True)
-    )
-    for module, record in records:
+    records = deletable(store)
+    dice.shuffle(records)
+    for module, record in records[: 1 + int(share * len(records))]:
         store.delete(module, [record], user=USER)
-    gone = [record for (record,) in store.read("SELECT id FROM deleted")]
-    back = data.draw(st.permutations(gone))
+    back = [record for (record,) in store.read("SELECT id FROM deleted")]
+    dice.shuffle(back)
     while back:
         waiting = []
         for record in back:
