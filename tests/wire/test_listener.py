@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import logging
 import socket
@@ -202,3 +203,15 @@ def test_closing_frees_the_port(listening):
 def test_it_listens_on_this_machine_unless_told(listening):
     """Nobody on the network can knock."""
     assert listening().host == "127.0.0.1"
+
+
+def test_no_socket_is_left_open(listening):
+    """Whatever those who are connected were doing when it closed; a warning here is an error."""
+    for number in range(40):
+        listener = listening()
+        with ExitStack() as crowd:
+            for at in range(number % 9):
+                stranger = crowd.enter_context(connect(listener))
+                stranger.sendall((b"", b"GET", b"GET / HTTP/1.1\r\n\r\n")[at % 3])
+            listener.close()
+    gc.collect()

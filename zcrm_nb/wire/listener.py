@@ -14,8 +14,9 @@ import socket
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ __all__ = ["Listener", "Said"]
 
 HEAD_BYTES = 16 << 10  # request line and headers
 BACKLOG = 256
-LINGER_S, LINGER_BYTES = 1.0, 1 << 20
+LINGER_S, LINGER_BYTES, PIECE_BYTES = 1.0, 1 << 20, 1 << 16
 _log = logging.getLogger("zcrm_nb")
 
 
@@ -130,6 +131,7 @@ class Listener:
         self._most_bytes, self._within_s, self._most_open = most_bytes, within_s, most_open
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        self._socket.setblocking(False)
         self.host, self.port = host, int(self._socket.getsockname()[1])
         self._open: dict[asyncio.Task[None], None] = {}  # in the order in which they came
         self._loop = asyncio.new_event_loop()
@@ -153,49 +155,74 @@ class Listener:
             self._loop.close()
 
     async def _serve(self) -> None:
-        """Meet whoever comes."""
-        server = await asyncio.start_server(
-            self._meet, sock=self._socket, limit=HEAD_BYTES, backlog=BACKLOG
-        )
-        await self._closing.wait()
-        server.close()
-        await _some_turns()
-        talking = list(self._open)
-        for task in talking:
-            task.cancel()
-        await asyncio.gather(*talking, return_exceptions=True)
-        await _some_turns()
+        """Meet whoever comes, until it is closed.
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hear one stranger out, answer, and part."""
-        task = asyncio.current_task()
-        assert task is not None
+        With bare sockets: the streams of asyncio leave some open that were only just taken up when
+        the end came.
+        """
+        closing = asyncio.ensure_future(self._closing.wait())
+        while True:
+            coming = asyncio.ensure_future(self._loop.sock_accept(self._socket))
+            await asyncio.wait({coming, closing}, return_when=asyncio.FIRST_COMPLETED)
+            if closing.done():
+                break
+            try:
+                self._take_in(coming.result()[0])
+            except OSError:  # no more files: whoever dawdles has to go
+                self._evict()
+                await asyncio.sleep(0.05)
+        with suppress(NotImplementedError):  # from here on nobody is taken in
+            self._loop.remove_reader(self._socket)
+        await asyncio.sleep(0)
+        if not coming.cancel() and coming.exception() is None:
+            coming.result()[0].close()
+        await self._see_off(coming)
+
+    def _take_in(self, stranger: socket.socket) -> None:
+        """Hear a stranger in a task of his own; his socket is closed with it, however it ends."""
+        stranger.setblocking(False)
+        task = self._loop.create_task(self._meet(stranger))
         self._open[task] = None
+        task.add_done_callback(partial(self._part, stranger))
         if len(self._open) > self._most_open:
-            oldest = next(iter(self._open))
+            self._evict()
+
+    def _part(self, stranger: socket.socket, task: asyncio.Task[None]) -> None:
+        """Close the socket of one that was heard, or cut off."""
+        self._open.pop(task, None)
+        stranger.close()
+
+    def _evict(self) -> None:
+        """Let the one go that has been talking longest."""
+        oldest = next(iter(self._open), None)
+        if oldest is not None:
             del self._open[oldest]
             oldest.cancel()
-        try:
-            async with asyncio.timeout(self._within_s):
-                await self._talk(reader, writer)
-        except (TimeoutError, asyncio.CancelledError, asyncio.IncompleteReadError, OSError):
-            writer.transport.abort()  # gone, too slow, or in the way: nobody to be polite to
-        finally:
-            self._open.pop(task, None)
-            writer.close()
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _see_off(self, *others: asyncio.Future[Any]) -> None:
+        """Cut everybody off."""
+        talking = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in talking:
+            task.cancel()
+        await asyncio.gather(*talking, *others, return_exceptions=True)
+
+    async def _meet(self, stranger: socket.socket) -> None:
+        """Hear one stranger out, answer, and part."""
+        with suppress(TimeoutError, EOFError, OSError):  # gone, or too slow: nobody to be polite to
+            async with asyncio.timeout(self._within_s):
+                await self._talk(_Line(self._loop, stranger))
+
+    async def _talk(self, line: _Line) -> None:
         """Read a request and answer it."""
         try:
-            said = self._answered(*await self._heard(reader, writer))
+            said = self._answered(*await self._heard(line))
         except _Refused as refused:
             said = refused.said
-        writer.write(said.wire())
-        await writer.drain()
+        await line.say(said.wire())
         if said.then is not None:
             threading.Thread(target=said.then, name=self.thread.name, daemon=True).start()
         if said.status >= 400:
-            await _linger(reader, writer)
+            await line.linger()
 
     def _answered(self, method: str, target: str, body: bytes) -> Said:
         """Let the function answer; a fault of ours must not end the listening."""
@@ -205,26 +232,18 @@ class Listener:
             _log.error("A listener failed to answer: %s", type(error).__name__)
             return Said(500)
 
-    async def _heard(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> tuple[str, str, bytes]:
+    async def _heard(self, line: _Line) -> tuple[str, str, bytes]:
         """Read a request: head first, and the body only of one that is admitted."""
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.LimitOverrunError:
-            raise _Refused(Said(431)) from None
-        method, target, headers = _read_head(head)
+        method, target, headers = _read_head(await line.until(b"\r\n\r\n", 431))
         refusal = self._admit(method, target)
         if refusal is not None:
             raise _Refused(refusal)
         if "transfer-encoding" in headers:
-            body = await self._chunks(reader, headers)
-        else:
-            length = self._length(method, headers)
-            if length and headers.get("expect", "").lower() == "100-continue":
-                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            body = await reader.readexactly(length)
-        return method, target, body
+            return method, target, await self._chunks(line, headers)
+        length = self._length(method, headers)
+        if length and headers.get("expect", "").lower() == "100-continue":
+            await line.say(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return method, target, await line.exactly(length)
 
     def _length(self, method: str, headers: Mapping[str, str]) -> int:
         """Tell how long the body will be, if it may be that long."""
@@ -239,21 +258,74 @@ class Listener:
             raise _Refused(Said(413))
         return int(told)
 
-    async def _chunks(self, reader: asyncio.StreamReader, headers: Mapping[str, str]) -> bytes:
+    async def _chunks(self, line: _Line, headers: Mapping[str, str]) -> bytes:
         """Read a body that comes in chunks; one that also tells its length wants to confuse."""
         if headers["transfer-encoding"].lower() != "chunked" or "content-length" in headers:
             raise _Refused(Said(400))
         body = b""
         while True:
+            told = (await line.until(b"\r\n", 400)).partition(b";")[0].strip()
             try:
-                size = int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16)
-            except (ValueError, asyncio.LimitOverrunError):
+                size = int(told, 16)
+            except ValueError:
                 raise _Refused(Said(400)) from None
             if size == 0:
                 return body
             if size < 0 or len(body) + size > self._most_bytes:
                 raise _Refused(Said(413))
-            body += (await reader.readexactly(size + 2))[:-2]
+            body += (await line.exactly(size + 2))[:-2]
+
+
+class _Line:
+    """What a stranger says, read as far as it is wanted."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, stranger: socket.socket) -> None:
+        self._loop, self._stranger, self._heard = loop, stranger, bytearray()
+
+    async def until(self, mark: bytes, status: int) -> bytes:
+        """Read up to a mark; refuse who goes on for too long before it comes."""
+        searched = 0
+        while (at := self._heard.find(mark, searched)) < 0:
+            if len(self._heard) > HEAD_BYTES:
+                raise _Refused(Said(status))
+            searched = max(0, len(self._heard) - len(mark) + 1)
+            await self._more()
+        return self._take(at + len(mark))
+
+    async def exactly(self, size: int) -> bytes:
+        """Read so many bytes."""
+        while len(self._heard) < size:
+            await self._more()
+        return self._take(size)
+
+    async def say(self, text: bytes) -> None:
+        """Send bytes."""
+        await self._loop.sock_sendall(self._stranger, text)
+
+    async def linger(self) -> None:
+        """Let a refused stranger finish a little.
+
+        Hanging up on what he still sends resets the connection: he would never read why.
+        """
+        with suppress(TimeoutError, EOFError, OSError):
+            self._stranger.shutdown(socket.SHUT_WR)
+            async with asyncio.timeout(LINGER_S):
+                for _ in range(LINGER_BYTES // PIECE_BYTES):
+                    self._heard.clear()
+                    await self._more()
+
+    async def _more(self) -> None:
+        """Wait for the next piece; ``EOFError`` at the end."""
+        piece = await self._loop.sock_recv(self._stranger, PIECE_BYTES)
+        if not piece:
+            raise EOFError
+        self._heard += piece
+
+    def _take(self, size: int) -> bytes:
+        """Take what was read."""
+        taken = bytes(self._heard[:size])
+        del self._heard[:size]
+        return taken
 
 
 def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
@@ -272,22 +344,3 @@ def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
     if target.startswith("//"):  # which urlsplit would take for a host
         target = "/" + target.lstrip("/")
     return parts[0], target, headers
-
-
-async def _some_turns() -> None:
-    """Let the loop do what it has begun: to take up a connection, or to close it, is some steps."""
-    for _ in range(6):
-        await asyncio.sleep(0)
-
-
-async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Let a refused stranger finish a little.
-
-    Hanging up on what he still sends resets the connection: he would never read why.
-    """
-    with suppress(TimeoutError, OSError):
-        writer.write_eof()
-        async with asyncio.timeout(LINGER_S):
-            left = LINGER_BYTES
-            while left > 0 and (piece := await reader.read(1 << 16)):
-                left -= len(piece)
