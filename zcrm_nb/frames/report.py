@@ -24,7 +24,10 @@ __all__ = [
     "unpack_index",
 ]
 
-ACTIONS = ("insert", "update", "delete", "restore")
+ACTIONS = (
+    *("insert", "update", "delete", "restore", "erase", "convert", "change_owner"),
+    *("link", "unlink", "note", "attach", "detach", "upload", "photo", "tag", "untag"),
+)
 STATUSES = ("done", "refused", "unknown")
 COLUMNS = ("action", "status", "id", "code", "field", "message")
 
@@ -70,8 +73,9 @@ class Report(pd.DataFrame):
     ========  ========  ========================================================================
     column    dtype     what it tells
     ========  ========  ========================================================================
-    action    category  ``insert``, ``update``, ``delete`` or ``restore``; missing where nothing
-                        was to be done, or an upsert was refused
+    action    category  ``insert``, ``update``, ``delete``, ``restore``, ``erase``, ``convert`` or
+                        ``change_owner``; missing where nothing was to be done, or an upsert was
+                        refused
     status    category  ``done``: Zoho said so. ``refused``: certainly not done.
                         ``unknown``: nobody knows, the answer was lost
     id        string    of the record
