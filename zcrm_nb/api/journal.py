@@ -114,10 +114,12 @@ class Journal:
     ----------
     path : Path
         The file.
+    header : dict, optional
+        Its first line, where that has just been written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, header: dict[str, Any] | None = None) -> None:
+        self.path, self.header = path, header or {}
         self._lock = threading.Lock()
 
     @property
@@ -145,14 +147,14 @@ class Journal:
             What it says.
         """
         text = b"\n" + orjson.dumps(line)  # in front, for the line before may have broken off
-        with self._lock:
-            file = os.open(self.path, _APPEND, 0o600)
-            try:
+        file = os.open(self.path, _APPEND, 0o600)
+        try:
+            with self._lock:
                 _write_all(file, text)
-                if durable:
-                    os.fsync(file)
-            finally:
-                os.close(file)
+            if durable:
+                os.fsync(file)  # side by side with those of other threads
+        finally:
+            os.close(file)
 
     def note_batch(self, number: int, batch: Batch, at: float) -> None:
         """Write down what is about to be sent."""
@@ -253,8 +255,10 @@ def begin(folder: Path, at: float, **header: Any) -> Journal:
     home.mkdir(mode=0o700, exist_ok=True)
     _tidy(home, at)
     moment = datetime.fromtimestamp(at, UTC)
-    journal = Journal(home / f"{moment:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}.jsonl")
-    journal.note(durable=True, run=journal.run, time=moment.isoformat(timespec="seconds"), **header)
+    run = f"{moment:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+    first = {"run": run, "time": moment.isoformat(timespec="seconds"), **header}
+    journal = Journal(home / f"{run}.jsonl", first)
+    journal.note(durable=True, **first)
     return journal
 
 

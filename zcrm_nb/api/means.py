@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from zcrm_nb.api.journal import Journal
+    from zcrm_nb.api.journal import Journal, Story
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
     from zcrm_nb.frames import Report
@@ -44,7 +44,7 @@ class Means:
     download : callable
         Brings a file to the disk.
     make_report : callable
-        Makes the report of a run, from these means and its journal.
+        Makes the report of a run, from these means, its journal, and what that tells.
     """
 
     send: Send
@@ -55,7 +55,7 @@ class Means:
     ahead_s: Callable[[], float]
     sleep: Callable[[float], None]
     download: Callable[..., Path]
-    make_report: Callable[[Means, Journal], Report]
+    make_report: Callable[[Means, Journal, Story], Report]
 
     def zoho(self) -> float:
         """Tell Zoho's time, in seconds since 1970."""
@@ -66,6 +66,6 @@ class Means:
         fields = self.catalogue.fields(module)
         return There(self.send, module, fields, min(self.workers, AT_ONCE))
 
-    def report(self, journal: Journal) -> Report:
-        """Make the report of a run as it stands now."""
-        return self.make_report(self, journal)
+    def report(self, journal: Journal, story: Story | None = None) -> Report:
+        """Make the report of a run as it stands now; its story need not be read if it is known."""
+        return self.make_report(self, journal, story or journal.read())

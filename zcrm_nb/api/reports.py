@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.api.journal import Journal
+    from zcrm_nb.api.journal import Journal, Story
     from zcrm_nb.api.means import Means
     from zcrm_nb.frames import Report
 
@@ -32,7 +32,7 @@ RUN_COLUMNS = [
 ]
 
 
-def report_of(means: Means, journal: Journal) -> Report:
+def report_of(means: Means, journal: Journal, story: Story) -> Report:
     """Make the report of a run.
 
     Parameters
@@ -41,13 +41,14 @@ def report_of(means: Means, journal: Journal) -> Report:
         What resolving and undoing need.
     journal : Journal
         Of the run.
+    story : Story
+        What it tells.
 
     Returns
     -------
     Report
         One row for each row of the input.
     """
-    story = journal.read()
     way = Way(partial(resolve, means, journal), partial(undo, means, journal))
     facts = {key: story.header.get(key) for key in FACTS}
     if story.jobs:

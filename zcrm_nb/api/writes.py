@@ -15,7 +15,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.journal import Batch, begin
+from zcrm_nb.api.journal import Batch, Story, begin
 from zcrm_nb.api.means import AT_ONCE
 from zcrm_nb.api.outcomes import Outcome, not_sent, outcomes_of, outcomes_of_error, refused
 from zcrm_nb.api.pages import V8
@@ -182,10 +182,12 @@ class Run:
         """Say for a deletion, which knows workflows only, whether they run."""
         return None if self._trigger is None else "workflow" in self._trigger
 
-    def rows(self, count: int) -> list[Outcome]:
-        """Tell what became of each row, in the order of the input."""
+    def story(self) -> Story:
+        """Tell what became of each row; those that were not sent any more, and why, are noted."""
+        rows = range(self._journal.header["rows"])
         missing = not_sent(None, self._stopped or "the run ended before")
-        return [self.outcomes.get(row, missing) for row in range(count)]
+        self.settle({row: missing for row in rows if row not in self.outcomes})
+        return Story(self._journal.header, outcomes=self.outcomes)
 
 
 def finish(
@@ -206,7 +208,7 @@ def finish(
             for batches in phases:
                 run.carry_out(batches, tick)
     except KeyboardInterrupt as interrupt:
-        report = means.report(journal)
+        report = means.report(journal, run.story())
         stopped = WriteInterrupted(
             f"{report._summary()}\ncrm.report() has the report; it can be resolved and undone."
         )
@@ -217,7 +219,7 @@ def finish(
         for each in run.outcomes.values()
     ):
         raise run.refusal
-    return means.report(journal)
+    return means.report(journal, run.story())
 
 
 def _code(error: ZohoError) -> str | None:
