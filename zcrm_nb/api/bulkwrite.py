@@ -56,7 +56,10 @@ ROUTE = "bulk"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody asks of a bulk write; ``CRM.bulk_write`` tells what each thing means."""
+    """What somebody asks of a bulk write; ``CRM.bulk_write`` tells what each thing means.
+
+    ``most_rows`` and ``most_bytes`` are what one file may hold.
+    """
 
     module: str
     operation: str
@@ -65,6 +68,8 @@ class Wish:
     ignore_empty: bool = False
     undoable: bool = False
     unlisted: bool = False
+    most_rows: int = ROWS
+    most_bytes: int = BYTES
 
     @property
     def subject(self) -> str:
@@ -316,16 +321,17 @@ class _Jobs:
 
     def run(self, rows: int) -> None:
         """Ask for all jobs, and wait for them."""
-        for start in range(0, rows, ROWS):
+        most = self.sheet.wish.most_rows
+        for start in range(0, rows, most):
             if self.refusal is None:
-                self._begin(range(start, min(start + ROWS, rows)))
+                self._begin(range(start, min(start + most, rows)))
         self._watch()
 
     def _begin(self, rows: range) -> None:
         """Send some rows; in halves where their file would be too large."""
         name = f"{self.sheet.wish.module}.csv"
         content = packed(name, self.sheet.columns, rows)
-        if len(content) > BYTES and len(rows) > 1:
+        if len(content) > self.sheet.wish.most_bytes and len(rows) > 1:
             middle = rows.start + len(rows) // 2
             self._begin(range(rows.start, middle))
             self._begin(range(middle, rows.stop))
@@ -499,6 +505,8 @@ def _fetched(
     try:
         means.download(parts.path, target, params=dict(parse_qsl(parts.query)), origin=origin)
         return told_of(target, cells)
+    except ValueError as strange:
+        raise JobError(f"{strange}; the token was not shown there.") from strange
     finally:
         target.unlink(missing_ok=True)
 

@@ -104,7 +104,7 @@ def packed(name: str, columns: Mapping[str, Sequence[str]], rows: range) -> byte
         The ZIP.
     """
     text, archive = io.StringIO(), io.BytesIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text)  # its lines end as RFC 4180 has it, and so a bare CR is quoted too
     writer.writerow(columns)
     writer.writerows(
         zip(*(cells[rows.start : rows.stop] for cells in columns.values()), strict=True)
@@ -143,12 +143,14 @@ def read_result(path: str | PathLike[str]) -> list[Told]:
         if not set(LAST) <= set(header):
             raise damaged(path, "is no result of a bulk write: it lacks STATUS")
         places = [header.index(name) for name in LAST]
-        shown = min(places)
-        return [
-            Told(tuple(row[:shown]), *(row[place].strip() for place in places))
-            for row in rows
-            if row
-        ]
+        return [_told(row, places, len(header)) for row in rows if row]
+
+
+def _told(row: list[str], places: list[int], width: int) -> Told:
+    """Read one row; commas between the columns of an error are not quoted in Zoho's sample."""
+    row = [*row[: width - 1], ",".join(row[width - 1 :])]
+    status, record_id, errors = (row[place].strip() for place in places)
+    return Told(tuple(row[: min(places)]), status, record_id, errors)
 
 
 def joined(sent: Sequence[tuple[str, ...]], told: Sequence[Told]) -> list[Told | None]:

@@ -383,7 +383,7 @@ def _result(org: Emulator, resource: Resource, outcomes: list[Outcome]) -> str:
     if not org.settings.bulk.result_in_order:
         outcomes = sorted(outcomes, key=lambda each: not each.record_id)
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text)
     writer.writerow([*names, "STATUS", "RECORD_ID", "ERRORS"])
     for each in outcomes:
         cells = [_cell(each.cells, one.index) for one in shown]

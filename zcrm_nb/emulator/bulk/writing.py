@@ -41,7 +41,7 @@ def post_write(org: Emulator, request: Request) -> Answer:
 
 def get_write(org: Emulator, request: Request, job_id: str) -> Answer:
     """``GET /crm/bulk/v8/write/{id}``: how far a job is."""
-    return json_answer(_described(org, _found(org, request, job_id)))
+    return json_answer(_described(org, _found(org, request, job_id), request.origin))
 
 
 def get_result(org: Emulator, request: Request, job_id: str, **address: str) -> Answer:
@@ -109,8 +109,11 @@ def _told(resource: Resource) -> Body:
     }
 
 
-def _described(org: Emulator, job: Job) -> Body:
-    """Say what is told of a job; unlike that of Bulk Read it stands bare."""
+def _described(org: Emulator, job: Job, origin: str = "") -> Body:
+    """Say what is told of a job; unlike that of Bulk Read it stands bare.
+
+    ``origin`` is where somebody asked; a callback goes to whoever asked for the job.
+    """
     status = _status(org, job)
     body = job.body
     told = {
@@ -118,7 +121,11 @@ def _described(org: Emulator, job: Job) -> Body:
         "character_encoding": body.get("character_encoding", "UTF-8"),
         "resource": [_resource(job, place, status) for place in range(len(body["told"]))],
         "id": str(job.id),
-        **({"result": {"download_url": _address(org, job)}} if job.facts.get("files") else {}),
+        **(
+            {"result": {"download_url": _address(org, job, origin or body["origin"])}}
+            if job.facts.get("files")
+            else {}
+        ),
         "operation": body["operation"],
         **made(org, job),
     }
@@ -146,11 +153,10 @@ def _resource(job: Job, place: int, status: str) -> Body:
     return {"status": status, "code": codes.get(status, status), **said, **told, "file": file}
 
 
-def _address(org: Emulator, job: Job) -> str:
+def _address(org: Emulator, job: Job, origin: str) -> str:
     """Tell where the result is: at a host of its own, or as a path that names none."""
     if not org.settings.bulk.absolute_result_urls:
         return f"/v8/crm/org{ZGID}/bulk-write/{job.id}/{job.id}.zip"
-    origin = job.body["origin"]
     ends = {API_ORIGIN: ".test"}
     ends |= {each.api: each.accounts.partition("zoho")[2] for each in CENTRES.values()}
     host = f"{DOWNLOADS}{ends[origin]}" if origin in ends else origin
