@@ -169,8 +169,10 @@ def main():
     base = median(wall for wall, _ in spent["crm.upsert"])
     for name, times in spent.items():
         wall, cpu = median(w for w, _ in times), median(c for _, c in times)
-        print(f"{name:>18}: {wall:6.2f} s, {wall / base:4.1f} times; CPU {cpu * 1000 / batches:.2f} ms"
-              " for 100 rows")  # fmt: skip
+        print(
+            f"{name:>18}: {wall:6.2f} s, {wall / base:4.1f} times;"
+            f" CPU {cpu * 1000 / batches:.2f} ms for 100 rows"
+        )
     if seconds_of_sdk is not None:
         print(f"{'Zoho’s SDK':>18}: {seconds_of_sdk:6.2f} s, {seconds_of_sdk / base:4.1f} times")
 

@@ -119,7 +119,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, header: dict[str, Any] | None = None) -> None:
-        self.path, self.header = path, header or {}
+        self.path, self._header = path, header
         self._lock = threading.Lock()
 
     @property
@@ -130,10 +130,11 @@ class Journal:
     @property
     def header(self) -> dict[str, Any]:
         """The first line, which tells what the run is about."""
-        with self.path.open("rb") as file:
-            file.readline()  # empty, for each line has its break in front
-            header: dict[str, Any] = orjson.loads(file.readline())
-            return header
+        if self._header is None:
+            with self.path.open("rb") as file:
+                file.readline()  # empty, for each line has its break in front
+                self._header = orjson.loads(file.readline())
+        return self._header or {}
 
     def note(self, *, durable: bool = False, **line: Any) -> None:
         """Add a line.
