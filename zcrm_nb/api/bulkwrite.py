@@ -258,10 +258,10 @@ _LOOKUPS = {"lookup", "user"}
 
 
 def _in_no_cell(known: Mapping[str, Any]) -> bool:
-    """Tell whether a field is none that a cell can hold: a list, an object, one of many modules."""
+    """Tell whether no cell can hold a field: a list, an object, a picture, one of many modules."""
     module = ((known.get("lookup") or {}).get("module") or {}).get("api_name")
-    several = known.get("data_type") == "multi_module_lookup" or module == "se_module"
-    return several or column_for(dict(known)).kind in NOT_IN_CELLS
+    held_elsewhere = known.get("data_type") in {"multi_module_lookup", "profileimage"}
+    return held_elsewhere or module == "se_module" or column_for(dict(known)).kind in NOT_IN_CELLS
 
 
 def _wrong_values(

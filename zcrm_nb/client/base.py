@@ -103,14 +103,14 @@ class Base:
     @contextmanager
     def _noted(self, what: str, facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Note a question when it is over, however it ends."""
+        started = self._gate.clock()
         note: dict[str, Any] = {
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "time": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
             "what": what,
             "query": str(facts.get("query", "")),
             "route": facts.get("route"),
             "outcome": "done",
         }
-        started = self._gate.clock()
         with self._gate.trace() as calls:
             try:
                 yield note

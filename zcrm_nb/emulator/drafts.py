@@ -141,7 +141,7 @@ class Desk:
             draft.children[known.api_name] = list(self._rows(draft, known, value, path, present))
             return
         if known.api_name == "Tag":
-            value = self._tags(value, known, path)
+            value = self._tags([] if value in (None, "") else value, known, path)
         if known.data_type in UPLOADS and value not in (None, ""):
             value = self._files(value, known, path, record_id)
         stored = None if value == "" else self._encoded(known, value, path)

@@ -73,7 +73,7 @@ def unsaid(values: Sequence[Any], kind: str) -> Iterator[tuple[int, str]]:
     --------
     >>> from zcrm_nb.frames.sheet import unsaid
     >>> list(unsaid([["a;b"], ["c"]], "multipicklist"))
-    [(0, "'a;b' holds the ';' that ends a value in a bulk write")]
+    [(0, "'a;b' holds the ';' that a bulk write takes for the end of a value")]
     """
     joint = _JOINTS.get(kind)
     for row, value in enumerate(values if joint else ()):
