@@ -63,8 +63,9 @@ def resolve(means: Means, journal: Journal, *, wait_s: float = 10.0) -> Report:
         for number in busy:
             del story.batches[number]
         if any(story.unknown()):
+            search = _Search(means, story)  # asks for the fields, and so hears Zoho's time
             _let_settle(means, story, wait_s)
-            found = _Search(means, story).outcomes()
+            found = search.outcomes()
             journal.note_outcomes(list(found), list(found.values()))
     return means.report(journal)
 
