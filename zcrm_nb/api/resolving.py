@@ -73,8 +73,8 @@ def resolve(means: Means, journal: Journal, *, wait_s: float = 10.0) -> Report:
 def _let_settle(means: Means, story: Story, wait_s: float) -> None:
     """Wait until no request of the run can still be on its way."""
     last = max(story.lost[number] for number, _, _ in story.unknown())
-    passed = means.zoho() - last
-    if 0 <= passed < wait_s:
+    passed = max(0.0, means.zoho() - last)  # Zoho tells whole seconds: a last one may lie ahead
+    if passed < wait_s:
         means.sleep(wait_s - passed)
 
 
