@@ -134,7 +134,7 @@ def test_batches_of_a_hundred_travel_and_cost_what_they_should(crm):
     crm.fields("Leads")
     with crm.trace() as calls:
         report = crm.insert("Leads", [{"Last_Name": f"L{n}"} for n in range(250)])
-    assert [call.credits for call in sent(calls)] == [10, 10, 5]
+    assert sorted(call.credits for call in sent(calls)) == [5, 10, 10]
     assert report.attrs["zcrm"]["credits"] == 26
     assert report["id"].is_unique
 

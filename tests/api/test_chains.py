@@ -496,7 +496,7 @@ def test_a_file_that_is_damaged_at_zoho_is_an_error(org, kernel):
 
 
 def test_more_than_ten_files_in_a_minute_wait_for_the_next(kernel, whole, org, tmp_path):
-    """Zoho lets all fail at the eleventh."""
+    """Zoho lets all fail at the eleventh; one that comes too early all the same is asked again."""
     with Emulator(rows=ROWS, clock=ManualClock(), settings=settings(csv_rows=20)) as emulator:
         line, facts = Line(emulator), emulator.credentials
         urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
@@ -504,7 +504,9 @@ def test_more_than_ten_files_in_a_minute_wait_for_the_next(kernel, whole, org, t
         gate = _gate(facts, addresses("in", **urls), "enterprise", line, time)
         crm = CRM(gate, folder=tmp_path / "other")
         assert len(crm.bulk("Leads", COLUMNS)) == 250
-        assert line.calls.count("GET result") == line.asked == 13
+        assert line.asked == 13
+        # Several threads turn this clock, so a turn may come before Zoho's minute is over.
+        assert 13 <= line.calls.count("GET result") <= 16
 
 
 # ---- What Zoho does not export -------------------------------------------------------------------
