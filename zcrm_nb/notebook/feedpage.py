@@ -23,7 +23,9 @@ _WORDS = {"insert": "new", "update": "changed", "delete": "deleted"}
 # Colours come from the theme where JupyterLab tells them; elsewhere the page inherits its own. The
 # page must read without this style, too: hosting pages throw it away.
 _STYLE = """<style>
-.zcrm-feed { max-width: 66em; padding: 10px 14px; border-radius: 4px;
+.jupyter-widgets:has(.zcrm-feed), .widget-html-content:has(.zcrm-feed) { min-width: 0;
+  max-width: 100%; box-sizing: border-box; margin-right: 0; }
+.zcrm-feed { max-width: min(66em, 100%); box-sizing: border-box; padding: 10px 14px; border-radius: 4px;
   border: 1px solid var(--jp-border-color1, #8886); line-height: 1.45;
   color: var(--jp-content-font-color1, inherit); }
 .zcrm-feed .zcrm-top { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; }
