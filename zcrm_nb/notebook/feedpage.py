@@ -25,7 +25,8 @@ _WORDS = {"insert": "new", "update": "changed", "delete": "deleted"}
 _STYLE = """<style>
 .jupyter-widgets:has(.zcrm-feed), .widget-html-content:has(.zcrm-feed) { min-width: 0;
   max-width: 100%; box-sizing: border-box; margin-right: 0; }
-.zcrm-feed { max-width: min(66em, 100%); box-sizing: border-box; padding: 10px 14px; border-radius: 4px;
+.zcrm-feed { max-width: min(66em, 100%); box-sizing: border-box;
+  padding: 10px 14px; border-radius: 4px;
   border: 1px solid var(--jp-border-color1, #8886); line-height: 1.45;
   color: var(--jp-content-font-color1, inherit); }
 .zcrm-feed .zcrm-top { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; }
