@@ -20,7 +20,7 @@ from zcrm_nb.api.search import search_pages
 from zcrm_nb.client import CRM, lint
 from zcrm_nb.connect import connect, emulate, login
 from zcrm_nb.coql import fill
-from zcrm_nb.frames import to_frame, to_records
+from zcrm_nb.frames import open_export, to_frame, to_records
 
 if TYPE_CHECKING:
     from zcrm_nb.notebook import plots as plots
@@ -46,6 +46,7 @@ __all__ = [
     "lint",
     "login",
     "new_notebook",
+    "open_export",
     "plots",
     "record_pages",
     "search_pages",

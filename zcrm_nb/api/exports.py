@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from zcrm_nb.api.chains import Part
     from zcrm_nb.api.jobs import Book, Export
     from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.frames import Export as Dataset
+    from zcrm_nb.frames import Store
     from zcrm_nb.wire.gate import Gate
 
     Where = str | Mapping[str, Any]
@@ -291,6 +293,39 @@ class Exporter:
         self._runner.run(add, ask_again=ask_again)
         frames = [in_id_order(fillers[batch][1].frame()) for batch in sorted(fillers)]
         return self._completed(beside(frames, "id"), tz=tz, exact=exact)
+
+    def into(self, store: Store, facts: Mapping[str, Any], *, exact: bool) -> Dataset:
+        """Bring it to its end and write it into files, part by part as they come.
+
+        Parameters
+        ----------
+        store : Store
+            Where; parts that are there already are not written again.
+        facts : mapping
+            What its tables should tell in ``attrs``.
+        exact : bool
+            Decimals instead of float64.
+
+        Returns
+        -------
+        Export
+            Complete.
+        """
+        reader = self.reader(0, exact=exact)
+        told = {"question": self.export.question, "job": self.export.id, "facts": facts}
+        store.begin(reader, told)
+
+        def write(part: Part) -> None:
+            if not store.has(part.chain, part.number):
+                self._look_at_header(part, reader)
+                batches = reader.batches(part.path)
+                rows = store.add(part.chain, part.number, reader.schema, batches)
+                self._check_rows(part, rows)
+            self._tick(part.rows)
+
+        self._runner.run(write)
+        self._note("Files of an export have no", self.wanted.elsewhere)
+        return store.finish()
 
     @property
     def _chains_each(self) -> int:

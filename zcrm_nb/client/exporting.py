@@ -10,16 +10,18 @@ from zcrm_nb.api.asking import asked
 from zcrm_nb.api.jobs import JOB_COLUMNS, Book
 from zcrm_nb.client.writing import Writing
 from zcrm_nb.errors import BulkWarning
-from zcrm_nb.frames import Column, to_frame
+from zcrm_nb.frames import Column, Store, open_export, to_frame
 from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
     from zcrm_nb.api.exports import Where
     from zcrm_nb.api.jobs import Export
+    from zcrm_nb.frames import Export as Dataset
     from zcrm_nb.frames import Report
     from zcrm_nb.notebook.progress import Told
 
@@ -160,6 +162,126 @@ class Exporting(Writing):
 
         again = "; fresh=True asks anew" if known else None
         return self._exported(begin, asks, again=again, tz=tz, exact=exact, progress=progress)
+
+    def export(
+        self,
+        module: str,
+        target: str | Path,
+        columns: Sequence[str] | None = None,
+        *,
+        where: Where | None = None,
+        cvid: str | None = None,
+        jobs: int = 1,
+        fresh: bool = False,
+        exact: bool = False,
+        progress: bool | Told = True,
+        **values: Any,
+    ) -> Dataset:
+        """Export a module into files, with memory that does not depend on its size.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module; also of a subform or a linking module.
+        target : str or Path
+            A folder, made if need be; or the address of one that fsspec knows, such as
+            ``"s3://bucket/leads"``.
+        columns : sequence of str, optional
+            As for :meth:`bulk`, at most as many as one job brings.
+        where : str or mapping, optional
+            As for :meth:`bulk`.
+        cvid : str, optional
+            Id of a custom view.
+        jobs : int, default 1
+            How many ranges of records to ask for side by side; 50 credits each.
+        fresh : bool, default False
+            Ask anew, though an export of the same question is at hand.
+        exact : bool, default False
+            Exact decimals instead of float64.
+        progress : bool or callable, default True
+            As for :meth:`bulk`.
+        **values : object
+            What stands for the ``:name`` places of ``where``.
+
+        Returns
+        -------
+        Export
+            With ``df()``, ``arrow()``, ``duckdb()`` and ``dask()``; opened again with
+            :func:`zcrm_nb.open_export`.
+
+        Raises
+        ------
+        ValueError
+            The target holds another export, or more fields are asked for than one job brings.
+        JobError
+            Zoho's job failed or has expired, or a file of it is damaged.
+        NotFoundError
+            No such module or field; not sent.
+
+        Warns
+        -----
+        BulkWarning
+            The files lack columns that Zoho does not export.
+
+        See Also
+        --------
+        bulk : The same as a DataFrame at once.
+        zcrm_nb.open_export : Open it later.
+
+        Notes
+        -----
+        50 credits for each 200,000 records and 1 for each look at a job and each download, as for
+        :meth:`bulk`. One Parquet file a part: it is whole or absent, and a manifest tells what was
+        asked and which parts are there. The same call after an interrupt, or in another kernel,
+        goes on with the job that was begun, and writes only what is not there.
+
+        References
+        ----------
+        Zoho CRM API V8, "Bulk Read": zoho.com/crm/developer/docs/api/v8/bulk-read/overview.html
+
+        Examples
+        --------
+        Here waiting takes no time, because it turns the emulated world's clock:
+
+        >>> import tempfile, zcrm_nb
+        >>> from zcrm_nb.emulator import ManualClock
+        >>> crm = zcrm_nb.emulate(rows={"Deals": 40}, clock=ManualClock())
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     export = crm.export("Deals", f"{folder}/deals", ["Deal_Name", "Stage", "Amount"])
+        ...     export.rows, export.df()["Stage"].dtype.name
+        (40, 'category')
+        >>> crm.close()
+        """
+        criteria = exports.criteria_of(self._catalogue, module, where, values)
+        wanted = asked(self._catalogue, module, columns)
+        asks = exports.question(module, columns, criteria, cvid)
+        store, book = Store(target), self._book
+        told = store.manifest()
+        if told is not None and told["question"] != asks:
+            raise ValueError(f"{target} holds another export, of {told['question']['module']}.")
+        if told is not None and told["complete"] and not fresh:
+            return open_export(target)
+        if len(wanted.batches()) > 1:
+            raise ValueError("These are more fields than one job brings: name fewer columns.")
+        known = None if fresh else exports.reusable(book, asks, self._gate.clock())
+        noted = known or exports.begin(self._gate, self._catalogue, book, wanted, asks, jobs=jobs)
+        return self._into_files(noted, store, exact=exact, progress=progress)
+
+    def _into_files(
+        self, noted: Export, store: Store, *, exact: bool, progress: bool | Told
+    ) -> Dataset:
+        """Bring an export to its end under progress, into files."""
+        module, asks = noted.module, noted.question
+        shown = Progress(module, show=progress, unit="part")
+        facts: dict[str, Any] = {"query": f"{module} {exports.said(asks)}", "route": "bulk"}
+        with self._noted(module, facts) as note, shown as tick, self._book.taken(noted):
+            exporter = self._exporter(self._book.find(noted.id), tick, shown)
+            facts |= {**exporter.facts(reused=False), "time": note["time"]}
+            done = exporter.into(store, facts, exact=exact)
+            note["rows"] = done.rows
+        for words in exporter.words:
+            warnings.warn(words, BulkWarning, stacklevel=3)
+        return done
 
     def bulk_write(
         self,

@@ -2,6 +2,7 @@
 
 from zcrm_nb.frames.build import directory, to_frame
 from zcrm_nb.frames.check import InvalidDataError
+from zcrm_nb.frames.dataset import Export, Store, open_export
 from zcrm_nb.frames.fill import Filler, from_parts, in_id_order
 from zcrm_nb.frames.parts import NOT_IN_BULK, PartReader, header
 from zcrm_nb.frames.read import info
@@ -23,10 +24,12 @@ from zcrm_nb.frames.types import Column, column_for
 __all__ = [
     "NOT_IN_BULK",
     "Column",
+    "Export",
     "Filler",
     "InvalidDataError",
     "PartReader",
     "Report",
+    "Store",
     "Subject",
     "Way",
     "beside",
@@ -41,6 +44,7 @@ __all__ = [
     "joined",
     "moments",
     "only_its_categories",
+    "open_export",
     "plain",
     "series",
     "sort_frame",

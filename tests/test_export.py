@@ -1,0 +1,151 @@
+"""crm.export end to end: files that are whole or absent, taken up again, and read by each engine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from zcrm_nb import open_export
+from zcrm_nb.connect import attach
+from zcrm_nb.emulator import Emulator, ManualClock, Settings
+from zcrm_nb.emulator.settings import BulkSettings
+from zcrm_nb.errors import BulkWarning, JobError
+
+COLUMNS = ["Last_Name", "City", "Lead_Status", "Annual_Revenue", "Owner", "Created_Time",
+           "Languages_Known", "Next_Follow_Up", "Email_Opt_Out", "No_of_Employees"]  # fmt: skip
+
+
+@pytest.fixture
+def org():
+    """An org whose exports come in seven parts, and whose waiting turns its clock."""
+    settings = Settings(bulk=BulkSettings(csv_rows=40))
+    rows = {"Leads": 250, "Deals": 5}
+    with Emulator(rows=rows, clock=ManualClock(), settings=settings) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def crm(org, tmp_path):
+    """A CRM on it, with notes that others can go on with."""
+    return attach(org, folder=tmp_path / "notes")
+
+
+def test_the_files_hold_what_bulk_gives(crm, tmp_path):
+    """The same table, dtype by dtype; opened again it is still the same."""
+    export = crm.export("Leads", tmp_path / "leads", COLUMNS)
+    expected = crm.bulk("Leads", COLUMNS)
+    assert_frame_equal(export.df(), expected)
+    assert_frame_equal(open_export(tmp_path / "leads").df(), expected)
+    assert export.rows == len(expected) == 250
+    assert len(list((tmp_path / "leads").glob("part-*.parquet"))) == 7
+    assert repr(export).startswith("<Export of Leads: 250 rows in 7 parts")
+
+
+def test_each_engine_reads_the_same(crm, tmp_path):
+    """pandas, Arrow, DuckDB and Dask agree on counts and sums."""
+    export = crm.export("Leads", tmp_path / "leads", COLUMNS)
+    expected = export.df()["Annual_Revenue"].sum()
+    told = export.duckdb().aggregate("count(*) AS n, sum(Annual_Revenue) AS total").df()
+    assert told["n"][0] == export.arrow().num_rows == 250
+    assert told["total"][0] == pytest.approx(expected)
+    lazy = export.dask()
+    assert lazy.npartitions > 1
+    assert len(lazy) == 250
+    assert float(lazy["Annual_Revenue"].sum().compute()) == pytest.approx(expected)
+
+
+def test_no_records_are_a_table_of_the_same_types(crm, tmp_path):
+    """An export of nothing has its columns."""
+    export = crm.export("Leads", tmp_path / "none", COLUMNS, where="City = 'Nowhere'")
+    assert_frame_equal(export.df(), crm.bulk("Leads", COLUMNS, where="City = 'Nowhere'"))
+
+
+def test_a_second_call_spends_nothing(crm, tmp_path):
+    """What is complete is opened."""
+    crm.export("Leads", tmp_path / "leads", COLUMNS)
+    with crm.trace() as calls:
+        assert crm.export("Leads", tmp_path / "leads", COLUMNS).rows == 250
+    assert calls == []
+
+
+def test_another_export_is_not_written_over(crm, tmp_path):
+    """A folder holds the answer to one question."""
+    crm.export("Leads", tmp_path / "leads", COLUMNS)
+    with pytest.raises(ValueError, match="holds another export"):
+        crm.export("Leads", tmp_path / "leads", ["City"])
+    with pytest.raises(FileNotFoundError, match="holds no export"):
+        open_export(tmp_path)
+
+
+def test_fields_that_no_file_holds_are_told_of(crm, tmp_path):
+    """Tags and the like come by query, into tables only."""
+    with pytest.warns(BulkWarning, match="Tag"):
+        export = crm.export("Leads", tmp_path / "leads", ["Last_Name", "Tag"])
+    assert list(export.df().columns) == ["id", "Last_Name"]
+
+
+def test_a_damaged_file_leaves_no_half_part(crm, org, tmp_path):
+    """What was written stays; the next call goes on with the same job."""
+    org.faults.add("truncated", path="/result", after=3, times=20)
+    with pytest.raises(JobError):
+        crm.export("Leads", tmp_path / "leads", COLUMNS)
+    there = sorted(path.name for path in (tmp_path / "leads").iterdir())
+    told = json.loads((tmp_path / "leads" / "manifest.json").read_text())
+    assert [part["file"] for part in told["parts"].values()] == [n for n in there if "part" in n]
+    with pytest.raises(ValueError, match="not complete"):
+        open_export(tmp_path / "leads")
+    org.faults.clear()
+    spent = org.store.read("SELECT count(*) FROM bulk_jobs")[0][0]
+    assert crm.export("Leads", tmp_path / "leads", COLUMNS).rows == 250
+    made = org.store.read("SELECT count(*) FROM bulk_jobs")[0][0]
+    assert made <= 7 and made >= spent
+    assert_frame_equal(open_export(tmp_path / "leads").df(), crm.bulk("Leads", COLUMNS))
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    from zcrm_nb.connect import attach
+    from zcrm_nb.emulator import Emulator, ManualClock, Settings
+    from zcrm_nb.emulator.settings import BulkSettings
+
+    folder, after = Path(sys.argv[1]), int(sys.argv[2])
+    settings = Settings(bulk=BulkSettings(csv_rows=40))
+    org = Emulator(rows={"Leads": 250, "Deals": 5}, clock=ManualClock(), settings=settings,
+                   path=folder / "org.sqlite")
+
+    def die(rows, parts, total):
+        if parts == after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    crm = attach(org, folder=folder / "notes")
+    crm.export("Leads", folder / "leads", ["Last_Name", "City"], progress=die)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
+@pytest.mark.parametrize("after", [1, 4])
+def test_a_killed_kernel_is_followed_by_another(tmp_path, after):
+    """It goes on where the first one was, and no job is paid twice."""
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), str(after)]
+    assert subprocess.run(command, check=False).returncode == -9
+    settings = Settings(bulk=BulkSettings(csv_rows=40))
+    path = tmp_path / "org.sqlite"
+    with Emulator(clock=ManualClock(), settings=settings, path=path) as org:
+        crm = attach(org, folder=tmp_path / "notes")
+        export = crm.export("Leads", tmp_path / "leads", ["Last_Name", "City"])
+        assert_frame_equal(export.df(), crm.records("Leads", ["Last_Name", "City"]))
+        assert org.store.read("SELECT count(*) FROM bulk_jobs")[0][0] == 7
+
+
+def test_an_address_of_fsspec_is_as_good_as_a_folder(crm):
+    """The folder may be anywhere."""
+    export = crm.export("Leads", "memory://bucket/leads", COLUMNS)
+    assert_frame_equal(open_export("memory://bucket/leads").df(), crm.bulk("Leads", COLUMNS))
+    assert isinstance(export.df(), pd.DataFrame)
