@@ -261,7 +261,7 @@ def runs(
     """Run the cases in turn, each in a process of its own."""
     for _ in range(rounds):
         for name, (_, library) in CASES.items():
-            command = [sys.executable, "-m", __spec__.name, "--case", name, "--folder", folder]
+            command = [sys.executable, __file__, "--case", name, "--folder", folder]
             command += ["--parts", parts, "--rows", rows]
             ran = subprocess.run(
                 list(map(str, command)), capture_output=True, text=True, check=False
