@@ -111,15 +111,13 @@ class Store:
         self, chain: int, number: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
     ) -> int:
         """Write a part, and only then say that it is here; return how many rows it has."""
-        name, rows = f"part-{chain:03d}-{number:05d}.parquet", 0
+        name = f"part-{chain:03d}-{number:05d}.parquet"
         unfinished = self.path(f"{name}.unfinished")
-        with (
-            self._files.open_output_stream(unfinished) as stream,
-            pq.ParquetWriter(stream, schema, compression="zstd") as writer,
-        ):
-            for group in _groups(batches, schema):
-                writer.write_table(group, row_group_size=ROWS_IN_GROUP)
-                rows += len(group)
+        try:
+            rows = self._write_part(unfinished, schema, batches)
+        except BaseException:
+            self._files.delete_file(unfinished)
+            raise
         self._files.move(unfinished, self.path(name))
         with self._lock:
             self._told["parts"][_key(chain, number)] = {"file": name, "rows": rows}
@@ -145,6 +143,18 @@ class Store:
     def filesystem(self) -> files.FileSystem:
         """Where it is."""
         return self._files
+
+    def _write_part(self, path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write the rows of a part as they come; return how many they are."""
+        rows = 0
+        with (
+            self._files.open_output_stream(path) as stream,
+            pq.ParquetWriter(stream, schema, compression="zstd") as writer,
+        ):
+            for group in _groups(batches, schema):
+                writer.write_table(group, row_group_size=ROWS_IN_GROUP)
+                rows += len(group)
+        return rows
 
     def _write_manifest(self) -> None:
         """Replace the manifest in one step."""
