@@ -96,9 +96,9 @@ def test_a_damaged_file_leaves_no_half_part(crm, org, tmp_path):
     with pytest.raises(JobError):
         crm.export("Leads", tmp_path / "leads", COLUMNS)
     there = sorted(path.name for path in (tmp_path / "leads").iterdir())
-    told = json.loads((tmp_path / "leads" / "manifest.json").read_text())
+    told = json.loads((tmp_path / "leads" / "_manifest.json").read_text())
     assert sorted(part["file"] for part in told["parts"].values()) == there[1:]
-    assert there[0] == "manifest.json"
+    assert there[0] == "_manifest.json"
     with pytest.raises(ValueError, match="not complete"):
         open_export(tmp_path / "leads")
     org.faults.clear()

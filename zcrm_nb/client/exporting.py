@@ -10,7 +10,8 @@ from zcrm_nb.api.asking import asked
 from zcrm_nb.api.jobs import JOB_COLUMNS, Book
 from zcrm_nb.client.writing import Writing
 from zcrm_nb.errors import BulkWarning
-from zcrm_nb.frames import Column, Store, open_export, to_frame
+from zcrm_nb.frames import Column, store_at, to_frame
+from zcrm_nb.frames import Export as Dataset
 from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.exports import Where
     from zcrm_nb.api.jobs import Export
-    from zcrm_nb.frames import Export as Dataset
-    from zcrm_nb.frames import Report
+    from zcrm_nb.frames import Report, Store
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Exporting", "Job"]
@@ -169,10 +169,13 @@ class Exporting(Writing):
         target: str | Path,
         columns: Sequence[str] | None = None,
         *,
+        format: str | None = None,  # noqa: A002 - as pandas and DuckDB call it
+        table: str | None = None,
         where: Where | None = None,
         cvid: str | None = None,
         jobs: int = 1,
         fresh: bool = False,
+        ask_again: bool = False,
         exact: bool = False,
         progress: bool | Told = True,
         **values: Any,
@@ -255,20 +258,29 @@ class Exporting(Writing):
         criteria = exports.criteria_of(self._catalogue, module, where, values)
         wanted = asked(self._catalogue, module, columns)
         asks = exports.question(module, columns, criteria, cvid)
-        store, book = Store(target), self._book
-        told = store.manifest()
-        if told is not None and told["question"] != asks:
-            raise ValueError(f"{target} holds another export, of {told['question']['module']}.")
-        if told is not None and told["complete"] and not fresh:
-            return open_export(target)
+        store = store_at(target, module, format=format, table=table)
+        told = None if fresh else store.answer_to(asks, exact=exact)
+        if told and told["complete"]:
+            return Dataset(store, told)
         if len(wanted.batches()) > 1:
             raise ValueError("These are more fields than one job brings: name fewer columns.")
-        known = None if fresh else exports.reusable(book, asks, self._gate.clock())
+        store.prepare()
+        book, now, known = self._book, self._gate.clock(), None
+        if told:
+            known = exports.begun(book, store, told, now)
+        elif not fresh:
+            known = exports.reusable(book, asks, now)
         noted = known or exports.begin(self._gate, self._catalogue, book, wanted, asks, jobs=jobs)
-        return self._into_files(noted, store, exact=exact, progress=progress)
+        return self._into_files(noted, store, exact=exact, ask_again=ask_again, progress=progress)
 
     def _into_files(
-        self, noted: Export, store: Store, *, exact: bool, progress: bool | Told
+        self,
+        noted: Export,
+        store: Store,
+        *,
+        exact: bool,
+        ask_again: bool,
+        progress: bool | Told,
     ) -> Dataset:
         """Bring an export to its end under progress, into files."""
         module, asks = noted.module, noted.question
@@ -277,7 +289,12 @@ class Exporting(Writing):
         with self._noted(module, facts) as note, shown as tick, self._book.taken(noted):
             exporter = self._exporter(self._book.find(noted.id), tick, shown)
             facts |= {**exporter.facts(reused=False), "time": note["time"]}
-            done = exporter.into(store, facts, exact=exact)
+            try:
+                told = exporter.into(store, facts, exact=exact, ask_again=ask_again)
+            except KeyboardInterrupt:
+                shown.say("the same crm.export goes on", stay=True)
+                raise
+            done = Dataset(store, told)
             note["rows"] = done.rows
         for words in exporter.words:
             warnings.warn(words, BulkWarning, stacklevel=3)

@@ -1,0 +1,336 @@
+"""Where an export is kept: what was asked, and which parts are there, each whole or absent."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import threading
+from abc import ABC, abstractmethod
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow as pa
+from pyarrow import fs as files
+
+from zcrm_nb.frames.formats import FORMATS, groups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from types import ModuleType
+
+    from zcrm_nb.frames.parts import PartReader
+
+__all__ = ["MANIFEST", "Folder", "Store", "key_of", "needed", "quoted"]
+
+MANIFEST = "_manifest.json"  # the dash hides it from whoever reads the folder as one Parquet table
+UNTIL_GIVEN_UP_S = 10.0  # until a part that is being written is left to itself
+_OURS = re.compile(r"_?part-\d{3}-\d{5}\.(parquet|csv)(\.[0-9a-f]+)?|_manifest\.json(\.[0-9a-f]+)?")
+
+
+class Store(ABC):
+    """One export, wherever it is kept.
+
+    Parameters
+    ----------
+    target : str
+        As the person named it.
+
+    Attributes
+    ----------
+    target : str
+        As given.
+    format : str
+        What kind of files it has.
+    """
+
+    format: str
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._lock = threading.Condition()
+        self._told: dict[str, Any] = {}
+        self._open, self._adding = False, 0
+
+    @property
+    @abstractmethod
+    def where(self) -> dict[str, Any]:
+        """What another process opens it with."""
+
+    # ---- Writing ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make room, or raise what stands in the way, before anything is asked for."""
+
+    def begin(self, reader: PartReader, facts: Mapping[str, Any]) -> None:
+        """Say what will be here; parts of the same question that are here stay, others go."""
+        before = self.manifest() or {}
+        columns = [[each.name, each.kind, list(each.categories)] for each in reader.columns]
+        fresh = {**facts, "format": self.format, "exact": reader.exact, "columns": columns}
+        same = all(before.get(key) == fresh[key] for key in ("question", "job", "exact", "columns"))
+        parts = before["parts"] if same else {}
+        self._told = {**fresh, "complete": False, "parts": parts}
+        self._begin(reader.schema, anew=not same)
+        self._open = True
+
+    def has(self, chain: int, number: int) -> bool:
+        """Tell whether a part is here."""
+        return key_of(chain, number) in self._told["parts"]
+
+    @abstractmethod
+    def add(
+        self, chain: int, number: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+    ) -> int:
+        """Write a part, and only then say that it is here; return how many rows it has."""
+
+    def finish(self) -> dict[str, Any]:
+        """Say that all parts are here; return the manifest."""
+        with self._lock:
+            self._told["complete"] = True
+            self._keep_manifest()
+        return self._told
+
+    def close(self) -> None:
+        """Let nothing be written any more: after an interrupt, threads may still be at it."""
+        with self._lock:
+            self._open = False
+            self._lock.wait_for(lambda: not self._adding, timeout=UNTIL_GIVEN_UP_S)
+
+    # ---- Reading ---------------------------------------------------------------------------------
+
+    def answer_to(self, question: Mapping[str, Any], *, exact: bool) -> dict[str, Any] | None:
+        """Read the manifest, and refuse one of another export; ``None`` where there is none."""
+        told = self.manifest()
+        if told is None:
+            return None
+        if told["question"] != question:
+            what = f"another export, of {told['question']['module']}"
+        elif told["format"] != self.format:
+            what = f"this export with format={told['format']!r}"
+        elif told["exact"] != exact:
+            what = f"this export with exact={told['exact']}"
+        else:
+            return told
+        raise ValueError(
+            f"{self.target} holds {what}: name another target, or replace it with fresh=True."
+        )
+
+    @abstractmethod
+    def manifest(self) -> dict[str, Any] | None:
+        """Read what the export says of itself; ``None`` where there is none."""
+
+    @abstractmethod
+    def pieces(self, told: Mapping[str, Any]) -> list[Any]:
+        """List what :meth:`read` reads, in the order of the records."""
+
+    @abstractmethod
+    def counts(self, told: Mapping[str, Any]) -> list[int]:
+        """Tell how many rows each piece has."""
+
+    @abstractmethod
+    def read(self, piece: Any, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+        """Read some of the rows, and all columns or these."""
+
+    @abstractmethod
+    def relation(self, told: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
+        """Give it to DuckDB."""
+
+    # ---- How each kind does it -------------------------------------------------------------------
+
+    @abstractmethod
+    def _begin(self, schema: pa.Schema, *, anew: bool) -> None:
+        """Write the manifest down; ``anew`` after removing whatever parts there are."""
+
+    @abstractmethod
+    def _keep_manifest(self) -> None:
+        """Write the manifest down."""
+
+    def _check_open(self) -> None:
+        """Refuse a part that comes after the end."""
+        if not self._open:
+            raise RuntimeError("The export ended while this part was on its way.")
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Let the end wait for the block, which looks out for it."""
+        with self._lock:
+            self._check_open()
+            self._adding += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._adding -= 1
+                self._lock.notify_all()
+
+    def _groups(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+        """Put batches together, as long as the end has not come."""
+        for group in groups(batches, schema):
+            self._check_open()
+            yield group
+
+
+class Folder(Store):
+    """A folder with a file for each part, and a manifest.
+
+    Parameters
+    ----------
+    target : str
+        A folder, or an address that fsspec knows.
+    format : {"parquet", "csv"}, default "parquet"
+        What kind of files.
+    """
+
+    def __init__(self, target: str, format: str = "parquet") -> None:  # noqa: A002 - as in export
+        super().__init__(target)
+        self.format, self._format = format, FORMATS[format]
+        self._files, self._folder = _opened(target)
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """What another process opens it with."""
+        place = self.target if "://" in self.target else self._folder
+        return {"target": place, "format": self.format, "table": None}
+
+    def prepare(self) -> None:
+        """Make the folder, and try whether it can be written to."""
+        if self._files.get_file_info(self._folder).type == files.FileType.File:
+            raise ValueError(
+                f"{self.target} is a file. An export of this kind is a folder with a file for each "
+                "part: name a folder."
+            )
+        probe = self._path(f"{MANIFEST}.{token_hex(4)}")
+        try:
+            self._files.create_dir(self._folder, recursive=True)
+            with self._files.open_output_stream(probe) as stream:
+                stream.write(b"{}")
+            self._files.delete_file(probe)
+        except (NotImplementedError, OSError) as error:
+            raise OSError(f"{self.target} cannot be written to: {error}") from error
+
+    def add(
+        self, chain: int, number: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+    ) -> int:
+        """Write a part beside its place, and move it there when it is whole."""
+        name = f"part-{key_of(chain, number)}.{self._format.ending}"
+        unfinished = self._path(f"_{name}.{token_hex(4)}")
+        with self._at_work():
+            try:
+                rows = self._write_part(unfinished, schema, batches)
+                with self._lock:
+                    self._check_open()
+                    self._files.move(unfinished, self._path(name))
+                    self._told["parts"][key_of(chain, number)] = {"file": name, "rows": rows}
+                    self._keep_manifest()
+            except BaseException:
+                with suppress(OSError):
+                    self._files.delete_file(unfinished)
+                raise
+        return rows
+
+    def manifest(self) -> dict[str, Any] | None:
+        """Read the manifest."""
+        path = self._path(MANIFEST)
+        if self._files.get_file_info(path).type == files.FileType.NotFound:
+            return None
+        with self._files.open_input_stream(path) as stream:
+            told: dict[str, Any] = orjson.loads(stream.read())
+        return told
+
+    def pieces(self, told: Mapping[str, Any]) -> list[str]:
+        """List the names of the files."""
+        return [told["parts"][key]["file"] for key in sorted(told["parts"])]
+
+    def counts(self, told: Mapping[str, Any]) -> list[int]:
+        """Tell how many rows each file has."""
+        return [told["parts"][key]["rows"] for key in sorted(told["parts"])]
+
+    def read(self, piece: str, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+        """Read a file."""
+        return self._format.read(self._files, self._path(piece), schema, columns)
+
+    def relation(self, told: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
+        """Let DuckDB read the files through Arrow, wherever they are."""
+        duckdb = needed("duckdb", "duckdb")
+        paths = [self._path(name) for name in self.pieces(told)]
+        found = self._format.scan(self._files, paths, schema)
+        rows = duckdb.from_arrow(found, connection=connection or duckdb.default_connection())
+        lists = [each.name for each in schema if pa.types.is_list(each.type)]
+        if self.format == "parquet" or not lists:
+            return rows
+        split = ", ".join(f"string_split({quoted(name)}, ';') AS {quoted(name)}" for name in lists)
+        return rows.project(f"* REPLACE ({split})")
+
+    def _begin(self, schema: pa.Schema, *, anew: bool) -> None:
+        """Remove what is unfinished, or all of it, and write the manifest down."""
+        del schema
+        self._sweep(all_of_it=anew)
+        self._keep_manifest()
+
+    def _sweep(self, *, all_of_it: bool) -> None:
+        """Remove files of ours: those that a killed kernel left unfinished, or every one.
+
+        The manifest goes first: without it, what is left is no export.
+        """
+        there = self._files.get_file_info(files.FileSelector(self._folder, allow_not_found=True))
+        found = sorted(Path(each.path).name for each in there)
+        gone = [name for name in found if _OURS.fullmatch(name)]
+        if not all_of_it:
+            gone = [name for name in gone if name.startswith("_") and name != MANIFEST]
+        for name in gone:
+            # An unfinished file may be in use by a thread that outlived an interrupt.
+            with suppress(OSError if name.startswith("_part") else FileNotFoundError):
+                self._files.delete_file(self._path(name))
+
+    def _path(self, name: str) -> str:
+        """Give the path of a file of the export, in its file system."""
+        return f"{self._folder}/{name}"
+
+    def _write_part(self, path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write the rows of a part as they come; return how many they are."""
+        rows = 0
+        with (
+            self._files.open_output_stream(path) as stream,
+            self._format.writer(stream, schema) as writer,
+        ):
+            for group in self._groups(batches, schema):
+                writer.write_table(group)
+                rows += len(group)
+        return rows
+
+    def _keep_manifest(self) -> None:
+        """Replace the manifest in one step."""
+        fresh = self._path(f"{MANIFEST}.{token_hex(4)}")
+        with self._files.open_output_stream(fresh) as stream:
+            stream.write(orjson.dumps(self._told, option=orjson.OPT_INDENT_2))
+        self._files.move(fresh, self._path(MANIFEST))
+
+
+def needed(module: str, extra: str) -> ModuleType:
+    """Import a library that not every install has, or say how to get it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as missing:
+        raise ImportError(f"This needs {module}: pip install 'zcrm-nb[{extra}]'") from missing
+
+
+def quoted(name: str) -> str:
+    """Write a name as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _opened(target: str) -> tuple[files.FileSystem, str]:
+    """Find the file system of a target, and its folder in it."""
+    if "://" not in target:
+        return files.LocalFileSystem(), str(Path(target).expanduser().absolute())
+    fsspec = needed("fsspec", "dask")
+    system, path = fsspec.core.url_to_fs(target)
+    return files.PyFileSystem(files.FSSpecHandler(system)), path.rstrip("/")
+
+
+def key_of(chain: int, number: int) -> str:
+    """Name a part of an export, so that names sort as parts do: its chain, its number there."""
+    return f"{chain:03d}-{number:05d}"
