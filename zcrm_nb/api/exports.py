@@ -319,7 +319,7 @@ class Exporter:
             if not store.has(part.chain, part.number):
                 self._look_at_header(part, reader)
                 batches = reader.batches(part.path)
-                rows = store.add(part.chain, part.number, reader.schema, batches)
+                rows = store.add(part.chain, part.number, reader, batches)
                 self._check_rows(part, rows)
             self._tick(part.rows)
 
