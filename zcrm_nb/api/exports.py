@@ -381,7 +381,7 @@ class Exporter:
         def write(part: Part) -> None:
             reader = self._file_reader
             self._look_at_header(part, reader)
-            rows = store.add(part.chain, part.number, reader.schema, reader.batches(part.path))
+            rows = store.add(part.chain, part.number, reader, reader.batches(part.path))
             self._check_rows(part, rows)
             self._tick(rows)
 

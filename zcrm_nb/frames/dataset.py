@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 
 from zcrm_nb.frames.duckfile import DuckFile
 from zcrm_nb.frames.fill import Filler, in_id_order
 from zcrm_nb.frames.formats import FORMATS
+from zcrm_nb.frames.lazily import PartitionReader, lazily
 from zcrm_nb.frames.store import Folder, needed
-from zcrm_nb.frames.types import DECIMAL, KINDS, Column
+from zcrm_nb.frames.types import Column, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from zcrm_nb.frames.store import Store
 
@@ -141,7 +144,7 @@ class Export:
         self.module = str(told["question"]["module"])
         self.rows = sum(part["rows"] for part in told["parts"].values())
         self._columns = [Column(name, kind, tuple(known)) for name, kind, known in told["columns"]]
-        self._schema = _schema(self._columns, exact=told["exact"])
+        self._schema = schema_of(self._columns, exact=told["exact"])
 
     def df(self, *, tz: str = "UTC") -> pd.DataFrame:
         """Read it all as a DataFrame.
@@ -156,10 +159,9 @@ class Export:
         DataFrame of shape (n_records, n_columns)
             The same that :meth:`CRM.bulk` gives: the dtypes come from the manifest.
         """
-        pieces = self._pieces
         counts = self._store.counts(self._told)
         filler = Filler(self._columns, rows=counts, tz=tz, exact=self._told["exact"])
-        for number, piece in enumerate(pieces):
+        for number, piece in enumerate(self._pieces):
             filler.add(number, self._store.read(piece, self._schema))
         table = in_id_order(filler.frame())
         table.attrs["zcrm"] = {**self._told["facts"], "path": self.path}
@@ -201,27 +203,41 @@ class Export:
         """
         return self._store.relation(self._told, self._schema, connection)
 
-    def dask(self) -> Any:
+    def dask(self, *, tz: str = "UTC") -> Any:
         """Give it to Dask, a partition for each part, or each 200,000 rows of a DuckDB table.
+
+        Parameters
+        ----------
+        tz : str, default "UTC"
+            Time zone of datetime columns.
 
         Returns
         -------
         dask.dataframe.DataFrame
-            With the dtypes of :meth:`df`, but that picklists are texts: partitions need not know
-            the same values. Only the columns that are needed are read. Workers on other machines
-            must reach the files by the same path.
+            Nothing is read yet. Computed, it has the dtypes of :meth:`df`; rows are in the order
+            of the parts. On a cluster the workers read the files, so they must see them.
 
         Raises
         ------
         ImportError
             Dask is not installed.
+
+        Notes
+        -----
+        A record that Zoho put into two files, because others were deleted while it wrote them, is
+        there twice; :meth:`df` has it once.
         """
-        frames = needed("dask.dataframe", "dask")
-        part = _Partition(self._store.where, self._columns, self._told["exact"])
-        pieces = self._pieces
-        if not pieces:
-            return frames.from_pandas(part.empty(), npartitions=1)
-        return frames.from_map(part, pieces, meta=part.empty(), label=f"export-{self.module}")
+        dask = needed("dask", "dask")
+        columns = [self._with_unlisted(each) for each in self._columns]
+        made = f"{self._told['job']} {self._told['facts'].get('as_of')}"
+        reader = PartitionReader(self._store, columns, exact=self._told["exact"], tz=tz, made=made)
+        return lazily(dask, reader, self._pieces)
+
+    def _with_unlisted(self, column: Column) -> Column:
+        """Add the choices that some part has and the CRM's list lacks: last, and sorted."""
+        parts = self._told["parts"].values()
+        found = [part.get("unlisted", {}).get(column.name, ()) for part in parts]
+        return replace(column, categories=(*column.categories, *sorted(set().union(*found))))
 
     @property
     def _pieces(self) -> list[Any]:
@@ -232,45 +248,3 @@ class Export:
         parts = len(self._told["parts"])
         word = "part" if parts == 1 else "parts"
         return f"<Export of {self.module}: {self.rows:,} rows in {parts} {word}, {self.path}>"
-
-
-class _Partition:
-    """Reads one piece wherever Dask wants it, typed as the whole is."""
-
-    def __init__(self, where: Mapping[str, Any], columns: list[Column], exact: bool) -> None:
-        self._where, self._exact = dict(where), exact
-        self._columns = [
-            Column(each.name, "text") if each.kind == "picklist" else each for each in columns
-        ]
-
-    def __call__(self, piece: Any, columns: list[str] | None = None) -> pd.DataFrame:
-        """Read a piece, or some columns of it."""
-        store, schema = _reopened(**self._where), _schema(self._columns, exact=self._exact)
-        # Whoever only counts asks for no column at all.
-        rows = store.read(piece, schema, columns if columns != [] else schema.names[:1])
-        frame = self._frame(rows)
-        return frame if columns is None else frame[columns]
-
-    def empty(self) -> pd.DataFrame:
-        """Show what a partition looks like."""
-        return self._frame(_schema(self._columns, exact=self._exact).empty_table())
-
-    def _frame(self, rows: pa.Table) -> pd.DataFrame:
-        """Make the DataFrame."""
-        columns = [each for each in self._columns if each.name in rows.column_names]
-        filler = Filler(columns, rows=[len(rows)], exact=self._exact)
-        filler.add(0, rows)
-        return filler.frame()
-
-
-def _reopened(target: str, format: str, table: str | None) -> Store:  # noqa: A002
-    """Open a store as another process has it."""
-    return DuckFile(target, table) if format == "duckdb" else Folder(target, format)
-
-
-def _schema(columns: list[Column], *, exact: bool) -> pa.Schema:
-    """Say of which types the columns are in Arrow."""
-    types = [
-        DECIMAL if exact and each.kind == "float" else KINDS[each.kind].arrow for each in columns
-    ]
-    return pa.schema([(each.name, kind) for each, kind in zip(columns, types, strict=True)])

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 
-from zcrm_nb.frames.store import Store, key_of, needed, quoted
+from zcrm_nb.frames.formats import groups
+from zcrm_nb.frames.store import Store, Unlisted, key_of, needed, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from zcrm_nb.frames.parts import PartReader
 
 __all__ = ["DuckFile"]
 
@@ -21,7 +24,7 @@ ROWS_IN_PIECE = 200_000  # read at a time
 _BOOKS = """
     CREATE SCHEMA IF NOT EXISTS zcrm_nb;
     CREATE TABLE IF NOT EXISTS zcrm_nb.exports ("table" VARCHAR, manifest VARCHAR);
-    CREATE TABLE IF NOT EXISTS zcrm_nb.parts ("table" VARCHAR, part VARCHAR, "rows" BIGINT);
+    CREATE TABLE IF NOT EXISTS zcrm_nb.parts ("table" VARCHAR, part VARCHAR, said VARCHAR);
 """
 
 
@@ -47,10 +50,9 @@ class DuckFile(Store):
         self._table = table
         self._writing: Any = None
 
-    @property
-    def where(self) -> dict[str, Any]:
-        """What another process opens it with."""
-        return {"target": str(self._path), "format": self.format, "table": self.table}
+    def __reduce__(self) -> tuple[type[DuckFile], tuple[str, str]]:
+        """Travel as an address: whoever unpickles it opens the file anew."""
+        return DuckFile, (str(self._path), self.table)
 
     @property
     def table(self) -> str:
@@ -73,21 +75,24 @@ class DuckFile(Store):
                 )
 
     def add(
-        self, chain: int, number: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+        self, chain: int, number: int, reader: PartReader, batches: Iterable[pa.RecordBatch]
     ) -> int:
         """Append a part in a transaction."""
-        rows, key = 0, key_of(chain, number)
+        rows, unlisted, key = 0, Unlisted(reader.columns), key_of(chain, number)
         with self._at_work(), self._cursor() as db:
             db.execute("BEGIN")
-            for group in self._groups(batches, schema):
+            for group in groups(self._while_open(batches), reader.schema):
                 db.register("zcrm_nb_rows", group)
                 db.execute(f"INSERT INTO {quoted(self.table)} FROM zcrm_nb_rows")
+                unlisted.look_at(group)
                 rows += len(group)
-            db.execute("INSERT INTO zcrm_nb.parts VALUES (?, ?, ?)", [self.table, key, rows])
+            said = {"rows": rows, "unlisted": unlisted.found}
+            line = [self.table, key, orjson.dumps(said).decode()]
+            db.execute("INSERT INTO zcrm_nb.parts VALUES (?, ?, ?)", line)
             with self._lock:
                 self._check_open()
                 db.execute("COMMIT")
-                self._told["parts"][key] = {"rows": rows}
+                self._told["parts"][key] = said
         return rows
 
     def close(self) -> None:
@@ -156,16 +161,13 @@ class DuckFile(Store):
         total = sum(part["rows"] for part in told["parts"].values())
         return [min(ROWS_IN_PIECE, total - start) for start, _ in self.pieces(told)]
 
-    def read(
-        self, piece: tuple[int, int], schema: pa.Schema, columns: list[str] | None = None
-    ) -> pa.Table:
+    def read(self, piece: tuple[int, int], schema: pa.Schema) -> pa.Table:
         """Read a range of rows."""
-        wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-        names = ", ".join(map(quoted, wanted.names)) or "rowid"
-        query = f"SELECT {names} FROM {quoted(self.table)} WHERE rowid >= ? AND rowid < ?"  # noqa: S608
+        start, end = piece
+        rows = f"rowid >= {start} AND rowid < {end}"
         with self._connected(read_only=True) as db:
-            found = db.execute(query, list(piece)).to_arrow_table()
-        return found.cast(wanted)
+            found = db.table(quoted(self.table)).filter(rows)
+            return found.project(", ".join(map(quoted, schema.names))).to_arrow_table().cast(schema)
 
     def relation(self, told: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
         """Open the file, or attach it to a connection, to read only."""
@@ -213,9 +215,9 @@ class DuckFile(Store):
         if not found:
             return None
         told: dict[str, Any] = orjson.loads(found[0][0])
-        query = 'SELECT part, "rows" FROM zcrm_nb.parts WHERE "table" = ?'
-        parts: Sequence[tuple[str, int]] = db.execute(query, [self.table]).fetchall()
-        return {**told, "parts": {part: {"rows": rows} for part, rows in parts}}
+        query = 'SELECT part, said FROM zcrm_nb.parts WHERE "table" = ?'
+        parts: Sequence[tuple[str, str]] = db.execute(query, [self.table]).fetchall()
+        return {**told, "parts": {part: orjson.loads(said) for part, said in parts}}
 
     def _has_table(self, db: Any) -> bool:
         """Tell whether there is a table, or a view, of this name; DuckDB ignores case."""

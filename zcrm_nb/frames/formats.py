@@ -32,14 +32,14 @@ class Format(NamedTuple):
     writer : callable
         Opens a writer on a stream, for rows of a schema.
     read : callable
-        Reads a file of a file system: its path, the schema, which columns (all if ``None``).
+        Reads the columns of a schema from a file of a file system.
     scan : callable
         Makes an Arrow dataset of files of a file system, for rows of a schema.
     """
 
     ending: str
     writer: Callable[[Any, pa.Schema], Any]
-    read: Callable[[Any, str, pa.Schema, list[str] | None], pa.Table]
+    read: Callable[[Any, str, pa.Schema], pa.Table]
     scan: Callable[[Any, list[str], pa.Schema], Any]
 
 
@@ -83,10 +83,10 @@ def _parquet_writer(stream: Any, schema: pa.Schema) -> Any:
     return pq.ParquetWriter(stream, schema, compression="zstd")
 
 
-def _read_parquet(files: Any, path: str, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
+def _read_parquet(files: Any, path: str, schema: pa.Schema) -> pa.Table:
     """Read a file; Parquet knows no seconds, and wrote milliseconds."""
-    found = pq.ParquetFile(path, filesystem=files).read(columns=columns)
-    return found.cast(pa.schema([schema.field(name) for name in found.column_names]))
+    found = pq.ParquetFile(path, filesystem=files).read(columns=schema.names)
+    return found.select(schema.names).cast(schema)
 
 
 def _scan_parquet(files: Any, paths: list[str], schema: pa.Schema) -> Any:
@@ -122,18 +122,17 @@ class _CsvWriter:
         self._writer.write_table(pa.table(columns, schema=self._schema))
 
 
-def _read_csv(files: Any, path: str, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
+def _read_csv(files: Any, path: str, schema: pa.Schema) -> pa.Table:
     """Read a file by the types of the manifest; nothing is guessed."""
-    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    reading, parsing, converting = _csv_options(_as_text(wanted))
-    converting.include_columns = wanted.names
+    reading, parsing, converting = _csv_options(_as_text(schema))
+    converting.include_columns = schema.names
     with files.open_input_stream(path) as stream:
         found = pcsv.read_csv(stream, reading, parsing, converting)
     columns_of = [
         pc.split_pattern(each, _BETWEEN) if pa.types.is_list(kind) else each
-        for each, kind in zip(found.columns, wanted.types, strict=True)
+        for each, kind in zip(found.columns, schema.types, strict=True)
     ]
-    return pa.table(columns_of, schema=wanted)
+    return pa.table(columns_of, schema=schema)
 
 
 def _scan_csv(files: Any, paths: list[str], schema: pa.Schema) -> Any:

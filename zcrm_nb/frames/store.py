@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import fs as files
 
 from zcrm_nb.frames.formats import FORMATS, groups
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from zcrm_nb.frames.parts import PartReader
+    from zcrm_nb.frames.types import Column
 
-__all__ = ["MANIFEST", "Folder", "Store", "key_of", "needed", "quoted"]
+__all__ = ["MANIFEST", "Folder", "Store", "Unlisted", "key_of", "needed", "quoted"]
 
 MANIFEST = "_manifest.json"  # the dash hides it from whoever reads the folder as one Parquet table
+UNFINISHED = ".unfinished"  # how the name of a file ends that may still be in the making
+_PART = re.compile(r"part-\d{3}-\d{5}\.(parquet|csv)")
 UNTIL_GIVEN_UP_S = 10.0  # until a part that is being written is left to itself
-_OURS = re.compile(r"_?part-\d{3}-\d{5}\.(parquet|csv)(\.[0-9a-f]+)?|_manifest\.json(\.[0-9a-f]+)?")
 
 
 class Store(ABC):
@@ -54,11 +57,6 @@ class Store(ABC):
         self._told: dict[str, Any] = {}
         self._open, self._adding = False, 0
 
-    @property
-    @abstractmethod
-    def where(self) -> dict[str, Any]:
-        """What another process opens it with."""
-
     # ---- Writing ---------------------------------------------------------------------------------
 
     @abstractmethod
@@ -82,7 +80,7 @@ class Store(ABC):
 
     @abstractmethod
     def add(
-        self, chain: int, number: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+        self, chain: int, number: int, reader: PartReader, batches: Iterable[pa.RecordBatch]
     ) -> int:
         """Write a part, and only then say that it is here; return how many rows it has."""
 
@@ -131,8 +129,8 @@ class Store(ABC):
         """Tell how many rows each piece has."""
 
     @abstractmethod
-    def read(self, piece: Any, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
-        """Read some of the rows, and all columns or these."""
+    def read(self, piece: Any, schema: pa.Schema) -> pa.Table:
+        """Read some of the rows, and of the columns."""
 
     @abstractmethod
     def relation(self, told: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
@@ -166,11 +164,11 @@ class Store(ABC):
                 self._adding -= 1
                 self._lock.notify_all()
 
-    def _groups(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-        """Put batches together, as long as the end has not come."""
-        for group in groups(batches, schema):
+    def _while_open(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Give batches on as long as the end has not come."""
+        for batch in batches:
             self._check_open()
-            yield group
+            yield batch
 
 
 class Folder(Store):
@@ -189,11 +187,10 @@ class Folder(Store):
         self.format, self._format = format, FORMATS[format]
         self._files, self._folder = _opened(target)
 
-    @property
-    def where(self) -> dict[str, Any]:
-        """What another process opens it with."""
+    def __reduce__(self) -> tuple[type[Folder], tuple[str, str]]:
+        """Travel as an address: whoever unpickles it opens the folder anew."""
         place = self.target if "://" in self.target else self._folder
-        return {"target": place, "format": self.format, "table": None}
+        return Folder, (place, self.format)
 
     def prepare(self) -> None:
         """Make the folder, and try whether it can be written to."""
@@ -202,7 +199,7 @@ class Folder(Store):
                 f"{self.target} is a file. An export of this kind is a folder with a file for each "
                 "part: name a folder."
             )
-        probe = self._path(f"{MANIFEST}.{token_hex(4)}")
+        probe = self._path(f"_{token_hex(8)}{UNFINISHED}")
         try:
             self._files.create_dir(self._folder, recursive=True)
             with self._files.open_output_stream(probe) as stream:
@@ -212,24 +209,36 @@ class Folder(Store):
             raise OSError(f"{self.target} cannot be written to: {error}") from error
 
     def add(
-        self, chain: int, number: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+        self, chain: int, number: int, reader: PartReader, batches: Iterable[pa.RecordBatch]
     ) -> int:
         """Write a part beside its place, and move it there when it is whole."""
-        name = f"part-{key_of(chain, number)}.{self._format.ending}"
-        unfinished = self._path(f"_{name}.{token_hex(4)}")
         with self._at_work():
-            try:
-                rows = self._write_part(unfinished, schema, batches)
-                with self._lock:
-                    self._check_open()
-                    self._files.move(unfinished, self._path(name))
-                    self._told["parts"][key_of(chain, number)] = {"file": name, "rows": rows}
-                    self._keep_manifest()
-            except BaseException:
-                with suppress(OSError):
-                    self._files.delete_file(unfinished)
-                raise
-        return rows
+            written = self.write(reader, self._while_open(batches))
+            self.take(chain, number, written)
+        return int(written["rows"])
+
+    def write(self, reader: PartReader, batches: Iterable[pa.RecordBatch]) -> dict[str, Any]:
+        """Write a part under a name that nobody reads, for :meth:`take`; say what is in it.
+
+        It needs no manifest: other machines may write parts, if one takes them.
+        """
+        name = f"_{token_hex(8)}{UNFINISHED}"
+        try:
+            return {"file": name, **self._write_part(self._path(name), reader, batches)}
+        except BaseException:
+            self._remove(name)
+            raise
+
+    def take(self, chain: int, number: int, written: Mapping[str, Any]) -> None:
+        """Give what :meth:`write` wrote, here or elsewhere, its place, and say that it is here."""
+        name = f"part-{key_of(chain, number)}.{self._format.ending}"
+        with self._lock:
+            if not self._open:
+                self._remove(written["file"])
+            self._check_open()
+            self._files.move(self._path(written["file"]), self._path(name))
+            self._told["parts"][key_of(chain, number)] = {**written, "file": name}
+            self._keep_manifest()
 
     def manifest(self) -> dict[str, Any] | None:
         """Read the manifest."""
@@ -248,9 +257,9 @@ class Folder(Store):
         """Tell how many rows each file has."""
         return [told["parts"][key]["rows"] for key in sorted(told["parts"])]
 
-    def read(self, piece: str, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+    def read(self, piece: str, schema: pa.Schema) -> pa.Table:
         """Read a file."""
-        return self._format.read(self._files, self._path(piece), schema, columns)
+        return self._format.read(self._files, self._path(piece), schema)
 
     def relation(self, told: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
         """Let DuckDB read the files through Arrow, wherever they are."""
@@ -265,48 +274,73 @@ class Folder(Store):
         return rows.project(f"* REPLACE ({split})")
 
     def _begin(self, schema: pa.Schema, *, anew: bool) -> None:
-        """Remove what is unfinished, or all of it, and write the manifest down."""
+        """Remove what is unfinished, and all parts if there are other ones to come."""
         del schema
-        self._sweep(all_of_it=anew)
+        if anew:
+            self._remove(MANIFEST)  # first: without it, what is left is no export
+        there = self._files.get_file_info(files.FileSelector(self._folder))
+        for name in sorted(each.base_name for each in there):
+            if name.endswith(UNFINISHED) or (anew and _PART.fullmatch(name)):
+                self._remove(name)
         self._keep_manifest()
 
-    def _sweep(self, *, all_of_it: bool) -> None:
-        """Remove files of ours: those that a killed kernel left unfinished, or every one.
-
-        The manifest goes first: without it, what is left is no export.
-        """
-        there = self._files.get_file_info(files.FileSelector(self._folder, allow_not_found=True))
-        found = sorted(Path(each.path).name for each in there)
-        gone = [name for name in found if _OURS.fullmatch(name)]
-        if not all_of_it:
-            gone = [name for name in gone if name.startswith("_") and name != MANIFEST]
-        for name in gone:
-            # An unfinished file may be in use by a thread that outlived an interrupt.
-            with suppress(OSError if name.startswith("_part") else FileNotFoundError):
-                self._files.delete_file(self._path(name))
+    def _remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with suppress(FileNotFoundError):
+            self._files.delete_file(self._path(name))
 
     def _path(self, name: str) -> str:
         """Give the path of a file of the export, in its file system."""
         return f"{self._folder}/{name}"
 
-    def _write_part(self, path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-        """Write the rows of a part as they come; return how many they are."""
-        rows = 0
+    def _write_part(
+        self, path: str, reader: PartReader, batches: Iterable[pa.RecordBatch]
+    ) -> dict[str, Any]:
+        """Write the rows of a part as they come; return how many, and which choices are new."""
+        rows, unlisted = 0, Unlisted(reader.columns)
         with (
             self._files.open_output_stream(path) as stream,
-            self._format.writer(stream, schema) as writer,
+            self._format.writer(stream, reader.schema) as writer,
         ):
-            for group in self._groups(batches, schema):
+            for group in groups(batches, reader.schema):
                 writer.write_table(group)
+                unlisted.look_at(group)
                 rows += len(group)
-        return rows
+        return {"rows": rows, "unlisted": unlisted.found}
 
     def _keep_manifest(self) -> None:
         """Replace the manifest in one step."""
-        fresh = self._path(f"{MANIFEST}.{token_hex(4)}")
-        with self._files.open_output_stream(fresh) as stream:
+        fresh = f"{MANIFEST}{UNFINISHED}"
+        with self._files.open_output_stream(self._path(fresh)) as stream:
             stream.write(orjson.dumps(self._told, option=orjson.OPT_INDENT_2))
-        self._files.move(fresh, self._path(MANIFEST))
+        self._files.move(self._path(fresh), self._path(MANIFEST))
+
+
+class Unlisted:
+    """Finds the values of picklists that the CRM does not list, while a part is written.
+
+    Parameters
+    ----------
+    columns : iterable of Column
+        What the parts hold.
+    """
+
+    def __init__(self, columns: Iterable[Column]) -> None:
+        self._listed = {
+            each.name: set(each.categories) for each in columns if each.kind == "picklist"
+        }
+        self._found: dict[str, set[str]] = {name: set() for name in self._listed}
+
+    def look_at(self, group: pa.Table) -> None:
+        """Look at each value once."""
+        for name, listed in self._listed.items():
+            values = pc.unique(group[name].drop_null()).to_pylist()
+            self._found[name].update(value for value in values if value not in listed)
+
+    @property
+    def found(self) -> dict[str, list[str]]:
+        """By column, sorted; columns without any are not named."""
+        return {name: sorted(values) for name, values in self._found.items() if values}
 
 
 def needed(module: str, extra: str) -> ModuleType:
