@@ -180,17 +180,22 @@ class Exporting(Writing):
         progress: bool | Told = True,
         **values: Any,
     ) -> Dataset:
-        """Export a module into files, with memory that does not depend on its size.
+        """Export a module into files or a DuckDB table, with memory that does not grow with it.
 
         Parameters
         ----------
         module : str
             API name of the module; also of a subform or a linking module.
         target : str or Path
-            A folder, made if need be; or the address of one that fsspec knows, such as
-            ``"s3://bucket/leads"``.
+            A folder, made if need be, for a file a part; or the address of one that fsspec knows,
+            such as ``"s3://bucket/leads"``. What ends in ``.duckdb`` is a DuckDB file on this
+            machine, what ends in ``.csv`` a folder of CSV files.
         columns : sequence of str, optional
             As for :meth:`bulk`, at most as many as one job brings.
+        format : {"parquet", "csv", "duckdb"}, optional
+            By default as the target ends, and Parquet where that says nothing.
+        table : str, optional
+            Name of the table in a DuckDB file; by default the module's. A file may hold several.
         where : str or mapping, optional
             As for :meth:`bulk`.
         cvid : str, optional
@@ -198,7 +203,11 @@ class Exporting(Writing):
         jobs : int, default 1
             How many ranges of records to ask for side by side; 50 credits each.
         fresh : bool, default False
-            Ask anew, though an export of the same question is at hand.
+            Ask anew, though an export of the same question is at hand. Whatever export the target
+            holds is removed first.
+        ask_again : bool, default False
+            Where nobody knows whether Zoho took a job, because the kernel died while it asked, ask
+            for that job again: 50 credits, perhaps for the second time.
         exact : bool, default False
             Exact decimals instead of float64.
         progress : bool or callable, default True
@@ -215,11 +224,17 @@ class Exporting(Writing):
         Raises
         ------
         ValueError
-            The target holds another export, or more fields are asked for than one job brings.
+            The target holds another export, or a table of somebody else's; a format, a target and
+            a table that do not go together; or more fields than one job brings. Nothing is sent.
+        OSError
+            The target cannot be written to, or another program has the DuckDB file open; not sent.
         JobError
-            Zoho's job failed or has expired, or a file of it is damaged.
+            Zoho's job failed or has expired, a file of it is damaged, or nobody knows whether Zoho
+            took it; the message says what is there and how to go on.
         NotFoundError
             No such module or field; not sent.
+        ImportError
+            DuckDB or fsspec is needed for this target and not installed.
 
         Warns
         -----
@@ -234,9 +249,17 @@ class Exporting(Writing):
         Notes
         -----
         50 credits for each 200,000 records and 1 for each look at a job and each download, as for
-        :meth:`bulk`. One Parquet file a part: it is whole or absent, and a manifest tells what was
-        asked and which parts are there. The same call after an interrupt, or in another kernel,
-        goes on with the job that was begun, and writes only what is not there.
+        :meth:`bulk`.
+
+        A part, of up to 200,000 records, is whole or absent: a file that is moved to its place when
+        it is complete, or a transaction. A manifest tells what was asked, by which job, and which
+        parts are there: ``_manifest.json`` in a folder, the schema ``zcrm_nb`` in a DuckDB file.
+        The same call after an interrupt, or in another kernel, goes on with the job that the
+        manifest names, as long as Zoho keeps its results (a day), and writes only what is missing;
+        once all is there, it opens it and sends nothing.
+
+        Parquet and DuckDB hold types. CSV does not: there a multi-select is one text with
+        semicolons, times are in UTC, and ``df()`` and the others type it back by the manifest.
 
         References
         ----------
@@ -253,12 +276,16 @@ class Exporting(Writing):
         ...     export = crm.export("Deals", f"{folder}/deals", ["Deal_Name", "Stage", "Amount"])
         ...     export.rows, export.df()["Stage"].dtype.name
         (40, 'category')
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     export = crm.export("Deals", f"{folder}/crm.duckdb", ["Deal_Name", "Stage"])
+        ...     export.duckdb().aggregate("count(*)").fetchall()
+        [(40,)]
         >>> crm.close()
         """
+        store = store_at(target, module, format=format, table=table)
         criteria = exports.criteria_of(self._catalogue, module, where, values)
         wanted = asked(self._catalogue, module, columns)
         asks = exports.question(module, columns, criteria, cvid)
-        store = store_at(target, module, format=format, table=table)
         told = None if fresh else store.answer_to(asks, exact=exact)
         if told and told["complete"]:
             return Dataset(store, told)
@@ -271,13 +298,16 @@ class Exporting(Writing):
         elif not fresh:
             known = exports.reusable(book, asks, now)
         noted = known or exports.begin(self._gate, self._catalogue, book, wanted, asks, jobs=jobs)
-        return self._into_files(noted, store, exact=exact, ask_again=ask_again, progress=progress)
+        return self._into_files(
+            noted, store, again=bool(known), exact=exact, ask_again=ask_again, progress=progress
+        )
 
     def _into_files(
         self,
         noted: Export,
         store: Store,
         *,
+        again: bool,
         exact: bool,
         ask_again: bool,
         progress: bool | Told,
@@ -288,7 +318,9 @@ class Exporting(Writing):
         facts: dict[str, Any] = {"query": f"{module} {exports.said(asks)}", "route": "bulk"}
         with self._noted(module, facts) as note, shown as tick, self._book.taken(noted):
             exporter = self._exporter(self._book.find(noted.id), tick, shown)
-            facts |= {**exporter.facts(reused=False), "time": note["time"]}
+            facts |= {**exporter.facts(reused=again), "time": note["time"]}
+            if again:
+                shown.say(f"{exports.age(noted, self._gate.clock())}, taken up", stay=True)
             try:
                 told = exporter.into(store, facts, exact=exact, ask_again=ask_again)
             except KeyboardInterrupt:

@@ -30,7 +30,7 @@ __all__ = ["MANIFEST", "Folder", "Store", "Unlisted", "key_of", "needed", "quote
 MANIFEST = "_manifest.json"  # the dash hides it from whoever reads the folder as one Parquet table
 UNFINISHED = ".unfinished"  # how the name of a file ends that may still be in the making
 _PART = re.compile(r"part-\d{3}-\d{5}\.(parquet|csv)")
-UNTIL_GIVEN_UP_S = 10.0  # until a part that is being written is left to itself
+UNTIL_GIVEN_UP_S = 5.0  # until a part that is being written is left to itself
 
 
 class Store(ABC):
