@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api import bulkwrite, exports
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from distributed import Client
 
     from zcrm_nb.api.exports import Where
     from zcrm_nb.api.jobs import Export
+    from zcrm_nb.api.scaleout import Crew
     from zcrm_nb.frames import Export as Dataset
     from zcrm_nb.frames import Report
     from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.wire.centres import Addresses
 
 __all__ = ["Exporting", "Job"]
 
@@ -174,6 +178,7 @@ class Exporting(Writing):
         jobs: int = 1,
         fresh: bool = False,
         exact: bool = False,
+        client: Client | None = None,
         progress: bool | Told = True,
         **values: Any,
     ) -> Dataset:
@@ -198,6 +203,9 @@ class Exporting(Writing):
             Ask anew, though an export of the same question is at hand.
         exact : bool, default False
             Exact decimals instead of float64.
+        client : dask.distributed.Client, optional
+            A Dask cluster, whose workers fetch and convert the files. They must have zcrm-nb and
+            see the target: a folder that they share with this machine, or an address.
         progress : bool or callable, default True
             As for :meth:`bulk`.
         **values : object
@@ -212,11 +220,15 @@ class Exporting(Writing):
         Raises
         ------
         ValueError
-            The target holds another export, or more fields are asked for than one job brings.
+            The target holds another export, or more fields are asked for than one job brings; the
+            Dask client is closed, or its workers do not see the target.
         JobError
-            Zoho's job failed or has expired, or a file of it is damaged.
+            Zoho's job failed or has expired, or a file of it is damaged; Dask workers died of a
+            part again and again, or their cluster has gone.
         NotFoundError
             No such module or field; not sent.
+        ImportError
+            ``client`` was given, and the workers have no zcrm-nb.
 
         Warns
         -----
@@ -235,6 +247,20 @@ class Exporting(Writing):
         asked and which parts are there. The same call after an interrupt, or in another kernel,
         goes on with the job that was begun, and writes only what is not there.
 
+        With ``client``, jobs are still asked for and looked at here, and the manifest is written
+        here; a part is a task, which a worker runs from download to Parquet file. A worker that
+        dies costs its part a second download; files that nobody waits for any more are removed. The
+        limits of Zoho hold for all workers together, ten downloads a minute among them: some two
+        million rows. So a cluster pays where converting takes the time, and not the line.
+
+        The access token is no part of a task, and stands in no graph, log or dashboard. A worker
+        asks for it before each try of a download, with a public key made for this one question; the
+        answer is sealed for that key, and passes the scheduler as such. Refresh token and client
+        secret stay here, and so does refreshing: one for all. Who may run code on the cluster could
+        ask as well, and have the access token, which ends within an hour: use a cluster whose users
+        you trust with the records, and TLS (``distributed.security.Security``) where its network is
+        not yours alone.
+
         References
         ----------
         Zoho CRM API V8, "Bulk Read": zoho.com/crm/developer/docs/api/v8/bulk-read/overview.html
@@ -252,6 +278,7 @@ class Exporting(Writing):
         (40, 'category')
         >>> crm.close()
         """
+        crew = self._crew(client)
         criteria = exports.criteria_of(self._catalogue, module, where, values)
         wanted = asked(self._catalogue, module, columns)
         asks = exports.question(module, columns, criteria, cvid)
@@ -265,17 +292,42 @@ class Exporting(Writing):
             raise ValueError("These are more fields than one job brings: name fewer columns.")
         known = None if fresh else exports.reusable(book, asks, self._gate.clock())
         noted = known or exports.begin(self._gate, self._catalogue, book, wanted, asks, jobs=jobs)
-        return self._into_files(noted, store, exact=exact, progress=progress)
+        return self._into_files(noted, store, exact=exact, progress=progress, crew=crew)
+
+    def _crew(self, client: Client | None) -> Crew | None:
+        """Find the workers of a cluster, if one is to be used."""
+        if client is None:
+            return None
+        # Loaded here, for not every install has Dask: whoever has a client has.
+        from zcrm_nb.api.scaleout import Crew, checked  # noqa: PLC0415
+
+        return Crew(checked(client), self._gate, lambda: self._addresses_from_afar)
+
+    @property
+    def _addresses_from_afar(self) -> Addresses:
+        """Zoho's hosts, as other processes reach them."""
+        return self._gate.addresses
 
     def _into_files(
-        self, noted: Export, store: Store, *, exact: bool, progress: bool | Told
+        self,
+        noted: Export,
+        store: Store,
+        *,
+        exact: bool,
+        progress: bool | Told,
+        crew: Crew | None,
     ) -> Dataset:
         """Bring an export to its end under progress, into files."""
         module, asks = noted.module, noted.question
         shown = Progress(module, show=progress, unit="part")
         facts: dict[str, Any] = {"query": f"{module} {exports.said(asks)}", "route": "bulk"}
-        with self._noted(module, facts) as note, shown as tick, self._book.taken(noted):
-            exporter = self._exporter(self._book.find(noted.id), tick, shown)
+        with (
+            self._noted(module, facts) as note,
+            shown as tick,
+            self._book.taken(noted),
+            crew or nullcontext(),
+        ):
+            exporter = self._exporter(self._book.find(noted.id), tick, shown, crew)
             facts |= {**exporter.facts(reused=False), "time": note["time"]}
             done = exporter.into(store, facts, exact=exact)
             note["rows"] = done.rows
@@ -531,11 +583,15 @@ class Exporting(Writing):
         return table
 
     def _exporter(
-        self, export: Export, tick: Callable[[int], None], shown: Progress
+        self,
+        export: Export,
+        tick: Callable[[int], None],
+        shown: Progress,
+        crew: Crew | None = None,
     ) -> exports.Exporter:
         """Make what brings an export to its end."""
         return exports.Exporter(
-            self._gate, self._catalogue, self._book, export, tick=tick, say=shown.say
+            self._gate, self._catalogue, self._book, export, tick=tick, say=shown.say, crew=crew
         )
 
 
