@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -25,7 +25,14 @@ from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from distributed import CancelledError, Client, KilledWorker, WorkerPlugin, get_worker
+from distributed import (
+    CancelledError,
+    Client,
+    KilledWorker,
+    Reschedule,
+    WorkerPlugin,
+    get_worker,
+)
 
 from zcrm_nb.errors import ConnectionFailed, JobError, LoginError, ZohoError
 from zcrm_nb.frames import header
@@ -45,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["Counter", "Crew", "Made", "Order", "checked"]
 
 ANSWER_S = 300.0  # a turn is a minute away at most for each ten that wait; then nobody is there
+_UNWANTED = frozenset({"cancelled", "released", "forgotten"})  # what becomes of such a task
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,11 @@ class Order:
     reader: PartReader = field(repr=False)
     store: Folder = field(repr=False)
 
+    @property
+    def key(self) -> str:
+        """What Dask calls its task."""
+        return f"zcrm-part-{self.crew.rpartition('-')[2]}-{self.part}"
+
 
 @dataclass(slots=True)
 class Made:
@@ -101,6 +114,7 @@ class Made:
 class _Answer:
     """What a worker is told that asked for the token: here it is, come again, or no."""
 
+    number: str = ""
     sealed: bytes = b""
     again: str = ""
 
@@ -114,14 +128,81 @@ class _Answer:
 
 
 class _OverError(Exception):
-    """The export has ended while this part was in the making."""
+    """Nobody wants this part any more from this worker."""
 
 
 # ---- There: on a worker --------------------------------------------------------------------------
 
 
+class Errand:
+    """One order at work on a worker: it asks for the token, and stops when nobody wants it.
+
+    Parameters
+    ----------
+    order : Order
+        Which.
+    worker : distributed.Worker
+        Where.
+    """
+
+    def __init__(self, order: Order, worker: Any) -> None:
+        self._order, self._worker = order, worker
+        self._answers: SimpleQueue[_Answer] = SimpleQueue()
+        self._over = threading.Event()
+
+    def ask(self, refused: str) -> Secret:
+        """Ask for the token of one try, and wait for it; as ``Borrowed`` wants it."""
+        box, number = Box(), token_hex(8)
+        said = {"number": number, "part": self._order.part, "refused": refused, "key": box.public}
+        self.check()
+        self._worker.log_event(self._order.crew, said | {"worker": self._worker.address})
+        while True:
+            try:
+                answer = self._answers.get(timeout=ANSWER_S)
+            except Empty:
+                raise LoginError("Whoever began this export no longer answers.") from None
+            self.check()
+            if answer.number == number:
+                return answer.opened(box)
+
+    def take(self, answer: _Answer) -> None:
+        """Take an answer."""
+        self._answers.put(answer)
+
+    def end(self) -> None:
+        """Stop, whatever is going on."""
+        self._over.set()
+        self._answers.put(_Answer())
+
+    def check(self, size: int = 0) -> None:
+        """Stop whoever calls this, if nobody wants the part any more."""
+        del size
+        if self._over.is_set():
+            raise _OverError
+
+    def run(self, gate: Gate, file: Path) -> Made:
+        """Fetch and convert; a file that is no good is fetched once more."""
+        try:
+            return self._fetched(gate, file)
+        except JobError:
+            file.unlink(missing_ok=True)
+            return self._fetched(gate, file)
+
+    def _fetched(self, gate: Gate, file: Path) -> Made:
+        """Fetch and convert."""
+        gate.download(self._order.path, file, tick=self.check)
+        written = self._order.store.write(self._order.reader, self._batches(file))
+        return Made(written, header(file))
+
+    def _batches(self, file: Path) -> Iterator[Any]:
+        """Read a file bit by bit, as long as anybody wants it."""
+        for batch in self._order.reader.batches(file):
+            self.check()
+            yield batch
+
+
 class Counter(WorkerPlugin):
-    """Where tasks on a worker ask for the access token; one for each export and worker.
+    """What a worker knows of one export: the errands it is on.
 
     Parameters
     ----------
@@ -135,42 +216,34 @@ class Counter(WorkerPlugin):
     def setup(self, worker: Any) -> None:
         """Begin, on a worker."""
         self._worker = worker
-        self._answers: dict[str, SimpleQueue[_Answer | None]] = {}
-        self._over = threading.Event()
+        self._errands: dict[Any, Errand] = {}
 
     def teardown(self, worker: Any) -> None:
-        """End: whoever waits is told, whoever works stops."""
+        """End all errands: the export has ended."""
         del worker
-        self._over.set()
-        for each in list(self._answers.values()):
-            each.put(None)
+        for each in list(self._errands.values()):
+            each.end()
 
-    def ask(self, part: str, refused: str) -> Secret:
-        """Ask for the token of one try, and wait for it; as ``Borrowed`` wants it."""
-        number, box, answers = token_hex(8), Box(), SimpleQueue[_Answer | None]()
-        self._answers[number] = answers
-        said = {"number": number, "part": part, "refused": refused, "key": box.public}
+    def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
+        """End an errand that was cancelled, or whose client is no longer there."""
+        del start, more
+        if finish in _UNWANTED and key in self._errands:
+            self._errands[key].end()
+
+    @contextmanager
+    def errand(self, order: Order) -> Iterator[Errand]:
+        """Begin an errand; while the block lasts, answers find it."""
+        errand = self._errands[order.key] = Errand(order, self._worker)
         try:
-            self.check()
-            self._worker.log_event(self.name, said | {"worker": self._worker.address})
-            answer = answers.get(timeout=ANSWER_S)
-        except Empty:
-            raise LoginError("Whoever began this export no longer answers.") from None
+            yield errand
         finally:
-            del self._answers[number]
-        self.check()
-        return (answer or _Answer()).opened(box)
+            if self._errands.get(order.key) is errand:
+                del self._errands[order.key]
 
-    def take(self, number: str, answer: _Answer) -> None:
+    def take(self, key: str, answer: _Answer) -> None:
         """Take an answer, if somebody still waits for it."""
-        if number in self._answers:
-            self._answers[number].put(answer)
-
-    def check(self, size: int = 0) -> None:
-        """Stop whoever works for an export that has ended."""
-        del size
-        if self._over.is_set():
-            raise _OverError
+        if key in self._errands:
+            self._errands[key].take(answer)
 
 
 def make(order: Order) -> Made:
@@ -179,49 +252,27 @@ def make(order: Order) -> Made:
     counter = worker.plugins.get(order.crew)
     if not isinstance(counter, Counter):
         return Made()  # the export has ended while this waited
-    tokens = Borrowed(lambda refused: counter.ask(order.part, refused))
     with (
+        counter.errand(order) as errand,
         TemporaryDirectory(prefix="zcrm-nb-", dir=worker.local_directory) as scratch,
-        closing(Gate(tokens, order.addresses)) as gate,
+        closing(Gate(Borrowed(errand.ask), order.addresses)) as gate,
         gate.trace() as calls,
     ):
         try:
-            made = _twice_if_damaged(order, counter, gate, Path(scratch, "part.zip"))
+            made = errand.run(gate, Path(scratch, "part.zip"))
         except _OverError:
-            made = Made()
+            raise Reschedule from None  # heeded only if somebody wants it after all
         except ZohoError as error:
             made = Made(error=error)
     made.calls = calls
     return made
 
 
-def _twice_if_damaged(order: Order, counter: Counter, gate: Gate, file: Path) -> Made:
-    """Fetch and convert; a file that is no good is fetched once more."""
-    try:
-        return _fetched(order, counter, gate, file)
-    except JobError:
-        file.unlink(missing_ok=True)
-        return _fetched(order, counter, gate, file)
-
-
-def _fetched(order: Order, counter: Counter, gate: Gate, file: Path) -> Made:
-    """Fetch and convert."""
-    gate.download(order.path, file, tick=counter.check)
-    return Made(order.store.write(order.reader, _batches(order, counter, file)), header(file))
-
-
-def _batches(order: Order, counter: Counter, file: Path) -> Iterator[Any]:
-    """Read a file bit by bit, as long as anybody wants it."""
-    for batch in order.reader.batches(file):
-        counter.check()
-        yield batch
-
-
-def _hand_over(crew: str, number: str, answer: _Answer, dask_worker: Any) -> None:
-    """Give an answer to the counter of a worker; Dask runs this there."""
+def _hand_over(crew: str, key: str, answer: _Answer, dask_worker: Any) -> None:
+    """Give an answer to whoever asked on a worker; Dask runs this there."""
     counter = dask_worker.plugins.get(crew)
     if counter is not None:
-        counter.take(number, answer)
+        counter.take(key, answer)
 
 
 def _sees(store: Store, told: Mapping[str, Any]) -> bool:
@@ -383,11 +434,10 @@ class Crew:
 
     def _made(self, order: Order) -> Made:
         """Send an order out, and wait for what comes of it."""
-        key = f"zcrm-part-{self.name.rpartition('-')[2]}-{order.part}"
         try:
             with self._lock:
                 self._under_way[order.part] = order
-                future = self._client.submit(make, order, key=key, pure=False)
+                future = self._client.submit(make, order, key=order.key, pure=False)
                 self._futures[order.part] = future
             made: Made = future.result()
         except KilledWorker as killed:
@@ -410,38 +460,38 @@ class Crew:
 
     def _answer(self, asked: Mapping[str, Any]) -> None:
         """Lend the token to one try of one part, or say no; why not is told here."""
-        part = asked["part"]
+        part, number = asked["part"], asked["number"]
+        with self._lock:
+            order = self._under_way.get(part)
+        if order is None:
+            return
         try:
-            answer = _Answer(seal(self._lent(part, asked["refused"]), asked["key"]))
+            answer = _Answer(number, seal(self._lent(order, asked["refused"]), asked["key"]))
         except ConnectionFailed as lost:
-            answer = _Answer(again=lost.happened)
+            answer = _Answer(number, again=lost.happened)
         except ZohoError as error:
             self._refusals[part] = error
-            answer = _Answer()
+            answer = _Answer(number)
         self._client.run(
             _hand_over,
             self.name,
-            asked["number"],
+            order.key,
             answer,
             workers=[asked["worker"]],
             on_error="ignore",  # it died while its turn came
         )
 
-    def _lent(self, part: str, refused: str) -> Secret:
+    def _lent(self, order: Order, refused: str) -> Secret:
         """Take a turn, a place and credits for a try, and give back those of the one before."""
-        self._give_back(part, untaken=bool(refused))
-        with self._lock:
-            order = self._under_way.get(part)
-        if order is None:
-            raise LoginError(f"Nobody waits for {part} any more.")
+        self._give_back(order.part, untaken=bool(refused))
         stack = ExitStack()
         token, hold = stack.enter_context(self._gate.lend(order.path, refused=refused))
         with self._lock:
-            if part in self._under_way:
-                self._loans.setdefault(part, []).append((stack, hold))
+            if order.part in self._under_way:
+                self._loans.setdefault(order.part, []).append((stack, hold))
                 return token
         stack.close()
-        raise LoginError(f"Nobody waits for {part} any more.")
+        raise LoginError(f"Nobody waits for {order.part} any more.")
 
     def _give_back(self, part: str, *, untaken: bool = False) -> None:
         """End the tries of a part that are under way; a refused token cost no credit."""
