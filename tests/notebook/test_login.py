@@ -365,6 +365,7 @@ os.environ["ZCRM_CLIENT_SECRET"] = open({secret_file!r}).read()
 import zcrm_nb
 crm = zcrm_nb.login()
 """,
+    "crm = zcrm_nb.login(ui='form')",
     "crm.count('Deals')",
     """
 %xmode Verbose
@@ -400,10 +401,16 @@ def run_by_a_program(org, server, tmp_path):
 
 
 def test_a_notebook_that_a_program_runs(org, server, run_by_a_program):
-    """The form is a sentence, the call below an error, a saved login works; no secret is saved."""
+    """Nobody can fill in a form: that is said at once; a saved login works; no secret is saved.
+
+    Whoever wants the form all the same finds a sentence in its place, and an error at the call.
+    """
     text = run_by_a_program.read_text()
     notebook = nbformat.reads(text, as_version=4)
-    form, early, table, refused = notebook.cells
+    nobody, form, early, table, refused = notebook.cells
+    assert nobody.outputs[0].ename == "LoginError"
+    assert "nobody to ask" in nobody.outputs[0].evalue
+    assert "connect(profile=" in nobody.outputs[0].evalue
     shown = [out.data["text/html"] for out in form.outputs if out.output_type == "display_data"]
     assert all("zcrm_nb.login(ui='text')" in each for each in shown)
     assert len(shown) == 2

@@ -12,7 +12,6 @@ import html
 import threading
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -20,7 +19,7 @@ from IPython.display import display
 
 from zcrm_nb.errors import LoginError, ZohoError
 from zcrm_nb.notebook.secretbox import SecretBox
-from zcrm_nb.notebook.wish import FLOWS
+from zcrm_nb.notebook.wish import CONSOLE, FLOWS, logged_in, needs
 from zcrm_nb.wire import flows
 from zcrm_nb.wire.catcher import Catcher
 from zcrm_nb.wire.centres import DATA_CENTRES
@@ -63,6 +62,8 @@ _STYLE = """<style>
 .zcrm-login .zcrm-inset { margin-left: 125px; }
 .zcrm-login .widget-html.zcrm-inset { margin-left: 127px; }
 .zcrm-login .widget-checkbox { margin-right: 14px; }
+.zcrm-login .zcrm-need { color: var(--jp-ui-font-color2, inherit); font-size: .92em; }
+.zcrm-login .zcrm-need code { user-select: all; }
 .zcrm-login h3 { margin: 4px 0; font-size: 1.1em; }
 .zcrm-login .zcrm-code { font: 600 1.5em monospace; letter-spacing: .15em; user-select: all; }
 .zcrm-login .zcrm-link { display: inline-block; padding: 2px 12px; border-radius: 3px;
@@ -159,6 +160,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         }
         ways = [(words, name) for name, words in FLOWS.items()]
         self._flow = _menu("Way", ways, wish.flow or self._place.flow, "zcrm-flow")
+        self._need = ipywidgets.HTML()
         self._go = ipywidgets.Button(description="Log in", button_style="primary", icon="sign-in")
         self._cancel = ipywidgets.Button(description="Cancel")
         self._link = ipywidgets.HTML()
@@ -172,9 +174,10 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
             (self._paste, "zcrm-paste"),
             (self._secret, "zcrm-client-secret"),
             (self._status, "zcrm-status"),
+            (self._need, "zcrm-need"),
         ):
             widget.add_class(name)
-        self._fit_paste()
+        self._fit()
 
     def _rows(self) -> list[Any]:
         """Put the inputs one below the other."""
@@ -185,7 +188,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         head = ipywidgets.HTML(f"{_STYLE}<h3>Log in to Zoho CRM</h3>{over}")
         head.add_class("zcrm-head")
         asked = ipywidgets.HTML("What do you want to do?")
-        for inset in (asked, wants, buttons, self._link, self._status, self._countdown):
+        for inset in (asked, wants, self._need, buttons, self._link, self._status, self._countdown):
             inset.add_class("zcrm-inset")
         return [
             head,
@@ -196,12 +199,18 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
             asked,
             wants,
             self._flow,
+            self._need,
             buttons,
             self._link,
             self._paste,
             self._status,
             self._countdown,
         ]
+
+    def _fit(self) -> None:
+        """Fit the form to the way that is chosen."""
+        self._need.value = _need_words(self._flow.value, self._wish.redirect_uri)
+        self._fit_paste()
 
     def _fit_paste(self) -> None:
         """Say what the paste box takes; codes and tokens do not show."""
@@ -227,7 +236,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         """Connect buttons and keys."""
         self._go.on_click(lambda _: self._guarded(self._submit))
         self._cancel.on_click(lambda _: self._guarded(self.cancel))
-        self._flow.observe(lambda _: self._fit_paste(), "value")
+        self._flow.observe(lambda _: self._fit(), "value")
         self._client_id.on_msg(
             lambda _, content, __: self._guarded(
                 self._submit if content.get("event") == "submit" else lambda: None
@@ -406,7 +415,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
                     self._end("failed", words or f"That did not work: {kind}.", "zcrm-problem")
                 return
             if attempt == self._attempt:
-                self._end("done", _done_words(user, wish, login), "zcrm-done")
+                self._end("done", logged_in(user, wish, login), "zcrm-done")
 
         threading.Thread(
             target=self._context.copy().run, args=(run,), name="zcrm_nb login form", daemon=True
@@ -485,12 +494,9 @@ def _places() -> list[tuple[str, str]]:
     return [(f"{row.place} ({row.code})", row.code) for row in DATA_CENTRES.values()]
 
 
-def _done_words(user: str, wish: Wish, login: flows.Login) -> str:
-    """Say who it is, where, what it may, and until when."""
-    ends = datetime.fromtimestamp(login.token.expires_at, UTC)
-    may = ", ".join(WANTS[want].label for want in wish.wants if want in WANTS)
-    return (
-        f"Logged in: {user or 'user not known'}\n"
-        f"At {login.where.api_domain}, {wish.environment}. It may: {may or 'what you chose'}.\n"
-        f"Good until you log out; the access token until {ends:%H:%M} UTC, then renewed by itself."
-    )
+def _need_words(flow: str, redirect_uri: str) -> str:
+    """Say what a way asks of the client; the redirect URI is there to be copied."""
+    uri = html.escape(redirect_uri)
+    words = html.escape(needs(flow, redirect_uri)).replace(uri, f"<code>{uri}</code>")
+    link = f'<a href="{CONSOLE}" target="_blank" rel="noopener noreferrer">Zoho\'s API console</a>'
+    return f"{words}.<br>Clients are made at {link}."
