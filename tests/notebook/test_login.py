@@ -139,6 +139,31 @@ def test_a_finished_form_is_folded_until_it_is_wanted_again(org, wish):
     assert "both needed" in page.said
 
 
+def test_cancelling_another_login_leaves_the_first_as_it_was(org, wish):
+    """It is still good, so nothing may call it cancelled."""
+    page = FrontEnd(wish)
+    page.enter("secret", org.secret_of_client)
+    page.enter("paste", org.approve(page.link))
+    assert page.settled() == "done"
+    words = page.said
+    page.press()
+    page.press("_cancel")
+    assert page.form.state == "done"
+    assert page.said == words
+
+
+def test_the_form_says_what_each_way_asks_of_the_client(wish):
+    """A redirect URI must be registered letter for letter, so it can be copied."""
+    page = FrontEnd(wish)
+    for flow, words in (
+        ("browser", f"<code>{wish.redirect_uri}</code>"),
+        ("device", "Non-browser"),
+        ("code", "self client"),
+    ):
+        page.choose(flow)
+        assert words in page.form._need.value
+
+
 def test_an_empty_form_says_what_is_missing(wish):
     """And stays ready."""
     page = FrontEnd(wish)

@@ -61,9 +61,13 @@ _STYLE = """<style>
   line-height: 1.5; }
 .zcrm-login .zcrm-inset { margin-left: 125px; }
 .zcrm-login .widget-html.zcrm-inset { margin-left: 127px; }
-.zcrm-login .widget-checkbox { margin-right: 14px; }
 .zcrm-login .zcrm-need { color: var(--jp-ui-font-color2, inherit); font-size: .92em; }
 .zcrm-login .zcrm-need code { user-select: all; }
+.zcrm-login .zcrm-need a { color: var(--jp-content-link-color, #1565c0);
+  text-decoration: underline; }
+.zcrm-login .zcrm-wants { display: grid; grid-auto-flow: column; justify-content: start;
+  grid-template-rows: repeat(4, auto); column-gap: 18px; }
+.zcrm-login .zcrm-wants .widget-checkbox { height: 26px; margin: 0; }
 .zcrm-login h3 { margin: 4px 0; font-size: 1.1em; }
 .zcrm-login .zcrm-code { font: 600 1.5em monospace; letter-spacing: .15em; user-select: all; }
 .zcrm-login .zcrm-link { display: inline-block; padding: 2px 12px; border-radius: 3px;
@@ -78,6 +82,8 @@ _STYLE = """<style>
 .zcrm-login.zcrm-finished > :not(.zcrm-head):not(.zcrm-status):not(.zcrm-buttons) {
   display: none; }
 .zcrm-login.zcrm-finished .zcrm-inset { margin-left: 2px; }
+.zcrm-login.zcrm-finished .zcrm-buttons { order: 1; }
+.zcrm-login.zcrm-finished .zcrm-cancel { display: none; }
 </style>"""
 
 
@@ -120,7 +126,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         self._asked: tuple[flows.Consent, Wish] | None = None
         self._given: dict[str, Secret] = {}
         self._awaited: set[str] = set()
-        self.state = "new"
+        self.state, self._logged_in = "new", ""
         self._make_widgets()
         super().__init__(self._rows())
         self.add_class("zcrm-login")
@@ -181,7 +187,9 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
 
     def _rows(self) -> list[Any]:
         """Put the inputs one below the other."""
-        wants = ipywidgets.HBox(list(self._wants.values()), layout={"flex_flow": "row wrap"})
+        # In two columns: what only reads, and what changes something.
+        wants = ipywidgets.HBox(list(self._wants.values()))
+        wants.add_class("zcrm-wants")
         buttons = ipywidgets.HBox([self._go, self._cancel])
         buttons.add_class("zcrm-buttons")
         over = f'<p class="zcrm-over" role="status">{_OVER}</p>'
@@ -282,8 +290,11 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
             self._guarded(lambda: self._submit(name))
 
     def cancel(self) -> None:
-        """Give up what is under way, or clear the form's secrets."""
-        self._end("cancelled", "Cancelled. Press Log in to start again.")
+        """Give up what is under way; a login that there was before is still there."""
+        if self._logged_in:
+            self._end("done", self._logged_in, "zcrm-done")
+        else:
+            self._end("cancelled", "Cancelled. Press Log in to start again.")
 
     # ---- What happens then -----------------------------------------------------------------------
 
@@ -415,7 +426,8 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
                     self._end("failed", words or f"That did not work: {kind}.", "zcrm-problem")
                 return
             if attempt == self._attempt:
-                self._end("done", logged_in(user, wish, login), "zcrm-done")
+                self._logged_in = logged_in(user, wish, login)
+                self._end("done", self._logged_in, "zcrm-done")
 
         threading.Thread(
             target=self._context.copy().run, args=(run,), name="zcrm_nb login form", daemon=True
