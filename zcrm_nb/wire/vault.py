@@ -327,7 +327,7 @@ class Vault:
         if not self._path(name, "vault").exists():
             raise LoginError(
                 f"There is no profile {name!r} in {self.folder}.",
-                todo=f"Make it with zcrm_nb.login({name!r}) or, in a terminal, zcrm-nb login {name}. "
+                todo=f"Make it with zcrm_nb.login({name!r}), in a terminal zcrm-nb login {name}. "
                 f"There are: {', '.join(self.profiles()) or 'none'}.",
             )
 
