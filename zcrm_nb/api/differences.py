@@ -16,7 +16,7 @@ from zcrm_nb.frames import column_for
 from zcrm_nb.frames.check import Problem, check_columns, check_values, is_writable, refuse
 from zcrm_nb.frames.compare import comparable, shown
 from zcrm_nb.frames.plan import cells_table, inserts_table, rows_table
-from zcrm_nb.frames.records import ABSENT, as_columns
+from zcrm_nb.frames.records import ABSENT, as_columns, only
 from zcrm_nb.frames.report import labels
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def find(
     names = list(source.columns) if hasattr(source, "columns") else _keys_of(source)
     found = Difference(module, index, keys, fields)
     wanted = _compared(found, names, means.there(module).readable)
-    data = as_columns(_only(source, wanted), [column_for(each) for each in fields.values()])
+    data = as_columns(only(source, wanted), [column_for(each) for each in fields.values()])
     seen = _seen(source, names, fields)
     own = [name.removesuffix(".id") for name in keys]
     refuse(list(_bad_keys(data, own, fields, index)), f"comparison with {module}", index)
@@ -124,13 +124,6 @@ def find(
 def _keys_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """Name the fields of records."""
     return list(dict.fromkeys(name for record in records for name in record))
-
-
-def _only(source: Any, names: Sequence[str]) -> Any:
-    """Leave only some columns of a table, or of records."""
-    if hasattr(source, "columns"):
-        return source[list(names)]
-    return [{name: each[name] for name in names if name in each} for each in source]
 
 
 def _compared(
@@ -225,7 +218,7 @@ def _seen(
     """Read from the table when each record was modified, as its reader saw it."""
     if SEEN not in names or SEEN not in fields:
         return None
-    values: list[Any] = as_columns(_only(source, [SEEN]))[SEEN]
+    values: list[Any] = as_columns(only(source, [SEEN]))[SEEN]
     return values
 
 

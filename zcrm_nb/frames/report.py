@@ -30,7 +30,6 @@ ACTIONS = (
     *("link", "unlink", "note", "attach", "detach", "upload", "photo", "tag", "untag"),
 )
 STATUSES = ("done", "refused", "unknown")
-_FOR_INSTANCE = "Not done, for instance:"
 _DONE = {
     "insert": "inserted",
     "update": "updated",
@@ -224,15 +223,13 @@ class Report(pd.DataFrame):
 
     def __repr__(self) -> str:
         hidden = self._hidden()
-        first = (
-            "" if hidden is None else f"{_FOR_INSTANCE}\n{hidden.to_string(max_colwidth=60)}\n\n"
-        )
+        first = "" if hidden is None else f"Not done:\n{hidden.to_string(max_colwidth=90)}\n\n"
         return f"{self._summary()}\n{first}{super().__repr__()}"
 
     def _repr_html_(self) -> str | None:
         table: str | None = super()._repr_html_()  # type: ignore[misc]
         hidden = self._hidden()
-        first = "" if hidden is None else f"<div>{_FOR_INSTANCE}</div>{hidden.to_html()}"
+        first = "" if hidden is None else f"<div>Not done:</div>{hidden.to_html()}"
         return table and f"<div><b>{escape(self._summary())}</b></div>{first}{table}"
 
 
