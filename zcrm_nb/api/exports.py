@@ -13,7 +13,7 @@ from zcrm_nb.api.chains import Runner
 from zcrm_nb.api.elsewhere import elsewhere, name_users
 from zcrm_nb.api.jobs import Chain
 from zcrm_nb.api.ranges import both, ranges
-from zcrm_nb.frames import Filler, PartReader, beside, header, in_id_order, to_frame
+from zcrm_nb.frames import Filler, PartReader, beside, header, in_id_order, read_through, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -233,6 +233,15 @@ class Exporter:
     def run(self, on_part: Callable[[Part], None], *, ask_again: bool = False) -> None:
         """Bring every file here and hand each on as it comes; as ``Runner.run``."""
         self._runner.run(on_part, ask_again=ask_again)
+
+    def fetch(self) -> None:
+        """Bring every file here, for somebody to read later; a damaged one is fetched again."""
+
+        def look(part: Part) -> None:
+            read_through(part.path)
+            self._tick(part.rows if part.chain < self._chains_each else 0)
+
+        self.run(look)
 
     def reader(self, batch: int, *, exact: bool = False) -> PartReader:
         """Make the reader for the files of one batch of fields.
