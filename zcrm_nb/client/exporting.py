@@ -127,9 +127,9 @@ class Exporting(Writing):
 
         Subforms and lookups to many records are modules of their own. Tags, files, images and the
         like are never exported: asked for by name they come by query or from lists (3 credits for
-        each 2,000 records, or 1 for each 100). Names of lookups are exported too, those of lookups
-        to several modules are not: these have ids only. An empty text and none look the same in an
-        export; both are null.
+        each 2,000 records, or 1 for each 100). Names of lookups are exported too; those of lookups
+        to several modules come the same other way when asked for by name, else these have ids only.
+        An empty text and none look the same in an export; both are null.
 
         References
         ----------
