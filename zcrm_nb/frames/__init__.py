@@ -20,6 +20,7 @@ from zcrm_nb.frames.shape import (
 )
 from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
+from zcrm_nb.frames.zipped import read_through
 
 __all__ = [
     "NOT_IN_BULK",
@@ -46,6 +47,7 @@ __all__ = [
     "only_its_categories",
     "open_export",
     "plain",
+    "read_through",
     "series",
     "sort_frame",
     "subject",
