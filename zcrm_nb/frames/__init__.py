@@ -20,6 +20,7 @@ from zcrm_nb.frames.shape import (
 )
 from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
+from zcrm_nb.frames.words import Words
 
 __all__ = [
     "NOT_IN_BULK",
@@ -32,6 +33,7 @@ __all__ = [
     "Store",
     "Subject",
     "Way",
+    "Words",
     "beside",
     "column_for",
     "directory",
