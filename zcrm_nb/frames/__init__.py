@@ -21,6 +21,7 @@ from zcrm_nb.frames.shape import (
 from zcrm_nb.frames.store import Folder, Store, key_of
 from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
+from zcrm_nb.frames.words import Words
 from zcrm_nb.frames.zipped import read_through
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Store",
     "Subject",
     "Way",
+    "Words",
     "beside",
     "column_for",
     "directory",
