@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -17,11 +18,16 @@ from tests.conftest import LOGIN, TINY
 from zcrm_nb.connect import attach, connect
 from zcrm_nb.emulator import Emulator, ManualClock
 from zcrm_nb.errors import LoginError, NotFoundError, QueryError, ScopeError, ZohoError
+from zcrm_nb.wire import receiver
 from zcrm_nb.wire.slot import Slot
 
 HOOK = "https://app.example.com/hook?key=hidden"
 FIELDS = ["Deal_Name", "Stage", "Amount"]
 WHO = 1
+THE_FEEDS = [
+    tracemalloc.Filter(True, f"*/zcrm_nb/{each}")
+    for each in ("notebook/*", "frames/*", "api/changes.py", "wire/receiver.py", "wire/journal.py")
+]
 
 
 @pytest.fixture
@@ -402,6 +408,32 @@ def test_it_holds_so_many_events_and_says_so(crm, org):
     assert feed.df["id"].tolist() == [str(each) for each in deal_ids(org)[2:5]]
     assert "5 changes" in repr(feed)
     assert "df has the last 3" in repr(feed)
+
+
+def test_its_memory_has_an_end(crm, org, clock, monkeypatch):
+    """What was held after a while is what is held ever after, however long it goes on."""
+    monkeypatch.setattr(receiver, "REMEMBERED", 20)  # events, to know doubled ones by
+    feed = crm.live("Deals", fields=FIELDS, keep=20, background=False)
+    deals = deal_ids(org)
+
+    def held_after(rounds):
+        for number in range(rounds):
+            for each in deals:
+                stage = ("Closed Won", "Closed Lost")[number % 2]
+                org.store.update("Deals", [{"id": each, "Stage": stage}], user=WHO)
+            org.channels.drain()
+            clock.advance(100)
+            feed.update()
+        taken = tracemalloc.take_snapshot().filter_traces(THE_FEEDS)
+        return sum(each.size for each in taken.traces)
+
+    tracemalloc.start()
+    try:
+        full, later = held_after(8), held_after(24)
+    finally:
+        tracemalloc.stop()
+    assert (len(feed.df), feed.counts["rows"]) == (20, 32 * len(deals))
+    assert later < 1.5 * full  # the rows alone would be five times as much
 
 
 def test_a_real_port_is_used_where_the_org_is_another_program(org, tmp_path, monkeypatch):
