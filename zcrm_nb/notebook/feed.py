@@ -274,8 +274,8 @@ class Feed:
         """
         if not callable(callback) or iscoroutinefunction(callback):
             raise TypeError(
-                f"feed.on takes a plain function of a DataFrame, not {callback!r}; an async one can "
-                "be handed to its loop by a plain one, with asyncio.run_coroutine_threadsafe."
+                f"feed.on takes a plain function of a DataFrame, not {callback!r}; a plain one can "
+                "hand work to an event loop, with asyncio.run_coroutine_threadsafe."
             )
         self._callbacks = [each for each in self._callbacks if not _is_anew(callback, each[0])]
         self._callbacks.append((callback, contextvars.copy_context()))
