@@ -151,7 +151,9 @@ def surroundings(home: Path) -> dict[str, str]:
         "MPLCONFIGDIR": "matplotlib",
     }
     own = {key: str(home / name) for key, name in folders.items()}
-    return {**kept, **own, "HOME": str(home), "PYTHONPATH": str(ROOT), "no_proxy": "127.0.0.1"}
+    # What stands there already goes before: tests/kernel_versions.py puts another ipykernel there.
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))
+    return {**kept, **own, "HOME": str(home), "PYTHONPATH": path, "no_proxy": "127.0.0.1"}
 
 
 # Lab asks, in a pop-up over the notebook, whether it may fetch its news.

@@ -13,7 +13,17 @@ from zcrm_nb.api.chains import Runner
 from zcrm_nb.api.elsewhere import MOST_LISTED, elsewhere, name_users
 from zcrm_nb.api.jobs import Chain
 from zcrm_nb.api.ranges import both, ranges
-from zcrm_nb.frames import Filler, PartReader, beside, header, in_id_order, read_through, to_frame
+from zcrm_nb.errors import JobError
+from zcrm_nb.frames import (
+    Filler,
+    PartReader,
+    beside,
+    header,
+    in_id_order,
+    key_of,
+    read_through,
+    to_frame,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,13 +33,22 @@ if TYPE_CHECKING:
     from zcrm_nb.api.chains import Part
     from zcrm_nb.api.jobs import Book, Export
     from zcrm_nb.api.metadata import Catalogue
-    from zcrm_nb.frames import Export as Dataset
     from zcrm_nb.frames import Store
     from zcrm_nb.wire.gate import Gate
 
     Where = str | Mapping[str, Any]
 
-__all__ = ["FRESH_S", "Exporter", "age", "begin", "criteria_of", "question", "reusable", "said"]
+__all__ = [
+    "FRESH_S",
+    "Exporter",
+    "age",
+    "begin",
+    "begun",
+    "criteria_of",
+    "question",
+    "reusable",
+    "said",
+]
 
 FRESH_S = 15 * 60.0  # an export of the same question younger than this is used again
 _OF_ZOHO = frozenset({"field", "group", "group_operator"})
@@ -168,6 +187,52 @@ def reusable(book: Book, asks: Mapping[str, Any], now: float) -> Export | None:
     return None
 
 
+def begun(book: Book, store: Store, told: Mapping[str, Any], now: float) -> Export:
+    """Find the export that a manifest names, to go on with it.
+
+    Parameters
+    ----------
+    book : Book
+        The exports noted.
+    store : Store
+        Where its parts are.
+    told : mapping
+        What the manifest says; the export is not complete.
+    now : float
+        Seconds since 1970.
+
+    Returns
+    -------
+    Export
+        Zoho still has what is missing, as far as is noted.
+
+    Raises
+    ------
+    JobError
+        It cannot be gone on with.
+    """
+    for export in book.like("read", told["question"]):
+        if export.id == told["job"] and _made(export) == told["facts"]["as_of"]:
+            if export.state(now, has=lambda *place: key_of(*place) in told["parts"]) != "expired":
+                return export
+            why = "Zoho keeps a result, and the token for what follows it, for a day."
+            break
+    else:
+        why = "Here is no note of its jobs: it was begun with another login, or a week ago."
+    rows, parts = sum(part["rows"] for part in told["parts"].values()), len(told["parts"])
+    raise JobError(
+        f"The export in {store.target} was begun at {told['facts']['as_of']} and cannot be gone on "
+        f"with; {parts} of its parts are there, {rows:,} rows.",
+        why,
+        "fresh=True removes them and asks anew.",
+    )
+
+
+def _made(export: Export) -> str:
+    """Tell when an export was begun, as its tables do."""
+    return datetime.fromtimestamp(int(export.created), UTC).isoformat()
+
+
 # ---- The table -----------------------------------------------------------------------------------
 
 
@@ -215,15 +280,16 @@ class Exporter:
         self.wanted.drop([*export.dropped, *export.unjoined], by_name=self._by_name)
         self._lock = threading.Lock()
         self._missing: set[str] = set()
+        self._file_reader: PartReader
+        self._without_fields: Callable[[], None] = lambda: None
         self.words: list[str] = []
         self._runner = Runner(gate, book, export, say=say, refused=self._refused)
 
     def facts(self, *, reused: bool) -> dict[str, Any]:
         """Tell what ``df.attrs`` should know of the export."""
-        made = datetime.fromtimestamp(int(self.export.created), UTC)
         return {
             "job": self.export.id,
-            "as_of": made.isoformat(),
+            "as_of": _made(self.export),
             "reused": reused,
             "left_out": self.wanted.left_out,
             "elsewhere": self.wanted.elsewhere,
@@ -303,7 +369,9 @@ class Exporter:
         frames = [in_id_order(fillers[batch][1].frame()) for batch in sorted(fillers)]
         return self._completed(beside(frames, "id"), tz=tz, exact=exact)
 
-    def into(self, store: Store, facts: Mapping[str, Any], *, exact: bool) -> Dataset:
+    def into(
+        self, store: Store, facts: Mapping[str, Any], *, exact: bool, ask_again: bool = False
+    ) -> dict[str, Any]:
         """Bring it to its end and write it into files, part by part as they come.
 
         Parameters
@@ -314,27 +382,41 @@ class Exporter:
             What its tables should tell in ``attrs``.
         exact : bool
             Decimals instead of float64.
+        ask_again : bool, default False
+            As in :meth:`zcrm_nb.api.chains.Runner.run`.
 
         Returns
         -------
-        Export
-            Complete.
+        dict
+            The manifest; the export is complete.
         """
-        reader = self.reader(0, exact=exact)
         told = {"question": self.export.question, "job": self.export.id, "facts": facts}
-        store.begin(reader, told)
+
+        def begin() -> None:
+            self._file_reader = self.reader(0, exact=exact)
+            store.begin(self._file_reader, told)
 
         def write(part: Part) -> None:
-            if not store.has(part.chain, part.number):
-                self._look_at_header(part, reader)
-                batches = reader.batches(part.path)
-                rows = store.add(part.chain, part.number, reader.schema, batches)
-                self._check_rows(part, rows)
-            self._tick(part.rows)
+            reader = self._file_reader
+            self._look_at_header(part, reader)
+            rows = store.add(part.chain, part.number, reader, reader.batches(part.path))
+            self._check_rows(part, rows)
+            self._tick(rows)
 
-        self._runner.run(write)
-        self._note("Files of an export have no", self.wanted.elsewhere)
-        return store.finish()
+        try:
+            begin()
+            # Zoho refuses fields when the first jobs are asked for: before there is any part.
+            self._without_fields = begin
+            for chain, number, link in self.export.places():
+                if store.has(chain, number):
+                    self._tick(link.rows)
+            self._runner.again = "The same crm.export(…, ask_again=True)"
+            self._runner.run(write, ask_again=ask_again, has=store.has)
+            self._note("Files of an export have no", self.wanted.elsewhere)
+            self._note("Zoho's files have nothing in", sorted(self._missing))
+            return store.finish()
+        finally:
+            store.close()
 
     @property
     def _chains_each(self) -> int:
@@ -368,6 +450,7 @@ class Exporter:
         """Do without fields that Zoho turned out not to export, and say so."""
         missing = self.wanted.drop(fields, by_name=self._by_name)
         self._note("Zoho does not export", missing)
+        self._without_fields()
 
     def _look_at_header(self, part: Part, reader: PartReader) -> None:
         """Note columns that a file should have and has not."""

@@ -14,6 +14,7 @@ from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
@@ -131,6 +132,7 @@ class Feed:
         self._wake, self._stopped = threading.Event(), threading.Event()
         self._made: tuple[tuple[int, str], pd.DataFrame] | None = None
         self._failures, self._wait_until_s, self._look_at_s = 0, 0.0, 0.0
+        self._unlooked = 0
         self._line: Opened | None = None
         self._thread: threading.Thread | None = None
         self._journal = Journal(slot.folder / "events")
@@ -256,13 +258,15 @@ class Feed:
         callback : callable
             Takes a DataFrame such as :attr:`df`, of the new rows alone. It is called in the feed's
             thread; what it prints appears below the cell that called ``on``. What it raises is
-            noted in :attr:`notes`, and the feed goes on.
+            noted in :attr:`notes`, and the feed goes on. A function that a cell defines again takes
+            the place of the one of that name.
 
         Returns
         -------
         callable
             The same, so that it can stand above a ``def`` as ``@feed.on``.
         """
+        self._callbacks = [each for each in self._callbacks if not _is_anew(callback, each[0])]
         self._callbacks.append((callback, contextvars.copy_context()))
         return callback
 
@@ -440,10 +444,12 @@ class Feed:
         gap = self._mind_channel()
         rows = self._take_told()
         gap = self._kept_all() is False or gap
-        crowded = self._changes.unlooked > self._plan.keep
+        crowded = self._changes.unlooked - self._unlooked > self._plan.keep
         if look or gap or crowded or self._now() >= self._look_at_s:
             found = self._changes.found()
             self._look_at_s = self._now() + self._every_s
+            # What has just changed, every look brings again: another one would not help.
+            self._unlooked = self._changes.unlooked
             self._judge(found, gap=gap)
             self._tell_of_strangers()
             rows += self._add(found)
@@ -690,6 +696,17 @@ def _of_line(line: bytes) -> Notification | None:
         return Notification.of_line(line)
     except (ValueError, TypeError):
         return None
+
+
+def _is_anew(new: Callback, old: Callback) -> bool:
+    """Tell whether a cell has defined a function again, as when it was mended."""
+    is_of_a_cell = isinstance(new, FunctionType) and isinstance(old, FunctionType)
+    return (
+        is_of_a_cell
+        and new.__module__ == old.__module__ == "__main__"
+        and new.__qualname__ == old.__qualname__
+        and "<" not in new.__qualname__  # neither a lambda nor what another function made
+    )
 
 
 def _counted(changes: int) -> str:

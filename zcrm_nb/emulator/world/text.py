@@ -5,6 +5,10 @@ from __future__ import annotations
 import unicodedata
 from datetime import date
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Indian Standard Time has been five and a half hours ahead, without summer time, since 1945.
 IST_S = 19_800
@@ -64,6 +68,14 @@ ODD_NAMES = (
     ("Jürgen", "Groß"), ("🚀 Rocket", "Rao"), ("Anita", "D'Souza"), ("Robert'); --", "Tables"),
     (" Suresh", "Kumar "), ("PRIYA", "SINGH"), ("test", "test"), ("Lena", 'Kim "LK"'),
 )  # fmt: skip
+
+#: Other ways in which people write a telephone number.
+DIALLED: tuple[Callable[[str], str], ...] = (
+    lambda number: number.replace("+", "00", 1),
+    lambda number: "({}) {}".format(*number.split(" ", 1)),
+    lambda number: number.replace(" ", ".").replace("-", "."),
+    lambda number: f" {number} ",
+)
 
 REMARKS = (
     "Met at the trade fair; wants a demo at the plant.",
