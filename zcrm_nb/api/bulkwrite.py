@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Tick = Callable[[int], None]
     Say = Callable[[str], None]
 
-__all__ = ["OPERATIONS", "Wish", "bulk_runs", "collect", "save"]
+__all__ = ["OPERATIONS", "ROUTE", "UNCLEAR_S", "Wish", "bulk_runs", "collect", "save"]
 
 WRITE, UPLOAD = "/crm/bulk/v8/write", "/crm/v8/upload"
 OPERATIONS = ("insert", "update", "upsert")

@@ -391,9 +391,11 @@ class Book:
             yield
 
     def forget(self, export: Export) -> None:
-        """Delete the files of an export, and the note of it."""
+        """Delete the files of an export and the note of it, whole or half written."""
         shutil.rmtree(self.files(export), ignore_errors=True)
         (self.folder / f"{export.id}.json").unlink(missing_ok=True)
+        for half_written in self.folder.glob(f".{export.id}.json.*"):
+            half_written.unlink(missing_ok=True)
 
     def _lock(self, export: Export) -> Path:
         """Tell what whoever is at work on an export holds."""
