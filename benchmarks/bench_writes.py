@@ -29,7 +29,7 @@ import requests
 
 from zcrm_nb import CRM, connect
 from zcrm_nb.emulator import Emulator
-from zcrm_nb.emulator.messages import Answer, json_answer
+from zcrm_nb.emulator.serving.messages import Answer, json_answer
 
 LOGIN = ("client_id", "client_secret", "refresh_token", "accounts_url", "api_domain", "upload_url")
 SDK = "zohocrmsdk8-0==7.0.0"

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zcrm_nb.emulator import Emulator, ManualClock, Settings, filters
-from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator import Emulator, ManualClock, Settings
+from zcrm_nb.emulator.query import filters
+from zcrm_nb.emulator.serving.refusals import Refusal
 from zcrm_nb.emulator.settings import ActionSettings
 from zcrm_nb.emulator.world.staff import ADMIN
 

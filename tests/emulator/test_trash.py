@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zcrm_nb.emulator import Emulator, ManualClock, trash
-from zcrm_nb.emulator.schema import ORG_PREFIX
+from zcrm_nb.emulator import Emulator, ManualClock
+from zcrm_nb.emulator.storage import trash
+from zcrm_nb.emulator.storage.schema import ORG_PREFIX
 
 USER = ORG_PREFIX + 40_000_000_002
 ROWS = {

@@ -11,8 +11,8 @@ import pytest
 
 from zcrm_nb.emulator import world
 from zcrm_nb.emulator.clock import WORLD_START, ManualClock
-from zcrm_nb.emulator.schema import Schema
-from zcrm_nb.emulator.store import Store
+from zcrm_nb.emulator.storage.schema import Schema
+from zcrm_nb.emulator.storage.store import Store
 
 NOW = int(WORLD_START.timestamp())
 
