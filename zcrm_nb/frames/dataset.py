@@ -173,8 +173,7 @@ class Export:
         Returns
         -------
         pyarrow.Table
-            Picklists are texts, datetimes in UTC. Rows are in the order of the parts; in a DuckDB
-            table that is the order in which they came.
+            Picklists are texts, datetimes in UTC; rows are in the order of the parts.
         """
         tables = [self._store.read(piece, self._schema) for piece in self._pieces]
         return pa.concat_tables([self._schema.empty_table(), *tables])
@@ -204,7 +203,7 @@ class Export:
         return self._store.relation(self._told, self._schema, connection)
 
     def dask(self, *, tz: str = "UTC") -> Any:
-        """Give it to Dask, a partition for each part, or each 200,000 rows of a DuckDB table.
+        """Give it to Dask, a partition for each part.
 
         Parameters
         ----------

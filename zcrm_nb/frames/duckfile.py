@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DuckFile"]
 
-ROWS_IN_PIECE = 200_000  # read at a time
+MOST_MB = 256  # of what was written, kept in memory; DuckDB would take most of the machine's
+
 # The schema where the file says what it holds.
 _BOOKS = """
     CREATE SCHEMA IF NOT EXISTS zcrm_nb;
@@ -86,11 +87,12 @@ class DuckFile(Store):
                 db.execute(f"INSERT INTO {quoted(self.table)} FROM zcrm_nb_rows")
                 unlisted.look_at(group)
                 rows += len(group)
-            said = {"rows": rows, "unlisted": unlisted.found}
-            line = [self.table, key, orjson.dumps(said).decode()]
-            db.execute("INSERT INTO zcrm_nb.parts VALUES (?, ?, ?)", line)
-            with self._lock:
+            with self._lock:  # rows get their ids in the order of the commits
                 self._check_open()
+                start = sum(part["rows"] for part in self._told["parts"].values())
+                said = {"start": start, "rows": rows, "unlisted": unlisted.found}
+                line = [self.table, key, orjson.dumps(said).decode()]
+                db.execute("INSERT INTO zcrm_nb.parts VALUES (?, ?, ?)", line)
                 db.execute("COMMIT")
                 self._told["parts"][key] = said
         return rows
@@ -105,6 +107,7 @@ class DuckFile(Store):
     def _begin(self, schema: pa.Schema, *, anew: bool) -> None:
         """Open the file for writing; make the table, where it is not there as it should be."""
         self._writing = self._opened()
+        self._writing.execute(f"SET memory_limit = '{MOST_MB}MB'")
         if anew:
             with self._cursor() as db:
                 db.execute("BEGIN")
@@ -152,14 +155,9 @@ class DuckFile(Store):
             return self._told_of(db)
 
     def pieces(self, told: Mapping[str, Any]) -> list[tuple[int, int]]:
-        """Cut the rows, as they lie in the file, into ranges."""
-        total = sum(part["rows"] for part in told["parts"].values())
-        return [(at, at + ROWS_IN_PIECE) for at in range(0, total, ROWS_IN_PIECE)]
-
-    def counts(self, told: Mapping[str, Any]) -> list[int]:
-        """Tell how many rows each range has."""
-        total = sum(part["rows"] for part in told["parts"].values())
-        return [min(ROWS_IN_PIECE, total - start) for start, _ in self.pieces(told)]
+        """List from which row to which each part lies in the table."""
+        parts = [told["parts"][key] for key in sorted(told["parts"])]
+        return [(part["start"], part["start"] + part["rows"]) for part in parts]
 
     def read(self, piece: tuple[int, int], schema: pa.Schema) -> pa.Table:
         """Read a range of rows."""
