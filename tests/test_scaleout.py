@@ -41,7 +41,7 @@ def client():
             n_workers=2,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster) as client,
@@ -135,7 +135,7 @@ class Interrupting:
 
 def parts_of(folder):
     """What a folder holds, and what its manifest says it does."""
-    told = json.loads((folder / "manifest.json").read_text())
+    told = json.loads((folder / "_manifest.json").read_text())
     there = sorted(path.name for path in folder.glob("part-*"))
     assert there == sorted(part["file"] for part in told["parts"].values())
     assert len(list(folder.iterdir())) == len(there) + 1
