@@ -82,7 +82,7 @@ def test_what_an_export_before_left_behind_goes(crm, org, tmp_path):
     org.store.execute("DELETE FROM Leads WHERE id NOT IN (SELECT id FROM Leads LIMIT 100)")
     assert crm.export("Leads", tmp_path / "leads", COLUMNS, fresh=True).rows == 100
     there = sorted(path.name for path in (tmp_path / "leads").iterdir())
-    assert there == ["manifest.json", *(f"part-000-0000{number}.parquet" for number in range(3))]
+    assert there == ["_manifest.json", *(f"part-000-0000{number}.parquet" for number in range(3))]
 
 
 def test_no_records_are_a_table_of_the_same_types(crm, tmp_path):
@@ -121,9 +121,9 @@ def test_a_damaged_file_leaves_no_half_part(crm, org, tmp_path):
     with pytest.raises(JobError):
         crm.export("Leads", tmp_path / "leads", COLUMNS)
     there = sorted(path.name for path in (tmp_path / "leads").iterdir())
-    told = json.loads((tmp_path / "leads" / "manifest.json").read_text())
+    told = json.loads((tmp_path / "leads" / "_manifest.json").read_text())
     assert sorted(part["file"] for part in told["parts"].values()) == there[1:]
-    assert there[0] == "manifest.json"
+    assert there[0] == "_manifest.json"
     with pytest.raises(ValueError, match="not complete"):
         open_export(tmp_path / "leads")
     org.faults.clear()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.clock import Clock
-    from zcrm_nb.emulator.server import Server
+    from zcrm_nb.emulator.serving.server import Server
     from zcrm_nb.notebook.place import Place
     from zcrm_nb.wire.centres import Addresses
     from zcrm_nb.wire.flows import Login

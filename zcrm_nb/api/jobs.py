@@ -162,13 +162,21 @@ class Export:
         """Whether Zoho has done all of it."""
         return all(chain.is_complete for chain in self.chains)
 
-    def state(self, now: float) -> str:
+    def places(self) -> Iterator[tuple[int, int, Link]]:
+        """Yield each job with the place of its part: the number of its chain, and its own in it."""
+        for number, chain in enumerate(self.chains):
+            for place, link in enumerate(chain.links):
+                yield number, place, link
+
+    def state(self, now: float, *, has: Callable[[int, int], bool] | None = None) -> str:
         """Say in a word how far it has come, as far as is noted.
 
         Parameters
         ----------
         now : float
             Seconds since 1970.
+        has : callable, optional
+            Tells of a place, as in :meth:`places`, whether its part is where it is wanted already.
 
         Returns
         -------
@@ -182,7 +190,11 @@ class Export:
             return "failed"
         if any(not link.job for link in links):
             return "unclear"
-        missing: list[float | None] = [link.done for link in links if link.done and not link.file]
+        missing: list[float | None] = [
+            link.done
+            for chain, number, link in self.places()
+            if link.done and not link.file and not (has and has(chain, number))
+        ]
         if not self.is_complete:
             missing += [chain.links[-1].done for chain in self.chains if _waits_for_token(chain)]
         if any(done is not None and now - done >= DAY_S for done in missing):

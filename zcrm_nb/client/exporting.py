@@ -11,7 +11,8 @@ from zcrm_nb.api.asking import asked
 from zcrm_nb.api.jobs import JOB_COLUMNS, Book
 from zcrm_nb.client.writing import Writing
 from zcrm_nb.errors import BulkWarning
-from zcrm_nb.frames import Column, Store, open_export, to_frame
+from zcrm_nb.frames import Column, store_at, to_frame
+from zcrm_nb.frames import Export as Dataset
 from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.exports import Where
     from zcrm_nb.api.jobs import Export
     from zcrm_nb.api.scaleout import Crew
-    from zcrm_nb.frames import Export as Dataset
-    from zcrm_nb.frames import Report
+    from zcrm_nb.frames import Report, Store
     from zcrm_nb.notebook.progress import Told
     from zcrm_nb.wire.centres import Addresses
 
@@ -173,26 +173,34 @@ class Exporting(Writing):
         target: str | Path,
         columns: Sequence[str] | None = None,
         *,
+        format: str | None = None,  # noqa: A002 - as pandas and DuckDB call it
+        table: str | None = None,
         where: Where | None = None,
         cvid: str | None = None,
         jobs: int = 1,
         fresh: bool = False,
+        ask_again: bool = False,
         exact: bool = False,
         client: Client | None = None,
         progress: bool | Told = True,
         **values: Any,
     ) -> Dataset:
-        """Export a module into files, with memory that does not depend on its size.
+        """Export a module into files or a DuckDB table, with memory that does not grow with it.
 
         Parameters
         ----------
         module : str
             API name of the module; also of a subform or a linking module.
         target : str or Path
-            A folder, made if need be; or the address of one that fsspec knows, such as
-            ``"s3://bucket/leads"``.
+            A folder, made if need be, for a file a part; or the address of one that fsspec knows,
+            such as ``"s3://bucket/leads"``. What ends in ``.duckdb`` is a DuckDB file on this
+            machine, what ends in ``.csv`` a folder of CSV files.
         columns : sequence of str, optional
             As for :meth:`bulk`, at most as many as one job brings.
+        format : {"parquet", "csv", "duckdb"}, optional
+            By default as the target ends, and Parquet where that says nothing.
+        table : str, optional
+            Name of the table in a DuckDB file; by default the module's. A file may hold several.
         where : str or mapping, optional
             As for :meth:`bulk`.
         cvid : str, optional
@@ -200,11 +208,15 @@ class Exporting(Writing):
         jobs : int, default 1
             How many ranges of records to ask for side by side; 50 credits each.
         fresh : bool, default False
-            Ask anew, though an export of the same question is at hand.
+            Ask anew, though an export of the same question is at hand. Whatever export the target
+            holds is removed first.
+        ask_again : bool, default False
+            Where nobody knows whether Zoho took a job, because the kernel died while it asked, ask
+            for that job again: 50 credits, perhaps for the second time.
         exact : bool, default False
             Exact decimals instead of float64.
         client : dask.distributed.Client, optional
-            A Dask cluster, whose workers fetch and convert the files. They must have zcrm-nb and
+            A Dask cluster, whose workers fetch and convert the parts. They must have zcrm-nb and
             see the target: a folder that they share with this machine, or an address.
         progress : bool or callable, default True
             As for :meth:`bulk`.
@@ -220,15 +232,20 @@ class Exporting(Writing):
         Raises
         ------
         ValueError
-            The target holds another export, or more fields are asked for than one job brings; the
-            Dask client is closed, or its workers do not see the target.
+            The target holds another export, or a table of somebody else's; a format, a target and
+            a table that do not go together; or more fields than one job brings. The Dask client is
+            closed, or its workers do not see the target. Nothing is sent.
+        OSError
+            The target cannot be written to, or another program has the DuckDB file open; not sent.
         JobError
-            Zoho's job failed or has expired, or a file of it is damaged; Dask workers died of a
+            Zoho's job failed or has expired, a file of it is damaged, or nobody knows whether Zoho
+            took it; the message says what is there and how to go on. Or Dask workers died of a
             part again and again, or their cluster has gone.
         NotFoundError
             No such module or field; not sent.
         ImportError
-            ``client`` was given, and the workers have no zcrm-nb.
+            DuckDB or fsspec is needed for this target and not installed, or the Dask workers have
+            no zcrm-nb.
 
         Warns
         -----
@@ -243,12 +260,20 @@ class Exporting(Writing):
         Notes
         -----
         50 credits for each 200,000 records and 1 for each look at a job and each download, as for
-        :meth:`bulk`. One Parquet file a part: it is whole or absent, and a manifest tells what was
-        asked and which parts are there. The same call after an interrupt, or in another kernel,
-        goes on with the job that was begun, and writes only what is not there.
+        :meth:`bulk`.
+
+        A part, of up to 200,000 records, is whole or absent: a file that is moved to its place when
+        it is complete, or a transaction. A manifest tells what was asked, by which job, and which
+        parts are there: ``_manifest.json`` in a folder, the schema ``zcrm_nb`` in a DuckDB file.
+        The same call after an interrupt, or in another kernel, goes on with the job that the
+        manifest names, as long as Zoho keeps its results (a day), and writes only what is missing;
+        once all is there, it opens it and sends nothing.
+
+        Parquet and DuckDB hold types. CSV does not: there a multi-select is one text with
+        semicolons, times are in UTC, and ``df()`` and the others type it back by the manifest.
 
         With ``client``, jobs are still asked for and looked at here, and the manifest is written
-        here; a part is a task, which a worker runs from download to Parquet file. A worker that
+        here; a part is a task, which a worker runs from the download to the file. A worker that
         dies costs its part a second download; files that nobody waits for any more are removed. The
         limits of Zoho hold for all workers together, ten downloads a minute among them: some two
         million rows. So a cluster pays where converting takes the time, and not the line.
@@ -276,32 +301,47 @@ class Exporting(Writing):
         ...     export = crm.export("Deals", f"{folder}/deals", ["Deal_Name", "Stage", "Amount"])
         ...     export.rows, export.df()["Stage"].dtype.name
         (40, 'category')
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     export = crm.export("Deals", f"{folder}/crm.duckdb", ["Deal_Name", "Stage"])
+        ...     export.duckdb().aggregate("count(*)").fetchall()
+        [(40,)]
         >>> crm.close()
         """
-        crew = self._crew(client)
+        store = store_at(target, module, format=format, table=table)
+        crew = self._crew(client, store)
         criteria = exports.criteria_of(self._catalogue, module, where, values)
         wanted = asked(self._catalogue, module, columns)
         asks = exports.question(module, columns, criteria, cvid)
-        store, book = Store(target), self._book
-        told = store.manifest()
-        if told is not None and told["question"] != asks:
-            raise ValueError(f"{target} holds another export, of {told['question']['module']}.")
-        if told is not None and told["complete"] and not fresh:
-            return open_export(target)
+        told = None if fresh else store.answer_to(asks, exact=exact)
+        if told and told["complete"]:
+            return Dataset(store, told)
         if len(wanted.batches()) > 1:
             raise ValueError("These are more fields than one job brings: name fewer columns.")
-        known = None if fresh else exports.reusable(book, asks, self._gate.clock())
+        store.prepare()
+        book, now, known = self._book, self._gate.clock(), None
+        if told:
+            known = exports.begun(book, store, told, now)
+        elif not fresh:
+            known = exports.reusable(book, asks, now)
         noted = known or exports.begin(self._gate, self._catalogue, book, wanted, asks, jobs=jobs)
-        return self._into_files(noted, store, exact=exact, progress=progress, crew=crew)
+        return self._into_files(
+            noted,
+            store,
+            again=bool(known),
+            exact=exact,
+            ask_again=ask_again,
+            progress=progress,
+            crew=crew,
+        )
 
-    def _crew(self, client: Client | None) -> Crew | None:
+    def _crew(self, client: Client | None, store: Store) -> Crew | None:
         """Find the workers of a cluster, if one is to be used."""
         if client is None:
             return None
         # Loaded here, for not every install has Dask: whoever has a client has.
-        from zcrm_nb.api.scaleout import Crew, checked  # noqa: PLC0415
+        from zcrm_nb.api.scaleout import crew_of  # noqa: PLC0415
 
-        return Crew(checked(client), self._gate, lambda: self._addresses_from_afar)
+        return crew_of(client, self._gate, lambda: self._addresses_from_afar, store)
 
     @property
     def _addresses_from_afar(self) -> Addresses:
@@ -313,7 +353,9 @@ class Exporting(Writing):
         noted: Export,
         store: Store,
         *,
+        again: bool,
         exact: bool,
+        ask_again: bool,
         progress: bool | Told,
         crew: Crew | None,
     ) -> Dataset:
@@ -328,8 +370,15 @@ class Exporting(Writing):
             crew or nullcontext(),
         ):
             exporter = self._exporter(self._book.find(noted.id), tick, shown, crew)
-            facts |= {**exporter.facts(reused=False), "time": note["time"]}
-            done = exporter.into(store, facts, exact=exact)
+            facts |= {**exporter.facts(reused=again), "time": note["time"]}
+            if again:
+                shown.say(f"{exports.age(noted, self._gate.clock())}, taken up", stay=True)
+            try:
+                told = exporter.into(store, facts, exact=exact, ask_again=ask_again)
+            except KeyboardInterrupt:
+                shown.say("the same crm.export goes on", stay=True)
+                raise
+            done = Dataset(store, told)
             note["rows"] = done.rows
         for words in exporter.words:
             warnings.warn(words, BulkWarning, stacklevel=3)

@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.frames.fill import Filler
+from zcrm_nb.frames.types import Column, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.frames.dataset import Store
-    from zcrm_nb.frames.types import Column
+    from zcrm_nb.frames.store import Store
 
 __all__ = ["PartitionReader", "lazily"]
 
 
 class PartitionReader:
-    """Reads one part as a DataFrame, on whichever machine Dask wants it.
+    """Reads one piece of an export as a DataFrame, on whichever machine Dask wants it.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ class PartitionReader:
         self._store, self._columns, self._made = store, list(columns), made
         self._exact, self._tz = exact, tz
 
-    def __call__(self, file: str, columns: list[str] | None = None) -> pd.DataFrame:
-        """Read a part; where Dask knows which columns it needs, only those."""
+    def __call__(self, piece: Any, columns: list[str] | None = None) -> pd.DataFrame:
+        """Read a piece; where Dask knows which columns it needs, only those."""
         known = {each.name: each for each in self._columns}
         wanted = self._columns if columns is None else [known[name] for name in columns]
         filler = self._filler(wanted)
-        filler.add(0, self._store.read(file, [each.name for each in wanted]))
+        filler.add(0, self._store.read(piece, schema_of(wanted, exact=self._exact)))
         return filler.frame()
 
     def empty(self) -> pd.DataFrame:
@@ -64,8 +64,8 @@ class PartitionReader:
         return Filler(columns, tz=self._tz, exact=self._exact)
 
 
-def lazily(dask: ModuleType, reader: PartitionReader, files: Sequence[str]) -> Any:
-    """Make a ``dask.dataframe`` of parts.
+def lazily(dask: ModuleType, reader: PartitionReader, pieces: Sequence[Any]) -> Any:
+    """Make a ``dask.dataframe`` of the pieces of an export.
 
     Parameters
     ----------
@@ -73,15 +73,15 @@ def lazily(dask: ModuleType, reader: PartitionReader, files: Sequence[str]) -> A
         ``dask``, which not every install has.
     reader : PartitionReader
         What reads each of them.
-    files : sequence of str
-        Their names, in order.
+    pieces : sequence
+        As :meth:`zcrm_nb.frames.store.Store.pieces` lists them.
 
     Returns
     -------
     dask.dataframe.DataFrame
-        A partition for each file.
+        A partition for each piece.
     """
     frames = importlib.import_module("dask.dataframe")
     # Else Dask would take every object for a text, and multi-selects would be "['English']".
     with dask.config.set({"dataframe.convert-string": False}):
-        return frames.from_map(reader, list(files), meta=reader.empty(), label="zcrm-part")
+        return frames.from_map(reader, list(pieces), meta=reader.empty(), label="zcrm-part")
