@@ -485,6 +485,11 @@ class Crew:
             raise _killed(order, killed) from killed
         except CancelledError as gone:
             raise _gone() from gone
+        except Exception as error:
+            # Dask has many words for a client that is closed meanwhile, few of them its own.
+            if self._client.status == "running":
+                raise
+            raise _gone() from error
         finally:
             with self._lock:
                 self._under_way.pop(order.part, None)
