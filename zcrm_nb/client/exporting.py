@@ -217,7 +217,7 @@ class Exporting(Writing):
         exact : bool, default False
             Exact decimals instead of float64.
         client : dask.distributed.Client, optional
-            A Dask cluster, whose workers fetch and convert the files. They must have zcrm-nb and
+            A Dask cluster, whose workers fetch and convert the parts. They must have zcrm-nb and
             see the target: a folder that they share with this machine, or an address.
         progress : bool or callable, default True
             As for :meth:`bulk`.
@@ -274,7 +274,7 @@ class Exporting(Writing):
         semicolons, times are in UTC, and ``df()`` and the others type it back by the manifest.
 
         With ``client``, jobs are still asked for and looked at here, and the manifest is written
-        here; a part is a task, which a worker runs from download to Parquet file. A worker that
+        here; a part is a task, which a worker runs from the download to the file. A worker that
         dies costs its part a second download; files that nobody waits for any more are removed. The
         limits of Zoho hold for all workers together, ten downloads a minute among them: some two
         million rows. So a cluster pays where converting takes the time, and not the line.
@@ -339,12 +339,10 @@ class Exporting(Writing):
         """Find the workers of a cluster, if one is to be used."""
         if client is None:
             return None
-        if store.format == "duckdb":
-            raise ValueError("One program alone writes to a DuckDB file: client= needs a folder.")
         # Loaded here, for not every install has Dask: whoever has a client has.
-        from zcrm_nb.api.scaleout import Crew, checked  # noqa: PLC0415
+        from zcrm_nb.api.scaleout import crew_of  # noqa: PLC0415
 
-        return Crew(checked(client), self._gate, lambda: self._addresses_from_afar)
+        return crew_of(client, self._gate, lambda: self._addresses_from_afar, store)
 
     @property
     def _addresses_from_afar(self) -> Addresses:
