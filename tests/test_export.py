@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -178,3 +179,13 @@ def test_an_address_of_fsspec_is_as_good_as_a_folder(crm):
     export = crm.export("Leads", "memory://bucket/leads", COLUMNS)
     assert_frame_equal(open_export("memory://bucket/leads").df(), crm.bulk("Leads", COLUMNS))
     assert isinstance(export.df(), pd.DataFrame)
+
+
+def test_the_show_of_two_million_works_with_few(tmp_path):
+    """An org that is served, an export, three engines: each a process, and all of them agree."""
+    script = Path(__file__).parents[1] / "benchmarks" / "show_two_million.py"
+    command = [sys.executable, str(script), "--rows", "300"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    lines = ran.stdout.splitlines()
+    assert [line.split()[0] for line in lines[2:6]] == ["export", "pandas", "DuckDB", "Dask"]
+    assert all(" 300 " in line for line in lines[1:6])

@@ -11,11 +11,20 @@ from zcrm_nb import coql
 from zcrm_nb.api import bulk
 from zcrm_nb.api.asking import Asked, asked
 from zcrm_nb.api.chains import Runner
-from zcrm_nb.api.elsewhere import elsewhere, name_users
+from zcrm_nb.api.elsewhere import MOST_LISTED, elsewhere, name_users
 from zcrm_nb.api.jobs import Chain
 from zcrm_nb.api.ranges import both, ranges
 from zcrm_nb.errors import JobError, NotFoundError
-from zcrm_nb.frames import Filler, PartReader, beside, header, in_id_order, key_of, to_frame
+from zcrm_nb.frames import (
+    Filler,
+    PartReader,
+    beside,
+    header,
+    in_id_order,
+    key_of,
+    read_through,
+    to_frame,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -299,6 +308,15 @@ class Exporter:
         """Bring every file here and hand each on as it comes; as ``Runner.run``."""
         self._runner.run(on_part, ask_again=ask_again)
 
+    def fetch(self) -> None:
+        """Bring every file here, for somebody to read later; a damaged one is fetched again."""
+
+        def look(part: Part) -> None:
+            read_through(part.path)
+            self._tick(part.rows if part.chain < self._chains_each else 0)
+
+        self.run(look)
+
     def reader(self, batch: int, *, exact: bool = False) -> PartReader:
         """Make the reader for the files of one batch of fields.
 
@@ -383,8 +401,8 @@ class Exporter:
         told = {"question": self.export.question, "job": self.export.id, "facts": facts}
 
         def begin() -> None:
-            self._file_reader = self.reader(0, exact=exact)
-            store.begin(self._file_reader, told)
+            self._goal = store, (reader := self.reader(0, exact=exact))
+            store.begin(reader, told)
 
         def write(part: Part) -> None:
             reader = self._file_reader
@@ -486,10 +504,21 @@ class Exporter:
             "Zoho's files lack", self.wanted.drop(sorted(self._missing), by_name=self._by_name)
         )
         name_users(self._gate, self._catalogue, self.export.module, table, self.wanted.in_bulk)
+        if self._by_name and self.wanted.unnamed:
+            self._name_elsewhere(len(table))
         if self.wanted.elsewhere:
             table = self._with_columns_from_elsewhere(table, tz=tz, exact=exact)
         order = list(to_frame([], self.wanted.table, tz=tz, exact=exact))
         return table if list(table) == order else table[order]
+
+    def _name_elsewhere(self, rows: int) -> None:
+        """Have lookups brought whose names no job tells; of too many records they have ids only."""
+        if rows > MOST_LISTED:
+            names = [f"the names of {each}" for each in self.wanted.unnamed]
+            self._note(f"For {rows:,} records it would cost too much to bring", names)
+            return
+        self.wanted.elsewhere += self.wanted.unnamed
+        self.wanted.unnamed = []
 
     def _with_columns_from_elsewhere(
         self, table: pd.DataFrame, *, tz: str, exact: bool

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from zcrm_nb.api.asks import in_words
 from zcrm_nb.errors import JobError
 from zcrm_nb.frames import Column
-from zcrm_nb.wire.files import locked, write_whole
+from zcrm_nb.wire.files import GLANCE_S, is_held, locked, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,7 @@ JOB_COLUMNS = [
     Column("id", "text"),
     Column("module", "text"),
     Column("operation", "text"),
+    Column("asked", "text"),
     Column("state", "text"),
     Column("rows", "integer"),
     Column("parts", "integer"),
@@ -210,6 +212,7 @@ class Export:
             "id": self.id,
             "module": self.module,
             "operation": self.operation,
+            "asked": in_words(self.question),
             "state": self.state(now),
             "rows": self.rows,
             "parts": len(self.links),
@@ -218,6 +221,7 @@ class Export:
             "age_minutes": int((now - self.created) // 60),
             "expires": _moment(min(done) + DAY_S) if done else None,
             "zoho_ids": [link.job for link in self.links if link.job],
+            "said": next((link.said for link in self.links if link.state in FAILED), ""),
         }
 
 
@@ -314,6 +318,11 @@ class Book:
                 found.append(_read(path))
         return sorted(found, key=lambda export: export.created, reverse=True)
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Give the line of each export, as :meth:`Export.row`, with ``at_work``: whether it is."""
+        now = self._clock()
+        return [{**export.row(now), "at_work": self.is_worked_on(export)} for export in self.all()]
+
     def find(self, name: str) -> Export:
         """Find an export.
 
@@ -349,11 +358,7 @@ class Book:
 
     def is_worked_on(self, export: Export) -> bool:
         """Tell whether another notebook, or another thread, is at it."""
-        try:
-            with self.taken(export):
-                return False
-        except JobError:
-            return True
+        return is_held(self._lock(export))
 
     @contextmanager
     def taken(self, export: Export) -> Iterator[None]:
@@ -376,7 +381,8 @@ class Book:
         """
         with ExitStack() as stack:
             try:
-                stack.enter_context(locked(self.folder / f"{export.id}.lock", wait_s=0.0))
+                # For a moment it may be held by somebody who only looks whether it is.
+                stack.enter_context(locked(self._lock(export), wait_s=GLANCE_S))
             except TimeoutError as held:
                 raise JobError(
                     f"Another notebook, or another thread of this one, is at work on {export.id}.",
@@ -385,9 +391,15 @@ class Book:
             yield
 
     def forget(self, export: Export) -> None:
-        """Delete the files of an export, and the note of it."""
+        """Delete the files of an export and the note of it, whole or half written."""
         shutil.rmtree(self.files(export), ignore_errors=True)
         (self.folder / f"{export.id}.json").unlink(missing_ok=True)
+        for half_written in self.folder.glob(f".{export.id}.json.*"):
+            half_written.unlink(missing_ok=True)
+
+    def _lock(self, export: Export) -> Path:
+        """Tell what whoever is at work on an export holds."""
+        return self.folder / f"{export.id}.lock"
 
     def _next_number(self, module: str) -> int:
         """Count on behind the exports of a module that are noted."""

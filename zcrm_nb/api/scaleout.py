@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
-    from zcrm_nb.frames import PartReader, Store
+    from zcrm_nb.frames import Folder, PartReader, Store
     from zcrm_nb.wire.centres import Addresses
     from zcrm_nb.wire.credits import Hold
     from zcrm_nb.wire.secrets import Secret

@@ -14,6 +14,7 @@ from zcrm_nb.errors import BulkWarning
 from zcrm_nb.frames import Column, store_at, to_frame
 from zcrm_nb.frames import Export as Dataset
 from zcrm_nb.notebook.progress import Progress
+from zcrm_nb.notebook.tray import Tray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -130,9 +131,9 @@ class Exporting(Writing):
 
         Subforms and lookups to many records are modules of their own. Tags, files, images and the
         like are never exported: asked for by name they come by query or from lists (3 credits for
-        each 2,000 records, or 1 for each 100). Names of lookups are exported too, those of lookups
-        to several modules are not: these have ids only. An empty text and none look the same in an
-        export; both are null.
+        each 2,000 records, or 1 for each 100). Names of lookups are exported too; those of lookups
+        to several modules come the same other way when asked for by name, else these have ids only.
+        An empty text and none look the same in an export; both are null.
 
         References
         ----------
@@ -523,11 +524,12 @@ class Exporting(Writing):
 
         Returns
         -------
-        DataFrame of shape (n_exports, 11)
+        DataFrame of shape (n_exports, 12)
             One line for each export, however many jobs of Zoho's it takes: ``id`` (for
-            :meth:`job`), ``module``, ``operation``, ``state``, ``rows``, ``parts`` (jobs asked
-            for), ``files`` (of them here), ``created``, ``age_minutes``, ``expires`` (when Zoho
-            deletes the first result), ``zoho_ids`` (a list of str). States: ``waiting`` (Zoho is
+            :meth:`job`), ``module``, ``operation``, ``asked`` (for what, in words), ``state``,
+            ``rows``, ``parts`` (jobs asked for), ``files`` (of them here), ``created``,
+            ``age_minutes``, ``expires`` (when Zoho deletes the first result), ``zoho_ids`` (a list
+            of str). States: ``waiting`` (Zoho is
             at work, or there is more to ask for), ``ready`` (all can be fetched), ``here`` (all
             files are), ``failed``, ``expired`` and ``unclear`` (a job was asked for and the kernel
             died before its id was read).
@@ -549,11 +551,65 @@ class Exporting(Writing):
         0  Deals-1  here      1      1
         >>> crm.close()
         """
-        now = self._gate.clock()
-        lines = [export.row(now) for export in self._book.all()]
-        lines += bulkwrite.bulk_runs(self._folder, now)
-        lines.sort(key=lambda line: line["age_minutes"])
-        return to_frame([lines], JOB_COLUMNS)
+        return to_frame([self._job_lines()], JOB_COLUMNS)
+
+    def job_tray(self) -> Tray:
+        """Look at the bulk jobs, and go on with them by a click.
+
+        Returns
+        -------
+        Tray
+            What :meth:`jobs` lists, for a person: at the end of a cell it shows itself as a table
+            that keeps up to date, whichever notebook of the login a job is running in, with a
+            button at each that can be gone on with. In a saved notebook it is the same table,
+            standing still; in a terminal it is text.
+
+        See Also
+        --------
+        jobs : The same as a DataFrame.
+        job : What a click does, in code.
+
+        Notes
+        -----
+        Looking costs no credits: it reads what is noted on this machine. A job that is taken up
+        costs what :meth:`job` says; it goes on in the background, and what becomes of it stands in
+        the tray. An export of which nobody knows whether Zoho took it has no button, for it may be
+        paid for twice.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> from zcrm_nb.emulator import ManualClock
+        >>> crm = zcrm_nb.emulate(rows={"Deals": 40}, clock=ManualClock())
+        >>> _ = crm.bulk("Deals", ["Stage"])
+        >>> crm.job_tray()
+        Bulk jobs: 1 here; as of 2026-09-15 03:30 UTC
+          Deals-1  here            40 rows  begun just now, kept by Zoho for 24 h; Stage
+        >>> crm.close()
+        """
+        tray = Tray(self._job_lines, self._taken_up, self._gate.clock)
+        self._trays.add(tray)
+        return tray
+
+    def _job_lines(self) -> list[dict[str, Any]]:
+        """Tell about the bulk jobs that are noted, the newest first."""
+        lines = self._book.rows() + bulkwrite.bulk_runs(self._folder, self._gate.clock())
+        return sorted(lines, key=lambda line: line["created"], reverse=True)
+
+    def _taken_up(self, id: str, tick: Callable[..., None], say: Callable[[str], None]) -> str:  # noqa: A002
+        """Go on with a job until its files are here; of a write, ask how far it is."""
+        if any(line["id"] == id and line["operation"] == "write" for line in self._job_lines()):
+            return self.report(id).resolve()._summary()
+        export = self._book.find(id)
+        asks: dict[str, Any] = {"query": f"{export.module} {exports.said(export.question)}"}
+        with self._noted(export.module, {**asks, "route": "bulk"}) as note:
+            with self._book.taken(export):
+                exporter = exports.Exporter(
+                    self._gate, self._catalogue, self._book, export, tick=tick, say=say
+                )
+                exporter.fetch()
+            note["rows"] = exporter.export.rows
+        return " ".join(exporter.words)
 
     def job(self, id: str) -> Job:  # noqa: A002 - the column of crm.jobs()
         """Find an export that was begun before, to go on with it.

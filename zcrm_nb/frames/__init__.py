@@ -21,6 +21,8 @@ from zcrm_nb.frames.shape import (
 from zcrm_nb.frames.store import Folder, Store, key_of
 from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
+from zcrm_nb.frames.words import Words
+from zcrm_nb.frames.zipped import read_through
 
 __all__ = [
     "NOT_IN_BULK",
@@ -34,6 +36,7 @@ __all__ = [
     "Store",
     "Subject",
     "Way",
+    "Words",
     "beside",
     "column_for",
     "directory",
@@ -49,6 +52,7 @@ __all__ = [
     "only_its_categories",
     "open_export",
     "plain",
+    "read_through",
     "series",
     "sort_frame",
     "store_at",
