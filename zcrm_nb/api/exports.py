@@ -401,8 +401,8 @@ class Exporter:
         told = {"question": self.export.question, "job": self.export.id, "facts": facts}
 
         def begin() -> None:
-            self._goal = store, (reader := self.reader(0, exact=exact))
-            store.begin(reader, told)
+            self._file_reader = self.reader(0, exact=exact)
+            store.begin(self._file_reader, told)
 
         def write(part: Part) -> None:
             reader = self._file_reader
