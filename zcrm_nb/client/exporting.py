@@ -234,19 +234,19 @@ class Exporting(Writing):
         ------
         ValueError
             The target holds another export, or a table of somebody else's; a format, a target and
-            a table that do not go together; more fields than one job brings; or a Dask client that
-            is closed, or whose workers do not see the target. Nothing is sent.
+            a table that do not go together; or more fields than one job brings. The Dask client is
+            closed, or its workers do not see the target. Nothing is sent.
         OSError
             The target cannot be written to, or another program has the DuckDB file open; not sent.
         JobError
             Zoho's job failed or has expired, a file of it is damaged, or nobody knows whether Zoho
-            took it: the message says what is there and how to go on. Or Dask workers died of a part
-            again and again, or their cluster has gone.
+            took it; the message says what is there and how to go on. Or Dask workers died of a
+            part again and again, or their cluster has gone.
         NotFoundError
             No such module or field; not sent.
         ImportError
-            DuckDB or fsspec is needed for this target and not installed; or ``client`` was given,
-            and the workers have no zcrm-nb.
+            DuckDB or fsspec is needed for this target and not installed, or the Dask workers have
+            no zcrm-nb.
 
         Warns
         -----
