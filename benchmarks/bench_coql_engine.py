@@ -8,8 +8,8 @@ import orjson
 from zcrm_nb.coql import parse
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.clock import ManualClock
-from zcrm_nb.emulator.engine import run
-from zcrm_nb.emulator.store import Store
+from zcrm_nb.emulator.query.engine import run
+from zcrm_nb.emulator.storage.store import Store
 from zcrm_nb.emulator.world import build
 
 COLUMNS = (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.worlds import Org
 from zcrm_nb.api.search import search_criteria, search_parameters
 from zcrm_nb.emulator import Settings
-from zcrm_nb.emulator.criteria import condition
+from zcrm_nb.emulator.query.criteria import condition
 
 WRITTEN = [
     ({"City": "Pune"}, "(City:equals:Pune)"),

@@ -15,8 +15,8 @@ import pytest
 from tests.worlds import Org
 from zcrm_nb.emulator import Emulator, ManualClock, Settings, world
 from zcrm_nb.emulator.catalog import org_schema
-from zcrm_nb.emulator.schema import Schema
-from zcrm_nb.emulator.store import Store
+from zcrm_nb.emulator.storage.schema import Schema
+from zcrm_nb.emulator.storage.store import Store
 
 API_HOST = "www.zohoapis.test"
 TINY = {

@@ -4,10 +4,10 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from zcrm_nb.emulator.messages import Headers, Request, json_answer
-from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.route import Route
 from zcrm_nb.emulator.routes import Router
+from zcrm_nb.emulator.serving.messages import Headers, Request, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import Route
 
 LEADS = ("GET", "/Leads", {"fields": "id"})
 

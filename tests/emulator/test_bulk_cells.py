@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.emulator.bulk import Jobber
 from zcrm_nb.emulator.bulk.cells import line
 from zcrm_nb.emulator.clock import ManualClock
-from zcrm_nb.emulator.joins import Target
+from zcrm_nb.emulator.query.joins import Target
 from zcrm_nb.emulator.settings import BulkSettings
-from zcrm_nb.emulator.store import Store
+from zcrm_nb.emulator.storage.store import Store
 
 #: What SQLite keeps of a text and a CSV file can hold.
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=("Cs",)))

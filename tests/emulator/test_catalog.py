@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zcrm_nb.emulator.catalog import org_schema
-from zcrm_nb.emulator.schema import DATA_TYPES, ORG_PREFIX, Schema
+from zcrm_nb.emulator.storage.schema import DATA_TYPES, ORG_PREFIX, Schema
 
 
 def test_every_data_type_of_the_wire_facts_occurs(schema: Schema) -> None:

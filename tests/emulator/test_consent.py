@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from zcrm_nb.emulator.pages import HEADERS
+from zcrm_nb.emulator.oauth.pages import HEADERS
 
 APP = "https://app.example.com/cb"
 DESK = "http://127.0.0.1:8765/callback"

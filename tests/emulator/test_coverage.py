@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from zcrm_nb.emulator import EMULATED, coverage_markdown
-from zcrm_nb.emulator.meter import PRICES
 from zcrm_nb.emulator.routes import NOT_EMULATED, ROUTES
+from zcrm_nb.emulator.serving.meter import PRICES
 
 PAGE = Path(__file__).parents[2] / "docs" / "emulator-coverage.md"
 

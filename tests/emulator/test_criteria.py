@@ -3,8 +3,8 @@
 import pytest
 
 from zcrm_nb.emulator.catalog import org_schema
-from zcrm_nb.emulator.criteria import condition, like
-from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.query.criteria import condition, like
+from zcrm_nb.emulator.serving.refusals import Refusal
 from zcrm_nb.emulator.settings import Settings
 
 LEADS = org_schema().modules["Leads"]

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from zcrm_nb.emulator.describe import field_json, layout_json, module_json
-from zcrm_nb.emulator.schema import Schema
+from zcrm_nb.emulator.describing.describe import field_json, layout_json, module_json
+from zcrm_nb.emulator.storage.schema import Schema
 
 FIELD_KEYS = {
     "id", "api_name", "field_label", "display_label", "column_name", "data_type", "json_type",

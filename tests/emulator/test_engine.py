@@ -11,11 +11,11 @@ from zcrm_nb.coql import ParseError, parse
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.catalog.making import field, module
 from zcrm_nb.emulator.clock import ManualClock
-from zcrm_nb.emulator.engine import refusal_of, run
-from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.schema import Schema
+from zcrm_nb.emulator.query.engine import refusal_of, run
+from zcrm_nb.emulator.serving.refusals import Refusal
 from zcrm_nb.emulator.settings import EngineSettings
-from zcrm_nb.emulator.store import Store
+from zcrm_nb.emulator.storage.schema import Schema
+from zcrm_nb.emulator.storage.store import Store
 from zcrm_nb.emulator.world import build
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "coql_documented.json").read_text("utf-8"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zcrm_nb.emulator.faults import KINDS
+from zcrm_nb.emulator.serving.faults import KINDS
 
 LEADS = ("GET", "/Leads", {"fields": "Last_Name"})
 

@@ -1,7 +1,7 @@
 """The file system, photos, and the files of upload fields."""
 
-from zcrm_nb.emulator.files import parts
-from zcrm_nb.emulator.messages import Headers, Request
+from zcrm_nb.emulator.records.files import parts
+from zcrm_nb.emulator.serving.messages import Headers, Request
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 

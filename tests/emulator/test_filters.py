@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.worlds import Org
-from zcrm_nb.emulator import ManualClock, Settings, filters
-from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator import ManualClock, Settings
+from zcrm_nb.emulator.query import filters
+from zcrm_nb.emulator.serving.refusals import Refusal
 from zcrm_nb.emulator.settings import ActionSettings
 from zcrm_nb.emulator.world.staff import ADMIN
 

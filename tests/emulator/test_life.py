@@ -9,8 +9,8 @@ import pytest
 
 from zcrm_nb.emulator import ManualClock
 from zcrm_nb.emulator.catalog.picklists import PIPELINES
-from zcrm_nb.emulator.deeds import DEEDS, LEAD_PATH
-from zcrm_nb.emulator.store import FIRST_NEW_ID
+from zcrm_nb.emulator.life.deeds import DEEDS, LEAD_PATH
+from zcrm_nb.emulator.storage.store import FIRST_NEW_ID
 from zcrm_nb.emulator.world import staff
 from zcrm_nb.emulator.world.recipes import CLOSED, OPEN
 

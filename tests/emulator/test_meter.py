@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from zcrm_nb.emulator.messages import Request
-from zcrm_nb.emulator.meter import EDITIONS, PRICES
+from zcrm_nb.emulator.serving.messages import Request
+from zcrm_nb.emulator.serving.meter import EDITIONS, PRICES
 
 LEADS = ("GET", "/Leads", {"fields": "id"})
 DAY_S = 24 * 3600

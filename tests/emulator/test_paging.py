@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from zcrm_nb.emulator.paging import LIFE_S, REACH, Binder, Position
-from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.serving.paging import LIFE_S, REACH, Binder, Position
+from zcrm_nb.emulator.serving.refusals import Refusal
 
 BINDER = Binder.of(b"secret", 7, [("fields", "id"), ("module", "Leads")])
 HERE = Position(key=1789443000, id=410888001000000001, served=200)

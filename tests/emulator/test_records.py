@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from zcrm_nb.emulator.paging import Binder, Position
+from zcrm_nb.emulator.serving.paging import Binder, Position
 
 INFO = {
     "call",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zcrm_nb.emulator.related import lists_of
+from zcrm_nb.emulator.records.related import lists_of
 from zcrm_nb.emulator.settings import RelationSettings
 
 BAD_LIST = {

@@ -12,7 +12,7 @@ import pytest
 
 from zcrm_nb.connect import connect
 from zcrm_nb.emulator import Emulator, PortTaken
-from zcrm_nb.emulator.server import HOST
+from zcrm_nb.emulator.serving.server import HOST
 
 
 class Caller:

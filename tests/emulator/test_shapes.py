@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zcrm_nb.emulator.schema import Field, Schema
-from zcrm_nb.emulator.shapes import Style, encode, nested, render, shape
-from zcrm_nb.emulator.store import Store
+from zcrm_nb.emulator.storage.schema import Field, Schema
+from zcrm_nb.emulator.storage.shapes import Style, encode, nested, render, shape
+from zcrm_nb.emulator.storage.store import Store
 
 ADMIN = 410888040000000002
 

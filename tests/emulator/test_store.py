@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from zcrm_nb.emulator.clock import ManualClock
-from zcrm_nb.emulator.schema import Schema
-from zcrm_nb.emulator.store import Store
+from zcrm_nb.emulator.storage.schema import Schema
+from zcrm_nb.emulator.storage.store import Store
 
 USER = 7
 

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.worlds import Org
-from zcrm_nb.emulator import ManualClock, trash
-from zcrm_nb.emulator.schema import ORG_PREFIX
+from zcrm_nb.emulator import ManualClock
+from zcrm_nb.emulator.storage import trash
+from zcrm_nb.emulator.storage.schema import ORG_PREFIX
 
 USER = ORG_PREFIX + 40_000_000_002
 ROWS = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zcrm_nb.emulator.users import TYPES
+from zcrm_nb.emulator.describing.users import TYPES
 from zcrm_nb.emulator.world import ADMIN
 
 

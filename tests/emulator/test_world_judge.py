@@ -19,7 +19,7 @@ from zcrm_nb.api.records import record_pages
 from zcrm_nb.connect import attach
 from zcrm_nb.coql import fill, parse
 from zcrm_nb.emulator import Emulator
-from zcrm_nb.emulator.engine import run
+from zcrm_nb.emulator.query.engine import run
 
 QUERIES_PER_SEED = 75
 FIELDS = {

@@ -14,28 +14,28 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlencode
 
-from zcrm_nb.emulator import person
-from zcrm_nb.emulator.accounts import SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.app import App
 from zcrm_nb.emulator.bulk.jobs import Jobs
-from zcrm_nb.emulator.callbacks import Courier, Delivery
 from zcrm_nb.emulator.catalog import org_schema
-from zcrm_nb.emulator.centres import ACCOUNTS_ORIGIN
-from zcrm_nb.emulator.channels import Channels
 from zcrm_nb.emulator.chores import Chores
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
-from zcrm_nb.emulator.consent import Asked, Declined, permissions
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
-from zcrm_nb.emulator.devices import PAGE, Devices
-from zcrm_nb.emulator.faults import Faults
-from zcrm_nb.emulator.life import Life
-from zcrm_nb.emulator.messages import API_ORIGIN, UPLOAD_ORIGIN
-from zcrm_nb.emulator.meter import EDITIONS, Meter
+from zcrm_nb.emulator.life.life import Life
+from zcrm_nb.emulator.oauth import person
+from zcrm_nb.emulator.oauth.accounts import SELF_CLIENT_SCOPES, Accounts
+from zcrm_nb.emulator.oauth.centres import ACCOUNTS_ORIGIN
+from zcrm_nb.emulator.oauth.consent import Asked, Declined, permissions
+from zcrm_nb.emulator.oauth.devices import PAGE, Devices
+from zcrm_nb.emulator.oauth.tickets import Tickets
 from zcrm_nb.emulator.routes import JOBS, WORKS, Router
-from zcrm_nb.emulator.server import PortTaken, Server
+from zcrm_nb.emulator.serving.faults import Faults
+from zcrm_nb.emulator.serving.messages import API_ORIGIN, UPLOAD_ORIGIN
+from zcrm_nb.emulator.serving.meter import EDITIONS, Meter
+from zcrm_nb.emulator.serving.server import PortTaken, Server
 from zcrm_nb.emulator.settings import Settings
-from zcrm_nb.emulator.store import Store
-from zcrm_nb.emulator.tickets import Tickets
+from zcrm_nb.emulator.storage.store import Store
+from zcrm_nb.emulator.watching.callbacks import Courier, Delivery
+from zcrm_nb.emulator.watching.channels import Channels
 from zcrm_nb.emulator.world import ADMIN, ORG_ID, build
 
 __all__ = [

@@ -11,14 +11,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from zcrm_nb.emulator.externals import translated
-from zcrm_nb.emulator.messages import Answer, Request, json_answer, read_request
-from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.records.externals import translated
+from zcrm_nb.emulator.serving.messages import Answer, Request, json_answer, read_request
+from zcrm_nb.emulator.serving.refusals import Refusal
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.accounts import AccessToken
-    from zcrm_nb.emulator.route import Route
+    from zcrm_nb.emulator.oauth.accounts import AccessToken
+    from zcrm_nb.emulator.serving.route import Route
 
 BODILESS = (204, 304)
 

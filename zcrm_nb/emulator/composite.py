@@ -11,9 +11,9 @@ from urllib.parse import quote, unquote
 
 import orjson
 
-from zcrm_nb.emulator.messages import Answer, Headers, Request, json_answer
-from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.route import V8, Route
+from zcrm_nb.emulator.serving.messages import Answer, Headers, Request, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import V8, Route
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator

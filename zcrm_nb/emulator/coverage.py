@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from zcrm_nb.emulator.faults import CALLBACKS, KINDS
-from zcrm_nb.emulator.meter import EDITIONS
 from zcrm_nb.emulator.routes import NOT_EMULATED, NOT_EMULATED_DETAILS, ROUTES
+from zcrm_nb.emulator.serving.faults import CALLBACKS, KINDS
+from zcrm_nb.emulator.serving.meter import EDITIONS
 from zcrm_nb.emulator.settings import Settings
 
 EMULATED = tuple((route.method, route.path, route.what) for route in ROUTES)

@@ -9,33 +9,29 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from zcrm_nb.emulator import (
+from zcrm_nb.emulator import composite
+from zcrm_nb.emulator.bulk import reading, uploads, writing
+from zcrm_nb.emulator.describing import custom_views, metadata, users
+from zcrm_nb.emulator.oauth import consent, devices, tokens_api
+from zcrm_nb.emulator.query import coql_api
+from zcrm_nb.emulator.records import (
     attachments,
-    composite,
-    consent,
     convert,
-    coql_api,
-    custom_views,
-    devices,
     files,
     history,
     mass,
-    metadata,
     owners,
     records,
     recycle_bin,
     related,
     tags_api,
-    tokens_api,
-    users,
-    watch_api,
     writes,
 )
-from zcrm_nb.emulator.bulk import reading, uploads, writing
-from zcrm_nb.emulator.messages import Request
-from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.route import V8, Route
+from zcrm_nb.emulator.serving.messages import Request
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.settings import Settings
+from zcrm_nb.emulator.watching import watch_api
 
 ROUTES = (
     *consent.ROUTES,

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from zcrm_nb.emulator.records import iso
-from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.records.records import iso
+from zcrm_nb.emulator.serving.refusals import Refusal
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.bulk.jobs import Job
-    from zcrm_nb.emulator.messages import Request
+    from zcrm_nb.emulator.serving.messages import Request
 
 Body = dict[str, Any]
 

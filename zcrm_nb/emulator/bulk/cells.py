@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.where import NUMBERS, TIMES
+from zcrm_nb.emulator.query.where import NUMBERS, TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
-    from zcrm_nb.emulator.joins import Target
-    from zcrm_nb.emulator.schema import Field
+    from zcrm_nb.emulator.query.joins import Target
     from zcrm_nb.emulator.settings import BulkSettings
+    from zcrm_nb.emulator.storage.schema import Field
 
 __all__ = ["exportable", "line"]
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.emulator.bulk import patterns
-from zcrm_nb.emulator.drafts import Desk
-from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.shapes import encode
-from zcrm_nb.emulator.writes import Writer
+from zcrm_nb.emulator.records.writes import Writer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.storage.drafts import Desk
+from zcrm_nb.emulator.storage.shapes import encode
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from zcrm_nb.emulator.callbacks import Delivery
-from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.watching.callbacks import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.coql.tree import Path, Step
-from zcrm_nb.emulator.criteria import EVERYTHING, Condition, like
-from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.shapes import encode
-from zcrm_nb.emulator.where import NUMBERS, REFERENCES, TEXTS, TIMES
+from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, like
+from zcrm_nb.emulator.query.where import NUMBERS, REFERENCES, TEXTS, TIMES
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.storage.shapes import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from zcrm_nb.emulator.joins import Joins, Target
+    from zcrm_nb.emulator.query.joins import Joins, Target
     from zcrm_nb.emulator.settings import BulkSettings
 
 Leaf = dict[str, Any]

@@ -10,11 +10,11 @@ from zcrm_nb.emulator.bulk import patterns
 from zcrm_nb.emulator.bulk.asking import Body
 from zcrm_nb.emulator.bulk.sheets import Sheet, not_supported, sheet
 from zcrm_nb.emulator.bulk.uploads import uploaded
-from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.serving.refusals import Refusal
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.schema import Field, Module
+    from zcrm_nb.emulator.storage.schema import Field, Module
 
 OPERATIONS = ("insert", "update", "upsert")
 SYSTEM = ("Created_By", "Modified_By", "Created_Time", "Modified_Time")

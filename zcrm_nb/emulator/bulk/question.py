@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator import views
 from zcrm_nb.emulator.bulk.asking import Body, wrong_shape
 from zcrm_nb.emulator.bulk.cells import exportable
 from zcrm_nb.emulator.bulk.leaves import check_number, condition, path_of
-from zcrm_nb.emulator.criteria import EVERYTHING, Condition, both
-from zcrm_nb.emulator.joins import Joins, Target
-from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.query import views
+from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both
+from zcrm_nb.emulator.query.joins import Joins, Target
+from zcrm_nb.emulator.serving.refusals import Refusal
 from zcrm_nb.emulator.settings import EngineSettings
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.schema import Module
     from zcrm_nb.emulator.settings import BulkSettings
+    from zcrm_nb.emulator.storage.schema import Module
 
 MOST_FIELDS = 200
 

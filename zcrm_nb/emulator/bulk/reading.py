@@ -10,9 +10,9 @@ from zcrm_nb.emulator.bulk import files
 from zcrm_nb.emulator.bulk.asking import check_callback, json_body, made
 from zcrm_nb.emulator.bulk.jobs import Kind
 from zcrm_nb.emulator.bulk.question import Question, check_shape, question
-from zcrm_nb.emulator.messages import Answer, Request, Span, json_answer
-from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.route import Route
+from zcrm_nb.emulator.serving.messages import Answer, Request, Span, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import Route
 
 if TYPE_CHECKING:
     from pathlib import Path

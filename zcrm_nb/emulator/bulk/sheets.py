@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.refusals import Refusal
+from zcrm_nb.emulator.serving.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

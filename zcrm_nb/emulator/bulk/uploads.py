@@ -6,12 +6,12 @@ import io
 import zipfile
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.centres import CENTRES
-from zcrm_nb.emulator.files import parts
-from zcrm_nb.emulator.messages import API_ORIGIN, Answer, Request, json_answer
-from zcrm_nb.emulator.records import iso
-from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.route import V8, Route
+from zcrm_nb.emulator.oauth.centres import CENTRES
+from zcrm_nb.emulator.records.files import parts
+from zcrm_nb.emulator.records.records import iso
+from zcrm_nb.emulator.serving.messages import API_ORIGIN, Answer, Request, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.world import ZGID
 
 if TYPE_CHECKING:

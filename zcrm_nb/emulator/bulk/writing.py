@@ -8,10 +8,10 @@ from zcrm_nb.emulator.bulk import importing
 from zcrm_nb.emulator.bulk.asking import Body, check_callback, json_body, made
 from zcrm_nb.emulator.bulk.jobs import Kind
 from zcrm_nb.emulator.bulk.mappings import Resource, resources
-from zcrm_nb.emulator.centres import CENTRES
-from zcrm_nb.emulator.messages import API_ORIGIN, Answer, Request, Span, json_answer
-from zcrm_nb.emulator.refusals import Refusal
-from zcrm_nb.emulator.route import Route
+from zcrm_nb.emulator.oauth.centres import CENTRES
+from zcrm_nb.emulator.serving.messages import API_ORIGIN, Answer, Request, Span, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import Route
 from zcrm_nb.emulator.world import ZGID
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from zcrm_nb.emulator.catalog.custom import CUSTOM
 from zcrm_nb.emulator.catalog.directory import DIRECTORY
 from zcrm_nb.emulator.catalog.inventory import INVENTORY
 from zcrm_nb.emulator.catalog.sales import SALES
-from zcrm_nb.emulator.schema import Schema
+from zcrm_nb.emulator.storage.schema import Schema
 
 __all__ = ["org_schema"]
 

@@ -12,7 +12,7 @@ from zcrm_nb.emulator.catalog.making import (
     field,
     fields,
 )
-from zcrm_nb.emulator.schema import ORG_PREFIX, Field, Module
+from zcrm_nb.emulator.storage.schema import ORG_PREFIX, Field, Module
 
 #: When the org was made.
 FOUNDED = "2022-04-01T10:00:00+05:30"

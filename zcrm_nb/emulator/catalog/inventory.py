@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zcrm_nb.emulator.catalog import picklists as lists
 from zcrm_nb.emulator.catalog.making import field, fields, module
-from zcrm_nb.emulator.schema import AutoNumber, Field, Module, Rollup
+from zcrm_nb.emulator.storage.schema import AutoNumber, Field, Module, Rollup
 
 PRODUCTS = module(
     9, "Products", "Product",

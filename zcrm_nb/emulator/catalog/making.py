@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from zcrm_nb.emulator.schema import DATA_TYPES, ORG_PREFIX, Choice, Field, Module
+from zcrm_nb.emulator.storage.schema import DATA_TYPES, ORG_PREFIX, Choice, Field, Module
 
 #: Ids of metadata leave this much room to each module, and a thousandth of it to each field.
 MODULE_STEP, FIELD_STEP = 1_000_000, 1_000

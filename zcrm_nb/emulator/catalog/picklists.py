@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zcrm_nb.emulator.catalog.making import choices
-from zcrm_nb.emulator.schema import Choice
+from zcrm_nb.emulator.storage.schema import Choice
 
 SALUTATION = choices("Mr.", "Mrs.", "Ms.", "Dr.", "Prof.")
 LEAD_SOURCE = choices(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zcrm_nb.emulator.schema import Module, Schema
+    from zcrm_nb.emulator.storage.schema import Module, Schema
 
 #: Where the ids of a module's views begin, behind those of its fields.
 FIRST, STEP = 500_000, 1_000

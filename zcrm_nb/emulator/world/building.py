@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from zcrm_nb.emulator import views
 from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
+from zcrm_nb.emulator.query import views
 from zcrm_nb.emulator.world import people, selling, staff, working
 from zcrm_nb.emulator.world.draws import Batch, moments
 from zcrm_nb.emulator.world.org import TAGS, Columns, Org
@@ -17,7 +17,7 @@ from zcrm_nb.emulator.world.text import slug
 if TYPE_CHECKING:
     from random import Random
 
-    from zcrm_nb.emulator.store import Store
+    from zcrm_nb.emulator.storage.store import Store
 
 Maker: TypeAlias = Callable[[Org, Batch], Columns]
 
@@ -74,7 +74,7 @@ def build(
     --------
     >>> from zcrm_nb.emulator.catalog import org_schema
     >>> from zcrm_nb.emulator.clock import ManualClock
-    >>> from zcrm_nb.emulator.store import Store
+    >>> from zcrm_nb.emulator.storage.store import Store
     >>> store = Store(org_schema(), ManualClock())
     >>> build(store, rows={"Leads": 10})
     >>> store.read("SELECT count(*) FROM Leads")

@@ -15,8 +15,8 @@ from zcrm_nb.emulator.world.text import DAY_S
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from zcrm_nb.emulator.schema import Module
-    from zcrm_nb.emulator.store import Store
+    from zcrm_nb.emulator.storage.schema import Module
+    from zcrm_nb.emulator.storage.store import Store
     from zcrm_nb.emulator.world.draws import Batch
     from zcrm_nb.emulator.world.places import City
 

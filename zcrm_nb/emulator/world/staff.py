@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zcrm_nb.emulator.catalog.directory import FOUNDED, USERS
-from zcrm_nb.emulator.schema import ORG_PREFIX
+from zcrm_nb.emulator.storage.schema import ORG_PREFIX
 
 #: What ``GET /org`` tells that does not change.
 ORG: dict[str, object] = {

@@ -1,0 +1,1 @@
+"""What the settings API tells: modules, fields, layouts, views, users."""

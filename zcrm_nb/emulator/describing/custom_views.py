@@ -1,0 +1,391 @@
+"""The custom views API: list, look, make, change, sort and delete views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from zcrm_nb.emulator.catalog.directory import FOUNDED
+from zcrm_nb.emulator.catalog.views import mention
+from zcrm_nb.emulator.describing.metadata import module_asked
+from zcrm_nb.emulator.query import filters, views
+from zcrm_nb.emulator.query.views import View
+from zcrm_nb.emulator.records.records import ORDERS, iso, plain_info
+from zcrm_nb.emulator.records.writes import attempted, overall
+from zcrm_nb.emulator.serving import parameters
+from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import V8, Route
+from zcrm_nb.emulator.world.staff import ADMIN
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.storage.schema import Module
+
+Item = dict[str, Any]
+
+ACCESS = ("shared", "public", "only_to_me")
+NAME_LENGTH = 80
+MOST_DELETED = 100
+TRANSLATION = {
+    "public_views": "Public Views",
+    "other_users_views": "Other User's Views",
+    "shared_with_me": "Shared With Me",
+    "created_by_me": "Created By Me",
+}
+#: What only one view tells, and a list leaves out.
+ONLY_ON_ONE = ("criteria", "fields", "sort_by", "sort_order", "shared_to")
+
+
+class Desk(NamedTuple):
+    """Where views of a module are made and changed, and by whom."""
+
+    org: Emulator
+    module: Module
+    user: int
+
+    @classmethod
+    def of(cls, org: Emulator, request: Request) -> Desk:
+        """Find the module that a request is about."""
+        return cls(org, module_asked(org, request), request.user)
+
+
+def get_views(org: Emulator, request: Request) -> Answer:
+    """``GET /settings/custom_views?module=``: the views of a module."""
+    module = module_asked(org, request)
+    page = parameters.whole_number(request, "page", 1)
+    per_page = parameters.whole_number(
+        request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
+    )
+    every = views.listed(org.store, module.api_name)
+    wanted = parameters.names(request, "ids")
+    found = [each for each in every if not wanted or str(each.id) in wanted]
+    begin = (page - 1) * per_page
+    shown = [_shown(org, each, request.user) for each in found[begin : begin + per_page + 1]]
+    if not shown:
+        return NOTHING
+    default = next((str(each.id) for each in every if each.body.get("default")), None)
+    info = plain_info(page, per_page, len(shown)) | {"default": default}
+    for each in shown:
+        for key in ONLY_ON_ONE:
+            each.pop(key)
+    info["translation"] = TRANSLATION
+    return json_answer({"custom_views": shown[:per_page], "info": info})
+
+
+def get_view(org: Emulator, request: Request, cvid: str) -> Answer:
+    """``GET /settings/custom_views/{id}?module=``: one view, with its criteria and fields."""
+    found = views.find(org.store, module_asked(org, request).api_name, cvid)
+    if found is None:
+        return NOTHING
+    shown = [_shown(org, found, request.user)]
+    return json_answer({"custom_views": shown, "info": {"translation": TRANSLATION}})
+
+
+def post_views(org: Emulator, request: Request) -> Answer:
+    """``POST /settings/custom_views?module=``: make views."""
+    desk = Desk.of(org, request)
+
+    def make(item: Item, path: str) -> Item:
+        if item.get("name") in (None, ""):
+            raise _missing("name", path)
+        body: Item = {"access_type": "only_to_me", "criteria": None, "fields": [],
+                "created_by": request.user, "created_time": org.clock.now()}  # fmt: skip
+        change = _checked(desk, item, path)
+        view = View(org.store.new_id(), desk.module.api_name, body | change)
+        return _kept(desk, view, "custom view created")
+
+    return _each(org, request, make, 201)
+
+
+def put_views(org: Emulator, request: Request) -> Answer:
+    """``PUT /settings/custom_views?module=``: change views by their ids."""
+    desk = Desk.of(org, request)
+
+    def change(item: Item, path: str) -> Item:
+        return _changed(desk, item, path)
+
+    return _each(org, request, change, 200)
+
+
+def put_view(org: Emulator, request: Request, cvid: str) -> Answer:
+    """``PUT /settings/custom_views/{id}?module=``: change one view."""
+    desk = Desk.of(org, request)
+
+    def change(item: Item, path: str) -> Item:
+        return _changed(desk, item | {"id": cvid}, path)
+
+    return _each(org, request, change, 200)
+
+
+def put_sort(org: Emulator, request: Request) -> Answer:
+    """``PUT /settings/custom_views/actions/change_sort?module=``: sort views otherwise."""
+    desk = Desk.of(org, request)
+
+    def change(item: Item, path: str) -> Item:
+        return _sorted(desk, item, path)
+
+    return _each(org, request, change, 200)
+
+
+def put_sort_one(org: Emulator, request: Request, cvid: str) -> Answer:
+    """``PUT /settings/custom_views/{id}/actions/change_sort?module=``: sort one view."""
+    desk = Desk.of(org, request)
+
+    def change(item: Item, path: str) -> Item:
+        return _sorted(desk, item | {"id": cvid}, path)
+
+    return _each(org, request, change, 200)
+
+
+def delete_views(org: Emulator, request: Request) -> Answer:
+    """``DELETE /settings/custom_views?module=&ids=``: delete views."""
+    module = module_asked(org, request)
+    wanted = parameters.names(request, "ids")
+    if not wanted:
+        raise parameters.missing("ids")
+    if len(wanted) > MOST_DELETED:
+        details = {"limit": MOST_DELETED, "param_name": "ids"}
+        raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
+
+    def delete(cvid: str) -> Item:
+        found = views.find(org.store, module.api_name, cvid)
+        if found is None or found.body.get("system_name"):
+            words = "The provided CustomView is either invalid or already Deleted"
+            raise Refusal(400, "INVALID_DATA", words, {"id": cvid})
+        org.store.execute("DELETE FROM custom_views WHERE id = ?", (found.id,))
+        return _done("deleted successfully", found.id)
+
+    with org.store.transaction():
+        tried = [attempted(org.store, delete, each) for each in wanted]
+    return _answer(tried, 200)
+
+
+def _each(
+    org: Emulator, request: Request, work: Callable[[Item, str], Item], status: int
+) -> Answer:
+    """Do something with each view in the body."""
+    items = request.json().get("custom_views")
+    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+        raise _invalid("custom_views", "$.custom_views", expected_data_type="jsonarray")
+    with org.store.transaction():
+        tried = [
+            attempted(org.store, work, item, f"$.custom_views[{n}]") for n, item in enumerate(items)
+        ]
+    return _answer(tried, status)
+
+
+def _answer(tried: list[tuple[Item, int | None]], good: int) -> Answer:
+    """Tell what has become of each."""
+    statuses = [said or good for _, said in tried]
+    return json_answer({"custom_views": [each for each, _ in tried]}, overall(statuses, good))
+
+
+def _changed(desk: Desk, item: Item, path: str) -> Item:
+    """Change one view."""
+    view = _of(desk, item, path)
+    change = _checked(desk, item, path, view.id)
+    return _kept(desk, View(view.id, view.module, view.body | change), "custom view updated")
+
+
+def _sorted(desk: Desk, item: Item, path: str) -> Item:
+    """Sort one view otherwise."""
+    for name in ("sort_by", "sort_order"):
+        if name not in item:
+            raise _missing(name, path)
+    only = {name: item[name] for name in ("id", "sort_by", "sort_order")}
+    return _changed(desk, only, path)
+
+
+def _of(desk: Desk, item: Item, path: str) -> View:
+    """Find the view that shall be changed; a locked one is not."""
+    if "id" not in item:
+        raise _missing("id", path)
+    view = views.find(desk.org.store, desk.module.api_name, item["id"])
+    if view is None:
+        raise _invalid("id", f"{path}.id")
+    if view.body.get("locked"):
+        words = "Permission denied. Locked custom views cannot be customized."
+        raise Refusal(403, "NO_PERMISSION", words, {"resource_path_index": 2})
+    return view
+
+
+def _kept(desk: Desk, view: View, message: str) -> Item:
+    """Store a view as changed by a user now."""
+    stamps = {"modified_by": desk.user, "modified_time": desk.org.clock.now()}
+    views.keep(desk.org.store, View(view.id, view.module, view.body | stamps))
+    return _done(message, view.id)
+
+
+def _checked(desk: Desk, item: Item, path: str, own: int | None = None) -> Item:
+    """Check what is sent for a view, and keep what counts of it."""
+    change: Item = {}
+    for name, value in item.items():
+        place = f"{path}.{name}"
+        if name == "name":
+            change[name] = _name(desk, value, place, own)
+        elif name == "access_type":
+            if value not in ACCESS:
+                raise _invalid(name, place, supported_values=list(ACCESS))
+            change[name] = value
+        elif name == "criteria":
+            if value is not None:
+                filters.condition(value, desk.module, desk.org, desk.user, place)
+            change[name] = value
+        elif name == "fields":
+            change[name] = [
+                _field(desk.module, each, f"{place}[{n}]") | {"_pin": bool(each.get("_pin"))}
+                for n, each in enumerate(value or [])
+            ]
+        elif name == "sort_by":
+            change[name] = value and _sortable(desk.module, value, place)
+        elif name == "sort_order":
+            if value not in (None, *ORDERS):
+                raise _invalid(name, place, supported_values=list(ORDERS))
+            change[name] = value
+        elif name in ("locked", "shared_to"):
+            change[name] = value
+        elif name == "cross_filters" and value:
+            raise _not_emulated()
+    return change
+
+
+def _name(desk: Desk, value: object, path: str, own: int | None) -> str:
+    """Check the name of a view; no two of a module have the same."""
+    if not isinstance(value, str):
+        raise _invalid("name", path, expected_data_type="string")
+    if len(value) > NAME_LENGTH:
+        raise _invalid("name", path, maximum_length=NAME_LENGTH)
+    for each in views.listed(desk.org.store, desk.module.api_name):
+        if each.id != own and each.body["name"].lower() == value.lower():
+            place = {"api_name": "name", "json_path": path}
+            raise Refusal(400, "DUPLICATE_DATA", "duplicate data", place)
+    return value
+
+
+def _field(module: Module, named: object, path: str) -> Item:
+    """Find a field that is named by API name or id."""
+    if not isinstance(named, dict):
+        raise _invalid("fields", path, expected_data_type="jsonobject")
+    found = module.by_name.get(str(named.get("api_name"))) or next(
+        (each for each in module.fields if str(each.id) == str(named.get("id"))), None
+    )
+    if found is None:
+        raise _invalid("api_name", f"{path}.api_name")
+    return mention(module, found.api_name)
+
+
+def _sortable(module: Module, named: object, path: str) -> Item:
+    """Find a field that records can be sorted by."""
+    found = _field(module, named, path)
+    if module.by_name[found["api_name"]].column is None:
+        raise _invalid("api_name", f"{path}.api_name")
+    return found
+
+
+def _shown(org: Emulator, view: View, user: int) -> Item:
+    """Show one view as Zoho tells of it."""
+    body, system = view.body, view.body.get("system_name")
+    creator = body.get("created_by")
+    category = "created_by_me" if creator == user else "other_users_views"
+    if body["access_type"] == "public":
+        category = "public_views"
+    elif body["access_type"] == "shared" and creator != user:
+        category = "shared_with_me"
+    return {
+        "id": str(view.id),
+        "name": body["name"],
+        "display_value": body["name"],
+        "system_name": system,
+        "system_defined": system is not None,
+        "category": category,
+        "access_type": body["access_type"],
+        "default": bool(body.get("default")),
+        "favorite": None,
+        "locked": bool(body.get("locked")),
+        "offline": False,
+        "criteria": body.get("criteria"),
+        "fields": body.get("fields") or [],
+        "sort_by": body.get("sort_by"),
+        "sort_order": body.get("sort_order"),
+        "shared_to": body.get("shared_to"),
+        "created_by": None if system else _person(org, creator),
+        "created_time": _time(org, body.get("created_time")),
+        "modified_by": None if system else _person(org, body.get("modified_by")),
+        "modified_time": _time(org, body.get("modified_time")),
+        "last_accessed_time": None,
+    }
+
+
+def _person(org: Emulator, user: int | None) -> Item:
+    """Mention a user; what came with the org was made by its administrator."""
+    found = user or ADMIN
+    name = org.store.read("SELECT full_name FROM Users WHERE id = ?", (found,))[0][0]
+    return {"name": name, "id": str(found)}
+
+
+def _time(org: Emulator, moment: int | None) -> str:
+    """Show when something was done; what came with the org is as old as it."""
+    return FOUNDED if moment is None else iso(org, moment)
+
+
+def _not_emulated() -> Refusal:
+    """Refuse what these views cannot do."""
+    details = {"api_name": "cross_filters", "emulated": False}
+    return Refusal(400, "NOT_SUPPORTED", "cross_filters are not emulated by zcrm_nb", details)
+
+
+def _missing(name: str, path: str) -> Refusal:
+    """Refuse a view that lacks something."""
+    place = {"api_name": name, "json_path": f"{path}.{name}"}
+    return Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+
+
+def _invalid(name: str, path: str, **details: object) -> Refusal:
+    """Refuse a value."""
+    place = {"api_name": name, "json_path": path}
+    return Refusal(400, "INVALID_DATA", "invalid data", details | place)
+
+
+def _done(message: str, view: int) -> Item:
+    """Say that it is done."""
+    told = {"code": "SUCCESS", "details": {"id": str(view)}, "message": message}
+    return told | {"status": "success"}
+
+
+_VIEWS = f"{V8}/settings/custom_views"
+
+
+def _scope(operation: str) -> tuple[str]:
+    """Name the scope of an operation on views."""
+    return (f"ZohoCRM.settings.custom_views.{operation}",)
+
+
+ROUTES = (
+    Route("GET", _VIEWS, get_views, "custom views of a module", _scope("READ")),
+    Route("POST", _VIEWS, post_views, "make custom views", _scope("CREATE")),
+    Route("PUT", _VIEWS, put_views, "change custom views", _scope("UPDATE")),
+    Route("DELETE", _VIEWS, delete_views, "delete custom views", _scope("DELETE")),
+    Route(
+        "PUT",
+        f"{_VIEWS}/actions/change_sort",
+        put_sort,
+        "sort custom views otherwise",
+        _scope("UPDATE"),
+    ),
+    Route(
+        "PUT",
+        f"{_VIEWS}/{{cvid}}/actions/change_sort",
+        put_sort_one,
+        "sort one custom view otherwise",
+        _scope("UPDATE"),
+    ),
+    Route(
+        "GET",
+        f"{_VIEWS}/{{cvid}}",
+        get_view,
+        "one custom view, with criteria, fields and order",
+        _scope("READ"),
+    ),
+    Route("PUT", f"{_VIEWS}/{{cvid}}", put_view, "change one custom view", _scope("UPDATE")),
+)

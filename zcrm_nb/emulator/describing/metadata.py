@@ -1,0 +1,139 @@
+"""Modules, fields, layouts and picklists, as the settings API tells of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from zcrm_nb.emulator.catalog.directory import FOUNDED
+from zcrm_nb.emulator.describing.describe import choices_json, field_json, layout_json, module_json
+from zcrm_nb.emulator.records.records import not_emulated
+from zcrm_nb.emulator.serving import parameters
+from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import V8, Route
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.storage.schema import Field, Module
+
+STATUSES = {"visible", "user_hidden", "system_hidden", "scheduled_for_deletion"}
+
+
+def get_modules(org: Emulator, request: Request) -> Answer:
+    """``GET /settings/modules``: all modules."""
+    if "include" in request.params:
+        raise not_emulated("The parameter include")
+    if _unchanged(request):
+        return Answer(304)
+    asked = set(parameters.names(request, "status")) or STATUSES
+    if not asked <= STATUSES:
+        raise parameters.not_matched("status")
+    described = [module_json(each, org.schema) for each in org.schema.modules.values()]
+    shown = [each for each in described if each["status"] in asked]
+    return json_answer({"modules": shown}) if shown else NOTHING
+
+
+def get_module(org: Emulator, request: Request, name: str) -> Answer:
+    """``GET /settings/modules/{api_name|id}``: one module."""
+    found = next((m for m in org.schema.modules.values() if name in (m.api_name, str(m.id))), None)
+    if found is None:
+        raise _unknown_module({"resource_path_index": 2})
+    return json_answer({"modules": [module_json(found, org.schema)]})
+
+
+def get_fields(org: Emulator, request: Request) -> Answer:
+    """``GET /settings/fields?module=``: all fields of a module."""
+    module = module_asked(org, request)
+    kind = request.params.get("type", "all")
+    if kind not in ("all", "used", "unused"):
+        raise parameters.not_matched("type")
+    if kind == "unused":
+        return NOTHING
+    if _unchanged(request):
+        return Answer(304)
+    return json_answer({"fields": [field_json(each, module, org.schema) for each in module.fields]})
+
+
+def get_field(org: Emulator, request: Request, field_id: str) -> Answer:
+    """``GET /settings/fields/{id}?module=``: one field."""
+    module = module_asked(org, request)
+    field = _field(module, field_id)
+    return json_answer({"fields": [field_json(field, module, org.schema)]}) if field else NOTHING
+
+
+def get_picklist(org: Emulator, request: Request, field_id: str) -> Answer:
+    """``GET /settings/fields/{id}/pick_list_values?module=``: the values of a picklist."""
+    module = module_asked(org, request)
+    field = _field(module, field_id)
+    if field is None or not field.choices:
+        return NOTHING
+    layout = {"id": str(module.id + 1), "name": "Standard", "api_name": "Standard"}
+    values = [each | {"layout_associations": [layout]} for each in choices_json(field)]
+    return json_answer({"pick_list_values": values})
+
+
+def get_layouts(org: Emulator, request: Request) -> Answer:
+    """``GET /settings/layouts?module=``: the layouts of a module; here each has one."""
+    if _unchanged(request):
+        return Answer(304)
+    return json_answer({"layouts": [layout_json(module_asked(org, request), org.schema)]})
+
+
+def get_layout(org: Emulator, request: Request, layout_id: str) -> Answer:
+    """``GET /settings/layouts/{id}?module=``: one layout."""
+    layout = layout_json(module_asked(org, request), org.schema)
+    return json_answer({"layouts": [layout]}) if layout["id"] == layout_id else NOTHING
+
+
+def module_asked(org: Emulator, request: Request) -> Module:
+    """Find the module that the parameter ``module`` names, or refuse."""
+    name = request.params.get("module")
+    if not name:
+        raise parameters.missing("module")
+    if name not in org.schema.modules:
+        raise _unknown_module({})
+    return org.schema.modules[name]
+
+
+def _unknown_module(details: dict[str, object]) -> Refusal:
+    """Refuse a module that does not exist."""
+    return Refusal(400, "INVALID_MODULE", "the module name given seems to be invalid", details)
+
+
+def _field(module: Module, field_id: str) -> Field | None:
+    """Find a field by its id."""
+    return next((each for each in module.fields if str(each.id) == field_id), None)
+
+
+def _unchanged(request: Request) -> bool:
+    """Tell whether the caller knows the metadata already: it is as old as the org."""
+    since = parameters.moment(request, "If-Modified-Since")
+    return since is not None and since >= datetime.fromisoformat(FOUNDED).timestamp()
+
+
+_MODULES = ("ZohoCRM.settings.modules.READ",)
+_FIELDS = ("ZohoCRM.settings.fields.READ",)
+_LAYOUTS = ("ZohoCRM.settings.layouts.READ",)
+
+ROUTES = (
+    Route("GET", f"{V8}/settings/modules", get_modules, "all modules", _MODULES),
+    Route(
+        "GET",
+        f"{V8}/settings/modules/{{name}}",
+        get_module,
+        "one module, by API name or id",
+        _MODULES,
+    ),
+    Route("GET", f"{V8}/settings/fields", get_fields, "fields of a module", _FIELDS),
+    Route("GET", f"{V8}/settings/fields/{{field_id}}", get_field, "one field", _FIELDS),
+    Route(
+        "GET",
+        f"{V8}/settings/fields/{{field_id}}/pick_list_values",
+        get_picklist,
+        "values of a picklist",
+        _FIELDS,
+    ),
+    Route("GET", f"{V8}/settings/layouts", get_layouts, "layouts of a module", _LAYOUTS),
+    Route("GET", f"{V8}/settings/layouts/{{layout_id}}", get_layout, "one layout", _LAYOUTS),
+)

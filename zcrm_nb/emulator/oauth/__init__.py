@@ -1,0 +1,1 @@
+"""Zoho Accounts: clients, consent, codes, tokens, and the pages a person sees."""

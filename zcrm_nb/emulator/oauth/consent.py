@@ -1,0 +1,224 @@
+"""``/oauth/v2/auth``: a client asks, a person says yes or no, the browser goes back with a code.
+
+What Zoho's pages list as failures of this request is refused here too. Which failures reach the
+redirect URI they do not say, so that is a setting; one about the client or its redirect URI never
+does, since nobody may be sent to an address that is not registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+from zcrm_nb.emulator.oauth import pages
+from zcrm_nb.emulator.oauth.accounts import AccountsError, Client
+from zcrm_nb.emulator.oauth.centres import accounts_server, leads_home
+from zcrm_nb.emulator.oauth.scopes import Permission, permission, split
+from zcrm_nb.emulator.serving.messages import Answer, Request
+from zcrm_nb.emulator.serving.route import Route
+from zcrm_nb.emulator.world import ADMIN
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator import Emulator
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+CHALLENGE_METHODS = ("plain", "S256")
+ADVICE = {
+    "invalid_client": "No client with this client_id is registered here. Check the client id and "
+    "the data centre.",
+    "invalid_redirect_uri": "This redirect_uri is not registered for the client. Register exactly "
+    "this address, letter for letter.",
+    "invalid_response_type": "The response_type must be code.",
+    "invalid_scope": "A scope is missing or unknown. Scopes are separated by commas.",
+    "invalid_code_challenge_method": "The code_challenge_method must be S256 or plain.",
+}
+"""What a person reads on the page of a refusal."""
+
+
+class Asked(NamedTuple):
+    """An authorize request that may be put to a person."""
+
+    client: Client
+    redirect_uri: str
+    permissions: tuple[Permission, ...]
+    state: str | None
+    offline: bool
+    prompt: bool
+    challenge: str | None
+    challenge_method: str
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes as they were asked for."""
+        return tuple(each.scope for each in self.permissions)
+
+
+class Declined(Exception):  # noqa: N818 - the emulator's own word for a request that is no good
+    """An authorize request that no person gets to see."""
+
+    def __init__(self, word: str, detail: str = "") -> None:
+        super().__init__(word)
+        self.word, self.detail = word, detail
+
+
+def get_auth(org: Emulator, request: Request) -> Answer:
+    """``GET /oauth/v2/auth``: show the consent page, or go straight back if it was given before."""
+    try:
+        client, redirect_uri = _sender(org, request)
+        return _ask(org, request, client, redirect_uri)
+    except Declined as declined:
+        words = ADVICE[declined.word]
+        return pages.page(pages.refusal(declined.word, words, declined.detail), 400)
+
+
+def post_auth(org: Emulator, request: Request) -> Answer:
+    """``POST /oauth/v2/auth``: send the person back with a code, or with access_denied."""
+    form = request.form()
+    asked = org.consents.take(form.get("ticket", ""))
+    if asked is None:
+        return pages.page(pages.expired(), 400)
+    if form.get("answer") != "accept":
+        return _redirect(asked.redirect_uri, error="access_denied", state=asked.state)
+    return _granted(org, request, asked)
+
+
+def permissions(org: Emulator, scopes: str) -> tuple[Permission, ...]:
+    """Put scopes into words; an unknown one, or none at all, is declined."""
+    modules = {each.api_name: each.plural for each in org.schema.modules.values()}
+    found = [(scope, permission(scope, modules)) for scope in split(scopes)]
+    unknown = [scope for scope, known in found if known is None]
+    if unknown or not found:
+        raise Declined("invalid_scope", ", ".join(unknown))
+    return tuple(known for _, known in found if known)
+
+
+def refresh_token_due(org: Emulator, client_id: str, *, offline: bool, prompt: bool) -> bool:
+    """Tell whether a consent brings a refresh token: the first one offline, or one asked anew."""
+    repeated = org.accounts.has_consented(client_id, ADMIN, (), offline=True)
+    return offline and (prompt or not repeated)
+
+
+def _sender(org: Emulator, request: Request) -> tuple[Client, str]:
+    """Find who asks and where the answer goes."""
+    redirect_uri = request.params.get("redirect_uri", "")
+    try:
+        client = org.accounts.registered(request.params.get("client_id", ""))
+    except AccountsError as error:
+        raise Declined("invalid_client") from error
+    if not leads_home(request.origin, org.settings.location):
+        raise Declined("invalid_client")
+    any_port = org.settings.loopback_redirect_any_port
+    if not any(_same_address(redirect_uri, each, any_port) for each in client.redirect_uris):
+        raise Declined("invalid_redirect_uri", redirect_uri)
+    return client, redirect_uri
+
+
+def _same_address(given: str, registered: str, any_port: bool) -> bool:
+    """Compare redirect URIs letter for letter; on loopback another port may pass."""
+    if given == registered:
+        return True
+    try:
+        one, other = urlsplit(given), urlsplit(registered)
+    except ValueError:
+        return False
+    return any_port and other.hostname in LOOPBACK and _portless(one) == _portless(other)
+
+
+def _portless(address: SplitResult) -> tuple[str | None, ...]:
+    """Take an address apart, without its port."""
+    userinfo = address.netloc.rpartition("@")[0]
+    return address.scheme, userinfo, address.hostname, address.path, address.query, address.fragment
+
+
+def _ask(org: Emulator, request: Request, client: Client, redirect_uri: str) -> Answer:
+    """Put a request of a known sender to the person, unless they have said yes to it before."""
+    try:
+        asked = _read(org, client, redirect_uri, request.params)
+    except Declined as declined:
+        if declined.word not in org.settings.redirected_refusals:
+            raise
+        return _redirect(redirect_uri, error=declined.word, state=request.params.get("state"))
+    known = org.accounts.has_consented(client.client_id, ADMIN, asked.scopes, offline=asked.offline)
+    if known and not asked.prompt:
+        return _granted(org, request, asked)
+    return pages.page(_question(asked, pages.person(org), org.consents.issue(asked)))
+
+
+def _read(org: Emulator, client: Client, redirect_uri: str, given: Mapping[str, str]) -> Asked:
+    """Read the rest of an authorize request."""
+    if given.get("response_type") != "code":
+        raise Declined("invalid_response_type", given.get("response_type", ""))
+    method = given.get("code_challenge_method", "plain")
+    if method not in CHALLENGE_METHODS:
+        raise Declined("invalid_code_challenge_method", method)
+    return Asked(
+        client,
+        redirect_uri,
+        permissions(org, given.get("scope", "")),
+        given.get("state"),
+        given.get("access_type") == "offline",
+        given.get("prompt") == "consent",
+        given.get("code_challenge") or None,
+        method,
+    )
+
+
+def _granted(org: Emulator, request: Request, asked: Asked) -> Answer:
+    """Send the person back with a grant code; one too many in ten minutes is denied."""
+    client_id, location = asked.client.client_id, org.settings.location
+    try:
+        code = org.accounts.issue_grant_code(
+            client_id,
+            ",".join(asked.scopes),
+            asked.redirect_uri,
+            user=ADMIN,
+            challenge=asked.challenge,
+            challenge_method=asked.challenge_method,
+            offline=refresh_token_due(org, client_id, offline=asked.offline, prompt=asked.prompt),
+        )
+    except AccountsError:
+        return _redirect(asked.redirect_uri, error="access_denied", state=asked.state)
+    org.accounts.remember_consent(client_id, ADMIN, asked.scopes, offline=asked.offline)
+    home = {"location": location, "accounts-server": accounts_server(request.origin, location)}
+    return _redirect(asked.redirect_uri, state=asked.state, code=code, **home)
+
+
+def _redirect(address: str, **facts: str | None) -> Answer:
+    """Send the browser back to the client."""
+    query = urlencode({name: value for name, value in facts.items() if value is not None})
+    parts = urlsplit(address)
+    together = f"{parts.query}&{query}" if parts.query else query
+    return pages.redirect(parts._replace(query=together).geturl())
+
+
+def _question(asked: Asked, who: pages.Person, ticket: str) -> pages.Html:
+    """Write the page that asks."""
+    target = urlsplit(asked.redirect_uri)
+    return pages.consent(
+        who,
+        client=asked.client,
+        permissions=asked.permissions,
+        offline=asked.offline,
+        then=f"Then you go back to {target.netloc or target.scheme}.",
+        action="/oauth/v2/auth",
+        ticket=ticket,
+    )
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/oauth/v2/auth",
+        get_auth,
+        "the consent page: client, redirect URI, scopes, PKCE, access_type, prompt, state",
+        needs_token=False,
+    ),
+    Route(
+        "POST",
+        "/oauth/v2/auth",
+        post_auth,
+        "its answer: a redirect with code, location and accounts-server, or access_denied",
+        needs_token=False,
+    ),
+)

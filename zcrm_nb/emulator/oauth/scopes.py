@@ -1,0 +1,161 @@
+"""Scopes as data: which there are, what they mean in words, and what covers what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+PLACES = {
+    "ZohoCRM.modules": "the records of all modules",
+    "ZohoCRM.settings": "all settings: modules, fields, layouts and more",
+    "ZohoCRM.users": "the users of the organisation",
+    "ZohoCRM.org": "the organisation's own details",
+    "ZohoCRM.coql": "records by COQL queries",
+    "ZohoCRM.bulk": "bulk jobs",
+    "ZohoCRM.change_owner": "who owns records",
+    "ZohoCRM.mass_update": "many records at once by updating",
+    "ZohoCRM.mass_delete": "many records at once by deleting",
+    "ZohoCRM.bulk.backup": "backups of all data",
+    "ZohoCRM.notifications": "notifications about changed records",
+    "ZohoCRM.files": "files in the CRM",
+    "ZohoCRM.apis": "the list of APIs",
+    "ZohoCRM.composite_requests": "several calls in one",
+    "ZohoFiles.files": "uploaded files for bulk writes",
+    "ZohoSearch.securesearch": "records by searching",
+    "AaaServer.profile": "your name and e-mail address",
+}
+"""Service and place of every scope known, and what it opens."""
+
+OPERATIONS = {
+    "ALL": "Read, create, change and delete",
+    "READ": "Read",
+    "CREATE": "Create",
+    "UPDATE": "Change",
+    "DELETE": "Delete",
+    "WRITE": "Create, change and delete",
+    "CUSTOM": "Send",
+}
+"""The last word of a scope, and what it allows."""
+
+MORE_MODULES = {
+    "custom": "the records of custom modules",
+    "activities": "tasks, meetings and calls",
+    "approvals": "records that wait for approval",
+    "attachments": "attachments",
+    "dashboards": "dashboards",
+    "emails": "e-mails",
+    "reports": "reports",
+    "solutions": "Solutions",
+}
+"""What may follow ``ZohoCRM.modules`` besides the modules of the org (from memory)."""
+
+SETTINGS = {
+    "automation": "automation",
+    "currencies": "currencies",
+    "custom_views": "custom views",
+    "fields": "fields",
+    "layouts": "layouts",
+    "layout_rules": "layout rules",
+    "map_dependency": "dependent picklists",
+    "modules": "modules",
+    "pipeline": "pipelines",
+    "profiles": "profiles",
+    "recycle_bin": "the recycle bin",
+    "related_lists": "related lists",
+    "roles": "roles",
+    "tags": "tags",
+    "tab_groups": "tab groups",
+    "territories": "territories",
+    "variables": "variables",
+    "wizards": "wizards",
+}
+"""What may follow ``ZohoCRM.settings`` (from memory)."""
+
+
+class Permission(NamedTuple):
+    """One scope in words."""
+
+    scope: str
+    words: str
+    only_reads: bool
+
+
+def split(scopes: str) -> tuple[str, ...]:
+    """Split a list of scopes: commas when Zoho is asked, spaces when it answers."""
+    return tuple(scopes.replace(",", " ").split())
+
+
+def permission(scope: str, modules: Mapping[str, str]) -> Permission | None:
+    """Say what a scope allows.
+
+    Parameters
+    ----------
+    scope : str
+        Such as ``"ZohoCRM.modules.Leads.READ"``.
+    modules : mapping of str to str
+        API names of the org's modules, and what people call their records.
+
+    Returns
+    -------
+    Permission or None
+        ``None`` when Zoho would not know the scope.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.oauth.scopes import permission
+    >>> permission("ZohoCRM.modules.leads.READ", {"Leads": "Leads"}).words
+    'Read Leads'
+    >>> permission("ZohoCRM.modules.Ledas.READ", {"Leads": "Leads"})
+    """
+    place, _, operation = scope.rpartition(".")
+    does = OPERATIONS.get(operation.upper())
+    what = _places(modules).get(_folded(place))
+    if does is None or what is None:
+        return None
+    return Permission(scope, f"{does} {what}", operation.upper() == "READ")
+
+
+def covers(granted: str, needed: str, write_covers: Iterable[str] = ()) -> bool:
+    """Tell whether a granted scope includes a needed one.
+
+    Parameters
+    ----------
+    granted, needed : str
+        ``Service.scope[.module].OPERATION``, in any case; module names with or without underscores.
+    write_covers : iterable of str
+        What the operation ``WRITE`` includes.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.oauth.scopes import covers
+    >>> covers("ZohoCRM.modules.ALL", "ZohoCRM.modules.Sales_Orders.READ")
+    True
+    >>> covers("ZohoCRM.modules.leads.READ", "ZohoCRM.modules.Leads.UPDATE")
+    False
+    """
+    *place, operation = _folded(granted).split(".")
+    *wanted, needs = _folded(needed).split(".")
+    does = {operation} | (
+        {each.lower() for each in write_covers} if operation == "write" else set()
+    )
+    return wanted[: len(place)] == place and ("all" in does or needs in does)
+
+
+def _folded(text: str) -> str:
+    """Fold what the spellings of one scope differ in."""
+    return text.lower().replace("_", "")
+
+
+def _places(modules: Mapping[str, str]) -> dict[str, str]:
+    """List every place a scope can name, folded."""
+    more = {**MORE_MODULES, **modules}
+    below = [(f"ZohoCRM.modules.{name}", words) for name, words in more.items()]
+    below += [
+        (f"ZohoCRM.{action}.{name}", words)
+        for action in ("mass_update", "mass_delete")
+        for name, words in more.items()
+    ]
+    below += [
+        (f"ZohoCRM.settings.{name}", f"settings: {words}") for name, words in SETTINGS.items()
+    ]
+    return {_folded(place): words for place, words in [*PLACES.items(), *below]}

@@ -1,0 +1,1 @@
+"""Questions about records, as SQL: COQL, search criteria, criteria objects, custom views."""

@@ -1,0 +1,357 @@
+"""Zoho's criteria objects, as SQL: what custom views, mass updates and bulk exports filter by.
+
+A leaf is ``{"field": {"api_name"}, "comparator", "value"}``, a group has ``group_operator`` and
+``group``.
+A value may be a place holder such as ``${EMPTY}``, ``${CURRENTUSER}`` or ``${THISMONTH}``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.emulator.query.criteria import Condition, like
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.storage.shapes import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.storage.schema import Field, Module
+
+MOST_IN_GROUP = 25
+TIMES = ("date", "datetime", "event_reminder")
+NUMBERS = ("integer", "bigint", "double", "decimal", "currency", "percent")
+REFERENCES = ("lookup", "multi_module_lookup", "ownerlookup", "userlookup")
+CHOSEN = ("multiselectlookup", "multiuserlookup")
+
+_SAME = ("equal", "not_equal", "in", "not_in")
+_WORDS = ("contains", "not_contains", "starts_with", "ends_with", "like", "not_like")
+_RANGE = ("between", "not_between")
+_SIGNS = {"greater_than": ">", "greater_equal": ">=", "less_than": "<", "less_equal": "<="}
+COMPARATORS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("text", "textarea", "mediumtext", "email", "phone", "website", "autonumber", "picklist",
+         "multiselectpicklist", "profileimage"),
+        (*_SAME, *_WORDS),
+    ),
+    **dict.fromkeys((*NUMBERS, *TIMES), (*_SAME, *_RANGE, *_SIGNS)),
+    **dict.fromkeys(REFERENCES, _SAME),
+    "boolean": ("equal", "not_equal"),
+    **dict.fromkeys(CHOSEN, ("include_all", "include_any", "exclude_all", "exclude_any")),
+}  # fmt: skip
+"""What each type can be compared by; the pages tell it for some types, the rest is alike."""
+
+_PERIOD = re.compile(r"\$\{(THIS|LAST|NEXT)(WEEK|MONTH|YEAR)\}")
+_SOME = re.compile(r"\$\{(LAST|NEXT)_N_(DAYS|WEEKS|MONTHS|YEARS):(\d+)\}")
+_AGE = re.compile(r"\$\{(AGE|DUE)INDAYS\}\+(\d+)")
+_DAYS = {"${TODAY}": 0, "${YESTERDAY}": -1, "${TOMORROW}": 1}
+_NEGATED = {"not_in": "in", "not_like": "like", "not_contains": "contains",
+            "not_between": "between", "exclude_any": "include_all",
+            "exclude_all": "include_any"}  # fmt: skip
+#: Comparing an age is comparing the date the other way round.
+_MIRRORED = {"greater_than": "less_than", "greater_equal": "less_equal",
+             "less_than": "greater_than", "less_equal": "greater_equal"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose records are filtered, in which org, and for whom."""
+
+    org: Emulator
+    module: Module
+    user: int
+
+    @property
+    def today(self) -> date:
+        """The day it is in the org."""
+        return datetime.fromtimestamp(self.org.clock.now(), self.org.store.zone).date()
+
+
+def condition(
+    criteria: object, module: Module, org: Emulator, user: int, path: str = "$.criteria"
+) -> Condition:
+    """Turn a criteria object into SQL over a module's table.
+
+    Parameters
+    ----------
+    criteria : object
+        The parsed JSON.
+    module : Module
+        Whose records.
+    org : Emulator
+        Whose clock and zone tell what today is.
+    user : int
+        Who ``${CURRENTUSER}`` is.
+    path : str, default "$.criteria"
+        Where it stands in the body, for refusals.
+
+    Raises
+    ------
+    Refusal
+        ``INVALID_DATA`` or ``DEPENDENT_MISMATCH``, with the place.
+    """
+    return _node(criteria, Asked(org, module, user), path)
+
+
+def _node(node: object, asked: Asked, path: str) -> Condition:
+    """Turn a leaf or a group into SQL."""
+    if not isinstance(node, dict):
+        raise _wrong("criteria", path, expected_data_type="jsonobject")
+    return _group(node, asked, path) if "group" in node else _leaf(node, asked, path)
+
+
+def _group(node: dict[str, Any], asked: Asked, path: str) -> Condition:
+    """Join the members of a group."""
+    members, word = node["group"], str(node.get("group_operator", "")).upper()
+    if word not in ("AND", "OR"):
+        place = f"{path}.group_operator"
+        raise _wrong("group_operator", place, supported_values=["AND", "OR"])
+    if not isinstance(members, list) or not 2 <= len(members) <= MOST_IN_GROUP:
+        raise _wrong("group", f"{path}.group", maximum_length=MOST_IN_GROUP, minimum_length=2)
+    parts = [_node(each, asked, f"{path}.group[{n}]") for n, each in enumerate(members)]
+    sql = f" {word} ".join(each.sql for each in parts)
+    return Condition(f"({sql})", tuple(value for each in parts for value in each.values))
+
+
+def _leaf(node: dict[str, Any], asked: Asked, path: str) -> Condition:
+    """Turn one criterion into SQL."""
+    field = _field(node, asked.module, path)
+    comparator, value = node.get("comparator"), node.get("value")
+    supported = COMPARATORS.get(field.kind, ())
+    if comparator not in supported:
+        raise _mismatch("comparator", f"{path}.comparator", path, supported_values=list(supported))
+    if field.kind in CHOSEN:
+        return _chosen(field, comparator, _each(value), asked, path)
+    if value in ("${EMPTY}", "${NOTEMPTY}"):
+        return _empty(field, wanted=(value == "${EMPTY}") == (comparator == "equal"))
+    if field.kind in TIMES and isinstance(value, str) and value.startswith("${"):
+        return _relative(field, comparator, value, asked, path)
+    return _compared(field, comparator, value, asked, path)
+
+
+def _field(node: dict[str, Any], module: Module, path: str) -> Field:
+    """Find the field of a criterion, by its API name or its id."""
+    named = node.get("field")
+    if not isinstance(named, dict):
+        raise _wrong("field", f"{path}.field", expected_data_type="jsonobject")
+    found = module.by_name.get(str(named.get("api_name"))) or next(
+        (each for each in module.fields if str(each.id) == str(named.get("id"))), None
+    )
+    if found is None or (found.column is None and found.kind not in CHOSEN):
+        raise _wrong("api_name", f"{path}.field.api_name")
+    return found
+
+
+def _compared(field: Field, comparator: str, value: object, asked: Asked, path: str) -> Condition:
+    """Compare a column with one value, or with several."""
+    values = [_stored(field, each, asked, path) for each in _each(value)]
+    positive = _NEGATED.get(comparator, comparator)
+    column = f'"{field.api_name}"'
+    if positive == "between":
+        if len(values) != 2:
+            raise _mismatch("value", f"{path}.value", path, expected_data_type="jsonarray")
+        found = Condition(f"{column} BETWEEN ? AND ?", tuple(values))
+    elif positive in ("equal", "in", "not_equal"):
+        found = _among(field, column, values)
+    elif positive in _SIGNS:
+        found = _any(Condition(f"{column} {_SIGNS[positive]} ?", (each,)) for each in values)
+    else:
+        found = _any(_like(column, positive, str(each)) for each in values)
+    if comparator == "not_equal" or comparator in _NEGATED:
+        return _negated(found, column, asked)
+    return found
+
+
+def _negated(found: Condition, column: str, asked: Asked) -> Condition:
+    """Turn a condition round; whether empty values then count is a setting."""
+    also = f" OR {column} IS NULL" if asked.org.settings.actions.views_unequal_finds_null else ""
+    return Condition(f"(NOT {found.sql}{also})", found.values)
+
+
+def _among(field: Field, column: str, values: Sequence[object]) -> Condition:
+    """Look for values; those of a multi-select picklist are looked for inside."""
+    if field.kind == "multiselectpicklist":
+        inside = f"(';' || {column} || ';') LIKE ? ESCAPE '\\'"
+        return _any(Condition(inside, (like(f";{each};"),)) for each in values)
+    return Condition(f"{column} IN ({', '.join('?' * len(values))})", tuple(values))
+
+
+def _like(column: str, comparator: str, text: str) -> Condition:
+    """Look for a part of a text."""
+    patterns: dict[str, Callable[[str], str]] = {
+        "contains": like,
+        "like": like,
+        "starts_with": lambda each: like(each, before=False),
+        "ends_with": lambda each: like(each)[:-1],
+    }
+    return Condition(f"{column} LIKE ? ESCAPE '\\'", (patterns[comparator](text),))
+
+
+def _any(parts: Iterable[Condition]) -> Condition:
+    """Join conditions with OR."""
+    every = list(parts)
+    sql = " OR ".join(each.sql for each in every)
+    return Condition(f"({sql or '0'})", tuple(value for each in every for value in each.values))
+
+
+def _empty(field: Field, *, wanted: bool) -> Condition:
+    """Look for records without a value, or with one."""
+    column = f'"{field.api_name}"'
+    blank = f"({column} IS NULL OR {column} = '')"
+    return Condition(blank if wanted else f"(NOT {blank})")
+
+
+def _chosen(
+    field: Field, comparator: str, values: list[object], asked: Asked, path: str
+) -> Condition:
+    """Look behind a multi-select lookup for the records it links."""
+    child = asked.org.schema.modules[field.target or ""]
+    near = next(each for each in child.fields if each.target == asked.module.api_name)
+    far = next(each for each in child.fields if each.target and each != near)
+    ids = [_stored(far, each, asked, path) for each in values]
+    positive = _NEGATED.get(comparator, comparator)
+    marks = ", ".join("?" * len(ids))
+    linked = (
+        f'SELECT count(DISTINCT l."{far.api_name}") FROM "{child.api_name}" AS l'  # noqa: S608
+        f' WHERE l."{near.api_name}" = "{asked.module.api_name}".id'
+        f' AND l."{far.api_name}" IN ({marks})'
+    )
+    least = len(set(ids)) if positive == "include_all" else 1
+    sql = f'id IN (SELECT id FROM "{asked.module.api_name}" WHERE ({linked}) >= {least})'  # noqa: S608
+    return Condition(f"(NOT {sql})" if comparator in _NEGATED else sql, tuple(ids))
+
+
+# -- times relative to today ---------------------------------------------------------------------
+
+
+def _relative(field: Field, comparator: str, value: str, asked: Asked, path: str) -> Condition:
+    """Compare with a period that moves along with today."""
+    if aged := _AGE.fullmatch(value):
+        days = int(aged[2])
+        if aged[1] == "AGE":
+            days, comparator = -days, _MIRRORED.get(comparator, comparator)
+        first = last = asked.today + timedelta(days)
+    else:
+        first, last = _period(value, asked, path)
+    low, high = (_edge(field, first, asked), _edge(field, last + timedelta(1), asked))
+    column = f'"{field.api_name}"'
+    inside = Condition(f"({column} >= ? AND {column} < ?)", (low, high))
+    match comparator:
+        case "equal" | "in":
+            return inside
+        case "not_equal" | "not_in":
+            return _negated(inside, column, asked)
+        case "less_than":
+            return Condition(f"{column} < ?", (low,))
+        case "less_equal":
+            return Condition(f"{column} < ?", (high,))
+        case "greater_than":
+            return Condition(f"{column} >= ?", (high,))
+        case "greater_equal":
+            return Condition(f"{column} >= ?", (low,))
+    raise _mismatch("value", f"{path}.value", path, expected_data_type=field.kind)
+
+
+def _period(value: str, asked: Asked, path: str) -> tuple[date, date]:
+    """Find the first and the last day of a period."""
+    today = asked.today
+    if value in _DAYS:
+        day = today + timedelta(_DAYS[value])
+        return day, day
+    if one := _PERIOD.fullmatch(value):
+        return _whole(one[2], {"LAST": -1, "THIS": 0, "NEXT": 1}[one[1]], asked)
+    some = _SOME.fullmatch(value)
+    if some is None or not int(some[3]):
+        raise _mismatch("value", f"{path}.value", path, expected_data_type="date")
+    count, ahead = int(some[3]), some[1] == "NEXT"
+    nearest, farthest = (1, count) if ahead else (-1, -count)
+    unit = some[2].removesuffix("S")
+    ends = [_whole(unit, each, asked) for each in sorted((nearest, farthest))]
+    return ends[0][0], ends[1][1]
+
+
+def _whole(unit: str, step: int, asked: Asked) -> tuple[date, date]:
+    """Find the first and the last day of the day, week, month or year so many steps from now."""
+    today = asked.today
+    if unit == "DAY":
+        first = last = today + timedelta(step)
+    elif unit == "WEEK":
+        begins = asked.org.settings.actions.week_begins
+        first = today - timedelta((today.weekday() - begins) % 7) + timedelta(7 * step)
+        last = first + timedelta(6)
+    elif unit == "MONTH":
+        first = _month(today, step)
+        last = _month(today, step + 1) - timedelta(1)
+    else:
+        first, last = date(today.year + step, 1, 1), date(today.year + step, 12, 31)
+    return first, last
+
+
+def _month(today: date, step: int) -> date:
+    """Find the first day of a month."""
+    years, month = divmod(today.month - 1 + step, 12)
+    return date(today.year + years, month + 1, 1)
+
+
+def _edge(field: Field, day: date, asked: Asked) -> object:
+    """Write the beginning of a day as the store keeps it."""
+    if field.kind == "date":
+        return day.isoformat()
+    midnight = datetime(day.year, day.month, day.day, tzinfo=asked.org.store.zone)
+    return int(midnight.timestamp())
+
+
+# -- values --------------------------------------------------------------------------------------
+
+
+def _each(value: object) -> list[object]:
+    """List the values of a criterion: one may stand alone."""
+    return value if isinstance(value, list) else [value]
+
+
+def _stored(field: Field, value: object, asked: Asked, path: str) -> object:
+    """Encode a value as the store keeps it."""
+    if field.kind in REFERENCES and _is_me(value):
+        return asked.user
+    try:
+        return encode(field, _as_json(field.kind, value))
+    except ValueError as expected:
+        place = f"{path}.value"
+        raise _mismatch("value", place, path, expected_data_type=str(expected)) from None
+
+
+def _is_me(value: object) -> bool:
+    """Tell whether a value stands for the user who asks."""
+    named = value.get("name") if isinstance(value, dict) else value
+    return named == "${CURRENTUSER}"
+
+
+def _as_json(kind: str, value: object) -> object:
+    """Turn a value that came as text into the JSON that a write would carry."""
+    if kind in REFERENCES:
+        return value if isinstance(value, dict) else {"id": value}
+    if kind == "multiselectpicklist":
+        return [value]
+    if isinstance(value, str) and kind in NUMBERS:
+        return int(value) if kind in ("integer", "bigint") else float(value)
+    if isinstance(value, str) and kind == "boolean":
+        return {"true": True, "false": False}.get(value.lower(), value)
+    return value
+
+
+def _wrong(api_name: str, path: str, **details: object) -> Refusal:
+    """Refuse a part of the criteria."""
+    place = {"api_name": api_name, "json_path": path}
+    return Refusal(400, "INVALID_DATA", "invalid data", details | place)
+
+
+def _mismatch(api_name: str, path: str, leaf: str, **details: object) -> Refusal:
+    """Refuse a part that does not fit the field it stands beside."""
+    dependee = {"api_name": "field", "json_path": f"{leaf}.field"}
+    place = {"dependee": dependee, "api_name": api_name, "json_path": path}
+    return Refusal(400, "DEPENDENT_MISMATCH", "dependent value mismatch", details | place)

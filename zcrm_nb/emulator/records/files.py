@@ -1,0 +1,251 @@
+"""Files in the CRM: how they come in, where they are kept, how they go out again.
+
+The file system of its own (``/files``), the photo of a record, and the files of its upload fields.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+import orjson
+
+from zcrm_nb.emulator.records.records import module_named
+from zcrm_nb.emulator.records.related import parent_of
+from zcrm_nb.emulator.serving import parameters
+from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import READ, UPDATE, V8, Route
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.storage.schema import Module
+
+FILES = 10
+FILE_BYTES = 20 << 20
+PHOTO = "Record_Image"
+MB = 1 << 20
+#: How the kinds of pictures begin that a record may have as its photo.
+PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
+
+_PARAMETER = re.compile(rb';\s*(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart body; ``name`` is the file's name, empty for a plain value."""
+
+    field: str
+    name: str
+    type: str
+    content: bytes
+
+
+def parts(request: Request) -> list[Part]:
+    """Take a multipart body apart; none where the body is something else."""
+    kind, _, rest = request.headers.get("Content-Type", "").partition(";")
+    found = re.search(r'boundary="?([^";]+)', rest)
+    if kind.strip().lower() != "multipart/form-data" or not found:
+        return []
+    return list(_parts(b"\r\n" + request.body, b"\r\n--" + found[1].encode()))
+
+
+def _parts(body: bytes, boundary: bytes) -> Iterator[Part]:
+    """Cut a body at its boundaries; the last one is followed by two dashes."""
+    start = body.find(boundary)
+    while start >= 0:
+        start += len(boundary)
+        end = body.find(boundary, start)
+        head_end = body.find(b"\r\n\r\n", start, end)
+        if body[start : start + 2] == b"--" or end < 0 or head_end < 0:
+            return
+        yield _part(body[start:head_end], body[head_end + 4 : end])
+        start = end
+
+
+def _part(head: bytes, content: bytes) -> Part:
+    """Read what stands above a part."""
+    lines = dict(line.split(b":", 1) for line in head.strip().split(b"\r\n") if b":" in line)
+    headers = {name.strip().lower(): value.strip() for name, value in lines.items()}
+    named = dict(_PARAMETER.findall(headers.get(b"content-disposition", b"")))
+    return Part(
+        named.get(b"name", b"").decode("utf-8", "replace"),
+        unquote(named.get(b"filename", b"").decode("utf-8", "replace")),
+        headers.get(b"content-type", b"application/octet-stream").decode("latin-1"),
+        content,
+    )
+
+
+def keep(org: Emulator, part: Part, user: int) -> str:
+    """Store a file and return its id, which tells nothing."""
+    number = org.store.count("files")
+    file_id = hashlib.sha1(org.secret + b"%d" % number).hexdigest()  # noqa: S324 - an id, no seal
+    org.store.execute(
+        "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (file_id, part.name, len(part.content), part.type, part.content, org.clock.now(), user),
+    )
+    return file_id
+
+
+def download(org: Emulator, file_id: str | None) -> Answer:
+    """Answer with a file, or with nothing where there is none."""
+    rows = org.store.read("SELECT name, type, content FROM files WHERE id = ?", (file_id,))
+    if not rows:
+        return NOTHING
+    name, kind, content = rows[0]
+    disposition = f"attachment;filename*=UTF-8''{quote(name)}"
+    return Answer(200, content, {"Content-Type": kind, "Content-Disposition": disposition})
+
+
+# -- the file system -------------------------------------------------------------------------------
+
+
+def post_files(org: Emulator, request: Request) -> Answer:
+    """``POST /files``: keep up to ten files, for upload fields and the like."""
+    sent = [each for each in parts(request) if each.field == "file"]
+    if not sent or not all(each.content for each in sent):
+        raise unreadable()
+    if len(sent) > FILES:
+        words = (
+            "unable to process your request. please verify whether you have entered proper method "
+            "name, parameter and parameter values."
+        )
+        raise Refusal(400, "INVALID_REQUEST", words)
+    if any(len(each.content) > FILE_BYTES for each in sent):
+        raise too_large(415)
+    with org.store.transaction():
+        kept = [(each.name, keep(org, each, request.user)) for each in sent]
+    return json_answer({
+        "data": [
+            {
+                "status": "success",
+                "code": "SUCCESS",
+                "message": f"{name} uploaded successfully",
+                "details": {"name": name, "id": file_id},
+            }
+            for name, file_id in kept
+        ]
+    })  # fmt: skip
+
+
+def get_file(org: Emulator, request: Request) -> Answer:
+    """``GET /files?id=``: one file."""
+    if not request.params.get("id"):
+        words = "One of the expected parameter is missing"
+        raise Refusal(400, "REQUIRED_PARAM_MISSING", words, {"param_name": "id"})
+    return download(org, request.params["id"])
+
+
+def unreadable() -> Refusal:
+    """Refuse an upload without a file in it; the code is in lower case on the wire."""
+    words = "Problem in uploading attachment. kindly upload the file properly"
+    return Refusal(400, "failure_in_attachment_handling", words)
+
+
+def too_large(status: int) -> Refusal:
+    """Refuse a file that is too large."""
+    words = "Please check if the size of the file is in the correct range"
+    return Refusal(status, "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", words)
+
+
+# -- the photo of a record -------------------------------------------------------------------------
+
+
+def post_photo(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+    """``POST /{module}/{id}/photo``: give a record its photo."""
+    found, wanted = _pictured(org, module, record_id)
+    sent = [each for each in parts(request) if each.field == "file"]
+    if not sent:
+        raise Refusal(415, "INVALID_DATA", "invalid file type")
+    picture = sent[0]
+    most = org.settings.relations.photo_mb * MB
+    if len(picture.content) > most:
+        words = "File exceeded its maximum limit"
+        raise Refusal(413, "FILE_SIZE_EXCEEDS", words, {"size": most})
+    if not picture.content.startswith(PICTURES):
+        raise Refusal(415, "INVALID_DATA", "invalid file type")
+    with org.store.transaction():
+        row = {"id": wanted, PHOTO: keep(org, picture, request.user)}
+        org.store.update(found.api_name, [row], user=request.user)
+    return _photo_done("Photo uploaded successfully")
+
+
+def get_photo(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+    """``GET /{module}/{id}/photo``: the photo of a record."""
+    found, wanted = _pictured(org, module, record_id)
+    sql = f'SELECT "{PHOTO}" FROM "{found.api_name}" WHERE id = ?'  # noqa: S608
+    return download(org, org.store.read(sql, (wanted,))[0][0])
+
+
+def delete_photo(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+    """``DELETE /{module}/{id}/photo``: take the photo of a record away."""
+    found, wanted = _pictured(org, module, record_id)
+    org.store.update(found.api_name, [{"id": wanted, PHOTO: None}], user=request.user)
+    return _photo_done("Photo deleted")
+
+
+def _pictured(org: Emulator, module: str, record_id: str) -> tuple[Module, int]:
+    """Find a record of a module whose records have photos."""
+    found = module_named(org, module)
+    if PHOTO not in found.by_name:
+        words = "the given module is not supported for this api"
+        raise Refusal(400, "INVALID_MODULE", words, {"resource_path_index": 0})
+    return found, parent_of(org, found, record_id)
+
+
+def _photo_done(words: str) -> Answer:
+    """Say that it is done: a bare object, unlike other writes."""
+    done = {"code": "SUCCESS", "details": {}, "message": words, "status": "success"}
+    return json_answer(done)
+
+
+# -- the files of a record's upload fields ---------------------------------------------------------
+
+
+def get_field_file(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+    """``GET /{module}/{id}/actions/download_fields_attachment``: a file of an upload field."""
+    found = module_named(org, module)
+    parent = parent_of(org, found, record_id)
+    wanted = request.params.get("fields_attachment_id")
+    if not wanted:
+        raise parameters.missing("fields_attachment_id")
+    uploads = [
+        each.api_name for each in found.fields if each.data_type in {"fileupload", "imageupload"}
+    ]
+    if not uploads:
+        return NOTHING
+    columns = ", ".join(f'"{name}"' for name in uploads)
+    sql = f'SELECT {columns} FROM "{found.api_name}" WHERE id = ?'  # noqa: S608
+    values: list[dict[str, Any]] = [
+        each for text in org.store.read(sql, (parent,))[0] for each in orjson.loads(text or "[]")
+    ]
+    match = next((each for each in values if each.get("id") == wanted), {})
+    return download(org, match.get("File_Id__s"))
+
+
+_PHOTO_PATH = f"{V8}/{{module}}/{{record_id}}/photo"
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{V8}/files",
+        post_files,
+        "keep up to ten files of 20 MB for upload fields",
+        ("ZohoCRM.files.CREATE",),
+    ),
+    Route("GET", f"{V8}/files", get_file, "one kept file", ("ZohoCRM.files.READ",)),
+    Route("POST", _PHOTO_PATH, post_photo, "photo of a record, up to 10 MB", UPDATE),
+    Route("GET", _PHOTO_PATH, get_photo, "photo of a record", READ),
+    Route("DELETE", _PHOTO_PATH, delete_photo, "take a photo away", UPDATE),
+    Route(
+        "GET",
+        f"{V8}/{{module}}/{{record_id}}/actions/download_fields_attachment",
+        get_field_file,
+        "a file of an upload field; those that the world came with have no content",
+        READ,
+    ),
+)

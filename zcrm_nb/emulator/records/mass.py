@@ -1,0 +1,278 @@
+"""Mass update and mass delete: some records at once, or all that a custom view shows, later."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from zcrm_nb.emulator.describing.describe import in_mass
+from zcrm_nb.emulator.query import filters, views
+from zcrm_nb.emulator.query.criteria import Condition, both
+from zcrm_nb.emulator.records.records import module_named, not_emulated
+from zcrm_nb.emulator.records.writes import Writer, attempted, overall, refuse_locked, success
+from zcrm_nb.emulator.serving import parameters
+from zcrm_nb.emulator.serving.messages import Answer, Request, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import V8, Route
+from zcrm_nb.emulator.storage.drafts import Desk
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.chores import Chore, Work
+    from zcrm_nb.emulator.storage.schema import Module
+
+Item = dict[str, Any]
+
+IDS = 500
+IN_VIEW = 50_000
+UNSUPPORTED = ("Notes",)
+UPDATE, DELETE = "mass_update", "mass_delete"
+
+
+class Scope(NamedTuple):
+    """Which records a call is about: some ids now, or what fits a condition later."""
+
+    ids: list[str] | None
+    where: Condition | None
+
+
+def post_mass_update(org: Emulator, request: Request, module: str) -> Answer:
+    """``POST /{module}/actions/mass_update``: write the same values into many records."""
+    found = _module(org, module, "The requested operation is not supported")
+    body = request.json()
+    scope = _scope(org, request, found, body)
+    if scope is None:
+        return _refused_item(Refusal(400, "MANDATORY_NOT_FOUND", "required field not found"))
+    try:
+        values = _values(org, found, body)
+    except Refusal as refusal:
+        return _refused_item(refusal)
+    if scope.ids is None:
+        facts = {"values": values, "ids": _fitting(org, found, scope.where)}
+        return _put_off(org, request, found, UPDATE, facts)
+    writer = Writer(org, request.user, found)
+
+    def update(text: str) -> Item:
+        return writer.update(values | {"id": _known(org, found, text)}, "$.data[0]")
+
+    with org.store.transaction(heard=org.settings.watch.tells_of("mass_update")):
+        tried = [attempted(org.store, update, each) for each in scope.ids]
+        results = writer.receipts([result for result, _ in tried])
+    for each in results:
+        each["details"].pop("$approval_state", None)
+    return _answer(results, [said for _, said in tried])
+
+
+def post_mass_delete(org: Emulator, request: Request, module: str) -> Answer:
+    """``POST /{module}/actions/mass_delete``: delete many records."""
+    found = _module(org, module, "Mass delete is not supported for this module")
+    scope = _scope(org, request, found, request.json())
+    if scope is None:
+        details = {"api_name": "ids", "expected_data_type": "jsonarray"}
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
+    if scope.ids is None:
+        return _put_off(org, request, found, DELETE, {"ids": _fitting(org, found, scope.where)})
+
+    def delete(text: str) -> Item:
+        record_id = int(_known(org, found, text))
+        refuse_locked(org.store, found, record_id)
+        return success("record is deleted", record_id)
+
+    with org.store.transaction(heard=org.settings.watch.tells_of("mass_delete")):
+        tried = [attempted(org.store, delete, each) for each in scope.ids]
+        good = [int(result["details"]["id"]) for result, said in tried if said is None]
+        org.store.delete(found.api_name, good, user=request.user)
+    return _answer([result for result, _ in tried], [said for _, said in tried])
+
+
+def get_status(org: Emulator, request: Request, module: str, *, kind: str) -> Answer:
+    """``GET …?job_id=``: how far a mass update or delete is."""
+    found = module_named(org, module)
+    text = request.params.get("job_id")
+    if not text:
+        words = "required param not found"
+        raise Refusal(400, "MANDATORY_NOT_FOUND", words, {"param_name": "job_id"})
+    chore = org.chores.find(kind, found.api_name, int(text)) if text.isdecimal() else None
+    if chore is None:
+        words = "The jobid given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", words, {"param_name": "job_id"})
+    counts = {"Total_Count": chore.total, "Failed_Count": chore.failed}
+    if kind == UPDATE:
+        left = chore.total - chore.done - chore.failed
+        counts |= {"Updated_Count": chore.done, "Not_Updated_Count": left}
+    else:
+        counts |= {"Deleted_Count": chore.done}
+    return json_answer({"data": [{"Status": chore.status(org), **counts}]})
+
+
+# -- the work itself -----------------------------------------------------------------------------
+
+
+def _update_later(org: Emulator, chore: Chore) -> tuple[int, int]:
+    """Write the values into every record that is still there."""
+    writer = Writer(org, chore.user, org.schema.modules[chore.module])
+    values = chore.facts["values"]
+    with org.store.transaction(heard=org.settings.watch.tells_of("mass_update")):
+        tried = [
+            attempted(org.store, writer.update, values | {"id": str(each)}, "$.data[0]")
+            for each in chore.facts["ids"]
+        ]
+    failed = sum(said is not None for _, said in tried)
+    return len(tried) - failed, failed
+
+
+def _delete_later(org: Emulator, chore: Chore) -> tuple[int, int]:
+    """Delete every record that is still there and not locked."""
+    sql = f'SELECT id FROM "{chore.module}" WHERE NOT Locked__s'  # noqa: S608 - a module's name
+    free = {each for (each,) in org.store.read(sql)}
+    good = [each for each in chore.facts["ids"] if each in free]
+    with org.store.transaction(heard=org.settings.watch.tells_of("mass_delete")):
+        org.store.delete(chore.module, good, user=chore.user)
+    return len(good), len(chore.facts["ids"]) - len(good)
+
+
+WORKS: dict[str, Work] = {UPDATE: _update_later, DELETE: _delete_later}
+
+
+def _fitting(org: Emulator, module: Module, where: Condition | None) -> list[int]:
+    """Find the records that fit now, or refuse none at all and too many."""
+    assert where is not None, "without ids there is a condition"
+    sql = f'SELECT id FROM "{module.api_name}" AS r WHERE {where.sql} ORDER BY id LIMIT ?'  # noqa: S608
+    ids = [each for (each,) in org.store.read(sql, (*where.values, IN_VIEW + 1))]
+    if not ids:
+        raise Refusal(400, "NO_RECORDS_FOUND", "no record found to update")
+    if len(ids) > IN_VIEW:
+        details = {"limit": IN_VIEW, "api_name": "cvid"}
+        raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
+    return ids
+
+
+def _put_off(org: Emulator, request: Request, module: Module, kind: str, facts: Item) -> Answer:
+    """Schedule the work."""
+    total = len(facts["ids"])
+    job = org.chores.put_off(kind, module.api_name, request.user, total, facts)
+    words = f"{kind.replace('_', ' ')} scheduled successfully"
+    told = {"code": "SUCCESS", "details": {"job_id": str(job)}, "message": words}
+    return json_answer({"data": [told | {"status": "success"}]})
+
+
+# -- the body ------------------------------------------------------------------------------------
+
+
+def _scope(org: Emulator, request: Request, module: Module, body: Item) -> Scope | None:
+    """Find out which records are meant; ``None`` where the body does not say."""
+    asked = [name for name in ("ids", "cvid", "criteria") if body.get(name) is not None]
+    if "territory" in body:
+        raise not_emulated("The key territory")
+    if "ids" in asked and len(asked) > 1:
+        words = "Please use either ids or cvid. Combination of both is not allowed"
+        due = [{"api_name": name, "json_path": f"$.{name}"} for name in asked]
+        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
+    if not asked:
+        return None
+    if "ids" in asked:
+        return Scope(_listed(org, body["ids"]), None)
+    where = Condition('r."Converted__s" = 0' if module.api_name == "Leads" else "1")
+    if "cvid" in asked:
+        view = views.find(org.store, module.api_name, body["cvid"])
+        if view is None:
+            place = {"api_name": "cvid", "json_path": "$.cvid"}
+            raise Refusal(400, "INVALID_DATA", "the cvid given seems to be invalid", place)
+        where = both(where, views.condition(view, org, request.user))
+    if "criteria" in asked:
+        where = both(where, filters.condition(body["criteria"], module, org, request.user))
+    return Scope(None, where)
+
+
+def _listed(org: Emulator, ids: object) -> list[str]:
+    """Read the ids of a body."""
+    place = {"api_name": "ids", "json_path": "$.ids"}
+    if not isinstance(ids, list):
+        details: Item = {"expected_data_type": "jsonarray", **place}
+        raise Refusal(400, "INVALID_DATA", "invalid data", details)
+    if len(ids) > IDS:
+        details = {"maximum_length": IDS, **place}
+        raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
+    return [str(each) for each in ids]
+
+
+def _known(org: Emulator, module: Module, text: str) -> str:
+    """See that a record is there."""
+    there = parameters.ID.fullmatch(text) and org.store.read(
+        f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
+        (int(text),),
+    )
+    if not there:
+        raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", {"id": text})
+    return text
+
+
+def _values(org: Emulator, module: Module, body: Item) -> Item:
+    """Read the values to write, and refuse fields that cannot be updated in the mass."""
+    data = body.get("data")
+    if not isinstance(data, list) or len(data) != 1 or not isinstance(data[0], dict) or not data[0]:
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found")
+    values: Item = data[0]
+    most = dict(org.settings.actions.mass_update_fields).get(module.api_name, 1)
+    if len(values.keys() - {"Layout"}) > most:
+        details = {"maximum_length": most, "api_name": "data", "json_path": "$.data[0]"}
+        raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
+    for name in values:
+        known = module.by_name.get(name)
+        if known is None or not (in_mass(known) or name == "Layout"):
+            place = {"api_name": name, "json_path": f"$.data[0].{name}"}
+            raise Refusal(400, "INVALID_DATA", "invalid data", place)
+    # What is wrong with a value is wrong for every record; what a record adds comes up in its turn.
+    Desk(org.store, module, org.settings).draft(values, "$.data[0]", record_id=0)
+    return values
+
+
+def _module(org: Emulator, name: str, words: str) -> Module:
+    """Find a module whose records can be changed in the mass."""
+    found = module_named(org, name)
+    if found.generated_type not in ("default", "custom") or found.api_name in UNSUPPORTED:
+        raise Refusal(400, "NOT_SUPPORTED", words, {"resource_path_index": 0})
+    return found
+
+
+def _refused_item(refusal: Refusal) -> Answer:
+    """Wrap a refusal as the answers of mass update do."""
+    return json_answer({"data": [refusal.body]}, refusal.status)
+
+
+def _answer(results: list[Item], said: list[int | None]) -> Answer:
+    """Tell what has become of each record."""
+    return json_answer({"data": results}, overall([each or 200 for each in said], 200))
+
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{V8}/{{module}}/actions/mass_update",
+        post_mass_update,
+        "write the same values into up to 500 records, or into a custom view's by a job",
+        ("ZohoCRM.mass_update.{module}.UPDATE",),
+    ),
+    Route(
+        "GET",
+        f"{V8}/{{module}}/actions/mass_update",
+        partial(get_status, kind=UPDATE),
+        "status of a mass update",
+        ("ZohoCRM.mass_update.{module}.READ",),
+    ),
+    Route(
+        "POST",
+        f"{V8}/{{module}}/actions/mass_delete",
+        post_mass_delete,
+        "delete up to 500 records, or a custom view's by a job",
+        ("ZohoCRM.mass_delete.{module}.DELETE",),
+        "mass_delete",
+    ),
+    Route(
+        "GET",
+        f"{V8}/{{module}}/actions/mass_delete",
+        partial(get_status, kind=DELETE),
+        "status of a mass delete",
+        ("ZohoCRM.mass_delete.{module}.READ",),
+    ),
+)

@@ -1,0 +1,178 @@
+"""Change owner: hand records over to another user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.emulator.records.records import module_named
+from zcrm_nb.emulator.records.writes import attempted, overall, refuse_locked, success
+from zcrm_nb.emulator.serving import parameters
+from zcrm_nb.emulator.serving.messages import Answer, Request, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import V8, Route
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.storage.schema import Module
+
+Item = dict[str, Any]
+
+IDS = 500
+RELATED = 5
+UNSUPPORTED = ("Notes",)
+MOVED = "The user to whom you are trying to transfer the records"
+
+
+def post_owner(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+    """``POST /{module}/{id}/actions/change_owner``: hand one record over."""
+    found, body = _module(org, module), request.json()
+    known = parameters.record_id(record_id)
+    owner, related = _owner(org, body), _related(org, body)
+    with org.store.transaction(heard=org.settings.watch.tells_of("change_owner")):
+        result = _hand_over(org, request.user, found, known, owner)
+        _take_along(org, request.user, related, owner)
+    return json_answer({"data": [result]})
+
+
+def post_owners(org: Emulator, request: Request, module: str) -> Answer:
+    """``POST /{module}/actions/change_owner``: hand up to 500 records over."""
+    found, body = _module(org, module), request.json()
+    ids = _ids(org, body)
+    owner, related = _owner(org, body), _related(org, body)
+
+    def hand_over(record_id: int) -> Item:
+        return _hand_over(org, request.user, found, record_id, owner)
+
+    with org.store.transaction(heard=org.settings.watch.tells_of("change_owner")):
+        tried = [attempted(org.store, hand_over, each) for each in ids]
+        if any(said is None for _, said in tried):
+            _take_along(org, request.user, related, owner)
+    status = overall([said or 200 for _, said in tried], 200)
+    if status == 207:
+        status = org.settings.actions.change_owner_partly_status
+    return json_answer({"data": [result for result, _ in tried]}, status)
+
+
+def _hand_over(org: Emulator, user: int, module: Module, record_id: int, owner: int) -> Item:
+    """Give one record another owner."""
+    there = f'SELECT 1 FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
+    if not org.store.read(there, (record_id,)):
+        words = "the id given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", words, {"id": str(record_id)})
+    refuse_locked(org.store, module, record_id)
+    org.store.update(module.api_name, [{"id": record_id, "Owner": owner}], user=user)
+    return success("owner is successfully updated", record_id)
+
+
+def _take_along(org: Emulator, user: int, related: list[tuple[str, int]], owner: int) -> None:
+    """Give the related records the same owner."""
+    for module, record_id in related:
+        org.store.update(module, [{"id": record_id, "Owner": owner}], user=user)
+
+
+def _module(org: Emulator, name: str) -> Module:
+    """Find a module whose records have owners that can change."""
+    found = module_named(org, name)
+    if "Owner" not in found.by_name or found.api_name in UNSUPPORTED:
+        words = "The requested operation is not supported"
+        raise Refusal(400, "NOT_SUPPORTED", words, {"resource_path_index": 0})
+    return found
+
+
+def _ids(org: Emulator, body: Item) -> list[int]:
+    """Read whose owner shall change."""
+    ids, place = body.get("ids"), {"api_name": "ids", "json_path": "$.ids"}
+    if not ids:
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+    if not isinstance(ids, list):
+        details: Item = {"expected_data_type": "jsonarray", **place}
+        raise Refusal(400, "INVALID_DATA", "invalid data", details)
+    if len(ids) > IDS:
+        details = {"maximum_length": IDS, **place}
+        raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
+    for number, each in enumerate(ids):
+        if not parameters.ID.fullmatch(str(each)):
+            place = {"api_name": "ids", "json_path": f"$.ids[{number}]"}
+            details = {"expected_data_type": "long", **place}
+            raise Refusal(400, "INVALID_DATA", "invalid data", details)
+    return [int(each) for each in ids]
+
+
+def _owner(org: Emulator, body: Item) -> int:
+    """Find the new owner, who must be active."""
+    named = body.get("owner")
+    text = str(named.get("id", "")) if isinstance(named, dict) else ""
+    if not text:
+        place = {"api_name": "owner", "json_path": "$.owner"}
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+    known = parameters.ID.fullmatch(text)
+    rows = org.store.read("SELECT status FROM Users WHERE id = ?", (int(text),)) if known else []
+    if not rows:
+        place = {"api_name": "owner", "json_path": "$.owner.id"}
+        raise Refusal(400, "INVALID_DATA", "Invalid data provided", place)
+    (status,) = rows[0]
+    place = {"api_name": "id", "json_path": "$.owner.id"}
+    if status == "deleted":
+        words = f"{MOVED} has closed their account."
+        raise Refusal(403, "INVALID_DATA", words, place | {"owner_status": "deleted"})
+    if status != "active":
+        words = f"{MOVED} is not active."
+        raise Refusal(400, "INVALID_DATA", words, place | {"owner_status": "inactive"})
+    return int(text)
+
+
+def _related(org: Emulator, body: Item) -> list[tuple[str, int]]:
+    """Read which other records go along."""
+    asked = body.get("related_modules") or []
+    asked = (
+        [asked] if isinstance(asked, dict) else asked
+    )  # the page shows an object, the spec a list
+    if not isinstance(asked, list) or len(asked) > RELATED:
+        place = {"api_name": "related_modules", "json_path": "$.related_modules"}
+        raise Refusal(400, "INVALID_DATA", "invalid data", place | {"maximum_length": RELATED})
+    return [_related_record(org, each, f"$.related_modules[{n}]") for n, each in enumerate(asked)]
+
+
+def _related_record(org: Emulator, named: object, path: str) -> tuple[str, int]:
+    """Find one record that goes along."""
+    item = named if isinstance(named, dict) else {}
+    lacking = [
+        {"api_name": name, "json_path": f"{path}.{name}"}
+        for name in ("api_name", "id")
+        if not item.get(name)
+    ]
+    if lacking:
+        words = "one of the expected fields is missing"
+        raise Refusal(400, "EXPECTED_FIELD_MISSING", words, {"expected_fields": lacking})
+    module, text = str(item["api_name"]), str(item["id"])
+    if module not in org.settings.actions.change_owner_modules:
+        place = {"api_name": "api_name", "json_path": f"{path}.api_name"}
+        raise Refusal(400, "NOT_SUPPORTED", "The requested operation is not supported", place)
+    there = parameters.ID.fullmatch(text) and org.store.read(
+        f'SELECT 1 FROM "{module}" WHERE id = ?',  # noqa: S608 - one of the settings
+        (int(text),),
+    )
+    if not there:
+        place = {"api_name": "id", "json_path": f"{path}.id"}
+        raise Refusal(400, "INVALID_DATA", "invalid data", place)
+    return module, int(text)
+
+
+_SCOPE = ("ZohoCRM.change_owner.CREATE",)
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{V8}/{{module}}/actions/change_owner",
+        post_owners,
+        "hand up to 500 records over to another user, with related ones",
+        _SCOPE,
+    ),
+    Route(
+        "POST",
+        f"{V8}/{{module}}/{{record_id}}/actions/change_owner",
+        post_owner,
+        "hand one record over to another user, with related ones",
+        _SCOPE,
+    ),
+)

@@ -1,0 +1,495 @@
+"""Related lists: what hangs on a record by somebody's lookup, and how it is linked and let go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.emulator.query.criteria import Condition
+from zcrm_nb.emulator.records.records import listed, module_named, one_record
+from zcrm_nb.emulator.records.writes import RECORDS, Writer, attempted, items_of, overall, success
+from zcrm_nb.emulator.serving import parameters
+from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import READ, UPDATE, V8, Route
+from zcrm_nb.emulator.storage import trash
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.storage.schema import Field, Module, Schema
+
+LISTS_COUNTED = 20
+ATTACHMENTS = "Attachments"
+#: Records that live and die with the record they hang on: letting go of one deletes it.
+OWNED = ("Notes",)
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedList:
+    """The records of ``module`` that hang on a record of the module ``parent``.
+
+    They point to it by their own lookup ``near``; or, where there is a ``linking`` module, its rows
+    point to the parent by ``near`` and to them by ``far``.
+    """
+
+    api_name: str
+    label: str
+    parent: Module
+    module: Module
+    near: Field
+    linking: Module | None = None
+    far: Field | None = None
+
+    @property
+    def id(self) -> int:
+        """Its id, made from those of the lookup and of the module that has the list."""
+        return (self.far or self.near).id + 500 + self.parent.id // 10**6 % 1000
+
+    def pointer(self, record_id: int) -> dict[str, Any]:
+        """Write the value of the lookup that points to a record."""
+        module = {"module": {"api_name": self.parent.api_name}} if self.near.targets else {}
+        return {"id": str(record_id), **module}
+
+    def holds(self, record_id: int) -> Condition:
+        """Write the condition for the records on the list of one record."""
+        if self.linking and self.far:
+            return Condition(
+                f'r.id IN (SELECT "{self.far.api_name}" FROM "{self.linking.api_name}"'  # noqa: S608
+                f' WHERE "{self.near.api_name}" = ?)',
+                (record_id,),
+            )
+        if self.near.targets:
+            pointer = f'r."{self.near.api_name}" = ? AND r."$se_module" = ?'
+            return Condition(pointer, (record_id, self.parent.api_name))
+        return Condition(f'r."{self.near.api_name}" = ?', (record_id,))
+
+
+def lists_of(schema: Schema, parent: Module) -> list[RelatedList]:
+    """List what hangs on the records of a module, besides attachments.
+
+    Examples
+    --------
+    >>> from zcrm_nb.emulator.catalog import org_schema
+    >>> schema = org_schema()
+    >>> [each.api_name for each in lists_of(schema, schema.modules["Products"])]
+    ['Notes', 'Site_Visits']
+    """
+    found: dict[str, RelatedList] = {}
+    for module, near in _pointers(schema, parent):
+        name = module.list_name(near, parent.api_name)
+        label = module.plural if name == module.api_name else f"{module.plural} ({near.label})"
+        found[name] = RelatedList(name, label, parent, module, near)
+    for each in _links(schema, parent):
+        found.setdefault(each.api_name, each)
+    return sorted(found.values(), key=lambda each: each.api_name != "Notes")
+
+
+def _pointers(schema: Schema, parent: Module) -> Iterator[tuple[Module, Field]]:
+    """Find the lookups of record modules that point to a module."""
+    for module in schema.modules.values():
+        if module.generated_type in {"default", "custom"}:
+            for near in module.fields:
+                if near.points_to(parent.api_name):
+                    yield module, near
+
+
+def _links(schema: Schema, parent: Module) -> Iterator[RelatedList]:
+    """Find the multi-select lookups that a module has, and those that lead to it."""
+    for linking in schema.modules.values():
+        ends = [each for each in linking.fields if each.data_type == "lookup"]
+        if linking.generated_type != "linking" or len(ends) != 2:
+            continue
+        owner = schema.modules[linking.parent or ""]
+        (field,) = (each for each in owner.fields if each.target == linking.api_name)
+        for near, far in (ends, ends[::-1]):
+            module = schema.modules[far.target or ""]
+            own = near.target == owner.api_name
+            name, label = (field.api_name, field.label) if own else (owner.api_name, owner.plural)
+            if near.target == parent.api_name:
+                yield RelatedList(name, label, parent, module, near, linking, far)
+
+
+def list_named(schema: Schema, parent: Module, name: str) -> RelatedList:
+    """Find a related list, or refuse an unknown one."""
+    found = next((each for each in lists_of(schema, parent) if each.api_name == name), None)
+    if found is None:
+        words = "the relation name given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", words, {"resource_path_index": 2})
+    return found
+
+
+def parent_of(org: Emulator, module: Module, text: str) -> int:
+    """Read the id of the record that things hang on, or refuse one that is not there."""
+    if parameters.ID.fullmatch(text) and org.store.read(
+        f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
+        (int(text),),
+    ):
+        return int(text)
+    words = "the related id given seems to be invalid"
+    status = org.settings.relations.unknown_parent_status
+    raise Refusal(status, "INVALID_DATA", words, {"resource_path_index": 1})
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def get_related(
+    org: Emulator, request: Request, module: str, record_id: str, related: str
+) -> Answer:
+    """``GET /{module}/{id}/{related_list}``: one page of what hangs on a record."""
+    found = module_named(org, module)
+    parent = parent_of(org, found, record_id)
+    relation = list_named(org.schema, found, related)
+    return listed(org, request, relation.module, relation.holds(parent))
+
+
+def get_related_one(
+    org: Emulator, request: Request, *, module: str, record_id: str, related: str, related_id: str
+) -> Answer:
+    """``GET /{module}/{id}/{related_list}/{related_id}``: one of the records on a list."""
+    found = module_named(org, module)
+    parent = parent_of(org, found, record_id)
+    relation = list_named(org.schema, found, related)
+    wanted = parameters.record_id(related_id)
+    if not _hangs(org, relation, parent, wanted):
+        return NOTHING
+    asked = parameters.names(request, "fields")
+    fields = [each for each in relation.module.fields if not asked or each.api_name in asked]
+    return json_answer({"data": [one_record(org.store, relation.module, wanted, fields)]})
+
+
+def get_deleted_related(
+    org: Emulator, request: Request, module: str, record_id: str, related: str
+) -> Answer:
+    """``GET /{module}/deleted/{id}/{related_list}``: what hung on a record in the recycle bin."""
+    found = module_named(org, module)
+    relation = list_named(org.schema, found, related)
+    try:
+        owner, kept = trash.kept_of(org.store, parameters.record_id(record_id))
+    except KeyError:
+        owner = None
+    if owner is not found:
+        words = "the related id given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", words, {"resource_path_index": 2})
+    if relation.linking and relation.far:
+        rows = kept.parts.get(relation.linking.api_name, [])
+        ids = [row[relation.far.api_name] for row in rows]
+    else:
+        by = (relation.module.api_name, relation.near.api_name)
+        ids = [each for *pointer, each in kept.pointers if tuple(pointer) == by]
+    marks = ", ".join("?" * len(ids))
+    return listed(org, request, relation.module, Condition(f"r.id IN ({marks})", tuple(ids)))
+
+
+def _hangs(org: Emulator, relation: RelatedList, parent: int, record_id: int) -> bool:
+    """Tell whether a record is on the list."""
+    where = relation.holds(parent)
+    sql = f'SELECT 1 FROM "{relation.module.api_name}" AS r WHERE {where.sql} AND r.id = ?'  # noqa: S608
+    return bool(org.store.read(sql, (*where.values, record_id)))
+
+
+def get_related_lists(org: Emulator, request: Request) -> Answer:
+    """``GET /settings/related_lists?module=``: the lists that records of a module have."""
+    name = request.params.get("module")
+    if not name:
+        words = "One of the expected parameter is missing"
+        raise Refusal(400, "REQUIRED_PARAM_MISSING", words, {"param_name": "module"})
+    if name not in org.schema.modules:
+        words = "the module name given seems to be invalid"
+        raise Refusal(400, "INVALID_MODULE", words, {"param_name": "module"})
+    module = org.schema.modules[name]
+    described = [_attachments_json(module)]
+    described += [_list_json(each) for each in lists_of(org.schema, module)]
+    for number, each in enumerate(described, 1):
+        each["sequence_number"] = str(number)
+    return json_answer({"related_lists": described})
+
+
+def _list_json(relation: RelatedList) -> dict[str, Any]:
+    """Describe a list as the settings do."""
+    shown = relation.module
+    linking = relation.linking
+    return {
+        "id": str(relation.id),
+        "api_name": relation.api_name,
+        "name": relation.api_name,
+        "display_label": relation.label,
+        "module": {"api_name": shown.api_name, "id": str(shown.id), "plural_label": shown.plural},
+        "href": f"{relation.parent.api_name}/{{ENTITYID}}/{relation.api_name}",
+        "type": "multiselectlookup" if linking else "default",
+        "action": None,
+        "connectedlookupApiName": (relation.far or relation.near).api_name,
+        "connectedmodule": shown.api_name if linking else None,
+        "linkingmodule": linking.api_name if linking else None,
+        "status": "visible",
+        **dict.fromkeys(("customize_sort", "customize_fields", "customize_display_label"), True),
+        "parent_related_lists": None,
+    }
+
+
+def _attachments_json(module: Module) -> dict[str, Any]:
+    """Describe the list of attachments, which every record has."""
+    return {
+        "id": str(module.id + 2),
+        "api_name": ATTACHMENTS,
+        "name": ATTACHMENTS,
+        "display_label": ATTACHMENTS,
+        "module": {"api_name": ATTACHMENTS, "id": str(module.id + 2), "plural_label": ATTACHMENTS},
+        "href": f"{module.api_name}/{{ENTITYID}}/{ATTACHMENTS}",
+        "type": "default",
+        "action": None,
+        "connectedlookupApiName": "Parent_Id",
+        "connectedmodule": None,
+        "linkingmodule": None,
+        "status": "visible",
+        **dict.fromkeys(("customize_sort", "customize_fields", "customize_display_label"), False),
+        "parent_related_lists": None,
+    }
+
+
+def count_related(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+    """``POST /{module}/{id}/actions/get_related_records_count``: how much hangs on a record."""
+    found = module_named(org, module)
+    parent = parent_of(org, found, record_id)
+    key = "get_related_records_count"
+    asked = request.json().get(key)
+    place: dict[str, Any] = {"api_name": key, "json_path": f"$.{key}"}
+    if not isinstance(asked, list) or not all(isinstance(each, dict) for each in asked):
+        details = {"expected_data_type": "jsonarray", **place}
+        raise Refusal(400, "INVALID_DATA", "invalid data", details)
+    if len(asked) > LISTS_COUNTED:
+        details = {"maximum_length": LISTS_COUNTED, **place}
+        raise Refusal(400, "INVALID_DATA", "invalid data", details)
+    tried = [
+        attempted(org.store, _counted, org, found, parent, each, f"$.{key}[{index}]")
+        for index, each in enumerate(asked)
+    ]
+    statuses = [said or 200 for _, said in tried]
+    return json_answer({key: [result for result, _ in tried]}, overall(statuses, 200))
+
+
+def _counted(
+    org: Emulator, module: Module, parent: int, asked: dict[str, Any], path: str
+) -> dict[str, Any]:
+    """Count one list."""
+    if not isinstance(asked.get("related_list"), dict):
+        place = {"api_name": "related_list", "json_path": f"{path}.related_list"}
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+    if asked.get("params"):
+        place = {"api_name": "params", "json_path": f"{path}.params"}
+        raise Refusal(400, "NOT_SUPPORTED", "params are not emulated by zcrm_nb", place)
+    name, list_id = _chosen(org, module, asked["related_list"], f"{path}.related_list")
+    if name == ATTACHMENTS:
+        sql = "SELECT count(*) FROM attachments WHERE parent = ?"
+        values: tuple[object, ...] = (parent,)
+    else:
+        relation = list_named(org.schema, module, name)
+        where = relation.holds(parent)
+        sql = f'SELECT count(*) FROM "{relation.module.api_name}" AS r WHERE {where.sql}'  # noqa: S608
+        values = where.values
+    number = org.store.read(sql, values)[0][0]
+    return {"count": number, "related_list": {"api_name": name, "id": list_id}}
+
+
+def _chosen(org: Emulator, module: Module, asked: dict[str, Any], path: str) -> tuple[str, str]:
+    """Find API name and id of the list that is asked for by either of them."""
+    known = {each.api_name: str(each.id) for each in lists_of(org.schema, module)}
+    known[ATTACHMENTS] = str(module.id + 2)
+    places = [{"api_name": key, "json_path": f"{path}.{key}"} for key in ("id", "api_name")]
+    if not {"id", "api_name"} & asked.keys():
+        details: dict[str, Any] = {"expected_fields": places[::-1]}
+        raise Refusal(400, "EXPECTED_FIELD_MISSING", "Specify atleast one field", details)
+    for name, list_id in known.items():
+        if asked.get("api_name", name) == name and str(asked.get("id", list_id)) == list_id:
+            return name, list_id
+    if asked.get("api_name") in known and str(asked.get("id")) in known.values():
+        words = "Ambiguity while processing the request"
+        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": places})
+    place = places[0] if "id" in asked else places[1]
+    raise Refusal(400, "INVALID_DATA", "Given related_list is invalid", place)
+
+
+# -- linking ---------------------------------------------------------------------------------------
+
+
+def post_related(
+    org: Emulator, request: Request, module: str, record_id: str, related: str
+) -> Answer:
+    """``POST /{module}/{id}/Notes``: write up to 100 notes about a record."""
+    relation, parent = _relation(org, (module, record_id, related))
+    if relation.module.api_name not in OWNED:
+        words = "The http request method type is not a valid one"
+        raise Refusal(org.settings.invalid_method_status, "INVALID_REQUEST_METHOD", words)
+    writer = Writer(org, request.user, relation.module)
+
+    def add(item: dict[str, Any], path: str) -> dict[str, Any]:
+        return writer.insert({**item, relation.near.api_name: relation.pointer(parent)}, path)
+
+    with org.store.transaction():
+        tried = _each(org, add, items_of(request.json()))
+        results = writer.receipts([result for result, _ in tried])
+    statuses = [said or 201 for _, said in tried]
+    return json_answer({"data": results}, overall(statuses, 201))
+
+
+def put_related(
+    org: Emulator, request: Request, module: str, record_id: str, related: str
+) -> Answer:
+    """``PUT /{module}/{id}/{related_list}``: link up to 100 records."""
+    return _linked(org, request, (module, record_id, related), items_of(request.json()))
+
+
+def put_related_one(
+    org: Emulator, request: Request, *, module: str, record_id: str, related: str, related_id: str
+) -> Answer:
+    """``PUT /{module}/{id}/{related_list}/{related_id}``: link one record."""
+    sent = items_of(request.json())[0] if request.body else {}
+    items = [{**sent, "id": related_id}]
+    return _linked(org, request, (module, record_id, related), items)
+
+
+def _linked(
+    org: Emulator, request: Request, where: tuple[str, str, str], items: list[dict[str, Any]]
+) -> Answer:
+    """Link every record, and change what else is sent of it."""
+    relation, parent = _relation(org, where)
+    writer = Writer(org, request.user, relation.module)
+
+    owned, done = relation.module.api_name in OWNED, org.settings.relations.link_message
+
+    def link(item: dict[str, Any], path: str) -> dict[str, Any]:
+        if relation.linking:
+            child = writer.existing(item, path)
+            _tie(org, request.user, relation, parent, child)
+            return success(done, child)
+        changed = writer.update({**item, relation.near.api_name: relation.pointer(parent)}, path)
+        return changed if owned else success(done, int(changed["details"]["id"]))
+
+    with org.store.transaction():
+        tried = _each(org, link, items)
+    return _answer(tried)
+
+
+def _each(
+    org: Emulator,
+    work: Callable[[dict[str, Any], str], dict[str, Any]],
+    items: list[dict[str, Any]],
+) -> list[tuple[dict[str, Any], int | None]]:
+    """Do a piece of work for every item of a body."""
+    return [
+        attempted(org.store, work, each, f"$.data[{index}]") for index, each in enumerate(items)
+    ]
+
+
+def _tie(org: Emulator, user: int, relation: RelatedList, parent: int, child: int) -> None:
+    """Add a row to a linking module, unless it is there."""
+    if relation.linking and relation.far and not _hangs(org, relation, parent, child):
+        row = {relation.near.api_name: parent, relation.far.api_name: child}
+        org.store.insert(relation.linking.api_name, [row], user=user)
+
+
+def delete_related(
+    org: Emulator, request: Request, module: str, record_id: str, related: str
+) -> Answer:
+    """``DELETE /{module}/{id}/{related_list}?ids=``: let go of up to 100 records."""
+    if "ids" not in request.params:
+        words = "One of the expected parameter is missing"
+        raise Refusal(400, "MANDATORY_NOT_FOUND", words, {"param_name": "ids"})
+    wanted = parameters.names(request, "ids")
+    if len(wanted) > RECORDS:
+        words = f"Limit Exceeded, You cannot give more than {RECORDS} record ids"
+        details = {"limit": str(RECORDS), "param_name": "ids"}
+        raise Refusal(400, "LIMIT_EXCEEDED", words, details)
+    return _let_go(org, request, (module, record_id, related), wanted)
+
+
+def delete_related_one(
+    org: Emulator, request: Request, *, module: str, record_id: str, related: str, related_id: str
+) -> Answer:
+    """``DELETE /{module}/{id}/{related_list}/{related_id}``: let go of one record."""
+    return _let_go(org, request, (module, record_id, related), [related_id])
+
+
+def _let_go(
+    org: Emulator, request: Request, where: tuple[str, str, str], wanted: list[str]
+) -> Answer:
+    """Undo the link of every record; what only lives on a list is deleted."""
+    relation, parent = _relation(org, where)
+
+    def let_go(text: str) -> dict[str, Any]:
+        if not parameters.ID.fullmatch(text) or not _hangs(org, relation, parent, int(text)):
+            raise Refusal(400, "INVALID_DATA", "relation not found", {"id": text})
+        return _unlink(org, request.user, relation, parent, int(text))
+
+    with org.store.transaction():
+        tried = [attempted(org.store, let_go, each) for each in wanted]
+    return _answer(tried)
+
+
+def _unlink(
+    org: Emulator, user: int, relation: RelatedList, parent: int, child: int
+) -> dict[str, Any]:
+    """Let go of one record."""
+    near = relation.near.api_name
+    if relation.module.api_name in OWNED:
+        org.store.delete(relation.module.api_name, [child], user=user)
+        return success("record deleted", child)
+    if relation.linking and relation.far:
+        linking = relation.linking.api_name
+        sql = f'SELECT id FROM "{linking}" WHERE "{near}" = ? AND "{relation.far.api_name}" = ?'  # noqa: S608
+        rows = [row for (row,) in org.store.read(sql, (parent, child))]
+        org.store.delete(linking, rows, user=user)
+    else:
+        empty = {near: None} | ({"$se_module": None} if relation.near.targets else {})
+        org.store.update(relation.module.api_name, [{"id": child, **empty}], user=user)
+    return success("relation removed", child)
+
+
+def _relation(org: Emulator, where: tuple[str, str, str]) -> tuple[RelatedList, int]:
+    """Find list and record of an address."""
+    module, record_id, related = where
+    found = module_named(org, module)
+    parent = parent_of(org, found, record_id)
+    return list_named(org.schema, found, related), parent
+
+
+def _answer(tried: list[tuple[dict[str, Any], int | None]]) -> Answer:
+    """Answer with the result of each."""
+    statuses = [said or 200 for _, said in tried]
+    return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
+
+
+_LIST = f"{V8}/{{module}}/{{record_id}}/{{related}}"
+_ONE = f"{_LIST}/{{related_id}}"
+
+ROUTES = (
+    Route(
+        "GET",
+        f"{V8}/settings/related_lists",
+        get_related_lists,
+        "related lists of a module",
+        ("ZohoCRM.settings.related_lists.READ",),
+    ),
+    Route(
+        "POST",
+        f"{V8}/{{module}}/{{record_id}}/actions/get_related_records_count",
+        count_related,
+        "how many records up to 20 related lists hold",
+        READ,
+    ),
+    Route("GET", _LIST, get_related, "related list: as a list, of what hangs on a record", READ),
+    Route("POST", _LIST, post_related, "write up to 100 notes about a record", UPDATE, "write"),
+    Route("PUT", _LIST, put_related, "link up to 100 records", UPDATE),
+    Route("DELETE", _LIST, delete_related, "let go of up to 100 records", UPDATE),
+    Route(
+        "GET",
+        f"{V8}/{{module}}/deleted/{{record_id}}/{{related}}",
+        get_deleted_related,
+        "what hung on a record in the recycle bin; its notes are in the bin too",
+        READ,
+    ),
+    Route("GET", _ONE, get_related_one, "one record of a related list", READ),
+    Route("PUT", _ONE, put_related_one, "link one record", UPDATE),
+    Route("DELETE", _ONE, delete_related_one, "let go of one record", UPDATE),
+)

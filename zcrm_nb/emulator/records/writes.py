@@ -1,0 +1,387 @@
+"""Writing records: insert, update, upsert and delete, each with a result for every record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.emulator.query.criteria import Condition
+from zcrm_nb.emulator.records.records import Table, module_named, not_emulated
+from zcrm_nb.emulator.serving import parameters
+from zcrm_nb.emulator.serving.messages import Answer, Request, json_answer
+from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.route import CREATE, DELETE, UPDATE, V8, Route
+from zcrm_nb.emulator.storage.drafts import Desk, Draft
+
+if TYPE_CHECKING:
+    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.storage.schema import Field, Module
+    from zcrm_nb.emulator.storage.store import Store
+
+RECORDS = 100
+CHECK_FIELDS = 10
+STAMPS = ("Created_Time", "Modified_Time", "Created_By", "Modified_By")
+
+Item = dict[str, Any]
+
+
+class Writer:
+    """Writes the records of one request.
+
+    Parameters
+    ----------
+    org : Emulator
+        The org that is written to.
+    user : int
+        Who writes.
+    module : Module
+        Whose records.
+    unmodified_since : int, optional
+        Only what nobody has changed since is changed.
+
+    Attributes
+    ----------
+    user : int
+        Id of the one who writes.
+    """
+
+    def __init__(
+        self, org: Emulator, user: int, module: Module, unmodified_since: int | None = None
+    ) -> None:
+        self._store, self._module, self.user = org.store, module, user
+        self._desk = Desk(org.store, module, org.settings)
+        self._unmodified_since = unmodified_since
+        self._replace_rows = org.settings.subform_rows_replace
+
+    def insert(self, item: Item, path: str) -> Item:
+        """Add one record."""
+        draft = self._desk.draft(item, path)
+        (record_id,) = self._store.insert(self._module.api_name, [draft.row], user=self.user)
+        self._write_children(draft, record_id)
+        return success("record added", record_id)
+
+    def update(self, item: Item, path: str) -> Item:
+        """Change one record; only what is sent changes."""
+        record_id = self.existing(item, path)
+        draft = self._desk.draft(self._appended(item, record_id), path, record_id=record_id)
+        row = draft.row | {"id": record_id}
+        self._store.update(self._module.api_name, [row], user=self.user)
+        self._write_children(draft, record_id)
+        return success("record updated", record_id)
+
+    def upsert(self, item: Item, path: str, checked: Sequence[Field]) -> Item:
+        """Change the record that an id or a duplicate-check field finds, or add a new one."""
+        if "id" in item:
+            return self.update(item, path) | {"action": "update", "duplicate_field": "id"}
+        for known in checked:
+            found = self._match(known, item)
+            if found is not None:
+                done = self._update_found(item, path, found)
+                return done | {"action": "update", "duplicate_field": known.api_name}
+        return self.insert(item, path) | {"action": "insert", "duplicate_field": None}
+
+    def _update_found(self, item: Item, path: str, found: int) -> Item:
+        """Change the record that a duplicate-check field found; what it lacks names it."""
+        try:
+            return self.update(item | {"id": str(found)}, path)
+        except Refusal as refusal:
+            if refusal.code == "MANDATORY_NOT_FOUND":
+                refusal.details["id"] = str(found)
+            raise
+
+    def delete(self, record_id: int) -> Item:
+        """Move one record to the recycle bin."""
+        self._modified(record_id, {"id": str(record_id)})
+        refuse_locked(self._store, self._module, record_id)
+        self._store.delete(self._module.api_name, [record_id], user=self.user)
+        return success("record deleted", record_id)
+
+    def receipts(self, results: Sequence[Item]) -> list[Item]:
+        """Fill in what Zoho tells of each record that was added or changed."""
+        written = [int(each["details"]["id"]) for each in results if each["code"] == "SUCCESS"]
+        stamps = [self._module.by_name[name] for name in STAMPS]
+        where = Condition(f"r.id IN ({', '.join('?' * len(written))})", tuple(written))
+        records, _ = Table(self._store, self._module, stamps).read(where, "r.id", len(written))
+        details = {each["id"]: each | {"$approval_state": "approved"} for each in records}
+        return [
+            each | {"details": details[each["details"]["id"]]}
+            if each["code"] == "SUCCESS"
+            else each
+            for each in results
+        ]
+
+    def existing(self, item: Item, path: str) -> int:
+        """Find the id of the record to change, once it is known to exist and to be unmodified."""
+        place = {"api_name": "id", "json_path": f"{path}.id"}
+        if "id" not in item:
+            raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+        text = str(item["id"])
+        if not parameters.ID.fullmatch(text):
+            raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", place)
+        modified = self._modified(int(text), place)
+        refuse_locked(self._store, self._module, int(text), place)
+        if self._unmodified_since is not None and modified > self._unmodified_since:
+            raise self._already_modified(int(text))
+        return int(text)
+
+    def _modified(self, record_id: int, details: dict[str, str]) -> int:
+        """Tell when a record was modified, or refuse an unknown id."""
+        sql = f'SELECT "Modified_Time" FROM "{self._module.api_name}" WHERE id = ?'  # noqa: S608
+        rows = self._store.read(sql, (record_id,))
+        if not rows:
+            raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", details)
+        return int(rows[0][0])
+
+    def _already_modified(self, record_id: int) -> Refusal:
+        """Refuse to overwrite a change that the writer has not seen."""
+        words = "record updated time has already passed if-unmodified-since time"
+        stamps = [self._module.by_name[name] for name in STAMPS]
+        table = Table(self._store, self._module, stamps)
+        (details,), _ = table.read(Condition("r.id = ?", (record_id,)), "r.id", 1)
+        return Refusal(412, "ALREADY_MODIFIED", words, details)
+
+    def _appended(self, item: Item, record_id: int) -> Item:
+        """Put old values of multi-select picklists in front, where ``$append_values`` says so."""
+        asked = item.get("$append_values")
+        names = (
+            [name for name, wanted in asked.items() if wanted] if isinstance(asked, dict) else []
+        )
+        fields = [self._module.by_name[name] for name in names if name in self._module.by_name]
+        if not fields:
+            return item
+        (old,), _ = Table(self._store, self._module, fields).read(
+            Condition("r.id = ?", (record_id,)), "r.id", 1
+        )
+        grown = {
+            each.api_name: list(dict.fromkeys([*old[each.api_name], *item[each.api_name]]))
+            for each in fields
+            if each.kind == "multiselectpicklist" and isinstance(item.get(each.api_name), list)
+        }
+        return item | grown
+
+    def _match(self, known: Field, item: Item) -> int | None:
+        """Find the record that has the item's value in a duplicate-check field."""
+        value = item.get(known.api_name)
+        return None if value in (None, "") else self._desk.find(known, value)
+
+    def _write_children(self, draft: Draft, record_id: int) -> None:
+        """Write the rows of subforms and the links of multi-select lookups."""
+        for name, rows in draft.children.items():
+            known = self._module.by_name[name]
+            child, parent = self._desk.behind(known)
+            present = self._desk.rows_of(known, record_id)
+            merges = draft.removed or any("id" in each.row for each in rows)
+            gone = present & set(draft.removed) if merges or not self._replace_rows else present
+            self._store.delete(child.api_name, gone, user=self.user)
+            old = [each.row for each in rows if "id" in each.row]
+            new = [each.row | {parent.api_name: record_id} for each in rows if "id" not in each.row]
+            self._store.update(child.api_name, old, user=self.user)
+            self._store.insert(child.api_name, new, user=self.user)
+
+
+def post_records(org: Emulator, request: Request, module: str) -> Answer:
+    """``POST /{module}``: insert up to 100 records."""
+    found = module_named(org, module)
+    if found.generated_type == "subform":
+        raise not_emulated("Inserting into the own module of a subform")
+    return _write(org, request, found, Writer.insert, 201)
+
+
+def put_records(org: Emulator, request: Request, module: str) -> Answer:
+    """``PUT /{module}``: update up to 100 records by their ids."""
+    return _write(org, request, module_named(org, module), Writer.update, 200)
+
+
+def put_record(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+    """``PUT /{module}/{id}``: update one record."""
+    found, wanted = module_named(org, module), parameters.record_id(record_id)
+
+    def update(writer: Writer, item: Item, path: str) -> Item:
+        return writer.update(item | {"id": str(wanted)}, path)
+
+    return _write(org, request, found, update, 200)
+
+
+def upsert_records(org: Emulator, request: Request, module: str) -> Answer:
+    """``POST /{module}/upsert``: update what duplicate-check fields find, insert the rest."""
+    found = module_named(org, module)
+    checked = _checked(org, request.json(), found)
+
+    def upsert(writer: Writer, item: Item, path: str) -> Item:
+        done = writer.upsert(item, path, checked)
+        if done["action"] == "insert" and org.settings.upsert_names_field_on_insert and checked:
+            done["duplicate_field"] = checked[0].api_name
+        return done
+
+    return _write(org, request, found, upsert, 200)
+
+
+def delete_records(org: Emulator, request: Request, module: str) -> Answer:
+    """``DELETE /{module}?ids=``: delete up to 100 records."""
+    found = module_named(org, module)
+    wanted = parameters.ids(request)
+    if not wanted:
+        raise parameters.missing("ids")
+    if len(wanted) > RECORDS:
+        details = {"limit": RECORDS, "param_name": "ids"}
+        raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
+    return _delete(org, request, found, wanted)
+
+
+def delete_record(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+    """``DELETE /{module}/{id}``: delete one record."""
+    return _delete(org, request, module_named(org, module), [parameters.record_id(record_id)])
+
+
+def _write(
+    org: Emulator,
+    request: Request,
+    module: Module,
+    work: Callable[[Writer, Item, str], Item],
+    status: int,
+) -> Answer:
+    """Write every item of the body, in one transaction that keeps what succeeds."""
+    items = items_of(request.json())
+    since = parameters.moment(request, "If-Unmodified-Since")
+    writer = Writer(org, request.user, module, since)
+    with org.store.transaction():
+        results, statuses = [], []
+        for index, item in enumerate(items):
+            result, said = attempted(org.store, work, writer, item, f"$.data[{index}]")
+            results.append(result)
+            statuses.append(said or status)
+        results = writer.receipts(results)
+    if results and all(each.get("action") == "insert" for each in results):
+        status = org.settings.upsert_insert_status
+    return json_answer({"data": results}, overall(statuses, status))
+
+
+def _delete(org: Emulator, request: Request, module: Module, wanted: list[int]) -> Answer:
+    """Delete records by their ids."""
+    writer = Writer(org, request.user, module)
+    with org.store.transaction():
+        tried = [attempted(org.store, Writer.delete, writer, record_id) for record_id in wanted]
+    statuses = [said or 200 for _, said in tried]
+    return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
+
+
+def refuse_locked(
+    store: Store, module: Module, record_id: int, place: dict[str, str] | None = None
+) -> None:
+    """Refuse to change a record that somebody has locked."""
+    if "Locked__s" not in module.by_name:
+        return
+    sql = f'SELECT Locked__s FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
+    if store.read(sql, (record_id,)) == [(1,)]:
+        words = "Sorry, you cannot perform this operation as the record is locked."
+        details = {"action": "record_locking", **(place or {"id": str(record_id)})}
+        raise Refusal(400, "RECORD_LOCKED", words, details)
+
+
+def attempted(store: Store, work: Callable[..., Item], *arguments: Any) -> tuple[Item, int | None]:
+    """Do one piece of work whole or not at all; a refusal becomes its result and status."""
+    try:
+        with store.attempt():
+            return work(*arguments), None
+    except Refusal as refusal:
+        return refusal.body, refusal.status
+
+
+def overall(statuses: list[int], good: int) -> int:
+    """Choose the HTTP status for many results: all good, all refused, or mixed."""
+    refused = [each for each in statuses if each >= 400]
+    if not refused:
+        return good
+    return 207 if len(refused) < len(statuses) else max(refused)
+
+
+def success(message: str, record_id: int) -> Item:
+    """Say what is told of one success."""
+    details = {"id": str(record_id)}
+    return {"code": "SUCCESS", "details": details, "message": message, "status": "success"}
+
+
+def items_of(body: dict[str, Any]) -> list[Item]:
+    """Find the records in a body, or refuse a body without them."""
+    place = {"api_name": "data", "json_path": "$.data"}
+    if "data" not in body:
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+    items = body["data"]
+    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+        details = {"expected_data_type": "jsonarray", **place}
+        raise Refusal(400, "INVALID_DATA", "invalid data", details)
+    if not items:
+        raise Refusal(400, "INVALID_DATA", "invalid data", {"minimum_length": 1, **place})
+    if len(items) > RECORDS:
+        words = "count of records in your request exceeds the limit"
+        raise Refusal(400, "LIMIT_EXCEEDED", words, {"maximum_length": RECORDS, "api_name": "data"})
+    return items
+
+
+def _checked(org: Emulator, body: dict[str, Any], module: Module) -> list[Field]:
+    """Find the duplicate-check fields of an upsert: those asked for, or all there are."""
+    system = dict(org.settings.duplicate_check_fields).get(module.api_name, ("Name",))
+    unique = [each.api_name for each in module.fields if each.unique]
+    allowed = [name for name in (*system, *unique) if name in module.by_name]
+    asked = body.get("duplicate_check_fields") or allowed
+    for index, name in enumerate(asked):
+        if name not in allowed or index >= CHECK_FIELDS:
+            details = {
+                "api_name": "duplicate_check_fields",
+                "json_path": f"$.duplicate_check_fields[{index}]",
+                "supported_values": allowed,
+            }
+            raise Refusal(400, "INVALID_DATA", "invalid data", details)
+    return [module.by_name[name] for name in asked]
+
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{V8}/{{module}}/upsert",
+        upsert_records,
+        "update or insert up to 100 records by id or duplicate-check fields",
+        (*CREATE, *UPDATE),
+        "write",
+    ),
+    Route(
+        "POST",
+        f"{V8}/{{module}}",
+        post_records,
+        "insert up to 100 records, with subforms, links and tags",
+        CREATE,
+        "write",
+    ),
+    Route(
+        "PUT",
+        f"{V8}/{{module}}",
+        put_records,
+        "update up to 100 records, If-Unmodified-Since",
+        UPDATE,
+        "write",
+    ),
+    Route(
+        "DELETE",
+        f"{V8}/{{module}}",
+        delete_records,
+        "delete up to 100 records",
+        DELETE,
+        "write",
+    ),
+    Route(
+        "PUT",
+        f"{V8}/{{module}}/{{record_id}}",
+        put_record,
+        "update one record",
+        UPDATE,
+        "write",
+    ),
+    Route(
+        "DELETE",
+        f"{V8}/{{module}}/{{record_id}}",
+        delete_record,
+        "delete one record",
+        DELETE,
+        "write",
+    ),
+)

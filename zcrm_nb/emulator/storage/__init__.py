@@ -1,0 +1,1 @@
+"""What the org holds, and where: modules and fields, records, the recycle bin, stored values."""
