@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from tests.worlds import Org
 from zcrm_nb import CRM
-from zcrm_nb.emulator import Emulator, ManualClock, Settings
+from zcrm_nb.emulator import ManualClock, Settings
 from zcrm_nb.errors import (
     NotFoundError,
     RateLimitError,
@@ -33,7 +34,7 @@ STAMPS = ["Modified_Time", "Modified_By", "Modified_By.id", "Last_Activity_Time"
 @pytest.fixture
 def org():
     """An org whose time stands still until a test moves it."""
-    with Emulator(rows=ROWS, clock=ManualClock()) as emulator:
+    with Org(rows=ROWS, clock=ManualClock()) as emulator:
         yield emulator
 
 
@@ -264,7 +265,7 @@ def test_unlisted_choices_are_refused_here_or_left_to_zoho(connected):
     lead = {"Last_Name": "x", "Lead_Source": "Carrier Pigeon"}
     for refuses, status in ((True, "refused"), (False, "done")):
         settings = Settings(refuse_unknown_picklist_values=refuses)
-        with Emulator(rows=ROWS, settings=settings) as org:
+        with Org(rows=ROWS, settings=settings) as org:
             crm = connected(org)
             with pytest.raises(ValueError, match="not in the list"):
                 crm.insert("Leads", lead)
@@ -601,7 +602,7 @@ def test_a_plan_does_not_overwrite_what_changes_before_it_is_applied(org, crm):
 
 def test_thousands_of_rows_go_there_and_back(connected):
     """Diff, apply, undo: the org is as it was, but for the times of change."""
-    with Emulator(rows={**ROWS, "Leads": 2500}) as org:
+    with Org(rows={**ROWS, "Leads": 2500}) as org:
         crm = connected(org)
         before = whole(crm)
         names = "Last_Name City Rating Annual_Revenue Tag Owner Email_Opt_Out Next_Follow_Up"

@@ -14,6 +14,7 @@ import requests
 from pandas.testing import assert_frame_equal
 from requests.adapters import BaseAdapter
 
+from tests.worlds import Org
 from zcrm_nb import CRM
 from zcrm_nb.api import asking, elsewhere, exports
 from zcrm_nb.connect import _by_hand, _gate
@@ -105,7 +106,7 @@ def answered(request, status: int, said: object) -> requests.Response:
 @pytest.fixture
 def org() -> Iterator[Emulator]:
     """An org whose files hold a hundred records, on a clock that turns when somebody waits."""
-    with Emulator(rows=ROWS, clock=ManualClock(), settings=settings(csv_rows=100)) as emulator:
+    with Org(rows=ROWS, clock=ManualClock(), settings=settings(csv_rows=100)) as emulator:
         yield emulator
 
 
@@ -497,7 +498,7 @@ def test_a_file_that_is_damaged_at_zoho_is_an_error(org, kernel):
 
 def test_more_than_ten_files_in_a_minute_wait_for_the_next(kernel, whole, org, tmp_path):
     """Zoho lets all fail at the eleventh; one that comes too early all the same is asked again."""
-    with Emulator(rows=ROWS, clock=ManualClock(), settings=settings(csv_rows=20)) as emulator:
+    with Org(rows=ROWS, clock=ManualClock(), settings=settings(csv_rows=20)) as emulator:
         line, facts = Line(emulator), emulator.credentials
         urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
         time = _by_hand(emulator)
