@@ -227,6 +227,19 @@ def test_what_cannot_be_written_is_named_and_not_sent(crm):
     assert sent(calls) == []
 
 
+def test_all_that_is_wrong_is_named_at_once(crm):
+    """A column that is no field does not hide what is wrong with the others."""
+    table = pd.DataFrame(
+        {"Last_Name": ["Osei", None], "Visited": ["yes", "no"], "Email": ["no address", None]}
+    )
+    with pytest.raises(ValueError, match="3 things") as caught:
+        crm.insert("Leads", table)
+    problems = caught.value.problems
+    assert problems["column"].tolist() == ["Visited", "Last_Name", "Email"]
+    with pytest.raises(ValueError, match="no such field"):
+        crm.update("Leads", [{"id": "4108", "Visted": 1}])
+
+
 def test_rows_that_would_overwrite_each_other_are_refused(crm):
     """Batches travel in no certain order, so the last one cannot win."""
     (record_id,) = leads(crm, limit=1)["id"]
@@ -492,12 +505,27 @@ def test_a_plan_shows_what_would_change_and_changes_nothing(org, crm):
         assert "1 to insert, 2 to update (2 cells), 1 unchanged" in text
         assert "Created_Time" in text
         assert "Goa" in text
+        assert "To insert" in text
+    assert plan.inserts.to_dict("index") == {
+        "new": {"Last_Name": "New"} | dict.fromkeys(("City", "Lead_Source", "Owner"))
+    }
     report = plan.apply()
     assert report["code"].tolist() == ["SUCCESS", "SUCCESS", "UNCHANGED", "SUCCESS"]
     assert leads(crm, limit=1)["City"].tolist() == ["Goa"]
     with pytest.raises(ValueError, match="applied already"):
         plan.apply()
     assert plan.undo()["status"].eq("done").all()
+
+
+def test_a_plan_says_what_undo_cannot_bring_back(org, crm):
+    """A choice that no picklist has any more: Zoho would refuse it, and does."""
+    ((lead,),) = org.store.read("SELECT id FROM Leads WHERE Lead_Source = 'Facebook Ads' LIMIT 1")
+    strange = crm.records("Leads", ["Lead_Source"], ids=[str(lead)])
+    plan = crm.diff("Leads", strange.assign(Lead_Source="Chat"))
+    assert "undo cannot bring back" in repr(plan)
+    assert "Lead_Source (1)" in repr(plan)
+    back = plan.apply().undo()
+    assert back[["status", "field"]].values.tolist() == [["refused", "Lead_Source"]]
 
 
 def test_a_plan_finds_records_by_other_keys(crm):

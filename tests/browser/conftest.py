@@ -220,6 +220,11 @@ RUN_ONE = """async (number) => {
   app.shell.currentWidget.content.activeCellIndex = number;
   await app.commands.execute('notebook:run-cell');
 }"""
+START_ONE = """(number) => {
+  const app = window.jupyterapp;
+  app.shell.currentWidget.content.activeCellIndex = number;
+  app.commands.execute('notebook:run-cell');
+}"""
 SAVE = "async () => { await window.jupyterapp.commands.execute('docmanager:save'); }"
 RESTART = """async () => {
   const context = window.jupyterapp.shell.currentWidget.sessionContext;
@@ -257,6 +262,10 @@ class OpenNotebook:
     def run(self, number: int) -> None:
         """Run one cell and wait until it is done."""
         self._page.evaluate(RUN_ONE, number)
+
+    def start(self, number: int) -> None:
+        """Run one cell, and do not wait."""
+        self._page.evaluate(START_ONE, number)
 
     def reload(self) -> None:
         """Load the page anew, as a person does; the kernel lives on."""

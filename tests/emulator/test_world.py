@@ -167,6 +167,11 @@ def test_the_planted_dirt_is_there(small: Store) -> None:
     """What real exports are full of: each of these must be met by whoever cleans them."""
     planted = {
         "an e-mail twice": "SELECT Email FROM Leads GROUP BY 1 HAVING count(*) > 1",
+        "a telephone number as it is dialled": "SELECT 1 FROM Leads WHERE Phone LIKE '0091 %'",
+        "one in brackets": "SELECT 1 FROM Leads WHERE Phone LIKE '(+91) %'",
+        "one with dots": "SELECT 1 FROM Leads WHERE Phone LIKE '+91.%'",
+        "a city in small letters": "SELECT 1 FROM Leads WHERE City = 'chennai'",
+        "a company in capitals": "SELECT 1 FROM Leads WHERE Company = upper(Company)",
         "stray spaces": "SELECT City FROM Leads WHERE City != trim(City)",
         "a value outside the picklist": "SELECT 1 FROM Leads WHERE Lead_Source = 'Facebook Ads'",
         "NA as a name": "SELECT 1 FROM Leads WHERE Last_Name = 'NA'",
@@ -205,7 +210,16 @@ def test_no_address_or_number_can_reach_anybody(small: Store) -> None:
     )
     for (number,) in small.read("SELECT Phone FROM Leads UNION SELECT Mobile FROM Leads"
                                 " UNION SELECT Phone FROM Accounts"):  # fmt: skip
-        assert number is None or fictional.fullmatch(number), number
+        assert number is None or fictional.fullmatch(_tidy(number)), number
+
+
+def _tidy(number: str) -> str:
+    """Write a telephone number the usual way, whichever way it was typed."""
+    number = re.sub(r"^00|^\(\+", "+", number.strip()).replace(")", "")
+    return number if "." not in number else _FROM_DOTS.sub(r"+1 \1-\2-\3", number.replace(".", " "))
+
+
+_FROM_DOTS = re.compile(r"\+1 (\d{3}) (\d{3}) (\d{4})")
 
 
 def test_unique_fields_are_unique_and_picklists_mostly_keep_to_their_list(small: Store) -> None:

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zcrm_nb.api.plan import Pace, Plan, Route, bulk_cost, coql_cost, rest_cost
-from zcrm_nb.notebook.plots import PictureAxes, funnel, prices
+from zcrm_nb.frames.plan import WritePlan
+from zcrm_nb.notebook.plots import PictureAxes, changes, funnel, prices
 
 STAGES = pd.CategoricalDtype(["Qualification", "Negotiation", "Closed Won", "Closed Lost"])
 
@@ -119,7 +120,7 @@ def test_pyplot_is_never_loaded():
     """Nothing global: drawing leaves pyplot, its figure list and its backend alone."""
     code = (
         "import sys, pandas as pd\n"
-        "from zcrm_nb.notebook.plots import funnel\n"
+        "from zcrm_nb.notebook.plots import changes, funnel\n"
         "funnel(pd.DataFrame({'Stage': ['Won']}))._repr_mimebundle_()\n"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
@@ -211,3 +212,36 @@ def test_prices_draw_on_the_axes_they_are_given():
     ax = Figure().add_subplot()
     assert prices(ax=ax, title="What it costs") is ax
     assert ax.get_title(loc="left") == "What it costs"
+
+
+# ---- What a write would change -------------------------------------------------------------------
+
+
+def plan_of(cells: list[tuple[str, str]], rows: int = 10) -> WritePlan:
+    """A plan that changes some cells, named by id and field."""
+    return WritePlan(
+        pd.DataFrame({"action": "update", "id": [f"{n}" for n in range(rows)]}),
+        pd.DataFrame(cells, columns=["id", "column"]),
+        pd.DataFrame(),
+        subject="Leads by id",
+        notes=[],
+        names={},
+        apply=lambda: None,
+    )
+
+
+def test_each_changed_cell_is_a_line_at_the_place_of_its_row():
+    """The field with most changes is on top, and its number beside it."""
+    ax = changes(plan_of([("3", "City"), ("3", "Phone"), ("7", "Phone")]))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Phone", "City"]
+    assert [list(each.get_positions()) for each in ax.collections] == [[3, 7], [3]]
+    assert texts(ax) == ["2", "1"]
+    assert repr(ax).splitlines() == ["Cells to change in 10 rows", "Phone  2", "City   1"]
+
+
+def test_nothing_to_change_is_said():
+    """An empty plan is a sentence, on any axes."""
+    ax = Figure().add_subplot()
+    assert changes(plan_of([]), ax=ax, title="Tidy") is ax
+    assert texts(ax) == ["Nothing to change."]
+    assert "Nothing to change." in repr(changes(plan_of([])))

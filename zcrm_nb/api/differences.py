@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.journal import Batch
@@ -15,8 +16,8 @@ from zcrm_nb.errors import did_you_mean
 from zcrm_nb.frames import column_for
 from zcrm_nb.frames.check import Problem, check_columns, check_values, is_writable, refuse
 from zcrm_nb.frames.compare import comparable, shown
-from zcrm_nb.frames.plan import cells_table, rows_table
-from zcrm_nb.frames.records import ABSENT, as_columns
+from zcrm_nb.frames.plan import cells_table, inserts_table, rows_table
+from zcrm_nb.frames.records import ABSENT, as_columns, only
 from zcrm_nb.frames.report import labels
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class Difference:
     """What a table differs in from the CRM.
 
     ``steps`` tells of each row what would be done to it; ``records`` what would be sent, of
-    conflicts too; ``before`` the records that would change, as they are.
+    conflicts too; ``before`` the records that would change, as they are. ``names`` are those of
+    records that changed lookups point to, by id; ``unlisted`` counts by field the old values that
+    Zoho would not take back.
     """
 
     module: str
@@ -52,6 +55,8 @@ class Difference:
     records: dict[int, Record] = field(default_factory=dict)
     before: dict[str, Record] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    unlisted: dict[str, int] = field(default_factory=dict)
     when: datetime | None = None
 
     @property
@@ -65,6 +70,12 @@ class Difference:
         return cells_table(self.index, self.cells)
 
     @property
+    def inserts(self) -> pd.DataFrame:
+        """One row for each new record, as it would be sent."""
+        rows = [row for row, (step, *_) in enumerate(self.steps) if step == "insert"]
+        return inserts_table(self.index.take(rows), [self.records[row] for row in rows])
+
+    @property
     def notes(self) -> list[str]:
         """What else a person should know."""
         notes = []
@@ -74,6 +85,9 @@ class Difference:
             notes.append(
                 "the table does not say when it was read: changes of others since are not seen"
             )
+        if self.unlisted:
+            told = ", ".join(f"{name} ({count:,})" for name, count in self.unlisted.items())
+            notes.append(f"undo cannot bring back what no picklist has any more: {told}")
         return notes
 
 
@@ -93,7 +107,7 @@ def find(
     names = list(source.columns) if hasattr(source, "columns") else _keys_of(source)
     found = Difference(module, index, keys, fields)
     wanted = _compared(found, names, means.there(module).readable)
-    data = as_columns(_only(source, wanted), [column_for(each) for each in fields.values()])
+    data = as_columns(only(source, wanted), [column_for(each) for each in fields.values()])
     seen = _seen(source, names, fields)
     own = [name.removesuffix(".id") for name in keys]
     refuse(list(_bad_keys(data, own, fields, index)), f"comparison with {module}", index)
@@ -111,13 +125,6 @@ def find(
 def _keys_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """Name the fields of records."""
     return list(dict.fromkeys(name for record in records for name in record))
-
-
-def _only(source: Any, names: Sequence[str]) -> Any:
-    """Leave only some columns of a table, or of records."""
-    if hasattr(source, "columns"):
-        return source[list(names)]
-    return [{name: each[name] for name in names if name in each} for each in source]
 
 
 def _compared(
@@ -212,7 +219,7 @@ def _seen(
     """Read from the table when each record was modified, as its reader saw it."""
     if SEEN not in names or SEEN not in fields:
         return None
-    values: list[Any] = as_columns(_only(source, [SEEN]))[SEEN]
+    values: list[Any] = as_columns(only(source, [SEEN]))[SEEN]
     return values
 
 
@@ -255,7 +262,7 @@ def _changed(
 ) -> dict[int, Record]:
     """Find the cells that differ, column by column; the key is how a record was found."""
     changed: dict[int, Record] = {row: {} for row in records}
-    cells = []
+    cells: list[tuple[int, int, dict[str, Any]]] = []
     for place, (name, values) in enumerate(data.items()):
         about = found.fields.get(name)
         if about is None or not is_writable(about, "update"):
@@ -263,26 +270,41 @@ def _changed(
         rows = [row for row in records if values[row] is not ABSENT]
         new = comparable([values[row] for row in rows], about)
         old = comparable([records[row].get(name) for row in rows], about)
-        for row, one, other in zip(rows, new, old, strict=True):
-            if one != other:
-                changed[row][name] = values[row]
-                cells.append((row, place, name))
-    for row, _, name in sorted(cells):
-        found.cells.append(_cell(found, row, name, records[row], data[name][row]))
+        differing = [row for row, a, b in zip(rows, new, old, strict=True) if a != b]
+        for row in differing:
+            changed[row][name] = values[row]
+        if differing and _is_lookup(about):
+            found.names |= _named(record.get(name) for record in records.values())
+        told = _cells(name, about, differing, records, values)
+        cells += ((cell["row"], place, cell) for cell in told)
+    found.cells += [cell for *_, cell in sorted(cells, key=itemgetter(0, 1))]
     return changed
 
 
-def _cell(found: Difference, row: int, name: str, record: Record, new: Any) -> dict[str, Any]:
-    """Describe one cell that would change."""
-    about = found.fields[name]
-    is_lookup = column_for(dict(about)).kind in {"lookup", "user"}
-    return {
-        "row": row,
-        "id": record["id"],
-        "column": f"{name}.id" if is_lookup else name,
-        "old": shown(record.get(name), about),
-        "new": shown(new, about),
-    }
+def _is_lookup(about: Mapping[str, Any]) -> bool:
+    """Tell whether a field points to a record."""
+    return column_for(dict(about)).kind in {"lookup", "user"}
+
+
+def _named(references: Iterable[Any]) -> dict[str, str]:
+    """Take the names of records from where others mention them."""
+    return {each["id"]: each["name"] for each in references if each and each.get("name")}
+
+
+def _cells(
+    name: str,
+    about: Mapping[str, Any],
+    rows: Sequence[int],
+    records: Mapping[int, Record],
+    values: Sequence[Any],
+) -> Iterator[dict[str, Any]]:
+    """Describe the cells of a field that would change."""
+    column = f"{name}.id" if _is_lookup(about) else name
+    old = shown([records[row].get(name) for row in rows], about)
+    new = shown([values[row] for row in rows], about)
+    for row, was, becomes in zip(rows, old, new, strict=True):
+        record_id = records[row]["id"]
+        yield {"row": row, "id": record_id, "column": column, "old": was, "new": becomes}
 
 
 def _step(
@@ -324,6 +346,19 @@ def _check(found: Difference, *, unlisted: bool) -> None:
     invalid = {row for row, step in enumerate(found.steps) if step[0] == "invalid"}
     held = invalid | {row for row, step in enumerate(found.steps) if step[0] == "conflict"}
     found.cells = [cell for cell in found.cells if cell["row"] not in held]
+    found.unlisted = _not_taken_back(found)
+
+
+def _not_taken_back(found: Difference) -> dict[str, int]:
+    """Count the old values that are in no picklist any more, by field."""
+    counts: dict[str, int] = {}
+    for name in dict.fromkeys(cell["column"] for cell in found.cells):
+        about = found.fields.get(name, {})
+        if about.get("data_type") == "picklist":
+            old = [cell["old"] for cell in found.cells if cell["column"] == name]
+            if strange := len(list(check_values({name: old}, {name: about}, "update"))):
+                counts[name] = strange
+    return counts
 
 
 def apply(

@@ -24,7 +24,7 @@ from zcrm_nb.errors import APIError, ScopeError, WriteInterrupted, ZohoError
 from zcrm_nb.frames import column_for
 from zcrm_nb.frames.check import Problem, check_columns, check_values, refuse
 from zcrm_nb.frames.compare import comparable
-from zcrm_nb.frames.records import ABSENT, as_columns, as_rows, ids_of
+from zcrm_nb.frames.records import ABSENT, as_columns, as_rows, ids_of, only
 from zcrm_nb.frames.report import labels, pack_index
 
 if TYPE_CHECKING:
@@ -347,7 +347,11 @@ def prepared(
     found = list(check_columns([*names, *(subforms or ())], fields, action, passed_over=also))
     if action == "update" and "id" not in names:
         found.append(Problem(None, "id", None, "an update needs the ids of its records"))
-    refuse(found, subject, index)
+    if found:  # values of the other columns are looked at all the same, to name everything at once
+        wrong = {each.column for each in found}
+        names = [name for name in names if name not in wrong]
+        records = only(records, names)
+        subforms = {name: rows for name, rows in (subforms or {}).items() if name not in wrong}
     columns = [column_for(each) for each in fields.values()]
     inner = _subform_fields(catalogue, module, [*names, *(subforms or ())])
     columns += [
@@ -358,12 +362,14 @@ def prepared(
     data = as_columns(records, columns, subforms=subforms)
     for form in inner:  # nothing known of its rows is no reason to remove them
         data[form] = [ABSENT if rows is None else rows for rows in data[form]]
-    wrong = list(check_values(data, fields, action, subforms=inner, unlisted=unlisted))
+    found += check_values(data, fields, action, subforms=inner, unlisted=unlisted)
     if action == "update":
-        wrong += [
-            Problem(row, "id", None, "missing") for row, each in enumerate(data["id"]) if not each
+        found += [
+            Problem(row, "id", None, "missing")
+            for row, each in enumerate(data.get("id", ()))
+            if not each
         ]
-    refuse(wrong, subject, index)
+    refuse(found, subject, index)
     return index, data
 
 

@@ -319,4 +319,6 @@ class Sending(Base):
         """
         for feed in list(self._feeds):
             feed.stop()
+        for tray in list(self._trays):
+            tray.close()
         self._gate.close()

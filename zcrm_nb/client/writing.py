@@ -527,7 +527,15 @@ class Writing(Base):
             )
 
         subject = f"{module} by {', '.join(found.keys)}"
-        return WritePlan(found.rows, found.changes, subject=subject, notes=found.notes, apply=apply)
+        return WritePlan(
+            found.rows,
+            found.changes,
+            found.inserts,
+            subject=subject,
+            notes=found.notes,
+            names=found.names,
+            apply=apply,
+        )
 
     def journal(self) -> pd.DataFrame:
         """List the runs of writing of the last 30 days, those of other kernels too.

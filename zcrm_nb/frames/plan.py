@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from zcrm_nb.frames import planview
 from zcrm_nb.frames.types import STRING, categorical
 
 if TYPE_CHECKING:
@@ -14,10 +15,9 @@ if TYPE_CHECKING:
 
     from zcrm_nb.frames.report import Report
 
-__all__ = ["STEPS", "WritePlan", "cells_table", "rows_table"]
+__all__ = ["STEPS", "WritePlan", "cells_table", "inserts_table", "rows_table"]
 
 STEPS = ("insert", "update", "unchanged", "conflict", "invalid")
-SHOWN = 20  # cells in a rendered plan; .cells has them all
 BULK_CREDITS = 500 + 3  # to begin a job; to upload its file, ask how it goes, fetch its result
 BULK_ROWS = 25_000
 
@@ -31,10 +31,14 @@ class WritePlan:
         As :attr:`rows`.
     cells : DataFrame of shape (n_cells, 4)
         As :attr:`cells`.
+    inserts : DataFrame of shape (n_inserts, n_fields)
+        As :attr:`inserts`.
     subject : str
         The module, and by what records were found.
     notes : sequence of str
         What else is to be said.
+    names : mapping of str to str
+        Names of records that lookups point to, by id, as far as they are known.
     apply : callable
         What :meth:`apply` does.
 
@@ -47,6 +51,8 @@ class WritePlan:
     cells : DataFrame of shape (n_cells, 4)
         One row for each cell that would change, with the label of its row: ``id`` and ``column``
         (string), ``old`` and ``new`` (object; of a lookup the id).
+    inserts : DataFrame of shape (n_inserts, n_fields)
+        The new records as they would be sent, with the labels of their rows.
     credits : int
         What writing by REST costs: one for each ten records.
     bulk_credits : int
@@ -76,13 +82,15 @@ class WritePlan:
         self,
         rows: pd.DataFrame,
         cells: pd.DataFrame,
+        inserts: pd.DataFrame,
         *,
         subject: str,
         notes: Sequence[str],
+        names: Mapping[str, str],
         apply: Callable[..., Report],
     ) -> None:
-        self.rows, self.cells = rows, cells
-        self._subject, self._notes, self._apply = subject, notes, apply
+        self.rows, self.cells, self.inserts = rows, cells, inserts
+        self._subject, self._notes, self._names, self._apply = subject, notes, names, apply
         self._report: Report | None = None
 
     @property
@@ -189,7 +197,7 @@ class WritePlan:
         counts = self.counts
         words = {
             "insert": "to insert",
-            "update": f"to update ({len(self.cells):,} cells)",
+            "update": f"to update ({_cells(len(self.cells))})",
             "unchanged": "unchanged",
             "conflict": "in conflict",
             "invalid": "invalid",
@@ -202,36 +210,32 @@ class WritePlan:
         if not (self.counts["insert"] or self.counts["update"]):
             return "nothing to write"
         bulk = f"{self.bulk_credits:,} by bulk write"
-        return f"{self.credits:,} credits by REST, {bulk}; {self.cheaper} is cheaper"
-
-    def _troubled(self) -> pd.DataFrame:
-        """Show the rows that would not be written."""
-        rows = self.rows[self.rows["action"].isin(("conflict", "invalid"))]
-        return rows[["action", "id", "message"]].head(SHOWN)
+        rest = f"{self.credits:,} {'credit' if self.credits == 1 else 'credits'} by REST"
+        return f"{rest}, {bulk}; {'bulk write' if self.cheaper == 'bulk' else 'REST'} is cheaper"
 
     def _lines(self) -> list[str]:
         """List what stands above the tables."""
         return [f"Plan for {self._subject}: {self._summary()}", self._price(), *self._notes]
 
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        """List what is shown beside the cells: new records, and the rows that are not written."""
+        troubled = self.rows["action"].isin(("conflict", "invalid"))
+        tables = {
+            "To insert": self.inserts,
+            "Not to be written": self.rows.loc[troubled, ["action", "id", "message"]],
+        }
+        return {heading: table for heading, table in tables.items() if not table.empty}
+
     def __repr__(self) -> str:
-        parts = ["\n".join(self._lines())]
-        parts += [table.to_string(max_colwidth=40) for table in self._tables() if not table.empty]
-        return "\n\n".join([*parts, *self._more()])
+        return planview.text(self._lines(), self.cells, self._tables(), self._names)
 
     def _repr_html_(self) -> str:
-        first, *others = self._lines()
-        parts = [f"<b>{first}</b>", *others]
-        parts += [table.to_html(max_rows=SHOWN) for table in self._tables() if not table.empty]
-        return "<br>".join([*parts, *self._more()])
+        return planview.html(self._lines(), self.cells, self._tables(), self._names)
 
-    def _tables(self) -> list[pd.DataFrame]:
-        """List the tables to show."""
-        return [self.cells.head(SHOWN), self._troubled()]
 
-    def _more(self) -> list[str]:
-        """Tell what is not shown."""
-        more = len(self.cells) - SHOWN
-        return [f"… and {more:,} more cells in .cells"] if more > 0 else []
+def _cells(count: int) -> str:
+    """Count cells in words."""
+    return f"{count:,} {'cell' if count == 1 else 'cells'}"
 
 
 def rows_table(
@@ -252,12 +256,22 @@ def rows_table(
 
 def cells_table(index: pd.Index[Any], cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Make the table of cells: each tells ``row`` (a position), ``id``, ``column``, old and new."""
+    index = index.take([each["row"] for each in cells])
+    columns = {name: [each[name] for each in cells] for name in ("id", "column", "old", "new")}
+    dtypes: dict[str, Any] = {"id": STRING, "column": STRING, "old": object, "new": object}
+    return pd.DataFrame(
+        {name: pd.Series(columns[name], index=index, dtype=dtypes[name]) for name in columns},
+        index=index,
+    )
+
+
+def inserts_table(index: pd.Index[Any], records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Make the table of new records, a column for each field that any of them has."""
+    columns = dict.fromkeys(name for record in records for name in record)
     return pd.DataFrame(
         {
-            "id": pd.array([each["id"] for each in cells], dtype=STRING),
-            "column": pd.array([each["column"] for each in cells], dtype=STRING),
-            "old": pd.Series([each["old"] for each in cells], dtype=object).to_numpy(),
-            "new": pd.Series([each["new"] for each in cells], dtype=object).to_numpy(),
+            name: pd.Series([each.get(name) for each in records], index=index, dtype=object)
+            for name in columns
         },
-        index=index.take([each["row"] for each in cells]),
+        index=index,
     )

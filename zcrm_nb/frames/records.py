@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.frames.types import Column
 
-__all__ = ["ABSENT", "PARENT", "as_columns", "as_rows", "ids_of", "to_records"]
+__all__ = ["ABSENT", "PARENT", "as_columns", "as_rows", "ids_of", "only", "to_records"]
 
 PARENT = "parent_id"
 """The column of a subform's table that tells which record a row belongs to."""
@@ -139,6 +139,13 @@ def ids_of(
         source = [source]
     ids = [each.get("id") if isinstance(each, Mapping) else each for each in source]
     return pd.RangeIndex(len(ids)), _field("id", pd.Series(ids, dtype=object), "")[1]
+
+
+def only(source: Any, names: Sequence[str]) -> Any:
+    """Leave only some columns of a table, or of records."""
+    if isinstance(source, pd.DataFrame):
+        return source[list(names)]
+    return [{name: each[name] for name in names if name in each} for each in source]
 
 
 def as_rows(data: Mapping[str, Sequence[Any]], length: int) -> list[dict[str, Any]]:

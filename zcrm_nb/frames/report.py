@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -29,6 +30,13 @@ ACTIONS = (
     *("link", "unlink", "note", "attach", "detach", "upload", "photo", "tag", "untag"),
 )
 STATUSES = ("done", "refused", "unknown")
+_DONE = {
+    "insert": "inserted",
+    "update": "updated",
+    "delete": "deleted",
+    "restore": "restored",
+}
+SHOWN = 5  # rows that are not done, above a long report
 COLUMNS = ("action", "status", "id", "code", "field", "message")
 
 
@@ -188,17 +196,41 @@ class Report(pd.DataFrame):
         """Tell in one line how it went."""
         facts = self.attrs.get("zcrm", {})
         counts = self["status"].value_counts(sort=False)
-        told = ", ".join(f"{counts[name]:,} {name}" for name in STATUSES if counts.get(name))
+        told = [f"{counts[name]:,} {name}" for name in STATUSES if counts.get(name)]
+        if counts.get("done"):
+            told[0] += self._kinds()
         what = " ".join(filter(None, (facts.get("module"), facts.get("action"))))
         hint = "; .resolve() finds out" if counts.get("unknown") else ""
-        return f"{what}: {told or 'no rows'}{hint}"
+        return f"{what}: {', '.join(told) or 'no rows'}{hint}"
+
+    def _kinds(self) -> str:
+        """Tell apart what was done, where it was not the same for all."""
+        done = self[self["status"] == "done"]
+        codes = done["code"].str.lower().str.replace("_", " ")
+        acts = done["action"].astype("string").replace(_DONE).where(done["code"] != "UNCHANGED")
+        kinds = acts.fillna(codes)
+        counts = kinds.value_counts()
+        if len(counts) < 2:
+            return ""
+        return f" ({', '.join(f'{count:,} {kind}' for kind, count in counts.items())})"
+
+    def _hidden(self) -> pd.DataFrame | None:
+        """Give the first rows that are not done, where the table is too long to show them."""
+        failed = self.failed
+        if failed.empty or len(self) <= pd.get_option("display.max_rows"):
+            return None
+        return pd.DataFrame(failed.head(SHOWN))[["status", "id", "code", "field", "message"]]
 
     def __repr__(self) -> str:
-        return f"{self._summary()}\n{super().__repr__()}"
+        hidden = self._hidden()
+        first = "" if hidden is None else f"Not done:\n{hidden.to_string(max_colwidth=90)}\n\n"
+        return f"{self._summary()}\n{first}{super().__repr__()}"
 
     def _repr_html_(self) -> str | None:
         table: str | None = super()._repr_html_()  # type: ignore[misc]
-        return table and f"<div><b>{self._summary()}</b></div>{table}"
+        hidden = self._hidden()
+        first = "" if hidden is None else f"<div>Not done:</div>{hidden.to_html()}"
+        return table and f"<div><b>{escape(self._summary())}</b></div>{first}{table}"
 
 
 def _made(*args: Any, **kwargs: Any) -> pd.DataFrame:

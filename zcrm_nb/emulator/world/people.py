@@ -8,7 +8,7 @@ from zcrm_nb.emulator.world.draws import NOW
 from zcrm_nb.emulator.world.org import Columns, Org, owners
 from zcrm_nb.emulator.world.places import CITIES, City, Company
 from zcrm_nb.emulator.world.recipes import NEW_STATUS, OLD_STATUS
-from zcrm_nb.emulator.world.text import DAY_S, ODD_NAMES, filled, iso_date, slug
+from zcrm_nb.emulator.world.text import DAY_S, DIALLED, ODD_NAMES, filled, iso_date, slug
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ def leads(org: Org, batch: Batch) -> Columns:
         "Company": [firm.name for firm in firms],
         "Email": _mails(batch, names, [firm.domain for firm in firms]),
         "Secondary_Email": [f"office{n}@example.org" for n in range(batch.n)],
-        "Phone": _numbers(batch, "Phone", [city.phone for city in cities]),
+        "Phone": _dialled(batch, _numbers(batch, "Phone", [city.phone for city in cities])),
         "Mobile": _numbers(batch, "Mobile", [city.country.mobile for city in cities]),
         "Website": [f"https://www.{firm.domain}" for firm in firms],
         "Lead_Status": _statuses(batch),
@@ -287,6 +287,14 @@ def _numbers(batch: Batch, column: str, templates: Sequence[str]) -> list[str]:
     return [
         filled(template, die)
         for template, die in zip(templates, batch.uniform(column), strict=True)
+    ]
+
+
+def _dialled(batch: Batch, numbers: Sequence[str]) -> list[str]:
+    """Write one number in ten as it is dialled, or as it stood in somebody's signature."""
+    return [
+        DIALLED[int(die * 10 * len(DIALLED))](number) if die < 0.1 else number
+        for number, die in zip(numbers, batch.uniform("Phone typed"), strict=True)
     ]
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import unicodedata
 from datetime import date
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Indian Standard Time has been five and a half hours ahead, without summer time, since 1945.
 IST_S = 19_800
@@ -59,11 +63,19 @@ def filled(template: str, die: float) -> str:
 
 #: First and last names as forms really deliver them.
 ODD_NAMES = (
-    ("NA", "NA"), ("null", "null"), (None, "null"), ("", "NA"), ("Conan", "O'Neil"),
+    ("NA", "NA"), ("null", "null"), (None, "null"), (None, "NA"), ("Conan", "O'Neil"),
     ("Máire", "Ní Bhriain"), ("आशा", "शर्मा"), ("રમેશ", "પટેલ"), ("فاطمة", "الزهراء"),
     ("Jürgen", "Groß"), ("🚀 Rocket", "Rao"), ("Anita", "D'Souza"), ("Robert'); --", "Tables"),
     (" Suresh", "Kumar "), ("PRIYA", "SINGH"), ("test", "test"), ("Lena", 'Kim "LK"'),
 )  # fmt: skip
+
+#: Other ways in which people write a telephone number.
+DIALLED: tuple[Callable[[str], str], ...] = (
+    lambda number: number.replace("+", "00", 1),
+    lambda number: "({}) {}".format(*number.split(" ", 1)),
+    lambda number: number.replace(" ", ".").replace("-", "."),
+    lambda number: f" {number} ",
+)
 
 REMARKS = (
     "Met at the trade fair; wants a demo at the plant.",
