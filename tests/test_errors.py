@@ -142,16 +142,16 @@ def test_the_tree_is_the_promised_one():
         (
             400,
             {"ERROR_CODE": 400, "ERROR_MESSAGE": "Bad Request", "x-error": "check if headers"},
-            APIError,
+            errors.APIError,
             "HTTP_400: Bad Request; check if headers",
         ),
         (
             403,
             {"info": "Forbidden", "x-info": "Link not valid", "http_status": "403"},
-            PermissionDenied,
+            errors.PermissionDenied,
             "HTTP_403: Forbidden; Link not valid",
         ),
-        (400, {"info": {"page": 1}, "data": []}, APIError, "HTTP_400: nothing more"),
+        (400, {"info": {"page": 1}, "data": []}, errors.APIError, "HTTP_400: nothing more"),
     ],
 )
 def test_the_gateway_of_uploads_and_results_is_understood(status, body, kind, words):

@@ -74,9 +74,6 @@ class EngineSettings:
     count_takes_any_field: bool = fact(
         True, "whether COUNT takes a field of any type: numbers, lookups, picklists are documented"
     )
-    shared_views: bool = fact(
-        False, "whether views that somebody shares with others can be exported; a post of Zoho's: no"
-    )
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
     converted_in_views: bool = fact(
         False, "whether Leads#cvid includes converted ones; a list of the same view does not"
@@ -208,7 +205,7 @@ class BulkSettings:
     hops: int = fact(2, "lookups that one dotted field may walk along; COQL's two are taken")
     joins: int = fact(15, "lookups that dotted fields may walk along; the error gives no number")
     shared_views: bool = fact(
-        False, "whether views that somebody shares with others can be exported; a post of Zoho's: no"
+        False, "whether views that are shared with some can be exported; a post of Zoho's says not"
     )
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as in COQL")
     file_life_s: int = fact(86_400, "life of a result after its job: one day")
