@@ -1,8 +1,8 @@
 """The login form on other ipykernels: the oldest we promise, the one Binder ships, the newest.
 
 Each runs the callbacks of widgets in another way: in the main thread, in a thread without the
-cell's context, in one with a copy of it. So each is put before the installed one on the path of Lab
-and its kernels, and the browser tests walk the ways to log in; nbclient runs a notebook as well.
+context of the cell, in one with a copy of it. So each is put before the installed one on the path
+of Lab and its kernels. Browser tests walk the ways to log in; nbclient runs a notebook as well.
 
 As a script: ``python tests/kernel_versions.py [VERSION ...]``; ``make test-kernels``. It needs a
 chromium and, for what is not installed, a package index.

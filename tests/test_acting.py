@@ -79,6 +79,23 @@ def test_a_table_says_for_each_lead_what_shall_become_of_it(crm):
     assert found["Closing_Date"].astype(str).tolist() == ["2026-10-01", "2026-11-01", "2026-12-31"]
 
 
+def test_what_hangs_on_a_lead_goes_where_it_is_told_to(crm, tmp_path):
+    """Attachments to the deal, notes to the contact, tags as they are named."""
+    lead = unconverted(crm, 1)["id"].iloc[0]
+    paper = tmp_path / "offer.txt"
+    paper.write_text("42")
+    crm.attach("Leads", lead, paper)
+    crm.add_note("Leads", lead, "called")
+    crm.tag("Leads", [lead], ["vip"])
+    options = {"deal": DEAL, "attachments_to": "Deals", "tags": {"Accounts": ["vip"]}}
+    (made,) = crm.convert([lead], **options).to_dict("records")
+    assert crm.attachments("Deals", made["Deals.id"])["File_Name"].tolist() == ["offer.txt"]
+    assert crm.attachments("Leads", lead).empty
+    assert "called" in crm.notes("Contacts", made["Contacts.id"])["Note_Content"].tolist()
+    accounts = crm.records("Accounts", ["Tag"], ids=[made["Accounts.id"]])
+    assert accounts["Tag"].tolist() == [["vip"]]
+
+
 def test_refusals_are_told_of_each_lead(crm):
     """One bad pipeline does not stop the others."""
     table = unconverted(crm, 2)
@@ -202,6 +219,7 @@ def make_org():
         ({"deal": {**DEAL, "Amout": 1}}, NotFoundError, "Amount"),
         ({"owner": "Priya Banerji"}, NotFoundError, "priya banerjee|Priya"),
         ({"account": "x1"}, NotFoundError, "Accounts"),
+        ({"attachments_to": "Deals"}, ValueError, "it gets none"),
     ],
 )
 def test_what_cannot_be_converted_is_not_sent(crm, options, error, words):

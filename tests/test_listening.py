@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -17,11 +18,16 @@ from tests.conftest import LOGIN, TINY
 from zcrm_nb.connect import attach, connect
 from zcrm_nb.emulator import Emulator, ManualClock
 from zcrm_nb.errors import LoginError, NotFoundError, QueryError, ScopeError, ZohoError
+from zcrm_nb.wire import receiver
 from zcrm_nb.wire.slot import Slot
 
 HOOK = "https://app.example.com/hook?key=hidden"
 FIELDS = ["Deal_Name", "Stage", "Amount"]
 WHO = 1
+THE_FEEDS = [
+    tracemalloc.Filter(True, f"*/zcrm_nb/{each}")
+    for each in ("notebook/*", "frames/*", "api/changes.py", "wire/receiver.py", "wire/journal.py")
+]
 
 
 @pytest.fixture
@@ -344,6 +350,28 @@ def test_a_callback_that_fails_is_noted_and_the_feed_goes_on(feed, org):
     assert told == [1, 1]
 
 
+def test_a_callback_that_wants_to_leave_takes_nobody_along(crm, org):
+    """sys.exit() ends a thread without a word: the feed would stand still and say nothing."""
+    came = queue.Queue()
+    with crm.live("Deals", fields=FIELDS) as feed:
+        feed.on(lambda rows: sys.exit("bye"))
+        feed.on(came.put)
+        for at in range(2):
+            move(org, at)
+            assert len(came.get(timeout=20)) == 1
+        assert "SystemExit: bye" in feed.problem
+
+
+def test_a_callback_that_nobody_could_call_is_refused(feed):
+    """An async function would return at once and never run."""
+
+    async def later(rows): ...
+
+    for wrong in (later, "print"):
+        with pytest.raises(TypeError, match="plain function"):
+            feed.on(wrong)
+
+
 def test_a_function_that_a_cell_defines_again_is_called_once(feed, org):
     """Whoever mends a callback and runs its cell again has one of it, the mended one."""
     told = []
@@ -402,6 +430,32 @@ def test_it_holds_so_many_events_and_says_so(crm, org):
     assert feed.df["id"].tolist() == [str(each) for each in deal_ids(org)[2:5]]
     assert "5 changes" in repr(feed)
     assert "df has the last 3" in repr(feed)
+
+
+def test_its_memory_has_an_end(crm, org, clock, monkeypatch):
+    """What was held after a while is what is held ever after, however long it goes on."""
+    monkeypatch.setattr(receiver, "REMEMBERED", 20)  # events, to know doubled ones by
+    feed = crm.live("Deals", fields=FIELDS, keep=20, background=False)
+    deals = deal_ids(org)
+
+    def held_after(rounds):
+        for number in range(rounds):
+            for each in deals:
+                stage = ("Closed Won", "Closed Lost")[number % 2]
+                org.store.update("Deals", [{"id": each, "Stage": stage}], user=WHO)
+            org.channels.drain()
+            clock.advance(100)
+            feed.update()
+        taken = tracemalloc.take_snapshot().filter_traces(THE_FEEDS)
+        return sum(each.size for each in taken.traces)
+
+    tracemalloc.start()
+    try:
+        full, later = held_after(6), held_after(14)
+    finally:
+        tracemalloc.stop()
+    assert (len(feed.df), feed.counts["rows"]) == (20, 20 * len(deals))
+    assert later < 1.5 * full  # the rows alone would be twice as much
 
 
 def test_a_real_port_is_used_where_the_org_is_another_program(org, tmp_path, monkeypatch):

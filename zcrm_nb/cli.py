@@ -171,8 +171,7 @@ def _doctor(asked: argparse.Namespace) -> int:
     """Say what is wrong with a saved login."""
     with from_profile(Vault(), asked.profile) as crm:
         found = crm.doctor()
-    for check, result, advice in found.itertuples(index=False):
-        print(f"{check}: {result}{f'. {advice}' if advice else ''}")
+    print(found)
     return int(found["result"].str.startswith("problem").any())
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.clock import Clock
+    from zcrm_nb.emulator.serving.server import Server
     from zcrm_nb.notebook.place import Place
     from zcrm_nb.wire.centres import Addresses
     from zcrm_nb.wire.flows import Login
@@ -514,6 +515,7 @@ class EmulatedCRM(CRM):
         super().__init__(gate, folder=folder)
         self.emulator = emulator
         self._doors: dict[str, Door] = {}
+        self._server: Server | None = None
 
     def _way_in(
         self, door: Door, *, public_url: str | None, host: str, port: int
@@ -536,6 +538,15 @@ class EmulatedCRM(CRM):
     def _is_reached(self, public_url: str | None) -> bool:
         """Tell that the emulator reaches whatever is in its process."""
         return True
+
+    @property
+    def _addresses_from_afar(self) -> Addresses:
+        """Open a port on this machine, for processes beside this one."""
+        if self._server is None:
+            self._server = self.emulator.serve()
+        facts = self._server.credentials
+        urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
+        return addresses("in", **urls)
 
     def _now(self) -> float:
         """Tell what time it is in the org."""

@@ -201,6 +201,39 @@ def test_notes_and_activities_move_along(ask, lead, make):
     assert read(still, "Notes", note)["Parent_Id"]["id"] == other
 
 
+def attach(ask, lead):
+    """Hang a link on a lead."""
+    link = {"attachmentUrl": "https://www.example.com/offer", "title": "Offer"}
+    assert ask("POST", f"/Leads/{lead}/Attachments", link).status == 200
+
+
+def attached(ask, module, record):
+    """What hangs on a record."""
+    reply = ask("GET", f"/{module}/{record}/Attachments", {"fields": "File_Name"})
+    return [each["File_Name"] for each in (reply.body or {"data": []})["data"]]
+
+
+@pytest.mark.parametrize("module", ["Contacts", "Accounts", "Deals"])
+def test_attachments_move_where_they_are_told_to(ask, lead, module):
+    """To the record of that module, away from the lead."""
+    attach(ask, lead)
+    made = became(convert(ask, lead, Deals=DEAL, move_attachments_to={"api_name": module}))
+    assert attached(ask, module, made[module]) == ["Offer"]
+    assert attached(ask, "Leads", lead) == []
+
+
+def test_attachments_stay_unless_told_to_move(ask, lead, make):
+    """No page says what becomes of them: a setting may send them on."""
+    attach(ask, lead)
+    became(convert(ask, lead))
+    assert attached(ask, "Leads", lead) == ["Offer"]
+    moving = make(settings={"actions": ActionSettings(convert_attachments_to="Contacts")})
+    other = insert(moving, "Leads", LEAD)
+    attach(moving, other)
+    made = became(convert(moving, other))
+    assert attached(moving, "Contacts", made["Contacts"]) == ["Offer"]
+
+
 REFUSED = [
     ({"Deals": DEAL | {"Stage": None}}, "MANDATORY_NOT_FOUND", "Stage", "$.data[0].Stage"),
     ({"Deals": {**DEAL, "Pipeline": ""}}, "MANDATORY_NOT_FOUND", "Pipeline", "$.data[0].Pipeline"),
@@ -218,6 +251,10 @@ REFUSED = [
     ({"Contacts": {"id": "x"}}, "INVALID_DATA", "id", "$.data[0].Contacts.id"),
     ({"carry_over_tags": {"Leads": ["vip"]}}, "INVALID_DATA", "Leads",
      "$.data[0].carry_over_tags.Leads"),
+    ({"move_attachments_to": {"api_name": "Deals"}}, "INVALID_DATA", "api_name",
+     "$.data[0].move_attachments_to.api_name"),
+    ({"move_attachments_to": {"api_name": "Notes"}}, "INVALID_DATA", "api_name",
+     "$.data[0].move_attachments_to.api_name"),
 ]  # fmt: skip
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.gate import Gate
 
     OnPart = Callable[["Part"], None]
+    Elsewhere = Callable[["Part", Link], None]
     Say = Callable[[str], None]
     Refused = Callable[[list[str]], None]
     Has = Callable[[int, int], bool]
@@ -97,6 +98,10 @@ class Runner:
         Told in words what is going on.
     refused : callable, optional
         Told the fields that a job turned out not to bring, before it is asked for without them.
+    elsewhere : callable, optional
+        Takes the parts whose files are not here, and their links: they are fetched by others.
+    at_a_time : int, default 2
+        How many parts to fetch and hand on side by side.
 
     Attributes
     ----------
@@ -117,10 +122,13 @@ class Runner:
         *,
         say: Say | None = None,
         refused: Refused | None = None,
+        elsewhere: Elsewhere | None = None,
+        at_a_time: int = AT_A_TIME,
     ) -> None:
         self._gate, self._book, self._export = gate, book, export
         self._say = say or (lambda words: None)
         self._refused = refused
+        self._elsewhere, self._at_a_time = elsewhere, at_a_time
         self._lanes = [_Lane(number, chain) for number, chain in enumerate(export.chains)]
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -160,7 +168,7 @@ class Runner:
         for chain, number, _ in self._export.places():
             if has and has(chain, number):
                 self._lanes[chain].fetched.add(number)
-        pool = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="zcrm-bulk")
+        pool = ThreadPoolExecutor(self._at_a_time, thread_name_prefix="zcrm-bulk")
         patient = False
         try:
             self._until_complete(pool, on_part)
@@ -266,6 +274,9 @@ class Runner:
         path = self._book.files(self._export) / f"part-{lane.number}-{number:03d}.zip"
         part = Part(lane.number, number, path, link.rows, link.job)
         was_here = bool(link.file) and path.exists()
+        if not was_here and self._elsewhere is not None:
+            self._elsewhere(part, link)
+            return
         if not was_here:
             self._fetch(link, path)
         try:

@@ -106,6 +106,10 @@ def _request(catalogue: Catalogue, row: Row, wishes: Wishes) -> Row:
     for module in ("Accounts", "Contacts"):
         if body[module]:
             check_id(module, body[module]["id"])
+    if wishes.attachments_to == "Deals" and body["Deals"] is None:
+        raise ValueError(
+            f"attachments of lead {row['id']} cannot go to a deal: it gets none; nothing was sent"
+        )
     return {name: value for name, value in body.items() if value is not None}
 
 

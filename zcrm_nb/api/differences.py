@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.journal import Batch
@@ -261,7 +262,7 @@ def _changed(
 ) -> dict[int, Record]:
     """Find the cells that differ, column by column; the key is how a record was found."""
     changed: dict[int, Record] = {row: {} for row in records}
-    cells = []
+    cells: list[tuple[int, int, dict[str, Any]]] = []
     for place, (name, values) in enumerate(data.items()):
         about = found.fields.get(name)
         if about is None or not is_writable(about, "update"):
@@ -272,11 +273,11 @@ def _changed(
         differing = [row for row, a, b in zip(rows, new, old, strict=True) if a != b]
         for row in differing:
             changed[row][name] = values[row]
-            cells.append((row, place, name))
         if differing and _is_lookup(about):
             found.names |= _named(record.get(name) for record in records.values())
-    for row, _, name in sorted(cells):
-        found.cells.append(_cell(found, row, name, records[row], data[name][row]))
+        told = _cells(name, about, differing, records, values)
+        cells += ((cell["row"], place, cell) for cell in told)
+    found.cells += [cell for *_, cell in sorted(cells, key=itemgetter(0, 1))]
     return changed
 
 
@@ -290,17 +291,20 @@ def _named(references: Iterable[Any]) -> dict[str, str]:
     return {each["id"]: each["name"] for each in references if each and each.get("name")}
 
 
-def _cell(found: Difference, row: int, name: str, record: Record, new: Any) -> dict[str, Any]:
-    """Describe one cell that would change."""
-    about = found.fields[name]
-    is_lookup = _is_lookup(about)
-    return {
-        "row": row,
-        "id": record["id"],
-        "column": f"{name}.id" if is_lookup else name,
-        "old": shown(record.get(name), about),
-        "new": shown(new, about),
-    }
+def _cells(
+    name: str,
+    about: Mapping[str, Any],
+    rows: Sequence[int],
+    records: Mapping[int, Record],
+    values: Sequence[Any],
+) -> Iterator[dict[str, Any]]:
+    """Describe the cells of a field that would change."""
+    column = f"{name}.id" if _is_lookup(about) else name
+    old = shown([records[row].get(name) for row in rows], about)
+    new = shown([values[row] for row in rows], about)
+    for row, was, becomes in zip(rows, old, new, strict=True):
+        record_id = records[row]["id"]
+        yield {"row": row, "id": record_id, "column": column, "old": was, "new": becomes}
 
 
 def _step(

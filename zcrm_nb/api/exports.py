@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from zcrm_nb import coql
 from zcrm_nb.api import bulk
@@ -13,7 +14,7 @@ from zcrm_nb.api.chains import Runner
 from zcrm_nb.api.elsewhere import MOST_LISTED, elsewhere, name_users
 from zcrm_nb.api.jobs import Chain
 from zcrm_nb.api.ranges import both, ranges
-from zcrm_nb.errors import JobError
+from zcrm_nb.errors import JobError, NotFoundError
 from zcrm_nb.frames import (
     Filler,
     PartReader,
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.chains import Part
-    from zcrm_nb.api.jobs import Book, Export
+    from zcrm_nb.api.jobs import Book, Export, Link
     from zcrm_nb.api.metadata import Catalogue
-    from zcrm_nb.frames import Store
+    from zcrm_nb.api.scaleout import Crew
+    from zcrm_nb.frames import Folder, Store
     from zcrm_nb.wire.gate import Gate
 
     Where = str | Mapping[str, Any]
@@ -283,6 +285,8 @@ class Exporter:
         Told how many rows each part has.
     say : callable, optional
         Told in words what Zoho is doing.
+    crew : Crew, optional
+        The workers of a cluster that fetch and convert what goes into files.
 
     Attributes
     ----------
@@ -300,6 +304,7 @@ class Exporter:
         wanted: Asked | None = None,
         tick: Callable[[int], None] | None = None,
         say: Callable[[str], None] | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self._gate, self._catalogue, self._book, self.export = gate, catalogue, book, export
         self._tick = tick or (lambda rows: None)
@@ -308,10 +313,13 @@ class Exporter:
         self.wanted.drop([*export.dropped, *export.unjoined], by_name=self._by_name)
         self._lock = threading.Lock()
         self._missing: set[str] = set()
-        self._file_reader: PartReader
+        self._goal: tuple[Store, PartReader]
         self._without_fields: Callable[[], None] = lambda: None
         self.words: list[str] = []
-        self._runner = Runner(gate, book, export, say=say, refused=self._refused)
+        self._crew = crew
+        self._runner = Runner(
+            gate, book, export, say=say, refused=self._refused, **self._by_crew(crew)
+        )
 
     def facts(self, *, reused: bool) -> dict[str, Any]:
         """Tell what ``df.attrs`` should know of the export."""
@@ -386,7 +394,7 @@ class Exporter:
                 if batch not in fillers:
                     fillers[batch] = self._filler(batch, tz, exact, told=places is not None)
                 reader, filler = fillers[batch]
-            self._look_at_header(part, reader)
+            self._look_at_header(header(part.path), reader)
             place = places[part.chain, part.number] if places else part.chain * 1000 + part.number
             # Held nowhere else, so that its memory goes as the table fills.
             rows = filler.add(place, reader.table(part.path, threads=alone))
@@ -421,18 +429,20 @@ class Exporter:
         told = {"question": self.export.question, "job": self.export.id, "facts": facts}
 
         def begin() -> None:
-            self._file_reader = self.reader(0, exact=exact)
-            store.begin(self._file_reader, told)
+            self._goal = store, (reader := self.reader(0, exact=exact))
+            store.begin(reader, told)
 
         def write(part: Part) -> None:
-            reader = self._file_reader
-            self._look_at_header(part, reader)
+            _, reader = self._goal
+            self._look_at_header(header(part.path), reader)
             rows = store.add(part.chain, part.number, reader, reader.batches(part.path))
             self._check_rows(part, rows)
             self._tick(rows)
 
         try:
             begin()
+            if self._crew is not None:
+                self._crew.look_at(store)
             # Zoho refuses fields when the first jobs are asked for: before there is any part.
             self._without_fields = begin
             for chain, number, link in self.export.places():
@@ -445,6 +455,25 @@ class Exporter:
             return store.finish()
         finally:
             store.close()
+
+    def _by_crew(self, crew: Crew | None) -> dict[str, Any]:
+        """Tell a runner who fetches what is not here."""
+        if crew is None:
+            return {}
+        return {"elsewhere": partial(self._made_elsewhere, crew), "at_a_time": crew.at_a_time}
+
+    def _made_elsewhere(self, crew: Crew, part: Part, link: Link) -> None:
+        """Let a worker make a part, and give it its place here."""
+        store, reader = cast("tuple[Folder, PartReader]", self._goal)  # others are refused before
+        name = f"{self.export.id}-part-{part.chain}-{part.number}"
+        try:
+            made = crew.make(name, bulk.result_path(link), reader, store)
+        except NotFoundError as unknown:
+            raise bulk.gone(link.job, unknown) from unknown
+        store.take(part.chain, part.number, made.written)
+        self._look_at_header(made.heads, reader)
+        self._check_rows(part, made.written["rows"])
+        self._tick(part.rows)
 
     @property
     def _chains_each(self) -> int:
@@ -480,9 +509,8 @@ class Exporter:
         self._note("Zoho does not export", missing)
         self._without_fields()
 
-    def _look_at_header(self, part: Part, reader: PartReader) -> None:
+    def _look_at_header(self, heads: list[str], reader: PartReader) -> None:
         """Note columns that a file should have and has not."""
-        heads = header(part.path)
         if heads:
             with self._lock:
                 self._missing |= reader.asks - set(heads)

@@ -108,17 +108,18 @@ class There:
     def _add_listed(self, found: dict[str, dict[str, Any]], names: Sequence[str]) -> None:
         """Read what only a list of records brings; 1 credit for each 100."""
         asked = [name for name in LISTED if name in names]
-        if not asked:
-            return
-        ids = list(found)
-        for at in range(0, len(ids), CHUNK):
-            few = ids[at : at + CHUNK]
-            params = {"ids": few, "fields": asked, "per_page": CHUNK}
-            if "Converted__s" in self.fields:
-                params["converted"] = "both"
-            body = self.send("GET", V8 + self.module, params=params)
-            for record in records_of(body):
+        ids = list(found) if asked else []
+        chunks = [ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK)]
+        for records in side_by_side(partial(self._listed, asked), chunks, self.workers):
+            for record in records:
                 found[record["id"]] |= {name: record.get(name) for name in asked}
+
+    def _listed(self, names: Sequence[str], ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Read some fields of some records by a list."""
+        params: dict[str, Any] = {"ids": ids, "fields": names, "per_page": CHUNK}
+        if "Converted__s" in self.fields:
+            params["converted"] = "both"
+        return records_of(self.send("GET", V8 + self.module, params=params))
 
     def newest(self) -> dict[str, Any]:
         """Note which records are the newest, to tell later which ones came after; 1 credit.

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.api.journal import Batch
 from zcrm_nb.api.outcomes import Outcome, refused
 from zcrm_nb.api.writes import RECORDS, Run, finish, latest, open_journal
-from zcrm_nb.frames.compare import comparable, writable
+from zcrm_nb.frames.compare import comparer, writable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from zcrm_nb.api.journal import Journal, Story
     from zcrm_nb.api.means import Means
@@ -82,6 +82,7 @@ class _Steps:
     )
     _by_id: dict[str, int] = field(default_factory=dict)
     _sent: dict[int, Record] = field(default_factory=dict)
+    _compare: dict[str, Callable[[Any], Hashable]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for batch in self.story.batches.values():
@@ -168,8 +169,10 @@ class _Steps:
 
     def _alike(self, name: str, one: Any, other: Any) -> bool:
         """Tell whether two values of a field are the same."""
-        a, b = comparable([one, other], self.there.fields[name])
-        return a == b
+        if name not in self._compare:
+            self._compare[name] = comparer(self.there.fields[name])
+        compared = self._compare[name]
+        return compared(one) == compared(other)
 
     def _touched(self, outcome: Outcome, now: Record) -> bool:
         """Tell whether a record was changed after the run had written it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api import bulkwrite, exports
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from distributed import Client
 
     from zcrm_nb.api.exports import Where
     from zcrm_nb.api.jobs import Export
+    from zcrm_nb.api.scaleout import Crew
     from zcrm_nb.frames import Report, Store
     from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.wire.centres import Addresses
 
 __all__ = ["Exporting", "Job"]
 
@@ -187,6 +191,7 @@ class Exporting(Writing):
         fresh: bool = False,
         ask_again: bool = False,
         exact: bool = False,
+        client: Client | None = None,
         progress: bool | Told = True,
         **values: Any,
     ) -> Dataset:
@@ -220,6 +225,9 @@ class Exporting(Writing):
             for that job again: 50 credits, perhaps for the second time.
         exact : bool, default False
             Exact decimals instead of float64.
+        client : dask.distributed.Client, optional
+            A Dask cluster, whose workers fetch and convert the files. They must have zcrm-nb and
+            see the target: a folder that they share with this machine, or an address.
         progress : bool or callable, default True
             As for :meth:`bulk`.
         **values : object
@@ -235,16 +243,19 @@ class Exporting(Writing):
         ------
         ValueError
             The target holds another export, or a table of somebody else's; a format, a target and
-            a table that do not go together; or more fields than one job brings. Nothing is sent.
+            a table that do not go together; more fields than one job brings; or a Dask client that
+            is closed, or whose workers do not see the target. Nothing is sent.
         OSError
             The target cannot be written to, or another program has the DuckDB file open; not sent.
         JobError
             Zoho's job failed or has expired, a file of it is damaged, or nobody knows whether Zoho
-            took it; the message says what is there and how to go on.
+            took it: the message says what is there and how to go on. Or Dask workers died of a part
+            again and again, or their cluster has gone.
         NotFoundError
             No such module or field; not sent.
         ImportError
-            DuckDB or fsspec is needed for this target and not installed.
+            DuckDB or fsspec is needed for this target and not installed; or ``client`` was given,
+            and the workers have no zcrm-nb.
 
         Warns
         -----
@@ -271,6 +282,20 @@ class Exporting(Writing):
         Parquet and DuckDB hold types. CSV does not: there a multi-select is one text with
         semicolons, times are in UTC, and ``df()`` and the others type it back by the manifest.
 
+        With ``client``, jobs are still asked for and looked at here, and the manifest is written
+        here; a part is a task, which a worker runs from download to Parquet file. A worker that
+        dies costs its part a second download; files that nobody waits for any more are removed. The
+        limits of Zoho hold for all workers together, ten downloads a minute among them: some two
+        million rows. So a cluster pays where converting takes the time, and not the line.
+
+        The access token is no part of a task, and stands in no graph, log or dashboard. A worker
+        asks for it before each try of a download, with a public key made for this one question; the
+        answer is sealed for that key, and passes the scheduler as such. Refresh token and client
+        secret stay here, and so does refreshing: one for all. Who may run code on the cluster could
+        ask as well, and have the access token, which ends within an hour: use a cluster whose users
+        you trust with the records, and TLS (``distributed.security.Security``) where its network is
+        not yours alone.
+
         References
         ----------
         Zoho CRM API V8, "Bulk Read": zoho.com/crm/developer/docs/api/v8/bulk-read/overview.html
@@ -293,6 +318,7 @@ class Exporting(Writing):
         >>> crm.close()
         """
         store = store_at(target, module, format=format, table=table)
+        crew = self._crew(client, store)
         criteria = exports.criteria_of(self._catalogue, module, where, values)
         wanted = asked(self._catalogue, module, columns)
         asks = exports.question(module, columns, criteria, cvid)
@@ -309,8 +335,30 @@ class Exporting(Writing):
             known = exports.reusable(book, asks, now)
         noted = known or exports.begin(self._gate, self._catalogue, book, wanted, asks, jobs=jobs)
         return self._into_files(
-            noted, store, again=bool(known), exact=exact, ask_again=ask_again, progress=progress
+            noted,
+            store,
+            again=bool(known),
+            exact=exact,
+            ask_again=ask_again,
+            progress=progress,
+            crew=crew,
         )
+
+    def _crew(self, client: Client | None, store: Store) -> Crew | None:
+        """Find the workers of a cluster, if one is to be used."""
+        if client is None:
+            return None
+        if store.format == "duckdb":
+            raise ValueError("One program alone writes to a DuckDB file: client= needs a folder.")
+        # Loaded here, for not every install has Dask: whoever has a client has.
+        from zcrm_nb.api.scaleout import Crew, checked  # noqa: PLC0415
+
+        return Crew(checked(client), self._gate, lambda: self._addresses_from_afar)
+
+    @property
+    def _addresses_from_afar(self) -> Addresses:
+        """Zoho's hosts, as other processes reach them."""
+        return self._gate.addresses
 
     def _into_files(
         self,
@@ -321,13 +369,19 @@ class Exporting(Writing):
         exact: bool,
         ask_again: bool,
         progress: bool | Told,
+        crew: Crew | None,
     ) -> Dataset:
         """Bring an export to its end under progress, into files."""
         module, asks = noted.module, noted.question
         shown = Progress(module, show=progress, unit="part")
         facts: dict[str, Any] = {"query": f"{module} {exports.said(asks)}", "route": "bulk"}
-        with self._noted(module, facts) as note, shown as tick, self._book.taken(noted):
-            exporter = self._exporter(self._book.find(noted.id), tick, shown)
+        with (
+            self._noted(module, facts) as note,
+            shown as tick,
+            self._book.taken(noted),
+            crew or nullcontext(),
+        ):
+            exporter = self._exporter(self._book.find(noted.id), tick, shown, crew)
             facts |= {**exporter.facts(reused=again), "time": note["time"]}
             if again:
                 shown.say(f"{exports.age(noted, self._gate.clock())}, taken up", stay=True)
@@ -648,11 +702,15 @@ class Exporting(Writing):
         return table
 
     def _exporter(
-        self, export: Export, tick: Callable[[int], None], shown: Progress
+        self,
+        export: Export,
+        tick: Callable[[int], None],
+        shown: Progress,
+        crew: Crew | None = None,
     ) -> exports.Exporter:
         """Make what brings an export to its end."""
         return exports.Exporter(
-            self._gate, self._catalogue, self._book, export, tick=tick, say=shown.say
+            self._gate, self._catalogue, self._book, export, tick=tick, say=shown.say, crew=crew
         )
 
 

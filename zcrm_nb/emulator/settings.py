@@ -110,6 +110,9 @@ class ActionSettings:
     convert_moves_related: bool = fact(
         True, "whether notes and activities of a lead go to the contact and deal made from it"
     )
+    convert_attachments_to: str = fact(
+        "", "module that takes attachments when move_attachments_to is not sent: none, they stay"
+    )
     change_owner_partly_status: int = fact(
         202, "status when only some records got a new owner: 202 for API calls, 207 for SDK calls"
     )

@@ -18,9 +18,10 @@ from zcrm_nb.frames.shape import (
     series,
     sort_frame,
 )
-from zcrm_nb.frames.store import Store, key_of
+from zcrm_nb.frames.store import Folder, Store, key_of
 from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
+from zcrm_nb.frames.words import Words
 from zcrm_nb.frames.zipped import read_through
 
 __all__ = [
@@ -28,12 +29,14 @@ __all__ = [
     "Column",
     "Export",
     "Filler",
+    "Folder",
     "InvalidDataError",
     "PartReader",
     "Report",
     "Store",
     "Subject",
     "Way",
+    "Words",
     "beside",
     "column_for",
     "directory",

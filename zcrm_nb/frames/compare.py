@@ -11,7 +11,7 @@ import orjson
 
 from zcrm_nb.frames.types import column_for
 
-__all__ = ["comparable", "shown", "writable"]
+__all__ = ["comparable", "comparer", "shown", "writable"]
 
 
 def comparable(values: Sequence[Any], field: Mapping[str, Any]) -> list[Hashable]:
@@ -39,21 +39,31 @@ def comparable(values: Sequence[Any], field: Mapping[str, Any]) -> list[Hashable
     >>> a == b
     True
     """
+    return list(map(comparer(field), values))
+
+
+def comparer(field: Mapping[str, Any]) -> Callable[[Any], Hashable]:
+    """Give what :func:`comparable` does to each value, for whoever has them one by one."""
     kind = column_for(dict(field)).kind
     places = field.get("decimal_place")
     if kind == "float" and places is not None:
-        return [_number(value, int(places)) for value in values]
-    return list(map(_AS.get(kind, _other), values))
+        return partial(_number, places=int(places))
+    return _AS.get(kind, _other)
 
 
-def shown(value: Any, field: Mapping[str, Any]) -> Any:
-    """Reduce a JSON value to what a person compares: ids of lookups, names of tags."""
+def shown(values: Sequence[Any], field: Mapping[str, Any]) -> list[Any]:
+    """Reduce JSON values of one field to what a person compares: ids of lookups, names of tags."""
     kind = column_for(dict(field)).kind
-    if kind in {"lookup", "user"} and isinstance(value, dict):
-        return value.get("id")
-    if kind == "tags" and isinstance(value, list):
-        return [each.get("name") if isinstance(each, dict) else each for each in value]
-    return value
+    if kind in {"lookup", "user"}:
+        return [each.get("id") if isinstance(each, dict) else each for each in values]
+    if kind == "tags":
+        return [list(map(_tag, each)) if isinstance(each, list) else each for each in values]
+    return list(values)
+
+
+def _tag(value: Any) -> Any:
+    """Take the name of a tag."""
+    return value.get("name") if isinstance(value, dict) else value
 
 
 def writable(value: Any, field: Mapping[str, Any]) -> Any:

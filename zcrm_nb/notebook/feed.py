@@ -14,6 +14,7 @@ from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from inspect import iscoroutinefunction
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
@@ -265,7 +266,17 @@ class Feed:
         -------
         callable
             The same, so that it can stand above a ``def`` as ``@feed.on``.
+
+        Raises
+        ------
+        TypeError
+            It cannot be called, or is an ``async def``, which nobody would await here.
         """
+        if not callable(callback) or iscoroutinefunction(callback):
+            raise TypeError(
+                f"feed.on takes a plain function of a DataFrame, not {callback!r}; a plain one can "
+                "hand work to an event loop, with asyncio.run_coroutine_threadsafe."
+            )
         self._callbacks = [each for each in self._callbacks if not _is_anew(callback, each[0])]
         self._callbacks.append((callback, contextvars.copy_context()))
         return callback
@@ -553,7 +564,7 @@ class Feed:
         for callback, context in list(self._callbacks):
             try:
                 context.copy().run(callback, self._frame(rows))
-            except Exception as error:  # whatever it is, the feed goes on
+            except (Exception, SystemExit) as error:  # whatever it is, the feed goes on
                 name = getattr(callback, "__name__", type(callback).__name__)
                 words = f"{name} failed: {type(error).__name__}: {error}"
                 self._told.problems[f"callback {id(callback)}"] = words

@@ -67,7 +67,7 @@ _STYLE = """<style>
   text-decoration: underline; }
 .zcrm-login .zcrm-wants { display: grid; grid-auto-flow: column; justify-content: start;
   grid-template-rows: repeat(4, auto); column-gap: 18px; }
-.zcrm-login .zcrm-wants .widget-checkbox { height: 26px; margin: 0; }
+.zcrm-login .zcrm-wants .widget-checkbox { height: 26px; margin: 0 2px; }
 .zcrm-login h3 { margin: 4px 0; font-size: 1.1em; }
 .zcrm-login .zcrm-code { font: 600 1.5em monospace; letter-spacing: .15em; user-select: all; }
 .zcrm-login .zcrm-link { display: inline-block; padding: 2px 12px; border-radius: 3px;

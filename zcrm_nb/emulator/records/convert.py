@@ -58,6 +58,7 @@ class Wish:
     contact: int | None
     deal: Row | None
     tags: dict[str, list[str]]
+    attachments: str | None
 
 
 def post_convert(org: Emulator, request: Request, lead_id: str) -> Answer:
@@ -145,6 +146,7 @@ class Converter:
             contact=self._record(item, "Contacts"),
             deal=_object(item, "Deals"),
             tags=self._tags(item),
+            attachments=_attachments(item),
         )
 
     def convert(self, wish: Wish) -> dict[str, Any]:
@@ -163,6 +165,9 @@ class Converter:
         made = {"Contacts": contact, "Deals": deal, "Accounts": account}
         for module, names in wish.tags.items():
             self._carry(module, made.get(module), names)
+        self._move_attachments(wish.attachments or self._settings.convert_attachments_to, made)
+        if wish.attachments and made[wish.attachments] is None:
+            raise _invalid("api_name", f"{PATH}.move_attachments_to.api_name")
         if self._settings.convert_moves_related:
             self._move_related(contact, deal or account, "Deals" if deal else "Accounts")
         self._mark(made)
@@ -242,6 +247,12 @@ class Converter:
                 moved = {"id": row["id"], "Who_Id": contact, "What_Id": what,
                          "$se_module": module if what else None}  # fmt: skip
                 self._store.update(activity, [moved], user=self._user)
+
+    def _move_attachments(self, module: str, made: dict[str, int | None]) -> None:
+        """Hang the lead's files and links on what came of it."""
+        if (record := made.get(module)) is not None:
+            sql = "UPDATE attachments SET module = ?, parent = ? WHERE parent = ?"
+            self._store.execute(sql, (module, record, self._lead["id"]))
 
     def _mark(self, made: dict[str, int | None]) -> None:
         """Note on the lead that it is converted, when, and to what."""
@@ -326,17 +337,19 @@ def _item(body: Row) -> Row:
     if len(items) != 1:
         limit = {"minimum_length": 1} if not items else {"maximum_length": 1}
         raise _invalid("data", "$.data", **limit)
-    _attachments(items[0])
     found: Row = items[0]
     return found
 
 
-def _attachments(item: Row) -> None:
-    """Check where attachments shall go; the attachments themselves are not moved."""
+def _attachments(item: Row) -> str | None:
+    """Read which of the three takes the attachments, by name."""
     asked = _object(item, "move_attachments_to")
-    if asked is not None and asked.get("api_name", "Contacts") not in MAPPING:
+    if asked is None:
+        return None
+    if asked.get("api_name") not in MAPPING:
         path = f"{PATH}.move_attachments_to.api_name"
         raise _invalid("api_name", path, supported_values=list(MAPPING))
+    return str(asked["api_name"])
 
 
 def _boolean(item: Row, name: str) -> bool:
