@@ -307,6 +307,11 @@ def test_jobs_are_listed(crm):
             "twice",
         ),
         ({"Email": [None]}, {"operation": "update", "find_by": "Email"}, "found by it"),
+        (
+            {"Last_Name": ["A"], "Rating": ["Active"]},
+            {"operation": "upsert", "find_by": "Rating"},
+            "tell none apart",
+        ),
         ({"City": ["Pune"]}, {"operation": "update"}, "names no column"),
         ({"Last_Name": ["A"], "City": ["x"]}, {"lookups": {"City": "Name"}}, "no lookup"),
         (

@@ -362,6 +362,25 @@ def test_the_line_says_that_an_export_is_used_again(kernel, capsys, monkeypatch)
     assert last.startswith("Leads: 250 rows, 3 parts; Leads-1, begun less than a minute ago, t")
 
 
+def test_an_older_export_that_is_still_there_is_offered(org, kernel, capsys, monkeypatch):
+    """In a line, for whoever can do with records as they were then; not to whoever asks anew."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    crm, _ = kernel()
+    crm.bulk("Leads", COLUMNS)
+    org.clock.advance(3 * HOURS)
+    capsys.readouterr()
+    assert not crm.bulk("Leads", COLUMNS).attrs["zcrm"]["reused"]
+    said = capsys.readouterr().err
+    assert "Leads-1, begun 3 h ago, is still there: crm.job('Leads-1').df() reads it for" in said
+    crm.bulk("Leads", COLUMNS, fresh=True)
+    assert "still there" not in capsys.readouterr().err
+    org.clock.advance(25 * HOURS)
+    crm.bulk("Deals", ["Stage"])  # what is older than a day goes when the next export begins
+    capsys.readouterr()
+    crm.bulk("Leads", COLUMNS)
+    assert "still there" not in capsys.readouterr().err
+
+
 # ---- Zoho fails ----------------------------------------------------------------------------------
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "begin",
     "begun",
     "criteria_of",
+    "offer",
     "question",
     "reusable",
     "said",
@@ -113,7 +114,8 @@ def said(asks: Mapping[str, Any]) -> dict[str, Any]:
 def age(export: Export, now: float) -> str:
     """Say which export it is and how old."""
     minutes = int((now - export.created) // 60)
-    return f"{export.id}, begun {f'{minutes} min' if minutes else 'less than a minute'} ago"
+    words = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    return f"{export.id}, begun {words if minutes else 'less than a minute'} ago"
 
 
 def begin(
@@ -233,6 +235,32 @@ def begun(book: Book, store: Store, told: Mapping[str, Any], now: float) -> Expo
 def _made(export: Export) -> str:
     """Tell when an export was begun, as its tables do."""
     return datetime.fromtimestamp(int(export.created), UTC).isoformat()
+
+
+def offer(book: Book, asks: Mapping[str, Any], now: float) -> str:
+    """Name an export of the same question that is too old to be used again by itself, in words.
+
+    Parameters
+    ----------
+    book : Book
+        The exports noted.
+    asks : mapping
+        The question.
+    now : float
+        Seconds since 1970.
+
+    Returns
+    -------
+    str
+        How to have its records, as they were then, for no credits or few; empty where there is none
+        that Zoho or this machine still has.
+    """
+    for export in book.like("read", asks):
+        state = export.state(now)
+        if now - export.created >= FRESH_S and state in {"waiting", "ready", "here"}:
+            reads = "reads it for nothing" if state == "here" else "goes on with it"
+            return f"{age(export, now)}, is still there: crm.job({export.id!r}).df() {reads}"
+    return ""
 
 
 # ---- The table -----------------------------------------------------------------------------------

@@ -75,7 +75,8 @@ class Exporting(Writing):
         fresh : bool, default False
             Ask anew in any case. By default an export of the same question that began here less
             than 15 minutes ago is used again, or gone on with if it was interrupted: its records
-            are as they were then, and no job is paid for twice. A line says so.
+            are as they were then, and no job is paid for twice. A line says so; another one offers
+            an older export that is still there.
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -165,8 +166,16 @@ class Exporting(Writing):
                 self._gate, self._catalogue, book, wanted, asks, jobs=jobs
             )
 
-        again = "; fresh=True asks anew" if known else None
-        return self._exported(begin, asks, again=again, tz=tz, exact=exact, progress=progress)
+        offer = "" if fresh or known else exports.offer(book, asks, self._gate.clock())
+        return self._exported(
+            begin,
+            asks,
+            again="; fresh=True asks anew" if known else None,
+            offer=offer,
+            tz=tz,
+            exact=exact,
+            progress=progress,
+        )
 
     def export(
         self,
@@ -650,18 +659,21 @@ class Exporting(Writing):
         tz: str,
         exact: bool,
         progress: bool | Told,
+        offer: str = "",
         ask_again: bool = False,
     ) -> pd.DataFrame:
         """Bring an export to its end under progress, and write into the table where it came from.
 
-        ``again`` is said behind the age of an export that was there before. Warnings point at the
-        line of whoever called the method that calls this.
+        ``again`` is said behind the age of an export that was there before, ``offer`` where there
+        is an older one. Warnings point at the line of whoever called the method that calls this.
         """
         module, zone, book = asks["module"], self._zone(tz), self._book
         to_frame([], [Column("", "datetime")], tz=zone)  # a zone that is none costs no job
         shown = Progress(module, show=progress, unit="part")
         facts: dict[str, Any] = {"query": f"{module} {exports.said(asks)}", "route": "bulk"}
         with self._noted(module, facts) as note, shown as tick:
+            if offer:
+                shown.say(offer, stay=True)
             export = begin()
             with book.taken(export):
                 now, exporter = (
