@@ -629,6 +629,7 @@ class Writing(Base):
             ahead_s=lambda: gate.ahead_s,
             sleep=gate.sleep,
             download=gate.download,
+            shown=lambda label, rows: Progress(label, total=rows),
             make_report=reports.report_of,
         )
 
