@@ -17,7 +17,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo lab test test-binder bench notebooks lint format clean
+.PHONY: help venv demo lab test test-binder test-kernels bench notebooks lint format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -55,6 +55,9 @@ test: $(STAMP) ## run the tests (browser tests too, where there is a chromium)
 
 test-binder: $(STAMP) ## simulate a Binder build in a clean environment (a minute, 0.6 GB, thrown away)
 	@$(BIN)/python -m pytest -m binder -s
+
+test-kernels: $(STAMP) ## log in from the oldest ipykernel, Binder's and the newest (a few minutes; needs a chromium)
+	@$(BIN)/python tests/kernel_versions.py
 
 bench: $(STAMP) ## run the benchmarks, one after another
 	@set -e; for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python "$$each"; done

@@ -1,9 +1,13 @@
 """The command line: what it prints, and its exit codes."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -13,6 +17,8 @@ from zcrm_nb.cli import main
 from zcrm_nb.wire.oauth import Grant
 from zcrm_nb.wire.secrets import Secret
 from zcrm_nb.wire.vault import Profile, Vault
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -80,7 +86,9 @@ def test_logout_deletes_the_profile_and_whoami_then_fails(vault, said):
     assert main(["logout", "default"]) == 0
     assert vault.profiles() == []
     assert main(["whoami"]) == 1
-    assert "zcrm_nb.login()" in said().err
+    assert "zcrm-nb login default" in said().err
+    assert main(["profiles"]) == 0
+    assert "No login is saved" in said().err
 
 
 def test_scrub_checks_first_and_then_cleans(tmp_path, said, facts):
@@ -93,6 +101,59 @@ def test_scrub_checks_first_and_then_cleans(tmp_path, said, facts):
     assert main(["scrub", str(path), "--check"]) == 0
     assert facts["refresh_token"] not in path.read_text(encoding="utf-8")
     assert "cell 1, source: token" in said().out
+
+
+def test_scrub_knows_the_secrets_of_saved_logins(tmp_path, vault, said, monkeypatch):
+    """Though nothing names them, and they look like nothing; a login that is shut is told."""
+    monkeypatch.setenv("ZCRM_CLIENT_SECRET", "a-secret-of-the-environment")
+    grant = Grant(
+        "1000.X", Secret("of another shape altogether"), Secret("so is this one, too"), ""
+    )
+    vault.save("odd", Profile(grant))
+    (vault.folder / "shut.vault").write_bytes(b"nothing")
+    path = tmp_path / "mine.ipynb"
+    texts = ["of another shape altogether", "so is this one, too", "a-secret-of-the-environment"]
+    cells = [nbformat.v4.new_markdown_cell(f"My {text}!") for text in (*texts, "own words")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    assert main(["scrub", "--check", str(path)]) == 1
+    printed = said()
+    assert printed.out.count("secret of a login") == 3
+    assert "'shut'" in printed.err
+    assert main(["scrub", str(path)]) == 0
+    sources = [cell.source for cell in nbformat.read(path, 4).cells]
+    assert sources == ["My ****!"] * 3 + ["My own words!"]
+
+
+def test_pre_commit_runs_the_check(tmp_path, monkeypatch):
+    """The hook that the repository offers is a command that there is."""
+    monkeypatch.setenv("ZCRM_CONFIG_DIR", str(tmp_path))
+    text = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
+    entry = re.search(r"entry: zcrm-nb (.*)", text)[1].split()
+    path = tmp_path / "mine.ipynb"
+    cell = nbformat.v4.new_code_cell(f"'1000.{'ab' * 16}.{'cd' * 16}'")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    assert main([*entry, str(path)]) == 1
+    assert main(["scrub", str(path)]) == 0
+    assert main([*entry, str(path)]) == 0
+
+
+def test_doctor_fails_when_there_is_a_problem(vault, said, fresh):
+    """An exit code for scripts; the words say what to do."""
+    assert main(["doctor"]) == 0
+    fresh.accounts.revoke(vault.load("default").grant.refresh_token.reveal())
+    vault.save("default", replace(vault.load("default"), token=None))
+    said()
+    assert main(["doctor"]) == 1
+    assert "access token: problem: Zoho Accounts refused the login." in said().out
+
+
+def test_a_name_that_the_terminal_cannot_write_is_written_all_the_same(vault):
+    """Pipes on Windows know one small alphabet."""
+    vault.save("asha", replace(vault.load("default"), who="आशा"))
+    command = [sys.executable, "-m", "zcrm_nb", "profiles"]
+    environ = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, env=environ, capture_output=True, check=True)
+    assert rb"asha: \u0906\u0936\u093e" in done.stdout
 
 
 def test_emulate_can_have_life_in_it():

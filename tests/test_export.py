@@ -9,7 +9,7 @@ import textwrap
 
 import pandas as pd
 import pytest
-from pandas.testing import assert_frame_equal
+from pandas.testing import assert_frame_equal, assert_series_equal
 
 from zcrm_nb import open_export
 from zcrm_nb.connect import attach
@@ -55,9 +55,34 @@ def test_each_engine_reads_the_same(crm, tmp_path):
     assert told["n"][0] == export.arrow().num_rows == 250
     assert told["total"][0] == pytest.approx(expected)
     lazy = export.dask()
-    assert lazy.npartitions > 1
+    assert lazy.npartitions == 7
     assert len(lazy) == 250
     assert float(lazy["Annual_Revenue"].sum().compute()) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_dask_has_the_types_of_the_whole_table(crm, tmp_path, exact):
+    """In each partition and in what it computes: also lists, days, and what no picklist lists."""
+    export = crm.export("Leads", tmp_path / "leads", COLUMNS, exact=exact)
+    expected, lazy = export.df(), export.dask()
+    assert list(expected["Lead_Status"].cat.categories)[-1] == "Contactd"  # typed by hand
+    assert_frame_equal(lazy.partitions[2].compute(), expected[80:120].reset_index(drop=True))
+    assert_frame_equal(lazy.compute().reset_index(drop=True), expected)
+    assert_series_equal(lazy.dtypes, expected.dtypes)
+    some = lazy[["City", "Lead_Status"]].compute().reset_index(drop=True)
+    assert_frame_equal(some, expected[["City", "Lead_Status"]])
+    zoned = export.dask(tz="Asia/Kolkata")["Created_Time"]
+    assert zoned.dtype == zoned.compute().dtype == "datetime64[s, Asia/Kolkata]"
+
+
+def test_what_an_export_before_left_behind_goes(crm, org, tmp_path):
+    """Asked anew, a folder holds the new parts and nothing else: whoever globs counts right."""
+    crm.export("Leads", tmp_path / "leads", COLUMNS)
+    (tmp_path / "leads" / "0a1b.unfinished").write_bytes(b"killed")
+    org.store.execute("DELETE FROM Leads WHERE id NOT IN (SELECT id FROM Leads LIMIT 100)")
+    assert crm.export("Leads", tmp_path / "leads", COLUMNS, fresh=True).rows == 100
+    there = sorted(path.name for path in (tmp_path / "leads").iterdir())
+    assert there == ["_manifest.json", *(f"part-000-0000{number}.parquet" for number in range(3))]
 
 
 def test_no_records_are_a_table_of_the_same_types(crm, tmp_path):
@@ -96,9 +121,9 @@ def test_a_damaged_file_leaves_no_half_part(crm, org, tmp_path):
     with pytest.raises(JobError):
         crm.export("Leads", tmp_path / "leads", COLUMNS)
     there = sorted(path.name for path in (tmp_path / "leads").iterdir())
-    told = json.loads((tmp_path / "leads" / "manifest.json").read_text())
+    told = json.loads((tmp_path / "leads" / "_manifest.json").read_text())
     assert sorted(part["file"] for part in told["parts"].values()) == there[1:]
-    assert there[0] == "manifest.json"
+    assert there[0] == "_manifest.json"
     with pytest.raises(ValueError, match="not complete"):
         open_export(tmp_path / "leads")
     org.faults.clear()

@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -17,11 +18,16 @@ from tests.conftest import LOGIN, TINY
 from zcrm_nb.connect import attach, connect
 from zcrm_nb.emulator import Emulator, ManualClock
 from zcrm_nb.errors import LoginError, NotFoundError, QueryError, ScopeError, ZohoError
+from zcrm_nb.wire import receiver
 from zcrm_nb.wire.slot import Slot
 
 HOOK = "https://app.example.com/hook?key=hidden"
 FIELDS = ["Deal_Name", "Stage", "Amount"]
 WHO = 1
+THE_FEEDS = [
+    tracemalloc.Filter(True, f"*/zcrm_nb/{each}")
+    for each in ("notebook/*", "frames/*", "api/changes.py", "wire/receiver.py", "wire/journal.py")
+]
 
 
 @pytest.fixture
@@ -205,6 +211,45 @@ def test_a_channel_that_has_ended_is_opened_again(crm, clock):
         crm.renew(told)
 
 
+def test_renewing_brings_back_nothing_that_was_given_up(crm):
+    """Neither an event that is no longer wanted nor a channel that was closed."""
+    told = crm.watch(["Deals", "users"], notify_url=HOOK)
+    crm.unwatch(told, on="edit")
+    crm.renew(told)
+    assert crm.watches()["events"].tolist() == [
+        ["Deals.create", "Deals.delete"],
+        ["users.create", "users.delete"],
+    ]
+    crm.unwatch(told)
+    with pytest.raises(NotFoundError, match="There is no channel"):
+        crm.renew(told)
+    assert len(crm.watches()) == 0
+
+
+def test_a_channel_that_is_open_gets_new_details(crm):
+    """By its id, with PUT: what opening it twice does, Zoho tells nowhere; the note says it."""
+    crm.watch("Deals", notify_url=HOOK, channel_id=1501, fields=["Stage"], token="t")
+    with crm.trace() as calls:
+        told = crm.watch("Leads", notify_url="https://app.example.com/other", channel_id=1501)
+    assert [call.method for call in calls if "watch" in call.path] == ["PUT"]
+    assert told["note"].tolist() == ["It was open; these details took the place of those it had."]
+    listed = crm.watches().iloc[0]
+    assert (listed["channel_id"], listed["module"]) == ("1501", "Leads")
+    assert (listed["notify_url"], listed["condition"]) == ("https://app.example.com/other", None)
+
+
+def test_users_are_watched_as_zohos_page_shows_it(crm):
+    """They are no module, and have one event."""
+    told = crm.watch("users", notify_url=HOOK)
+    assert (told["status"][0], told["events"][0]) == ("done", ["users.all"])
+
+
+def test_without_an_address_it_says_what_to_do(crm):
+    """Nobody but the person knows where Zoho is to post."""
+    with pytest.raises(ValueError, match=r"crm\.live"):
+        crm.watch("Deals")
+
+
 @pytest.mark.parametrize("nothing", [[], pd.DataFrame({"id": ["1"]}), "one"])
 def test_what_names_no_channel_is_refused(crm, nothing):
     """Before anything is sent."""
@@ -305,6 +350,67 @@ def test_a_callback_that_fails_is_noted_and_the_feed_goes_on(feed, org):
     assert told == [1, 1]
 
 
+def test_a_callback_that_wants_to_leave_takes_nobody_along(crm, org):
+    """sys.exit() ends a thread without a word: the feed would stand still and say nothing."""
+    came = queue.Queue()
+    with crm.live("Deals", fields=FIELDS) as feed:
+        feed.on(lambda rows: sys.exit("bye"))
+        feed.on(came.put)
+        for at in range(2):
+            move(org, at)
+            assert len(came.get(timeout=20)) == 1
+        assert "SystemExit: bye" in feed.problem
+
+
+def test_a_callback_that_nobody_could_call_is_refused(feed):
+    """An async function would return at once and never run."""
+
+    async def later(rows): ...
+
+    for wrong in (later, "print"):
+        with pytest.raises(TypeError, match="plain function"):
+            feed.on(wrong)
+
+
+def test_a_function_that_a_cell_defines_again_is_called_once(feed, org):
+    """Whoever mends a callback and runs its cell again has one of it, the mended one."""
+    told = []
+    for version in (1, 2):
+        cell = {"__name__": "__main__", "feed": feed, "told": told, "version": version}
+        exec("@feed.on\ndef greet(rows, now=version):\n    told.append(now)", cell)
+        feed.on(lambda rows: told.append("each"))
+    move(org)
+    feed.update()
+    assert sorted(map(str, told)) == ["2", "each", "each"]
+
+
+def test_two_feeds_stand_side_by_side(crm, org):
+    """Each with its own channel, columns and rows; one feed of two modules has none in common."""
+    deals = crm.live("Deals", fields=FIELDS, background=False)
+    leads = crm.live("Leads", fields=["Last_Name"], background=False)
+    move(org)
+    org.store.insert("Leads", [{"Last_Name": "Rao"}], user=WHO)
+    org.channels.drain()
+    assert [len(each.update()) for each in (deals, leads)] == [1, 1]
+    assert (deals.df["operation"][0], leads.df["Last_Name"][0]) == ("update", "Rao")
+    assert sorted(crm.watches()["module"]) == ["Deals", "Leads"]
+    with pytest.raises(ValueError, match="make several"):
+        crm.live(["Deals", "Leads"])
+
+
+def test_a_crowd_of_changes_costs_one_look_and_not_one_each_time(crm, org):
+    """What has just changed, every look brings again; looking once more does not help."""
+    feed = crm.live("Deals", fields=FIELDS, keep=4, background=False)
+    for at in range(6):
+        move(org, at)
+    feed._step()
+    spent = feed.credits
+    for at in range(3):
+        move(org, at, "Closed Lost")
+        feed._step()
+    assert feed.credits == spent + 3  # for the records, and none for looking
+
+
 def test_only_what_is_wanted_becomes_a_row(crm, org):
     """The records known are kept current all the same."""
     feed = crm.live("Deals", fields=FIELDS, on="delete", background=False)
@@ -324,6 +430,32 @@ def test_it_holds_so_many_events_and_says_so(crm, org):
     assert feed.df["id"].tolist() == [str(each) for each in deal_ids(org)[2:5]]
     assert "5 changes" in repr(feed)
     assert "df has the last 3" in repr(feed)
+
+
+def test_its_memory_has_an_end(crm, org, clock, monkeypatch):
+    """What was held after a while is what is held ever after, however long it goes on."""
+    monkeypatch.setattr(receiver, "REMEMBERED", 20)  # events, to know doubled ones by
+    feed = crm.live("Deals", fields=FIELDS, keep=20, background=False)
+    deals = deal_ids(org)
+
+    def held_after(rounds):
+        for number in range(rounds):
+            for each in deals:
+                stage = ("Closed Won", "Closed Lost")[number % 2]
+                org.store.update("Deals", [{"id": each, "Stage": stage}], user=WHO)
+            org.channels.drain()
+            clock.advance(100)
+            feed.update()
+        taken = tracemalloc.take_snapshot().filter_traces(THE_FEEDS)
+        return sum(each.size for each in taken.traces)
+
+    tracemalloc.start()
+    try:
+        full, later = held_after(6), held_after(14)
+    finally:
+        tracemalloc.stop()
+    assert (len(feed.df), feed.counts["rows"]) == (20, 20 * len(deals))
+    assert later < 1.5 * full  # the rows alone would be twice as much
 
 
 def test_a_real_port_is_used_where_the_org_is_another_program(org, tmp_path, monkeypatch):

@@ -107,20 +107,36 @@ def test_lists_queries_and_exports_give_the_identical_table(crm, drawn, names, e
 
 @pytest.mark.parametrize("module", ["Leads", "Contacts", "Accounts", "Deals", "Tasks", "Quotes"])
 def test_whole_modules_are_the_same_by_list_and_by_export(crm, module):
-    """All columns that an export brings; empty texts are nothing there."""
+    """All columns that an export brings."""
     exported = crm.bulk(module, jobs=2 if module == "Leads" else 1)
     unnamed = exported.attrs["zcrm"]["unnamed"]
     names = [each for each in exported if not each.endswith(".id") and each != "id"]
     listed = crm.records(module, names)
-    for name in listed.columns[listed.dtypes == "string"]:
-        listed[name] = listed[name].mask(listed[name] == "")
     assert_frame_equal(exported.drop(columns=unnamed), listed.drop(columns=unnamed))
 
 
-def test_a_lookup_to_several_modules_has_ids_and_no_names(crm):
-    """As a query has it for those that Zoho calls multi-module."""
-    exported = crm.bulk("Site_Visits", ["Visit_For"])
-    queried = crm.coql("select Visit_For from Site_Visits where id is not null")
-    assert_frame_equal(exported, queried.assign(Visit_For=exported["Visit_For"]))
+@pytest.mark.parametrize(
+    ("module", "column"),
+    [
+        ("Site_Visits", "Visit_For"),
+        ("Tasks", "What_Id"),
+        ("Events", "What_Id"),
+        ("Calls", "Who_Id"),
+    ],
+)
+def test_names_that_no_job_tells_come_another_way_when_asked_for(crm, module, column):
+    """A lookup to several modules: from lists, as a query may not tell them."""
+    exported = crm.bulk(module, ["Created_Time", column])
+    assert_frame_equal(exported, crm.records(module, ["Created_Time", column]))
+    assert exported[column].notna().any()
+    facts = exported.attrs["zcrm"]
+    assert facts["unnamed"] == []
+    assert facts["elsewhere"] == ([column] if column != "Who_Id" else [])
+
+
+def test_names_that_nobody_asked_for_are_left_out(crm):
+    """Of all columns such lookups have their ids, and the table says so."""
+    exported = crm.bulk("Site_Visits")
     assert exported["Visit_For"].isna().all()
     assert exported["Visit_For.id"].notna().any()
+    assert exported.attrs["zcrm"]["unnamed"] == ["Visit_For"]

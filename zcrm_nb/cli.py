@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ from zcrm_nb.notebook import scrub
 from zcrm_nb.notebook.wish import FLOWS, REDIRECT_URI
 from zcrm_nb.wire.centres import DATA_CENTRES
 from zcrm_nb.wire.scopes import WANTS
+from zcrm_nb.wire.secrets import Secret
 from zcrm_nb.wire.vault import Vault
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 done, 1 failed with a message on stderr, 2 wrong usage.
+        Exit code: 0 done, 1 failed with a message on stderr (or, of ``doctor`` and ``scrub
+        --check``, something found), 2 wrong usage.
 
     Examples
     --------
@@ -48,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit: 0
     """
     asked = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name in another script must not end a command on Windows, where pipes are cp1252.
+            stream.reconfigure(errors="backslashreplace")
     try:
         return int(asked.run(asked))
     except (ZohoError, OSError, ValueError) as error:
@@ -164,9 +171,8 @@ def _doctor(asked: argparse.Namespace) -> int:
     """Say what is wrong with a saved login."""
     with from_profile(Vault(), asked.profile) as crm:
         found = crm.doctor()
-    for check, result, advice in found.itertuples(index=False):
-        print(f"{check}: {result}{f'. {advice}' if advice else ''}")
-    return 0
+    print(found)
+    return int(found["result"].str.startswith("problem").any())
 
 
 def _add_profiles(parser: argparse.ArgumentParser) -> None:
@@ -177,7 +183,10 @@ def _add_profiles(parser: argparse.ArgumentParser) -> None:
 def _profiles(asked: argparse.Namespace) -> int:
     """List the saved logins; one that does not open is listed with the reason."""
     vault = Vault()
-    for name in vault.profiles():
+    names = vault.profiles()
+    if not names:
+        print(f"No login is saved in {vault.folder}; zcrm-nb login saves one.", file=sys.stderr)
+    for name in names:
         try:
             kept = vault.load(name)
         except ZohoError as error:
@@ -235,7 +244,23 @@ def _add_scrub(parser: argparse.ArgumentParser) -> None:
 
 def _scrub(asked: argparse.Namespace) -> int:
     """Take secrets and widget state out of notebooks."""
-    return scrub.run(asked.notebooks, check=asked.check)
+    return scrub.run(asked.notebooks, check=asked.check, known=_own_secrets())
+
+
+def _own_secrets() -> list[Secret]:
+    """Collect this user's secrets, of the environment and of the saved logins that open."""
+    names = ("ZCRM_CLIENT_SECRET", "ZCRM_REFRESH_TOKEN", "ZCRM_PASSPHRASE")
+    secrets = [Secret(os.environ.get(name, "")) for name in names]
+    vault = Vault()
+    for name in vault.profiles():
+        try:
+            kept = vault.load(name)
+        except ZohoError as error:
+            print(f"{error.happened} Its secrets are looked for by shape only.", file=sys.stderr)
+            continue
+        secrets += [kept.grant.client_secret, kept.grant.refresh_token]
+        secrets += [kept.token.access] if kept.token else []
+    return secrets
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

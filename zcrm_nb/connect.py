@@ -13,8 +13,8 @@ from zcrm_nb.api.identity import who
 from zcrm_nb.client import CRM
 from zcrm_nb.errors import APIError, ConnectionFailed, LoginError
 from zcrm_nb.notebook.place import here
-from zcrm_nb.notebook.prompt import Prompt
-from zcrm_nb.notebook.wish import FLOWS, REDIRECT_URI, Wish
+from zcrm_nb.notebook.prompt import Prompt, nobody
+from zcrm_nb.notebook.wish import FLOWS, REDIRECT_URI, Wish, logged_in
 from zcrm_nb.wire.centres import addresses, dc_of
 from zcrm_nb.wire.files import config_folder
 from zcrm_nb.wire.gate import Gate
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.clock import Clock
+    from zcrm_nb.emulator.serving.server import Server
     from zcrm_nb.notebook.place import Place
     from zcrm_nb.wire.centres import Addresses
     from zcrm_nb.wire.flows import Login
@@ -315,17 +316,14 @@ def _log_in(crm: CRM, kept: tuple[Vault, str], wish: Wish, ui: str | None) -> No
     """Ask a person, in the way that this place allows."""
     place = here()
     if not place.person and ui is None:
-        raise LoginError(
-            "There is nobody to ask for the login here.",
-            todo="Log in once with zcrm-nb login and use connect(profile=…), or set the ZCRM_ "
-            "variables.",
-        )
+        raise nobody("Neither a terminal nor a front end that takes questions is there.")
     if ui == "form" or (ui is None and place.widgets):
         _show_form(crm, kept, wish, place)
         return
     prompt = Prompt(catches=place.catches, default_flow=place.flow)
     wish = prompt.fill(wish)
-    prompt.tell(f"Logged in: {_wake(crm, kept, wish, prompt.log_in(wish))}")
+    done = prompt.log_in(wish)
+    prompt.tell(logged_in(_wake(crm, kept, wish, done), wish, done))
 
 
 def _show_form(crm: CRM, kept: tuple[Vault, str], wish: Wish, place: Place) -> None:
@@ -517,6 +515,7 @@ class EmulatedCRM(CRM):
         super().__init__(gate, folder=folder)
         self.emulator = emulator
         self._doors: dict[str, Door] = {}
+        self._server: Server | None = None
 
     def _way_in(
         self, door: Door, *, public_url: str | None, host: str, port: int
@@ -539,6 +538,15 @@ class EmulatedCRM(CRM):
     def _is_reached(self, public_url: str | None) -> bool:
         """Tell that the emulator reaches whatever is in its process."""
         return True
+
+    @property
+    def _addresses_from_afar(self) -> Addresses:
+        """Open a port on this machine, for processes beside this one."""
+        if self._server is None:
+            self._server = self.emulator.serve()
+        facts = self._server.credentials
+        urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
+        return addresses("in", **urls)
 
     def _now(self) -> float:
         """Tell what time it is in the org."""

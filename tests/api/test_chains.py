@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 from requests.adapters import BaseAdapter
 
 from zcrm_nb import CRM
-from zcrm_nb.api import asking, elsewhere
+from zcrm_nb.api import asking, elsewhere, exports
 from zcrm_nb.connect import _by_hand, _gate
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings
@@ -550,15 +550,32 @@ def test_fields_that_zoho_refuses_are_dropped_with_a_word_and_not_asked_for_agai
     assert (line.asked, line.refused) == (7, 1)
 
 
-def test_names_behind_too_many_lookups_are_left_out_for_this_question_only(org, kernel):
-    """Zoho follows so many; ids come all the same, and another question may ask for the name."""
+def test_names_behind_too_many_lookups_come_another_way_for_this_question_only(org, kernel):
+    """Zoho follows so many; by query there are names, and another question may ask a job for them.
+
+    Of all columns nobody asked for the names: ids come all the same, and a word.
+    """
     crm, line = kernel()
     line.refuses = {"Contact_Name.Full_Name": "JOIN_LIMIT_EXCEEDED"}
-    with pytest.warns(BulkWarning, match="the names of Account_Name, the names of Contact_Name"):
-        df = crm.bulk("Deals", ["Account_Name", "Contact_Name", "Stage"])
-    assert df[["Account_Name", "Contact_Name"]].isna().all(axis=None)
+    names = ["Account_Name", "Contact_Name", "Stage"]
+    df = crm.bulk("Deals", names)
+    assert_frame_equal(df, crm.records("Deals", names))
+    assert df.attrs["zcrm"]["elsewhere"] == names[:2]
+    assert crm.bulk("Deals", ["Account_Name"]).attrs["zcrm"]["elsewhere"] == []
+    with pytest.warns(BulkWarning, match="the names of Contact_Name"):
+        df = crm.bulk("Deals")
+    assert df["Contact_Name"].isna().all()
     assert df["Contact_Name.id"].notna().any()
-    assert crm.bulk("Deals", ["Account_Name"])["Account_Name"].notna().any()
+
+
+def test_names_that_would_cost_thousands_of_calls_are_left_out_with_a_word(kernel, monkeypatch):
+    """Ids come all the same."""
+    monkeypatch.setattr(exports, "MOST_LISTED", 4)
+    crm, _ = kernel()
+    with pytest.warns(BulkWarning, match="too much to bring the names of What_Id of Tasks"):
+        df = crm.bulk("Tasks", ["What_Id"])
+    assert df["What_Id.id"].notna().any()
+    assert df.attrs["zcrm"]["unnamed"] == ["What_Id"]
 
 
 def test_what_is_asked_for_by_name_comes_another_way(kernel):

@@ -314,6 +314,7 @@ def test_stamps_show_only_when_they_are_asked_for(world):
 def test_a_feed_without_fields_has_the_mandatory_ones(world):
     """And the owner."""
     assert default_fields(world.crm._catalogue, "Deals") == ["Deal_Name", "Stage", "Owner"]
+    assert default_fields(world.crm._catalogue, "Quotes") == ["Subject", "Owner"]  # no subform
 
 
 def test_wrong_fields_are_refused_before_anything_is_asked(world):

@@ -136,9 +136,11 @@ def test_files_go_after_a_day_and_notes_after_a_week(book, clock):
 def test_forgetting_deletes_the_files_and_the_note(book):
     """They hold records of the CRM."""
     export = begun(book)
+    (book.folder / ".Leads-1.json.x7").write_bytes(b"{")  # of a kernel that was killed
     book.forget(export)
     assert book.all() == []
     assert not book.files(export).exists()
+    assert [path.suffix for path in book.folder.iterdir() if path.is_file()] == [".lock"]
 
 
 def test_only_one_works_on_an_export(book):

@@ -208,13 +208,12 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_every_way_to_write_is_told(desk, way):
-    """Whatever changes a record goes through the store; nothing has to remember the channels."""
+def written(desk, way):
+    """Change a deal in a way; give its id, what was told of it, and what should have been."""
     deal, *_ = desk.ask.ids("Deals")
     desk.write("PUT", "Deals", {"id": deal, "Stage": "Qualification"})
     desk.watch(events=ALL_MODULES, notify_on_related_action=False)
-    method, path, what, told = WAYS[way]
+    method, path, what, operations = WAYS[way]
     owner = {"owner": {"id": "410888040000000005"}}
     call = {
         "sub_request_id": "1",
@@ -231,9 +230,53 @@ def test_every_way_to_write_is_told(desk, way):
         body["data"] = [what]
     reply = desk.ask(method, path.format(id=deal), None, body)
     assert reply.status < 300, reply.body
-    assert [(each["module"], each["operation"], each["ids"]) for each in desk.heard] == [
-        ("Deals", operation, [deal]) for operation in told
-    ]
+    told = [(each["module"], each["operation"], each["ids"]) for each in desk.heard]
+    return told, [("Deals", operation, [deal]) for operation in operations]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_write_is_told(desk, way):
+    """Whatever changes a record goes through the store; nothing has to remember the channels."""
+    told, expected = written(desk, way)
+    assert told == expected
+
+
+@pytest.mark.parametrize("way", ["mass update", "mass delete", "change owner", "one owner", "tags"])
+def test_a_way_to_write_may_be_silent(desk_with, way):
+    """No page says which ways are told; a client must do without."""
+    named = "change_owner" if "owner" in way else way.replace(" ", "_")
+    told, expected = written(desk_with(silent_ways=(named,)), way)
+    assert (told, len(expected)) == ([], 1)
+
+
+@pytest.mark.parametrize("action", ["mass_update", "mass_delete"])
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_mass_action_that_is_put_off_is_told_when_it_is_done(desk_with, action, silent):
+    """The whole of a view, some time later; or not at all."""
+    desk = desk_with(silent_ways=(action,) * silent)
+    desk.watch(events=["Deals.all"])
+    body = {"cvid": view_of(desk, "Deals")}
+    if action == "mass_update":
+        body["data"] = [{"Stage": "Closed Lost"}]
+    reply = desk.ask("POST", f"/Deals/actions/{action}", None, body)
+    assert reply.status < 300, reply.body
+    desk.ask("GET", "/Deals", {"fields": "Stage"})
+    assert bool(desk.heard) is not silent
+
+
+def view_of(desk, module):
+    """The id of a view with all records of a module."""
+    views = desk.ask("GET", "/settings/custom_views", {"module": module}).body["custom_views"]
+    return views[0]["id"]
+
+
+def test_a_silent_conversion_still_makes_its_records(desk_with):
+    """Nobody is told; whoever looks finds them."""
+    desk = desk_with(silent_ways=("convert",))
+    (lead,) = desk.write("POST", "Leads", {"Last_Name": "Rao", "Company": "Lathes of Pune"})
+    desk.watch(events=ALL_MODULES)
+    assert desk.ask("POST", f"/Leads/{lead}/actions/convert", None, {"data": [{}]}).status == 200
+    assert desk.heard == []
 
 
 def test_a_conversion_is_told_record_by_record(desk):

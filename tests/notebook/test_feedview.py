@@ -85,6 +85,14 @@ def test_the_page_tells_what_the_feed_does():
     assert "3 credits spent" in told
     assert "Owner.id" not in told
     assert "<svg" in told
+    assert "2026-09-15 03:30 to 2026-09-15 03:30 UTC" in told
+
+
+def test_numbers_and_their_names_stand_right():
+    """Under each other, as one compares them."""
+    told = page(Feed(row(Deal_Name=5.0)))
+    assert '<th scope="col" class="zcrm-number">Deal Name</th>' in told
+    assert '<td class="zcrm-number">5</td>' in told
 
 
 @pytest.mark.parametrize(

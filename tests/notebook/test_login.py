@@ -139,6 +139,31 @@ def test_a_finished_form_is_folded_until_it_is_wanted_again(org, wish):
     assert "both needed" in page.said
 
 
+def test_cancelling_another_login_leaves_the_first_as_it_was(org, wish):
+    """It is still good, so nothing may call it cancelled."""
+    page = FrontEnd(wish)
+    page.enter("secret", org.secret_of_client)
+    page.enter("paste", org.approve(page.link))
+    assert page.settled() == "done"
+    words = page.said
+    page.press()
+    page.press("_cancel")
+    assert page.form.state == "done"
+    assert page.said == words
+
+
+def test_the_form_says_what_each_way_asks_of_the_client(wish):
+    """A redirect URI must be registered letter for letter, so it can be copied."""
+    page = FrontEnd(wish)
+    for flow, words in (
+        ("browser", f"<code>{wish.redirect_uri}</code>"),
+        ("device", "Non-browser"),
+        ("code", "self client"),
+    ):
+        page.choose(flow)
+        assert words in page.form._need.value
+
+
 def test_an_empty_form_says_what_is_missing(wish):
     """And stays ready."""
     page = FrontEnd(wish)
@@ -365,6 +390,7 @@ os.environ["ZCRM_CLIENT_SECRET"] = open({secret_file!r}).read()
 import zcrm_nb
 crm = zcrm_nb.login()
 """,
+    "crm = zcrm_nb.login(ui='form')",
     "crm.count('Deals')",
     """
 %xmode Verbose
@@ -400,10 +426,16 @@ def run_by_a_program(org, server, tmp_path):
 
 
 def test_a_notebook_that_a_program_runs(org, server, run_by_a_program):
-    """The form is a sentence, the call below an error, a saved login works; no secret is saved."""
+    """Nobody can fill in a form: that is said at once; a saved login works; no secret is saved.
+
+    Whoever wants the form all the same finds a sentence in its place, and an error at the call.
+    """
     text = run_by_a_program.read_text()
     notebook = nbformat.reads(text, as_version=4)
-    form, early, table, refused = notebook.cells
+    nobody, form, early, table, refused = notebook.cells
+    assert nobody.outputs[0].ename == "LoginError"
+    assert "nobody to ask" in nobody.outputs[0].evalue
+    assert "connect(profile=" in nobody.outputs[0].evalue
     shown = [out.data["text/html"] for out in form.outputs if out.output_type == "display_data"]
     assert all("zcrm_nb.login(ui='text')" in each for each in shown)
     assert len(shown) == 2

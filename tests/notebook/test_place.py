@@ -29,6 +29,9 @@ from zcrm_nb.notebook.place import here, place
         ({"VSCODE_PID": "7", "VSCODE_CWD": "/srv"}, "this machine", "browser", True),
         ({"SSH_TTY": "/dev/pts/0"}, "a machine reached by SSH", "browser", True),
         ({"BINDER_SERVICE_HOST": "10.0.0.1"}, "Binder", "device", False),
+        ({"BINDER_REPO_URL": "https://git.example/a"}, "Binder", "device", False),
+        # Kaggle's machines are made from Colab's, and keep some of its signs.
+        ({"KAGGLE_KERNEL_RUN_TYPE": "Interactive", "COLAB_GPU": "1"}, "Kaggle", "device", False),
         ({"SSH_CONNECTION": "1 2 3 4"}, "a machine reached by SSH", "browser", True),
         ({"SSH_CONNECTION": ""}, "this machine", "browser", True),
     ],
@@ -44,6 +47,18 @@ def test_the_signs_of_a_place_choose_the_way(environ, name, flow, catches):
 def test_a_pipeline_has_nobody_to_ask():
     """Neither a kernel nor a terminal."""
     assert not place({}, kernel=False, terminal=False, platform="linux").person
+
+
+def test_a_notebook_that_a_program_runs_has_nobody_to_ask():
+    """It takes no questions. A form could be shown, to whoever asks for it."""
+    found = place({}, kernel=True, terminal=False, asks=False, platform="linux")
+    assert (found.person, found.widgets) == (False, True)
+
+
+def test_voila_takes_no_questions_and_has_a_person():
+    """It runs notebooks as programs do, for somebody who looks at the page."""
+    environ = {"VOILA_BASE_URL": "/"}
+    assert place(environ, kernel=True, terminal=False, asks=False, platform="linux").person
 
 
 def test_a_terminal_has_a_person_and_no_widgets():

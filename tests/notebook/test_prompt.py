@@ -76,7 +76,7 @@ class Person:
 
 def test_enter_takes_every_default(wish):
     """Data centre, environment, wants, way: four Enters; the client must be told."""
-    person = Person("", "", "", "", "1000.ABC", "secret", "")
+    person = Person("", "", "", "", "1000.ABC", "secret")
     filled = person.prompt(default_flow="paste").fill(Wish())
     assert (filled.dc, filled.environment, filled.flow) == ("us", "production", "paste")
     assert filled.wants == ("read", "search", "coql", "bulk")
@@ -92,7 +92,7 @@ def test_what_was_said_already_is_not_asked(wish):
 
 def test_a_word_that_is_no_choice_is_asked_again():
     """With what was wrong."""
-    person = Person("india", "IN", "", "everything", "coql", "1000.ABC", "secret", "code")
+    person = Person("india", "IN", "", "everything", "coql", "code", "1000.ABC", "secret")
     filled = person.prompt().fill(Wish())
     assert (filled.dc, filled.wants) == ("in", ("coql",))
     assert "'india' is none of these." in person.said

@@ -48,6 +48,16 @@ def test_bars_stack_in_their_colours():
     ]
 
 
+@pytest.mark.parametrize(
+    ("last_s", "words"),
+    [(2, "1 second"), (300, "15 seconds"), (90_000, "1 hour"), (10**7, "1 week")],
+)
+def test_it_says_how_wide_a_bar_is(last_s, words):
+    """And whose clock the times are by: else nobody knows what one bar counts."""
+    ax = timeline(changes([(0, "insert"), (last_s * 1000, "update")]))
+    assert ax.get_xlabel() == f"UTC, a bar is {words}"
+
+
 def test_nothing_yet_is_a_picture_too():
     """With words in it, on an axes of one's own."""
     mine = Figure().add_subplot()

@@ -49,6 +49,22 @@ def test_half_a_line_is_passed_over(tmp_path):
         assert again.read(9) == [b"one", b"three"]
 
 
+def test_a_disk_that_is_full_leaves_no_half_line(tmp_path):
+    """A line that found no room was not noted; what came before and comes after it counts."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with closing(Journal(tmp_path)) as journal:
+        journal.append(b"one")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # a file may have ten bytes
+        try:
+            with pytest.raises(OSError, match="No space"):
+                journal.append(b"two", b"longer than what is left")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        journal.append(b"three")
+        assert journal.read(9) == [b"one", b"three"]
+
+
 def test_a_killed_process_loses_nothing_that_was_noted(tmp_path):
     """Noted means noted, without a goodbye."""
     code = (

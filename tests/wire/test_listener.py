@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -74,6 +74,30 @@ def test_a_body_in_chunks_is_put_together(listening):
     assert answer.endswith(b"POST /door hello")
 
 
+def test_the_end_of_a_chunked_body_may_come_late(listening):
+    """Its last line ending, and what may stand before it, is waited for: the answer arrives."""
+    with connect(listening()) as stranger:
+        stranger.sendall(
+            b"POST /door HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"
+        )
+        stranger.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            stranger.recv(1)
+        stranger.settimeout(10)
+        stranger.sendall(b"X-Sum: 5\r\n\r\n")
+        assert stranger.recv(1000).endswith(b"POST /door hi")
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_one_request_for_each_connection(listening, version):
+    """What is sent behind it is not heard, and does not cost the first one its answer."""
+    once = b"POST /door HTTP/" + version + b"\r\nContent-Length: 5\r\n\r\nhello"
+    answer = told(listening(), once * 3)
+    assert answer.endswith(b"POST /door hello")
+    assert answer.count(b"HTTP/1.1 200 OK") == 1
+    assert b"Connection: close" in answer
+
+
 def test_a_client_that_asks_first_is_told_to_go_on(listening):
     """Curl and others wait for it before they send a body."""
     with connect(listening()) as stranger:
@@ -102,7 +126,10 @@ def test_a_client_that_asks_first_is_told_to_go_on(listening):
             400,
         ),
         (b"POST /door HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-        (b"POST /door HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n", 413),
+        (b"POST /door HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n", 400),
+        (b"POST /door HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\n", 400),
+        (b"POST /door HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n", 400),
+        (b"POST /door HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 50, 400),
         (b"POST /door HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n", 413),
         (b"POST /door HTTP/1.1\r\n\r\n", 411),
         (b"POST /door HTTP/1.1\r\nContent-Length: 1001\r\n\r\n", 413),
@@ -134,6 +161,34 @@ def test_a_large_body_is_refused_while_it_is_sent(listening):
             for _ in range(10_000):
                 stranger.sendall(b"x" * 1000)
     assert post(listener)[0] == 200
+
+
+def test_crumbs_are_not_swept_up_for_ever(listening):
+    """A chunk for each byte is more around the body than body; others are heard meanwhile."""
+    listener = listening(most_bytes=1 << 20)
+    crumbs = b"1\r\nx\r\n" * 10_000
+    with connect(listener) as stranger:
+        stranger.sendall(b"POST /door HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with suppress(ConnectionError):
+            for _ in range(40):
+                stranger.sendall(crumbs)
+        assert post(listener)[0] == 200
+        with suppress(ConnectionError):
+            assert stranger.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_unfinished_bodies_do_not_fill_the_memory(listening):
+    """However many send most of a large one and wait: the oldest go, whoever finishes is heard."""
+    listener = listening(most_bytes=2 << 20, within_s=60.0)
+    listener._most_held = 4 << 20
+    with ExitStack() as crowd:
+        for _ in range(20):
+            stranger = crowd.enter_context(connect(listener))
+            with suppress(ConnectionError):
+                stranger.sendall(b"POST /door HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n")
+                stranger.sendall(b"x" * 1_000_000)
+        assert post(listener)[0] == 200
+        assert sum(listener._open.values()) <= 4 << 20
 
 
 def test_those_who_say_nothing_are_let_go(listening):

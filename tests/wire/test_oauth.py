@@ -116,6 +116,23 @@ def test_no_usable_answer_is_a_failed_connection(zoho, clock, answer):
     assert len(zoho.token_forms) == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "advice"),
+    [
+        ((429, {}), "Wait 10 minutes"),
+        ((503, b"<html>busy</html>"), "at Zoho's end"),
+        ((500, {"error": "general_error"}), "at Zoho's end"),
+        ((400, b"Bad Request"), "any proxy"),
+    ],
+)
+def test_an_answer_that_says_nothing_is_advised_by_its_status(zoho, clock, answer, advice):
+    """Too often, Zoho's own trouble, or a request that somebody changed on its way."""
+    zoho.refusals.append(answer)
+    with pytest.raises(ConnectionFailed) as caught:
+        trade(zoho, clock)
+    assert advice in caught.value.todo
+
+
 def test_milliseconds_are_told_from_seconds(zoho, tokens, clock):
     """With expires_in_sec in a reply, expires_in counts milliseconds."""
     life = {"expires_in": 3_600_000, "expires_in_sec": 3600}

@@ -86,7 +86,8 @@ class Asked:
         fields : iterable of str
             As they were asked for.
         by_name : bool
-            Whether the person asked for these columns: then they are fetched elsewhere.
+            Whether the person asked for these columns: then they, and names of lookups among them,
+            are fetched elsewhere.
 
         Returns
         -------
@@ -100,7 +101,7 @@ class Asked:
                 del self.names[lookup]
                 if kinds.get(lookup) != "user":  # those a list can name
                     self.unnamed.append(lookup)
-                    missing.append(f"the names of {lookup}")
+                    missing += [] if by_name else [f"the names of {lookup}"]
             if name in kinds:
                 (self.elsewhere if by_name else self.left_out).append(name)
                 missing += [] if by_name else [name]

@@ -199,7 +199,7 @@ def gone(job: str, cause: APIError) -> JobError:
     return JobError(
         f"Zoho no longer has the bulk job {job}, or its file.",
         cause.said,
-        "It keeps a result for a day. Export again: crm.bulk(…, fresh=True).",
+        "It keeps a result for a day. Ask anew with fresh=True.",
     )
 
 

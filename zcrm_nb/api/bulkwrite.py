@@ -7,8 +7,10 @@ the report's ``resolve`` asks Zoho about the job, or looks what is there.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -16,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from zcrm_nb.api.bulk import poll_s
-from zcrm_nb.api.journal import Batch, runs
+from zcrm_nb.api.journal import Batch, Journal, runs
 from zcrm_nb.api.outcomes import Outcome, outcomes_of_error, refused, unknown
 from zcrm_nb.api.writes import kept_before, open_journal, prepared, refuse_twins
 from zcrm_nb.errors import ConnectionFailed, JobError, WriteInterrupted, ZohoError, did_you_mean
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.api.journal import Journal, Story
+    from zcrm_nb.api.journal import Story
     from zcrm_nb.api.means import Means
     from zcrm_nb.frames import Report
     from zcrm_nb.frames.sheet import Told
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     Tick = Callable[[int], None]
     Say = Callable[[str], None]
 
-__all__ = ["OPERATIONS", "Wish", "bulk_runs", "collect", "save"]
+__all__ = ["OPERATIONS", "ROUTE", "UNCLEAR_S", "Wish", "bulk_runs", "collect", "save"]
 
 WRITE, UPLOAD = "/crm/bulk/v8/write", "/crm/v8/upload"
 OPERATIONS = ("insert", "update", "upsert")
@@ -587,20 +589,42 @@ def bulk_runs(folder: Path, now: float) -> list[dict[str, Any]]:
 
 def _line(journal: Journal, now: float) -> dict[str, Any]:
     """Describe one bulk write."""
+    line = _told(journal.path, journal.path.stat().st_size)
+    created = datetime.fromisoformat(line["created"]).timestamp()
+    return {**line, "age_minutes": int((now - created) // 60), "at_work": journal.is_held}
+
+
+@lru_cache(maxsize=64)
+def _told(path: Path, size: int) -> dict[str, Any]:
+    """Describe what a journal says; it is only added to, so that its size tells it from others."""
+    del size
+    journal = Journal(path)
     story = journal.read()
     open_ = {number for number, _, _ in story.unknown()}
     state = "waiting" if open_ else "here"
-    created = datetime.fromisoformat(story.header["time"]).timestamp()
     return {
         "id": journal.run,
         "module": story.header["module"],
         "operation": "write",
+        "asked": f"{story.header['action']}{_found_by(story)}",
         "state": "unclear" if open_ - set(story.jobs) else state,
         "rows": story.header["rows"],
         "parts": len(story.batches),
         "files": len(set(story.jobs) - open_),
         "created": story.header["time"],
-        "age_minutes": int((now - created) // 60),
         "expires": None,
         "zoho_ids": [each["job"] for each in story.jobs.values()],
+        "said": _counted(story),
     }
+
+
+def _found_by(story: Story) -> str:
+    """Say how records are known that are there."""
+    checked = story.header.get("checked")
+    return f" by {', '.join(checked)}" if checked else ""
+
+
+def _counted(story: Story) -> str:
+    """Say how many rows fared how."""
+    counts = Counter(each.status for each in story.rows)
+    return ", ".join(f"{number:,} {status}" for status, number in sorted(counts.items()))

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.gate import Gate
 
     OnPart = Callable[["Part"], None]
+    Elsewhere = Callable[["Part", Link], None]
     Say = Callable[[str], None]
     Refused = Callable[[list[str]], None]
+    Has = Callable[[int, int], bool]
 
 __all__ = ["Part", "Runner"]
 
@@ -96,6 +98,15 @@ class Runner:
         Told in words what is going on.
     refused : callable, optional
         Told the fields that a job turned out not to bring, before it is asked for without them.
+    elsewhere : callable, optional
+        Takes the parts whose files are not here, and their links: they are fetched by others.
+    at_a_time : int, default 2
+        How many parts to fetch and hand on side by side.
+
+    Attributes
+    ----------
+    again : str
+        The call that asks once more for a job of which nobody knows.
 
     Raises
     ------
@@ -111,15 +122,19 @@ class Runner:
         *,
         say: Say | None = None,
         refused: Refused | None = None,
+        elsewhere: Elsewhere | None = None,
+        at_a_time: int = AT_A_TIME,
     ) -> None:
         self._gate, self._book, self._export = gate, book, export
         self._say = say or (lambda words: None)
         self._refused = refused
+        self._elsewhere, self._at_a_time = elsewhere, at_a_time
         self._lanes = [_Lane(number, chain) for number, chain in enumerate(export.chains)]
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self.again = f"crm.job({export.id!r}).df(ask_again=True)"
 
-    def run(self, on_part: OnPart, *, ask_again: bool = False) -> None:
+    def run(self, on_part: OnPart, *, ask_again: bool = False, has: Has | None = None) -> None:
         """Go on until every part has been handed on.
 
         Parameters
@@ -131,6 +146,9 @@ class Runner:
         ask_again : bool, default False
             Ask for jobs anew of which nobody knows whether Zoho took them: 50 credits each, perhaps
             for the second time.
+        has : callable, optional
+            Tells of chain and number whether that part is not needed any more: its file is neither
+            fetched nor handed on.
 
         Raises
         ------
@@ -146,8 +164,11 @@ class Runner:
         """
         if ask_again:
             self._forget_unclear()
-        self._refuse_hopeless()
-        pool = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="zcrm-bulk")
+        self._refuse_hopeless(has)
+        for chain, number, _ in self._export.places():
+            if has and has(chain, number):
+                self._lanes[chain].fetched.add(number)
+        pool = ThreadPoolExecutor(self._at_a_time, thread_name_prefix="zcrm-bulk")
         patient = False
         try:
             self._until_complete(pool, on_part)
@@ -253,6 +274,9 @@ class Runner:
         path = self._book.files(self._export) / f"part-{lane.number}-{number:03d}.zip"
         part = Part(lane.number, number, path, link.rows, link.job)
         was_here = bool(link.file) and path.exists()
+        if not was_here and self._elsewhere is not None:
+            self._elsewhere(part, link)
+            return
         if not was_here:
             self._fetch(link, path)
         try:
@@ -285,9 +309,9 @@ class Runner:
             chain.links = [link for link in chain.links if link.job]
         self._write()
 
-    def _refuse_hopeless(self) -> None:
+    def _refuse_hopeless(self, has: Has | None) -> None:
         """Say at once when an export cannot come to its end."""
-        state = self._export.state(self._gate.clock())
+        state = self._export.state(self._gate.clock(), has=has)
         if state == "unclear":
             raise self._unclear()
         if state == "expired":
@@ -304,8 +328,8 @@ class Runner:
             f"{self._export.id} asked Zoho for a job {minutes:.0f} min ago, and its answer was "
             "never read: nobody knows whether Zoho took it.",
             todo="Zoho has no list of jobs, so it cannot be found out. "
-            f"crm.job({self._export.id!r}).df(ask_again=True) asks again and keeps what is here: "
-            f"{bulk.CREDITS} credits, perhaps for the second time.",
+            f"{self.again} asks again and keeps what is here: {bulk.CREDITS} credits, perhaps for "
+            "the second time.",
         )
 
     def _expired(self) -> JobError:
@@ -315,7 +339,7 @@ class Runner:
             f"{self._export.id} was not brought to its end within a day; {here} of its files "
             "are here.",
             "Zoho keeps a result, and the token for what follows it, for a day.",
-            "Export again: crm.bulk(…, fresh=True).",
+            "Ask anew with fresh=True.",
         )
 
     def _failed(self, link: Link) -> JobError:
@@ -323,7 +347,7 @@ class Runner:
         return JobError(
             f"Zoho could not finish the bulk job {link.job} of {self._export.id}.",
             f"Zoho said {link.said or link.state}",
-            "Try again with crm.bulk(…, fresh=True); if it fails again, ask for less at a time.",
+            "Ask anew with fresh=True; if it fails again, ask for less at a time.",
         )
 
     # ---- Waiting ---------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from zcrm_nb.api.pages import more, records_of, side_by_side
 from zcrm_nb.api.records import since_header
 from zcrm_nb.api.search import deleted_bodies
 from zcrm_nb.coql import fill
+from zcrm_nb.coql.types import is_readable
 from zcrm_nb.frames import Column, moments, to_frame
 
 if TYPE_CHECKING:
@@ -67,9 +68,16 @@ class Marks:
 
 
 def default_fields(catalogue: Catalogue, module: str) -> list[str]:
-    """Choose the fields of a feed that names none: what the module demands, and the owner."""
+    """Choose the fields of a feed that names none: what the module demands, and the owner.
+
+    A subform that it demands, as of a quote, is no column.
+    """
     known = catalogue.fields(module)
-    wanted = [name for name, each in known.items() if each.get("system_mandatory")]
+    wanted = [
+        name
+        for name, each in known.items()
+        if each.get("system_mandatory") and is_readable(module, each)
+    ]
     return list(dict.fromkeys([*wanted, *({"Owner"} & known.keys())]))
 
 
@@ -318,7 +326,7 @@ class Changes:
     @property
     def unlooked(self) -> int:
         """How many changes the next look will bring again: a reason for one, when they are many."""
-        return len(self._signs)
+        return len(self._signs) + len(self._gone)
 
     @property
     def state(self) -> list[Record]:

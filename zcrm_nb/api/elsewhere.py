@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from zcrm_nb.frames import Column
     from zcrm_nb.wire.gate import Gate
 
-__all__ = ["elsewhere", "name_users"]
+__all__ = ["MOST_LISTED", "TOLD_OTHERWISE", "elsewhere", "name_users"]
 
 IDS_PER_CALL = 100
 MOST_LISTED = 100_000  # records asked for by their ids: a thousand credits
 MOST_STRANGERS = 100  # users to be named one by one
+
+# Values that COQL tells otherwise than Get Records does: without a name, or in another shape.
+TOLD_OTHERWISE = frozenset({"multi_module_lookup", "consent_lookup"})
 
 
 def elsewhere(
@@ -72,7 +75,11 @@ def elsewhere(
     asked for 100 ids at a time: 1 credit each.
     """
     fields = {name: field_of(catalogue, module, name) for name in names}
-    queried = [name for name, each in fields.items() if is_readable(module, each)]
+    queried = [
+        name
+        for name, each in fields.items()
+        if is_readable(module, each) and each["data_type"] not in TOLD_OTHERWISE
+    ]
     listed = [name for name in names if name not in queried]
     found: list[pd.DataFrame] = []
     if queried:

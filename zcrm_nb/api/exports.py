@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from zcrm_nb import coql
 from zcrm_nb.api import bulk
 from zcrm_nb.api.asking import Asked, asked
 from zcrm_nb.api.chains import Runner
-from zcrm_nb.api.elsewhere import elsewhere, name_users
+from zcrm_nb.api.elsewhere import MOST_LISTED, elsewhere, name_users
 from zcrm_nb.api.jobs import Chain
 from zcrm_nb.api.ranges import both, ranges
-from zcrm_nb.frames import Filler, PartReader, beside, header, in_id_order, to_frame
+from zcrm_nb.errors import JobError, NotFoundError
+from zcrm_nb.frames import (
+    Filler,
+    PartReader,
+    beside,
+    header,
+    in_id_order,
+    key_of,
+    read_through,
+    to_frame,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,15 +32,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.chains import Part
-    from zcrm_nb.api.jobs import Book, Export
+    from zcrm_nb.api.jobs import Book, Export, Link
     from zcrm_nb.api.metadata import Catalogue
-    from zcrm_nb.frames import Export as Dataset
-    from zcrm_nb.frames import Store
+    from zcrm_nb.api.scaleout import Crew
+    from zcrm_nb.frames import Folder, Store
     from zcrm_nb.wire.gate import Gate
 
     Where = str | Mapping[str, Any]
 
-__all__ = ["FRESH_S", "Exporter", "age", "begin", "criteria_of", "question", "reusable", "said"]
+__all__ = [
+    "FRESH_S",
+    "Exporter",
+    "age",
+    "begin",
+    "begun",
+    "criteria_of",
+    "question",
+    "reusable",
+    "said",
+]
 
 FRESH_S = 15 * 60.0  # an export of the same question younger than this is used again
 _OF_ZOHO = frozenset({"field", "group", "group_operator"})
@@ -168,6 +189,52 @@ def reusable(book: Book, asks: Mapping[str, Any], now: float) -> Export | None:
     return None
 
 
+def begun(book: Book, store: Store, told: Mapping[str, Any], now: float) -> Export:
+    """Find the export that a manifest names, to go on with it.
+
+    Parameters
+    ----------
+    book : Book
+        The exports noted.
+    store : Store
+        Where its parts are.
+    told : mapping
+        What the manifest says; the export is not complete.
+    now : float
+        Seconds since 1970.
+
+    Returns
+    -------
+    Export
+        Zoho still has what is missing, as far as is noted.
+
+    Raises
+    ------
+    JobError
+        It cannot be gone on with.
+    """
+    for export in book.like("read", told["question"]):
+        if export.id == told["job"] and _made(export) == told["facts"]["as_of"]:
+            if export.state(now, has=lambda *place: key_of(*place) in told["parts"]) != "expired":
+                return export
+            why = "Zoho keeps a result, and the token for what follows it, for a day."
+            break
+    else:
+        why = "Here is no note of its jobs: it was begun with another login, or a week ago."
+    rows, parts = sum(part["rows"] for part in told["parts"].values()), len(told["parts"])
+    raise JobError(
+        f"The export in {store.target} was begun at {told['facts']['as_of']} and cannot be gone on "
+        f"with; {parts} of its parts are there, {rows:,} rows.",
+        why,
+        "fresh=True removes them and asks anew.",
+    )
+
+
+def _made(export: Export) -> str:
+    """Tell when an export was begun, as its tables do."""
+    return datetime.fromtimestamp(int(export.created), UTC).isoformat()
+
+
 # ---- The table -----------------------------------------------------------------------------------
 
 
@@ -190,6 +257,8 @@ class Exporter:
         Told how many rows each part has.
     say : callable, optional
         Told in words what Zoho is doing.
+    crew : Crew, optional
+        The workers of a cluster that fetch and convert what goes into files.
 
     Attributes
     ----------
@@ -207,6 +276,7 @@ class Exporter:
         wanted: Asked | None = None,
         tick: Callable[[int], None] | None = None,
         say: Callable[[str], None] | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self._gate, self._catalogue, self._book, self.export = gate, catalogue, book, export
         self._tick = tick or (lambda rows: None)
@@ -215,15 +285,19 @@ class Exporter:
         self.wanted.drop([*export.dropped, *export.unjoined], by_name=self._by_name)
         self._lock = threading.Lock()
         self._missing: set[str] = set()
+        self._goal: tuple[Store, PartReader]
+        self._without_fields: Callable[[], None] = lambda: None
         self.words: list[str] = []
-        self._runner = Runner(gate, book, export, say=say, refused=self._refused)
+        self._crew = crew
+        self._runner = Runner(
+            gate, book, export, say=say, refused=self._refused, **self._by_crew(crew)
+        )
 
     def facts(self, *, reused: bool) -> dict[str, Any]:
         """Tell what ``df.attrs`` should know of the export."""
-        made = datetime.fromtimestamp(int(self.export.created), UTC)
         return {
             "job": self.export.id,
-            "as_of": made.isoformat(),
+            "as_of": _made(self.export),
             "reused": reused,
             "left_out": self.wanted.left_out,
             "elsewhere": self.wanted.elsewhere,
@@ -233,6 +307,15 @@ class Exporter:
     def run(self, on_part: Callable[[Part], None], *, ask_again: bool = False) -> None:
         """Bring every file here and hand each on as it comes; as ``Runner.run``."""
         self._runner.run(on_part, ask_again=ask_again)
+
+    def fetch(self) -> None:
+        """Bring every file here, for somebody to read later; a damaged one is fetched again."""
+
+        def look(part: Part) -> None:
+            read_through(part.path)
+            self._tick(part.rows if part.chain < self._chains_each else 0)
+
+        self.run(look)
 
     def reader(self, batch: int, *, exact: bool = False) -> PartReader:
         """Make the reader for the files of one batch of fields.
@@ -283,7 +366,7 @@ class Exporter:
                 if batch not in fillers:
                     fillers[batch] = self._filler(batch, tz, exact, told=places is not None)
                 reader, filler = fillers[batch]
-            self._look_at_header(part, reader)
+            self._look_at_header(header(part.path), reader)
             place = places[part.chain, part.number] if places else part.chain * 1000 + part.number
             # Held nowhere else, so that its memory goes as the table fills.
             rows = filler.add(place, reader.table(part.path, threads=alone))
@@ -294,7 +377,9 @@ class Exporter:
         frames = [in_id_order(fillers[batch][1].frame()) for batch in sorted(fillers)]
         return self._completed(beside(frames, "id"), tz=tz, exact=exact)
 
-    def into(self, store: Store, facts: Mapping[str, Any], *, exact: bool) -> Dataset:
+    def into(
+        self, store: Store, facts: Mapping[str, Any], *, exact: bool, ask_again: bool = False
+    ) -> dict[str, Any]:
         """Bring it to its end and write it into files, part by part as they come.
 
         Parameters
@@ -305,27 +390,62 @@ class Exporter:
             What its tables should tell in ``attrs``.
         exact : bool
             Decimals instead of float64.
+        ask_again : bool, default False
+            As in :meth:`zcrm_nb.api.chains.Runner.run`.
 
         Returns
         -------
-        Export
-            Complete.
+        dict
+            The manifest; the export is complete.
         """
-        reader = self.reader(0, exact=exact)
         told = {"question": self.export.question, "job": self.export.id, "facts": facts}
-        store.begin(reader, told)
+
+        def begin() -> None:
+            self._goal = store, (reader := self.reader(0, exact=exact))
+            store.begin(reader, told)
 
         def write(part: Part) -> None:
-            if not store.has(part.chain, part.number):
-                self._look_at_header(part, reader)
-                batches = reader.batches(part.path)
-                rows = store.add(part.chain, part.number, reader.schema, batches)
-                self._check_rows(part, rows)
-            self._tick(part.rows)
+            _, reader = self._goal
+            self._look_at_header(header(part.path), reader)
+            rows = store.add(part.chain, part.number, reader, reader.batches(part.path))
+            self._check_rows(part, rows)
+            self._tick(rows)
 
-        self._runner.run(write)
-        self._note("Files of an export have no", self.wanted.elsewhere)
-        return store.finish()
+        try:
+            begin()
+            if self._crew is not None:
+                self._crew.look_at(store)
+            # Zoho refuses fields when the first jobs are asked for: before there is any part.
+            self._without_fields = begin
+            for chain, number, link in self.export.places():
+                if store.has(chain, number):
+                    self._tick(link.rows)
+            self._runner.again = "The same crm.export(…, ask_again=True)"
+            self._runner.run(write, ask_again=ask_again, has=store.has)
+            self._note("Files of an export have no", self.wanted.elsewhere)
+            self._note("Zoho's files have nothing in", sorted(self._missing))
+            return store.finish()
+        finally:
+            store.close()
+
+    def _by_crew(self, crew: Crew | None) -> dict[str, Any]:
+        """Tell a runner who fetches what is not here."""
+        if crew is None:
+            return {}
+        return {"elsewhere": partial(self._made_elsewhere, crew), "at_a_time": crew.at_a_time}
+
+    def _made_elsewhere(self, crew: Crew, part: Part, link: Link) -> None:
+        """Let a worker make a part, and give it its place here."""
+        store, reader = cast("tuple[Folder, PartReader]", self._goal)  # others are refused before
+        name = f"{self.export.id}-part-{part.chain}-{part.number}"
+        try:
+            made = crew.make(name, bulk.result_path(link), reader, store)
+        except NotFoundError as unknown:
+            raise bulk.gone(link.job, unknown) from unknown
+        store.take(part.chain, part.number, made.written)
+        self._look_at_header(made.heads, reader)
+        self._check_rows(part, made.written["rows"])
+        self._tick(part.rows)
 
     @property
     def _chains_each(self) -> int:
@@ -359,10 +479,10 @@ class Exporter:
         """Do without fields that Zoho turned out not to export, and say so."""
         missing = self.wanted.drop(fields, by_name=self._by_name)
         self._note("Zoho does not export", missing)
+        self._without_fields()
 
-    def _look_at_header(self, part: Part, reader: PartReader) -> None:
+    def _look_at_header(self, heads: list[str], reader: PartReader) -> None:
         """Note columns that a file should have and has not."""
-        heads = header(part.path)
         if heads:
             with self._lock:
                 self._missing |= reader.asks - set(heads)
@@ -385,10 +505,21 @@ class Exporter:
             "Zoho's files lack", self.wanted.drop(sorted(self._missing), by_name=self._by_name)
         )
         name_users(self._gate, self._catalogue, self.export.module, table, self.wanted.in_bulk)
+        if self._by_name and self.wanted.unnamed:
+            self._name_elsewhere(len(table))
         if self.wanted.elsewhere:
             table = self._with_columns_from_elsewhere(table, tz=tz, exact=exact)
         order = list(to_frame([], self.wanted.table, tz=tz, exact=exact))
         return table if list(table) == order else table[order]
+
+    def _name_elsewhere(self, rows: int) -> None:
+        """Have lookups brought whose names no job tells; of too many records they have ids only."""
+        if rows > MOST_LISTED:
+            names = [f"the names of {each}" for each in self.wanted.unnamed]
+            self._note(f"For {rows:,} records it would cost too much to bring", names)
+            return
+        self.wanted.elsewhere += self.wanted.unnamed
+        self.wanted.unnamed = []
 
     def _with_columns_from_elsewhere(
         self, table: pd.DataFrame, *, tz: str, exact: bool

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from zcrm_nb.api.asks import in_words
 from zcrm_nb.errors import JobError
 from zcrm_nb.frames import Column
-from zcrm_nb.wire.files import locked, write_whole
+from zcrm_nb.wire.files import GLANCE_S, is_held, locked, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,7 @@ JOB_COLUMNS = [
     Column("id", "text"),
     Column("module", "text"),
     Column("operation", "text"),
+    Column("asked", "text"),
     Column("state", "text"),
     Column("rows", "integer"),
     Column("parts", "integer"),
@@ -162,13 +164,21 @@ class Export:
         """Whether Zoho has done all of it."""
         return all(chain.is_complete for chain in self.chains)
 
-    def state(self, now: float) -> str:
+    def places(self) -> Iterator[tuple[int, int, Link]]:
+        """Yield each job with the place of its part: the number of its chain, and its own in it."""
+        for number, chain in enumerate(self.chains):
+            for place, link in enumerate(chain.links):
+                yield number, place, link
+
+    def state(self, now: float, *, has: Callable[[int, int], bool] | None = None) -> str:
         """Say in a word how far it has come, as far as is noted.
 
         Parameters
         ----------
         now : float
             Seconds since 1970.
+        has : callable, optional
+            Tells of a place, as in :meth:`places`, whether its part is where it is wanted already.
 
         Returns
         -------
@@ -182,7 +192,11 @@ class Export:
             return "failed"
         if any(not link.job for link in links):
             return "unclear"
-        missing: list[float | None] = [link.done for link in links if link.done and not link.file]
+        missing: list[float | None] = [
+            link.done
+            for chain, number, link in self.places()
+            if link.done and not link.file and not (has and has(chain, number))
+        ]
         if not self.is_complete:
             missing += [chain.links[-1].done for chain in self.chains if _waits_for_token(chain)]
         if any(done is not None and now - done >= DAY_S for done in missing):
@@ -198,6 +212,7 @@ class Export:
             "id": self.id,
             "module": self.module,
             "operation": self.operation,
+            "asked": in_words(self.question),
             "state": self.state(now),
             "rows": self.rows,
             "parts": len(self.links),
@@ -206,6 +221,7 @@ class Export:
             "age_minutes": int((now - self.created) // 60),
             "expires": _moment(min(done) + DAY_S) if done else None,
             "zoho_ids": [link.job for link in self.links if link.job],
+            "said": next((link.said for link in self.links if link.state in FAILED), ""),
         }
 
 
@@ -302,6 +318,11 @@ class Book:
                 found.append(_read(path))
         return sorted(found, key=lambda export: export.created, reverse=True)
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Give the line of each export, as :meth:`Export.row`, with ``at_work``: whether it is."""
+        now = self._clock()
+        return [{**export.row(now), "at_work": self.is_worked_on(export)} for export in self.all()]
+
     def find(self, name: str) -> Export:
         """Find an export.
 
@@ -337,11 +358,7 @@ class Book:
 
     def is_worked_on(self, export: Export) -> bool:
         """Tell whether another notebook, or another thread, is at it."""
-        try:
-            with self.taken(export):
-                return False
-        except JobError:
-            return True
+        return is_held(self._lock(export))
 
     @contextmanager
     def taken(self, export: Export) -> Iterator[None]:
@@ -364,7 +381,8 @@ class Book:
         """
         with ExitStack() as stack:
             try:
-                stack.enter_context(locked(self.folder / f"{export.id}.lock", wait_s=0.0))
+                # For a moment it may be held by somebody who only looks whether it is.
+                stack.enter_context(locked(self._lock(export), wait_s=GLANCE_S))
             except TimeoutError as held:
                 raise JobError(
                     f"Another notebook, or another thread of this one, is at work on {export.id}.",
@@ -373,9 +391,15 @@ class Book:
             yield
 
     def forget(self, export: Export) -> None:
-        """Delete the files of an export, and the note of it."""
+        """Delete the files of an export and the note of it, whole or half written."""
         shutil.rmtree(self.files(export), ignore_errors=True)
         (self.folder / f"{export.id}.json").unlink(missing_ok=True)
+        for half_written in self.folder.glob(f".{export.id}.json.*"):
+            half_written.unlink(missing_ok=True)
+
+    def _lock(self, export: Export) -> Path:
+        """Tell what whoever is at work on an export holds."""
+        return self.folder / f"{export.id}.lock"
 
     def _next_number(self, module: str) -> int:
         """Count on behind the exports of a module that are noted."""

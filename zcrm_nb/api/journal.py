@@ -21,7 +21,7 @@ import orjson
 
 from zcrm_nb.api.outcomes import Outcome, not_sent, unknown
 from zcrm_nb.errors import WriteError
-from zcrm_nb.wire.files import locked
+from zcrm_nb.wire.files import GLANCE_S, is_held, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,6 +128,11 @@ class Journal:
         return self.path.stem
 
     @property
+    def _lock_file(self) -> Path:
+        """What whoever is writing holds."""
+        return self.path.with_suffix(".lock")
+
+    @property
     def header(self) -> dict[str, Any]:
         """The first line, which tells what the run is about."""
         if self._header is None:
@@ -186,13 +191,18 @@ class Journal:
             Another kernel is still writing.
         """
         try:
-            with locked(self.path.with_suffix(".lock"), wait_s=0):
+            with locked(self._lock_file, wait_s=GLANCE_S):
                 yield
         except TimeoutError:
             raise WriteError(
                 f"The run {self.run} is still being written, by another kernel or thread.",
                 todo="Wait until it is over, or stop it there.",
             ) from None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody is writing, or looking for lost rows, now."""
+        return is_held(self._lock_file)
 
     def read(self) -> Story:
         """Read the story so far; a last line that broke off was never acted on."""

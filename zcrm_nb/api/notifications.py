@@ -47,7 +47,9 @@ __all__ = [
     "enable",
     "ids_of",
     "listed_rows",
+    "put_channel",
     "quieten",
+    "quieter",
     "renewed",
     "replace_channel",
     "short_rows",
@@ -56,6 +58,7 @@ __all__ = [
 ]
 
 WATCH = f"{V8}actions/watch"
+USERS = "users"  # no module, but watched like one
 ACTIONS = ("create", "edit", "delete")
 OPERATIONS = {"create": "insert", "edit": "update", "delete": "delete"}
 """What one subscribes to, and what Zoho calls it when it happens."""
@@ -149,7 +152,7 @@ def channel(
     catalogue: Catalogue,
     modules: str | Sequence[str],
     on: str | Sequence[str],
-    notify_url: str,
+    notify_url: str | None,
     *,
     token: str | Secret | None,
     fields: Sequence[str] | None = None,
@@ -169,10 +172,11 @@ def channel(
         if (found := condition_of(catalogue, each, fields=fields, condition=condition))
     ]
     for each in names:
-        catalogue.fields(each)  # an unknown module is refused here
+        if each != USERS:
+            catalogue.fields(each)  # an unknown module is refused here
     return Channel(
         _channel_id(channel_id),
-        tuple(f"{module}.{action}" for module in names for action in wanted),
+        tuple(event for module in names for event in _events(module, wanted)),
         Secret(_address(notify_url)),
         _token(token),
         tuple(conditions),
@@ -191,8 +195,20 @@ def actions(on: str | Sequence[str]) -> list[str]:
     return asked
 
 
-def _address(notify_url: str) -> str:
+def _events(module: str, wanted: Sequence[str]) -> list[str]:
+    """Write what may happen in a module; of users, Zoho's page shows ``users.all`` and no other."""
+    if module == USERS and len(wanted) == len(ACTIONS):
+        return [f"{module}.all"]
+    return [f"{module}.{action}" for action in wanted]
+
+
+def _address(notify_url: str | None) -> str:
     """Refuse what is no web address; it may hold a key, so it is not shown."""
+    if notify_url is None:
+        raise ValueError(
+            "notify_url= is where Zoho is to post, and only you can say where that is. For a table "
+            "that grows here, crm.live(…) opens an address and a channel of its own."
+        )
     parts = urlsplit(notify_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("notify_url is a web address, 'https://…', to which Zoho can post.")
@@ -348,11 +364,31 @@ def replace_channel(
     outcome = _asked(send, "PUT", wanted, life_s, now)
     if outcome.code == "NOT_SUBSCRIBED":
         outcome = enable(send, wanted, life_s, now)
-        if outcome.status != "done":
-            return outcome
-        note = "It had ended; opened again, and what happened in between was not notified."
-        return replace(outcome, note=" ".join(filter(None, (note, outcome.note))))
+        return _noted(
+            outcome, "It had ended; opened again, and what happened in between was not notified."
+        )
     return _settled(send, wanted, outcome, life_s, now)
+
+
+def put_channel(
+    send: Send, wanted: Channel, life_s: float | None, now: Callable[[], float]
+) -> Outcome:
+    """Open a channel whose id a person chose; one that is open gets these details for its own.
+
+    What Zoho makes of opening an open channel (POST) is told nowhere; what PUT does, is.
+    """
+    outcome = _asked(send, "PUT", wanted, life_s, now)
+    if outcome.code == "NOT_SUBSCRIBED":
+        return enable(send, wanted, life_s, now)
+    outcome = _settled(send, wanted, outcome, life_s, now)
+    return _noted(outcome, "It was open; these details took the place of those it had.")
+
+
+def _noted(outcome: Outcome, words: str) -> Outcome:
+    """Say something of what was done, before what there is to say already."""
+    if outcome.status != "done":
+        return outcome
+    return replace(outcome, note=" ".join(filter(None, (words, outcome.note))))
 
 
 def _asked(
@@ -438,6 +474,17 @@ def _quietened(send: Send, channel: Channel, gone: Sequence[str]) -> Outcome:
     events = [f"{module}.{action}" for module in channel.modules for action in gone]
     change = {"channel_id": channel.channel_id, "events": events, "_delete_events": True}
     return _outcome(_exchange(send, "PATCH", json={"watch": [change]}), [])
+
+
+def quieter(channel: Channel, on: str | Sequence[str]) -> Channel:
+    """Return a channel as it is without some of its events."""
+    gone = actions(on)
+    single = [
+        f"{module}.{each}"
+        for module, _, action in (event.rpartition(".") for event in channel.events)
+        for each in (ACTIONS if action == "all" else (action,))
+    ]
+    return replace(channel, events=tuple(e for e in single if e.rpartition(".")[2] not in gone))
 
 
 def disable(send: Send, ids: Sequence[str]) -> dict[str, Outcome]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.api.bulkwrite import collect
+from zcrm_nb.api.bulkwrite import ROUTE, UNCLEAR_S, collect
 from zcrm_nb.api.outcomes import Outcome
 from zcrm_nb.api.pages import V8
 from zcrm_nb.api.there import matching
@@ -243,7 +243,9 @@ class _Search:
         mark = story.header.get("mark")
         if not mark:
             return None
-        last = max(story.lost[number] for number, _, _ in story.unknown()) + GRACE_S
+        # A bulk job makes its records whenever Zoho comes to it, not when it was asked for.
+        late_s = GRACE_S + (UNCLEAR_S if story.header.get("route") == ROUTE else 0.0)
+        last = max(story.lost[number] for number, _, _ in story.unknown()) + late_s
         until = datetime.fromtimestamp(last, UTC).isoformat(timespec="seconds")
         names = _names(record for _, record in rows)
         made = self._there.made_since(mark, names, until)

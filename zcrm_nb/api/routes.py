@@ -17,6 +17,7 @@ from zcrm_nb.api import exports
 from zcrm_nb.api import query as ask
 from zcrm_nb.api.asking import asked
 from zcrm_nb.api.bulk import FIELDS_PER_JOB
+from zcrm_nb.api.elsewhere import TOLD_OTHERWISE
 from zcrm_nb.api.plan import (
     ROUTES,
     Cost,
@@ -69,8 +70,6 @@ __all__ = [
 LIST_END = 100_000  # rows of Get Records
 SMALL = 200  # rows that COQL brings for the price of a count
 
-# Values that COQL tells otherwise than Get Records does: without a name, or in another shape.
-_TOLD_OTHERWISE = {"multi_module_lookup", "consent_lookup"}
 _PICTURE = "profileimage"  # no job exports it
 _SORTED_BY_ZOHO_ONLY = {"multipicklist", "tags", "object"}
 
@@ -212,7 +211,7 @@ def coql_refuses(module: str, path: str, field: dict[str, Any]) -> bool:
     """Tell whether COQL cannot read a field, or tells it otherwise than Get Records."""
     kind = column_for(field).kind
     readable = is_readable("" if "." in path else module, field)
-    return not readable or field["data_type"] in _TOLD_OTHERWISE or kind in {"tags", "object"}
+    return not readable or field["data_type"] in TOLD_OTHERWISE or kind in {"tags", "object"}
 
 
 def bulk_refuses(catalogue: Catalogue, field: dict[str, Any]) -> bool:

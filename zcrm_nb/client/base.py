@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.notifications import Channel
     from zcrm_nb.notebook.feed import Feed
     from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.tray import Tray
     from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.vault import Vault
 
@@ -50,6 +51,7 @@ class Base:
 
         self._watched: dict[str, Channel] = {}
         self._feeds: WeakSet[Feed] = WeakSet()
+        self._trays: WeakSet[Tray] = WeakSet()
         self._own_folder: TemporaryDirectory[str] | None = None
         self._keep_notes(folder)
 

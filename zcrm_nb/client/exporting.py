@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api import bulkwrite, exports
@@ -10,20 +11,24 @@ from zcrm_nb.api.asking import asked
 from zcrm_nb.api.jobs import JOB_COLUMNS, Book
 from zcrm_nb.client.writing import Writing
 from zcrm_nb.errors import BulkWarning
-from zcrm_nb.frames import Column, Store, open_export, to_frame
+from zcrm_nb.frames import Column, store_at, to_frame
+from zcrm_nb.frames import Export as Dataset
 from zcrm_nb.notebook.progress import Progress
+from zcrm_nb.notebook.tray import Tray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
+    from distributed import Client
 
     from zcrm_nb.api.exports import Where
     from zcrm_nb.api.jobs import Export
-    from zcrm_nb.frames import Export as Dataset
-    from zcrm_nb.frames import Report
+    from zcrm_nb.api.scaleout import Crew
+    from zcrm_nb.frames import Report, Store
     from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.wire.centres import Addresses
 
 __all__ = ["Exporting", "Job"]
 
@@ -126,9 +131,9 @@ class Exporting(Writing):
 
         Subforms and lookups to many records are modules of their own. Tags, files, images and the
         like are never exported: asked for by name they come by query or from lists (3 credits for
-        each 2,000 records, or 1 for each 100). Names of lookups are exported too, those of lookups
-        to several modules are not: these have ids only. An empty text and none look the same in an
-        export; both are null.
+        each 2,000 records, or 1 for each 100). Names of lookups are exported too; those of lookups
+        to several modules come the same other way when asked for by name, else these have ids only.
+        An empty text and none look the same in an export; both are null.
 
         References
         ----------
@@ -169,25 +174,34 @@ class Exporting(Writing):
         target: str | Path,
         columns: Sequence[str] | None = None,
         *,
+        format: str | None = None,  # noqa: A002 - as pandas and DuckDB call it
+        table: str | None = None,
         where: Where | None = None,
         cvid: str | None = None,
         jobs: int = 1,
         fresh: bool = False,
+        ask_again: bool = False,
         exact: bool = False,
+        client: Client | None = None,
         progress: bool | Told = True,
         **values: Any,
     ) -> Dataset:
-        """Export a module into files, with memory that does not depend on its size.
+        """Export a module into files or a DuckDB table, with memory that does not grow with it.
 
         Parameters
         ----------
         module : str
             API name of the module; also of a subform or a linking module.
         target : str or Path
-            A folder, made if need be; or the address of one that fsspec knows, such as
-            ``"s3://bucket/leads"``.
+            A folder, made if need be, for a file a part; or the address of one that fsspec knows,
+            such as ``"s3://bucket/leads"``. What ends in ``.duckdb`` is a DuckDB file on this
+            machine, what ends in ``.csv`` a folder of CSV files.
         columns : sequence of str, optional
             As for :meth:`bulk`, at most as many as one job brings.
+        format : {"parquet", "csv", "duckdb"}, optional
+            By default as the target ends, and Parquet where that says nothing.
+        table : str, optional
+            Name of the table in a DuckDB file; by default the module's. A file may hold several.
         where : str or mapping, optional
             As for :meth:`bulk`.
         cvid : str, optional
@@ -195,9 +209,16 @@ class Exporting(Writing):
         jobs : int, default 1
             How many ranges of records to ask for side by side; 50 credits each.
         fresh : bool, default False
-            Ask anew, though an export of the same question is at hand.
+            Ask anew, though an export of the same question is at hand. Whatever export the target
+            holds is removed first.
+        ask_again : bool, default False
+            Where nobody knows whether Zoho took a job, because the kernel died while it asked, ask
+            for that job again: 50 credits, perhaps for the second time.
         exact : bool, default False
             Exact decimals instead of float64.
+        client : dask.distributed.Client, optional
+            A Dask cluster, whose workers fetch and convert the files. They must have zcrm-nb and
+            see the target: a folder that they share with this machine, or an address.
         progress : bool or callable, default True
             As for :meth:`bulk`.
         **values : object
@@ -212,11 +233,20 @@ class Exporting(Writing):
         Raises
         ------
         ValueError
-            The target holds another export, or more fields are asked for than one job brings.
+            The target holds another export, or a table of somebody else's; a format, a target and
+            a table that do not go together; more fields than one job brings; or a Dask client that
+            is closed, or whose workers do not see the target. Nothing is sent.
+        OSError
+            The target cannot be written to, or another program has the DuckDB file open; not sent.
         JobError
-            Zoho's job failed or has expired, or a file of it is damaged.
+            Zoho's job failed or has expired, a file of it is damaged, or nobody knows whether Zoho
+            took it: the message says what is there and how to go on. Or Dask workers died of a part
+            again and again, or their cluster has gone.
         NotFoundError
             No such module or field; not sent.
+        ImportError
+            DuckDB or fsspec is needed for this target and not installed; or ``client`` was given,
+            and the workers have no zcrm-nb.
 
         Warns
         -----
@@ -231,9 +261,31 @@ class Exporting(Writing):
         Notes
         -----
         50 credits for each 200,000 records and 1 for each look at a job and each download, as for
-        :meth:`bulk`. One Parquet file a part: it is whole or absent, and a manifest tells what was
-        asked and which parts are there. The same call after an interrupt, or in another kernel,
-        goes on with the job that was begun, and writes only what is not there.
+        :meth:`bulk`.
+
+        A part, of up to 200,000 records, is whole or absent: a file that is moved to its place when
+        it is complete, or a transaction. A manifest tells what was asked, by which job, and which
+        parts are there: ``_manifest.json`` in a folder, the schema ``zcrm_nb`` in a DuckDB file.
+        The same call after an interrupt, or in another kernel, goes on with the job that the
+        manifest names, as long as Zoho keeps its results (a day), and writes only what is missing;
+        once all is there, it opens it and sends nothing.
+
+        Parquet and DuckDB hold types. CSV does not: there a multi-select is one text with
+        semicolons, times are in UTC, and ``df()`` and the others type it back by the manifest.
+
+        With ``client``, jobs are still asked for and looked at here, and the manifest is written
+        here; a part is a task, which a worker runs from download to Parquet file. A worker that
+        dies costs its part a second download; files that nobody waits for any more are removed. The
+        limits of Zoho hold for all workers together, ten downloads a minute among them: some two
+        million rows. So a cluster pays where converting takes the time, and not the line.
+
+        The access token is no part of a task, and stands in no graph, log or dashboard. A worker
+        asks for it before each try of a download, with a public key made for this one question; the
+        answer is sealed for that key, and passes the scheduler as such. Refresh token and client
+        secret stay here, and so does refreshing: one for all. Who may run code on the cluster could
+        ask as well, and have the access token, which ends within an hour: use a cluster whose users
+        you trust with the records, and TLS (``distributed.security.Security``) where its network is
+        not yours alone.
 
         References
         ----------
@@ -250,34 +302,86 @@ class Exporting(Writing):
         ...     export = crm.export("Deals", f"{folder}/deals", ["Deal_Name", "Stage", "Amount"])
         ...     export.rows, export.df()["Stage"].dtype.name
         (40, 'category')
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     export = crm.export("Deals", f"{folder}/crm.duckdb", ["Deal_Name", "Stage"])
+        ...     export.duckdb().aggregate("count(*)").fetchall()
+        [(40,)]
         >>> crm.close()
         """
+        store = store_at(target, module, format=format, table=table)
+        crew = self._crew(client, store)
         criteria = exports.criteria_of(self._catalogue, module, where, values)
         wanted = asked(self._catalogue, module, columns)
         asks = exports.question(module, columns, criteria, cvid)
-        store, book = Store(target), self._book
-        told = store.manifest()
-        if told is not None and told["question"] != asks:
-            raise ValueError(f"{target} holds another export, of {told['question']['module']}.")
-        if told is not None and told["complete"] and not fresh:
-            return open_export(target)
+        told = None if fresh else store.answer_to(asks, exact=exact)
+        if told and told["complete"]:
+            return Dataset(store, told)
         if len(wanted.batches()) > 1:
             raise ValueError("These are more fields than one job brings: name fewer columns.")
-        known = None if fresh else exports.reusable(book, asks, self._gate.clock())
+        store.prepare()
+        book, now, known = self._book, self._gate.clock(), None
+        if told:
+            known = exports.begun(book, store, told, now)
+        elif not fresh:
+            known = exports.reusable(book, asks, now)
         noted = known or exports.begin(self._gate, self._catalogue, book, wanted, asks, jobs=jobs)
-        return self._into_files(noted, store, exact=exact, progress=progress)
+        return self._into_files(
+            noted,
+            store,
+            again=bool(known),
+            exact=exact,
+            ask_again=ask_again,
+            progress=progress,
+            crew=crew,
+        )
+
+    def _crew(self, client: Client | None, store: Store) -> Crew | None:
+        """Find the workers of a cluster, if one is to be used."""
+        if client is None:
+            return None
+        if store.format == "duckdb":
+            raise ValueError("One program alone writes to a DuckDB file: client= needs a folder.")
+        # Loaded here, for not every install has Dask: whoever has a client has.
+        from zcrm_nb.api.scaleout import Crew, checked  # noqa: PLC0415
+
+        return Crew(checked(client), self._gate, lambda: self._addresses_from_afar)
+
+    @property
+    def _addresses_from_afar(self) -> Addresses:
+        """Zoho's hosts, as other processes reach them."""
+        return self._gate.addresses
 
     def _into_files(
-        self, noted: Export, store: Store, *, exact: bool, progress: bool | Told
+        self,
+        noted: Export,
+        store: Store,
+        *,
+        again: bool,
+        exact: bool,
+        ask_again: bool,
+        progress: bool | Told,
+        crew: Crew | None,
     ) -> Dataset:
         """Bring an export to its end under progress, into files."""
         module, asks = noted.module, noted.question
         shown = Progress(module, show=progress, unit="part")
         facts: dict[str, Any] = {"query": f"{module} {exports.said(asks)}", "route": "bulk"}
-        with self._noted(module, facts) as note, shown as tick, self._book.taken(noted):
-            exporter = self._exporter(self._book.find(noted.id), tick, shown)
-            facts |= {**exporter.facts(reused=False), "time": note["time"]}
-            done = exporter.into(store, facts, exact=exact)
+        with (
+            self._noted(module, facts) as note,
+            shown as tick,
+            self._book.taken(noted),
+            crew or nullcontext(),
+        ):
+            exporter = self._exporter(self._book.find(noted.id), tick, shown, crew)
+            facts |= {**exporter.facts(reused=again), "time": note["time"]}
+            if again:
+                shown.say(f"{exports.age(noted, self._gate.clock())}, taken up", stay=True)
+            try:
+                told = exporter.into(store, facts, exact=exact, ask_again=ask_again)
+            except KeyboardInterrupt:
+                shown.say("the same crm.export goes on", stay=True)
+                raise
+            done = Dataset(store, told)
             note["rows"] = done.rows
         for words in exporter.words:
             warnings.warn(words, BulkWarning, stacklevel=3)
@@ -422,11 +526,12 @@ class Exporting(Writing):
 
         Returns
         -------
-        DataFrame of shape (n_exports, 11)
+        DataFrame of shape (n_exports, 12)
             One line for each export, however many jobs of Zoho's it takes: ``id`` (for
-            :meth:`job`), ``module``, ``operation``, ``state``, ``rows``, ``parts`` (jobs asked
-            for), ``files`` (of them here), ``created``, ``age_minutes``, ``expires`` (when Zoho
-            deletes the first result), ``zoho_ids`` (a list of str). States: ``waiting`` (Zoho is
+            :meth:`job`), ``module``, ``operation``, ``asked`` (for what, in words), ``state``,
+            ``rows``, ``parts`` (jobs asked for), ``files`` (of them here), ``created``,
+            ``age_minutes``, ``expires`` (when Zoho deletes the first result), ``zoho_ids`` (a list
+            of str). States: ``waiting`` (Zoho is
             at work, or there is more to ask for), ``ready`` (all can be fetched), ``here`` (all
             files are), ``failed``, ``expired`` and ``unclear`` (a job was asked for and the kernel
             died before its id was read).
@@ -448,11 +553,65 @@ class Exporting(Writing):
         0  Deals-1  here      1      1
         >>> crm.close()
         """
-        now = self._gate.clock()
-        lines = [export.row(now) for export in self._book.all()]
-        lines += bulkwrite.bulk_runs(self._folder, now)
-        lines.sort(key=lambda line: line["age_minutes"])
-        return to_frame([lines], JOB_COLUMNS)
+        return to_frame([self._job_lines()], JOB_COLUMNS)
+
+    def job_tray(self) -> Tray:
+        """Look at the bulk jobs, and go on with them by a click.
+
+        Returns
+        -------
+        Tray
+            What :meth:`jobs` lists, for a person: at the end of a cell it shows itself as a table
+            that keeps up to date, whichever notebook of the login a job is running in, with a
+            button at each that can be gone on with. In a saved notebook it is the same table,
+            standing still; in a terminal it is text.
+
+        See Also
+        --------
+        jobs : The same as a DataFrame.
+        job : What a click does, in code.
+
+        Notes
+        -----
+        Looking costs no credits: it reads what is noted on this machine. A job that is taken up
+        costs what :meth:`job` says; it goes on in the background, and what becomes of it stands in
+        the tray. An export of which nobody knows whether Zoho took it has no button, for it may be
+        paid for twice.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> from zcrm_nb.emulator import ManualClock
+        >>> crm = zcrm_nb.emulate(rows={"Deals": 40}, clock=ManualClock())
+        >>> _ = crm.bulk("Deals", ["Stage"])
+        >>> crm.job_tray()
+        Bulk jobs: 1 here; as of 2026-09-15 03:30 UTC
+          Deals-1  here            40 rows  begun just now, kept by Zoho for 24 h; Stage
+        >>> crm.close()
+        """
+        tray = Tray(self._job_lines, self._taken_up, self._gate.clock)
+        self._trays.add(tray)
+        return tray
+
+    def _job_lines(self) -> list[dict[str, Any]]:
+        """Tell about the bulk jobs that are noted, the newest first."""
+        lines = self._book.rows() + bulkwrite.bulk_runs(self._folder, self._gate.clock())
+        return sorted(lines, key=lambda line: line["created"], reverse=True)
+
+    def _taken_up(self, id: str, tick: Callable[..., None], say: Callable[[str], None]) -> str:  # noqa: A002
+        """Go on with a job until its files are here; of a write, ask how far it is."""
+        if any(line["id"] == id and line["operation"] == "write" for line in self._job_lines()):
+            return self.report(id).resolve()._summary()
+        export = self._book.find(id)
+        asks: dict[str, Any] = {"query": f"{export.module} {exports.said(export.question)}"}
+        with self._noted(export.module, {**asks, "route": "bulk"}) as note:
+            with self._book.taken(export):
+                exporter = exports.Exporter(
+                    self._gate, self._catalogue, self._book, export, tick=tick, say=say
+                )
+                exporter.fetch()
+            note["rows"] = exporter.export.rows
+        return " ".join(exporter.words)
 
     def job(self, id: str) -> Job:  # noqa: A002 - the column of crm.jobs()
         """Find an export that was begun before, to go on with it.
@@ -531,11 +690,15 @@ class Exporting(Writing):
         return table
 
     def _exporter(
-        self, export: Export, tick: Callable[[int], None], shown: Progress
+        self,
+        export: Export,
+        tick: Callable[[int], None],
+        shown: Progress,
+        crew: Crew | None = None,
     ) -> exports.Exporter:
         """Make what brings an export to its end."""
         return exports.Exporter(
-            self._gate, self._catalogue, self._book, export, tick=tick, say=shown.say
+            self._gate, self._catalogue, self._book, export, tick=tick, say=shown.say, crew=crew
         )
 
 

@@ -47,7 +47,7 @@ class Listening(Base):
         self,
         modules: str | Sequence[str],
         *,
-        notify_url: str,
+        notify_url: str | None = None,
         on: Action | Sequence[Action] = ("create", "edit", "delete"),
         fields: Sequence[str] | None = None,
         condition: Mapping[str, Any] | None = None,
@@ -65,10 +65,11 @@ class Listening(Base):
         Parameters
         ----------
         modules : str or sequence of str
-            API names of the modules.
+            API names of the modules; ``"users"`` stands for the users of the org.
         notify_url : str
             Where Zoho is to post; it must be reachable from the internet. What stands in its query
-            is sent along as ``query_params``.
+            is sent along as ``query_params``. There is no default: without one, the error says what
+            to do.
         on : {"create", "edit", "delete"} or several of them, default all
             What is to be notified.
         fields : sequence of str, optional
@@ -88,7 +89,8 @@ class Listening(Base):
         related : bool, default True
             Whether changes of related records count as changes of the record.
         channel_id : int or str, optional
-            A whole number of 64 bits to know the channel by; by default one is drawn.
+            A whole number of 64 bits to know the channel by; by default one is drawn. A channel
+            with that id which is open gets these details in place of all those it had.
 
         Returns
         -------
@@ -121,7 +123,8 @@ class Listening(Base):
 
         Notes
         -----
-        1 credit; 2 if the clocks of Zoho and of this machine differ. Zoho tells nobody when a
+        1 credit; 2 for a new channel whose id you chose; 1 more if the clocks of Zoho and of this
+        machine differ. Zoho tells nobody when a
         channel ends: it just stops.
 
         References
@@ -153,7 +156,8 @@ class Listening(Base):
             related=related,
             channel_id=channel_id,
         )
-        outcome = notifications.enable(self._gate.send, wanted, life_s, self._now)
+        opened = notifications.enable if channel_id is None else notifications.put_channel
+        outcome = opened(self._gate.send, wanted, life_s, self._now)
         if outcome.status == "done":
             self._watched[wanted.channel_id] = wanted
         return self._channels_told(notifications.channel_rows(wanted, outcome))
@@ -246,7 +250,18 @@ class Listening(Base):
             outcomes = notifications.disable(self._gate.send, ids)
         else:
             outcomes = notifications.quieten(self._gate.send, ids, on)
+        for each, outcome in outcomes.items():
+            if outcome.status == "done":
+                self._hear_less(each, on)
         return to_frame([notifications.short_rows(outcomes)], notifications.SHORT_COLUMNS)
+
+    def _hear_less(self, channel_id: str, on: Action | Sequence[Action] | None) -> None:
+        """Know what is left of a channel, so that renewing it brings nothing back."""
+        known = self._watched.pop(channel_id, None)
+        if known is not None and on is not None:
+            left = notifications.quieter(known, on)
+            if left.events:
+                self._watched[channel_id] = left
 
     def renew(
         self,
@@ -339,7 +354,7 @@ class Listening(Base):
         Parameters
         ----------
         module : str
-            API name of the module.
+            API name of the module; for two modules make two feeds.
         fields : sequence of str, optional
             API names of the fields to bring, at most 48; by default the mandatory ones and the
             owner.
@@ -423,6 +438,7 @@ class Listening(Base):
         0    update  Closed Lost
         >>> crm.close()
         """
+        module = _one_module(module)
         names = default_fields(self._catalogue, module) if fields is None else list(fields)
         send = Counting(self._gate.send)
         changes = Changes(send, self._catalogue, module, names, whole=whole, keep=keep)
@@ -488,3 +504,13 @@ class Listening(Base):
     def _now(self) -> float:
         """Tell what time it is for Zoho, in seconds since 1970, as far as its answers told."""
         return self._gate.clock() - self._gate.ahead_s
+
+
+def _one_module(module: object) -> str:
+    """Refuse several modules: they have no columns in common."""
+    if isinstance(module, str):
+        return module
+    raise ValueError(
+        "A feed is of one module, since each has columns of its own: make several, such as "
+        "crm.live('Leads') and crm.live('Deals'); each has its table, callbacks and view."
+    )

@@ -11,7 +11,7 @@ from zcrm_nb.api.doctor import COLUMNS, examine
 from zcrm_nb.api.pages import at
 from zcrm_nb.client.base import Base
 from zcrm_nb.errors import LoginError
-from zcrm_nb.frames import Column, to_frame
+from zcrm_nb.frames import Column, Words, to_frame
 from zcrm_nb.wire.oauth import NoLogin, TokenSource
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class Sending(Base):
         DataFrame of shape (n_checks, 3)
             ``check``, ``result`` and ``advice``, all ``string``. A result begins with ``ok``,
             ``problem``, ``not granted`` or ``not known``; the checks are in the order in which one
-            would look for the trouble.
+            would look for the trouble. It shows its sentences whole.
 
         Notes
         -----
@@ -259,7 +259,7 @@ class Sending(Base):
         with suppress(LoginError):
             kept = self._kept and self._kept[0].load(self._kept[1])
         checks = examine(self._gate, kept.renewed_at if kept else ())
-        return to_frame([[check._asdict() for check in checks]], COLUMNS)
+        return Words(to_frame([[check._asdict() for check in checks]], COLUMNS))
 
     def logout(self) -> None:
         """End the login for good: revoke it at Zoho, and delete the profile that kept it.
@@ -318,4 +318,6 @@ class Sending(Base):
         """
         for feed in list(self._feeds):
             feed.stop()
+        for tray in list(self._trays):
+            tray.close()
         self._gate.close()

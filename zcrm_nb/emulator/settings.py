@@ -330,6 +330,11 @@ class WatchSettings:
     unchanged: bool = fact(
         True, "whether an update that changes no value notifies, with no affected fields"
     )
+    silent_ways: tuple[str, ...] = fact(
+        (),
+        "ways to change records that are told to nobody: some of mass_update, mass_delete, "
+        "change_owner, tags and convert; no page excepts one",
+    )
     restored: bool = fact(
         True, "whether a record that comes back from the recycle bin is told, as an insert"
     )
@@ -340,6 +345,10 @@ class WatchSettings:
     content_type: str = fact("application/json", "Content-Type of a callback")
     timeout_s: float = fact(10.0, "seconds that a callback waits for its answer")
     retries: int = fact(0, "how often a callback without a 2xx answer is sent again")
+
+    def tells_of(self, way: str) -> bool:
+        """Whether changes made in a way are told."""
+        return way not in self.silent_ways
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from zcrm_nb.frames.build import directory, to_frame
 from zcrm_nb.frames.check import InvalidDataError
-from zcrm_nb.frames.dataset import Export, Store, open_export
+from zcrm_nb.frames.dataset import Export, open_export, store_at
 from zcrm_nb.frames.fill import Filler, from_parts, in_id_order
 from zcrm_nb.frames.parts import NOT_IN_BULK, PartReader, header
 from zcrm_nb.frames.read import info
@@ -18,20 +18,25 @@ from zcrm_nb.frames.shape import (
     series,
     sort_frame,
 )
+from zcrm_nb.frames.store import Folder, Store, key_of
 from zcrm_nb.frames.subject import Subject, plain, subject
 from zcrm_nb.frames.types import Column, column_for
+from zcrm_nb.frames.words import Words
+from zcrm_nb.frames.zipped import read_through
 
 __all__ = [
     "NOT_IN_BULK",
     "Column",
     "Export",
     "Filler",
+    "Folder",
     "InvalidDataError",
     "PartReader",
     "Report",
     "Store",
     "Subject",
     "Way",
+    "Words",
     "beside",
     "column_for",
     "directory",
@@ -42,12 +47,15 @@ __all__ = [
     "in_order",
     "info",
     "joined",
+    "key_of",
     "moments",
     "only_its_categories",
     "open_export",
     "plain",
+    "read_through",
     "series",
     "sort_frame",
+    "store_at",
     "subject",
     "to_frame",
     "to_records",

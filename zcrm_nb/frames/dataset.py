@@ -1,41 +1,42 @@
-"""An export on disk: one Parquet file a part, and a manifest that says what they are."""
+"""An export on disk: files or a table, with a manifest that says what they are, for any engine."""
 
 from __future__ import annotations
 
-import importlib
-import threading
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import fs as files
 
+from zcrm_nb.frames.duckfile import DuckFile
 from zcrm_nb.frames.fill import Filler, in_id_order
-from zcrm_nb.frames.types import Column
+from zcrm_nb.frames.formats import FORMATS
+from zcrm_nb.frames.lazily import PartitionReader, lazily
+from zcrm_nb.frames.store import Folder, needed
+from zcrm_nb.frames.types import Column, schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-    from types import ModuleType
+    from collections.abc import Mapping
 
     import pandas as pd
 
-    from zcrm_nb.frames.parts import PartReader
+    from zcrm_nb.frames.store import Store
 
-__all__ = ["Export", "Store", "open_export"]
+__all__ = ["Export", "open_export", "store_at"]
 
-MANIFEST = "manifest.json"
-ROWS_IN_GROUP = 64 * 1024  # small enough that a row group is no memory to speak of
+_BY_ENDING = {".csv": "csv", ".parquet": "parquet", ".duckdb": "duckdb"}
 
 
-def open_export(path: str | Path) -> Export:
+def open_export(path: str | Path, *, table: str | None = None) -> Export:
     """Open an export that :meth:`zcrm_nb.CRM.export` wrote, today or last year.
 
     Parameters
     ----------
     path : str or Path
-        The folder, or the address of one that fsspec knows, such as ``"s3://bucket/leads"``.
+        The folder, or the address of one that fsspec knows, such as ``"s3://bucket/leads"``; or the
+        DuckDB file.
+    table : str, optional
+        Which table of a DuckDB file that holds several exports.
 
     Returns
     -------
@@ -47,7 +48,8 @@ def open_export(path: str | Path) -> Export:
     FileNotFoundError
         There is no export.
     ValueError
-        The export is not complete: whoever began it can go on with the same ``crm.export``.
+        The export is not complete: whoever began it can go on with the same ``crm.export``. Or
+        the file holds several.
 
     Examples
     --------
@@ -60,108 +62,60 @@ def open_export(path: str | Path) -> Export:
     (50, 3)
     >>> crm.close()
     """
-    store = Store(path)
+    is_file = "://" not in str(path) and Path(path).expanduser().is_file()
+    store = DuckFile(str(path), table) if is_file else Folder(str(path))
     told = store.manifest()
     if told is None:
-        raise FileNotFoundError(f"{path} holds no export: there is no {MANIFEST} in it.")
+        raise FileNotFoundError(f"{path} holds no export.")
+    if isinstance(store, Folder):
+        store = Folder(str(path), told["format"])
     if not told["complete"]:
         raise ValueError(f"The export in {path} is not complete; the same crm.export goes on.")
     return Export(store, told)
 
 
-class Store:
-    """The folder of one export. A part in it is whole or absent.
+def store_at(
+    target: str | Path,
+    module: str,
+    *,
+    format: str | None = None,  # noqa: A002 - as in export
+    table: str | None = None,
+) -> Store:
+    """Find out what a target is to be.
 
     Parameters
     ----------
     target : str or Path
-        A folder, or an address that fsspec knows.
+        A folder or a DuckDB file; or the address of a folder that fsspec knows.
+    module : str
+        Whose records; names the table where nothing else does.
+    format : {"parquet", "csv", "duckdb"}, optional
+        By default what the ending of the target says, or Parquet.
+    table : str, optional
+        Name of the table in a DuckDB file.
+
+    Returns
+    -------
+    Store
+        Nothing is made yet.
+
+    Raises
+    ------
+    ValueError
+        There is no such format, the ending says another, or what was asked for makes no sense.
     """
-
-    def __init__(self, target: str | Path) -> None:
-        self.target = str(target)
-        self._files, self._folder = _opened(self.target)
-        self._lock = threading.Lock()
-        self._told: dict[str, Any] = {}
-
-    def manifest(self) -> dict[str, Any] | None:
-        """Read what the folder says of itself; ``None`` where there is no export."""
-        path = self.path(MANIFEST)
-        if self._files.get_file_info(path).type == files.FileType.NotFound:
-            return None
-        with self._files.open_input_stream(path) as stream:
-            told: dict[str, Any] = orjson.loads(stream.read())
-        return told
-
-    def begin(self, reader: PartReader, facts: Mapping[str, Any]) -> None:
-        """Say what will be here; parts of the same question that are here already stay."""
-        self._files.create_dir(self._folder, recursive=True)
-        kinds = [[each.name, each.kind, list(each.categories)] for each in reader.columns]
-        before = self.manifest() or {}
-        self._told = {**facts, "exact": reader.exact, "columns": kinds, "complete": False}
-        same = all(before.get(key) == self._told[key] for key in ("question", "job", "columns"))
-        self._told["parts"] = before["parts"] if same else {}
-        self._write_manifest()
-
-    def has(self, chain: int, number: int) -> bool:
-        """Tell whether a part is here."""
-        return _key(chain, number) in self._told["parts"]
-
-    def add(
-        self, chain: int, number: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
-    ) -> int:
-        """Write a part, and only then say that it is here; return how many rows it has."""
-        name = f"part-{chain:03d}-{number:05d}.parquet"
-        unfinished = self.path(f"{name}.unfinished")
-        try:
-            rows = self._write_part(unfinished, schema, batches)
-        except BaseException:
-            self._files.delete_file(unfinished)
-            raise
-        self._files.move(unfinished, self.path(name))
-        with self._lock:
-            self._told["parts"][_key(chain, number)] = {"file": name, "rows": rows}
-            self._write_manifest()
-        return rows
-
-    def finish(self) -> Export:
-        """Say that all parts are here."""
-        with self._lock:
-            self._told["complete"] = True
-            self._write_manifest()
-        return Export(self, self._told)
-
-    def path(self, name: str) -> str:
-        """Give the path of a file of the export, in its file system."""
-        return f"{self._folder}/{name}"
-
-    def read(self, name: str) -> pa.Table:
-        """Read one part."""
-        return pq.read_table(self.path(name), filesystem=self._files)
-
-    @property
-    def filesystem(self) -> files.FileSystem:
-        """Where it is."""
-        return self._files
-
-    def _write_part(self, path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-        """Write the rows of a part as they come; return how many they are."""
-        rows = 0
-        with (
-            self._files.open_output_stream(path) as stream,
-            pq.ParquetWriter(stream, schema, compression="zstd") as writer,
-        ):
-            for group in _groups(batches, schema):
-                writer.write_table(group, row_group_size=ROWS_IN_GROUP)
-                rows += len(group)
-        return rows
-
-    def _write_manifest(self) -> None:
-        """Replace the manifest in one step."""
-        fresh = self.path(f"{MANIFEST}.unfinished")
-        with self._files.open_output_stream(fresh) as stream:
-            stream.write(orjson.dumps(self._told, option=orjson.OPT_INDENT_2))
-        self._files.move(fresh, self.path(MANIFEST))
+    ending = PurePosixPath(str(target)).suffix.lower()
+    said = _BY_ENDING.get(ending)
+    kind = format or said or "parquet"
+    if kind not in {*FORMATS, "duckdb"}:
+        raise ValueError(f"format={format!r} is none of 'parquet', 'csv' and 'duckdb'.")
+    if said and kind != said:
+        raise ValueError(f"format={format!r} does not go with a target that ends in {ending}.")
+    if kind == "duckdb":
+        return DuckFile(str(target), table or module)
+    if table is not None:
+        raise ValueError("table= names a table of a DuckDB file, and this target is a folder.")
+    return Folder(str(target), kind)
 
 
 class Export:
@@ -188,8 +142,9 @@ class Export:
         self._store, self._told = store, told
         self.path = store.target
         self.module = str(told["question"]["module"])
-        self._parts = [told["parts"][key] for key in sorted(told["parts"])]
-        self.rows = sum(part["rows"] for part in self._parts)
+        self.rows = sum(part["rows"] for part in told["parts"].values())
+        self._columns = [Column(name, kind, tuple(known)) for name, kind, known in told["columns"]]
+        self._schema = schema_of(self._columns, exact=told["exact"])
 
     def df(self, *, tz: str = "UTC") -> pd.DataFrame:
         """Read it all as a DataFrame.
@@ -204,13 +159,10 @@ class Export:
         DataFrame of shape (n_records, n_columns)
             The same that :meth:`CRM.bulk` gives: the dtypes come from the manifest.
         """
-        columns = [
-            Column(name, kind, tuple(values)) for name, kind, values in self._told["columns"]
-        ]
-        counts = [part["rows"] for part in self._parts]
-        filler = Filler(columns, rows=counts, tz=tz, exact=self._told["exact"])
-        for number, part in enumerate(self._parts):
-            filler.add(number, self._store.read(part["file"]))
+        counts = self._store.counts(self._told)
+        filler = Filler(self._columns, rows=counts, tz=tz, exact=self._told["exact"])
+        for number, piece in enumerate(self._pieces):
+            filler.add(number, self._store.read(piece, self._schema))
         table = in_id_order(filler.frame())
         table.attrs["zcrm"] = {**self._told["facts"], "path": self.path}
         return table
@@ -221,9 +173,11 @@ class Export:
         Returns
         -------
         pyarrow.Table
-            Picklists are texts, datetimes in UTC.
+            Picklists are texts, datetimes in UTC. Rows are in the order of the parts; in a DuckDB
+            table that is the order in which they came.
         """
-        return pa.concat_tables(self._store.read(part["file"]) for part in self._parts)
+        tables = [self._store.read(piece, self._schema) for piece in self._pieces]
+        return pa.concat_tables([self._schema.empty_table(), *tables])
 
     def duckdb(self, connection: Any = None) -> Any:
         """Give it to DuckDB, which reads only what a query needs.
@@ -231,81 +185,66 @@ class Export:
         Parameters
         ----------
         connection : duckdb.DuckDBPyConnection, optional
-            Where; DuckDB's own by default.
+            Where. By default DuckDB's own for files, and one of its own for a DuckDB file, which is
+            opened to read only, for as long as there is a relation made from it; a connection given
+            has it attached.
 
         Returns
         -------
         duckdb.DuckDBPyRelation
-            ``export.duckdb().filter("City = 'Pune'").df()``.
+            ``export.duckdb().filter("City = 'Pune'").df()``. Columns as :meth:`arrow` has them.
 
         Raises
         ------
         ImportError
             DuckDB is not installed.
+        OSError
+            Another program writes to the DuckDB file.
         """
-        duckdb = _needed("duckdb", "duckdb")
-        dataset = importlib.import_module("pyarrow.dataset")
-        found = dataset.dataset(self._paths, filesystem=self._store.filesystem, format="parquet")
-        return duckdb.from_arrow(found, connection=connection or duckdb.default_connection())
+        return self._store.relation(self._told, self._schema, connection)
 
-    def dask(self) -> Any:
-        """Give it to Dask, a partition for each part or less.
+    def dask(self, *, tz: str = "UTC") -> Any:
+        """Give it to Dask, a partition for each part, or each 200,000 rows of a DuckDB table.
+
+        Parameters
+        ----------
+        tz : str, default "UTC"
+            Time zone of datetime columns.
 
         Returns
         -------
         dask.dataframe.DataFrame
-            Texts, ``Int64`` and the like as pandas has them with Arrow.
+            Nothing is read yet. Computed, it has the dtypes of :meth:`df`; rows are in the order
+            of the parts. On a cluster the workers read the files, so they must see them.
 
         Raises
         ------
         ImportError
             Dask is not installed.
+
+        Notes
+        -----
+        A record that Zoho put into two files, because others were deleted while it wrote them, is
+        there twice; :meth:`df` has it once.
         """
-        frames = _needed("dask.dataframe", "dask")
-        return frames.read_parquet(self._paths, filesystem=self._store.filesystem)
+        dask = needed("dask", "dask")
+        columns = [self._with_unlisted(each) for each in self._columns]
+        made = f"{self._told['job']} {self._told['facts'].get('as_of')}"
+        reader = PartitionReader(self._store, columns, exact=self._told["exact"], tz=tz, made=made)
+        return lazily(dask, reader, self._pieces)
+
+    def _with_unlisted(self, column: Column) -> Column:
+        """Add the choices that some part has and the CRM's list lacks: last, and sorted."""
+        parts = self._told["parts"].values()
+        found = [part.get("unlisted", {}).get(column.name, ()) for part in parts]
+        return replace(column, categories=(*column.categories, *sorted(set().union(*found))))
 
     @property
-    def _paths(self) -> list[str]:
-        """The files, in the order of the parts."""
-        return [self._store.path(part["file"]) for part in self._parts]
+    def _pieces(self) -> list[Any]:
+        """What the store reads one by one."""
+        return self._store.pieces(self._told)
 
     def __repr__(self) -> str:
-        parts = len(self._parts)
+        parts = len(self._told["parts"])
         word = "part" if parts == 1 else "parts"
         return f"<Export of {self.module}: {self.rows:,} rows in {parts} {word}, {self.path}>"
-
-
-def _opened(target: str) -> tuple[files.FileSystem, str]:
-    """Find the file system of a target, and its folder in it."""
-    if "://" not in target:
-        return files.LocalFileSystem(), target.rstrip("/")
-    fsspec = _needed("fsspec", "dask")
-    system, path = fsspec.core.url_to_fs(target)
-    return files.PyFileSystem(files.FSSpecHandler(system)), path.rstrip("/")
-
-
-def _needed(module: str, extra: str) -> ModuleType:
-    """Import a library that not every install has, or say how to get it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as missing:
-        raise ImportError(f"This needs {module}: pip install 'zcrm-nb[{extra}]'") from missing
-
-
-def _groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.Table]:
-    """Put batches together until they are a row group; an empty part has none."""
-    held: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        held.append(batch)
-        rows += batch.num_rows
-        if rows >= ROWS_IN_GROUP:
-            yield pa.Table.from_batches(held, schema)
-            held, rows = [], 0
-    if held:
-        yield pa.Table.from_batches(held, schema)
-
-
-def _key(chain: int, number: int) -> str:
-    """Name a part in the manifest, so that names sort as parts do."""
-    return f"{chain:03d}-{number:05d}"

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from zcrm_nb.frames.read import _from_values
-from zcrm_nb.frames.types import DECIMAL, KINDS, TEXT, Column
+from zcrm_nb.frames.types import TEXT, Column, schema_of
 from zcrm_nb.frames.zipped import Member, damaged
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class PartReader:
         if strange := [each.name for each in self._asked if each.kind in NOT_IN_BULK]:
             raise ValueError(f"No CSV file holds {', '.join(strange)}.")
         self.columns = flat(self._asked)
-        self.schema = pa.schema([(each.name, self._rest(each)) for each in self.columns])
+        self.schema = schema_of(self.columns, exact=exact)
         self._types = self._types_in_file()
         self.asks = set(self._types) - set(_RECORD_ID)
 
@@ -237,9 +237,8 @@ class PartReader:
     # ---- The types in the file -------------------------------------------------------------------
 
     def _rest(self, column: Column) -> pa.DataType:
-        """Name the Arrow type of a flat column."""
-        exact = self.exact and column.kind == "float"
-        return DECIMAL if exact else KINDS[column.kind].arrow
+        """Name the Arrow type of a column."""
+        return schema_of([column], exact=self.exact).field(0).type
 
     def _types_in_file(self) -> dict[str, pa.DataType]:
         """Name the type that each column of the file is parsed by; ``id`` has two names."""

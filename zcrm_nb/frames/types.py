@@ -16,7 +16,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["KINDS", "Column", "Kind", "column_for"]
+__all__ = ["KINDS", "Column", "Kind", "column_for", "schema_of"]
 
 TEXT = pa.large_string()
 STRING: Any = pd.StringDtype("pyarrow")
@@ -197,6 +197,33 @@ def _categories(values: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     names = dict.fromkeys(each["display_value"] for each in ordered)
     names.pop("-None-", None)  # the form's word for "nothing chosen"; the API says null
     return tuple(names)
+
+
+def schema_of(columns: Iterable[Column], *, exact: bool = False) -> pa.Schema:
+    """Tell of which Arrow types flat columns are at rest.
+
+    Parameters
+    ----------
+    columns : iterable of Column
+        As :func:`zcrm_nb.frames.parts.flat` gives them.
+    exact : bool, default False
+        Decimals instead of float64.
+
+    Returns
+    -------
+    pyarrow.Schema
+        In their order.
+
+    Examples
+    --------
+    >>> from zcrm_nb.frames.types import Column, schema_of
+    >>> schema_of([Column("Annual_Revenue", "float")]).field(0).type
+    DataType(double)
+    """
+    return pa.schema(
+        (each.name, DECIMAL if exact and each.kind == "float" else KINDS[each.kind].arrow)
+        for each in columns
+    )
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import BinaryIO
 
-__all__ = ["MOST_BYTES", "MOST_RATIO", "Member"]
+__all__ = ["MOST_BYTES", "MOST_RATIO", "Member", "read_through"]
 
 # The largest honest part: 200,000 records of 80 kB. Memory does not depend on it, the disk might.
 MOST_BYTES = 16 << 30
@@ -175,6 +175,24 @@ def damaged(path: str | PathLike[str], what: str) -> JobError:
         f"The file {PurePosixPath(PureWindowsPath(path).as_posix()).name} {what}.",
         todo="Delete it and download it again; Zoho keeps the result for a day.",
     )
+
+
+def read_through(path: str | PathLike[str]) -> None:
+    """Read a ZIP to its end and keep nothing, so that a damaged one is found out.
+
+    Parameters
+    ----------
+    path : path-like
+        The ZIP file.
+
+    Raises
+    ------
+    JobError
+        As :class:`Member`.
+    """
+    with Member(path) as member:
+        while member.read(_CHUNK):
+            pass
 
 
 def _only_member(path: str | PathLike[str]) -> zipfile.ZipInfo:

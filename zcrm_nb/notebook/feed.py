@@ -14,6 +14,8 @@ from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from inspect import iscoroutinefunction
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
@@ -131,6 +133,7 @@ class Feed:
         self._wake, self._stopped = threading.Event(), threading.Event()
         self._made: tuple[tuple[int, str], pd.DataFrame] | None = None
         self._failures, self._wait_until_s, self._look_at_s = 0, 0.0, 0.0
+        self._unlooked = 0
         self._line: Opened | None = None
         self._thread: threading.Thread | None = None
         self._journal = Journal(slot.folder / "events")
@@ -256,13 +259,25 @@ class Feed:
         callback : callable
             Takes a DataFrame such as :attr:`df`, of the new rows alone. It is called in the feed's
             thread; what it prints appears below the cell that called ``on``. What it raises is
-            noted in :attr:`notes`, and the feed goes on.
+            noted in :attr:`notes`, and the feed goes on. A function that a cell defines again takes
+            the place of the one of that name.
 
         Returns
         -------
         callable
             The same, so that it can stand above a ``def`` as ``@feed.on``.
+
+        Raises
+        ------
+        TypeError
+            It cannot be called, or is an ``async def``, which nobody would await here.
         """
+        if not callable(callback) or iscoroutinefunction(callback):
+            raise TypeError(
+                f"feed.on takes a plain function of a DataFrame, not {callback!r}; a plain one can "
+                "hand work to an event loop, with asyncio.run_coroutine_threadsafe."
+            )
+        self._callbacks = [each for each in self._callbacks if not _is_anew(callback, each[0])]
         self._callbacks.append((callback, contextvars.copy_context()))
         return callback
 
@@ -440,10 +455,12 @@ class Feed:
         gap = self._mind_channel()
         rows = self._take_told()
         gap = self._kept_all() is False or gap
-        crowded = self._changes.unlooked > self._plan.keep
+        crowded = self._changes.unlooked - self._unlooked > self._plan.keep
         if look or gap or crowded or self._now() >= self._look_at_s:
             found = self._changes.found()
             self._look_at_s = self._now() + self._every_s
+            # What has just changed, every look brings again: another one would not help.
+            self._unlooked = self._changes.unlooked
             self._judge(found, gap=gap)
             self._tell_of_strangers()
             rows += self._add(found)
@@ -547,7 +564,7 @@ class Feed:
         for callback, context in list(self._callbacks):
             try:
                 context.copy().run(callback, self._frame(rows))
-            except Exception as error:  # whatever it is, the feed goes on
+            except (Exception, SystemExit) as error:  # whatever it is, the feed goes on
                 name = getattr(callback, "__name__", type(callback).__name__)
                 words = f"{name} failed: {type(error).__name__}: {error}"
                 self._told.problems[f"callback {id(callback)}"] = words
@@ -690,6 +707,17 @@ def _of_line(line: bytes) -> Notification | None:
         return Notification.of_line(line)
     except (ValueError, TypeError):
         return None
+
+
+def _is_anew(new: Callback, old: Callback) -> bool:
+    """Tell whether a cell has defined a function again, as when it was mended."""
+    is_of_a_cell = isinstance(new, FunctionType) and isinstance(old, FunctionType)
+    return (
+        is_of_a_cell
+        and new.__module__ == old.__module__ == "__main__"
+        and new.__qualname__ == old.__qualname__
+        and "<" not in new.__qualname__  # neither a lambda nor what another function made
+    )
 
 
 def _counted(changes: int) -> str:

@@ -48,7 +48,7 @@ _STYLE = """<style>
 .zcrm-feed th, .zcrm-feed td { text-align: left !important; padding: 3px 10px 3px 0 !important;
   white-space: nowrap; border: 0; border-bottom: 1px solid var(--jp-border-color2, #8884);
   background: none !important; color: inherit; }
-.zcrm-feed td.zcrm-number { text-align: right !important; font-variant-numeric: tabular-nums; }
+.zcrm-feed .zcrm-number { text-align: right !important; font-variant-numeric: tabular-nums; }
 .zcrm-feed .zcrm-what { border-left: 4px solid; padding-left: 7px; }
 </style>"""
 
@@ -119,8 +119,14 @@ def _bars(df: pd.DataFrame) -> str:
                 )
     return (
         f'<svg class="zcrm-bars" viewBox="0 0 {width} 36" preserveAspectRatio="none" role="img" '
-        f'aria-label="when the changes came">{"".join(boxes)}</svg>'
+        f'aria-label="when the changes came"><title>{_span(table)}</title>{"".join(boxes)}</svg>'
     )
+
+
+def _span(table: pd.DataFrame) -> str:
+    """Say from when to when the small bars go."""
+    first, last = table.index[0], table.index[-1]
+    return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
 
 
 def _newest(df: pd.DataFrame) -> str:
@@ -128,13 +134,19 @@ def _newest(df: pd.DataFrame) -> str:
     if df.empty:
         return '<div class="zcrm-soft">Nothing has changed yet.</div>'
     fields = [each for each in df.columns[3:-2] if not str(each).endswith(".id")][:FIELDS]
-    head = "".join(f'<th scope="col">{_safe(_spaced(each))}</th>' for each in fields)
+    head = "".join(_head(each, df.dtypes[each]) for each in fields)
     lines = "".join(_line(row, fields) for row in df.tail(ROWS).to_dict("records")[::-1])
     return (
         '<div class="zcrm-scroll"><table><thead><tr><th scope="col">time (UTC)</th>'
         f'<th scope="col">what</th>{head}</tr></thead>'
         f"<tbody>{lines}</tbody></table></div>"
     )
+
+
+def _head(name: Any, dtype: Any) -> str:
+    """Write a field's name above its column; numbers stand right, and so do their names."""
+    kind = ' class="zcrm-number"' if getattr(dtype, "kind", "O") == "f" else ""
+    return f'<th scope="col"{kind}>{_safe(_spaced(name))}</th>'
 
 
 def _line(row: Mapping[Any, Any], fields: Sequence[str]) -> str:

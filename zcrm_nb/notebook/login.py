@@ -12,7 +12,6 @@ import html
 import threading
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -20,7 +19,7 @@ from IPython.display import display
 
 from zcrm_nb.errors import LoginError, ZohoError
 from zcrm_nb.notebook.secretbox import SecretBox
-from zcrm_nb.notebook.wish import FLOWS
+from zcrm_nb.notebook.wish import CONSOLE, FLOWS, logged_in, needs
 from zcrm_nb.wire import flows
 from zcrm_nb.wire.catcher import Catcher
 from zcrm_nb.wire.centres import DATA_CENTRES
@@ -62,7 +61,13 @@ _STYLE = """<style>
   line-height: 1.5; }
 .zcrm-login .zcrm-inset { margin-left: 125px; }
 .zcrm-login .widget-html.zcrm-inset { margin-left: 127px; }
-.zcrm-login .widget-checkbox { margin-right: 14px; }
+.zcrm-login .zcrm-need { color: var(--jp-ui-font-color2, inherit); font-size: .92em; }
+.zcrm-login .zcrm-need code { user-select: all; }
+.zcrm-login .zcrm-need a { color: var(--jp-content-link-color, #1565c0);
+  text-decoration: underline; }
+.zcrm-login .zcrm-wants { display: grid; grid-auto-flow: column; justify-content: start;
+  grid-template-rows: repeat(4, auto); column-gap: 18px; }
+.zcrm-login .zcrm-wants .widget-checkbox { height: 26px; margin: 0 2px; }
 .zcrm-login h3 { margin: 4px 0; font-size: 1.1em; }
 .zcrm-login .zcrm-code { font: 600 1.5em monospace; letter-spacing: .15em; user-select: all; }
 .zcrm-login .zcrm-link { display: inline-block; padding: 2px 12px; border-radius: 3px;
@@ -77,6 +82,8 @@ _STYLE = """<style>
 .zcrm-login.zcrm-finished > :not(.zcrm-head):not(.zcrm-status):not(.zcrm-buttons) {
   display: none; }
 .zcrm-login.zcrm-finished .zcrm-inset { margin-left: 2px; }
+.zcrm-login.zcrm-finished .zcrm-buttons { order: 1; }
+.zcrm-login.zcrm-finished .zcrm-cancel { display: none; }
 </style>"""
 
 
@@ -119,7 +126,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         self._asked: tuple[flows.Consent, Wish] | None = None
         self._given: dict[str, Secret] = {}
         self._awaited: set[str] = set()
-        self.state = "new"
+        self.state, self._logged_in = "new", ""
         self._make_widgets()
         super().__init__(self._rows())
         self.add_class("zcrm-login")
@@ -159,6 +166,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         }
         ways = [(words, name) for name, words in FLOWS.items()]
         self._flow = _menu("Way", ways, wish.flow or self._place.flow, "zcrm-flow")
+        self._need = ipywidgets.HTML()
         self._go = ipywidgets.Button(description="Log in", button_style="primary", icon="sign-in")
         self._cancel = ipywidgets.Button(description="Cancel")
         self._link = ipywidgets.HTML()
@@ -172,20 +180,23 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
             (self._paste, "zcrm-paste"),
             (self._secret, "zcrm-client-secret"),
             (self._status, "zcrm-status"),
+            (self._need, "zcrm-need"),
         ):
             widget.add_class(name)
-        self._fit_paste()
+        self._fit()
 
     def _rows(self) -> list[Any]:
         """Put the inputs one below the other."""
-        wants = ipywidgets.HBox(list(self._wants.values()), layout={"flex_flow": "row wrap"})
+        # In two columns: what only reads, and what changes something.
+        wants = ipywidgets.HBox(list(self._wants.values()))
+        wants.add_class("zcrm-wants")
         buttons = ipywidgets.HBox([self._go, self._cancel])
         buttons.add_class("zcrm-buttons")
         over = f'<p class="zcrm-over" role="status">{_OVER}</p>'
         head = ipywidgets.HTML(f"{_STYLE}<h3>Log in to Zoho CRM</h3>{over}")
         head.add_class("zcrm-head")
         asked = ipywidgets.HTML("What do you want to do?")
-        for inset in (asked, wants, buttons, self._link, self._status, self._countdown):
+        for inset in (asked, wants, self._need, buttons, self._link, self._status, self._countdown):
             inset.add_class("zcrm-inset")
         return [
             head,
@@ -196,12 +207,18 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
             asked,
             wants,
             self._flow,
+            self._need,
             buttons,
             self._link,
             self._paste,
             self._status,
             self._countdown,
         ]
+
+    def _fit(self) -> None:
+        """Fit the form to the way that is chosen."""
+        self._need.value = _need_words(self._flow.value, self._wish.redirect_uri)
+        self._fit_paste()
 
     def _fit_paste(self) -> None:
         """Say what the paste box takes; codes and tokens do not show."""
@@ -227,7 +244,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         """Connect buttons and keys."""
         self._go.on_click(lambda _: self._guarded(self._submit))
         self._cancel.on_click(lambda _: self._guarded(self.cancel))
-        self._flow.observe(lambda _: self._fit_paste(), "value")
+        self._flow.observe(lambda _: self._fit(), "value")
         self._client_id.on_msg(
             lambda _, content, __: self._guarded(
                 self._submit if content.get("event") == "submit" else lambda: None
@@ -273,8 +290,11 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
             self._guarded(lambda: self._submit(name))
 
     def cancel(self) -> None:
-        """Give up what is under way, or clear the form's secrets."""
-        self._end("cancelled", "Cancelled. Press Log in to start again.")
+        """Give up what is under way; a login that there was before is still there."""
+        if self._logged_in:
+            self._end("done", self._logged_in, "zcrm-done")
+        else:
+            self._end("cancelled", "Cancelled. Press Log in to start again.")
 
     # ---- What happens then -----------------------------------------------------------------------
 
@@ -406,7 +426,8 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
                     self._end("failed", words or f"That did not work: {kind}.", "zcrm-problem")
                 return
             if attempt == self._attempt:
-                self._end("done", _done_words(user, wish, login), "zcrm-done")
+                self._logged_in = logged_in(user, wish, login)
+                self._end("done", self._logged_in, "zcrm-done")
 
         threading.Thread(
             target=self._context.copy().run, args=(run,), name="zcrm_nb login form", daemon=True
@@ -485,12 +506,9 @@ def _places() -> list[tuple[str, str]]:
     return [(f"{row.place} ({row.code})", row.code) for row in DATA_CENTRES.values()]
 
 
-def _done_words(user: str, wish: Wish, login: flows.Login) -> str:
-    """Say who it is, where, what it may, and until when."""
-    ends = datetime.fromtimestamp(login.token.expires_at, UTC)
-    may = ", ".join(WANTS[want].label for want in wish.wants if want in WANTS)
-    return (
-        f"Logged in: {user or 'user not known'}\n"
-        f"At {login.where.api_domain}, {wish.environment}. It may: {may or 'what you chose'}.\n"
-        f"Good until you log out; the access token until {ends:%H:%M} UTC, then renewed by itself."
-    )
+def _need_words(flow: str, redirect_uri: str) -> str:
+    """Say what a way asks of the client; the redirect URI is there to be copied."""
+    uri = html.escape(redirect_uri)
+    words = html.escape(needs(flow, redirect_uri)).replace(uri, f"<code>{uri}</code>")
+    link = f'<a href="{CONSOLE}" target="_blank" rel="noopener noreferrer">Zoho\'s API console</a>'
+    return f"{words}.<br>Clients are made at {link}."

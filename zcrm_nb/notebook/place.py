@@ -41,8 +41,9 @@ class Place:
 # First match wins. Where the kernel is on another machine than the browser, 127.0.0.1 is the wrong
 # machine; editors that forward ports make it the right one again. The paste box is there anyway.
 _REMOTE = (
+    ("Kaggle", ("KAGGLE_KERNEL_RUN_TYPE",), "device", False),  # has the signs of Colab as well
     ("Colab", ("COLAB_RELEASE_TAG",), "device", False),
-    ("Binder", ("BINDER_LAUNCH_HOST", "BINDER_SERVICE_HOST"), "device", False),
+    ("Binder", ("BINDER_LAUNCH_HOST", "BINDER_REPO_URL", "BINDER_SERVICE_HOST"), "device", False),
     ("JupyterHub", ("JUPYTERHUB_SERVICE_PREFIX",), "paste", False),
     ("Codespaces", ("CODESPACES",), "browser", True),
     ("a container of VS Code", ("REMOTE_CONTAINERS",), "browser", True),
@@ -51,7 +52,12 @@ _REMOTE = (
 
 
 def place(
-    environ: Mapping[str, str], *, kernel: bool, terminal: bool, platform: str = sys.platform
+    environ: Mapping[str, str],
+    *,
+    kernel: bool,
+    terminal: bool,
+    asks: bool = True,
+    platform: str = sys.platform,
 ) -> Place:
     """Tell the kind of place from its signs.
 
@@ -63,6 +69,8 @@ def place(
         Whether a Jupyter kernel runs this process.
     terminal : bool
         Whether a person may sit at standard input.
+    asks : bool, default True
+        Whether the cell that runs may put questions, if a kernel runs this process.
     platform : str
         ``sys.platform``.
 
@@ -77,7 +85,9 @@ def place(
     >>> place({"JUPYTERHUB_SERVICE_PREFIX": "/user/asha/"}, kernel=True, terminal=False).flow
     'paste'
     """
-    person = kernel or terminal
+    # Whoever runs notebooks by a program takes no questions: nbclient, nbconvert, papermill. Voila
+    # takes none either, but has a person before it and shows its forms.
+    person = terminal or (kernel and (asks or bool(environ.get("VOILA_BASE_URL"))))
     if platform == "emscripten":
         return Place("a browser", "paste", False, kernel, person)
     for name, signs, flow, catches in _REMOTE:
@@ -96,11 +106,13 @@ def here() -> Place:
     """
     stdin: Any = sys.stdin
     terminal = stdin is not None and not stdin.closed and stdin.isatty()
-    return place(os.environ, kernel=_in_kernel(), terminal=terminal)
+    kernel = _kernel()
+    asks = bool(getattr(kernel, "_allow_stdin", True))  # as the front end said with this very cell
+    return place(os.environ, kernel=kernel is not None, terminal=terminal, asks=asks)
 
 
-def _in_kernel() -> bool:
-    """Whether a Jupyter kernel runs this process; IPython is never imported to find out."""
+def _kernel() -> Any:
+    """Find the Jupyter kernel that runs this process, if any; IPython is never imported for it."""
     module = sys.modules.get("IPython")
     shell = module.get_ipython() if module is not None else None
-    return getattr(shell, "kernel", None) is not None
+    return getattr(shell, "kernel", None)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zcrm_nb.errors import LoginError
-from zcrm_nb.notebook.wish import FLOWS
+from zcrm_nb.notebook.wish import CONSOLE, FLOWS, needs
 from zcrm_nb.wire import flows
 from zcrm_nb.wire.catcher import Catcher
 from zcrm_nb.wire.centres import DATA_CENTRES
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.notebook.wish import Wish
 
-__all__ = ["Prompt"]
+__all__ = ["Prompt", "nobody"]
 
 TRIES = 5  # a person who pastes the wrong thing five times needs help, not another question
 ARRIVES_S = 2.0  # between "your consent has arrived" in the browser and here
@@ -68,7 +68,7 @@ class Prompt:
     --------
     >>> from zcrm_nb.notebook.prompt import Prompt
     >>> from zcrm_nb.notebook.wish import Wish
-    >>> answers = iter(["", "", "", "1000.ABC", "code"])
+    >>> answers = iter(["", "", "", "code", "1000.ABC"])
     >>> secrets = iter(["…", "1000.ab.cd"])
     >>> prompt = Prompt(
     ...     ask=lambda question: next(answers),
@@ -126,9 +126,10 @@ class Prompt:
                 "Environment", ("production", "sandbox", "developer"), "production"
             )
             wants = wish.wants or self._wants()
+            flow = wish.flow or self._way()
+            self._say(f"{needs(flow, wish.redirect_uri)}\n(clients are made at {CONSOLE}).")
             client_id = wish.client_id or self._must("Client id: ")
             secret = wish.client_secret or self._ask_secret("Client secret (not shown): ")
-            flow = wish.flow or self._choose("Way to log in", tuple(FLOWS), self._default_flow)
         return replace(
             wish,
             dc=dc,
@@ -180,7 +181,7 @@ class Prompt:
 
     def _wants(self) -> tuple[str, ...]:
         """Ask what the person wants to do."""
-        self._say("What you can want, all of it reading but the last two:")
+        self._say(f"What you can want; {', '.join(READ_ONLY)} change nothing:")
         for name, want in WANTS.items():
             self._say(f"  {name}: {want.label} ({', '.join(want.scopes)})")
         for _ in range(TRIES):
@@ -193,6 +194,13 @@ class Prompt:
             else:
                 return wants
         raise _given_up()
+
+    def _way(self) -> str:
+        """Ask for the way to log in."""
+        self._say("Ways to log in:")
+        for name, words in FLOWS.items():
+            self._say(f"  {name}: {words}")
+        return self._choose("Way to log in", tuple(FLOWS), self._default_flow)
 
     def _must(self, question: str) -> str:
         """Ask until there is an answer."""
@@ -264,12 +272,29 @@ def _somebody() -> Iterator[None]:
     try:
         yield
     except (EOFError, NotImplementedError) as error:
-        raise LoginError(
-            "There is nobody to ask for the login here.",
-            f"The system said: {type(error).__name__}.",
-            "Log in once with zcrm-nb login and use connect(profile=…), or set the ZCRM_ "
-            "variables.",
-        ) from None
+        raise nobody(f"The system said: {type(error).__name__}.") from None
+
+
+def nobody(said: str) -> LoginError:
+    """Say what to do where a program runs the code.
+
+    Parameters
+    ----------
+    said : str
+        By what it was seen.
+
+    Returns
+    -------
+    LoginError
+        Not raised.
+    """
+    return LoginError(
+        "There is nobody to ask for the login here.",
+        said,
+        "Log in once with zcrm-nb login, which connect(profile=…) and login() then use; or set "
+        "ZCRM_CLIENT_ID, ZCRM_CLIENT_SECRET and ZCRM_REFRESH_TOKEN, which connect() reads. If you "
+        "can see forms after all: zcrm_nb.login(ui='form').",
+    )
 
 
 def _given_up() -> LoginError:

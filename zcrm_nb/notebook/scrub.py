@@ -24,6 +24,8 @@ from zcrm_nb.wire.secrets import MASK
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from zcrm_nb.wire.secrets import Secret
+
     Where = tuple[str | int, ...]  # keys and indexes that lead to a place in the JSON
 
 __all__ = ["Finding", "run", "scrub"]
@@ -108,7 +110,7 @@ class Finding:
         return f"{self.path}: {self.where}: {self.kind} of {self.length} characters"
 
 
-def scrub(path: str | Path, *, check: bool = False) -> list[Finding]:
+def scrub(path: str | Path, *, check: bool = False, known: Iterable[Secret] = ()) -> list[Finding]:
     """Find secrets and widget state in a notebook, and remove them.
 
     Parameters
@@ -117,6 +119,8 @@ def scrub(path: str | Path, *, check: bool = False) -> list[Finding]:
         An ``.ipynb`` file. A clean one is left as it is, to the last byte.
     check : bool, default False
         Only look; write nothing.
+    known : iterable of Secret, optional
+        Secrets of one's own, of 16 characters at least, to be found whatever they look like.
 
     Returns
     -------
@@ -137,7 +141,8 @@ def scrub(path: str | Path, *, check: bool = False) -> list[Finding]:
 
     Zoho's tokens and codes are known by their shape, client secrets by theirs (42 hexadecimal
     digits, as all that were seen) and by the name before them, and then found wherever they stand.
-    A client secret of another shape that nothing names is not found, nor is a secret in a picture.
+    A client secret of another shape that nothing names is found if it is among `known`, where the
+    command line has those of the saved logins and of the environment. A secret in a picture is not.
 
     What was saved in a file may have been seen: revoke it as well.
 
@@ -159,7 +164,7 @@ def scrub(path: str | Path, *, check: bool = False) -> list[Finding]:
     path = Path(path)
     content = path.read_bytes()
     notebook = _notebook(path, content)
-    clean, found = _scrubbed(notebook)
+    clean, found = _scrubbed(notebook, known)
     if found and not check:
         target = path.resolve()  # a link stays a link
         mode = stat.S_IMODE(target.stat().st_mode)
@@ -167,7 +172,7 @@ def scrub(path: str | Path, *, check: bool = False) -> list[Finding]:
     return [Finding(path, _words(where), kind, length) for where, kind, length in found]
 
 
-def run(paths: Iterable[str | Path], check: bool = False) -> int:
+def run(paths: Iterable[str | Path], check: bool = False, known: Iterable[Secret] = ()) -> int:
     """Scrub notebooks and print one line for each finding, without the secrets.
 
     Parameters
@@ -177,6 +182,8 @@ def run(paths: Iterable[str | Path], check: bool = False) -> int:
         ``.ipynb_checkpoints`` are scrubbed too.
     check : bool, default False
         Only look; write nothing. For pre-commit.
+    known : iterable of Secret, optional
+        As for :func:`scrub`.
 
     Returns
     -------
@@ -189,10 +196,10 @@ def run(paths: Iterable[str | Path], check: bool = False) -> int:
     >>> run([], check=True)
     0
     """
-    failed, found = False, 0
+    failed, found, known = False, 0, list(known)
     for path in paths if check else _with_checkpoints(paths):
         try:
-            findings = scrub(path, check=check)
+            findings = scrub(path, check=check, known=known)
         except (OSError, ValueError) as error:
             failed = True
             sys.stderr.write(f"{error}\n")
@@ -241,9 +248,11 @@ class _Found(NamedTuple):
     length: int
 
 
-def _scrubbed(notebook: dict[str, Any]) -> tuple[dict[str, Any], list[_Found]]:
+def _scrubbed(
+    notebook: dict[str, Any], own: Iterable[Secret] = ()
+) -> tuple[dict[str, Any], list[_Found]]:
     """Make a notebook without secrets, and tell what was in it."""
-    known = _known(notebook)
+    known = _known(notebook, own)
     found: list[_Found] = []
 
     def remove(text: str, where: Where) -> str:
@@ -255,9 +264,10 @@ def _scrubbed(notebook: dict[str, Any]) -> tuple[dict[str, Any], list[_Found]]:
     return clean, found
 
 
-def _known(notebook: dict[str, Any]) -> dict[str, str]:
+def _known(notebook: dict[str, Any], own: Iterable[Secret]) -> dict[str, str]:
     """Collect the secrets that are long enough to be looked for everywhere, with their kind."""
-    known = dict.fromkeys(_typed(notebook), "password widget")
+    known = dict.fromkeys((secret.reveal() for secret in own), "secret of a login")
+    known |= dict.fromkeys(_typed(notebook), "password widget")
 
     def collect(text: str, where: Where) -> str:
         known.update({text[start:end]: kind for start, end, kind in _spans(text, where, {})})

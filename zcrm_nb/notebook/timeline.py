@@ -128,7 +128,17 @@ def _draw(ax: Axes, table: pd.DataFrame) -> None:
     ax.grid(axis="y", alpha=0.25)
     ax.set_axisbelow(True)
     ax.tick_params(colors=_SOFT)
+    zone = table.index.tz or "no time zone"  # type: ignore[attr-defined]
+    ax.set_xlabel(f"{zone}, a bar is {_spelled(round(width * _DAY_S))}", color=_SOFT, loc="left")
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, labelcolor=_SOFT)
+
+
+def _spelled(seconds: int) -> str:
+    """Write the width of a bar in words."""
+    units = {604_800: "week", _DAY_S: "day", 3600: "hour", 60: "minute", 1: "second"}
+    size, name = next((size, name) for size, name in units.items() if seconds >= size)
+    number = seconds // size
+    return f"{number} {name}{'s'[: number != 1]}"
 
 
 def _in_words(table: pd.DataFrame) -> str:

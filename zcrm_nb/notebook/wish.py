@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from zcrm_nb.wire.centres import addresses
 from zcrm_nb.wire.flows import Client
-from zcrm_nb.wire.scopes import READ_ONLY, scopes_for
+from zcrm_nb.wire.scopes import READ_ONLY, WANTS, scopes_for
 from zcrm_nb.wire.secrets import Secret
 
-__all__ = ["FLOWS", "REDIRECT_URI", "Wish"]
+if TYPE_CHECKING:
+    from zcrm_nb.wire.flows import Login
+
+__all__ = ["CONSOLE", "FLOWS", "REDIRECT_URI", "Wish", "logged_in", "needs"]
+
+CONSOLE = "https://api-console.zoho.com"
 
 REDIRECT_URI = "http://127.0.0.1:8765/callback"
 
@@ -21,6 +28,14 @@ FLOWS = {
     "token": "A refresh token at hand",
 }
 """The ways to log in, in words."""
+
+_NEEDS = {
+    "browser": "Needs a server-based client with the redirect URI {redirect_uri}",
+    "paste": "Needs a server-based client with the redirect URI {redirect_uri}",
+    "device": "Needs a client of the type Non-browser Applications",
+    "code": "Needs a self client; its code is good for a few minutes, once",
+    "token": "Needs the client that the token was made for",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +97,53 @@ class Wish:
     def scopes(self) -> tuple[str, ...]:
         """What to ask Zoho for."""
         return scopes_for(self.wants or READ_ONLY)
+
+
+def needs(flow: str, redirect_uri: str) -> str:
+    """Say what a way asks of the client.
+
+    Parameters
+    ----------
+    flow : str
+        One of :data:`FLOWS`.
+    redirect_uri : str
+        As it must be registered.
+
+    Returns
+    -------
+    str
+        A sentence without its full stop, which would pass for a part of the address.
+
+    Examples
+    --------
+    >>> from zcrm_nb.notebook.wish import needs
+    >>> needs("device", "")
+    'Needs a client of the type Non-browser Applications'
+    """
+    return _NEEDS[flow].format(redirect_uri=redirect_uri)
+
+
+def logged_in(user: str, wish: Wish, login: Login) -> str:
+    """Say who it is, where, what it may, and until when.
+
+    Parameters
+    ----------
+    user : str
+        Who it is, in words; empty when that is not known.
+    wish : Wish
+        What was asked for.
+    login : Login
+        What came of it.
+
+    Returns
+    -------
+    str
+        Three lines.
+    """
+    ends = datetime.fromtimestamp(login.token.expires_at, UTC)
+    may = ", ".join(WANTS[want].label for want in wish.wants if want in WANTS)
+    return (
+        f"Logged in: {user or 'user not known'}\n"
+        f"At {login.where.api_domain}, {wish.environment}. It may: {may or 'what you chose'}.\n"
+        f"Good until you log out; the access token until {ends:%H:%M} UTC, then renewed by itself."
+    )

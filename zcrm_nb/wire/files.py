@@ -15,9 +15,10 @@ from platformdirs import user_config_dir
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["config_folder", "locked", "write_whole"]
+__all__ = ["GLANCE_S", "config_folder", "is_held", "locked", "write_whole"]
 
 POLL_S = 0.05
+GLANCE_S = 0.2  # so long nobody holds a lock who only looks whether it is held
 
 # By hand, since it is so little: the filelock package would cost every `import zcrm_nb` that logs
 # in 70 ms and the installation 1.3 MB, for soft locks, asyncio and SQLite locks that nobody needs.
@@ -113,6 +114,41 @@ def locked(path: Path, *, wait_s: float) -> Iterator[None]:
             _let_go(file)
     finally:
         os.close(file)
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether somebody holds a lock file now.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file; none there is held by nobody.
+
+    Returns
+    -------
+    bool
+        To find out it is held for an instant: whoever takes a lock that others look at waits for
+        ``GLANCE_S``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from zcrm_nb.wire.files import is_held, locked
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     lock = Path(folder, "job.lock")
+    ...     with locked(lock, wait_s=0):
+    ...         held = is_held(lock)
+    ...     held, is_held(lock)
+    (True, False)
+    """
+    if not path.exists():
+        return False
+    try:
+        with locked(path, wait_s=0):
+            return False
+    except TimeoutError:
+        return True
 
 
 def _wait_for(file: int, path: Path, wait_s: float) -> None:

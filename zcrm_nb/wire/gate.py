@@ -43,13 +43,14 @@ from zcrm_nb.wire.credits import (
     price,
 )
 from zcrm_nb.wire.landing import BrokenOffError, Landing, Pace
+from zcrm_nb.wire.lending import mark
 from zcrm_nb.wire.loopback import LoopbackAdapter
 from zcrm_nb.wire.multipart import multipart
 from zcrm_nb.wire.secrets import mask, quiet_oauth_logs, without_frames
 from zcrm_nb.wire.trace import Call, Tracer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 
     from zcrm_nb.wire.centres import Addresses
     from zcrm_nb.wire.conversation import Reply
+    from zcrm_nb.wire.credits import Hold
+    from zcrm_nb.wire.lending import Borrowed
     from zcrm_nb.wire.multipart import File, Multipart
     from zcrm_nb.wire.oauth import NoLogin, Token, TokenSource
     from zcrm_nb.wire.secrets import Secret
@@ -80,7 +83,7 @@ class Gate:
 
     Parameters
     ----------
-    tokens : TokenSource or NoLogin
+    tokens : TokenSource, NoLogin or Borrowed
         Where access tokens come from.
     addresses : Addresses
         Where calls go, unless a token reply knows better.
@@ -125,7 +128,7 @@ class Gate:
 
     def __init__(
         self,
-        tokens: TokenSource | NoLogin,
+        tokens: TokenSource | NoLogin | Borrowed,
         addresses: Addresses,
         *,
         edition: str | None = None,
@@ -138,7 +141,7 @@ class Gate:
         quiet_oauth_logs()
         self.addresses = addresses
         self.ledger = Ledger(clock=clock)
-        self._tokens: TokenSource | NoLogin = tokens
+        self._tokens: TokenSource | NoLogin | Borrowed = tokens
         self._timeouts_s = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
         self._notify, self.clock, self.sleep = notify, clock, sleep
         self._session = _session(adapter)
@@ -161,8 +164,8 @@ class Gate:
 
     @property
     def tokens(self) -> TokenSource | NoLogin:
-        """Where access tokens come from."""
-        return self._tokens
+        """Where access tokens come from; not for a gate that borrows them."""
+        return cast("TokenSource | NoLogin", self._tokens)
 
     def take(self, tokens: TokenSource | NoLogin, addresses: Addresses) -> None:
         """Go on with a login that has just been made, or without one that has ended.
@@ -371,6 +374,49 @@ class Gate:
         if not target.exists():
             raise ConnectionFailed(f"{ask.name} brought no file.", "", "Run it again.")
         return target
+
+    @contextmanager
+    def lend(self, path: str, *, refused: str = "") -> Iterator[tuple[Secret, Hold]]:
+        """Let another process make one try of a download: in its turn, and on our account.
+
+        Parameters
+        ----------
+        path : str
+            What it will ask for, from the host on.
+        refused : str, default ""
+            The :func:`zcrm_nb.wire.lending.mark` of a token that Zoho just refused. It is renewed,
+            unless somebody did so already: one refresh for all.
+
+        Yields
+        ------
+        tuple of Secret and Hold
+            The access token, and the credits set aside. While the block lasts, the try takes one of
+            the places that Zoho gives to calls in flight.
+
+        Raises
+        ------
+        LoginError, ConnectionFailed
+            There is no token to be had.
+        LimitError
+            A budget does not allow the call.
+        """
+        self._downloads.wait()
+        token = self._tokens.token()
+        if mark(token) == refused:
+            token = self._tokens.renew(token) or token
+        with self._all, self.ledger.hold(price("GET", path)) as hold:
+            yield token.access, hold
+
+    def heard(self, calls: Iterable[Call]) -> None:
+        """Write calls into every open trace that another process made for us.
+
+        Parameters
+        ----------
+        calls : iterable of Call
+            As its own trace had them.
+        """
+        for call in calls:
+            self._tracer.note(call)
 
     def trace(self, *, show: bool = False) -> AbstractContextManager[list[Call]]:
         """Collect calls while a block lasts.

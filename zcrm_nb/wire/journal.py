@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -35,8 +37,9 @@ class Journal:
     Notes
     -----
     A line is handed to the operating system in one piece before :meth:`append` returns, so a killed
-    process loses none. It is not forced onto the disk: losing power may cost the last seconds.
-    Half a line, which a process left that died while writing, is passed over.
+    process loses none. It is not forced onto the disk, which would cost milliseconds for each line:
+    losing power may cost the last seconds, and what is noted here can be found by looking. Half a
+    line, which a process left that died while writing, is passed over.
 
     Examples
     --------
@@ -96,7 +99,9 @@ class Journal:
             if self._file is None or self._written > self._part_bytes:
                 self._begin_part()
             assert self._file is not None
-            self._file.write(text)
+            if self._file.write(text) != len(text):  # the disk is full
+                self._file.truncate(self._written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._written += len(text)
             self._waiting += len(text)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import threading
 from contextlib import suppress
@@ -26,6 +27,9 @@ __all__ = ["Listener", "Said"]
 HEAD_BYTES = 16 << 10  # request line and headers
 BACKLOG = 256
 LINGER_S, LINGER_BYTES, PIECE_BYTES = 1.0, 1 << 20, 1 << 16
+HELD_BYTES = 32 << 20  # of all that are heard at one time
+MOST_TRAILERS = 20
+_HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _log = logging.getLogger("zcrm_nb")
 
 
@@ -129,11 +133,13 @@ class Listener:
     ) -> None:
         self._answer, self._admit = answer, admit
         self._most_bytes, self._within_s, self._most_open = most_bytes, within_s, most_open
+        self._most_held = HELD_BYTES
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
         self._socket.setblocking(False)
         self.host, self.port = host, int(self._socket.getsockname()[1])
-        self._open: dict[asyncio.Task[None], None] = {}  # in the order in which they came
+        # How many bytes of each are held, in the order in which they came.
+        self._open: dict[asyncio.Task[None], int] = {}
         self._loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -182,7 +188,7 @@ class Listener:
         """Hear a stranger in a task of his own; his socket is closed with it, however it ends."""
         stranger.setblocking(False)
         task = self._loop.create_task(self._meet(stranger))
-        self._open[task] = None
+        self._open[task] = 0
         task.add_done_callback(partial(self._part, stranger))
         if len(self._open) > self._most_open:
             self._evict()
@@ -199,6 +205,14 @@ class Listener:
             del self._open[oldest]
             oldest.cancel()
 
+    def _hold(self, size: int) -> None:
+        """Count what is held of the stranger who is heard; where it is too much, the oldest go."""
+        task = asyncio.current_task()
+        if task in self._open:
+            self._open[task] += size
+        while sum(self._open.values()) > self._most_held and len(self._open) > 1:
+            self._evict()
+
     async def _see_off(self, *others: asyncio.Future[Any]) -> None:
         """Cut everybody off."""
         talking = asyncio.all_tasks() - {asyncio.current_task()}
@@ -210,7 +224,7 @@ class Listener:
         """Hear one stranger out, answer, and part."""
         with suppress(TimeoutError, EOFError, OSError):  # gone, or too slow: nobody to be polite to
             async with asyncio.timeout(self._within_s):
-                await self._talk(_Line(self._loop, stranger))
+                await self._talk(_Line(self._loop, stranger, self._hold))
 
     async def _talk(self, line: _Line) -> None:
         """Read a request and answer it."""
@@ -259,28 +273,45 @@ class Listener:
         return int(told)
 
     async def _chunks(self, line: _Line, headers: Mapping[str, str]) -> bytes:
-        """Read a body that comes in chunks; one that also tells its length wants to confuse."""
+        """Read a body that comes in chunks; one that also tells its length wants to confuse.
+
+        What stands between the chunks counts too: crumbs of one byte would be ten times the body.
+        """
         if headers["transfer-encoding"].lower() != "chunked" or "content-length" in headers:
             raise _Refused(Said(400))
-        body = b""
+        body, between = bytearray(), 0
         while True:
-            told = (await line.until(b"\r\n", 400)).partition(b";")[0].strip()
-            try:
-                size = int(told, 16)
-            except ValueError:
-                raise _Refused(Said(400)) from None
+            head = await line.until(b"\r\n", 400)
+            size, between = _size(head), between + len(head) + 2
             if size == 0:
-                return body
-            if size < 0 or len(body) + size > self._most_bytes:
+                await self._trailer(line)
+                return bytes(body)
+            if len(body) + size > self._most_bytes or between > self._most_bytes + HEAD_BYTES:
                 raise _Refused(Said(413))
-            body += (await line.exactly(size + 2))[:-2]
+            chunk = await line.exactly(size + 2)
+            if not chunk.endswith(b"\r\n"):
+                raise _Refused(Said(400))
+            body += chunk[:-2]
+
+    async def _trailer(self, line: _Line) -> None:
+        """Read what may follow the last chunk, up to an empty line."""
+        for _ in range(MOST_TRAILERS):
+            if await line.until(b"\r\n", 400) == b"\r\n":
+                return
+        raise _Refused(Said(400))
 
 
 class _Line:
     """What a stranger says, read as far as it is wanted."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, stranger: socket.socket) -> None:
-        self._loop, self._stranger, self._heard = loop, stranger, bytearray()
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        stranger: socket.socket,
+        hold: Callable[[int], object],
+    ) -> None:
+        self._loop, self._stranger, self._hold = loop, stranger, hold
+        self._heard = bytearray()
 
     async def until(self, mark: bytes, status: int) -> bytes:
         """Read up to a mark; refuse who goes on for too long before it comes."""
@@ -311,21 +342,39 @@ class _Line:
             self._stranger.shutdown(socket.SHUT_WR)
             async with asyncio.timeout(LINGER_S):
                 for _ in range(LINGER_BYTES // PIECE_BYTES):
-                    self._heard.clear()
-                    await self._more()
+                    await self._piece()
 
     async def _more(self) -> None:
-        """Wait for the next piece; ``EOFError`` at the end."""
+        """Wait for the next piece, and keep it."""
+        piece = await self._piece()
+        self._heard += piece
+        self._hold(len(piece))
+
+    async def _piece(self) -> bytes:
+        """Wait for the next piece; ``EOFError`` at the end.
+
+        A stranger who sends faster than he is read would never have to be waited for: others, and
+        the time that he has, get their turn between pieces.
+        """
+        await asyncio.sleep(0)
         piece = await self._loop.sock_recv(self._stranger, PIECE_BYTES)
         if not piece:
             raise EOFError
-        self._heard += piece
+        return piece
 
     def _take(self, size: int) -> bytes:
         """Take what was read."""
         taken = bytes(self._heard[:size])
         del self._heard[:size]
         return taken
+
+
+def _size(head: bytes) -> int:
+    """Read how long a chunk is: hexadecimal digits, whatever follows a semicolon."""
+    told = head.partition(b";")[0].strip()
+    if not _HEX.fullmatch(told):
+        raise _Refused(Said(400))
+    return int(told, 16)
 
 
 def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:

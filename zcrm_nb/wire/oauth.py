@@ -299,7 +299,9 @@ def _kept(
     if not reply.refresh:
         raise LoginError(
             "The login gave no refresh token, so it would end in an hour.",
-            todo="Ask with access_type=offline and prompt=consent.",
+            todo="Log in again and accept on the consent page. If it comes again, the client is "
+            "of a type that gets none (client-based), or asked without access_type=offline and "
+            "prompt=consent: register a server-based one at Zoho's API console.",
         )
     return Grant(client_id, client_secret, reply.refresh, accounts_url), reply.token(clock())
 
@@ -670,7 +672,7 @@ def _read(response: requests.Response) -> _Reply:
     """Tell a token from a refusal, whatever the HTTP status says."""
     reply = said(response)
     if response.status_code >= 500 or not reply.keys() & {"access_token", "error"}:
-        raise _no_answer(f"HTTP {response.status_code}", f"{response.url}")
+        raise _no_answer(f"HTTP {response.status_code}", f"{response.url}", response.status_code)
     if "access_token" not in reply:
         raise refused(str(reply["error"]), reply.get("error_description"))
     try:
@@ -747,10 +749,15 @@ def refused(error: str, more: object = None) -> LoginError:
     )
 
 
-def _no_answer(what: str, accounts_url: str) -> ConnectionFailed:
+def _no_answer(what: str, accounts_url: str, status: int = 0) -> ConnectionFailed:
     """Put a call without a usable answer into words."""
+    todo = "Check the network, any proxy, and the data centre; then try again."
+    if status == 429:
+        todo = "Wait 10 minutes and try once: trying sooner makes the wait longer."
+    elif status >= 500:
+        todo = "The trouble is at Zoho's end: try again in some minutes."
     return ConnectionFailed(
-        f"No usable answer came from Zoho Accounts at {urlsplit(accounts_url).hostname}.",
+        f"No usable answer came from Zoho Accounts at {urlsplit(accounts_url).netloc}.",
         f"What happened: {what}.",
-        "Check the network, any proxy, and the data centre; then try again.",
+        todo,
     )

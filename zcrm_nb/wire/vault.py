@@ -327,8 +327,8 @@ class Vault:
         if not self._path(name, "vault").exists():
             raise LoginError(
                 f"There is no profile {name!r} in {self.folder}.",
-                todo="Log in with zcrm_nb.login() to make it. Profiles there: "
-                f"{', '.join(self.profiles()) or 'none'}.",
+                todo=f"Make it with zcrm_nb.login({name!r}), in a terminal zcrm-nb login {name}. "
+                f"There are: {', '.join(self.profiles()) or 'none'}.",
             )
 
     @contextmanager

@@ -70,7 +70,7 @@ def post_convert(org: Emulator, request: Request, lead_id: str) -> Answer:
     refuse_locked(org.store, org.schema.modules["Leads"], lead["id"])
     item = _item(request.json())
     try:
-        with org.store.transaction():
+        with org.store.transaction(heard=org.settings.watch.tells_of("convert")):
             converter = Converter(org, request.user, lead)
             details = converter.convert(converter.wish(item))
     except Refusal as refusal:

@@ -55,7 +55,7 @@ def post_mass_update(org: Emulator, request: Request, module: str) -> Answer:
     def update(text: str) -> Item:
         return writer.update(values | {"id": _known(org, found, text)}, "$.data[0]")
 
-    with org.store.transaction():
+    with org.store.transaction(heard=org.settings.watch.tells_of("mass_update")):
         tried = [attempted(org.store, update, each) for each in scope.ids]
         results = writer.receipts([result for result, _ in tried])
     for each in results:
@@ -78,7 +78,7 @@ def post_mass_delete(org: Emulator, request: Request, module: str) -> Answer:
         refuse_locked(org.store, found, record_id)
         return success("record is deleted", record_id)
 
-    with org.store.transaction():
+    with org.store.transaction(heard=org.settings.watch.tells_of("mass_delete")):
         tried = [attempted(org.store, delete, each) for each in scope.ids]
         good = [int(result["details"]["id"]) for result, said in tried if said is None]
         org.store.delete(found.api_name, good, user=request.user)
@@ -112,10 +112,11 @@ def _update_later(org: Emulator, chore: Chore) -> tuple[int, int]:
     """Write the values into every record that is still there."""
     writer = Writer(org, chore.user, org.schema.modules[chore.module])
     values = chore.facts["values"]
-    tried = [
-        attempted(org.store, writer.update, values | {"id": str(each)}, "$.data[0]")
-        for each in chore.facts["ids"]
-    ]
+    with org.store.transaction(heard=org.settings.watch.tells_of("mass_update")):
+        tried = [
+            attempted(org.store, writer.update, values | {"id": str(each)}, "$.data[0]")
+            for each in chore.facts["ids"]
+        ]
     failed = sum(said is not None for _, said in tried)
     return len(tried) - failed, failed
 
@@ -125,7 +126,8 @@ def _delete_later(org: Emulator, chore: Chore) -> tuple[int, int]:
     sql = f'SELECT id FROM "{chore.module}" WHERE NOT Locked__s'  # noqa: S608 - a module's name
     free = {each for (each,) in org.store.read(sql)}
     good = [each for each in chore.facts["ids"] if each in free]
-    org.store.delete(chore.module, good, user=chore.user)
+    with org.store.transaction(heard=org.settings.watch.tells_of("mass_delete")):
+        org.store.delete(chore.module, good, user=chore.user)
     return len(good), len(chore.facts["ids"]) - len(good)
 
 

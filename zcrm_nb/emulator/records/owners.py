@@ -28,7 +28,7 @@ def post_owner(org: Emulator, request: Request, module: str, record_id: str) -> 
     found, body = _module(org, module), request.json()
     known = parameters.record_id(record_id)
     owner, related = _owner(org, body), _related(org, body)
-    with org.store.transaction():
+    with org.store.transaction(heard=org.settings.watch.tells_of("change_owner")):
         result = _hand_over(org, request.user, found, known, owner)
         _take_along(org, request.user, related, owner)
     return json_answer({"data": [result]})
@@ -43,7 +43,7 @@ def post_owners(org: Emulator, request: Request, module: str) -> Answer:
     def hand_over(record_id: int) -> Item:
         return _hand_over(org, request.user, found, record_id, owner)
 
-    with org.store.transaction():
+    with org.store.transaction(heard=org.settings.watch.tells_of("change_owner")):
         tried = [attempted(org.store, hand_over, each) for each in ids]
         if any(said is None for _, said in tried):
             _take_along(org, request.user, related, owner)

@@ -274,7 +274,7 @@ def add_tags(org: Emulator, request: Request, module: str, record_id: str = "") 
 
     found = _with_tags(module_named(org, module))
     names = [_name(each, f"$.tags[{index}]") for index, each in enumerate(_sent(body))]
-    with org.store.transaction():
+    with org.store.transaction(heard=org.settings.watch.tells_of("tags")):
         new: list[Item] = [tag(org.store, found, name, request.user) for name in names]
         return _change_records(org, request, found, _ids(org, request, body, record_id), add)
 
@@ -288,7 +288,7 @@ def remove_tags(org: Emulator, request: Request, module: str, record_id: str = "
     def remove(old: list[Item]) -> list[Item]:
         return [each for each in old if gone.isdisjoint((each["name"], each["id"]))]
 
-    with org.store.transaction():
+    with org.store.transaction(heard=org.settings.watch.tells_of("tags")):
         return _change_records(org, request, found, _ids(org, request, body, record_id), remove)
 
 

@@ -219,7 +219,8 @@ class Store:
         """
         with self._lock:
             if self._writing is not None:
-                yield
+                with self._heard(heard):
+                    yield
                 return
             self._writer.execute("BEGIN IMMEDIATE")
             self._writing = threading.get_ident()
@@ -236,6 +237,16 @@ class Store:
                     self.listener(self._changes)
             finally:
                 self._writing = self._changes = None
+
+    @contextmanager
+    def _heard(self, heard: bool) -> Iterator[None]:
+        """Let what a block within a block writes be heard or not; the block around it goes on."""
+        changes = self._changes
+        self._changes = changes if heard else None
+        try:
+            yield
+        finally:
+            self._changes = changes
 
     @contextmanager
     def attempt(self) -> Iterator[None]:

@@ -63,7 +63,7 @@ def filled(template: str, die: float) -> str:
 
 #: First and last names as forms really deliver them.
 ODD_NAMES = (
-    ("NA", "NA"), ("null", "null"), (None, "null"), ("", "NA"), ("Conan", "O'Neil"),
+    ("NA", "NA"), ("null", "null"), (None, "null"), (None, "NA"), ("Conan", "O'Neil"),
     ("Máire", "Ní Bhriain"), ("आशा", "शर्मा"), ("રમેશ", "પટેલ"), ("فاطمة", "الزهراء"),
     ("Jürgen", "Groß"), ("🚀 Rocket", "Rao"), ("Anita", "D'Souza"), ("Robert'); --", "Tables"),
     (" Suresh", "Kumar "), ("PRIYA", "SINGH"), ("test", "test"), ("Lena", 'Kim "LK"'),

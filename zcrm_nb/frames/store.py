@@ -1,0 +1,370 @@
+"""Where an export is kept: what was asked, and which parts are there, each whole or absent."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import threading
+from abc import ABC, abstractmethod
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import fs as files
+
+from zcrm_nb.frames.formats import FORMATS, groups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from types import ModuleType
+
+    from zcrm_nb.frames.parts import PartReader
+    from zcrm_nb.frames.types import Column
+
+__all__ = ["MANIFEST", "Folder", "Store", "Unlisted", "key_of", "needed", "quoted"]
+
+MANIFEST = "_manifest.json"  # the dash hides it from whoever reads the folder as one Parquet table
+UNFINISHED = ".unfinished"  # how the name of a file ends that may still be in the making
+_PART = re.compile(r"part-\d{3}-\d{5}\.(parquet|csv)")
+UNTIL_GIVEN_UP_S = 5.0  # until a part that is being written is left to itself
+
+
+class Store(ABC):
+    """One export, wherever it is kept.
+
+    Parameters
+    ----------
+    target : str
+        As the person named it.
+
+    Attributes
+    ----------
+    target : str
+        As given.
+    format : str
+        What kind of files it has.
+    """
+
+    format: str
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._lock = threading.Condition()
+        self._told: dict[str, Any] = {}
+        self._open, self._adding = False, 0
+
+    # ---- Writing ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make room, or raise what stands in the way, before anything is asked for."""
+
+    def begin(self, reader: PartReader, facts: Mapping[str, Any]) -> None:
+        """Say what will be here; parts of the same question that are here stay, others go."""
+        before = self.manifest() or {}
+        columns = [[each.name, each.kind, list(each.categories)] for each in reader.columns]
+        fresh = {**facts, "format": self.format, "exact": reader.exact, "columns": columns}
+        same = all(before.get(key) == fresh[key] for key in ("question", "job", "exact", "columns"))
+        parts = before["parts"] if same else {}
+        self._told = {**fresh, "complete": False, "parts": parts}
+        self._begin(reader.schema, anew=not same)
+        self._open = True
+
+    def has(self, chain: int, number: int) -> bool:
+        """Tell whether a part is here."""
+        return key_of(chain, number) in self._told["parts"]
+
+    @abstractmethod
+    def add(
+        self, chain: int, number: int, reader: PartReader, batches: Iterable[pa.RecordBatch]
+    ) -> int:
+        """Write a part, and only then say that it is here; return how many rows it has."""
+
+    def finish(self) -> dict[str, Any]:
+        """Say that all parts are here; return the manifest."""
+        with self._lock:
+            self._told["complete"] = True
+            self._keep_manifest()
+        return self._told
+
+    def close(self) -> None:
+        """Let nothing be written any more: after an interrupt, threads may still be at it."""
+        with self._lock:
+            self._open = False
+            self._lock.wait_for(lambda: not self._adding, timeout=UNTIL_GIVEN_UP_S)
+
+    # ---- Reading ---------------------------------------------------------------------------------
+
+    def answer_to(self, question: Mapping[str, Any], *, exact: bool) -> dict[str, Any] | None:
+        """Read the manifest, and refuse one of another export; ``None`` where there is none."""
+        told = self.manifest()
+        if told is None:
+            return None
+        if told["question"] != question:
+            what = f"another export, of {told['question']['module']}"
+        elif told["format"] != self.format:
+            what = f"this export with format={told['format']!r}"
+        elif told["exact"] != exact:
+            what = f"this export with exact={told['exact']}"
+        else:
+            return told
+        raise ValueError(
+            f"{self.target} holds {what}: name another target, or replace it with fresh=True."
+        )
+
+    @abstractmethod
+    def manifest(self) -> dict[str, Any] | None:
+        """Read what the export says of itself; ``None`` where there is none."""
+
+    @abstractmethod
+    def pieces(self, told: Mapping[str, Any]) -> list[Any]:
+        """List what :meth:`read` reads, in the order of the records."""
+
+    @abstractmethod
+    def counts(self, told: Mapping[str, Any]) -> list[int]:
+        """Tell how many rows each piece has."""
+
+    @abstractmethod
+    def read(self, piece: Any, schema: pa.Schema) -> pa.Table:
+        """Read some of the rows, and of the columns."""
+
+    @abstractmethod
+    def relation(self, told: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
+        """Give it to DuckDB."""
+
+    # ---- How each kind does it -------------------------------------------------------------------
+
+    @abstractmethod
+    def _begin(self, schema: pa.Schema, *, anew: bool) -> None:
+        """Write the manifest down; ``anew`` after removing whatever parts there are."""
+
+    @abstractmethod
+    def _keep_manifest(self) -> None:
+        """Write the manifest down."""
+
+    def _check_open(self) -> None:
+        """Refuse a part that comes after the end."""
+        if not self._open:
+            raise RuntimeError("The export ended while this part was on its way.")
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Let the end wait for the block, which looks out for it."""
+        with self._lock:
+            self._check_open()
+            self._adding += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._adding -= 1
+                self._lock.notify_all()
+
+    def _while_open(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Give batches on as long as the end has not come."""
+        for batch in batches:
+            self._check_open()
+            yield batch
+
+
+class Folder(Store):
+    """A folder with a file for each part, and a manifest.
+
+    Parameters
+    ----------
+    target : str
+        A folder, or an address that fsspec knows.
+    format : {"parquet", "csv"}, default "parquet"
+        What kind of files.
+    """
+
+    def __init__(self, target: str, format: str = "parquet") -> None:  # noqa: A002 - as in export
+        super().__init__(target)
+        self.format, self._format = format, FORMATS[format]
+        self._files, self._folder = _opened(target)
+
+    def __reduce__(self) -> tuple[type[Folder], tuple[str, str]]:
+        """Travel as an address: whoever unpickles it opens the folder anew."""
+        place = self.target if "://" in self.target else self._folder
+        return Folder, (place, self.format)
+
+    def prepare(self) -> None:
+        """Make the folder, and try whether it can be written to."""
+        if self._files.get_file_info(self._folder).type == files.FileType.File:
+            raise ValueError(
+                f"{self.target} is a file. An export of this kind is a folder with a file for each "
+                "part: name a folder."
+            )
+        probe = self._path(f"_{token_hex(8)}{UNFINISHED}")
+        try:
+            self._files.create_dir(self._folder, recursive=True)
+            with self._files.open_output_stream(probe) as stream:
+                stream.write(b"{}")
+            self._files.delete_file(probe)
+        except (NotImplementedError, OSError) as error:
+            raise OSError(f"{self.target} cannot be written to: {error}") from error
+
+    def add(
+        self, chain: int, number: int, reader: PartReader, batches: Iterable[pa.RecordBatch]
+    ) -> int:
+        """Write a part beside its place, and move it there when it is whole."""
+        with self._at_work():
+            written = self.write(reader, self._while_open(batches))
+            self.take(chain, number, written)
+        return int(written["rows"])
+
+    def write(self, reader: PartReader, batches: Iterable[pa.RecordBatch]) -> dict[str, Any]:
+        """Write a part under a name that nobody reads, for :meth:`take`; say what is in it.
+
+        It needs no manifest: other machines may write parts, if one takes them.
+        """
+        name = f"_{token_hex(8)}{UNFINISHED}"
+        try:
+            return {"file": name, **self._write_part(self._path(name), reader, batches)}
+        except BaseException:
+            self._remove(name)
+            raise
+
+    def take(self, chain: int, number: int, written: Mapping[str, Any]) -> None:
+        """Give what :meth:`write` wrote, here or elsewhere, its place, and say that it is here."""
+        name = f"part-{key_of(chain, number)}.{self._format.ending}"
+        with self._lock:
+            if not self._open:
+                self._remove(written["file"])
+            self._check_open()
+            self._files.move(self._path(written["file"]), self._path(name))
+            self._told["parts"][key_of(chain, number)] = {**written, "file": name}
+            self._keep_manifest()
+
+    def manifest(self) -> dict[str, Any] | None:
+        """Read the manifest."""
+        path = self._path(MANIFEST)
+        if self._files.get_file_info(path).type == files.FileType.NotFound:
+            return None
+        with self._files.open_input_stream(path) as stream:
+            told: dict[str, Any] = orjson.loads(stream.read())
+        return told
+
+    def pieces(self, told: Mapping[str, Any]) -> list[str]:
+        """List the names of the files."""
+        return [told["parts"][key]["file"] for key in sorted(told["parts"])]
+
+    def counts(self, told: Mapping[str, Any]) -> list[int]:
+        """Tell how many rows each file has."""
+        return [told["parts"][key]["rows"] for key in sorted(told["parts"])]
+
+    def read(self, piece: str, schema: pa.Schema) -> pa.Table:
+        """Read a file."""
+        return self._format.read(self._files, self._path(piece), schema)
+
+    def relation(self, told: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
+        """Let DuckDB read the files through Arrow, wherever they are."""
+        duckdb = needed("duckdb", "duckdb")
+        paths = [self._path(name) for name in self.pieces(told)]
+        found = self._format.scan(self._files, paths, schema)
+        rows = duckdb.from_arrow(found, connection=connection or duckdb.default_connection())
+        lists = [each.name for each in schema if pa.types.is_list(each.type)]
+        if self.format == "parquet" or not lists:
+            return rows
+        split = ", ".join(f"string_split({quoted(name)}, ';') AS {quoted(name)}" for name in lists)
+        return rows.project(f"* REPLACE ({split})")
+
+    def _begin(self, schema: pa.Schema, *, anew: bool) -> None:
+        """Remove what is unfinished, and all parts if there are other ones to come."""
+        del schema
+        if anew:
+            self._remove(MANIFEST)  # first: without it, what is left is no export
+        there = self._files.get_file_info(files.FileSelector(self._folder))
+        for name in sorted(each.base_name for each in there):
+            if name.endswith(UNFINISHED) or (anew and _PART.fullmatch(name)):
+                self._remove(name)
+        self._keep_manifest()
+
+    def _remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with suppress(FileNotFoundError):
+            self._files.delete_file(self._path(name))
+
+    def _path(self, name: str) -> str:
+        """Give the path of a file of the export, in its file system."""
+        return f"{self._folder}/{name}"
+
+    def _write_part(
+        self, path: str, reader: PartReader, batches: Iterable[pa.RecordBatch]
+    ) -> dict[str, Any]:
+        """Write the rows of a part as they come; return how many, and which choices are new."""
+        rows, unlisted = 0, Unlisted(reader.columns)
+        with (
+            self._files.open_output_stream(path) as stream,
+            self._format.writer(stream, reader.schema) as writer,
+        ):
+            for group in groups(batches, reader.schema):
+                writer.write_table(group)
+                unlisted.look_at(group)
+                rows += len(group)
+        return {"rows": rows, "unlisted": unlisted.found}
+
+    def _keep_manifest(self) -> None:
+        """Replace the manifest in one step."""
+        fresh = f"{MANIFEST}{UNFINISHED}"
+        with self._files.open_output_stream(self._path(fresh)) as stream:
+            stream.write(orjson.dumps(self._told, option=orjson.OPT_INDENT_2))
+        self._files.move(self._path(fresh), self._path(MANIFEST))
+
+
+class Unlisted:
+    """Finds the values of picklists that the CRM does not list, while a part is written.
+
+    Parameters
+    ----------
+    columns : iterable of Column
+        What the parts hold.
+    """
+
+    def __init__(self, columns: Iterable[Column]) -> None:
+        self._listed = {
+            each.name: set(each.categories) for each in columns if each.kind == "picklist"
+        }
+        self._found: dict[str, set[str]] = {name: set() for name in self._listed}
+
+    def look_at(self, group: pa.Table) -> None:
+        """Look at each value once."""
+        for name, listed in self._listed.items():
+            values = pc.unique(group[name].drop_null()).to_pylist()
+            self._found[name].update(value for value in values if value not in listed)
+
+    @property
+    def found(self) -> dict[str, list[str]]:
+        """By column, sorted; columns without any are not named."""
+        return {name: sorted(values) for name, values in self._found.items() if values}
+
+
+def needed(module: str, extra: str) -> ModuleType:
+    """Import a library that not every install has, or say how to get it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as missing:
+        raise ImportError(f"This needs {module}: pip install 'zcrm-nb[{extra}]'") from missing
+
+
+def quoted(name: str) -> str:
+    """Write a name as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _opened(target: str) -> tuple[files.FileSystem, str]:
+    """Find the file system of a target, and its folder in it."""
+    if "://" not in target:
+        return files.LocalFileSystem(), str(Path(target).expanduser().absolute())
+    fsspec = needed("fsspec", "dask")
+    system, path = fsspec.core.url_to_fs(target)
+    return files.PyFileSystem(files.FSSpecHandler(system)), path.rstrip("/")
+
+
+def key_of(chain: int, number: int) -> str:
+    """Name a part of an export, so that names sort as parts do: its chain, its number there."""
+    return f"{chain:03d}-{number:05d}"

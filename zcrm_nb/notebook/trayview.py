@@ -1,0 +1,99 @@
+"""The widget of the job tray: its page, repainted when something has changed, and its buttons."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from zcrm_nb.notebook.traypage import page
+
+if TYPE_CHECKING:
+    from zcrm_nb.notebook.tray import Tray
+
+__all__ = ["TrayView"]
+
+# One table with buttons in its cells cannot be made of ipywidgets, whose boxes no screen reader
+# takes for a table. A button that had the focus has it again after a repainting.
+_ESM = """
+function render({ model, el }) {
+  const show = () => {
+    const held = el.contains(document.activeElement) ? document.activeElement.dataset : {};
+    el.innerHTML = model.get("page");
+    const { act, job } = held;
+    if (act === undefined) return;
+    const buttons = [...el.querySelectorAll("button")];
+    const same = (each) => each.dataset.job === job;
+    (buttons.find((each) => same(each) && each.dataset.act === act) ?? buttons.find(same))?.focus();
+  };
+  const pressed = (event) => {
+    const button = event.target.closest("button[data-act]");
+    if (!button) return;
+    button.disabled = true;
+    model.send({ act: button.dataset.act, job: button.dataset.job });
+    // Where nobody repaints, as nothing has changed or the kernel is gone, it can be tried again.
+    setTimeout(() => { button.disabled = false; }, 2000);
+  };
+  // Lab would take Enter and the space bar for its own shortcuts.
+  const typed = (event) => {
+    if (event.target.closest("button")) event.stopPropagation();
+  };
+  model.on("change:page", show);
+  el.addEventListener("click", pressed);
+  el.addEventListener("keydown", typed);
+  show();
+  return () => model.off("change:page", show);
+}
+export default { render };
+"""
+
+
+class TrayView(anywidget.AnyWidget):
+    """A tray as one looks at it.
+
+    Parameters
+    ----------
+    tray : Tray
+        What to show.
+
+    Notes
+    -----
+    It is repainted from the tray's threads, in the context of the cell that shows it. A message
+    that no button of the page can have sent is left alone.
+    """
+
+    _esm = _ESM
+    page = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, tray: Tray) -> None:
+        self._tray = tray
+        self._context = contextvars.copy_context()
+        self._painting = threading.Lock()
+        super().__init__(page=page(tray, live=True))
+        self.on_msg(self._pressed)
+        tray.watch_by(self)
+
+    def refresh(self) -> None:
+        """Paint what is there now; the front end hears of it if that is something new."""
+        with self._painting:
+            self._context.copy().run(self._set)
+
+    def _set(self) -> None:
+        """Set the page."""
+        self.page = page(self._tray, live=True)
+
+    def _pressed(self, widget: object, content: Any, buffers: object) -> None:
+        """Do what a button says."""
+        if not isinstance(content, dict):
+            return
+        act, job = str(content.get("act")), str(content.get("job"))
+        if act == "refresh":
+            self._tray.refresh()
+        elif any(row["id"] == job and row["can"] == act for row in self._tray.rows()):
+            {"take up": self._tray.take_up, "stop": self._tray.stop}[act](job)
+
+    def __repr__(self) -> str:
+        return repr(self._tray)
