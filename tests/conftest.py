@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.worlds import Org
 from zcrm_nb.connect import attach, connect
 from zcrm_nb.emulator import Emulator, Settings
 from zcrm_nb.emulator.settings import EngineSettings
@@ -58,7 +59,7 @@ def connected(request: pytest.FixtureRequest) -> Iterator[Callable[[Emulator], C
 @pytest.fixture(scope="session")
 def org() -> Iterator[Emulator]:
     """An org that tests only read."""
-    emulator = Emulator(rows=ROWS)
+    emulator = Org(rows=ROWS)
     yield emulator
     emulator.close()
 
@@ -73,14 +74,14 @@ def crm(org: Emulator, connected: Callable[[Emulator], CRM]) -> CRM:
 def low_ceiling(connected: Callable[[Emulator], CRM]) -> Iterator[CRM]:
     """The same org, where LIMIT and OFFSET reach no further than one page."""
     settings = Settings(engine=EngineSettings(offset_ceiling=2000))
-    with Emulator(rows=ROWS, settings=settings) as emulator:
+    with Org(rows=ROWS, settings=settings) as emulator:
         yield connected(emulator)
 
 
 @pytest.fixture
 def fresh() -> Iterator[Emulator]:
     """An org of a test's own, to write to, to break and to let time pass in."""
-    emulator = Emulator(rows={**ROWS, "Leads": 450})
+    emulator = Org(rows={**ROWS, "Leads": 450})
     yield emulator
     emulator.close()
 
@@ -91,7 +92,7 @@ def make_crm() -> Iterator[Callable[[dict[str, Any]], CRM]]:
     with ExitStack() as open_ones:
 
         def make_crm(answers: dict[str, Any]) -> CRM:
-            emulator = open_ones.enter_context(Emulator(rows={"Leads": 3}))
+            emulator = open_ones.enter_context(Org(rows={"Leads": 3}))
             whole = emulator.wsgi
 
             def answering(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:

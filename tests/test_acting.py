@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from tests.worlds import Org
 from zcrm_nb.connect import attach, connect
-from zcrm_nb.emulator import Emulator, ManualClock, Settings
+from zcrm_nb.emulator import ManualClock, Settings
 from zcrm_nb.emulator.settings import ActionSettings
 from zcrm_nb.emulator.world import ADMIN
 from zcrm_nb.errors import LimitError, NotFoundError, ScopeError
@@ -24,7 +25,7 @@ ROWS = {"Leads": 60, "Contacts": 20, "Accounts": 10, "Deals": 40, "Tasks": 12}
 @pytest.fixture
 def org():
     """An org of a test's own."""
-    with Emulator(rows=ROWS, clock=ManualClock()) as emulator:
+    with Org(rows=ROWS, clock=ManualClock()) as emulator:
         yield emulator
 
 
@@ -202,7 +203,7 @@ def make_org():
 
     def make(**actions):
         settings = Settings(actions=ActionSettings(**actions))
-        made.append(Emulator(rows=ROWS, clock=ManualClock(), settings=settings))
+        made.append(Org(rows=ROWS, clock=ManualClock(), settings=settings))
         crm = attach(made[-1])
         crm._gate.sleep = made[-1].clock.advance
         return crm

@@ -11,9 +11,10 @@ import warnings
 import pandas as pd
 import pytest
 
+from tests.worlds import Org
 from zcrm_nb.api import bulkwrite
 from zcrm_nb.connect import attach
-from zcrm_nb.emulator import Emulator, ManualClock, Settings
+from zcrm_nb.emulator import ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings
 from zcrm_nb.errors import (
     APIError,
@@ -34,7 +35,7 @@ def make():
 
     def make(**bulk):
         settings = Settings(bulk=BulkSettings(**bulk))
-        made.append(attach(Emulator(rows=ROWS, clock=ManualClock(), settings=settings)))
+        made.append(attach(Org(rows=ROWS, clock=ManualClock(), settings=settings)))
         return made[-1]
 
     yield make
@@ -306,6 +307,11 @@ def test_jobs_are_listed(crm):
             "twice",
         ),
         ({"Email": [None]}, {"operation": "update", "find_by": "Email"}, "found by it"),
+        (
+            {"Last_Name": ["A"], "Rating": ["Active"]},
+            {"operation": "upsert", "find_by": "Rating"},
+            "tell none apart",
+        ),
         ({"City": ["Pune"]}, {"operation": "update"}, "names no column"),
         ({"Last_Name": ["A"], "City": ["x"]}, {"lookups": {"City": "Name"}}, "no lookup"),
         (
@@ -495,7 +501,7 @@ KILLED = """
 
 def test_a_kernel_that_is_killed_loses_no_row(tmp_path):
     """The next one asks about the job, and nothing is written twice."""
-    with Emulator(rows=ROWS) as emulator, emulator.serve() as server:
+    with Org(rows=ROWS) as emulator, emulator.serve() as server:
         before = emulator.store.read("SELECT count(*) FROM Leads")[0][0]
         facts = {key: server.credentials[key] for key in server.credentials}
         code = [sys.executable, "-c", textwrap.dedent(KILLED)]

@@ -464,6 +464,7 @@ def test_deleted_records_are_listed(fresh, connected):
     assert str(table["deleted_time"].dtype) == "datetime64[s, UTC]"
     assert table["deleted_by"].notna().all()
     assert len(crm.deleted("Deals", since=datetime(2030, 1, 1, tzinfo=UTC))) == 0
+    assert len(crm.deleted("Deals", since="2030-01-01T00:00:00Z")) == 0
 
 
 # ---- Metadata and the wire -----------------------------------------------------------------------

@@ -134,3 +134,28 @@ def test_the_tree_is_the_promised_one():
         errors.LimitError: errors.ZohoError,
     }
     assert {kind: kind.__base__ for kind in promised} == promised
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "words"),
+    [
+        (
+            400,
+            {"ERROR_CODE": 400, "ERROR_MESSAGE": "Bad Request", "x-error": "check if headers"},
+            errors.APIError,
+            "HTTP_400: Bad Request; check if headers",
+        ),
+        (
+            403,
+            {"info": "Forbidden", "x-info": "Link not valid", "http_status": "403"},
+            errors.PermissionDenied,
+            "HTTP_403: Forbidden; Link not valid",
+        ),
+        (400, {"info": {"page": 1}, "data": []}, errors.APIError, "HTTP_400: nothing more"),
+    ],
+)
+def test_the_gateway_of_uploads_and_results_is_understood(status, body, kind, words):
+    """It has shapes of its own, as the specification of Bulk Write shows them."""
+    error = api_error(status, body, request="POST /crm/v8/upload")
+    assert type(error) is kind
+    assert error.said == f"Zoho said {words}"

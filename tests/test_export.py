@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
+from tests.worlds import Org
 from zcrm_nb import open_export
 from zcrm_nb.connect import attach
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
@@ -27,7 +28,7 @@ def org():
     """An org whose exports come in seven parts, and whose waiting turns its clock."""
     settings = Settings(bulk=BulkSettings(csv_rows=40))
     rows = {"Leads": 250, "Deals": 5}
-    with Emulator(rows=rows, clock=ManualClock(), settings=settings) as emulator:
+    with Org(rows=rows, clock=ManualClock(), settings=settings) as emulator:
         yield emulator
 
 

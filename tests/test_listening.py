@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 
 from tests.conftest import LOGIN, TINY
+from tests.worlds import Org
 from zcrm_nb.connect import attach, connect
-from zcrm_nb.emulator import Emulator, ManualClock
+from zcrm_nb.emulator import ManualClock
 from zcrm_nb.errors import LoginError, NotFoundError, QueryError, ScopeError, ZohoError
 from zcrm_nb.wire import receiver
 from zcrm_nb.wire.slot import Slot
@@ -37,7 +38,7 @@ def clock():
 
 @pytest.fixture
 def org(clock):
-    with Emulator(rows=TINY, clock=clock) as emulator:
+    with Org(rows=TINY, clock=clock) as emulator:
         yield emulator
 
 

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from tests.conftest import LOGIN, TINY
+from tests.worlds import Org
 from zcrm_nb.connect import attach
-from zcrm_nb.emulator import Emulator
 
 EVENTS, KILLED_AT = 10_000, (3_300, 6_600)
 FIELDS = ["Last_Name", "City", "Lead_Status"]
@@ -129,7 +129,7 @@ def as_stored(org):
 
 @pytest.fixture
 def org():
-    with Emulator(rows={**TINY, "Leads": 500}) as emulator:
+    with Org(rows={**TINY, "Leads": 500}) as emulator:
         yield emulator
 
 

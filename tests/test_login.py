@@ -189,6 +189,7 @@ def test_the_command_line_logs_in_and_examines(options, person, capsys):
     said = capsys.readouterr().out
     assert "ask in COQL: ok" in said
     assert "export in bulk: not granted: lacks ZohoCRM.bulk.READ" in said
+    assert "zcrm_nb.login('work', force=True, scopes=[…, 'bulk'])" in said
 
 
 def test_no_secret_is_shown_or_kept_in_clear(options, person, client, capsys, tmp_path):

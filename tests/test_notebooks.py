@@ -16,6 +16,7 @@ import nbformat
 import pytest
 
 from zcrm_nb.notebook.scaffold import clean, run_notebook
+from zcrm_nb.notebook.scrub import scrub
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -87,6 +88,7 @@ def test_nothing_secret_is_committed(path):
     """Tokens, secrets and typed text have no place in a notebook."""
     text = path.read_text(encoding="utf-8")
     assert [what for what, pattern in SECRETS.items() if pattern.search(text)] == []
+    assert scrub(path, check=True) == []
 
 
 @each_notebook

@@ -153,7 +153,11 @@ def test_a_killed_worker_costs_one_download_and_nothing_else(client, org, tmp_pa
     pids = client.run(os.getpid)
 
     def kill():
-        os.kill(pids[asks(client)[-1]["worker"]], signal.SIGKILL)
+        """Kill whoever waits for this very download."""
+        jobs = org.emulator.store.read("SELECT id FROM bulk_jobs ORDER BY id")
+        number = [str(job) for (job,) in jobs].index(org.downloads[-1].split("/")[-2])
+        worker = next(a["worker"] for a in asks(client) if a["part"].endswith(f"-{number}"))
+        os.kill(pids[worker], signal.SIGKILL)
 
     org.before[3] = kill
     export = org.crm.export("Leads", tmp_path / "leads", COLUMNS, client=client)
@@ -252,13 +256,17 @@ def test_a_target_that_workers_do_not_see_is_refused_before_a_job(client, org, t
 
 
 def test_what_is_no_client_is_refused_before_anything_is_sent(client, org, tmp_path):
-    """A word for each: not a client, for await, closed."""
+    """A word for each: closed, not a client, a target that takes one writer."""
     closed = Client(client.scheduler.address, set_as_default=False)
     closed.close()
     with org.crm.trace() as calls:
-        for no, words in ((closed, "closed: make another"), ("tcp://127.0.0.1:1", "not str")):
+        for no, target, words in (
+            (closed, "leads", "closed: make another"),
+            ("tcp://127.0.0.1:1", "leads", "not str"),
+            (client, "leads.duckdb", "One process at a time"),
+        ):
             with pytest.raises((TypeError, ValueError), match=words):
-                org.crm.export("Leads", tmp_path / "leads", COLUMNS, client=no)
+                org.crm.export("Leads", tmp_path / target, COLUMNS, client=no)
     assert calls == []
 
 

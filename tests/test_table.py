@@ -316,6 +316,51 @@ def test_a_table_costs_what_its_plan_says(
         assert plan.rows == len(again)
 
 
+@st.composite
+def tables(draw: st.DrawFn) -> dict[str, Any]:
+    """Any columns, conditions, orders and limits, those around the sizes of pages above all."""
+    names = st.sampled_from([*LEADS, "Industry", "Email", "Languages_Known", "Referred_By"])
+    columns = draw(st.none() | st.lists(names, unique=True, max_size=6))
+    walked = draw(st.sampled_from([[], [], ["Owner.email"], ["Referred_By.Account_Name"]]))
+    keys = st.sampled_from(["id", "id desc", "City", "Owner desc", "Created_Time desc"])
+    limits = [1, 199, 200, 201, 999, 1000, 1001, 2000, 2001, 100_000]
+    return {
+        "columns": None if columns is None else [*columns, *walked],
+        "where": draw(st.sampled_from([None, *WHERES])),
+        "order_by": draw(st.lists(keys, unique_by=lambda key: key.split()[0], max_size=2)) or None,
+        "limit": draw(st.none() | st.sampled_from(limits)),
+        "prefer": draw(st.sampled_from(["cheap", "fast"])),
+    }
+
+
+WHERES: list[dict[str, Any]] = [
+    {"City": "Pune"},
+    {"City": "Nowhere"},
+    {"Converted__s": False},
+    {"Email": ("!=", None)},
+    {"Owner.email": ("!=", "nobody@example.com")},
+    {"Created_Time": (">", datetime(2026, 1, 1, tzinfo=UTC))},
+]
+
+
+@settings(max_examples=25, deadline=None)
+@given(asked=tables(), route=st.sampled_from(["auto", "coql", "rest"]), knows=st.booleans())
+def test_any_table_costs_what_its_plan_says(
+    crm: CRM, org: Emulator, asked: dict[str, Any], route: Any, knows: bool
+) -> None:
+    """To the credit of the emulator's ledger, or it is refused and no more than counted."""
+    if not knows:
+        crm.refresh()
+    before = org.meter.spent
+    try:
+        told = crm.table("Leads", **asked, route=route).attrs["zcrm"]
+    except LimitError:
+        return
+    (price,) = [each for each in told["plan"]["routes"] if each["route"] == told["route"]]
+    assert told["plan"]["planning"] + price["credits"] == org.meter.spent - before
+    assert told["credits"] == org.meter.spent - before
+
+
 QUERIES = [
     "select City from Leads where id is not null",
     "select City from Leads where City = 'Pune'",

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.worlds import Org
 from zcrm_nb import CRM, connect, errors
-from zcrm_nb.emulator import Emulator
 from zcrm_nb.emulator.world import ADMIN
 from zcrm_nb.wire.centres import addresses
 from zcrm_nb.wire.gate import Gate
@@ -29,7 +29,7 @@ QUERY = "select Last_Name from Leads where id is not null"
 @pytest.fixture
 def small():
     """An org of a test's own, quick to make."""
-    with Emulator(rows={"Leads": 450, "Deals": 20}) as emulator:
+    with Org(rows={"Leads": 450, "Deals": 20}) as emulator:
         yield emulator
 
 
@@ -77,7 +77,7 @@ def test_a_wrong_secret_is_a_login_error_that_names_it(small):
 
 def test_the_accounts_server_of_another_data_centre_is_explained(small):
     """It does not know the client: nine times in ten the data centre is wrong."""
-    with small.serve() as server, Emulator(rows={"Leads": 1}, seed=7).serve() as elsewhere:
+    with small.serve() as server, Org(rows={"Leads": 1}, seed=7).serve() as elsewhere:
         login = {name: server.credentials[name] for name in LOGIN}
         crm = connect(**{**login, "accounts_url": elsewhere.url})
         with pytest.raises(errors.LoginError, match="invalid_client") as caught:

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.worlds import Org
 from zcrm_nb import CRM
 from zcrm_nb.emulator import Emulator
 
@@ -107,7 +108,7 @@ def visits_of(connected: Callable[[Emulator], CRM]) -> Iterator[Callable[[str], 
     def visits(test: str) -> Visits:
         if test not in orgs:
             nothing = dict.fromkeys(["Leads", "Contacts", "Accounts", "Deals", "Tasks"], 5)
-            emulator = Emulator(rows={**nothing, "Site_Visits": 0})
+            emulator = Org(rows={**nothing, "Site_Visits": 0})
             orgs[test] = emulator, Visits(connected(emulator))
         return orgs[test][1]
 

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from tests.worlds import Org
 from zcrm_nb import CRM
-from zcrm_nb.emulator import Emulator, ManualClock, Settings
+from zcrm_nb.emulator import ManualClock, Settings
 from zcrm_nb.errors import (
     NotFoundError,
     RateLimitError,
@@ -33,7 +34,7 @@ STAMPS = ["Modified_Time", "Modified_By", "Modified_By.id", "Last_Activity_Time"
 @pytest.fixture
 def org():
     """An org whose time stands still until a test moves it."""
-    with Emulator(rows=ROWS, clock=ManualClock()) as emulator:
+    with Org(rows=ROWS, clock=ManualClock()) as emulator:
         yield emulator
 
 
@@ -264,7 +265,7 @@ def test_unlisted_choices_are_refused_here_or_left_to_zoho(connected):
     lead = {"Last_Name": "x", "Lead_Source": "Carrier Pigeon"}
     for refuses, status in ((True, "refused"), (False, "done")):
         settings = Settings(refuse_unknown_picklist_values=refuses)
-        with Emulator(rows=ROWS, settings=settings) as org:
+        with Org(rows=ROWS, settings=settings) as org:
             crm = connected(org)
             with pytest.raises(ValueError, match="not in the list"):
                 crm.insert("Leads", lead)
@@ -485,6 +486,62 @@ def test_the_journal_outlives_the_kernel_and_holds_no_secret(org, impatient, tmp
         second.report("nothing")
 
 
+# ---- Another system's ids ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def accounts(crm):
+    """Three accounts with their external ids."""
+    return crm.records("Accounts", ["ERP_Customer_Id", "Fax"], limit=3)
+
+
+def test_records_are_changed_and_deleted_by_another_systems_ids(crm, accounts):
+    """A table, its index and all; undone like any other write."""
+    table = accounts[["ERP_Customer_Id"]].assign(Fax="7").set_axis(["a", "b", "c"])
+    report = crm.update("Accounts", table, external="ERP_Customer_Id")
+    assert report["status"].eq("done").all()
+    assert (report.index.tolist(), report["id"].tolist()) == (["a", "b", "c"], [*accounts["id"]])
+    assert crm.records("Accounts", ["Fax"], ids=accounts["id"])["Fax"].tolist() == ["7"] * 3
+    assert report.undo()["status"].eq("done").all()
+    assert crm.records("Accounts", ["Fax"], ids=accounts["id"])["Fax"].isna().all()
+    few = accounts["ERP_Customer_Id"].head(2)
+    for source in (few, few.tolist(), few.iloc[0], few.to_frame()):
+        gone = crm.delete("Accounts", source, external="ERP_Customer_Id")
+        assert gone["status"].eq("done").all()
+        assert gone.undo()["status"].eq("done").all()
+
+
+def test_lookups_take_another_systems_ids(crm, accounts):
+    """In a column of a table, in a key of a record, and empty."""
+    column = "Account_Name.ERP_Customer_Id"
+    table = pd.DataFrame({"Last_Name": ["x", "y"], column: [accounts["ERP_Customer_Id"][1], None]})
+    for source in (table, table.to_dict("records")):
+        report = crm.insert("Contacts", source)
+        made = crm.records("Contacts", ["Account_Name"], ids=report["id"]).set_index("id")
+        found = made.loc[report["id"], "Account_Name.id"]
+        assert found.iloc[0] == accounts["id"][1]
+        assert pd.isna(found.iloc[1])
+
+
+def test_ids_that_lead_nowhere_are_named_and_nothing_is_sent(crm, accounts):
+    """By row and column, whether they are the record's own or a lookup's."""
+    own = accounts[["ERP_Customer_Id"]].assign(Fax="7")
+    own.loc[1, "ERP_Customer_Id"] = "nope"
+    own.loc[2, "ERP_Customer_Id"] = None
+    with crm.trace() as calls:
+        with pytest.raises(ValueError, match=r"(?s)1.*'nope' no Accounts has this.*2.*missing"):
+            crm.update("Accounts", own, external="ERP_Customer_Id")
+        with pytest.raises(ValueError, match="no Accounts has this ERP_Customer_Id"):
+            crm.insert("Contacts", {"Last_Name": "x", "Account_Name.ERP_Customer_Id": "nope"})
+        with pytest.raises(ValueError, match="leave out the ids"):
+            crm.update("Accounts", accounts, external="ERP_Customer_Id")
+        with pytest.raises(ValueError, match="no such column"):
+            crm.update("Accounts", accounts[["Fax"]], external="ERP_Customer_Id")
+        with pytest.raises(NotFoundError, match="no field 'ERP_Id'"):
+            crm.delete("Accounts", ["x"], external="ERP_Id")
+    assert sent(calls) == []
+
+
 # ---- Look before the leap ------------------------------------------------------------------------
 
 
@@ -601,7 +658,7 @@ def test_a_plan_does_not_overwrite_what_changes_before_it_is_applied(org, crm):
 
 def test_thousands_of_rows_go_there_and_back(connected):
     """Diff, apply, undo: the org is as it was, but for the times of change."""
-    with Emulator(rows={**ROWS, "Leads": 2500}) as org:
+    with Org(rows={**ROWS, "Leads": 2500}) as org:
         crm = connected(org)
         before = whole(crm)
         names = "Last_Name City Rating Annual_Revenue Tag Owner Email_Opt_Out Next_Follow_Up"

@@ -132,7 +132,9 @@ def _emulate(asked: argparse.Namespace) -> int:
         print(json.dumps({**server.credentials, "pid": os.getpid()}), flush=True)
         if not asked.json:
             print("Serving Zoho CRM on loopback; Ctrl-C stops it.", file=sys.stderr)
-        threading.Event().wait()
+        stopped = threading.Event()
+        while not stopped.wait(1.0):  # in pieces: on Windows no Ctrl-C gets into a wait
+            pass
     return 0
 
 

@@ -295,12 +295,21 @@ def api_error(status: int, body: Any, *, request: str, query: str = "") -> ZohoE
     return kind(happened, said, todo, code=code, status=status, details=details, request=request)
 
 
+_OF_GATEWAY = ("ERROR_MESSAGE", "x-error", "info", "x-info")
+
+
 def _refusal(body: Any) -> Mapping[str, Any]:
-    """Find the error object: bare, or first failed element of ``data`` or of a resource's array."""
+    """Find the error object: bare, or first failed element of ``data`` or of a resource's array.
+
+    The hosts of uploads and of results have a gateway in front, which says it in its own words.
+    """
     if not isinstance(body, dict):
         return {}
     if "code" in body:
         return body
+    words = [body[key] for key in _OF_GATEWAY if isinstance(body.get(key), str)]
+    if words:
+        return {"message": "; ".join(words)}
     for value in body.values():
         items = value if isinstance(value, list) else []
         for item in items:

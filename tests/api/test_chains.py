@@ -14,6 +14,7 @@ import requests
 from pandas.testing import assert_frame_equal
 from requests.adapters import BaseAdapter
 
+from tests.worlds import Org
 from zcrm_nb import CRM
 from zcrm_nb.api import asking, elsewhere, exports
 from zcrm_nb.connect import _by_hand, _gate
@@ -105,7 +106,7 @@ def answered(request, status: int, said: object) -> requests.Response:
 @pytest.fixture
 def org() -> Iterator[Emulator]:
     """An org whose files hold a hundred records, on a clock that turns when somebody waits."""
-    with Emulator(rows=ROWS, clock=ManualClock(), settings=settings(csv_rows=100)) as emulator:
+    with Org(rows=ROWS, clock=ManualClock(), settings=settings(csv_rows=100)) as emulator:
         yield emulator
 
 
@@ -361,6 +362,25 @@ def test_the_line_says_that_an_export_is_used_again(kernel, capsys, monkeypatch)
     assert last.startswith("Leads: 250 rows, 3 parts; Leads-1, begun less than a minute ago, t")
 
 
+def test_an_older_export_that_is_still_there_is_offered(org, kernel, capsys, monkeypatch):
+    """In a line, for whoever can do with records as they were then; not to whoever asks anew."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    crm, _ = kernel()
+    crm.bulk("Leads", COLUMNS)
+    org.clock.advance(3 * HOURS)
+    capsys.readouterr()
+    assert not crm.bulk("Leads", COLUMNS).attrs["zcrm"]["reused"]
+    said = capsys.readouterr().err
+    assert "Leads-1, begun 3 h ago, is still there: crm.job('Leads-1').df() reads it for" in said
+    crm.bulk("Leads", COLUMNS, fresh=True)
+    assert "still there" not in capsys.readouterr().err
+    org.clock.advance(25 * HOURS)
+    crm.bulk("Deals", ["Stage"])  # what is older than a day goes when the next export begins
+    capsys.readouterr()
+    crm.bulk("Leads", COLUMNS)
+    assert "still there" not in capsys.readouterr().err
+
+
 # ---- Zoho fails ----------------------------------------------------------------------------------
 
 
@@ -497,7 +517,7 @@ def test_a_file_that_is_damaged_at_zoho_is_an_error(org, kernel):
 
 def test_more_than_ten_files_in_a_minute_wait_for_the_next(kernel, whole, org, tmp_path):
     """Zoho lets all fail at the eleventh; one that comes too early all the same is asked again."""
-    with Emulator(rows=ROWS, clock=ManualClock(), settings=settings(csv_rows=20)) as emulator:
+    with Org(rows=ROWS, clock=ManualClock(), settings=settings(csv_rows=20)) as emulator:
         line, facts = Line(emulator), emulator.credentials
         urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
         time = _by_hand(emulator)

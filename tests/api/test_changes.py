@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import TINY
+from tests.worlds import Org
 from zcrm_nb.api.changes import Changes, Marks, default_fields
 from zcrm_nb.connect import attach
-from zcrm_nb.emulator import Emulator, ManualClock
+from zcrm_nb.emulator import ManualClock
 from zcrm_nb.errors import NotFoundError, QueryError
 from zcrm_nb.wire.receiver import Notification
 
@@ -25,7 +26,7 @@ class World:
     """A small org under a clock that stands still, and somebody who works in it."""
 
     def __init__(self):
-        self.emulator = Emulator(rows=TINY, clock=ManualClock())
+        self.emulator = Org(rows=TINY, clock=ManualClock())
         self.crm = attach(self.emulator)
         self.store, self.clock = self.emulator.store, self.emulator.clock
         self.made = 0

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.worlds import Org
 from zcrm_nb.api.search import search_criteria, search_parameters
-from zcrm_nb.emulator import Emulator, Settings
+from zcrm_nb.emulator import Settings
 from zcrm_nb.emulator.query.criteria import condition
 
 WRITTEN = [
@@ -60,7 +61,7 @@ def test_a_mapping_is_one_of_the_terms():
 @pytest.fixture(scope="module")
 def org():
     """An org whose search compares exactly, with texts to be found in it."""
-    with Emulator(rows={"Leads": 3}, settings=Settings(equals_contains=False)) as emulator:
+    with Org(rows={"Leads": 3}, settings=Settings(equals_contains=False)) as emulator:
         yield emulator
 
 

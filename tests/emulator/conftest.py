@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.worlds import Org
 from zcrm_nb.emulator import Emulator, ManualClock, Settings, world
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.storage.schema import Schema
@@ -135,7 +136,8 @@ def make(naps):
 
     def make(settings=None, **options):
         options = {"rows": TINY, "clock": ManualClock(), "sleep": naps.append, **options}
-        made.append(Emulator(settings=Settings(**(settings or {})), **options))
+        kind = Emulator if "path" in options else Org
+        made.append(kind(settings=Settings(**(settings or {})), **options))
         return Asker(made[-1])
 
     yield make

@@ -340,6 +340,25 @@ def test_a_view_filters_what_is_exported(bulk, ask):
     assert len(narrower) == sum(row["City"] == "Pune" for row in rows)
 
 
+@pytest.mark.parametrize(("setting", "status"), [({}, 400), ({"shared_views": True}, 201)])
+def test_a_view_shared_with_others_is_not_exported(small, ask, setting, status):
+    """As a post of Zoho's says; one that its maker alone sees, or all, is."""
+    bulk = small(**setting)
+    view = {
+        "name": "Ours",
+        "criteria": {"field": {"api_name": "City"}, "comparator": "equal", "value": "Pune"},
+        "fields": [{"api_name": "City"}],
+    }
+    statuses = []
+    for access in ("shared", "only_to_me"):
+        body = {"custom_views": [{**view, "name": access, "access_type": access}]}
+        made = bulk.ask("POST", "/settings/custom_views", {"module": "Leads"}, body)
+        cvid = made.body["custom_views"][0]["details"]["id"]
+        query = {"module": {"api_name": "Leads"}, "cvid": cvid}
+        statuses.append(bulk("POST", "/read", {"query": query}).status)
+    assert statuses == [status, 201]
+
+
 # -- meetings as a calendar ----------------------------------------------------------------------
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zcrm_nb.emulator import Emulator, ManualClock, Settings
+from tests.worlds import Org
+from zcrm_nb.emulator import ManualClock, Settings
 from zcrm_nb.emulator.query import filters
 from zcrm_nb.emulator.serving.refusals import Refusal
 from zcrm_nb.emulator.settings import ActionSettings
@@ -21,7 +22,7 @@ TODAY = date(2026, 9, 15)
 @pytest.fixture(scope="module")
 def org():
     """An org that these tests only read."""
-    with Emulator(rows=ROWS, clock=ManualClock()) as emulator:
+    with Org(rows=ROWS, clock=ManualClock()) as emulator:
         yield emulator
 
 
@@ -197,7 +198,7 @@ def test_ages_compare_the_other_way_round(org):
 def test_weeks_begin_where_the_setting_says():
     """On Sunday, unless it is said otherwise."""
     monday = Settings(actions=ActionSettings(week_begins=0))
-    with Emulator(rows=ROWS, clock=ManualClock(), settings=monday) as org:
+    with Org(rows=ROWS, clock=ManualClock(), settings=monday) as org:
         days = list(dates_of(org, "Deals", "Closing_Date", "${THISWEEK}"))
         assert all(date(2026, 9, 14) <= day <= date(2026, 9, 20) for day in days)
 
@@ -240,7 +241,7 @@ def test_multi_select_lookups_look_at_their_links(org):
 def test_whether_unequal_finds_empty_values_is_a_setting():
     """Not by default."""
     generous = Settings(actions=ActionSettings(views_unequal_finds_null=True))
-    with Emulator(rows=ROWS, clock=ManualClock(), settings=generous) as org:
+    with Org(rows=ROWS, clock=ManualClock(), settings=generous) as org:
         ids = found(org, "Leads", leaf("City", "not_equal", "Pune"))
         rows = org.store.rows("Leads")
         assert ids == [row["id"] for row in rows if (row["City"] or "").lower() != "pune"]

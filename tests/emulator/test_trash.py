@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zcrm_nb.emulator import Emulator, ManualClock
+from tests.worlds import Org
+from zcrm_nb.emulator import ManualClock
 from zcrm_nb.emulator.storage import trash
 from zcrm_nb.emulator.storage.schema import ORG_PREFIX
 
@@ -19,7 +20,7 @@ ROWS = {
 @pytest.fixture(scope="module")
 def org():
     """An org that every example leaves as it found it."""
-    with Emulator(rows=ROWS, clock=ManualClock()) as emulator:
+    with Org(rows=ROWS, clock=ManualClock()) as emulator:
         yield emulator
 
 
@@ -42,7 +43,7 @@ def deletable(store):
 @given(dice=st.randoms(use_true_random=False), share=st.floats(0.1, 1))
 def test_deleting_and_restoring_in_any_order_changes_nothing(dice, share):
     """Links, subform rows, notes, lookups both ways, roll-ups, times: all as before."""
-    with Emulator(rows=ROWS, clock=ManualClock()) as emulator:
+    with Org(rows=ROWS, clock=ManualClock()) as emulator:
         there_and_back(emulator.store, dice, share)
 
 

@@ -13,7 +13,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from zcrm_nb.emulator import Emulator, Settings
+from tests.worlds import Org
+from zcrm_nb.emulator import Settings
 from zcrm_nb.errors import LoginError
 from zcrm_nb.notebook.login import LoginForm
 from zcrm_nb.notebook.place import place
@@ -28,7 +29,7 @@ HUB = place({"JUPYTERHUB_SERVICE_PREFIX": "/a/"}, kernel=True, terminal=False, p
 
 @pytest.fixture
 def org():
-    with Emulator(rows={"Leads": 5}, settings=Settings(device_interval_s=1)) as emulator:
+    with Org(rows={"Leads": 5}, settings=Settings(device_interval_s=1)) as emulator:
         yield emulator
 
 

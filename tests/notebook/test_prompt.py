@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from zcrm_nb.emulator import Emulator, Settings
+from tests.worlds import Org
+from zcrm_nb.emulator import Settings
 from zcrm_nb.errors import LoginError
 from zcrm_nb.notebook.prompt import Prompt
 from zcrm_nb.notebook.wish import FLOWS, Wish
@@ -18,7 +19,7 @@ HERE = "http://127.0.0.1:8765/callback"
 
 @pytest.fixture(scope="module")
 def org():
-    with Emulator(rows={"Leads": 5}, settings=Settings(device_interval_s=1)) as emulator:
+    with Org(rows={"Leads": 5}, settings=Settings(device_interval_s=1)) as emulator:
         yield emulator
 
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from zcrm_nb.notebook.secretbox import SecretBox
 
 SECRET = "planted0client0secret"
@@ -37,3 +39,9 @@ def test_a_message_of_another_kind_is_ignored():
     for content in (None, "give", {}, {"text": 1}, {"text": None}):
         box._handle_custom_msg(content, [])
     assert got == []
+
+
+@pytest.mark.parametrize("name", ["crypto.randomUUID(", "crypto.subtle", "navigator.clipboard"])
+def test_a_page_on_plain_http_shows_it_too(name):
+    """A browser gives these to https and to this machine only; a hub on an intranet is neither."""
+    assert name not in SecretBox("Client secret", print)._esm

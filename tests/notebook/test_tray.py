@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 
+import pandas as pd
 import pytest
 
 from zcrm_nb.connect import attach
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings
-from zcrm_nb.errors import LimitError
+from zcrm_nb.errors import LimitError, WriteInterrupted
 from zcrm_nb.notebook import tray as tray_module
 from zcrm_nb.notebook.tray import STATES, Tray
 from zcrm_nb.notebook.traypage import LINES, page, text
@@ -264,6 +265,29 @@ def test_an_export_that_another_is_at_is_left_alone(crm):
         assert tray.rows()[0]["state"] == "at work"
         tray.take_up("Leads-1", background=False)
     assert "is at work on Leads-1" in tray.rows()[0]["note"]
+
+
+def test_of_a_bulk_write_zoho_is_asked_how_far_it_is(crm):
+    """A click is what ``report.resolve()`` does; the rows' fates stand beside it."""
+    people = pd.DataFrame({"Last_Name": ["Osei", "Rao"], "Email": ["a@example.com"] * 2})
+    real = crm._gate.sleep
+
+    def interrupted(seconds):
+        crm._gate.sleep = real
+        raise KeyboardInterrupt
+
+    crm._gate.sleep = interrupted
+    with pytest.raises(WriteInterrupted):
+        crm.bulk_write("Leads", people, operation="insert", progress=False)
+    tray = crm.job_tray()
+    (row,) = tray.rows()
+    assert (row["state"], row["can"], row["asked"]) == ("waiting", "take up", "insert")
+    crm.emulator.clock.advance(60)
+    tray.take_up(row["id"], background=False)
+    (row,) = tray.rows()
+    assert (row["state"], row["can"]) == ("here", "")
+    assert sum(int(each.split()[0]) for each in row["note"].split(", ")) == 2
+    assert f"crm.report('{row['id']}')" in repr(tray)
 
 
 def test_closing_the_crm_closes_its_trays(crm):

@@ -4,10 +4,11 @@ import multiprocessing
 import os
 import stat
 import threading
+from pathlib import Path
 
 import pytest
 
-from zcrm_nb.wire.files import locked, write_whole
+from zcrm_nb.wire.files import _put_in_place, locked, write_whole
 
 
 def test_a_lock_is_held_by_one_at_a_time(tmp_path):
@@ -104,3 +105,30 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path):
         write_whole(tmp_path / "taken", b"x")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
     assert (tmp_path / "taken" / "inside").is_dir()
+
+
+class Held(type(Path())):
+    """A fresh file whose place is held open by another program, for so many tries."""
+
+    held = 2
+
+    def replace(self, target):
+        if Held.held:
+            Held.held -= 1
+            raise PermissionError(13, "in use", str(target))
+        return super().replace(target)
+
+
+@pytest.mark.parametrize(("held", "done"), [(2, True), (3, False)])
+def test_a_place_that_is_held_for_a_moment_is_waited_for(tmp_path, held, done):
+    """As Windows has it while a scanner looks into the old file; not for ever."""
+    Held.held = held
+    fresh, path = Held(tmp_path / "fresh"), tmp_path / "kept"
+    fresh.write_bytes(b"new")
+    path.write_bytes(b"old")
+    if done:
+        _put_in_place(fresh, path, tries=3)
+    else:
+        with pytest.raises(PermissionError):
+            _put_in_place(fresh, path, tries=3)
+    assert path.read_bytes() == (b"new" if done else b"old")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from zcrm_nb.emulator import Emulator, Settings
+from tests.worlds import Org
+from zcrm_nb.emulator import Settings
 from zcrm_nb.errors import LoginError
 from zcrm_nb.wire.centres import addresses
 from zcrm_nb.wire.flows import Client, Consent, ask_for_device, await_device, log_in_with_code
@@ -16,7 +17,7 @@ HERE = "http://127.0.0.1:8765/callback"
 @pytest.fixture
 def org():
     """An org that lives in Europe."""
-    with Emulator(rows={"Leads": 5}, settings=Settings(location="eu")) as emulator:
+    with Org(rows={"Leads": 5}, settings=Settings(location="eu")) as emulator:
         yield emulator
 
 

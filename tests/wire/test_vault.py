@@ -145,7 +145,7 @@ def test_a_vault_that_nobody_used_yet_has_no_profiles(tmp_path):
     """And looking at it makes no folder."""
     vault = Vault(tmp_path / "none")
     assert vault.profiles() == []
-    with pytest.raises(LoginError, match=r"no profile 'acme'.*\n.*login\(\).*none"):
+    with pytest.raises(LoginError, match=r"no profile 'acme'.*\n.*zcrm-nb login acme.*none"):
         vault.load("acme")
     assert not vault.folder.exists()
 

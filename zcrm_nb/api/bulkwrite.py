@@ -250,6 +250,8 @@ def _wrong_columns(
     if wish.find_by is not None and wish.find_by not in columns:
         hint = did_you_mean(wish.find_by, columns)
         yield Problem(None, wish.find_by, None, f"find_by= names no column. {hint}".rstrip())
+    if kinds.get(wish.find_by or "") in _TELLING_NOTHING:
+        yield Problem(None, str(wish.find_by), None, "in find_by=, and such values tell none apart")
     for name, known in fields.items() if wish.operation != "update" else ():
         needed = known.get("system_mandatory") and is_writable(known, "insert")
         if needed and name not in names:
@@ -257,6 +259,8 @@ def _wrong_columns(
 
 
 _LOOKUPS = {"lookup", "user"}
+# Of these types Zoho lets no field be unique; of a text only Zoho knows, and refuses the job.
+_TELLING_NOTHING = {*_LOOKUPS, "picklist", "multipicklist", "boolean", "date", "datetime"}
 
 
 def _in_no_cell(known: Mapping[str, Any]) -> bool:
@@ -494,7 +498,7 @@ def _heard(means: Means, journal: Journal, story: Story, number: int) -> list[Ou
     except JobError as error:
         words = f"the result of job {job['job']} cannot be read: {error.happened}"
         return [unknown(batch.known(), words)] * len(batch.rows)
-    return [_outcome(each, batch, place) for place, each in enumerate(told)]
+    return [_outcome(each, batch.known(), sent) for each, sent in zip(told, batch.ids, strict=True)]
 
 
 def _fetched(
@@ -513,12 +517,11 @@ def _fetched(
         target.unlink(missing_ok=True)
 
 
-def _outcome(told: Told | None, batch: Batch, place: int) -> Outcome:
+def _outcome(told: Told | None, known: str | None, sent: str | None) -> Outcome:
     """Say what became of a row."""
-    sent = batch.ids[place]
     if told is None:
         words = "the result shows several such rows, which did not fare alike"
-        return unknown(batch.known(), words, sent)
+        return unknown(known, words, sent)
     state = told.status.upper()
     if state in DONE:
         action, words = DONE[state]
@@ -527,11 +530,11 @@ def _outcome(told: Told | None, batch: Batch, place: int) -> Outcome:
         return Outcome(action, "done", told.record_id or sent, "SUCCESS", None, words)
     if state == LEFT:
         words = "Zoho did not come to this row; it may be sent again"
-        return refused(batch.known(), "NOT_PROCESSED", words, id=sent)
+        return refused(known, "NOT_PROCESSED", words, id=sent)
     if state == SKIPPED:
         code, names = _errors(told.errors)
-        return refused(batch.known(), code, told.errors or "skipped", field=names, id=sent)
-    return unknown(batch.known(), f"Zoho calls it {told.status!r}: {told.errors}", sent)
+        return refused(known, code, told.errors or "skipped", field=names, id=sent)
+    return unknown(known, f"Zoho calls it {told.status!r}: {told.errors}", sent)
 
 
 def _errors(text: str) -> tuple[str, str | None]:

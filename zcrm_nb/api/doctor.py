@@ -43,7 +43,7 @@ class Check(NamedTuple):
     advice: str = ""
 
 
-def examine(gate: Gate, renewed_at: tuple[float, ...] = ()) -> Iterator[Check]:
+def examine(gate: Gate, renewed_at: tuple[float, ...] = (), profile: str = "") -> Iterator[Check]:
     """Look at a login from all sides.
 
     Parameters
@@ -52,6 +52,8 @@ def examine(gate: Gate, renewed_at: tuple[float, ...] = ()) -> Iterator[Check]:
         The way to Zoho.
     renewed_at : tuple of float, default ()
         When tokens were made of this login lately, in seconds since 1970, as its profile knows.
+    profile : str, default ""
+        Name of the profile, for the advice to log in again.
 
     Yields
     ------
@@ -86,7 +88,7 @@ def examine(gate: Gate, renewed_at: tuple[float, ...] = ()) -> Iterator[Check]:
     yield Check("access token", f"ok: until {ends:%H:%M} UTC, then renewed by itself")
     yield _centre(gate, tokens, token)
     yield _user(gate)
-    yield from _scopes(token)
+    yield from _scopes(token, profile)
     yield _credits(gate.ledger.remaining)
 
 
@@ -168,8 +170,9 @@ def _user(gate: Gate) -> Check:
         return Check("user", _trouble(error), error.todo)
 
 
-def _scopes(token: Token) -> Iterator[Check]:
+def _scopes(token: Token, profile: str) -> Iterator[Check]:
     """Tell for each want whether the login may."""
+    named = f"{profile!r}, " if profile else ""
     for name, want in WANTS.items():
         lacks = lacking(name, token.scopes)
         if not token.scopes:
@@ -180,7 +183,7 @@ def _scopes(token: Token) -> Iterator[Check]:
             yield Check(
                 want.label,
                 f"not granted: lacks {', '.join(lacks)}",
-                f"If you want to: zcrm_nb.login(force=True, scopes=[…, {name!r}]).",
+                f"If you want to: zcrm_nb.login({named}force=True, scopes=[…, {name!r}]).",
             )
 
 

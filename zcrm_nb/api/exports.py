@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
 from zcrm_nb.api import bulk
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.jobs import Book, Export, Link
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.scaleout import Crew
-    from zcrm_nb.frames import Folder, Store
+    from zcrm_nb.frames import Store
     from zcrm_nb.wire.gate import Gate
 
     Where = str | Mapping[str, Any]
@@ -47,6 +47,7 @@ __all__ = [
     "begin",
     "begun",
     "criteria_of",
+    "offer",
     "question",
     "reusable",
     "said",
@@ -113,7 +114,8 @@ def said(asks: Mapping[str, Any]) -> dict[str, Any]:
 def age(export: Export, now: float) -> str:
     """Say which export it is and how old."""
     minutes = int((now - export.created) // 60)
-    return f"{export.id}, begun {f'{minutes} min' if minutes else 'less than a minute'} ago"
+    words = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    return f"{export.id}, begun {words if minutes else 'less than a minute'} ago"
 
 
 def begin(
@@ -235,6 +237,32 @@ def _made(export: Export) -> str:
     return datetime.fromtimestamp(int(export.created), UTC).isoformat()
 
 
+def offer(book: Book, asks: Mapping[str, Any], now: float) -> str:
+    """Name an export of the same question that is too old to be used again by itself, in words.
+
+    Parameters
+    ----------
+    book : Book
+        The exports noted.
+    asks : mapping
+        The question.
+    now : float
+        Seconds since 1970.
+
+    Returns
+    -------
+    str
+        How to have its records, as they were then, for no credits or few; empty where there is none
+        that Zoho or this machine still has.
+    """
+    for export in book.like("read", asks):
+        state = export.state(now)
+        if now - export.created >= FRESH_S and state in {"waiting", "ready", "here"}:
+            reads = "reads it for nothing" if state == "here" else "goes on with it"
+            return f"{age(export, now)}, is still there: crm.job({export.id!r}).df() {reads}"
+    return ""
+
+
 # ---- The table -----------------------------------------------------------------------------------
 
 
@@ -285,7 +313,7 @@ class Exporter:
         self.wanted.drop([*export.dropped, *export.unjoined], by_name=self._by_name)
         self._lock = threading.Lock()
         self._missing: set[str] = set()
-        self._goal: tuple[Store, PartReader]
+        self._file_reader: PartReader
         self._without_fields: Callable[[], None] = lambda: None
         self.words: list[str] = []
         self._crew = crew
@@ -401,11 +429,11 @@ class Exporter:
         told = {"question": self.export.question, "job": self.export.id, "facts": facts}
 
         def begin() -> None:
-            self._goal = store, (reader := self.reader(0, exact=exact))
-            store.begin(reader, told)
+            self._file_reader = self.reader(0, exact=exact)
+            store.begin(self._file_reader, told)
 
         def write(part: Part) -> None:
-            _, reader = self._goal
+            reader = self._file_reader
             self._look_at_header(header(part.path), reader)
             rows = store.add(part.chain, part.number, reader, reader.batches(part.path))
             self._check_rows(part, rows)
@@ -414,7 +442,7 @@ class Exporter:
         try:
             begin()
             if self._crew is not None:
-                self._crew.look_at(store)
+                self._crew.look_round()
             # Zoho refuses fields when the first jobs are asked for: before there is any part.
             self._without_fields = begin
             for chain, number, link in self.export.places():
@@ -436,16 +464,15 @@ class Exporter:
 
     def _made_elsewhere(self, crew: Crew, part: Part, link: Link) -> None:
         """Let a worker make a part, and give it its place here."""
-        store, reader = cast("tuple[Folder, PartReader]", self._goal)  # others are refused before
         name = f"{self.export.id}-part-{part.chain}-{part.number}"
         try:
-            made = crew.make(name, bulk.result_path(link), reader, store)
+            made = crew.make(name, bulk.result_path(link), self._file_reader)
         except NotFoundError as unknown:
             raise bulk.gone(link.job, unknown) from unknown
-        store.take(part.chain, part.number, made.written)
-        self._look_at_header(made.heads, reader)
+        crew.take(part.chain, part.number, made)
+        self._look_at_header(made.heads, self._file_reader)
         self._check_rows(part, made.written["rows"])
-        self._tick(part.rows)
+        self._tick(made.written["rows"])
 
     @property
     def _chains_each(self) -> int:

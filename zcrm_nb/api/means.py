@@ -9,6 +9,7 @@ from zcrm_nb.api.there import There
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from zcrm_nb.api.journal import Journal, Story
@@ -43,6 +44,9 @@ class Means:
         Waits.
     download : callable
         Brings a file to the disk.
+    shown : callable
+        Shows how far work has come: a label and the number of rows give a block, which gives the
+        function to tell rows to.
     make_report : callable
         Makes the report of a run, from these means, its journal, and what that tells.
     """
@@ -55,6 +59,7 @@ class Means:
     ahead_s: Callable[[], float]
     sleep: Callable[[float], None]
     download: Callable[..., Path]
+    shown: Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
     make_report: Callable[[Means, Journal, Story], Report]
 
     def zoho(self) -> float:

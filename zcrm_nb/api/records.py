@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -12,7 +13,6 @@ from zcrm_nb.frames import column_for, info
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
@@ -180,7 +180,7 @@ def list_parameters(
     module: str,
     *,
     ids: Sequence[str] | None,
-    modified_since: datetime | None,
+    modified_since: datetime | str | None,
     sort_by: str,
     ascending: bool,
     cvid: str | None,
@@ -198,10 +198,12 @@ def list_parameters(
     return params, since_header(modified_since)
 
 
-def since_header(moment: datetime | None) -> dict[str, str]:
-    """Return the header that asks for what is newer than a moment."""
+def since_header(moment: datetime | str | None) -> dict[str, str]:
+    """Return the header that asks for what is newer than a moment, which may be ISO text."""
     if moment is None:
         return {}
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
     if moment.tzinfo is None:
         raise ValueError(f"{moment} needs a time zone, such as datetime(2026, 9, 1, tzinfo=UTC).")
     return {"If-Modified-Since": moment.isoformat(timespec="seconds")}

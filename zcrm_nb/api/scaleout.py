@@ -35,7 +35,7 @@ from distributed import (
 )
 
 from zcrm_nb.errors import ConnectionFailed, JobError, LoginError, ZohoError
-from zcrm_nb.frames import header
+from zcrm_nb.frames import Folder, header
 from zcrm_nb.wire.gate import DOWNLOADS, Gate
 from zcrm_nb.wire.lending import Borrowed, Box, seal
 
@@ -49,9 +49,10 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.secrets import Secret
     from zcrm_nb.wire.trace import Call
 
-__all__ = ["Counter", "Crew", "Made", "Order", "checked"]
+__all__ = ["Counter", "Crew", "Made", "Order", "crew_of"]
 
 ANSWER_S = 300.0  # a turn is a minute away at most for each ten that wait; then nobody is there
+_PREFIX = "zcrm-part-"  # what Dask calls such tasks
 _UNWANTED = frozenset({"cancelled", "released", "forgotten"})  # what becomes of such a task
 
 
@@ -71,7 +72,7 @@ class Order:
         Zoho's hosts.
     reader : PartReader
         What reads the file.
-    store : Folder
+    folder : Folder
         Where the part is to be written.
     """
 
@@ -80,12 +81,12 @@ class Order:
     path: str
     addresses: Addresses
     reader: PartReader = field(repr=False)
-    store: Folder = field(repr=False)
+    folder: Folder = field(repr=False)
 
     @property
     def key(self) -> str:
         """What Dask calls its task."""
-        return f"zcrm-part-{self.crew.rpartition('-')[2]}-{self.part}"
+        return f"{_PREFIX}{self.crew.rpartition('-')[2]}-{self.part}"
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ class Made:
     Parameters
     ----------
     written : dict, default {}
-        What ``Store.write`` told, for ``Store.take``.
+        What ``Folder.write`` told, for ``Folder.take``.
     heads : list of str, default []
         Columns of the file; empty for one without a header.
     calls : list of Call, default []
@@ -191,7 +192,7 @@ class Errand:
     def _fetched(self, gate: Gate, file: Path) -> Made:
         """Fetch and convert."""
         gate.download(self._order.path, file, tick=self.check)
-        written = self._order.store.write(self._order.reader, self._batches(file))
+        written = self._order.folder.write(self._order.reader, self._batches(file))
         return Made(written, header(file))
 
     def _batches(self, file: Path) -> Iterator[Any]:
@@ -217,6 +218,7 @@ class Counter(WorkerPlugin):
         """Begin, on a worker."""
         self._worker = worker
         self._errands: dict[Any, Errand] = {}
+        self._unwanted: set[Any] = set()
 
     def teardown(self, worker: Any) -> None:
         """End all errands: the export has ended."""
@@ -225,15 +227,21 @@ class Counter(WorkerPlugin):
             each.end()
 
     def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
-        """End an errand that was cancelled, or whose client is no longer there."""
+        """End an errand that was cancelled, or whose client has gone: perhaps before it begins."""
         del start, more
-        if finish in _UNWANTED and key in self._errands:
-            self._errands[key].end()
+        if finish == "executing":
+            self._unwanted.discard(key)
+        elif finish in _UNWANTED and str(key).startswith(_PREFIX):
+            self._unwanted.add(key)
+            if key in self._errands:
+                self._errands[key].end()
 
     @contextmanager
     def errand(self, order: Order) -> Iterator[Errand]:
         """Begin an errand; while the block lasts, answers find it."""
         errand = self._errands[order.key] = Errand(order, self._worker)
+        if order.key in self._unwanted:
+            errand.end()
         try:
             yield errand
         finally:
@@ -275,33 +283,39 @@ def _hand_over(crew: str, key: str, answer: _Answer, dask_worker: Any) -> None:
         counter.take(key, answer)
 
 
-def _sees(store: Store, told: Mapping[str, Any]) -> bool:
+def _sees(folder: Folder, told: Mapping[str, Any]) -> bool:
     """Tell whether a worker finds at a target what was written there; Dask runs this there."""
-    return store.manifest() == told
+    return folder.manifest() == told
 
 
 # ---- Here ----------------------------------------------------------------------------------------
 
 
-def checked(client: object) -> Client:
-    """Refuse what is no Dask client, or one that cannot work for us.
+def crew_of(client: object, gate: Gate, addresses: Callable[[], Addresses], store: Store) -> Crew:
+    """Find the workers of a cluster for one export, or say why they cannot work for it.
 
     Parameters
     ----------
     client : object
         What the caller gave as ``client=``.
+    gate : Gate
+        The way to Zoho.
+    addresses : callable
+        Tells Zoho's hosts as workers reach them.
+    store : Store
+        Where the parts are wanted.
 
     Returns
     -------
-    distributed.Client
-        The same.
+    Crew
+        Not at work yet.
 
     Raises
     ------
     TypeError
-        It is none.
+        It is no Dask client.
     ValueError
-        It is closed, or made for ``await``.
+        It is closed, or made for ``await``; or the target takes one writer only.
     """
     if not isinstance(client, Client):
         raise TypeError(f"client= takes a dask.distributed.Client, not {type(client).__name__}.")
@@ -311,7 +325,12 @@ def checked(client: object) -> Client:
         raise ValueError(
             f"The Dask client is {client.status}: make another, Client(…), and run it again."
         )
-    return client
+    if not isinstance(store, Folder):
+        raise ValueError(  # noqa: TRY004 - the class is right, the target is not
+            f"One process at a time writes to a DuckDB file such as {store.target}: let the "
+            "workers export into a folder, and DuckDB read that, export.duckdb()."
+        )
+    return Crew(client, gate, addresses, store)
 
 
 class Crew:
@@ -325,6 +344,8 @@ class Crew:
         The way to Zoho: its login and limits hold for the workers as well.
     addresses : callable
         Tells Zoho's hosts as workers reach them; asked when the first order goes out.
+    folder : Folder
+        Where the parts are wanted.
 
     Attributes
     ----------
@@ -334,8 +355,11 @@ class Crew:
         Orders that may be out: more could not be fetched in a minute.
     """
 
-    def __init__(self, client: Client, gate: Gate, addresses: Callable[[], Addresses]) -> None:
+    def __init__(
+        self, client: Client, gate: Gate, addresses: Callable[[], Addresses], folder: Folder
+    ) -> None:
         self._client, self._gate, self._addresses = client, gate, addresses
+        self._folder = folder
         self.name = f"zcrm-export-{token_hex(6)}"
         self.at_a_time = min(DOWNLOADS, max(1, gate.workers - 1))  # one is left for looking at jobs
         self._lock = threading.Lock()
@@ -371,13 +395,8 @@ class Crew:
             self._client.unsubscribe_topic(self.name)
             self._client.unregister_worker_plugin(self.name)
 
-    def look_at(self, store: Store) -> None:
+    def look_round(self) -> None:
         """Make sure that the workers there are find the target, before a job is asked for.
-
-        Parameters
-        ----------
-        store : Store
-            Begun.
 
         Raises
         ------
@@ -386,7 +405,7 @@ class Crew:
         ImportError
             A worker lacks this package.
         """
-        told = self._client.run(_sees, store, store.manifest(), on_error="return")
+        told = self._client.run(_sees, self._folder, self._folder.manifest(), on_error="return")
         for missing in told.values():
             if isinstance(missing, ModuleNotFoundError):
                 raise _not_installed(missing)
@@ -394,10 +413,10 @@ class Crew:
         if blind:
             raise ValueError(
                 f"{len(blind)} of {len(told)} Dask workers, {blind[0]} among them, do not see "
-                f"{store.target}. Name a folder that they share, or an address such as s3://…"
+                f"{self._folder.target}. Name a folder that they share, or an address such as s3://…"
             )
 
-    def make(self, part: str, path: str, reader: PartReader, store: Folder) -> Made:
+    def make(self, part: str, path: str, reader: PartReader) -> Made:
         """Let a worker make a part, and wait for it.
 
         Parameters
@@ -408,8 +427,6 @@ class Crew:
             Where Zoho has its file.
         reader : PartReader
             What reads it.
-        store : Folder
-            Where it is to be written.
 
         Returns
         -------
@@ -423,7 +440,7 @@ class Crew:
         JobError
             Workers died of it, or the cluster has gone.
         """
-        order = Order(self.name, part, path, self._addresses(), reader, store)
+        order = Order(self.name, part, path, self._addresses(), reader, self._folder)
         made = self._made(order)
         self._gate.heard(made.calls)
         if made.error is not None:
@@ -431,6 +448,30 @@ class Crew:
         if not made.written:
             raise _gone()
         return made
+
+    def take(self, chain: int, number: int, made: Made) -> None:
+        """Give a part its place, and say in the manifest that it is here.
+
+        Parameters
+        ----------
+        chain, number : int
+            Which part it is.
+        made : Made
+            What a worker wrote.
+
+        Raises
+        ------
+        JobError
+            It is not here: that worker writes elsewhere.
+        """
+        try:
+            self._folder.take(chain, number, made.written)
+        except FileNotFoundError as missing:
+            raise JobError(
+                f"A Dask worker wrote {made.written['file']}, which is not in "
+                f"{self._folder.target} here.",
+                todo="Name a folder that all of them share, or an address such as s3://…",
+            ) from missing
 
     def _made(self, order: Order) -> Made:
         """Send an order out, and wait for what comes of it."""
@@ -444,6 +485,11 @@ class Crew:
             raise _killed(order, killed) from killed
         except CancelledError as gone:
             raise _gone() from gone
+        except Exception as error:
+            # Dask has many words for a client that is closed meanwhile, few of them its own.
+            if self._client.status == "running":
+                raise
+            raise _gone() from error
         finally:
             with self._lock:
                 self._under_way.pop(order.part, None)

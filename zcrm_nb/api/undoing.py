@@ -61,7 +61,8 @@ def undo(means: Means, journal: Journal, report: Report, *, force: bool = False)
     run = Run(means, undoing, story.header["module"])
     run.settle(steps.settled)
     try:
-        return finish(means, run, undoing, steps.phases(), lambda _: None)
+        with means.shown(f"undo in {story.header['module']}", len(steps.origin)) as tick:
+            return finish(means, run, undoing, steps.phases(), tick)
     finally:
         done = (row for row, each in run.outcomes.items() if each.status == "done")
         journal.note(undone=[steps.origin[row] for row in done if row in steps.origin])

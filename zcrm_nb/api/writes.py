@@ -15,6 +15,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.api.externals import known_by, pointing_by
 from zcrm_nb.api.journal import Batch, Story, begin
 from zcrm_nb.api.means import AT_ONCE
 from zcrm_nb.api.outcomes import Outcome, not_sent, outcomes_of, outcomes_of_error, refused
@@ -243,10 +244,15 @@ def save(
     unmodified_since: datetime | str | None = None,
     undoable: bool = True,
     unlisted: bool = False,
+    external: str | None = None,
 ) -> Report:
     """Insert, update or upsert records; ``CRM.insert`` and its sisters tell the rest."""
     fields = means.catalogue.fields(module)
     allowed = triggers(trigger)
+    source, subject = [source] if isinstance(source, Mapping) else source, f"{action} of {module}"
+    if external is not None:
+        source = known_by(means, module, source, external, subject=subject)
+    source = pointing_by(means, module, source, subject=subject)
     for name in checked:
         means.catalogue.field(module, name)
     column = unmodified_since if isinstance(unmodified_since, str) else None
@@ -340,7 +346,7 @@ def prepared(
     """Turn the input into columns of JSON values, or refuse it with all that is wrong."""
     catalogue, subject = means.catalogue, f"{action} of {module}"
     fields = catalogue.fields(module)
-    records: Any = [source] if isinstance(source, Mapping) else source
+    records: Any = source
     index = labels(records)
     names = _names(records)
     also = [column] if column else []
@@ -492,10 +498,13 @@ def delete(
     *,
     tick: Tick,
     trigger: str | Sequence[str] | None = (),
+    external: str | None = None,
 ) -> Report:
     """Delete records; ``CRM.delete`` tells the rest."""
     means.catalogue.fields(module)
     allowed = triggers(trigger)
+    if external is not None:
+        source = known_by(means, module, source, external, subject=f"delete of {module}")
     index, ids = ids_of(source)
     data = {"id": ids}
     found = [

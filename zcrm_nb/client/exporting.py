@@ -75,7 +75,8 @@ class Exporting(Writing):
         fresh : bool, default False
             Ask anew in any case. By default an export of the same question that began here less
             than 15 minutes ago is used again, or gone on with if it was interrupted: its records
-            are as they were then, and no job is paid for twice. A line says so.
+            are as they were then, and no job is paid for twice. A line says so; another one offers
+            an older export that is still there.
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -165,8 +166,16 @@ class Exporting(Writing):
                 self._gate, self._catalogue, book, wanted, asks, jobs=jobs
             )
 
-        again = "; fresh=True asks anew" if known else None
-        return self._exported(begin, asks, again=again, tz=tz, exact=exact, progress=progress)
+        offer = "" if fresh or known else exports.offer(book, asks, self._gate.clock())
+        return self._exported(
+            begin,
+            asks,
+            again="; fresh=True asks anew" if known else None,
+            offer=offer,
+            tz=tz,
+            exact=exact,
+            progress=progress,
+        )
 
     def export(
         self,
@@ -217,7 +226,7 @@ class Exporting(Writing):
         exact : bool, default False
             Exact decimals instead of float64.
         client : dask.distributed.Client, optional
-            A Dask cluster, whose workers fetch and convert the files. They must have zcrm-nb and
+            A Dask cluster, whose workers fetch and convert the parts. They must have zcrm-nb and
             see the target: a folder that they share with this machine, or an address.
         progress : bool or callable, default True
             As for :meth:`bulk`.
@@ -234,19 +243,19 @@ class Exporting(Writing):
         ------
         ValueError
             The target holds another export, or a table of somebody else's; a format, a target and
-            a table that do not go together; more fields than one job brings; or a Dask client that
-            is closed, or whose workers do not see the target. Nothing is sent.
+            a table that do not go together; or more fields than one job brings. The Dask client is
+            closed, or its workers do not see the target. Nothing is sent.
         OSError
             The target cannot be written to, or another program has the DuckDB file open; not sent.
         JobError
             Zoho's job failed or has expired, a file of it is damaged, or nobody knows whether Zoho
-            took it: the message says what is there and how to go on. Or Dask workers died of a part
-            again and again, or their cluster has gone.
+            took it; the message says what is there and how to go on. Or Dask workers died of a
+            part again and again, or their cluster has gone.
         NotFoundError
             No such module or field; not sent.
         ImportError
-            DuckDB or fsspec is needed for this target and not installed; or ``client`` was given,
-            and the workers have no zcrm-nb.
+            DuckDB or fsspec is needed for this target and not installed, or the Dask workers have
+            no zcrm-nb.
 
         Warns
         -----
@@ -274,7 +283,7 @@ class Exporting(Writing):
         semicolons, times are in UTC, and ``df()`` and the others type it back by the manifest.
 
         With ``client``, jobs are still asked for and looked at here, and the manifest is written
-        here; a part is a task, which a worker runs from download to Parquet file. A worker that
+        here; a part is a task, which a worker runs from the download to the file. A worker that
         dies costs its part a second download; files that nobody waits for any more are removed. The
         limits of Zoho hold for all workers together, ten downloads a minute among them: some two
         million rows. So a cluster pays where converting takes the time, and not the line.
@@ -339,12 +348,10 @@ class Exporting(Writing):
         """Find the workers of a cluster, if one is to be used."""
         if client is None:
             return None
-        if store.format == "duckdb":
-            raise ValueError("One program alone writes to a DuckDB file: client= needs a folder.")
         # Loaded here, for not every install has Dask: whoever has a client has.
-        from zcrm_nb.api.scaleout import Crew, checked  # noqa: PLC0415
+        from zcrm_nb.api.scaleout import crew_of  # noqa: PLC0415
 
-        return Crew(checked(client), self._gate, lambda: self._addresses_from_afar)
+        return crew_of(client, self._gate, lambda: self._addresses_from_afar, store)
 
     @property
     def _addresses_from_afar(self) -> Addresses:
@@ -652,18 +659,21 @@ class Exporting(Writing):
         tz: str,
         exact: bool,
         progress: bool | Told,
+        offer: str = "",
         ask_again: bool = False,
     ) -> pd.DataFrame:
         """Bring an export to its end under progress, and write into the table where it came from.
 
-        ``again`` is said behind the age of an export that was there before. Warnings point at the
-        line of whoever called the method that calls this.
+        ``again`` is said behind the age of an export that was there before, ``offer`` where there
+        is an older one. Warnings point at the line of whoever called the method that calls this.
         """
         module, zone, book = asks["module"], self._zone(tz), self._book
         to_frame([], [Column("", "datetime")], tz=zone)  # a zone that is none costs no job
         shown = Progress(module, show=progress, unit="part")
         facts: dict[str, Any] = {"query": f"{module} {exports.said(asks)}", "route": "bulk"}
         with self._noted(module, facts) as note, shown as tick:
+            if offer:
+                shown.say(offer, stay=True)
             export = begin()
             with book.taken(export):
                 now, exporter = (

@@ -164,7 +164,7 @@ class Reading(Base):
         *,
         limit: int | None = None,
         ids: Sequence[str] | None = None,
-        modified_since: datetime | None = None,
+        modified_since: datetime | str | None = None,
         sort_by: str = "id",
         ascending: bool = True,
         cvid: str | None = None,
@@ -185,7 +185,7 @@ class Reading(Base):
             Bring at most this many records.
         ids : sequence of str, optional
             Only these records.
-        modified_since : datetime, optional
+        modified_since : datetime or str, optional
             Only records changed after this moment; it must carry a time zone.
         sort_by : {"id", "Created_Time", "Modified_Time"}, default "id"
             What the records are sorted by; Zoho knows no other.
@@ -450,7 +450,7 @@ class Reading(Base):
         self,
         module: str,
         *,
-        since: datetime | None = None,
+        since: datetime | str | None = None,
         type: Literal["all", "recycle", "permanent"] = "all",  # noqa: A002 - Zoho's word
         tz: str = "UTC",
     ) -> pd.DataFrame:
@@ -460,7 +460,7 @@ class Reading(Base):
         ----------
         module : str
             API name of the module.
-        since : datetime, optional
+        since : datetime or str, optional
             Only those deleted after this moment; it must carry a time zone.
         type : {"all", "recycle", "permanent"}, default "all"
             All, those still in the recycle bin, or those gone for good.

@@ -258,7 +258,8 @@ class Sending(Base):
         kept = None
         with suppress(LoginError):
             kept = self._kept and self._kept[0].load(self._kept[1])
-        checks = examine(self._gate, kept.renewed_at if kept else ())
+        name = self._kept[1] if self._kept else ""
+        checks = examine(self._gate, kept.renewed_at if kept else (), name)
         return Words(to_frame([[check._asdict() for check in checks]], COLUMNS))
 
     def logout(self) -> None:

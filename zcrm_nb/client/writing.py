@@ -48,7 +48,8 @@ class Writing(Base):
             API name of the module.
         records : DataFrame, or sequence of dict, or dict
             Columns by API name, a lookup ``X`` in a column ``X.id``; see :func:`zcrm_nb.to_records`
-            for how values are written.
+            for how values are written. Where the record that ``X`` points to is known by an
+            external field ``F`` of its module, a column ``X.F`` does as well.
         subforms : mapping of str to DataFrame, optional
             Rows of subforms by the name of the subform field; their column ``parent_id`` holds the
             label, in the index of ``records``, of the record they belong to.
@@ -149,6 +150,7 @@ class Writing(Base):
         subforms: Mapping[str, pd.DataFrame] | None = None,
         trigger: str | Sequence[str] | None = (),
         unmodified_since: datetime | str | None = None,
+        external: str | None = None,
         undoable: bool = True,
         unlisted: bool = False,
         raise_on_refused: bool = False,
@@ -172,6 +174,9 @@ class Writing(Base):
             Do not overwrite what others changed after this moment; it must carry a time zone. Or
             the name of the column that tells when each record was modified as it was read:
             ``"Modified_Time"``.
+        external : str, optional
+            An external field, such as ``"ERP_Customer_Id"``, whose column tells which records are
+            meant, instead of ``id``.
         undoable : bool, default True
             Read the old values first, so that ``report.undo()`` can put them back.
         unlisted : bool, default False
@@ -213,7 +218,9 @@ class Writing(Base):
 
         Notes
         -----
-        One credit for each ten records, and one for each hundred to read the old values.
+        One credit for each ten records, and one for each hundred to read the old values; with
+        ``external`` one more for each hundred, to look up the ids. A lookup may be given by another
+        system's id, too, as in :meth:`insert`.
 
         References
         ----------
@@ -242,6 +249,7 @@ class Writing(Base):
                 subforms=subforms,
                 trigger=trigger,
                 unmodified_since=unmodified_since,
+                external=external,
                 undoable=undoable,
                 unlisted=unlisted,
             ),
@@ -372,6 +380,7 @@ class Writing(Base):
         module: str,
         records: pd.DataFrame | pd.Series[Any] | Sequence[Any],
         *,
+        external: str | None = None,
         trigger: str | Sequence[str] | None = (),
         raise_on_refused: bool = False,
         progress: bool | Told = True,
@@ -384,6 +393,8 @@ class Writing(Base):
             API name of the module.
         records : DataFrame, Series, or sequence of str or of dict
             The ids: a column ``id``, the column itself, or a list of them.
+        external : str, optional
+            An external field, such as ``"ERP_Customer_Id"``, whose values stand for ids.
         trigger : str, sequence of str or None, default ()
             Automation to run. A deletion knows only ``"workflow"``; none by default.
         raise_on_refused : bool, default False
@@ -417,7 +428,7 @@ class Writing(Base):
 
         Notes
         -----
-        One credit for each hundred records.
+        One credit for each hundred records, and as many again with ``external``.
 
         References
         ----------
@@ -434,7 +445,9 @@ class Writing(Base):
         >>> crm.close()
         """
         return self._written(
-            lambda tick: writes.delete(self._means(), module, records, tick=tick, trigger=trigger),
+            lambda tick: writes.delete(
+                self._means(), module, records, tick=tick, trigger=trigger, external=external
+            ),
             f"deletion from {module}",
             progress,
             raise_on_refused=raise_on_refused,
@@ -616,6 +629,7 @@ class Writing(Base):
             ahead_s=lambda: gate.ahead_s,
             sleep=gate.sleep,
             download=gate.download,
+            shown=lambda label, rows: Progress(label, total=rows),
             make_report=reports.report_of,
         )
 

@@ -207,6 +207,9 @@ class BulkSettings:
     )
     hops: int = fact(2, "lookups that one dotted field may walk along; COQL's two are taken")
     joins: int = fact(15, "lookups that dotted fields may walk along; the error gives no number")
+    shared_views: bool = fact(
+        False, "whether views that are shared with some can be exported; a post of Zoho's says not"
+    )
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as in COQL")
     file_life_s: int = fact(86_400, "life of a result after its job: one day")
     token_life_s: int = fact(86_400, "life of a page token: one day")

@@ -240,6 +240,12 @@ class Folder(Store):
             self._told["parts"][key_of(chain, number)] = {**written, "file": name}
             self._keep_manifest()
 
+    def finish(self) -> dict[str, Any]:
+        """Say that all parts are here, and remove what killed workers have left unfinished."""
+        told = super().finish()
+        self._sweep()
+        return told
+
     def manifest(self) -> dict[str, Any] | None:
         """Read the manifest."""
         path = self._path(MANIFEST)
@@ -274,11 +280,15 @@ class Folder(Store):
         del schema
         if anew:
             self._remove(MANIFEST)  # first: without it, what is left is no export
+        self._sweep(anew=anew)
+        self._keep_manifest()
+
+    def _sweep(self, *, anew: bool = False) -> None:
+        """Remove what is unfinished; ``anew`` the parts as well."""
         there = self._files.get_file_info(files.FileSelector(self._folder))
         for name in sorted(each.base_name for each in there):
             if name.endswith(UNFINISHED) or (anew and _PART.fullmatch(name)):
                 self._remove(name)
-        self._keep_manifest()
 
     def _remove(self, name: str) -> None:
         """Remove a file, if it is there."""

@@ -21,7 +21,8 @@ __all__ = ["SecretBox"]
 
 _ESM = """
 function render({ model, el }) {
-  const id = "zcrm-" + crypto.randomUUID();
+  // Not crypto.randomUUID: a hub on an intranet may speak plain http, and has none there.
+  const id = "zcrm-" + Math.random().toString(36).slice(2);
   const label = document.createElement("label");
   const input = document.createElement("input");
   label.htmlFor = input.id = id;

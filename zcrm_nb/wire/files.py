@@ -185,7 +185,24 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         fresh.chmod(mode)
-        fresh.replace(path)
+        _put_in_place(fresh, path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+# On Windows nobody can replace a file that somebody has open, be it a virus scanner for a moment.
+TRIES = 20 if sys.platform == "win32" else 1
+
+
+def _put_in_place(fresh: Path, path: Path, tries: int = TRIES) -> None:
+    """Give a new file the name of the old one."""
+    for left in reversed(range(tries)):
+        try:
+            fresh.replace(path)
+        except PermissionError:
+            if not left:
+                raise
+            time.sleep(POLL_S)
+        else:
+            return

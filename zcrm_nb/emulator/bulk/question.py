@@ -107,7 +107,8 @@ def _view(org: Emulator, query: Body, module: Module, user: int) -> Condition:
     if "cvid" not in query:
         return EVERYTHING
     view = views.find(org.store, module.api_name, query["cvid"])
-    if view is None:
+    shared = view is not None and view.body.get("access_type") == "shared"
+    if view is None or (shared and not org.settings.bulk.shared_views):
         raise Refusal(400, "CVID_NOT_SUPPORTED", "cvid not supported")
     check_number([query.get("criteria"), view.criteria], org.settings.bulk)
     found = views.condition(view, org, user)

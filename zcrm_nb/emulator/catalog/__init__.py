@@ -10,6 +10,7 @@ from zcrm_nb.emulator.catalog.custom import CUSTOM
 from zcrm_nb.emulator.catalog.directory import DIRECTORY
 from zcrm_nb.emulator.catalog.inventory import INVENTORY
 from zcrm_nb.emulator.catalog.sales import SALES
+from zcrm_nb.emulator.catalog.support import SUPPORT
 from zcrm_nb.emulator.storage.schema import Schema
 
 __all__ = ["org_schema"]
@@ -24,7 +25,7 @@ def org_schema() -> Schema:
     >>> schema.modules["Deals"].by_name["Account_Name"].target
     'Accounts'
     """
-    modules = (*SALES, *ACTIVITIES, *INVENTORY, *CUSTOM)
+    modules = (*SALES, *ACTIVITIES, *INVENTORY, *CUSTOM, *SUPPORT)
     return Schema(
         {each.api_name: each for each in sorted(modules, key=lambda each: each.id)},
         {each.api_name: each for each in DIRECTORY},

@@ -9,7 +9,8 @@ from zcrm_nb.emulator.storage.schema import Module
 RELATED = ("Leads", "Accounts", "Deals", "Campaigns")
 NOTED = (
     "Leads", "Contacts", "Accounts", "Deals", "Tasks", "Events", "Calls", "Campaigns", "Products",
-    "Vendors", "Quotes", "Invoices", "Site_Visits",
+    "Vendors", "Quotes", "Invoices", "Site_Visits", "Sales_Orders", "Purchase_Orders",
+    "Price_Books", "Cases", "Solutions",
 )  # fmt: skip
 WHO = field("Who_Id", "lookup", target="Contacts", label="Contact Name")
 WHAT = field("What_Id", "lookup", targets=RELATED, label="Related To")

@@ -1,4 +1,4 @@
-"""Products, Vendors, Quotes and Invoices with their line items."""
+"""Products, Vendors, Price Books; Quotes, Orders and Invoices with their line items."""
 
 from __future__ import annotations
 
@@ -109,6 +109,54 @@ INVOICES = module(
     *fields("textarea", "Terms_and_Conditions Description"),
 )  # fmt: skip
 
+# What follows is there and empty: our people do not use it yet. Field names are recalled, for no
+# dump of their metadata was at hand: UNCONFIRMED.
+SALES_ORDERS = module(
+    20, "Sales_Orders", "Sales Order",
+    field("Subject", "text", mandatory=True),
+    field("SO_Number", "autonumber", read_only=True, auto_number=AutoNumber("SO-")),
+    field("Status", "picklist", choices=lists.ORDER_STATUS, indexed=True),
+    *fields("date", "Due_Date"),
+    field("Account_Name", "lookup", target="Accounts"),
+    field("Contact_Name", "lookup", target="Contacts"),
+    field("Deal_Name", "lookup", target="Deals"),
+    field("Quote_Name", "lookup", target="Quotes"),
+    *fields("text", "Customer_No Purchase_Order Pending", length=100),
+    field("Carrier", "picklist", choices=lists.CARRIER),
+    *fields("currency", "Excise_Duty Sales_Commission"),
+    field("Ordered_Items", "subform", target="Ordered_Items", mandatory=True),
+    _totals("Ordered_Items"),
+    _addresses(),
+    *fields("textarea", "Terms_and_Conditions Description"),
+)  # fmt: skip
+
+PURCHASE_ORDERS = module(
+    21, "Purchase_Orders", "Purchase Order",
+    field("Subject", "text", mandatory=True),
+    field("PO_Number", "autonumber", read_only=True, auto_number=AutoNumber("PO-")),
+    field("Status", "picklist", choices=lists.ORDER_STATUS, indexed=True),
+    *fields("date", "PO_Date Due_Date"),
+    field("Vendor_Name", "lookup", target="Vendors", mandatory=True),
+    field("Contact_Name", "lookup", target="Contacts"),
+    *fields("text", "Requisition_No Tracking_Number", length=100),
+    field("Carrier", "picklist", choices=lists.CARRIER),
+    *fields("currency", "Excise_Duty Sales_Commission"),
+    field("Purchase_Items", "subform", target="Purchase_Items", mandatory=True),
+    _totals("Purchase_Items"),
+    _addresses(),
+    *fields("textarea", "Terms_and_Conditions Description"),
+)  # fmt: skip
+
+PRICE_BOOKS = module(
+    22, "Price_Books", "Price Book",
+    field("Price_Book_Name", "text", length=120, mandatory=True),
+    field("Active", "boolean"),
+    field("Pricing_Model", "picklist", choices=lists.PRICING_MODEL),
+    # The value is a list of ranges, whatever the type says.
+    field("Pricing_Details", "text", wire="jsonarray", length=2000),
+    field("Description", "textarea"),
+)  # fmt: skip
+
 INVENTORY: tuple[Module, ...] = (
     PRODUCTS,
     VENDORS,
@@ -116,4 +164,9 @@ INVENTORY: tuple[Module, ...] = (
     INVOICES,
     _line_items(14, "Quoted_Items", "Quotes"),
     _line_items(15, "Invoiced_Items", "Invoices"),
+    SALES_ORDERS,
+    PURCHASE_ORDERS,
+    PRICE_BOOKS,
+    _line_items(25, "Ordered_Items", "Sales_Orders"),
+    _line_items(26, "Purchase_Items", "Purchase_Orders"),
 )

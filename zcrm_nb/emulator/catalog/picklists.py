@@ -194,3 +194,11 @@ VISIT_PURPOSE = choices(
     "Demo", "Installation", "Training", "Site Survey", "Maintenance", "Payment Follow-up"
 )
 EXPENSE_KIND = choices("Train", "Flight", "Taxi", "Hotel", "Meals", "Other")
+ORDER_STATUS = choices("Created", "Approved", "Delivered", "Cancelled")
+PRICING_MODEL = choices("Flat", "Differential")
+CASE_ORIGIN = choices("Email", "Phone", "Web")
+CASE_STATUS = choices("New", "On Hold", "Escalated", "Closed")
+CASE_PRIORITY = choices("High", "Medium", "Low")
+CASE_TYPE = choices("Question", "Problem", "Feature Request")
+CASE_REASON = choices("User did not attend training", "Complex functionality", "New problem")
+SOLUTION_STATUS = choices("Draft", "Reviewed", "Duplicate")

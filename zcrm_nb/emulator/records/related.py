@@ -73,7 +73,7 @@ def lists_of(schema: Schema, parent: Module) -> list[RelatedList]:
     >>> from zcrm_nb.emulator.catalog import org_schema
     >>> schema = org_schema()
     >>> [each.api_name for each in lists_of(schema, schema.modules["Products"])]
-    ['Notes', 'Site_Visits']
+    ['Notes', 'Cases', 'Solutions', 'Site_Visits']
     """
     found: dict[str, RelatedList] = {}
     for module, near in _pointers(schema, parent):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -115,9 +116,7 @@ class Batch:
 def moments(seed: int, module: str, n: int, months_back: int) -> list[int]:
     """Draw when ``n`` records were made: in office hours, by season, more every year."""
     random = Random(f"{seed}/{module}/Created_Time")  # noqa: S311
-    last = day_of(NOW) - 1
-    days = range(last - months_back * 30, last + 1)
-    load = list(accumulate(_busy(day, position / len(days)) for position, day in enumerate(days)))
+    days, load = _season(months_back)
     chosen = random.choices(days, cum_weights=load, k=n)
     hours = random.choices(range(24), HOURS, k=n)
     draw = random.random
@@ -125,6 +124,15 @@ def moments(seed: int, module: str, n: int, months_back: int) -> list[int]:
         day * DAY_S - IST_S + hour * 3600 + int(draw() * 3600)
         for day, hour in zip(chosen, hours, strict=True)
     )
+
+
+@cache
+def _season(months_back: int) -> tuple[range, list[float]]:
+    """Weigh the days of the time of the world, summed up; several modules have the same."""
+    last = day_of(NOW) - 1
+    days = range(last - months_back * 30, last + 1)
+    weights = (_busy(day, position / len(days)) for position, day in enumerate(days))
+    return days, list(accumulate(weights))
 
 
 def _busy(day: int, progress: float) -> float:
