@@ -147,13 +147,13 @@ def test_streamed_and_mended_parts_hold_the_same_as_parts_read_at_once(
     reader = PartReader(held, names=NAMES, users=USERS)
     quick = filled(reader, reader.table(path))
     assert_frame_equal(filled(reader, streamed(reader, path)), quick)
-    mended = pa.Table.from_batches(reader._patiently(path), reader.schema)
+    mended = pa.Table.from_batches(reader._patiently(path), reader.stored)
     assert_frame_equal(filled(reader, mended), quick)
 
 
 def streamed(reader: PartReader, path: Path, **options: int) -> pa.Table:
     """Put the batches of a part together; their types must be the schema's."""
-    return pa.Table.from_batches(reader.batches(path, **options), reader.schema)
+    return pa.Table.from_batches(reader.batches(path, **options), reader.stored)
 
 
 def filled(reader: PartReader, table: pa.Table) -> pd.DataFrame:

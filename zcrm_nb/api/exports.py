@@ -397,7 +397,7 @@ class Exporter:
             self._look_at_header(header(part.path), reader)
             place = places[part.chain, part.number] if places else part.chain * 1000 + part.number
             # Held nowhere else, so that its memory goes as the table fills.
-            rows = filler.add(place, reader.table(part.path, threads=alone))
+            rows = filler.add(place, reader.table(part.path, threads=alone), threads=alone)
             self._check_rows(part, rows)
             self._tick(rows if batch == 0 else 0)
 

@@ -82,7 +82,7 @@ class DuckFile(Store):
         rows, unlisted, key = 0, Unlisted(reader.columns), key_of(chain, number)
         with self._at_work(), self._cursor() as db:
             db.execute("BEGIN")
-            for group in groups(self._while_open(batches), reader.schema):
+            for group in groups(self._while_open(batches), reader.stored):
                 db.register("zcrm_nb_rows", group)
                 db.execute(f"INSERT INTO {quoted(self.table)} FROM zcrm_nb_rows")
                 unlisted.look_at(group)

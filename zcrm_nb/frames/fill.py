@@ -70,7 +70,7 @@ class Filler:
         kinds = {**_SINKS, "float": _Arrow} if exact else _SINKS
         self._sinks = {each.name: kinds.get(each.kind, _Arrow)(each, rows) for each in columns}
 
-    def add(self, part: int, table: pa.Table) -> int:
+    def add(self, part: int, table: pa.Table, *, threads: bool = False) -> int:
         """Put one part into its place.
 
         Parameters
@@ -79,6 +79,8 @@ class Filler:
             Its number, from 0.
         table : pyarrow.Table
             Its rows, flat. Its memory goes column by column, if nobody else holds it.
+        threads : bool, default False
+            Fill several columns at a time; for one part alone, not for several side by side.
 
         Returns
         -------
@@ -87,8 +89,13 @@ class Filler:
         """
         rows, columns = len(table), dict(zip(table.column_names, table.columns, strict=True))
         del table
-        for name, sink in self._sinks.items():
-            sink.put(part, columns.pop(name))
+
+        def put(name: str) -> None:
+            self._sinks[name].put(part, columns.pop(name))
+
+        with ThreadPoolExecutor(_workers()) as pool:
+            for _ in (pool.map if threads else map)(put, self._sinks):
+                pass
         return rows
 
     def frame(self) -> pd.DataFrame:
@@ -160,7 +167,7 @@ class _Arrow(_Sink):
 
     def put(self, part: int, values: pa.ChunkedArray) -> None:
         """Keep them; a chunk for each block would make every later step slow."""
-        self._chunks[part] = _one(values)
+        self._chunks[part] = _one(values.cast(self._type) if _is_coded(values) else values)
 
     def array(self, tz: str) -> Any:
         """Hand Arrow's memory over."""
@@ -357,8 +364,10 @@ def from_parts(
     """
     filler = Filler(reader.columns, rows=rows, tz=tz, exact=reader.exact)
 
+    alone = len(paths) == 1
+
     def add(part: int) -> None:
-        filler.add(part, reader.table(paths[part], threads=len(paths) == 1))
+        filler.add(part, reader.table(paths[part], threads=alone), threads=alone)
 
     with ThreadPoolExecutor(_workers(), thread_name_prefix="zcrm-parts") as pool:
         for _ in pool.map(add, range(len(paths))):
@@ -367,7 +376,7 @@ def from_parts(
 
 
 def _workers() -> int:
-    """Count the parts to read at a time: each costs memory, and the parser is busy in all cores."""
+    """Count what to do at a time: each part costs memory, and two keep the parser's cores busy."""
     return min(2, os.cpu_count() or 1)
 
 

@@ -19,6 +19,7 @@ __all__ = ["FORMATS", "ROWS_IN_GROUP", "Format", "groups"]
 
 ROWS_IN_GROUP = 64 * 1024  # small enough that a row group is no memory to speak of
 _BLOCK_BYTES = 16 << 20  # a row of a CSV file must fit into a block, and none of Zoho's is larger
+_LARGEST_DICTIONARY_BYTES = 64 << 10
 _BETWEEN = ";"  # values of a multi-select, as in Zoho's own CSV; no value of a picklist holds one
 
 
@@ -44,7 +45,7 @@ class Format(NamedTuple):
 
 
 def groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.Table]:
-    """Put batches together until they are a row group.
+    """Put batches together until they are a row group, with one dictionary for each column.
 
     Parameters
     ----------
@@ -64,10 +65,10 @@ def groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.
         held.append(batch)
         rows += batch.num_rows
         if rows >= ROWS_IN_GROUP:
-            yield pa.Table.from_batches(held, schema)
+            yield pa.Table.from_batches(held, schema).unify_dictionaries()
             held, rows = [], 0
     if held:
-        yield pa.Table.from_batches(held, schema)
+        yield pa.Table.from_batches(held, schema).unify_dictionaries()
 
 
 def _datasets() -> Any:
@@ -79,8 +80,26 @@ def _datasets() -> Any:
 
 
 def _parquet_writer(stream: Any, schema: pa.Schema) -> Any:
-    """Write row groups that are packed well and quickly."""
-    return pq.ParquetWriter(stream, schema, compression="zstd")
+    """Write row groups that are packed well and quickly, and read as plain texts by everybody.
+
+    A dictionary of values that hardly repeat is given up early, and no engine is helped by knowing
+    the first and the last of many texts.
+    """
+    return pq.ParquetWriter(
+        stream,
+        schema,
+        compression="zstd",
+        store_schema=False,
+        dictionary_pagesize_limit=_LARGEST_DICTIONARY_BYTES,
+        write_statistics=[
+            each.name for each in schema if each.name == "id" or not _is_wordy(each.type)
+        ],
+    )
+
+
+def _is_wordy(kind: pa.DataType) -> bool:
+    """Tell whether a column holds texts."""
+    return bool(pa.types.is_list(kind) or pa.types.is_dictionary(kind) or kind == TEXT)
 
 
 def _read_parquet(files: Any, path: str, schema: pa.Schema) -> pa.Table:
@@ -116,8 +135,10 @@ class _CsvWriter:
     def write_table(self, table: pa.Table) -> None:
         """Write some rows."""
         columns = [
-            pc.binary_join(each, pa.scalar(_BETWEEN, TEXT)) if pa.types.is_list(each.type) else each
-            for each in table.columns
+            pc.binary_join(each, pa.scalar(_BETWEEN, TEXT))
+            if pa.types.is_list(each.type)
+            else each.cast(to)
+            for each, to in zip(table.columns, self._schema.types, strict=True)
         ]
         self._writer.write_table(pa.table(columns, schema=self._schema))
 
@@ -156,9 +177,7 @@ def _csv_options(
 
 def _as_text(schema: pa.Schema) -> pa.Schema:
     """Say of which types the cells of a file are: a list is a text in it."""
-    return pa.schema(
-        [(each.name, TEXT if pa.types.is_list(each.type) else each.type) for each in schema]
-    )
+    return pa.schema([(each.name, TEXT if _is_wordy(each.type) else each.type) for each in schema])
 
 
 FORMATS = {

@@ -116,6 +116,9 @@ class PartReader:
         The columns of what it gives: :func:`flat`.
     schema : pyarrow.Schema
         Their types, the same for every part.
+    stored : pyarrow.Schema
+        The same, but that picklists and users, whose values repeat, are dictionaries of
+        ``string``: nothing reads or writes a value twice that way.
     asks : set of str
         The columns of the file that it reads, but for the record's id.
     exact : bool
@@ -160,6 +163,7 @@ class PartReader:
             raise ValueError(f"No CSV file holds {', '.join(strange)}.")
         self.columns = flat(self._asked)
         self.schema = schema_of(self.columns, exact=exact)
+        self.stored = self._schema_of_batches()
         self._types = self._types_in_file()
         self.asks = set(self._types) - set(_RECORD_ID)
 
@@ -176,8 +180,7 @@ class PartReader:
         Returns
         -------
         pyarrow.Table
-            Typed as :attr:`schema` says, but that picklists are dictionaries of ``string`` where
-            the file was read quickly: :class:`zcrm_nb.frames.fill.Filler` wants them so.
+            Typed as :attr:`stored` says: :class:`zcrm_nb.frames.fill.Filler` wants it so.
 
         Raises
         ------
@@ -189,12 +192,11 @@ class PartReader:
         try:
             with Member(path) as member:
                 if not member.size:
-                    return self.schema.empty_table()
+                    return self.stored.empty_table()
                 raw = pcsv.read_csv(member, **self._options(self._types, threads=threads))
         except pa.ArrowInvalid:
-            return pa.Table.from_batches(self._patiently(path), self.schema)
-        arrays = self._flat(raw.column, raw.num_rows)
-        return pa.table(arrays, names=self.schema.names)
+            return pa.Table.from_batches(self._patiently(path), self.stored)
+        return pa.table(self._typed_flat(raw.column, raw.num_rows), schema=self.stored)
 
     def batches(self, path: Path, *, skip: int = 0) -> Iterator[pa.RecordBatch]:
         """Read a part a little at a time, so that memory does not depend on its size.
@@ -209,9 +211,8 @@ class PartReader:
         Yields
         ------
         pyarrow.RecordBatch
-            Typed as :attr:`schema` says, always; of a few thousand rows, about a megabyte of CSV.
-            Values of picklists are texts; which there are, and in which order, say
-            :attr:`columns`.
+            Typed as :attr:`stored` says, always; of a few thousand rows, about a megabyte of CSV.
+            Which values a picklist has, and in which order, say :attr:`columns`.
 
         Raises
         ------
@@ -224,11 +225,8 @@ class PartReader:
         given = 0
         try:
             for raw in self._stream(path, self._types):
-                arrays = self._flat(raw.column, raw.num_rows)
-                batch = pa.record_batch(
-                    [_cast(each, to.type) for each, to in zip(arrays, self.schema, strict=True)],
-                    schema=self.schema,
-                )
+                arrays = self._typed_flat(raw.column, raw.num_rows)
+                batch = pa.record_batch(arrays, schema=self.stored)
                 yield from _behind(batch, skip - given)
                 given += batch.num_rows
         except pa.ArrowInvalid:
@@ -239,6 +237,14 @@ class PartReader:
     def _rest(self, column: Column) -> pa.DataType:
         """Name the Arrow type of a column."""
         return schema_of([column], exact=self.exact).field(0).type
+
+    def _schema_of_batches(self) -> pa.Schema:
+        """Say which columns are dictionaries while they are on their way."""
+        repeating = {each.name for each in self._asked if each.kind in {"user", "picklist"}}
+        repeating |= {f"{each.name}.id" for each in self._asked if each.kind == "user"}
+        return pa.schema(
+            [(each.name, _CODED if each.name in repeating else each.type) for each in self.schema]
+        )
 
     def _types_in_file(self) -> dict[str, pa.DataType]:
         """Name the type that each column of the file is parsed by; ``id`` has two names."""
@@ -286,6 +292,11 @@ class PartReader:
 
     # ---- From columns of the file to flat columns ------------------------------------------------
 
+    def _typed_flat(self, read: Any, rows: int) -> list[Any]:
+        """Make the columns of a table from those of the file, of the types that are stored."""
+        columns = zip(self._flat(read, rows), self.stored.types, strict=True)
+        return [_cast(each, to) for each, to in columns]
+
     def _flat(self, read: Any, rows: int) -> list[Any]:
         """Make the columns of a table from those of the file."""
         found: list[Any] = []
@@ -307,14 +318,18 @@ class PartReader:
         names = read(at) if at else pa.nulls(rows, TEXT)
         if column.kind == "user":
             known = _each_chunk(ids, self._full_names)
-            names = pc.coalesce(known, names) if at else known
-        return [names, ids.cast(TEXT)]
+            names = pc.coalesce(known.cast(TEXT), names) if at else known
+        return [names, ids]
 
     def _full_names(self, ids: Any) -> pa.Array:
         """Look users up, each of them once."""
-        coded = ids if pa.types.is_dictionary(ids.type) else ids.dictionary_encode()
+        coded = _cast(ids, _CODED)
         names = [self._users.get(each) for each in coded.dictionary.to_pylist()]
-        return pa.array(names, TEXT).take(coded.indices)
+        # Encoded once more: two users may have one name, and no value of a dictionary is null.
+        name_of = pa.array(names, pa.string()).dictionary_encode()
+        return pa.DictionaryArray.from_arrays(
+            name_of.indices.take(coded.indices), name_of.dictionary
+        )
 
     # ---- What does not fit -----------------------------------------------------------------------
 
@@ -340,8 +355,8 @@ class PartReader:
             text = _text(raw.column(name))
             return self._typed(text, kinds[name]) if name in kinds else text
 
-        arrays = self._flat(read, raw.num_rows)
-        return pa.record_batch(arrays, schema=self.schema)
+        arrays = self._typed_flat(read, raw.num_rows)
+        return pa.record_batch(arrays, schema=self.stored)
 
     def _typed(self, text: pa.Array, column: Column) -> pa.Array:
         """Cast a column of texts, or mend it value by value."""
@@ -368,13 +383,15 @@ def _record_id(read: Any) -> Any:
 def _each_chunk(values: Any, change: Any) -> Any:
     """Change an array, or each chunk of a chunked one."""
     if isinstance(values, pa.ChunkedArray):
-        return pa.chunked_array([change(each) for each in values.chunks], TEXT)
+        return pa.chunked_array([change(each) for each in values.chunks], _CODED)
     return change(values)
 
 
 def _cast(values: Any, to: pa.DataType) -> Any:
     """Cast where it is needed."""
-    return values if values.type == to else values.cast(to)
+    if values.type == to:
+        return values
+    return values.cast(pa.string()).dictionary_encode() if to == _CODED else values.cast(to)
 
 
 def _behind(batch: pa.RecordBatch, skip: int) -> Iterator[pa.RecordBatch]:

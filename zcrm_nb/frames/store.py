@@ -306,9 +306,9 @@ class Folder(Store):
         rows, unlisted = 0, Unlisted(reader.columns)
         with (
             self._files.open_output_stream(path) as stream,
-            self._format.writer(stream, reader.schema) as writer,
+            self._format.writer(stream, reader.stored) as writer,
         ):
-            for group in groups(batches, reader.schema):
+            for group in groups(batches, reader.stored):
                 writer.write_table(group)
                 unlisted.look_at(group)
                 rows += len(group)

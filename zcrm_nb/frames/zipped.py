@@ -28,7 +28,7 @@ MOST_BYTES = 16 << 30
 # what unpacks to little does no harm.
 MOST_RATIO = 400
 HARMLESS_BYTES = 32 << 20
-_CHUNK = 1 << 18  # bytes read from the file at a time
+_CHUNK = 1 << 20  # bytes read from the file at a time
 _LOCAL_HEADER = 30  # bytes, before the name and the extra field, whose lengths are its last four
 _SEALED = 0x1  # the flag of an encrypted member
 
@@ -106,7 +106,8 @@ class Member(io.RawIOBase):
         Returns
         -------
         bytes
-            Fewer than asked for now and then, as of any raw stream.
+            Fewer than asked for only at the end: Arrow's parser would take a short block for a
+            row that is too long for it.
 
         Raises
         ------
@@ -115,7 +116,9 @@ class Member(io.RawIOBase):
         """
         if size < 0:
             return self.readall()
-        block = self._block(size) if size else b""
+        block = self._block(size)
+        while len(block) < size and (more := self._block(size - len(block))):
+            block += more
         self._left -= len(block)
         self._crc = _crc32(block, self._crc)
         if self._left < 0:
