@@ -349,6 +349,15 @@ def test_a_stream_goes_on_where_it_met_what_does_not_fit(zipped: Zipped) -> None
     assert rest["N"].to_pylist() == list(range(12_345, 60_000))
 
 
+def test_a_stream_can_be_left_before_its_end(zipped: Zipped) -> None:
+    """Whatever reads ahead must not wait for room that nobody makes any more."""
+    path = zipped("Id,T\n" + "".join(f"{number},{'x' * 90}\n" for number in range(100_000)))
+    batches = PartReader([ID, Column("T", "text")]).batches(path)
+    assert next(batches)["id"][0].as_py() == "0"
+    batches.close()
+    assert list(batches) == []
+
+
 def test_a_value_that_cannot_be_mended_is_named(zipped: Zipped) -> None:
     """A null in its place would be a silent loss."""
     reader = PartReader([ID, Column("N", "integer")])

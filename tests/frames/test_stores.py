@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import string
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zcrm_nb.frames import Column, PartReader, store_at
+from zcrm_nb.frames.formats import groups
 from zcrm_nb.frames.types import schema_of
 
 if TYPE_CHECKING:
@@ -221,3 +223,30 @@ def test_a_place_that_cannot_be_written_to_is_found_out_first(tmp_path: Path):
     with pytest.raises(OSError, match="not a valid DuckDB database"):
         store_at(tmp_path / "file", "Leads", format="duckdb").prepare()
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_very_wide_rows_fit_into_the_memory_that_duckdb_is_given(fresh):
+    """Two parts at a time of 300 columns, each of which holds blocks of its own."""
+    reader = PartReader([Column("id", "text"), *(Column(f"C{n}", "text") for n in range(300))])
+    one = pa.array([f"a text of some length {n}" for n in range(3_000)], pa.large_string())
+    batch = pa.record_batch([one] * len(reader.columns), schema=reader.stored)
+    store = fresh("duckdb")
+    store.prepare()
+    store.begin(reader, {"question": {"module": "Leads"}, "job": "Leads-1", "facts": {}})
+    with ThreadPoolExecutor(2) as pool:
+        parts = [pool.submit(store.add, 0, number, reader, [batch] * 4) for number in range(2)]
+        assert [part.result() for part in parts] == [12_000, 12_000]
+    told = store.finish()
+    store.close()
+    assert (
+        store.read(store.pieces(told)[1], schema_of([Column("C299", "text")]))["C299"][2] == one[2]
+    )
+
+
+def test_a_row_group_ends_by_its_rows_or_by_its_size():
+    """So that memory depends neither on how many records there are nor on how wide they are."""
+    schema = pa.schema([("T", pa.large_string())])
+    narrow = pa.record_batch([pa.array(["x"] * 30_000, pa.large_string())], schema=schema)
+    wide = pa.record_batch([pa.array(["x" * (1 << 20)] * 30, pa.large_string())], schema=schema)
+    assert [len(each) for each in groups([narrow] * 4, schema)] == [90_000, 30_000]
+    assert [len(each) for each in groups([wide] * 4, schema)] == [90, 30]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zipfile
 import zlib
@@ -60,6 +61,17 @@ def test_a_large_file_comes_out_whole_through_many_chunks(unpack):
     """More than is read from the disk at a time, and more than a block."""
     content = noise(3 << 20) + (LINE * 90_000).encode()
     assert unpack(packed(content)) == content
+
+
+@pytest.mark.parametrize("size", [99_991, 1 << 20])
+def test_a_block_is_short_only_at_the_end(tmp_path, size):
+    """Arrow would take a short block for one that its rows do not fit into, and give up."""
+    path = tmp_path / "4108.zip"
+    path.write_bytes(packed(random.Random(4).randbytes(3 << 20) + (LINE * 90_000).encode()))
+    with Member(path) as member:
+        blocks = list(iter(lambda: member.read(size), b""))
+    assert len(blocks) > 4
+    assert {len(each) for each in blocks[:-1]} == {size}
 
 
 @pytest.mark.parametrize("inflater", [zipped._inflater, zipped._Zlib])

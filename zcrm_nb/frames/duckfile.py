@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DuckFile"]
 
-MOST_MB = 256  # of what was written, kept in memory; DuckDB would take most of the machine's
+# What DuckDB may keep in memory, of which it would take most of the machine's: each of two parts
+# that are being written holds a few blocks of 256 kB of every column.
+MOST_MB, MOST_MB_FOR_A_COLUMN = 128, 2
 
 # The schema where the file says what it holds.
 _BOOKS = """
@@ -107,7 +109,8 @@ class DuckFile(Store):
     def _begin(self, schema: pa.Schema, *, anew: bool) -> None:
         """Open the file for writing; make the table, where it is not there as it should be."""
         self._writing = self._opened()
-        self._writing.execute(f"SET memory_limit = '{MOST_MB}MB'")
+        most = MOST_MB + MOST_MB_FOR_A_COLUMN * len(schema)
+        self._writing.execute(f"SET memory_limit = '{most}MB'")
         if anew:
             with self._cursor() as db:
                 db.execute("BEGIN")

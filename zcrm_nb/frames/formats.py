@@ -15,9 +15,10 @@ from zcrm_nb.frames.types import TEXT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["FORMATS", "ROWS_IN_GROUP", "Format", "groups"]
+__all__ = ["BYTES_IN_GROUP", "FORMATS", "ROWS_IN_GROUP", "Format", "groups"]
 
 ROWS_IN_GROUP = 64 * 1024  # small enough that a row group is no memory to speak of
+BYTES_IN_GROUP = 64 << 20
 _BLOCK_BYTES = 16 << 20  # a row of a CSV file must fit into a block, and none of Zoho's is larger
 _LARGEST_DICTIONARY_BYTES = 64 << 10
 _BETWEEN = ";"  # values of a multi-select, as in Zoho's own CSV; no value of a picklist holds one
@@ -57,16 +58,16 @@ def groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.
     Yields
     ------
     pyarrow.Table
-        About 65,000 rows; none when there are no rows.
+        About 65,000 rows, or 64 MB if these are wide; none when there are no rows.
     """
     held: list[pa.RecordBatch] = []
-    rows = 0
+    rows = size = 0
     for batch in batches:
         held.append(batch)
-        rows += batch.num_rows
-        if rows >= ROWS_IN_GROUP:
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= ROWS_IN_GROUP or size >= BYTES_IN_GROUP:
             yield pa.Table.from_batches(held, schema).unify_dictionaries()
-            held, rows = [], 0
+            held, rows, size = [], 0, 0
     if held:
         yield pa.Table.from_batches(held, schema).unify_dictionaries()
 

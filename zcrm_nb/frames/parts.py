@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -36,6 +37,8 @@ NOT_IN_BULK = frozenset({"object", "tags"})
 # Larger blocks are slower: they no longer fit the processor's caches. A row must fit into one.
 _BLOCK_BYTES = 1 << 20
 _LARGEST_BLOCK_BYTES = 64 << 20
+_BLOCKS_AHEAD = 4  # that are unpacked while one is made use of
+_LONGEST_WAIT_S = 1.0
 _RECORD_ID = ("Id", "id")  # the file's word for it, and everybody else's
 _CODED = pa.dictionary(pa.int32(), pa.string())  # what repeats: parsed once for each value
 _TRUE, _FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
@@ -286,9 +289,12 @@ class PartReader:
         """Parse a part block by block."""
         options = self._options(types)
         options["read_options"].block_size = block
-        with Member(path) as member:
+        with Member(path) as member, _Paced(member) as paced:
             if member.size:
-                yield from pcsv.open_csv(member, **options)
+                reader = pcsv.open_csv(paced, **options)  # outlives the block, for what ends it
+                for batch in reader:
+                    yield batch
+                    paced.used()
 
     # ---- From columns of the file to flat columns ------------------------------------------------
 
@@ -366,6 +372,39 @@ class PartReader:
             except pa.ArrowInvalid:
                 pass
         return _from_values(text.to_pylist(), column, self.exact)
+
+
+class _Paced:
+    """A stream that is read a few blocks ahead of its use; left alone, Arrow would hold 32.
+
+    Nobody waits for ever: a block of which no batch came is one more that is read ahead.
+    """
+
+    closed = False
+
+    def __init__(self, stream: Member) -> None:
+        self._stream, self._room = stream, threading.Semaphore(_BLOCKS_AHEAD)
+        self._over = False
+
+    def __enter__(self) -> _Paced:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over = True
+        self._room.release()  # the thread that reads may wait, and whoever ends it waits for it
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def read(self, size: int) -> bytes:
+        """Read a block, as soon as there is room for it."""
+        self._room.acquire(timeout=_LONGEST_WAIT_S)
+        return b"" if self._over else self._stream.read(size)
+
+    def used(self) -> None:
+        """Make room for one more."""
+        self._room.release()
 
 
 def _is_bare_header(path: Path) -> bool:
