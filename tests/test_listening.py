@@ -27,7 +27,13 @@ FIELDS = ["Deal_Name", "Stage", "Amount"]
 WHO = 1
 THE_FEEDS = [
     tracemalloc.Filter(True, f"*/zcrm_nb/{each}")
-    for each in ("notebook/*", "frames/*", "api/changes.py", "wire/receiver.py", "wire/journal.py")
+    for each in (
+        "notebook/*",
+        "frames/*",
+        "api/listening/changes.py",
+        "wire/receiver.py",
+        "wire/journal.py",
+    )
 ]
 
 

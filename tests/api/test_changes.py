@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import TINY
 from tests.worlds import Org
-from zcrm_nb.api.changes import Changes, Marks, default_fields
+from zcrm_nb.api.listening.changes import Changes, Marks, default_fields
 from zcrm_nb.connect import attach
 from zcrm_nb.emulator import ManualClock
 from zcrm_nb.errors import NotFoundError, QueryError
