@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.worlds import Org
-from zcrm_nb.api import bulkwrite
+from zcrm_nb.api.writing import bulkwrite
 from zcrm_nb.connect import attach
 from zcrm_nb.emulator import ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings

@@ -230,7 +230,7 @@ def test_strict_is_never_silently_short(crm):
 
 def test_what_zoho_takes_and_the_grammar_does_not_comes_as_it_is():
     """A language grows; strict is the way to what this package does not know yet."""
-    from zcrm_nb.api import query, tables
+    from zcrm_nb.api.reading import query, tables
 
     body = b'{"data": [{"a": 1, "b": {"c": 2}}], "info": {"count": 1, "more_records": false}}'
     asked = query.as_written("select something new")

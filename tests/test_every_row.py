@@ -25,9 +25,9 @@ from typing import Any
 import pytest
 
 from zcrm_nb import CRM
-from zcrm_nb.api import query as ask
 from zcrm_nb.api.pages import records_of
-from zcrm_nb.api.records import record_bodies, record_pages
+from zcrm_nb.api.reading import query as ask
+from zcrm_nb.api.reading.records import record_bodies, record_pages
 from zcrm_nb.emulator import Emulator, Settings
 from zcrm_nb.emulator.settings import EngineSettings
 

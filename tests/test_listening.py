@@ -18,6 +18,7 @@ from tests.conftest import LOGIN, TINY
 from tests.worlds import Org
 from zcrm_nb.connect import attach, connect
 from zcrm_nb.emulator import ManualClock
+from zcrm_nb.emulator.storage import trash
 from zcrm_nb.errors import LoginError, NotFoundError, QueryError, ScopeError, ZohoError
 from zcrm_nb.wire import receiver
 from zcrm_nb.wire.slot import Slot
@@ -27,7 +28,13 @@ FIELDS = ["Deal_Name", "Stage", "Amount"]
 WHO = 1
 THE_FEEDS = [
     tracemalloc.Filter(True, f"*/zcrm_nb/{each}")
-    for each in ("notebook/*", "frames/*", "api/changes.py", "wire/receiver.py", "wire/journal.py")
+    for each in (
+        "notebook/*",
+        "frames/*",
+        "api/listening/changes.py",
+        "wire/receiver.py",
+        "wire/journal.py",
+    )
 ]
 
 
@@ -70,7 +77,7 @@ def add(org, name="New"):
 
 
 def delete(org, at=0):
-    org.store.delete("Deals", [deal_ids(org)[at]], user=WHO)
+    trash.throw_away(org.store, "Deals", [deal_ids(org)[at]], user=WHO)
     org.channels.drain()
 
 

@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import LOGIN, TINY
 from tests.worlds import Org
 from zcrm_nb.connect import attach
+from zcrm_nb.emulator.storage import trash
 
 EVENTS, KILLED_AT = 10_000, (3_300, 6_600)
 FIELDS = ["Last_Name", "City", "Lead_Status"]
@@ -109,7 +110,7 @@ class People:
     def _delete(self, number):
         self._random.shuffle(self._ids)
         gone, self._ids = self._ids[:number], self._ids[number:]
-        self._store.delete("Leads", gone, user=WHO)
+        trash.throw_away(self._store, "Leads", gone, user=WHO)
 
 
 def assert_harmed(org):

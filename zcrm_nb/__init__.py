@@ -14,9 +14,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import errors
-from zcrm_nb.api.query import coql_pages
-from zcrm_nb.api.records import record_pages
-from zcrm_nb.api.search import search_pages
+from zcrm_nb.api.reading.query import coql_pages
+from zcrm_nb.api.reading.records import record_pages
+from zcrm_nb.api.reading.search import search_pages
 from zcrm_nb.client import CRM, lint
 from zcrm_nb.connect import connect, emulate, login
 from zcrm_nb.coql import fill

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from zcrm_nb.api import convert, mass, recycle
-from zcrm_nb.api.acts import NOT_SENT, Act, carry_out
+from zcrm_nb.api.acting import convert, mass, recycle
+from zcrm_nb.api.acting.acts import NOT_SENT, Act, carry_out
 from zcrm_nb.errors import (
     APIError,
     ConnectionFailed,

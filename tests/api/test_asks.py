@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zcrm_nb.api.asks import in_words
+from zcrm_nb.api.exporting.asks import in_words
 
 
 def leaf(comparator, value, name="City"):

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from zcrm_nb.api import bulk
-from zcrm_nb.api.jobs import Link
+from zcrm_nb.api.exporting import bulk
+from zcrm_nb.api.exporting.jobs import Link
 from zcrm_nb.errors import APIError, JobError, NotFoundError, api_error
 
 # From "Create Bulk Read Job" of API V8.

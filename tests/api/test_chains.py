@@ -16,7 +16,7 @@ from requests.adapters import BaseAdapter
 
 from tests.worlds import Org
 from zcrm_nb import CRM
-from zcrm_nb.api import asking, elsewhere, exports
+from zcrm_nb.api.exporting import asking, elsewhere, exports
 from zcrm_nb.connect import _by_hand, _gate
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.conftest import TINY
 from tests.worlds import Org
-from zcrm_nb.api.changes import Changes, Marks, default_fields
+from zcrm_nb.api.listening.changes import Changes, Marks, default_fields
 from zcrm_nb.connect import attach
 from zcrm_nb.emulator import ManualClock
+from zcrm_nb.emulator.storage import trash
 from zcrm_nb.errors import NotFoundError, QueryError
 from zcrm_nb.wire.receiver import Notification
 
@@ -44,7 +45,7 @@ class World:
         self.store.update("Deals", [{"id": record_id, "Stage": stage}], user=WHO)
 
     def delete(self, record_id):
-        self.store.delete("Deals", [record_id], user=WHO)
+        trash.throw_away(self.store, "Deals", [record_id], user=WHO)
 
     def told(self, operation, record_id, changed=()):
         """What Zoho would post of it now."""

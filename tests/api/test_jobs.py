@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from zcrm_nb.api.jobs import DAY_S, JOB_COLUMNS, Book, Chain, Link
+from zcrm_nb.api.exporting.jobs import DAY_S, JOB_COLUMNS, Book, Chain, Link
 from zcrm_nb.errors import JobError
 from zcrm_nb.frames import to_frame
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from zcrm_nb.api.journal import DAYS, Batch, Journal, begin, runs
-from zcrm_nb.api.outcomes import Outcome
+from zcrm_nb.api.writing.journal import DAYS, Batch, Journal, begin, runs
+from zcrm_nb.api.writing.outcomes import Outcome
 from zcrm_nb.errors import WriteError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from pandas.testing import assert_frame_equal
 from requests.adapters import BaseAdapter
 
 from zcrm_nb import CRM
-from zcrm_nb.api import bulkwrite
+from zcrm_nb.api.writing import bulkwrite
 from zcrm_nb.connect import _by_hand, _gate
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings

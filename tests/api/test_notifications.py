@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from zcrm_nb.api import notifications as watch
+from zcrm_nb.api.listening import notifications as watch
 from zcrm_nb.errors import APIError, ConnectionFailed, NotFoundError, ServerError
 from zcrm_nb.wire.secrets import Secret
 

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from zcrm_nb.api.outcomes import outcomes_of, outcomes_of_error
+from zcrm_nb.api.writing.outcomes import outcomes_of, outcomes_of_error
 from zcrm_nb.errors import APIError, ConnectionFailed, LimitError, LoginError, ScopeError, api_error
 
 ADDED = {

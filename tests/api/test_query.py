@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from zcrm_nb import coql
-from zcrm_nb.api import query as ask
-from zcrm_nb.api.plan import coql_cost
+from zcrm_nb.api.planning.costs import coql_cost
+from zcrm_nb.api.reading import query as ask
 from zcrm_nb.coql import tree
 from zcrm_nb.errors import APIError, LimitError, QueryError
 

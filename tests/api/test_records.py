@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from zcrm_nb.api.records import (
+from zcrm_nb.api.reading.records import (
     check_id,
     field_batches,
     list_parameters,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.worlds import Org
-from zcrm_nb.api.search import search_criteria, search_parameters
+from zcrm_nb.api.reading.search import search_criteria, search_parameters
 from zcrm_nb.emulator import Settings
 from zcrm_nb.emulator.query.criteria import condition
 

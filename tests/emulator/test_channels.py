@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from zcrm_nb.emulator.settings import WatchSettings
+from zcrm_nb.emulator.storage import trash
 
 CHANNEL = {"channel_id": 7, "events": ["Deals.all"], "notify_url": "https://app.test/hook?tenant=7"}
 ADMIN = {
@@ -190,7 +191,9 @@ def test_what_a_transaction_takes_back_is_not_told(desk):
         store.insert("Deals", [{"Deal_Name": "Never"}], user=1)
         raise RuntimeError
     with store.transaction():
-        store.delete("Deals", store.insert("Deals", [{"Deal_Name": "Brief"}], user=1), user=1)
+        trash.throw_away(
+            store, "Deals", store.insert("Deals", [{"Deal_Name": "Brief"}], user=1), user=1
+        )
     with store.transaction():
         (deal,) = store.insert("Deals", [{"Deal_Name": "Stays"}], user=1)
         store.update("Deals", [{"id": deal, "Amount": 5.0}], user=1)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from zcrm_nb.api.records import record_pages
+from zcrm_nb.api.reading.records import record_pages
 from zcrm_nb.connect import attach
 from zcrm_nb.coql import fill, parse
 from zcrm_nb.emulator import Emulator

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from zcrm_nb.api.plan import Pace, Plan, Route, bulk_cost, coql_cost, rest_cost
+from zcrm_nb.api.planning.costs import Pace, Plan, Route, bulk_cost, coql_cost, rest_cost
 from zcrm_nb.frames.plan import WritePlan
 from zcrm_nb.notebook.plots import PictureAxes, changes, funnel, prices
 

@@ -13,9 +13,8 @@ from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings
 from zcrm_nb.errors import LimitError, WriteInterrupted
 from zcrm_nb.notebook import tray as tray_module
-from zcrm_nb.notebook.tray import STATES, Tray
-from zcrm_nb.notebook.traypage import LINES, page, text
-from zcrm_nb.notebook.trayview import TrayView
+from zcrm_nb.notebook.tray import Tray
+from zcrm_nb.notebook.traypage import LINES, STATES, page, text
 
 NOW = 1_800_000_000.0
 CREATED, EXPIRES = "2027-01-15T06:00:00+00:00", "2027-01-16T06:00:00+00:00"
@@ -53,7 +52,7 @@ def tray_of(*lines, take_up=lambda job, tick, say: ""):
 )
 def test_each_job_says_in_words_what_it_is_and_what_to_do(values, shown):
     """As a page that stands still: state, rows, age, what is left, and what to type."""
-    told = page(tray_of(line(**values))).replace("&#x27;", "'")
+    told = page(tray_of(line(**values)).rows(), NOW).replace("&#x27;", "'")
     assert [each for each in shown if each not in told] == []
     assert "<button" not in told
 
@@ -61,22 +60,28 @@ def test_each_job_says_in_words_what_it_is_and_what_to_do(values, shown):
 @pytest.mark.parametrize("state", STATES)
 def test_a_state_has_a_mark_beside_its_colour(state):
     """Whoever sees no colours, and whoever hears the page, has the word."""
-    told = page(tray_of(line(state=state) if state != "at work" else line(at_work=True)))
+    told = page(
+        tray_of(line(state=state) if state != "at work" else line(at_work=True)).rows(), NOW
+    )
     assert 'aria-hidden="true"' in told
     assert f">{state}<" in told
 
 
 def test_what_stands_in_notes_is_escaped():
     """Conditions hold whatever somebody typed."""
-    told = page(tray_of(line(asked="City = <script>", state="failed", said="<b>no</b>")), live=True)
+    told = page(
+        tray_of(line(asked="City = <script>", state="failed", said="<b>no</b>")).rows(),
+        NOW,
+        live=True,
+    )
     assert "<script>" not in told
     assert "<b>no" not in told
 
 
 def test_many_jobs_are_cut_with_a_word():
     """The newest are shown."""
-    some = tray_of(*(line(id=f"Leads-{number}") for number in range(LINES + 4)))
-    for told in (page(some), text(some)):
+    some = tray_of(*(line(id=f"Leads-{number}") for number in range(LINES + 4))).rows()
+    for told in (page(some, NOW), text(some, NOW)):
         assert "and 4 older; crm.jobs() has them all" in told
         assert f"Leads-{LINES}" not in told
 
@@ -84,7 +89,7 @@ def test_many_jobs_are_cut_with_a_word():
 def test_no_jobs_are_said_too():
     """Instead of an empty table."""
     assert "none were begun in the last week" in repr(tray_of())
-    assert "<table" not in page(tray_of())
+    assert "<table" not in page(tray_of().rows(), NOW)
 
 
 def test_buttons_stand_where_a_click_costs_what_was_agreed():
@@ -92,7 +97,7 @@ def test_buttons_stand_where_a_click_costs_what_was_agreed():
     rows = [line(state=state) for state in STATES if state != "at work"]
     can = {row["state"]: row["can"] for row in tray_of(*rows, line(at_work=True)).rows()}
     assert {state for state, act in can.items() if act} == {"waiting", "ready"}
-    live = page(tray_of(line(state="ready")), live=True)
+    live = page(tray_of(line(state="ready")).rows(), NOW, live=True)
     assert 'aria-label="Take up Leads-1"' in live
 
 
@@ -144,7 +149,7 @@ def test_the_widget_does_what_its_buttons_say_and_nothing_else():
         line(id="B", state="unclear"),
         take_up=lambda job, tick, say: taken.append(job) or "",
     )
-    view = TrayView(tray)
+    view = tray._view()
     for content in (None, {}, {"act": "take up", "job": "B"}, {"act": "close", "job": "A"}):
         view._pressed(view, content, [])
     assert taken == []
@@ -160,7 +165,7 @@ def test_the_widget_keeps_up_until_the_tray_is_closed(monkeypatch):
     monkeypatch.setattr(tray_module, "GLANCE_S", 0.01)
     lines = [line(state="waiting")]
     tray = Tray(lambda: lines, lambda job, tick, say: "", lambda: NOW)
-    view, painted = TrayView(tray), threading.Event()
+    view, painted = tray._view(), threading.Event()
     view.observe(lambda change: painted.set(), "page")
     lines[:] = [line(state="here")]
     assert painted.wait(10)
@@ -293,7 +298,7 @@ def test_of_a_bulk_write_zoho_is_asked_how_far_it_is(crm):
 def test_closing_the_crm_closes_its_trays(crm):
     """Nobody looks at the disk any more."""
     tray = crm.job_tray()
-    view = TrayView(tray)
+    view = tray._view()
     crm.close()
     _join("zcrm-tray")
     assert view.page

@@ -1,1 +1,1 @@
-"""Zoho CRM's APIs, one module each: how to ask, how to page, how to know what comes back."""
+"""Zoho CRM's APIs, in rooms: how to ask, how to page, how to know what comes back."""

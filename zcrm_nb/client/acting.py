@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api import convert, mass, recycle
-from zcrm_nb.api import query as ask
+from zcrm_nb.api.acting import convert, mass, recycle
+from zcrm_nb.api.reading import query as ask
 from zcrm_nb.client.reporting import Deed, Reporting
 from zcrm_nb.frames import Column, plain, subject, to_frame
 

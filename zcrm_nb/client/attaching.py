@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcrm_nb.api import attachments, hanging, related
+from zcrm_nb.api.acting import attachments, hanging, related
 from zcrm_nb.client.reporting import Deed, Reporting
 from zcrm_nb.frames import subject, to_frame
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.api.notifications import Channel
+    from zcrm_nb.api.listening.notifications import Channel
     from zcrm_nb.notebook.feed import Feed
     from zcrm_nb.notebook.progress import Told
     from zcrm_nb.notebook.tray import Tray

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zcrm_nb.api import metadata, views
+from zcrm_nb.api import metadata
+from zcrm_nb.api.reading import views
 from zcrm_nb.client.base import Base
 from zcrm_nb.frames import series, to_frame
 

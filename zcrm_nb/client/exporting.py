@@ -6,9 +6,10 @@ import warnings
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api import bulkwrite, exports
-from zcrm_nb.api.asking import asked
-from zcrm_nb.api.jobs import JOB_COLUMNS, Book
+from zcrm_nb.api.exporting import exports
+from zcrm_nb.api.exporting.asking import asked
+from zcrm_nb.api.exporting.jobs import JOB_COLUMNS, Book
+from zcrm_nb.api.writing import bulkwrite
 from zcrm_nb.client.writing import Writing
 from zcrm_nb.errors import BulkWarning
 from zcrm_nb.frames import Column, store_at, to_frame
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from distributed import Client
 
-    from zcrm_nb.api.exports import Where
-    from zcrm_nb.api.jobs import Export
-    from zcrm_nb.api.scaleout import Crew
+    from zcrm_nb.api.exporting.exports import Where
+    from zcrm_nb.api.exporting.jobs import Export
+    from zcrm_nb.api.exporting.scaleout import Crew
     from zcrm_nb.frames import Report, Store
     from zcrm_nb.notebook.progress import Told
     from zcrm_nb.wire.centres import Addresses
@@ -349,7 +350,7 @@ class Exporting(Writing):
         if client is None:
             return None
         # Loaded here, for not every install has Dask: whoever has a client has.
-        from zcrm_nb.api.scaleout import crew_of  # noqa: PLC0415
+        from zcrm_nb.api.exporting.scaleout import crew_of  # noqa: PLC0415
 
         return crew_of(client, self._gate, lambda: self._addresses_from_afar, store)
 

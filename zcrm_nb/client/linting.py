@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api import tables
+from zcrm_nb.api.reading import tables
 from zcrm_nb.coql import fill
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from functools import partial
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api import notifications
-from zcrm_nb.api.changes import Changes, default_fields
-from zcrm_nb.api.subscription import Subscription
+from zcrm_nb.api.listening import notifications
+from zcrm_nb.api.listening.changes import Changes, default_fields
+from zcrm_nb.api.listening.subscription import Subscription
 from zcrm_nb.client.base import Base
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.frames import to_frame

@@ -6,10 +6,11 @@ import re
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api import profile, routes
-from zcrm_nb.api import query as ask
-from zcrm_nb.api.jobs import Book
-from zcrm_nb.api.plan import facts
+from zcrm_nb.api.exporting.jobs import Book
+from zcrm_nb.api.planning import routes
+from zcrm_nb.api.planning.costs import facts
+from zcrm_nb.api.reading import profile
+from zcrm_nb.api.reading import query as ask
 from zcrm_nb.client.base import Base
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import to_frame
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.api.plan import Pace, Plan
+    from zcrm_nb.api.planning.costs import Pace, Plan
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Planning"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api import query as ask
-from zcrm_nb.api import records, search, tables
+from zcrm_nb.api.reading import query as ask
+from zcrm_nb.api.reading import records, search, tables
 from zcrm_nb.client.base import Base
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import series, to_frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from zcrm_nb.api import hanging, related
+from zcrm_nb.api.acting import hanging, related
 from zcrm_nb.client.reporting import Deed, Reporting
 from zcrm_nb.frames import subject, to_frame
 

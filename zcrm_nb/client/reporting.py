@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.api import acts
+from zcrm_nb.api.acting import acts
 from zcrm_nb.client.base import Base
 from zcrm_nb.frames import Column, Way, to_frame, to_report
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.api.acts import Act
+    from zcrm_nb.api.acting.acts import Act
     from zcrm_nb.frames import Report
     from zcrm_nb.notebook.progress import Told
 

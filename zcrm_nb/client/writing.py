@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api import differences, reports, writes
-from zcrm_nb.api.means import Means
+from zcrm_nb.api.writing import differences, reports, writes
+from zcrm_nb.api.writing.means import Means
 from zcrm_nb.client.base import Base
 from zcrm_nb.errors import WriteError, WriteWarning
 from zcrm_nb.frames.plan import WritePlan

@@ -19,8 +19,8 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
-from zcrm_nb.api.changes import Marks
-from zcrm_nb.api.notifications import disable
+from zcrm_nb.api.listening.changes import Marks
+from zcrm_nb.api.listening.notifications import disable
 from zcrm_nb.errors import LimitError, LoginError, ZohoError
 from zcrm_nb.frames import Column, to_frame
 from zcrm_nb.notebook.feedplan import EVERY_S
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from zcrm_nb.api.changes import Changes
+    from zcrm_nb.api.listening.changes import Changes
     from zcrm_nb.notebook.feedplan import Counting, Opened, Plan
 
     Callback = Callable[[pd.DataFrame], object]

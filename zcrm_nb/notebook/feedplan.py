@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from zcrm_nb.api.subscription import Subscription
+from zcrm_nb.api.listening.subscription import Subscription
 from zcrm_nb.wire.credits import price
 from zcrm_nb.wire.receiver import Door
 

@@ -28,7 +28,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from IPython.display import Pretty, display
 
 from zcrm_nb import coql
-from zcrm_nb.api.query import PAGE_SIZE, coql_bodies, limited, parse
+from zcrm_nb.api.reading.query import PAGE_SIZE, coql_bodies, limited, parse
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.notebook.charts import KINDS, NothingFits, chart
 from zcrm_nb.notebook.suggestions import Known, Suggestion, suggest

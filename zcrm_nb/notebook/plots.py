@@ -20,15 +20,15 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import EngFormatter
 
-from zcrm_nb.api.plan import Pace, bulk_cost, coql_cost, rest_cost
-from zcrm_nb.api.routes import LIST_END
+from zcrm_nb.api.planning.costs import Pace, bulk_cost, coql_cost, rest_cost
+from zcrm_nb.api.planning.routes import LIST_END
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from matplotlib.transforms import Transform
 
-    from zcrm_nb.api.plan import Plan
+    from zcrm_nb.api.planning.costs import Plan
     from zcrm_nb.frames.plan import WritePlan
 
 __all__ = ["PictureAxes", "changes", "funnel", "prices"]

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextvars
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from zcrm_nb.errors import ZohoError
+from zcrm_nb.notebook.traypage import STATES, page, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,20 +24,9 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
     TakeUp = Callable[[str, Tick, Say], str]
 
-__all__ = ["STATES", "Tray"]
+__all__ = ["Tray"]
 
 GLANCE_S = 1.0  # between looks at the disk, while somebody looks at the tray
-
-STATES = {
-    "at work": "somebody is at it now",
-    "waiting": "Zoho is at work on it, or there is more to ask for",
-    "ready": "Zoho has finished; its files can be fetched",
-    "here": "all files are on this machine",
-    "failed": "Zoho could not finish it",
-    "expired": "Zoho has deleted what is not here",
-    "unclear": "nobody knows whether Zoho took it",
-}
-"""What a job can be, and what that means."""
 
 # An export that is unclear may be paid for twice: that is no click's business.
 _TAKEN_UP = {"read": frozenset({"waiting", "ready"}), "write": frozenset({"waiting", "unclear"})}
@@ -234,20 +225,33 @@ class Tray:
         while self._views and not self._closed.wait(GLANCE_S):
             self.refresh()
 
-    def __repr__(self) -> str:
-        from zcrm_nb.notebook.traypage import text  # noqa: PLC0415
+    def _press(self, act: str, job: str) -> None:
+        """Do what a button of the page says; what no button can have said is left alone."""
+        if act == "refresh":
+            self.refresh()
+        elif any(row["id"] == job and row["can"] == act for row in self.rows()):
+            {"take up": self.take_up, "stop": self.stop}[act](job)
 
-        return text(self)
+    def __repr__(self) -> str:
+        return text(self.rows(), self.clock())
+
+    def _page(self, *, live: bool = False) -> str:
+        """Write what there is as a page."""
+        return page(self.rows(), self.clock(), live=live)
+
+    def _view(self) -> Any:
+        """Make a widget that is kept up to date."""
+        from zcrm_nb.notebook.trayview import TrayView  # noqa: PLC0415 - loads anywidget
+
+        view = TrayView(partial(self._page, live=True), self._press)
+        self.watch_by(view)
+        return view
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Show a widget that keeps up to date, with a page that stands still as its twin."""
-        from zcrm_nb.notebook.traypage import page  # noqa: PLC0415
-
-        twin = {"text/plain": repr(self), "text/html": page(self)}
+        twin = {"text/plain": repr(self), "text/html": self._page()}
         try:
-            from zcrm_nb.notebook.trayview import TrayView  # noqa: PLC0415
-
-            bundle = TrayView(self)._repr_mimebundle_(**options)
+            bundle = self._view()._repr_mimebundle_(**options)
         except Exception:  # no widgets here, or none that work
             return twin
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})

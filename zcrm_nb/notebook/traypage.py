@@ -7,16 +7,23 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.notebook.tray import STATES
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from zcrm_nb.notebook.tray import Tray
-
     Row = Mapping[str, Any]
 
-__all__ = ["page", "text"]
+__all__ = ["STATES", "page", "text"]
+
+STATES = {
+    "at work": "somebody is at it now",
+    "waiting": "Zoho is at work on it, or there is more to ask for",
+    "ready": "Zoho has finished; its files can be fetched",
+    "here": "all files are on this machine",
+    "failed": "Zoho could not finish it",
+    "expired": "Zoho has deleted what is not here",
+    "unclear": "nobody knows whether Zoho took it",
+}
+"""What a job can be, and what that means."""
 
 LINES = 15  # shown; crm.jobs() has them all
 _ASKED_LENGTH = 90
@@ -72,13 +79,15 @@ _STYLE = """<style>
 </style>"""
 
 
-def page(tray: Tray, *, live: bool = False) -> str:
+def page(rows: Sequence[Row], now: float, *, live: bool = False) -> str:
     """Write the tray as HTML.
 
     Parameters
     ----------
-    tray : Tray
-        The tray.
+    rows : sequence of mapping
+        As from :meth:`Tray.rows`.
+    now : float
+        Seconds since 1970.
     live : bool, default False
         With buttons, for a widget; without, what to type stands there instead.
 
@@ -87,7 +96,6 @@ def page(tray: Tray, *, live: bool = False) -> str:
     str
         A table with one line for each job; whatever comes from notes is escaped.
     """
-    rows, now = tray.rows(), tray.clock()
     again = _button("refresh", "", "Look again", "Look at the notes of bulk jobs again")
     return "".join(
         [
@@ -104,20 +112,21 @@ def page(tray: Tray, *, live: bool = False) -> str:
     )
 
 
-def text(tray: Tray) -> str:
+def text(rows: Sequence[Row], now: float) -> str:
     """Write the tray as plain text.
 
     Parameters
     ----------
-    tray : Tray
-        The tray.
+    rows : sequence of mapping
+        As from :meth:`Tray.rows`.
+    now : float
+        Seconds since 1970.
 
     Returns
     -------
     str
         A line for each job, and one below it where there is something to say or to do.
     """
-    rows, now = tray.rows(), tray.clock()
     lines = [f"Bulk jobs: {_summary(rows)}; as of {_moment(now)}"]
     width = max((len(_name(row)) for row in rows[:LINES]), default=0)
     for row in rows[:LINES]:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from zcrm_nb.notebook.traypage import page
-
 if TYPE_CHECKING:
-    from zcrm_nb.notebook.tray import Tray
+    from collections.abc import Callable
 
 __all__ = ["TrayView"]
 
@@ -56,25 +54,25 @@ class TrayView(anywidget.AnyWidget):
 
     Parameters
     ----------
-    tray : Tray
-        What to show.
+    draw : callable
+        Writes the page as it is now.
+    press : callable
+        Does what a button says: is given what it does, and to which job.
 
     Notes
     -----
-    It is repainted from the tray's threads, in the context of the cell that shows it. A message
-    that no button of the page can have sent is left alone.
+    It is repainted from the tray's threads, in the context of the cell that shows it.
     """
 
     _esm = _ESM
     page = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, tray: Tray) -> None:
-        self._tray = tray
+    def __init__(self, draw: Callable[[], str], press: Callable[[str, str], None]) -> None:
+        self._draw, self._press = draw, press
         self._context = contextvars.copy_context()
         self._painting = threading.Lock()
-        super().__init__(page=page(tray, live=True))
+        super().__init__(page=draw())
         self.on_msg(self._pressed)
-        tray.watch_by(self)
 
     def refresh(self) -> None:
         """Paint what is there now; the front end hears of it if that is something new."""
@@ -83,17 +81,12 @@ class TrayView(anywidget.AnyWidget):
 
     def _set(self) -> None:
         """Set the page."""
-        self.page = page(self._tray, live=True)
+        self.page = self._draw()
 
     def _pressed(self, widget: object, content: Any, buffers: object) -> None:
         """Do what a button says."""
-        if not isinstance(content, dict):
-            return
-        act, job = str(content.get("act")), str(content.get("job"))
-        if act == "refresh":
-            self._tray.refresh()
-        elif any(row["id"] == job and row["can"] == act for row in self._tray.rows()):
-            {"take up": self._tray.take_up, "stop": self._tray.stop}[act](job)
+        if isinstance(content, dict):
+            self._press(str(content.get("act")), str(content.get("job")))
 
     def __repr__(self) -> str:
-        return repr(self._tray)
+        return f"<{type(self).__name__} of bulk jobs>"

@@ -433,13 +433,13 @@ def _unlink(
     """Let go of one record."""
     near = relation.near.api_name
     if relation.module.api_name in OWNED:
-        org.store.delete(relation.module.api_name, [child], user=user)
+        trash.throw_away(org.store, relation.module.api_name, [child], user=user)
         return success("record deleted", child)
     if relation.linking and relation.far:
         linking = relation.linking.api_name
         sql = f'SELECT id FROM "{linking}" WHERE "{near}" = ? AND "{relation.far.api_name}" = ?'  # noqa: S608
         rows = [row for (row,) in org.store.read(sql, (parent, child))]
-        org.store.delete(linking, rows, user=user)
+        trash.throw_away(org.store, linking, rows, user=user)
     else:
         empty = {near: None} | ({"$se_module": None} if relation.near.targets else {})
         org.store.update(relation.module.api_name, [{"id": child, **empty}], user=user)

@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-from zcrm_nb.emulator.storage import trash
 from zcrm_nb.emulator.storage.schema import ORG_PREFIX, Field, Module, Schema
 
 if TYPE_CHECKING:
@@ -299,15 +298,12 @@ class Store:
                     differ = tuple(name for name in row if row[name] != before[name])
                     self._changes.append(Change(module, "update", record_id, differ, before))
 
-    def delete(self, module: str, ids: Iterable[int], *, user: int) -> None:
-        """Move records into the recycle bin; their subform rows, links and notes go with them."""
-        with self.transaction():
-            wanted = list(ids)
-            for record_id in wanted:
-                before = self._before(module, record_id)
-                if self._changes is not None and before:
-                    self._changes.append(Change(module, "delete", record_id, before=before))
-            trash.throw_away(self, self.schema.module(module), wanted, user)
+    def leaving(self, module: str, ids: Iterable[int]) -> None:
+        """Note for whoever listens records that are about to leave for the bin."""
+        for record_id in ids:
+            before = self._before(module, record_id)
+            if self._changes is not None and before:
+                self._changes.append(Change(module, "delete", record_id, before=before))
 
     def came_back(self, module: str, record_id: int) -> None:
         """Note for whoever listens a record that is there again without an insert."""

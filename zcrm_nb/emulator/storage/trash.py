@@ -48,15 +48,19 @@ class OrphanError(Exception):
     """A record cannot return while the one that it belongs to is gone."""
 
 
-def throw_away(store: Store, module: Module, ids: Iterable[int], user: int) -> None:
-    """Move records into the bin; rows of subforms and links, when they go alone, go for good."""
-    wanted = list(ids)
+def throw_away(store: Store, module: str, ids: Iterable[int], *, user: int) -> None:
+    """Move records into the bin, and with them their subform rows, links and notes.
+
+    Rows of subforms and links that go alone go for good.
+    """
+    found, wanted = store.schema.module(module), list(ids)
     with store.transaction():
+        store.leaving(module, wanted)
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]
-            if module.generated_type not in PARTS:
-                _keep_all(store, module, chunk, user)
-            store.execute(f'DELETE FROM "{module.api_name}" WHERE id IN {_marks(chunk)}', chunk)  # noqa: S608
+            if found.generated_type not in PARTS:
+                _keep_all(store, found, chunk, user)
+            store.execute(f'DELETE FROM "{module}" WHERE id IN {_marks(chunk)}', chunk)  # noqa: S608
 
 
 def restore(store: Store, record_id: int) -> None:

@@ -1,0 +1,438 @@
+"""Related lists, subforms and lookups: asked about many records at once, never one by one."""
+
+from __future__ import annotations
+
+from itertools import chain
+from math import ceil
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from zcrm_nb.api.acting.acts import Act, batches
+from zcrm_nb.api.metadata import USER_COLUMNS
+from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
+from zcrm_nb.api.reading import query as ask
+from zcrm_nb.api.reading.records import check_id, field_batches, list_columns
+from zcrm_nb.api.reading.tables import coql_table, counted
+from zcrm_nb.coql import fill
+from zcrm_nb.errors import LimitError, NotFoundError, did_you_mean
+from zcrm_nb.frames import Column, ids_in, in_order, info, joined, to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.api.pages import Send
+
+    Tick = Callable[[int], None]
+
+__all__ = [
+    "LIST_COLUMNS",
+    "ROWS_PER_QUERY",
+    "expanded",
+    "linked",
+    "links",
+    "lists",
+    "related_table",
+    "subform_table",
+    "unique",
+]
+
+LIST_COLUMNS = [
+    Column("api_name", "text"),
+    Column("display_label", "text"),
+    Column("module", "text"),
+    Column("type", "text"),
+    Column("linkingmodule", "text"),
+    Column("id", "text"),
+]
+PAGE_SIZE = 200
+PAGES_BY_NUMBER = 10
+QUERIES_AT_ONCE = 10
+ROWS_PER_QUERY = 100  # ids in one IN list
+RECORDS_PER_CALL = 100
+PARENT = "parent_id"
+# Neither is a module that COQL is known to read; they are read record by record.
+ONLY_BY_RECORD = frozenset({"Attachments", "Notes"})
+
+
+def unique(ids: Sequence[str]) -> list[str]:
+    """Keep each id once, in the order of their first places."""
+    return list(dict.fromkeys(each for each in ids if each))
+
+
+def lists(catalogue: Catalogue, module: str) -> list[dict[str, Any]]:
+    """Return the related lists of a module as ``crm.related_lists()`` shows them."""
+    return [
+        {**each, "module": (each.get("module") or {}).get("api_name")}
+        for each in catalogue.related_lists(module).values()
+    ]
+
+
+class Way(NamedTuple):
+    """How COQL finds what hangs on records: by which lookup, of which module.
+
+    ``far`` is the lookup of a linking module that leads on to the records themselves.
+    """
+
+    module: str
+    near: str
+    far: str = ""
+
+
+def related_table(
+    send: Send,
+    catalogue: Catalogue,
+    module: str,
+    *,
+    subject: Any,
+    related_list: str,
+    columns: Sequence[str] | None,
+    workers: int,
+    tick: Tick,
+    **options: Any,
+) -> pd.DataFrame:
+    """Return what is on a related list of one record or many, each row with its ``parent_id``."""
+    known = _list_named(catalogue, module, related_list)
+    child = str((known.get("module") or {}).get("api_name") or related_list)
+    ids = unique([check_id(module, each) for each in ids_in(subject) if each])
+    way = _way(catalogue, module, child, known)
+    options |= {"workers": workers, "tick": tick}
+    if way is not None and way.far:
+        return _through_links(send, catalogue, way, ids, child=child, columns=columns, **options)
+    if way is not None:
+        return _by_coql(send, catalogue, way, ids, columns=columns, **options)
+    fields = list_columns(catalogue, child, columns)
+
+    def fetch(record_id: str) -> list[dict[str, Any]]:
+        return _list_of(send, f"{V8}{module}/{record_id}/{related_list}", fields)
+
+    return by_record(fetch, ids, fields, **options)
+
+
+def by_record(
+    fetch: Callable[[str], list[dict[str, Any]]],
+    ids: Sequence[str],
+    columns: Sequence[Column],
+    *,
+    workers: int,
+    tick: Tick,
+    **options: Any,
+) -> pd.DataFrame:
+    """Ask for each record by itself, side by side, and put the rows into one table."""
+    rows: list[dict[str, Any]] = []
+    for record_id, found in zip(ids, side_by_side(fetch, ids, workers), strict=True):
+        rows += [{PARENT: record_id, **each} for each in found]
+        tick(len(found))
+    return to_frame([rows], [Column(PARENT, "text"), *columns], **options)
+
+
+def _list_of(send: Send, path: str, columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Fetch one record's list; more fields than one call brings come in several."""
+    rows: dict[str, dict[str, Any]] = {}
+    for batch in field_batches(columns):
+        for body in _list_bodies(send, path, [each.name for each in batch]):
+            for each in records_of(body):
+                rows.setdefault(each["id"], {}).update(each)
+    return list(rows.values())
+
+
+def _list_bodies(send: Send, path: str, names: Sequence[str]) -> Iterator[bytes]:
+    """Yield the pages of one record's list: by number up to 2,000, then by token."""
+    asked: dict[str, Any] = {"fields": ",".join(names), "per_page": PAGE_SIZE}
+    body = b""
+    numbers = range(1, PAGES_BY_NUMBER + 1)
+    for body in look_ahead(lambda n: send("GET", path, params={**asked, "page": n}), numbers, 1):
+        yield body
+    while more(body):
+        body = send("GET", path, params={**asked, "page_token": info(body)["next_page_token"]})
+        yield body
+
+
+def _list_named(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
+    """Find a related list, or say what there is instead."""
+    known = catalogue.related_lists(module)
+    if name in known:
+        return known[name]
+    raise NotFoundError(
+        f"{module} has no related list {name!r}; nothing was sent.",
+        "",
+        did_you_mean(name, known) or f"crm.related_lists({module!r}) lists them.",
+        code="INVALID_DATA",
+        details={"module": module, "api_name": name},
+    )
+
+
+def _way(catalogue: Catalogue, module: str, child: str, known: dict[str, Any]) -> Way | None:
+    """Find the lookup behind a related list; ``None`` where the metadata do not tell it."""
+    if child in ONLY_BY_RECORD or child not in catalogue.modules():
+        return None
+    linking = known.get("linkingmodule")
+    if linking:
+        near, far = (_pointers(catalogue, linking, each) for each in (module, child))
+        return Way(linking, near[0]["api_name"], far[-1]["api_name"]) if near and far else None
+    pointers = _pointers(catalogue, child, module)
+    named = [
+        each
+        for each in pointers
+        if each["api_name"] == known.get("connectedlookupApiName")
+        or (each.get("lookup") or {}).get("api_name") == known["api_name"]
+    ]
+    chosen = named or (pointers if len(pointers) == 1 else [])
+    return Way(child, chosen[0]["api_name"]) if chosen else None
+
+
+def _pointers(catalogue: Catalogue, module: str, target: str) -> list[dict[str, Any]]:
+    """Find the lookups of a module that lead to another, ``What_Id`` among them."""
+    return [
+        each
+        for each in catalogue.fields(module).values()
+        if each["data_type"] == "lookup"
+        and (each.get("lookup") or {}).get("module", {}).get("api_name") in {target, "se_module"}
+    ]
+
+
+def _by_coql(
+    send: Send,
+    catalogue: Catalogue,
+    way: Way,
+    ids: Sequence[str],
+    *,
+    columns: Sequence[str] | None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Ask for the records that point to any of some records, a hundred of these at a time."""
+    selected = _selected(catalogue, way, columns)
+    text = f"select {', '.join(selected)} from {way.module} where {way.near} in :ids"  # noqa: S608
+    table = asked_by_ids(send, catalogue, text, ids, **options)
+    return _with_parent(table, way, ids, columns)
+
+
+def _through_links(
+    send: Send,
+    catalogue: Catalogue,
+    way: Way,
+    ids: Sequence[str],
+    *,
+    child: str,
+    columns: Sequence[str] | None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Ask a linking module who belongs to whom, and then for those at its far end."""
+    far = f"{way.far}.id"
+    links = _by_coql(send, catalogue, way, ids, columns=(), **options)[[PARENT, far]]
+    selected = "*" if columns is None else ", ".join(["id", *columns])
+    text = f"select {selected} from {child} where id in :ids"  # noqa: S608
+    far_ids = ids_in(links, far)
+    found = asked_by_ids(send, catalogue, text, far_ids, one_row_each=True, **options)
+    return joined(links, far, found, "").rename(columns={far: "id"})
+
+
+def _selected(catalogue: Catalogue, way: Way, columns: Sequence[str] | None) -> list[str]:
+    """List what a query selects: the fields asked for, and the lookup to the parent."""
+    if way.far:
+        return [way.near, way.far, *(f"{way.far}.{each}" for each in columns or ())]
+    if columns is None:
+        return ["*"]
+    for each in columns:
+        catalogue.field(way.module, each)
+    return list(dict.fromkeys([way.near, *columns]))
+
+
+def _with_parent(
+    table: pd.DataFrame, way: Way, ids: Sequence[str], columns: Sequence[str] | None
+) -> pd.DataFrame:
+    """Put ``parent_id`` first, and the rows into the order of their parents.
+
+    The lookup to the parent says nothing more, unless it was asked for.
+    """
+    own = [] if columns is not None and way.near in columns else [way.near, f"{way.near}.id"]
+    rest = [name for name in table if name not in {PARENT, "id", *own}]
+    led = table.assign(**{PARENT: table[f"{way.near}.id"]})[[PARENT, "id", *rest]]
+    return in_order(led, PARENT, ids)
+
+
+def asked_by_ids(
+    send: Send,
+    catalogue: Catalogue,
+    text: str,
+    ids: Sequence[str],
+    *,
+    workers: int,
+    tick: Tick,
+    one_row_each: bool = False,
+    **options: Any,
+) -> pd.DataFrame:
+    """Ask one query about many ids, a hundred at a time, side by side: one table of all answers.
+
+    Where each id means one row, a LIMIT of a hundred says so: it costs a third.
+    """
+    lists_of_ids = list(batches(unique(ids), ROWS_PER_QUERY))
+    queries = [
+        ask.prepared(catalogue, fill(text, ids=each), limit=len(each) if one_row_each else None)
+        for each in lists_of_ids or [["0"]]
+    ]
+    asked = [each.query for each in queries if each.query is not None]
+    columns = ask.answer_columns(catalogue, asked[0])
+    pages = side_by_side(
+        lambda query: list(ask.coql_bodies(send, query)),
+        asked if lists_of_ids else [],
+        min(workers, QUERIES_AT_ONCE),
+    )
+    users = catalogue.directory() if any(each.kind == "user" for each in columns) else None
+    bodies = counted(chain.from_iterable(pages), tick)
+    return to_frame(bodies, columns, users=users, **options)
+
+
+# ---- Linking -------------------------------------------------------------------------------------
+
+
+def links(
+    module: str, record_id: str, *, related_list: str, ids: Sequence[str], away: bool
+) -> list[Act]:
+    """List the calls that link records to one, or let go of them, a hundred a call."""
+    path = f"{module}/{check_id(module, record_id)}/{related_list}"
+    checked = [check_id(related_list, each) for each in ids]
+    return [_link(path, some, away=away) for some in batches(checked, RECORDS_PER_CALL)]
+
+
+def _link(path: str, ids: Sequence[str], *, away: bool) -> Act:
+    """Make the call for some records."""
+    if away:
+        return Act("unlink", path, None, ids, method="DELETE", params={"ids": ",".join(ids)})
+    return Act("link", path, {"data": [{"id": each} for each in ids]}, ids, method="PUT")
+
+
+def linked(send: Send, asked: Sequence[Act], ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Tell which records are on the list by now, or off it, as the calls wanted them."""
+    away = asked[0].action == "unlink"
+    found: set[str] = set()
+    for some in batches(ids, RECORDS_PER_CALL):
+        params = {"fields": "id", "ids": ",".join(some), "per_page": PAGE_SIZE}
+        found |= {each["id"] for each in records_of(send("GET", V8 + asked[0].path, params=params))}
+    return {each: {} for each in ids if (each in found) != away}
+
+
+# ---- Expanding -----------------------------------------------------------------------------------
+
+
+def expanded(
+    send: Send,
+    catalogue: Catalogue,
+    df: pd.DataFrame,
+    *,
+    module: str,
+    lookup: str,
+    columns: Sequence[str],
+    max_credits: int | None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Put fields of the records that a lookup names beside the rows that name them."""
+    key = f"{lookup}.id"
+    if key not in df:
+        raise ValueError(f"The table has no column {key!r}, which tells the records to look up.")
+    if catalogue.field(module, lookup)["data_type"] in {"ownerlookup", "userlookup"}:
+        return _with_users(catalogue, df, lookup, columns)
+    target = _target(catalogue, module, lookup)
+    ids = unique(ids_in(df, key))
+    _afford(ceil(len(ids) / ROWS_PER_QUERY), max_credits, f"Looking up {len(ids):,} {target}")
+    for each in columns:
+        catalogue.field(target, each)
+    text = f"select id, {', '.join(columns)} from {target} where id in :ids"  # noqa: S608
+    found = asked_by_ids(send, catalogue, text, ids, one_row_each=True, **options)
+    kinds = list_columns(catalogue, target, columns)
+    many = [each.name for each in kinds if each.kind in {"multipicklist", "tags"}]
+    return joined(df, key, found, f"{lookup}.", many)
+
+
+def _target(catalogue: Catalogue, module: str, lookup: str) -> str:
+    """Name the one module that a lookup leads to."""
+    field = catalogue.field(module, lookup)
+    target = ((field.get("lookup") or {}).get("module") or {}).get("api_name")
+    if field["data_type"] == "lookup" and target and target != "se_module":
+        return str(target)
+    raise ValueError(
+        f"{module}.{lookup} is of type {field['data_type']} and leads to no single module: "
+        "expand needs a lookup to one module, or to users."
+    )
+
+
+def _with_users(
+    catalogue: Catalogue, df: pd.DataFrame, lookup: str, columns: Sequence[str]
+) -> pd.DataFrame:
+    """Put what is known of users beside the rows that name them."""
+    known = {each.name: each for each in USER_COLUMNS}
+    for each in columns:
+        if each not in known:
+            hint = did_you_mean(each, known) or f"There are {', '.join(known)}."
+            raise NotFoundError(f"Users have no {each!r}; nothing was sent.", "", hint)
+    wanted = [known["id"], *(known[each] for each in columns if each != "id")]
+    return joined(df, f"{lookup}.id", to_frame([catalogue.users()], wanted), f"{lookup}.")
+
+
+def _afford(price: int, most: int | None, what: str) -> None:
+    """Refuse before anything is sent what would cost more than was allowed."""
+    if most is not None and price > most:
+        raise LimitError(
+            f"{what} takes {price:,} credits; max_credits={most:,} allows fewer.",
+            "",
+            "Raise max_credits, or expand a smaller table.",
+        )
+
+
+# ---- Children ------------------------------------------------------------------------------------
+
+
+def subform_table(
+    send: Send,
+    catalogue: Catalogue,
+    module: str,
+    *,
+    field: str,
+    subject: Any,
+    columns: Sequence[str] | None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Return the rows of a subform or the links of a multi-select lookup, with their parents."""
+    way = _behind(catalogue, module, field)
+    if subject is not None:
+        ids = unique([check_id(module, each) for each in ids_in(subject) if each])
+        return _by_coql(send, catalogue, way, ids, columns=columns, **options)
+    selected = _selected(catalogue, way, columns)
+    text = f"select {', '.join(selected)} from {way.module} where {way.near} is not null"  # noqa: S608
+    return _every_child(send, catalogue, way, text=text, columns=columns, **options)
+
+
+def _every_child(
+    send: Send,
+    catalogue: Catalogue,
+    way: Way,
+    *,
+    text: str,
+    columns: Sequence[str] | None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Return the children of all records."""
+    table = coql_table(send, catalogue, ask.prepared(catalogue, text), **options)
+    return _with_parent(table, way, sorted(set(table[f"{way.near}.id"])), columns)
+
+
+def _behind(catalogue: Catalogue, module: str, name: str) -> Way:
+    """Find the module whose records are the values of a field."""
+    field = catalogue.field(module, name)
+    kind = field["data_type"]
+    if kind == "subform":
+        rows = (field.get("associated_module") or field.get("subform") or {}).get("module")
+        child = rows.get("api_name") if isinstance(rows, dict) else rows
+        pointers = _pointers(catalogue, child, module) if child else []
+        if child:
+            return Way(child, pointers[0]["api_name"] if pointers else "Parent_Id")
+    if kind in {"multiselectlookup", "multiuserlookup"}:
+        details = (field.get(kind) or {}).get("linking_details") or {}
+        if details:
+            near, far = details["lookup_field"], details["connected_lookup_field"]
+            return Way(details["module"]["api_name"], near["api_name"], far["api_name"])
+    raise ValueError(
+        f"{module}.{name} is of type {kind}: its value stands in the record itself. "
+        "This is for subforms, multi-select lookups and multi-user lookups."
+    )

@@ -1,0 +1,173 @@
+"""What bulk read does not bring, by other ways: columns it refuses, users the directory lacks."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.api.exporting.asking import field_of
+from zcrm_nb.api.pages import side_by_side
+from zcrm_nb.api.reading import query as ask
+from zcrm_nb.api.reading.records import conversion, field_batches, list_columns, record_bodies
+from zcrm_nb.api.reading.tables import coql_table
+from zcrm_nb.coql.types import is_readable
+from zcrm_nb.errors import APIError
+from zcrm_nb.frames import beside, to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.frames import Column
+    from zcrm_nb.wire.gate import Gate
+
+__all__ = ["MOST_LISTED", "TOLD_OTHERWISE", "elsewhere", "name_users"]
+
+IDS_PER_CALL = 100
+MOST_LISTED = 100_000  # records asked for by their ids: a thousand credits
+MOST_STRANGERS = 100  # users to be named one by one
+
+# Values that COQL tells otherwise than Get Records does: without a name, or in another shape.
+TOLD_OTHERWISE = frozenset({"multi_module_lookup", "consent_lookup"})
+
+
+def elsewhere(
+    gate: Gate,
+    catalogue: Catalogue,
+    module: str,
+    names: Sequence[str],
+    ids: pd.Series[Any],
+    **options: Any,
+) -> list[pd.DataFrame]:
+    """Bring columns of records whose ids are known: by query where COQL has them, else from lists.
+
+    Parameters
+    ----------
+    gate : Gate
+        The way to Zoho.
+    catalogue : Catalogue
+        The org's metadata.
+    module : str
+        API name of the module.
+    names : sequence of str
+        API names of the columns, paths along lookups among them.
+    ids : Series of str
+        Which records, ascending.
+    **options : object
+        ``tz`` and ``exact`` of :func:`zcrm_nb.frames.to_frame`.
+
+    Returns
+    -------
+    list of DataFrame
+        Each with ``id`` and some of the columns; records in any number and order. Columns that
+        only lists have are in none of them when there are more than 100,000 records.
+
+    Raises
+    ------
+    APIError
+        Zoho refused.
+
+    Notes
+    -----
+    A query asks for all records from the first id to the last: 3 credits for each 2,000. A list is
+    asked for 100 ids at a time: 1 credit each.
+    """
+    fields = {name: field_of(catalogue, module, name) for name in names}
+    queried = [
+        name
+        for name, each in fields.items()
+        if is_readable(module, each) and each["data_type"] not in TOLD_OTHERWISE
+    ]
+    listed = [name for name in names if name not in queried]
+    found: list[pd.DataFrame] = []
+    if queried:
+        try:
+            found.append(_by_query(gate, catalogue, module, queried, ids, **options))
+        except APIError:
+            if any("." in name for name in queried):
+                raise  # a list has no paths
+            listed += queried
+    if listed and len(ids) <= MOST_LISTED:
+        found.append(_from_lists(gate, catalogue, module, listed, ids, **options))
+    return found
+
+
+def _by_query(
+    gate: Gate,
+    catalogue: Catalogue,
+    module: str,
+    names: Sequence[str],
+    ids: pd.Series[Any],
+    **options: Any,
+) -> pd.DataFrame:
+    """Ask for the records between two ids."""
+    first, last = (ids.iloc[0], ids.iloc[-1]) if len(ids) else ("0", "0")
+    condition = f"id >= '{first}' and id <= '{last}'"
+    text = f"select {', '.join(names)} from {module} where {condition}"  # noqa: S608 - COQL
+    asked = ask.prepared(catalogue, text)
+    workers = gate.workers
+    return coql_table(gate.send, catalogue, asked, workers=workers, tick=_silent, **options)
+
+
+def _from_lists(
+    gate: Gate,
+    catalogue: Catalogue,
+    module: str,
+    names: Sequence[str],
+    ids: Iterable[str],
+    **options: Any,
+) -> pd.DataFrame:
+    """Ask for records by their ids, a hundred at a time."""
+    converted = conversion(catalogue, module, None)
+    wanted = list(ids)
+    chunks = [wanted[at : at + IDS_PER_CALL] for at in range(0, len(wanted), IDS_PER_CALL)]
+
+    def table(batch: Sequence[Column]) -> pd.DataFrame:
+        def bodies(chunk: list[str]) -> list[bytes]:
+            params = {"ids": ",".join(chunk), **({"converted": converted} if converted else {})}
+            return list(record_bodies(gate.send, module, [c.name for c in batch], params=params))
+
+        pages = chain.from_iterable(side_by_side(bodies, chunks, gate.workers))
+        return to_frame(pages, batch, **options)
+
+    batches = field_batches(list_columns(catalogue, module, names))
+    return beside([table(each) for each in batches], "id")
+
+
+def name_users(
+    gate: Gate, catalogue: Catalogue, module: str, table: pd.DataFrame, columns: Iterable[Column]
+) -> None:
+    """Name the users that the directory does not know, such as those deleted long ago.
+
+    A list shows their names; one record of each is asked for, 1 credit for all of a column.
+
+    Parameters
+    ----------
+    gate : Gate
+        The way to Zoho.
+    catalogue : Catalogue
+        The org's metadata.
+    module : str
+        API name of the module.
+    table : DataFrame
+        With a column ``X`` and ``X.id`` for each user; changed in place.
+    columns : iterable of Column
+        What the table was made by.
+    """
+    for column in columns:
+        name, key = column.name, f"{column.name}.id"
+        if column.kind != "user" or "." in name:
+            continue
+        nameless = table[name].isna() & table[key].notna()
+        if not nameless.any():
+            continue
+        ids = table.loc[nameless].drop_duplicates(key)["id"].head(MOST_STRANGERS)
+        found = _from_lists(gate, catalogue, module, [name], ids)
+        names = dict(zip(found[key], found[name], strict=True))
+        table.loc[nameless, name] = table.loc[nameless, key].map(names)
+
+
+def _silent(rows: int) -> None:
+    """Tell nobody: these are no further rows."""

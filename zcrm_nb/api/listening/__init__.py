@@ -1,0 +1,1 @@
+"""Notification channels, and what has changed in the meantime."""

@@ -1,0 +1,1 @@
+"""What a table costs by each route, and the route taken."""

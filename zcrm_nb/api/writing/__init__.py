@@ -1,0 +1,1 @@
+"""Writing records: noted before it is sent, reported row by row, resolved and undone."""
