@@ -238,9 +238,8 @@ def test_very_wide_rows_fit_into_the_memory_that_duckdb_is_given(fresh):
         assert [part.result() for part in parts] == [12_000, 12_000]
     told = store.finish()
     store.close()
-    assert (
-        store.read(store.pieces(told)[1], schema_of([Column("C299", "text")]))["C299"][2] == one[2]
-    )
+    last = store.read(store.pieces(told)[1], schema_of([Column("C299", "text")]))["C299"]
+    assert last.slice(9_000).to_pylist() == one.to_pylist()
 
 
 def test_a_row_group_ends_by_its_rows_or_by_its_size():
