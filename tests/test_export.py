@@ -117,6 +117,29 @@ def test_fields_that_no_file_holds_are_told_of(crm, tmp_path):
     assert list(export.df().columns) == ["id", "Last_Name"]
 
 
+def test_lookups_that_no_job_names_are_told_of(crm, tmp_path):
+    """What was asked for by name is there, or spoken of."""
+    with pytest.warns(BulkWarning, match=r"have ids, but no names, for What_Id of Tasks\."):
+        export = crm.export("Tasks", tmp_path / "tasks", ["Subject", "What_Id"])
+    assert export.df()["What_Id"].isna().all()
+    assert export.df()["What_Id.id"].notna().any()
+
+
+@pytest.mark.parametrize("known", [0, 1, 3])
+def test_users_that_the_directory_lacks_have_names_in_files(crm, tmp_path, known):
+    """Somebody who left long ago still owns records; and not every login may read users."""
+    expected = crm.bulk("Leads", COLUMNS)
+    users = crm._catalogue.users()
+    del users[known:]
+    with crm.trace() as calls:
+        export = crm.export("Leads", tmp_path / "leads", COLUMNS)
+    assert_frame_equal(export.df(), expected)
+    told = export.duckdb().filter("Owner IS NULL").aggregate("count(*)").fetchall()
+    assert told == [(0,)]
+    asked = [call for call in calls if call.path == "/crm/v8/Leads"]
+    assert 1 <= len(asked) <= 7
+
+
 def test_a_damaged_file_leaves_no_half_part(crm, org, tmp_path):
     """What was written stays; the next call goes on with the same job."""
     org.faults.add("truncated", path="/result", after=3, times=20)

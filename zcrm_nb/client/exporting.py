@@ -280,6 +280,10 @@ class Exporting(Writing):
         manifest names, as long as Zoho keeps its results (a day), and writes only what is missing;
         once all is there, it opens it and sends nothing.
 
+        Users whom the directory lacks are named by a record of each, 1 credit for those of a batch;
+        Dask workers leave them unnamed. Lookups that no job names, as those to several modules,
+        have ids only.
+
         Parquet and DuckDB hold types. CSV does not: there a multi-select is one text with
         semicolons, times are in UTC, and ``df()`` and the others type it back by the manifest.
 

@@ -164,6 +164,7 @@ class PartReader:
         self._names, self._users, self.exact = dict(names or {}), users or {}, exact
         if strange := [each.name for each in self._asked if each.kind in NOT_IN_BULK]:
             raise ValueError(f"No CSV file holds {', '.join(strange)}.")
+        self._user_columns = [each.name for each in self._asked if each.kind == "user"]
         self.columns = flat(self._asked)
         self.schema = schema_of(self.columns, exact=exact)
         self.stored = self._schema_of_batches()
@@ -235,6 +236,52 @@ class PartReader:
         except pa.ArrowInvalid:
             yield from self._patiently(path, skip=max(skip, given))
 
+    def nameless(self, batch: pa.RecordBatch) -> dict[str, dict[str, str]]:
+        """Find users that nobody has named yet.
+
+        Parameters
+        ----------
+        batch : pyarrow.RecordBatch
+            From :meth:`batches`.
+
+        Returns
+        -------
+        dict of str to dict
+            By column: for each user's id, the id of a record that has the user. Columns of other
+            modules, found along a lookup, are not looked at.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for name in self._user_columns:
+            names, ids = batch[name], batch[f"{name}.id"]
+            if "." in name or names.null_count == ids.null_count:
+                continue
+            which = pc.and_(names.is_null(), ids.is_valid())
+            users, records = (each.filter(which).to_pylist() for each in (ids, batch["id"]))
+            found[name] = dict(zip(users, records, strict=True))
+        return found
+
+    def named(self, batch: pa.RecordBatch, users: Mapping[str, str | None]) -> pa.RecordBatch:
+        """Name users who have no name yet.
+
+        Parameters
+        ----------
+        batch : pyarrow.RecordBatch
+            From :meth:`batches`.
+        users : mapping of str to str
+            Names by id.
+
+        Returns
+        -------
+        pyarrow.RecordBatch
+            The same otherwise.
+        """
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        for name in self._user_columns:
+            known = _full_names(columns[f"{name}.id"], users)
+            names = pc.coalesce(columns[name].cast(TEXT), known.cast(TEXT))
+            columns[name] = _cast(names, _CODED)
+        return pa.record_batch(list(columns.values()), schema=batch.schema)
+
     # ---- The types in the file -------------------------------------------------------------------
 
     def _rest(self, column: Column) -> pa.DataType:
@@ -243,8 +290,8 @@ class PartReader:
 
     def _schema_of_batches(self) -> pa.Schema:
         """Say which columns are dictionaries while they are on their way."""
-        repeating = {each.name for each in self._asked if each.kind in {"user", "picklist"}}
-        repeating |= {f"{each.name}.id" for each in self._asked if each.kind == "user"}
+        repeating = {each.name for each in self._asked if each.kind == "picklist"}
+        repeating |= {f"{name}{ending}" for name in self._user_columns for ending in ("", ".id")}
         return pa.schema(
             [(each.name, _CODED if each.name in repeating else each.type) for each in self.schema]
         )
@@ -323,19 +370,9 @@ class PartReader:
         at = self._names.get(column.name)
         names = read(at) if at else pa.nulls(rows, TEXT)
         if column.kind == "user":
-            known = _each_chunk(ids, self._full_names)
+            known = _each_chunk(ids, lambda each: _full_names(each, self._users))
             names = pc.coalesce(known.cast(TEXT), names) if at else known
         return [names, ids]
-
-    def _full_names(self, ids: Any) -> pa.Array:
-        """Look users up, each of them once."""
-        coded = _cast(ids, _CODED)
-        names = [self._users.get(each) for each in coded.dictionary.to_pylist()]
-        # Encoded once more: two users may have one name, and no value of a dictionary is null.
-        name_of = pa.array(names, pa.string()).dictionary_encode()
-        return pa.DictionaryArray.from_arrays(
-            name_of.indices.take(coded.indices), name_of.dictionary
-        )
 
     # ---- What does not fit -----------------------------------------------------------------------
 
@@ -417,6 +454,15 @@ def _record_id(read: Any) -> Any:
     """Take the record's id from where the file has it."""
     upper, lower = (read(name) for name in _RECORD_ID)
     return lower if upper.null_count == len(upper) else upper
+
+
+def _full_names(ids: Any, users: Mapping[str, str | None]) -> pa.Array:
+    """Look users up, each of them once."""
+    coded = _cast(ids, _CODED)
+    names = [users.get(each) for each in coded.dictionary.to_pylist()]
+    # Encoded once more: two users may have one name, and no value of a dictionary is null.
+    name_of = pa.array(names, pa.string()).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(name_of.indices.take(coded.indices), name_of.dictionary)
 
 
 def _each_chunk(values: Any, change: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,15 @@ from zcrm_nb.errors import APIError
 from zcrm_nb.frames import beside, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
     from zcrm_nb.api.metadata import Catalogue
-    from zcrm_nb.frames import Column
+    from zcrm_nb.frames import Column, PartReader
     from zcrm_nb.wire.gate import Gate
 
-__all__ = ["MOST_LISTED", "TOLD_OTHERWISE", "elsewhere", "name_users"]
+__all__ = ["MOST_LISTED", "TOLD_OTHERWISE", "Strangers", "elsewhere", "name_users"]
 
 IDS_PER_CALL = 100
 MOST_LISTED = 100_000  # records asked for by their ids: a thousand credits
@@ -164,9 +165,67 @@ def name_users(
         if not nameless.any():
             continue
         ids = table.loc[nameless].drop_duplicates(key)["id"].head(MOST_STRANGERS)
-        found = _from_lists(gate, catalogue, module, [name], ids)
-        names = dict(zip(found[key], found[name], strict=True))
+        names = _names_of(gate, catalogue, module, name, ids)
         table.loc[nameless, name] = table.loc[nameless, key].map(names)
+
+
+class Strangers:
+    """Users that the directory lacks, named while a part goes into a file.
+
+    Each is asked for once, by a record that shows the name: 1 credit for those of a batch.
+
+    Parameters
+    ----------
+    gate : Gate
+        The way to Zoho.
+    catalogue : Catalogue
+        The org's metadata.
+    module : str
+        API name of the module.
+    """
+
+    def __init__(self, gate: Gate, catalogue: Catalogue, module: str) -> None:
+        self._whence = gate, catalogue, module
+        self._names: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+
+    def named(self, reader: PartReader, batches: Iterable[Any]) -> Iterator[Any]:
+        """Give batches on, with those named who were not.
+
+        Parameters
+        ----------
+        reader : PartReader
+            What reads them.
+        batches : iterable of pyarrow.RecordBatch
+            A part.
+
+        Yields
+        ------
+        pyarrow.RecordBatch
+            The same one where everybody has a name.
+        """
+        for batch in batches:
+            nameless = reader.nameless(batch)
+            for column, record_of in nameless.items():
+                self._ask(column, record_of)
+            yield reader.named(batch, self._names) if nameless else batch
+
+    def _ask(self, column: str, record_of: Mapping[str, str]) -> None:
+        """Have those named whom nobody asked for yet; too many are left alone."""
+        with self._lock:
+            new = [user for user in record_of if user not in self._names]
+            new = new[: MOST_STRANGERS - len(self._names)]
+            if new:
+                self._names |= dict.fromkeys(new)
+                self._names |= _names_of(*self._whence, column, [record_of[user] for user in new])
+
+
+def _names_of(
+    gate: Gate, catalogue: Catalogue, module: str, name: str, ids: Iterable[str]
+) -> dict[str, str | None]:
+    """Name the users of a column by records that have them."""
+    found = _from_lists(gate, catalogue, module, [name], ids)
+    return dict(zip(found[f"{name}.id"], found[name], strict=True))
 
 
 def _silent(rows: int) -> None:

@@ -11,7 +11,7 @@ from zcrm_nb import coql
 from zcrm_nb.api.exporting import bulk
 from zcrm_nb.api.exporting.asking import Asked, asked
 from zcrm_nb.api.exporting.chains import Runner
-from zcrm_nb.api.exporting.elsewhere import MOST_LISTED, elsewhere, name_users
+from zcrm_nb.api.exporting.elsewhere import MOST_LISTED, Strangers, elsewhere, name_users
 from zcrm_nb.api.exporting.jobs import Chain
 from zcrm_nb.api.exporting.ranges import both, ranges
 from zcrm_nb.errors import JobError, NotFoundError
@@ -427,6 +427,7 @@ class Exporter:
             The manifest; the export is complete.
         """
         told = {"question": self.export.question, "job": self.export.id, "facts": facts}
+        strangers = Strangers(self._gate, self._catalogue, self.export.module)
 
         def begin() -> None:
             self._file_reader = self.reader(0, exact=exact)
@@ -435,7 +436,8 @@ class Exporter:
         def write(part: Part) -> None:
             reader = self._file_reader
             self._look_at_header(header(part.path), reader)
-            rows = store.add(part.chain, part.number, reader, reader.batches(part.path))
+            batches = strangers.named(reader, reader.batches(part.path))
+            rows = store.add(part.chain, part.number, reader, batches)
             self._check_rows(part, rows)
             self._tick(rows)
 
@@ -451,6 +453,8 @@ class Exporter:
             self._runner.again = "The same crm.export(…, ask_again=True)"
             self._runner.run(write, ask_again=ask_again, has=store.has)
             self._note("Files of an export have no", self.wanted.elsewhere)
+            if self._by_name:
+                self._note("Files of an export have ids, but no names, for", self.wanted.unnamed)
             self._note("Zoho's files have nothing in", sorted(self._missing))
             return store.finish()
         finally:
