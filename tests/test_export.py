@@ -110,6 +110,16 @@ def test_another_export_is_not_written_over(crm, tmp_path):
         open_export(tmp_path)
 
 
+def test_the_same_question_to_another_org_is_another_export(crm, org, tmp_path):
+    """A sandbox's records must not be taken for those of the org."""
+    crm.export("Leads", tmp_path / "leads", COLUMNS)
+    sandbox = attach(org, folder=tmp_path / "of the sandbox")
+    sandbox._catalogue.modules()["Leads"]["id"] = "5551000000002175"
+    with pytest.raises(ValueError, match=r"holds the Leads of another org: .*fresh=True"):
+        sandbox.export("Leads", tmp_path / "leads", COLUMNS)
+    assert sandbox.export("Leads", tmp_path / "leads", COLUMNS, fresh=True).rows == 250
+
+
 def test_fields_that_no_file_holds_are_told_of(crm, tmp_path):
     """Tags and the like come by query, into tables only."""
     with pytest.warns(BulkWarning, match="Tag"):

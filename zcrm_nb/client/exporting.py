@@ -327,7 +327,8 @@ class Exporting(Writing):
         criteria = exports.criteria_of(self._catalogue, module, where, values)
         wanted = asked(self._catalogue, module, columns)
         asks = exports.question(module, columns, criteria, cvid)
-        told = None if fresh else store.answer_to(asks, exact=exact)
+        source = exports.source_of(self._catalogue, module)
+        told = None if fresh else store.answer_to(asks, source=source, exact=exact)
         if told and told["complete"]:
             return Dataset(store, told)
         if len(wanted.batches()) > 1:

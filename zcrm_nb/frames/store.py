@@ -99,13 +99,17 @@ class Store(ABC):
 
     # ---- Reading ---------------------------------------------------------------------------------
 
-    def answer_to(self, question: Mapping[str, Any], *, exact: bool) -> dict[str, Any] | None:
+    def answer_to(
+        self, question: Mapping[str, Any], *, source: str, exact: bool
+    ) -> dict[str, Any] | None:
         """Read the manifest, and refuse one of another export; ``None`` where there is none."""
         told = self.manifest()
         if told is None:
             return None
         if told["question"] != question:
             what = f"another export, of {told['question']['module']}"
+        elif told["source"] != source:
+            what = f"the {question['module']} of another org"
         elif told["format"] != self.format:
             what = f"this export with format={told['format']!r}"
         elif told["exact"] != exact:

@@ -51,6 +51,7 @@ __all__ = [
     "question",
     "reusable",
     "said",
+    "source_of",
 ]
 
 FRESH_S = 15 * 60.0  # an export of the same question younger than this is used again
@@ -116,6 +117,24 @@ def age(export: Export, now: float) -> str:
     minutes = int((now - export.created) // 60)
     words = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
     return f"{export.id}, begun {words if minutes else 'less than a minute'} ago"
+
+
+def source_of(catalogue: Catalogue, module: str) -> str:
+    """Name the module of this org and no other, for what outlives the login.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        The org's metadata.
+    module : str
+        API name of the module.
+
+    Returns
+    -------
+    str
+        Its id: no two orgs, and no sandbox, have the same.
+    """
+    return str(catalogue.modules()[module]["id"])
 
 
 def begin(
@@ -426,7 +445,12 @@ class Exporter:
         dict
             The manifest; the export is complete.
         """
-        told = {"question": self.export.question, "job": self.export.id, "facts": facts}
+        told = {
+            "question": self.export.question,
+            "source": source_of(self._catalogue, self.export.module),
+            "job": self.export.id,
+            "facts": facts,
+        }
         strangers = Strangers(self._gate, self._catalogue, self.export.module)
 
         def begin() -> None:
