@@ -264,16 +264,13 @@ class _Codes(_Sink):
     def array(self, tz: str) -> Any:
         """Give a category; what the CRM does not know comes last, sorted, as in any answer."""
         del tz
-        known = len(self.column.categories)
-        strange = sorted(list(self._code_of)[known:])
+        strange = sorted(list(self._code_of)[len(self.column.categories) :])
+        categories = (*self.column.categories, *strange)
         codes = self._codes.joined()
         if strange:
-            order = [
-                *range(known),
-                *(known + strange.index(v) for v in list(self._code_of)[known:]),
-            ]
-            codes = np.array([*order, -1])[codes]
-        _, dtype = categorical((*self.column.categories, *strange))
+            place = {value: code for code, value in enumerate(categories)}
+            codes = np.array([*(place[value] for value in self._code_of), -1])[codes]
+        _, dtype = categorical(categories)
         return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
 
 
