@@ -57,7 +57,7 @@ def test_clicks_become_a_query_and_its_table(explorer, lab_page):
     """Find, tick, ask by a picklist's value, run: the next cell has the table and the code."""
     from playwright.sync_api import expect
 
-    view = explorer.view.locator(".zcrm-explore").first
+    view = explorer.view.locator(".zcrm-live").first
     lab_page.set_viewport_size(WIDE)
     try:
         explorer.screenshot("-begin")
@@ -100,7 +100,7 @@ def test_a_field_is_ticked_by_keyboard(explorer, lab_page):
     """Tab goes on from the search to the boxes, space ticks, and Lab takes no key for itself."""
     from playwright.sync_api import expect
 
-    view = explorer.view.locator(".zcrm-explore").first
+    view = explorer.view.locator(".zcrm-live").first
     choose_deals(view)
     view.get_by_label("Find fields").focus()
     lab_page.keyboard.type("amount")  # a and m are shortcuts of Lab
@@ -112,9 +112,23 @@ def test_a_field_is_ticked_by_keyboard(explorer, lab_page):
 
 def test_the_saved_notebook_says_what_to_type(explorer):
     """Whoever opens it without a kernel reads the fields, the query and what to type."""
-    explorer.run(3)
-    data = explorer.saved().cells[3].outputs[0].data
-    assert "<table" in data["text/html"]
-    assert "<input" not in data["text/html"]
-    assert "where Amount &gt; 5" in data["text/html"]
-    assert data["text/plain"].startswith("Deals: ")
+    from playwright.sync_api import expect
+
+    twin = explorer.view.locator(".zcrm-twin").last
+    with explorer.without_widget_state():
+        explorer.run(3)
+        expect(explorer.view.locator(".zcrm-live").last).to_be_visible()
+        expect(twin).to_be_hidden()
+        notebook = explorer.saved()
+        assert "widgets" not in notebook.metadata
+        data = notebook.cells[3].outputs[0].data
+        assert "<input" not in data["text/html"]
+        assert "where Amount &gt; 5" in data["text/html"]
+        assert data["text/plain"].startswith("Deals: ")
+        explorer.reopen()
+        expect(twin).to_contain_text("explorer.run() asks it (1 credit)")
+        expect(twin).to_be_visible()
+        error = explorer.view.get_by_text("Error displaying widget")
+        expect(error).to_have_count(2)
+        expect(error.last).to_be_hidden()
+        explorer.screenshot("-reopened")

@@ -67,6 +67,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self._make_widgets()
         super().__init__(self._rows())
         self.add_class("zcrm-explore")
+        self.add_class("zcrm-live")
         self._listen()
         self._show_module()
 
@@ -386,7 +387,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             self._quiet = False
 
     def __repr__(self) -> str:
-        return f"<ExploreForm of {self._explorer.choice.module or 'no module yet'}>"
+        return "A form to click in stands here while the notebook runs."
 
 
 class _ConditionRow:

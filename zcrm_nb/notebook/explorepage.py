@@ -78,6 +78,18 @@ STYLE = """<style>
 </style>"""
 
 
+# A cell's outputs in JupyterLab and Notebook, in VS Code, in Colab. The form comes within a moment:
+# nothing is to flash before it. Where it is not known any more, Lab writes an error in its place,
+# which nobody needs below this page.
+_TWIN_STYLE = """<style>
+@keyframes zcrm-after { from { max-height: 0; overflow: hidden; visibility: hidden; } }
+.zcrm-twin { animation: zcrm-after 0s 1.5s backwards; }
+:is(.jp-OutputArea, .cell_container, #output-area):has(.zcrm-live) .zcrm-twin { display: none; }
+.jp-OutputArea:has(.zcrm-twin) .jp-OutputArea-output.jupyter-widgets:not(:has(*)) {
+  display: none; }
+</style>"""
+
+
 # ---- The fields of a module ----------------------------------------------------------------------
 
 
@@ -98,7 +110,7 @@ def fields_table(rows: Sequence[Row], ticked: Collection[str] = (), *, live: boo
     str
         A table with one line for each field; whatever comes from the CRM is escaped.
     """
-    heads = ("label", "API name", "type", "", "values")
+    heads = ("label", "API name", "type", "notes", "values")
     head = "".join(f'<th scope="col">{each}</th>' for each in heads)
     lines = "".join(_field(row, ticked, live=live) for row in rows)
     tick = '<th scope="col" aria-label="column of the query"></th>'
@@ -116,7 +128,7 @@ def _field(row: Row, ticked: Collection[str], *, live: bool) -> str:
         f'<tr data-find="{_safe(_findable(row))}" data-kinds="{" ".join(_kinds(row))}">'
         f'<td>{box}</td><th scope="row">{label}</th><td><code>{name}</code></td>'
         f'<td class="zcrm-wraps">{_safe(_type(row))}</td>'
-        f'<td class="zcrm-soft zcrm-wraps">{", ".join(_marks(row))}</td>'
+        f'<td class="zcrm-soft">{", ".join(_marks(row))}</td>'
         f'<td class="zcrm-values">{_values(row)}</td></tr>'
     )
 
@@ -259,9 +271,11 @@ def page(explorer: Explorer) -> str:
     """
     rows = explorer.rows()
     chosen = explorer.choice.module
+    # The form comes within a moment, and then this is hidden: nothing is to flash before it.
     parts = [
         STYLE,
-        '<div class="zcrm-explore">',
+        _TWIN_STYLE,
+        '<div class="zcrm-explore zcrm-twin">',
         f'<div class="zcrm-name">{_heading(explorer)}</div>',
     ]
     if explorer.refusal:
