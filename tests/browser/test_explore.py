@@ -91,6 +91,7 @@ def test_clicks_become_a_query_and_its_table(explorer, lab_page):
         lab_page.evaluate(THEME, "JupyterLab Light")
         lab_page.set_viewport_size(USUAL)
     explorer.run(2)
+    expect(explorer.view.locator(".zcrm-twin").first).to_be_hidden()
     printed = explorer.saved().cells[2].outputs[0].text
     assert printed.startswith("(")
     assert "where Stage = 'Closed Won'" in printed
@@ -132,3 +133,13 @@ def test_the_saved_notebook_says_what_to_type(explorer):
         expect(error).to_have_count(2)
         expect(error.last).to_be_hidden()
         explorer.screenshot("-reopened")
+
+
+def test_a_form_gives_way_to_the_page_when_its_kernel_ends(explorer):
+    """Nobody is to click in what no longer hears; the page says what to type."""
+    from playwright.sync_api import expect
+
+    expect(explorer.view.locator(".zcrm-live")).to_be_visible()
+    explorer.restart()
+    expect(explorer.view.locator(".zcrm-live")).to_be_hidden()
+    expect(explorer.view.locator(".zcrm-twin")).to_contain_text("Run the cell for a form")

@@ -63,7 +63,8 @@ STYLE = """<style>
 .zcrm-explore .zcrm-values { white-space: normal; min-width: 9em; }
 .zcrm-explore .zcrm-values summary { cursor: pointer; }
 .zcrm-explore .zcrm-number { text-align: right !important; font-variant-numeric: tabular-nums; }
-.zcrm-explore code { font-size: .95em !important; background: none; color: inherit; padding: 0; }
+.zcrm-explore code { font-size: .95em !important; background: none !important; color: inherit;
+  padding: 0 !important; }
 .zcrm-explore input[type=checkbox] { margin: 0; vertical-align: middle; }
 .zcrm-explore :is(button, input, select, pre, summary, .zcrm-scroll):focus-visible {
   outline: 2px solid var(--jp-brand-color1, #4a90e2); outline-offset: 1px; }
@@ -79,12 +80,14 @@ STYLE = """<style>
 
 
 # A cell's outputs in JupyterLab and Notebook, in VS Code, in Colab. The form comes within a moment:
-# nothing is to flash before it. Where it is not known any more, Lab writes an error in its place,
-# which nobody needs below this page.
+# nothing is to flash before it. A form whose kernel has ended gives way to this page. Where it is
+# not known any more, Lab writes an error in its place, which nobody needs below this page.
 _TWIN_STYLE = """<style>
 @keyframes zcrm-after { from { max-height: 0; overflow: hidden; visibility: hidden; } }
 .zcrm-twin { animation: zcrm-after 0s 1.5s backwards; }
-:is(.jp-OutputArea, .cell_container, #output-area):has(.zcrm-live) .zcrm-twin { display: none; }
+:is(.jp-OutputArea, .cell_container, #output-area):has(
+  .zcrm-live:not(.jupyter-widgets-disconnected)) .zcrm-twin,
+.zcrm-live.jupyter-widgets-disconnected { display: none; }
 .jp-OutputArea:has(.zcrm-twin) .jp-OutputArea-output.jupyter-widgets:not(:has(*)) {
   display: none; }
 </style>"""
