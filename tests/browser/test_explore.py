@@ -97,6 +97,31 @@ def test_clicks_become_a_query_and_its_table(explorer, lab_page):
     assert "where Stage = 'Closed Won'" in printed
 
 
+def test_what_does_not_fit_stands_there(explorer, lab_page):
+    """A wrong value leaves Run dead and says what to write; without it Run lives again."""
+    from playwright.sync_api import expect
+
+    view = explorer.view.locator(".zcrm-live").first
+    choose_deals(view)
+    for number, (name, operator) in enumerate((("Stage", "in"), ("Amount", "between"))):
+        view.get_by_role("button", name="Add a condition").click()
+        expect(view.locator(".zcrm-condition")).to_have_count(number + 1)
+        row = view.locator(".zcrm-condition").nth(number)
+        row.locator("select").nth(0).select_option(name)
+        row.locator("select").nth(1).select_option(operator)
+    row.locator("input").nth(0).fill("5")
+    row.locator("input").nth(1).fill("much")
+    first = view.locator(".zcrm-condition").first
+    first.locator("select").nth(2).select_option(["Closed Won", "Closed Lost"])
+    expect(view).to_contain_text("Write digits")
+    expect(view.get_by_role("button", name="Run")).to_be_disabled()
+    lab_page.set_viewport_size(WIDE)
+    explorer.screenshot("-problem")
+    lab_page.set_viewport_size(USUAL)
+    row.get_by_role("button", name="remove").click()
+    expect(view.get_by_role("button", name="Run")).to_be_enabled()
+
+
 def test_a_field_is_ticked_by_keyboard(explorer, lab_page):
     """Tab goes on from the search to the boxes, space ticks, and Lab takes no key for itself."""
     from playwright.sync_api import expect

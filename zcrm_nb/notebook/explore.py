@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.planning.costs import Plan
     from zcrm_nb.coql.lint import Examined
+    from zcrm_nb.notebook.exploreform import ExploreForm
     from zcrm_nb.wire.trace import Call
 
 __all__ = ["Explorable", "Explorer", "explore"]
@@ -187,6 +188,7 @@ class Explorer:
         self.modules: dict[str, dict[str, Any]] = {}
         self.fields: dict[str, dict[str, Any]] = {}
         self._counted: tuple[str, Plan | None] = ("", None)
+        self._form: ExploreForm | None = None
         self._run = threading.Lock()
         self._stop = threading.Event()
         self._context = contextvars.copy_context()
@@ -310,7 +312,11 @@ class Explorer:
 
     def _examined(self) -> Examined:
         """Read and lint the query."""
-        return coql.examine(self.query, self._crm._catalogue.fields, lambda: self.modules)
+        return coql.examine(self.query, self._fields_of, lambda: self.modules)
+
+    def _fields_of(self, module: str) -> dict[str, dict[str, Any]]:
+        """Return the fields of a module; of the chosen one without asking, even after a refresh."""
+        return self.fields if module == self.choice.module else self._crm._catalogue.fields(module)
 
     @property
     def problem(self) -> str:
@@ -376,10 +382,16 @@ class Explorer:
         int
             Records.
 
+        Raises
+        ------
+        ValueError
+            The query is not whole; nothing was sent.
+
         Notes
         -----
         1 credit, as for :meth:`CRM.plan`.
         """
+        self._check_whole()
         asked = self._unlimited()
         plan = self._paid(lambda: self._crm.plan(asked))
         self._counted = (asked, plan)
@@ -415,11 +427,15 @@ class Explorer:
         -----
         Credits: what :attr:`price` says.
         """
-        if self.problem or not self.query:
-            raise ValueError(self.problem or self.refusal)
+        self._check_whole()
         asked = self.query
         self.df = self._paid(lambda: self._crm.coql(asked, progress=progress))
         return self.df
+
+    def _check_whole(self) -> None:
+        """Refuse to ask what is not whole."""
+        if self.problem or not self.query:
+            raise ValueError(f"{self.problem or self.refusal} Nothing was sent.")
 
     def _paid(self, ask: Callable[[], Any]) -> Any:
         """Do something, and count what it costs."""
@@ -499,7 +515,10 @@ class Explorer:
         if here().widgets:
             from zcrm_nb.notebook.exploreform import ExploreForm  # noqa: PLC0415 - loads ipywidgets
 
-            display(ExploreForm(self))
+            # One form, however often it is shown: its views agree with each other.
+            self._form = self._form or ExploreForm(self)
+            self._form.show()
+            display(self._form)
 
 
 def _name(thing: object) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExploreForm"]
 
+_SHORT = 12  # characters
 _LABEL = {"description_width": "6.5em"}
 
 
@@ -60,7 +61,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self.add_class("zcrm-explore")
         self.add_class("zcrm-live")
         self._listen()
-        self._show_module()
+        self.show()
 
     # ---- What stands there -----------------------------------------------------------------------
 
@@ -129,19 +130,19 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
 
     def _listen(self) -> None:
         """Connect inputs and buttons."""
-        self._find.observe(self._heard(self._fill_modules), "value")
-        self._module.observe(self._heard(self._choose), "value")
-        self._fields.observe(self._heard(self._tick), "ticked")
+        self._find.observe(self.heard(self._fill_modules), "value")
+        self._module.observe(self.heard(self._choose), "value")
+        self._fields.observe(self.heard(self._tick), "ticked")
         for widget in (self._match, self._order, self._way, self._limit):
-            widget.observe(self._heard(self._take), "value")
-        self._look.observe(self._heard(self._look_at), "value")
-        self._add.on_click(self._heard(self._add_condition))
-        self._drop_preset.on_click(self._heard(self._forget_preset))
-        self._go.on_click(self._heard(self._run))
-        self._count.on_click(self._heard(self._ask_count))
+            widget.observe(self.heard(self._take), "value")
+        self._look.observe(self.heard(self._look_at), "value")
+        self._add.on_click(self.heard(self._add_condition))
+        self._drop_preset.on_click(self.heard(self._forget_preset))
+        self._go.on_click(self.heard(self._run))
+        self._count.on_click(self.heard(self._ask_count))
         self._halt.on_click(lambda _: self._explorer.stop())
 
-    def _heard(self, act: Callable[[], object]) -> Callable[[object], None]:
+    def heard(self, act: Callable[[], object]) -> Callable[[object], None]:
         """Make a callback: its errors are shown, since nobody else would see them."""
 
         def hear(_: object) -> None:
@@ -176,9 +177,9 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         if not name or name == self._explorer.choice.module:
             return
         self._say(f"Asking for the fields of {name} …")
-        self._spawn(lambda: self._explorer.choose(name), self._show_module)
+        self._spawn(lambda: self._explorer.choose(name), self.show)
 
-    def _show_module(self) -> None:
+    def show(self) -> None:
         """Show what was chosen, from its fields to the query."""
         explorer = self._explorer
         self._find.value = ""
@@ -271,7 +272,9 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             f'<span class="zcrm-soft zcrm-spent">{_spent(explorer.spent)}</span></div>'
         )
         code = html.escape(explorer.code)
-        self._query.value = f'<pre class="zcrm-query" tabindex="0" aria-label="Code">{code}</pre>'
+        self._query.value = (
+            f'<pre class="zcrm-query" tabindex="0" role="region" aria-label="Code">{code}</pre>'
+        )
         self._told.value = "".join(self._words())
         self._fit_buttons()
 
@@ -391,18 +394,22 @@ class _ConditionRow:
         self._name = _menu("Field", names, condition.name, width="22em")
         self._operator = _menu("", [], width="10em")
         self._operator.tooltip = "Operator"
+        # The same two all the time: somebody may be typing while another operator is on its way.
+        self._texts = [_box(), _box()]
         self._values: list[Any] = []
         self._away = _button("remove", f"Remove the condition on {condition.name}")
         self.box = _line()
         self.box.add_class("zcrm-condition")
         self._name.observe(self._heard(self._other_field), "value")
         self._operator.observe(self._heard(self._other_operator), "value")
-        self._away.on_click(lambda _: self._form.drop(self))
+        self._away.on_click(self._heard(lambda: self._form.drop(self)))
+        for each in self._texts:
+            self._observed(each)
         self._fit(condition.operator, condition.values)
 
     def _heard(self, act: Callable[[], None]) -> Callable[[object], None]:
         """Make a callback that is deaf while this side sets values."""
-        return lambda _: None if self._quiet else act()
+        return self._form.heard(lambda: None if self._quiet else act())
 
     def _other_field(self) -> None:
         """Take another field: its operators and values are others."""
@@ -428,11 +435,9 @@ class _ConditionRow:
         try:
             self._operator.options = [(OPERATOR_WORDS[each], each) for each in self._allowed()]
             self._operator.value = operator
+            self._values = self._inputs(values)
         finally:
             self._quiet = False
-        self._values = self._inputs(values)
-        for each in self._values:
-            each.observe(lambda _: self._take(), "value")
         self.condition.values = self._read()
         self.box.children = [self._name, self._operator, *self._values, self._away]
 
@@ -444,17 +449,27 @@ class _ConditionRow:
             return []
         if known and count == "many":
             kept = [each for each in values if each in known]
-            return [_several(known, kept)]
+            return [self._observed(_several(known, kept))]
         if known:
             first = values[0] if values and values[0] in known else ""
             options = [("choose …", ""), *((each, each) for each in known)]
             menu = _menu("", options, first, width="14em")
             menu.tooltip = "Value"
-            return [menu]
-        texts = [*values, "", ""][: 2 if count == "two" else 1]
-        if count == "many":
-            texts = [", ".join(values)]
-        return [_box(each, hint(field, operator)) for each in texts]
+            return [self._observed(menu)]
+        texts = [", ".join(values)] if count == "many" else [*values, "", ""]
+        boxes = self._texts[: 2 if count == "two" else 1]
+        example = hint(field, operator)
+        # Two numbers or dates fit into the line; two moments with their zones do not.
+        is_short = count == "two" and len(example) < _SHORT
+        for box, text in zip(boxes, texts, strict=False):
+            box.placeholder, box.value = example, text
+            box.layout.width = "6.7em" if is_short else "14em"
+        return boxes
+
+    def _observed(self, widget: Any) -> Any:
+        """Take what will be chosen."""
+        widget.observe(self._heard(self._take), "value")
+        return widget
 
     def _take(self) -> None:
         """Take what is filled in."""
@@ -492,11 +507,9 @@ def _several(options: list[str], values: list[str]) -> Any:
     )
 
 
-def _box(value: str, placeholder: str) -> Any:
+def _box() -> Any:
     """Make a box for a value."""
-    return ipywidgets.Text(
-        value=value, placeholder=placeholder, layout=_wide("14em"), tooltip="Value"
-    )
+    return ipywidgets.Text(layout=_wide("14em"), tooltip="Value")
 
 
 def _button(words: str, why: str) -> Any:
