@@ -24,12 +24,14 @@ from zcrm_nb.frames import open_export, to_frame, to_records
 
 if TYPE_CHECKING:
     from zcrm_nb.notebook import plots as plots
+    from zcrm_nb.notebook.explore import explore as explore
     from zcrm_nb.notebook.scaffold import new_notebook as new_notebook
 
 __version__ = "0.1.0"
 
 # Loaded when first used: someone who only wants a table should not wait for a plot library.
 _LATER = {
+    "explore": "zcrm_nb.notebook.explore",
     "load_ipython_extension": "zcrm_nb.notebook.magics",
     "new_notebook": "zcrm_nb.notebook.scaffold",
     "plots": "zcrm_nb.notebook.plots",
@@ -42,6 +44,7 @@ __all__ = [
     "coql_pages",
     "emulate",
     "errors",
+    "explore",
     "fill",
     "lint",
     "login",

@@ -1,0 +1,107 @@
+"""The explorer as a person uses it in JupyterLab: by mouse and by keyboard."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+CELLS = [
+    """
+import zcrm_nb
+crm = zcrm_nb.emulate(rows={"Leads": 300, "Deals": 400})
+explorer = zcrm_nb.explore(crm)
+""",
+    "explorer",
+    "print(explorer.df.shape, explorer.spent)\nprint(explorer.code)",
+    "zcrm_nb.explore(crm, 'Deals', columns=['Deal_Name', 'Stage'], where={'Amount': ('>', 5)})",
+]
+THEME = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+WIDE, NARROW = {"width": 1200, "height": 1300}, {"width": 700, "height": 1300}
+USUAL = {"width": 1200, "height": 1000}
+
+
+@pytest.fixture
+def explorer(open_notebook, tmp_path):
+    path = tmp_path / "explore.ipynb"
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    cells = [new_code_cell(each.strip()) for each in CELLS]
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    opened = open_notebook(path)
+    for number in (0, 1):
+        opened.run(number)
+    return opened
+
+
+def choose_deals(view):
+    """Choose a module by mouse and wait for its fields."""
+    from playwright.sync_api import expect
+
+    view.locator(".zcrm-module select").select_option("Deals")
+    expect(view.locator(".zcrm-fields")).to_contain_text("Deal Name")
+
+
+def test_clicks_become_a_query_and_its_table(explorer, lab_page):
+    """Find, tick, ask by a picklist's value, run: the next cell has the table and the code."""
+    from playwright.sync_api import expect
+
+    view = explorer.view.locator(".zcrm-explore").first
+    lab_page.set_viewport_size(WIDE)
+    try:
+        explorer.screenshot("-begin")
+        choose_deals(view)
+        view.get_by_label("Find fields").fill("clos")
+        expect(view.locator(".zcrm-fields tbody tr:visible")).to_have_count(1)
+        view.get_by_label("Closing Date, Closing_Date").check()
+        view.get_by_label("Find fields").fill("")
+        view.locator(".zcrm-fields tbody th", has_text="Amount").first.click()
+        expect(view.locator("pre")).to_contain_text("select Deal_Name, Stage, Closing_Date, Amount")
+        view.get_by_role("button", name="Add a condition").click()
+        row = view.locator(".zcrm-condition")
+        row.locator("select").nth(0).select_option("Stage")
+        row.locator("select").nth(2).select_option("Closed Won")
+        expect(view.locator("pre")).to_contain_text("where Stage = 'Closed Won'")
+        expect(view).to_contain_text("Costs 1 credit.")
+        view.get_by_role("button", name="Run").click()
+        answer = view.locator(".zcrm-answer")
+        expect(answer).to_contain_text("kept as explorer.df")
+        expect(answer).to_contain_text("category")
+        view.locator(".zcrm-look select").select_option("Amount")
+        expect(view.locator("img")).to_be_visible()
+        for theme, name in (("JupyterLab Light", "-light"), ("JupyterLab Dark", "-dark")):
+            lab_page.evaluate(THEME, theme)
+            view.scroll_into_view_if_needed()
+            explorer.screenshot(name)
+        lab_page.set_viewport_size(NARROW)
+        explorer.screenshot("-narrow")
+    finally:
+        lab_page.evaluate(THEME, "JupyterLab Light")
+        lab_page.set_viewport_size(USUAL)
+    explorer.run(2)
+    printed = explorer.saved().cells[2].outputs[0].text
+    assert printed.startswith("(")
+    assert "where Stage = 'Closed Won'" in printed
+
+
+def test_a_field_is_ticked_by_keyboard(explorer, lab_page):
+    """Tab goes on from the search to the boxes, space ticks, and Lab takes no key for itself."""
+    from playwright.sync_api import expect
+
+    view = explorer.view.locator(".zcrm-explore").first
+    choose_deals(view)
+    view.get_by_label("Find fields").focus()
+    lab_page.keyboard.type("amount")  # a and m are shortcuts of Lab
+    view.get_by_label("Amount, Amount", exact=True).focus()
+    lab_page.keyboard.press("Space")
+    expect(view.locator("pre")).to_contain_text("Amount")
+    expect(view.locator(".zcrm-find [role=status]")).to_contain_text("3 ticked")
+
+
+def test_the_saved_notebook_says_what_to_type(explorer):
+    """Whoever opens it without a kernel reads the fields, the query and what to type."""
+    explorer.run(3)
+    data = explorer.saved().cells[3].outputs[0].data
+    assert "<table" in data["text/html"]
+    assert "<input" not in data["text/html"]
+    assert "where Amount &gt; 5" in data["text/html"]
+    assert data["text/plain"].startswith("Deals: ")
