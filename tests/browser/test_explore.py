@@ -33,6 +33,18 @@ def explorer(open_notebook, tmp_path):
     return opened
 
 
+def unnamed(page):
+    """Inputs of the form that have no name for a screen reader."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll(
+             ".zcrm-explore :is(input, select, button):not([disabled])")]
+           .filter((each) => each.offsetParent && !each.title && !each.ariaLabel
+             && !(each.tagName === "BUTTON" && each.textContent.trim())
+             && ![...each.labels].some((label) => label.textContent.trim()))
+           .map((each) => each.outerHTML.slice(0, 200))"""
+    )
+
+
 def choose_deals(view):
     """Choose a module by mouse and wait for its fields."""
     from playwright.sync_api import expect
@@ -68,6 +80,7 @@ def test_clicks_become_a_query_and_its_table(explorer, lab_page):
         expect(answer).to_contain_text("category")
         view.locator(".zcrm-look select").select_option("Amount")
         expect(view.locator("img")).to_be_visible()
+        assert unnamed(lab_page) == []
         for theme, name in (("JupyterLab Light", "-light"), ("JupyterLab Dark", "-dark")):
             lab_page.evaluate(THEME, theme)
             view.scroll_into_view_if_needed()

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zcrm_nb import coql
 from zcrm_nb.api.metadata import field_row
 from zcrm_nb.api.planning.costs import asked_cost
-from zcrm_nb.api.reading.query import PAGE_SIZE
+from zcrm_nb.api.reading.query import OFFSET_CEILING, PAGE_SIZE
 from zcrm_nb.coql.types import is_readable
 from zcrm_nb.errors import NotFoundError, ZohoError
 from zcrm_nb.notebook import explorepage
@@ -182,7 +183,7 @@ class Explorer:
         self.spent, self.refusal = 0, ""
         self.modules: dict[str, dict[str, Any]] = {}
         self.fields: dict[str, dict[str, Any]] = {}
-        self._counted: tuple[str, str] = ("", "")
+        self._counted: tuple[str, Plan | None] = ("", None)
         self._run = threading.Lock()
         self._stop = threading.Event()
         self._context = contextvars.copy_context()
@@ -337,11 +338,19 @@ class Explorer:
         """What a run costs, in words, as far as that is known without a call; else nothing."""
         if self.problem or not self.choice.columns:
             return ""
-        if self._counted[0] == self.query:
-            return self._counted[1]
-        split = any(each.severity == "repaired" for each in self.findings())
         limit = int(self.choice.limit) if self.choice.limit.strip() else None
-        return _price(None if split and limit is None else limit) + self._names()
+        asked, plan = self._counted
+        split = self._is_split()
+        if plan is not None and asked == self._unlimited():
+            told = _counted_price(plan, limit, split=split)
+        else:
+            told = "what Count tells: a long list takes several queries" if split else _price(limit)
+        return told + self._names()
+
+    def _is_split(self) -> bool:
+        """Tell whether a list is so long that it is asked for in several queries."""
+        read = self._examined().query
+        return read is not None and len(coql.parts(read)) > 1
 
     def _names(self) -> str:
         """Price the names of users, where they are selected and not known yet."""
@@ -351,24 +360,26 @@ class Explorer:
 
     # ---- What is sent ----------------------------------------------------------------------------
 
-    def count(self) -> str:
-        """Ask how many records the query means, and price it by that.
+    def count(self) -> int:
+        """Ask how many records the query means without its limit; :attr:`price` counts with it.
 
         Returns
         -------
-        str
-            The price, in words; :attr:`price` tells it from then on.
+        int
+            Records.
 
         Notes
         -----
-        1 credit, as for :meth:`CRM.plan`; none for a limit of up to 200.
+        1 credit, as for :meth:`CRM.plan`.
         """
-        asked = self.query
+        asked = self._unlimited()
         plan = self._paid(lambda: self._crm.plan(asked))
-        rows = "" if plan.rows is None else f" for {plan.rows:,} rows"
-        price = "" if plan.credits is None else f"{_credits(plan.credits)}{rows}, as counted"
-        self._counted = (asked, price)
-        return price
+        self._counted = (asked, plan)
+        return int(plan.rows)
+
+    def _unlimited(self) -> str:
+        """Write the query without its limit."""
+        return query(replace(self.choice, limit=""), self.fields)
 
     def run(
         self, *, progress: bool | Callable[[int, int, int | None], None] = True
@@ -489,6 +500,15 @@ def _price(limit: int | None) -> str:
         return _credits(asked_cost(None, limit).credits)
     least, most = asked_cost(None, limit).credits, asked_cost(limit, limit).credits
     return f"{least} to {most:,} credits, by the number of rows"
+
+
+def _counted_price(plan: Plan, limit: int | None, *, split: bool) -> str:
+    """Price a query whose rows were counted."""
+    rows = min(plan.rows or 0, limit or plan.rows or 0)
+    told = f"{plan.rows:,} rows" if rows == plan.rows else f"{rows:,} of {plan.rows:,} rows"
+    if split or rows > OFFSET_CEILING:
+        return f"{'up to ' if limit else ''}{_credits(plan.credits or 0)} for {told}"
+    return f"{_credits(asked_cost(rows, limit).credits)} for {told}"
 
 
 def _credits(number: int) -> str:

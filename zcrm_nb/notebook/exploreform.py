@@ -59,7 +59,9 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
 
     def __init__(self, explorer: Explorer) -> None:
         self._explorer = explorer
-        self._quiet = False  # while this side sets what is shown, nobody has chosen anything
+        self._quiet = self._busy = (
+            False  # quiet: while this side sets what is shown, nobody has chosen anything
+        )
         self._conditions: list[_ConditionRow] = []
         self._ran = ""
         self._make_widgets()
@@ -78,19 +80,25 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self._find.add_class("zcrm-find-module")
         self._find.tooltip = "Find modules"
         self._fields = FieldTable()
-        self._match = _menu("Records", [("with all of", False), ("with any of", True)])
+        self._match = _menu(
+            "Records", [("that meet all of", False), ("that meet any of", True)], width="22em"
+        )
         self._preset = ipywidgets.HTML()
         self._drop_preset = _button("remove", "Remove the condition")
         self._rows_of_conditions = ipywidgets.VBox()
         self._add = _button("Add a condition", "Add a condition on a field")
-        self._order = _menu("Order by", [])
+        self._order = _menu("Order by", [], width="22em")
         self._way = _menu("", [("ascending", False), ("descending", True)], width="9em")
+        self._way.tooltip = "Direction"
         self._limit = ipywidgets.Text(
-            description="Limit", placeholder="every row", style=_LABEL, layout=_wide("14em")
+            description="Limit",
+            placeholder="every row",
+            style={"description_width": "3.5em"},
+            layout=_wide("11em"),
         )
         self._query, self._told = ipywidgets.HTML(), ipywidgets.HTML()
         self._go = ipywidgets.Button(description="Run", button_style="primary", icon="play")
-        self._count = _button("Count", "Count the records, for the price of the query: 1 credit")
+        self._count = _button("Count (1 credit)", "Count the records that this means")
         self._halt = _button("Stop", "Stop when the next page comes")
         self._status, self._answer = ipywidgets.HTML(), ipywidgets.HTML()
         self._look = _menu("Look at", [("a column …", "")])
@@ -126,6 +134,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             ]
         )
         self._result = ipywidgets.VBox([self._answer, self._look, self._seen])
+        self._result.layout.display = "none"
         return [head, _line(self._module, self._find), self._body, self._status, self._result]
 
     def _listen(self) -> None:
@@ -291,9 +300,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
 
     def _fit_buttons(self, *, busy: bool | None = None) -> None:
         """Let only be pressed what can be done now."""
-        if busy is not None:
-            self._busy = busy
-        busy = getattr(self, "_busy", False)
+        self._busy = busy = self._busy if busy is None else busy
         whole = bool(self._explorer.query) and not self._explorer.problem
         self._go.disabled = self._count.disabled = busy or not whole
         self._module.disabled = busy
@@ -389,8 +396,8 @@ class _ConditionRow:
         self._form, self.condition = form, condition
         self._quiet = False
         names = _named(form.askable(), form.explorer)
-        self._name = _menu("Field", names, condition.name)
-        self._operator = _menu("", [], width="11em")
+        self._name = _menu("Field", names, condition.name, width="22em")
+        self._operator = _menu("", [], width="10em")
         self._operator.tooltip = "Operator"
         self._values: list[Any] = []
         self._away = _button("remove", f"Remove the condition on {condition.name}")
@@ -448,7 +455,10 @@ class _ConditionRow:
             return [_several(known, kept)]
         if known:
             first = values[0] if values and values[0] in known else ""
-            return [_menu("", [("choose …", ""), *((each, each) for each in known)], first)]
+            options = [("choose …", ""), *((each, each) for each in known)]
+            menu = _menu("", options, first, width="14em")
+            menu.tooltip = "Value"
+            return [menu]
         texts = [*values, "", ""][: 2 if count == "two" else 1]
         if count == "many":
             texts = [", ".join(values)]
@@ -486,14 +496,14 @@ def _several(options: list[str], values: list[str]) -> Any:
     """Make a choice of several."""
     rows = min(len(options), 5)
     return ipywidgets.SelectMultiple(
-        options=options, value=values, rows=rows, layout=_wide("16em"), tooltip="Values"
+        options=options, value=values, rows=rows, layout=_wide("14em"), tooltip="Values"
     )
 
 
 def _box(value: str, placeholder: str) -> Any:
     """Make a box for a value."""
     return ipywidgets.Text(
-        value=value, placeholder=placeholder, layout=_wide("16em"), tooltip="Value"
+        value=value, placeholder=placeholder, layout=_wide("14em"), tooltip="Value"
     )
 
 
@@ -511,7 +521,7 @@ def _line(*widgets: Any) -> Any:
 
 def _wide(width: str) -> dict[str, str]:
     """Give an input its width, and no more than there is."""
-    return {"width": width, "max_width": "100%"}
+    return {"width": width, "max_width": "calc(100% - 4px)"}
 
 
 def _named(names: list[str], explorer: Explorer) -> list[tuple[str, str]]:

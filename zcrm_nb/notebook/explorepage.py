@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["STYLE", "answer", "fields_table", "module_label", "page", "text"]
 
 PREVIEW_ROWS = 8
+_CELL_LENGTH = 60
+_VALUES_LENGTH = 24  # what is longer opens at a click
 _TEXT_FIELDS = 80  # lines of a terminal; crm.fields() has them all
 
 # Colours come from the theme where JupyterLab tells them; elsewhere the page inherits its own. The
@@ -37,14 +40,17 @@ STYLE = """<style>
   box-sizing: border-box; padding: 0 8px; color: var(--jp-widgets-input-color, inherit);
   background: var(--jp-widgets-input-background-color, transparent);
   border: 1px solid var(--jp-widgets-input-border-color, #8888); }
+.zcrm-explore .zcrm-find label { width: 86px; margin-right: -2px; text-align: right; }
 .zcrm-explore .zcrm-find input { flex: 0 1 20em; min-width: 8em; }
+.zcrm-explore .widget-html, .zcrm-explore .widget-html-content { max-width: 100%; min-width: 0;
+  white-space: normal; }
 .zcrm-explore .zcrm-scroll { overflow: auto; }
 .zcrm-explore .zcrm-tall { height: 19em; resize: vertical; min-height: 8em;
-  border: 1px solid var(--jp-border-color2, #8884); }
+  margin-bottom: 8px; border: 1px solid var(--jp-border-color2, #8884); }
 .zcrm-explore table { border-collapse: collapse; width: 100%; font-size: .93em; margin: 0;
   table-layout: auto; }
 .zcrm-explore th, .zcrm-explore td { text-align: left !important; vertical-align: top !important;
-  padding: 4px 14px 4px 0 !important; border: 0; white-space: nowrap; color: inherit;
+  padding: 4px 12px 4px 0 !important; border: 0; white-space: nowrap; color: inherit;
   background: none !important; border-bottom: 1px solid var(--jp-border-color2, #8884); }
 .zcrm-explore .zcrm-tall th:first-child, .zcrm-explore .zcrm-tall td:first-child {
   padding-left: 10px !important; width: 1.2em; }
@@ -53,7 +59,8 @@ STYLE = """<style>
 .zcrm-explore thead th { font-weight: 600; color: var(--jp-content-font-color2, inherit); }
 .zcrm-explore tbody th { font-weight: 600; }
 .zcrm-explore .zcrm-fields:has(input) tbody tr:has(input[data-name]) th { cursor: pointer; }
-.zcrm-explore .zcrm-values { white-space: normal; min-width: 12em; }
+.zcrm-explore .zcrm-wraps { white-space: normal; }
+.zcrm-explore .zcrm-values { white-space: normal; min-width: 9em; }
 .zcrm-explore .zcrm-values summary { cursor: pointer; }
 .zcrm-explore .zcrm-number { text-align: right !important; font-variant-numeric: tabular-nums; }
 .zcrm-explore code { font-size: .95em !important; background: none; color: inherit; padding: 0; }
@@ -61,7 +68,8 @@ STYLE = """<style>
 .zcrm-explore :is(button, input, select, pre, summary, .zcrm-scroll):focus-visible {
   outline: 2px solid var(--jp-brand-color1, #4a90e2); outline-offset: 1px; }
 .zcrm-explore pre.zcrm-query { margin: 0; padding: 8px 10px; white-space: pre-wrap;
-  overflow-wrap: anywhere; user-select: all; min-height: 7.5em; box-sizing: border-box;
+  overflow-wrap: anywhere; word-break: normal; user-select: all; min-height: 7.5em;
+  box-sizing: border-box;
   font: var(--jp-code-font-size, 13px)/1.45 var(--jp-code-font-family, monospace);
   color: inherit; background: var(--jp-layout-color2, #8881); border-radius: 3px; }
 .zcrm-explore .zcrm-problem { border-left: 4px solid #d32f2f; padding-left: 8px; }
@@ -107,7 +115,8 @@ def _field(row: Row, ticked: Collection[str], *, live: bool) -> str:
     return (
         f'<tr data-find="{_safe(_findable(row))}" data-kinds="{" ".join(_kinds(row))}">'
         f'<td>{box}</td><th scope="row">{label}</th><td><code>{name}</code></td>'
-        f'<td>{_safe(_type(row))}</td><td class="zcrm-soft">{", ".join(_marks(row))}</td>'
+        f'<td class="zcrm-wraps">{_safe(_type(row))}</td>'
+        f'<td class="zcrm-soft zcrm-wraps">{", ".join(_marks(row))}</td>'
         f'<td class="zcrm-values">{_values(row)}</td></tr>'
     )
 
@@ -161,7 +170,7 @@ def _values(row: Row) -> str:
     """Write the values of a picklist: a few at once, many when somebody opens them."""
     values = row["values"] or []
     told = _safe(", ".join(values))
-    if len(told) <= 40:
+    if len(told) <= _VALUES_LENGTH:
         return told
     return f"<details><summary>{len(values)} values</summary>{told}</details>"
 
@@ -221,13 +230,15 @@ def _cell(value: Any) -> str:
     """Write a value; what is not there stays empty, what is long is cut."""
     if isinstance(value, list):
         shown = ", ".join(map(str, value))
-    elif value is None or value != value:  # noqa: PLR0124 - NaN and NaT are not themselves
-        return ""
+    elif value is None or str(value) in {"nan", "NaT", "<NA>"}:
+        shown = ""
+    elif isinstance(value, float):
+        shown = f"{value:,}".removesuffix(".0")
+    elif isinstance(value, datetime) and value.tzinfo is None:
+        shown = f"{value:%Y-%m-%d}"  # only dates have no time zone
     else:
-        shown = (
-            "" if str(value) == "<NA>" else f"{value:,}" if isinstance(value, float) else str(value)
-        )
-    return _safe(shown if len(shown) <= 60 else f"{shown[:59]}…")
+        shown = str(value)
+    return _safe(shown if len(shown) <= _CELL_LENGTH else f"{shown[: _CELL_LENGTH - 1]}…")
 
 
 # ---- Where there are no widgets ------------------------------------------------------------------
