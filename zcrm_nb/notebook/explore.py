@@ -20,6 +20,7 @@ from zcrm_nb.coql.types import is_readable
 from zcrm_nb.errors import NotFoundError, ZohoError
 from zcrm_nb.notebook import explorepage
 from zcrm_nb.notebook.explorequery import MISSING, Choice, code, condition, query, sortable
+from zcrm_nb.notebook.place import here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -478,17 +479,20 @@ class Explorer:
     def __repr__(self) -> str:
         return explorepage.text(self)
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Show the form, with a page that stands still as its twin."""
+    def _ipython_display_(self) -> None:
+        """Show a page that stands still, and in a notebook the form, which hides it.
+
+        Two outputs: JupyterLab puts an error in the place of a form that it does not know any more,
+        and would not show a twin that is in the same output.
+        """
+        from IPython.display import display  # noqa: PLC0415 - nobody needs it before
+
         twin = {"text/plain": repr(self), "text/html": explorepage.page(self)}
-        try:
+        display(twin, raw=True)
+        if here().widgets:
             from zcrm_nb.notebook.exploreform import ExploreForm  # noqa: PLC0415 - loads ipywidgets
 
-            bundle = ExploreForm(self)._repr_mimebundle_(**options)
-        except Exception:  # no widgets here, or none that work
-            return twin
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**(data or {}), **twin}, metadata
+            display(ExploreForm(self))
 
 
 def _price(limit: int | None) -> str:
