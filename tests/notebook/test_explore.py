@@ -419,6 +419,17 @@ def test_a_terminal_shows_the_text_alone(crm, shell, capsys):
     assert "form to click in" not in printed
 
 
+def test_what_stands_there_goes_by_the_names_of_the_notebook(crm, shell):
+    """The code and the table are typed as the notebook calls the CRM and the explorer."""
+    explorer = zcrm_nb.explore(crm, "Deals")
+    assert explorer.code.startswith("df = crm.coql(")
+    shell.user_ns |= {"org": crm, "_": explorer, "_4": explorer}
+    assert explorer.code.startswith("df = org.coql(")
+    assert "<code>_4.df</code>" in Clicked(explorer).run().form._answer.value
+    shell.user_ns["mine"] = explorer
+    assert "mine.run() asks it" in repr(explorer)
+
+
 @pytest.mark.parametrize(
     ("column", "words"),
     [

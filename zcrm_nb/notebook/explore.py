@@ -8,6 +8,8 @@ query, and only one at a time.
 from __future__ import annotations
 
 import contextvars
+import re
+import sys
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -289,7 +291,12 @@ class Explorer:
     @property
     def code(self) -> str:
         """The Python that asks it."""
-        return code(self.query)
+        return code(self.query, _name(self._crm) or "crm")
+
+    @property
+    def name(self) -> str:
+        """What this explorer is called in the notebook, to type behind ``.df``."""
+        return _name(self) or "explorer"
 
     def findings(self) -> list[coql.Finding]:
         """Tell what is wrong with the query, as :func:`zcrm_nb.lint` does; nothing is sent.
@@ -493,6 +500,18 @@ class Explorer:
             from zcrm_nb.notebook.exploreform import ExploreForm  # noqa: PLC0415 - loads ipywidgets
 
             display(ExploreForm(self))
+
+
+def _name(thing: object) -> str:
+    """Find what somebody called a thing in the notebook, else the number of its output."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    space = dict(getattr(shell, "user_ns", {}))
+    names = [name for name, each in space.items() if each is thing and isinstance(name, str)]
+    return next(
+        (name for shape in (r"[^\W_]\w*", r"_\d+") for name in names if re.fullmatch(shape, name)),
+        "",
+    )
 
 
 def _price(limit: int | None) -> str:

@@ -322,7 +322,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             return
         self._ran = asked
         self._say("")
-        self._answer.value = answer(df)
+        self._answer.value = answer(df, self._explorer.name)
         self._seen.value = ""
         columns = [each for each in df.columns if each != "id" and not each.endswith(".id")]
         self._set(self._look, [("a column …", ""), *((each, each) for each in columns)], "")

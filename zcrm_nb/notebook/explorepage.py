@@ -199,13 +199,15 @@ def module_label(module: Row) -> str:
 # ---- A table that came ---------------------------------------------------------------------------
 
 
-def answer(df: pd.DataFrame) -> str:
+def answer(df: pd.DataFrame, name: str = "explorer") -> str:
     """Write what a run brought: its shape, its columns with their types, its first rows.
 
     Parameters
     ----------
     df : DataFrame
         The table.
+    name : str, default "explorer"
+        What the explorer is called.
 
     Returns
     -------
@@ -229,7 +231,7 @@ def answer(df: pd.DataFrame) -> str:
         for at in range(len(top))
     )
     return (
-        f'<div role="status"><b>{rows:,} × {columns}</b>, kept as <code>explorer.df</code>'
+        f'<div role="status"><b>{rows:,} × {columns}</b>, kept as <code>{_safe(name)}.df</code>'
         f'<span class="zcrm-soft">{cost}{first}</span></div>'
         f'<div class="zcrm-scroll" tabindex="0"><table aria-label="First rows"><thead><tr>{heads}'
         f"</tr></thead><tbody>{lines}</tbody></table></div>"
@@ -344,7 +346,9 @@ def _todo(explorer: Explorer) -> str:
     if not module:
         return "Fields of a module: zcrm_nb.explore(crm, 'Leads'). Run the cell for a form."
     price = f" ({explorer.price})" if explorer.price else ""
-    run = f"explorer.run() asks it{price}. " if explorer.query and not explorer.problem else ""
+    run = (
+        f"{explorer.name}.run() asks it{price}. " if explorer.query and not explorer.problem else ""
+    )
     problem = f"{explorer.problem} " if explorer.problem else ""
     return (
         f'{problem}{run}Other columns: zcrm_nb.explore(crm, {module!r}, columns=[…], where="…"). '
