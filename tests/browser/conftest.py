@@ -240,6 +240,10 @@ AUTOSAVE = """async (seconds) => {
   await settings.set('@jupyterlab/docmanager-extension:plugin', 'autosaveInterval', seconds);
 }"""
 SAVED = "() => !window.jupyterapp.shell.currentWidget.context.model.dirty"
+TOGGLE_WIDGET_STATE = """async () => {
+  const app = window.jupyterapp;
+  await app.commands.execute('@jupyter-widgets/jupyterlab-manager:saveWidgetState');
+}"""
 CLOSE = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
   await panel.sessionContext.shutdown();
@@ -278,6 +282,15 @@ class OpenNotebook:
         """Close it together with its kernel, as for the night, and open it again."""
         self._page.evaluate(CLOSE)
         self.open()
+
+    @contextmanager
+    def without_widget_state(self) -> Iterator[None]:
+        """Let Lab save no widget state, as it does for who has never asked for it."""
+        self._page.evaluate(TOGGLE_WIDGET_STATE)
+        try:
+            yield
+        finally:
+            self._page.evaluate(TOGGLE_WIDGET_STATE)
 
     def restart(self) -> None:
         """Restart the kernel under the open page."""

@@ -57,7 +57,7 @@ def test_clicks_become_a_query_and_its_table(explorer, lab_page):
     """Find, tick, ask by a picklist's value, run: the next cell has the table and the code."""
     from playwright.sync_api import expect
 
-    view = explorer.view.locator(".zcrm-explore").first
+    view = explorer.view.locator(".zcrm-live").first
     lab_page.set_viewport_size(WIDE)
     try:
         explorer.screenshot("-begin")
@@ -91,6 +91,7 @@ def test_clicks_become_a_query_and_its_table(explorer, lab_page):
         lab_page.evaluate(THEME, "JupyterLab Light")
         lab_page.set_viewport_size(USUAL)
     explorer.run(2)
+    expect(explorer.view.locator(".zcrm-twin").first).to_be_hidden()
     printed = explorer.saved().cells[2].outputs[0].text
     assert printed.startswith("(")
     assert "where Stage = 'Closed Won'" in printed
@@ -100,7 +101,7 @@ def test_a_field_is_ticked_by_keyboard(explorer, lab_page):
     """Tab goes on from the search to the boxes, space ticks, and Lab takes no key for itself."""
     from playwright.sync_api import expect
 
-    view = explorer.view.locator(".zcrm-explore").first
+    view = explorer.view.locator(".zcrm-live").first
     choose_deals(view)
     view.get_by_label("Find fields").focus()
     lab_page.keyboard.type("amount")  # a and m are shortcuts of Lab
@@ -112,9 +113,33 @@ def test_a_field_is_ticked_by_keyboard(explorer, lab_page):
 
 def test_the_saved_notebook_says_what_to_type(explorer):
     """Whoever opens it without a kernel reads the fields, the query and what to type."""
-    explorer.run(3)
-    data = explorer.saved().cells[3].outputs[0].data
-    assert "<table" in data["text/html"]
-    assert "<input" not in data["text/html"]
-    assert "where Amount &gt; 5" in data["text/html"]
-    assert data["text/plain"].startswith("Deals: ")
+    from playwright.sync_api import expect
+
+    twin = explorer.view.locator(".zcrm-twin").last
+    with explorer.without_widget_state():
+        explorer.run(3)
+        expect(explorer.view.locator(".zcrm-live").last).to_be_visible()
+        expect(twin).to_be_hidden()
+        notebook = explorer.saved()
+        assert "widgets" not in notebook.metadata
+        data = notebook.cells[3].outputs[0].data
+        assert "<input" not in data["text/html"]
+        assert "where Amount &gt; 5" in data["text/html"]
+        assert data["text/plain"].startswith("Deals: ")
+        explorer.reopen()
+        expect(twin).to_contain_text("explorer.run() asks it (1 credit)")
+        expect(twin).to_be_visible()
+        error = explorer.view.get_by_text("Error displaying widget")
+        expect(error).to_have_count(2)
+        expect(error.last).to_be_hidden()
+        explorer.screenshot("-reopened")
+
+
+def test_a_form_gives_way_to_the_page_when_its_kernel_ends(explorer):
+    """Nobody is to click in what no longer hears; the page says what to type."""
+    from playwright.sync_api import expect
+
+    expect(explorer.view.locator(".zcrm-live")).to_be_visible()
+    explorer.restart()
+    expect(explorer.view.locator(".zcrm-live")).to_be_hidden()
+    expect(explorer.view.locator(".zcrm-twin")).to_contain_text("Run the cell for a form")

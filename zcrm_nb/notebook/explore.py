@@ -8,6 +8,8 @@ query, and only one at a time.
 from __future__ import annotations
 
 import contextvars
+import re
+import sys
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +22,7 @@ from zcrm_nb.coql.types import is_readable
 from zcrm_nb.errors import NotFoundError, ZohoError
 from zcrm_nb.notebook import explorepage
 from zcrm_nb.notebook.explorequery import MISSING, Choice, code, condition, query, sortable
+from zcrm_nb.notebook.place import here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -288,7 +291,12 @@ class Explorer:
     @property
     def code(self) -> str:
         """The Python that asks it."""
-        return code(self.query)
+        return code(self.query, _name(self._crm) or "crm")
+
+    @property
+    def name(self) -> str:
+        """What this explorer is called in the notebook, to type behind ``.df``."""
+        return _name(self) or "explorer"
 
     def findings(self) -> list[coql.Finding]:
         """Tell what is wrong with the query, as :func:`zcrm_nb.lint` does; nothing is sent.
@@ -478,17 +486,32 @@ class Explorer:
     def __repr__(self) -> str:
         return explorepage.text(self)
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Show the form, with a page that stands still as its twin."""
+    def _ipython_display_(self) -> None:
+        """Show a page that stands still, and in a notebook the form, which hides it.
+
+        Two outputs: JupyterLab puts an error in the place of a form that it does not know any more,
+        and would not show a twin that is in the same output.
+        """
+        from IPython.display import display  # noqa: PLC0415 - nobody needs it before
+
         twin = {"text/plain": repr(self), "text/html": explorepage.page(self)}
-        try:
+        display(twin, raw=True)
+        if here().widgets:
             from zcrm_nb.notebook.exploreform import ExploreForm  # noqa: PLC0415 - loads ipywidgets
 
-            bundle = ExploreForm(self)._repr_mimebundle_(**options)
-        except Exception:  # no widgets here, or none that work
-            return twin
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**(data or {}), **twin}, metadata
+            display(ExploreForm(self))
+
+
+def _name(thing: object) -> str:
+    """Find what somebody called a thing in the notebook, else the number of its output."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    space = dict(getattr(shell, "user_ns", {}))
+    names = [name for name, each in space.items() if each is thing and isinstance(name, str)]
+    return next(
+        (name for shape in (r"[^\W_]\w*", r"_\d+") for name in names if re.fullmatch(shape, name)),
+        "",
+    )
 
 
 def _price(limit: int | None) -> str:

@@ -32,15 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["ExploreForm"]
 
 _LABEL = {"description_width": "6.5em"}
-_OVER = (
-    "<style>.zcrm-explore .zcrm-over, .zcrm-explore.jupyter-widgets-disconnected > "
-    ":not(.zcrm-head) { display: none; }"
-    ".zcrm-explore.jupyter-widgets-disconnected .zcrm-over { display: block; }"
-    ".zcrm-explore.jupyter-widgets-disconnected::before,"
-    ".zcrm-explore .jupyter-widgets-disconnected::before { content: none; }</style>"
-    '<p class="zcrm-over" role="status">This explorer is over: the kernel that showed it has '
-    "ended. Run the cell again.</p>"
-)
 
 
 class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
@@ -67,6 +58,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self._make_widgets()
         super().__init__(self._rows())
         self.add_class("zcrm-explore")
+        self.add_class("zcrm-live")
         self._listen()
         self._show_module()
 
@@ -116,8 +108,6 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
 
     def _rows(self) -> list[Any]:
         """Put them one below the other, in the order in which one goes through them."""
-        head = ipywidgets.VBox([ipywidgets.HTML(STYLE + _OVER), self._top])
-        head.add_class("zcrm-head")
         given = _line(self._preset, self._drop_preset)
         self._given = given
         # What is below the choice of a module is there when one is chosen.
@@ -135,7 +125,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         )
         self._result = ipywidgets.VBox([self._answer, self._look, self._seen])
         self._result.layout.display = "none"
-        return [head, _line(self._module, self._find), self._body, self._status, self._result]
+        return [self._top, _line(self._module, self._find), self._body, self._status, self._result]
 
     def _listen(self) -> None:
         """Connect inputs and buttons."""
@@ -176,6 +166,8 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             if name == chosen or all(word in module_label(each).lower() for word in words)
         ]
         first = [] if chosen else [(f"choose one of {len(fitting)} …", "")]
+        if chosen and chosen not in self._explorer.modules:
+            first = [(chosen, chosen)]  # named by somebody, though the list does not have it
         self._set(self._module, [*first, *fitting], chosen)
 
     def _choose(self) -> None:
@@ -275,7 +267,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         """Write the query, what is to be said about it, and what it costs."""
         explorer = self._explorer
         self._top.value = (
-            '<div class="zcrm-top"><span class="zcrm-name">Explore Zoho CRM</span>'
+            f'{STYLE}<div class="zcrm-top"><span class="zcrm-name">Explore Zoho CRM</span>'
             f'<span class="zcrm-soft zcrm-spent">{_spent(explorer.spent)}</span></div>'
         )
         code = html.escape(explorer.code)
@@ -330,7 +322,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             return
         self._ran = asked
         self._say("")
-        self._answer.value = answer(df)
+        self._answer.value = answer(df, self._explorer.name)
         self._seen.value = ""
         columns = [each for each in df.columns if each != "id" and not each.endswith(".id")]
         self._set(self._look, [("a column …", ""), *((each, each) for each in columns)], "")
@@ -386,7 +378,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             self._quiet = False
 
     def __repr__(self) -> str:
-        return f"<ExploreForm of {self._explorer.choice.module or 'no module yet'}>"
+        return "A form to click in stands here while the notebook runs."
 
 
 class _ConditionRow:

@@ -63,7 +63,8 @@ STYLE = """<style>
 .zcrm-explore .zcrm-values { white-space: normal; min-width: 9em; }
 .zcrm-explore .zcrm-values summary { cursor: pointer; }
 .zcrm-explore .zcrm-number { text-align: right !important; font-variant-numeric: tabular-nums; }
-.zcrm-explore code { font-size: .95em !important; background: none; color: inherit; padding: 0; }
+.zcrm-explore code { font-size: .95em !important; background: none !important; color: inherit;
+  padding: 0 !important; }
 .zcrm-explore input[type=checkbox] { margin: 0; vertical-align: middle; }
 .zcrm-explore :is(button, input, select, pre, summary, .zcrm-scroll):focus-visible {
   outline: 2px solid var(--jp-brand-color1, #4a90e2); outline-offset: 1px; }
@@ -75,6 +76,20 @@ STYLE = """<style>
 .zcrm-explore .zcrm-problem { border-left: 4px solid #d32f2f; padding-left: 8px; }
 .zcrm-explore .zcrm-warning { border-left: 4px solid #d9822b; padding-left: 8px; }
 .zcrm-explore img { max-width: 100%; height: auto; }
+</style>"""
+
+
+# A cell's outputs in JupyterLab and Notebook, in VS Code, in Colab. The form comes within a moment:
+# nothing is to flash before it. A form whose kernel has ended gives way to this page. Where it is
+# not known any more, Lab writes an error in its place, which nobody needs below this page.
+_TWIN_STYLE = """<style>
+@keyframes zcrm-after { from { max-height: 0; overflow: hidden; visibility: hidden; } }
+.zcrm-twin { animation: zcrm-after 0s 1.5s backwards; }
+:is(.jp-OutputArea, .cell_container, #output-area):has(
+  .zcrm-live:not(.jupyter-widgets-disconnected)) .zcrm-twin,
+.zcrm-live.jupyter-widgets-disconnected { display: none; }
+.jp-OutputArea:has(.zcrm-twin) .jp-OutputArea-output.jupyter-widgets:not(:has(*)) {
+  display: none; }
 </style>"""
 
 
@@ -98,7 +113,7 @@ def fields_table(rows: Sequence[Row], ticked: Collection[str] = (), *, live: boo
     str
         A table with one line for each field; whatever comes from the CRM is escaped.
     """
-    heads = ("label", "API name", "type", "", "values")
+    heads = ("label", "API name", "type", "notes", "values")
     head = "".join(f'<th scope="col">{each}</th>' for each in heads)
     lines = "".join(_field(row, ticked, live=live) for row in rows)
     tick = '<th scope="col" aria-label="column of the query"></th>'
@@ -116,7 +131,7 @@ def _field(row: Row, ticked: Collection[str], *, live: bool) -> str:
         f'<tr data-find="{_safe(_findable(row))}" data-kinds="{" ".join(_kinds(row))}">'
         f'<td>{box}</td><th scope="row">{label}</th><td><code>{name}</code></td>'
         f'<td class="zcrm-wraps">{_safe(_type(row))}</td>'
-        f'<td class="zcrm-soft zcrm-wraps">{", ".join(_marks(row))}</td>'
+        f'<td class="zcrm-soft">{", ".join(_marks(row))}</td>'
         f'<td class="zcrm-values">{_values(row)}</td></tr>'
     )
 
@@ -184,13 +199,15 @@ def module_label(module: Row) -> str:
 # ---- A table that came ---------------------------------------------------------------------------
 
 
-def answer(df: pd.DataFrame) -> str:
+def answer(df: pd.DataFrame, name: str = "explorer") -> str:
     """Write what a run brought: its shape, its columns with their types, its first rows.
 
     Parameters
     ----------
     df : DataFrame
         The table.
+    name : str, default "explorer"
+        What the explorer is called.
 
     Returns
     -------
@@ -214,7 +231,7 @@ def answer(df: pd.DataFrame) -> str:
         for at in range(len(top))
     )
     return (
-        f'<div role="status"><b>{rows:,} × {columns}</b>, kept as <code>explorer.df</code>'
+        f'<div role="status"><b>{rows:,} × {columns}</b>, kept as <code>{_safe(name)}.df</code>'
         f'<span class="zcrm-soft">{cost}{first}</span></div>'
         f'<div class="zcrm-scroll" tabindex="0"><table aria-label="First rows"><thead><tr>{heads}'
         f"</tr></thead><tbody>{lines}</tbody></table></div>"
@@ -259,9 +276,11 @@ def page(explorer: Explorer) -> str:
     """
     rows = explorer.rows()
     chosen = explorer.choice.module
+    # The form comes within a moment, and then this is hidden: nothing is to flash before it.
     parts = [
         STYLE,
-        '<div class="zcrm-explore">',
+        _TWIN_STYLE,
+        '<div class="zcrm-explore zcrm-twin">',
         f'<div class="zcrm-name">{_heading(explorer)}</div>',
     ]
     if explorer.refusal:
@@ -327,7 +346,9 @@ def _todo(explorer: Explorer) -> str:
     if not module:
         return "Fields of a module: zcrm_nb.explore(crm, 'Leads'). Run the cell for a form."
     price = f" ({explorer.price})" if explorer.price else ""
-    run = f"explorer.run() asks it{price}. " if explorer.query and not explorer.problem else ""
+    run = (
+        f"{explorer.name}.run() asks it{price}. " if explorer.query and not explorer.problem else ""
+    )
     problem = f"{explorer.problem} " if explorer.problem else ""
     return (
         f'{problem}{run}Other columns: zcrm_nb.explore(crm, {module!r}, columns=[…], where="…"). '

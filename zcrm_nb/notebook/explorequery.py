@@ -323,13 +323,15 @@ def condition(module: str, text: str) -> str:
     return condition_text(found.where)
 
 
-def code(text: str) -> str:
+def code(text: str, crm: str = "crm") -> str:
     r"""Write the Python that asks a query.
 
     Parameters
     ----------
     text : str
         The query.
+    crm : str, default "crm"
+        What the CRM object is called.
 
     Returns
     -------
@@ -346,4 +348,4 @@ def code(text: str) -> str:
     ''')
     """
     inside = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f'df = crm.coql("""\n{inside}\n""")' if text else ""
+    return f'df = {crm}.coql("""\n{inside}\n""")' if text else ""
