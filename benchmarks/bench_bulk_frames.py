@@ -1,7 +1,7 @@
 """Parts of a bulk export to one typed frame, and to files, beside what a person would write.
 
-Run it as ``python -m benchmarks.bench_bulk_frames``; it takes ten minutes. Each case runs in a
-process of its own, all of them in turn; the figures are medians. Trust the ratios: seconds change
+Run it as ``python -m benchmarks.bench_bulk_frames``; it takes twenty minutes. Each case runs in
+a process of its own, all of them in turn; the figures are medians. Trust the ratios: seconds change
 with the machine and its neighbours. Memory is the peak above what the process had after its
 imports.
 

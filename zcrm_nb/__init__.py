@@ -17,7 +17,8 @@ from zcrm_nb import errors
 from zcrm_nb.api.reading.query import coql_pages
 from zcrm_nb.api.reading.records import record_pages
 from zcrm_nb.api.reading.search import search_pages
-from zcrm_nb.client import CRM, lint
+from zcrm_nb.client import CRM
+from zcrm_nb.client.linting import lint
 from zcrm_nb.connect import connect, emulate, login
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import open_export, to_frame, to_records

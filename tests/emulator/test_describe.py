@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from zcrm_nb.emulator.describing.describe import field_json, layout_json, module_json
+from zcrm_nb.emulator.catalog.describe import field_json, layout_json, module_json
 from zcrm_nb.emulator.storage.schema import Schema
 
 FIELD_KEYS = {

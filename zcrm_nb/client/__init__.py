@@ -11,7 +11,6 @@ from zcrm_nb.client.acting import Acting
 from zcrm_nb.client.attaching import Attaching
 from zcrm_nb.client.describing import Describing
 from zcrm_nb.client.exporting import Exporting, Job
-from zcrm_nb.client.linting import lint
 from zcrm_nb.client.listening import Listening
 from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.oauth import TokenSource
     from zcrm_nb.wire.vault import Vault
 
-__all__ = ["CRM", "Job", "lint"]
+__all__ = ["CRM", "Job"]
 
 
 class CRM(

@@ -337,11 +337,11 @@ class Emulator:
         >>> url.partition("&code=")[0]
         'https://app.example.com/cb?state=7'
         """
-        return person.press(self.wsgi, url, "accept")
+        return person.press(self.wsgi.answer, url, "accept")
 
     def refuse(self, url: str) -> str:
         """Do what a person does who presses Reject; see :meth:`approve`."""
-        return person.press(self.wsgi, url, "reject")
+        return person.press(self.wsgi.answer, url, "reject")
 
     def approve_device(self, user_code: str) -> None:
         """Enter the code of a device on the page for it, and press Accept.
@@ -356,11 +356,11 @@ class Emulator:
         ValueError
             If no device waits with this code; the message is what the page says.
         """
-        person.press(self.wsgi, _device_page(user_code), "accept")
+        person.press(self.wsgi.answer, _device_page(user_code), "accept")
 
     def refuse_device(self, user_code: str) -> None:
         """Enter the code of a device, and press Reject; see :meth:`approve_device`."""
-        person.press(self.wsgi, _device_page(user_code), "reject")
+        person.press(self.wsgi.answer, _device_page(user_code), "reject")
 
     def _self_client(self) -> dict[str, str]:
         """Register a self client and give it a refresh token and a grant code."""

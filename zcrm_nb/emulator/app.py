@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from zcrm_nb.emulator.records.externals import translated
-from zcrm_nb.emulator.serving.messages import Answer, Request, json_answer, read_request
+from zcrm_nb.emulator.serving.messages import (
+    AccessToken,
+    Answer,
+    Request,
+    json_answer,
+    read_request,
+)
 from zcrm_nb.emulator.serving.refusals import Refusal
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.oauth.accounts import AccessToken
     from zcrm_nb.emulator.serving.route import Route
 
 BODILESS = (204, 304)

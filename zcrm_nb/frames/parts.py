@@ -370,7 +370,7 @@ class PartReader:
         at = self._names.get(column.name)
         names = read(at) if at else pa.nulls(rows, TEXT)
         if column.kind == "user":
-            known = _each_chunk(ids, lambda each: _full_names(each, self._users))
+            known = _full_names(ids, self._users)
             names = pc.coalesce(known.cast(TEXT), names) if at else known
         return [names, ids]
 
@@ -456,20 +456,15 @@ def _record_id(read: Any) -> Any:
     return lower if upper.null_count == len(upper) else upper
 
 
-def _full_names(ids: Any, users: Mapping[str, str | None]) -> pa.Array:
-    """Look users up, each of them once."""
+def _full_names(ids: Any, users: Mapping[str, str | None]) -> Any:
+    """Look users up, each of them once in a chunk."""
+    if isinstance(ids, pa.ChunkedArray):
+        return pa.chunked_array([_full_names(each, users) for each in ids.chunks], _CODED)
     coded = _cast(ids, _CODED)
     names = [users.get(each) for each in coded.dictionary.to_pylist()]
     # Encoded once more: two users may have one name, and no value of a dictionary is null.
     name_of = pa.array(names, pa.string()).dictionary_encode()
     return pa.DictionaryArray.from_arrays(name_of.indices.take(coded.indices), name_of.dictionary)
-
-
-def _each_chunk(values: Any, change: Any) -> Any:
-    """Change an array, or each chunk of a chunked one."""
-    if isinstance(values, pa.ChunkedArray):
-        return pa.chunked_array([change(each) for each in values.chunks], _CODED)
-    return change(values)
 
 
 def _cast(values: Any, to: pa.DataType) -> Any:

@@ -22,7 +22,6 @@ __all__ = [
     "Status",
     "create",
     "following",
-    "poll_s",
     "query",
     "refused_fields",
     "result_path",
@@ -219,28 +218,6 @@ def result_path(link: Link) -> str:
     told = link.url
     plain = told.startswith("/crm/bulk/") and not set("?#\\") & set(told)
     return told if plain else f"{READ}/{link.job}/result"
-
-
-def poll_s(polls: int) -> float:
-    """Tell how long to wait before asking again: two seconds first, half a minute in the end.
-
-    Parameters
-    ----------
-    polls : int
-        How often it was asked already.
-
-    Returns
-    -------
-    float
-        Seconds. Each question costs a credit, and a job takes from some seconds to some minutes.
-
-    Examples
-    --------
-    >>> from zcrm_nb.api.exporting.bulk import poll_s
-    >>> [round(poll_s(polls)) for polls in range(9)]
-    [2, 3, 4, 7, 10, 15, 23, 30, 30]
-    """
-    return float(min(30.0, 2.0 * 1.5**polls))
 
 
 def refused_fields(refused: APIError, asked: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.exporting import bulk
 from zcrm_nb.api.exporting.jobs import COMPLETED, FAILED, Link
+from zcrm_nb.api.polling import poll_s
 from zcrm_nb.errors import (
     APIError,
     ConnectionFailed,
@@ -227,7 +228,7 @@ class Runner:
             return
         link.state = "ADDED"
         self._write()
-        lane.polls, lane.due = 0, self._gate.clock() + bulk.poll_s(0)
+        lane.polls, lane.due = 0, self._gate.clock() + poll_s(0)
         self._tell(lane)
 
     def _ask_without(self, lane: _Lane, asked: dict[str, Any], refused: APIError) -> None:
@@ -263,7 +264,7 @@ class Runner:
         if link.state in FAILED:
             raise self._failed(link)
         lane.polls += 1
-        lane.due = self._gate.clock() + bulk.poll_s(lane.polls)
+        lane.due = self._gate.clock() + poll_s(lane.polls)
         self._tell(lane)
 
     # ---- Files -----------------------------------------------------------------------------------

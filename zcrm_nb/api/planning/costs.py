@@ -9,7 +9,8 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from zcrm_nb import coql
-from zcrm_nb.api.exporting.bulk import CREDITS, ROWS_PER_JOB, poll_s
+from zcrm_nb.api.exporting.bulk import CREDITS, ROWS_PER_JOB
+from zcrm_nb.api.polling import poll_s
 from zcrm_nb.api.reading.query import OFFSET_CEILING
 from zcrm_nb.api.reading.query import PAGE_SIZE as QUERY_PAGE
 from zcrm_nb.api.reading.records import FIELDS_PER_CALL, PAGES_BY_NUMBER

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from zcrm_nb.api.exporting.bulk import poll_s
+from zcrm_nb.api.polling import poll_s
 from zcrm_nb.api.writing.journal import Batch, Journal, runs
 from zcrm_nb.api.writing.outcomes import Outcome, outcomes_of_error, refused, unknown
 from zcrm_nb.api.writing.writes import kept_before, open_journal, prepared, refuse_twins

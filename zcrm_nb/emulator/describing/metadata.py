@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from zcrm_nb.emulator.catalog.describe import choices_json, field_json, layout_json, module_json
 from zcrm_nb.emulator.catalog.directory import FOUNDED
-from zcrm_nb.emulator.describing.describe import choices_json, field_json, layout_json, module_json
 from zcrm_nb.emulator.records.records import not_emulated
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer

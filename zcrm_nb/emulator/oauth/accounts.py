@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from zcrm_nb.emulator.oauth.scopes import covers, split
+from zcrm_nb.emulator.serving.messages import AccessToken
 from zcrm_nb.emulator.serving.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 ACCESS_TOKEN_LIFE_S = 3600
 ACTIVE_ACCESS_TOKENS = 15
 REFRESH_TOKENS = 20
-WEB, DEVICE = (
-    "1000",
-    "1004",
-)  # how tokens begin: those of the device flow have a number of their own
+WEB, DEVICE = "1000", "1004"  # how tokens begin: those of the device flow have their own number
 WINDOW_S = 600
 PER_WINDOW = 10
 THROTTLED = {
@@ -91,17 +89,6 @@ class GrantCode(NamedTuple):
     challenge: str | None
     challenge_method: str
     offline: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    """A token that opens the API for an hour."""
-
-    text: str
-    client_id: str
-    user: int
-    scopes: tuple[str, ...]
-    expires: int
 
 
 @dataclass(slots=True)

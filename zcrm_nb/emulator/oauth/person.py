@@ -10,8 +10,11 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 from zcrm_nb.emulator.serving.messages import Request
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator.app import App
+    from collections.abc import Callable
+
     from zcrm_nb.emulator.serving.messages import Answer
+
+    Send = Callable[[Request], Answer]
 
 
 class NotAsked(ValueError):  # noqa: N818 - reads as what happened
@@ -48,13 +51,13 @@ class _Form(HTMLParser):
             self.words += data.split()
 
 
-def press(app: App, url: str, button: str) -> str:
+def press(send: Send, url: str, button: str) -> str:
     """Open a page and press a button.
 
     Parameters
     ----------
-    app : App
-        The emulator's callable, at whatever origin the address names.
+    send : callable
+        Answers a request, at whatever origin the address names.
     url : str
         Address of the page.
     button : {"accept", "reject"}
@@ -70,25 +73,25 @@ def press(app: App, url: str, button: str) -> str:
     NotAsked
         When the page has no such button, or the answer came to nothing.
     """
-    answer = _visit(app, "GET", url)
+    answer = _visit(send, "GET", url)
     if answer.status == 302:
         return answer.headers["Location"]
     form = _read(answer)
     if button not in form.buttons:
         raise NotAsked(" ".join(form.words))
     filled = urlencode([*form.fields.items(), form.buttons[button]]).encode()
-    answer = _visit(app, "POST", urljoin(url, form.action), filled)
+    answer = _visit(send, "POST", urljoin(url, form.action), filled)
     if answer.status == 400:
         raise NotAsked(" ".join(_read(answer).words))
     return answer.headers.get("Location", "")
 
 
-def _visit(app: App, method: str, url: str, body: bytes = b"") -> Answer:
+def _visit(send: Send, method: str, url: str, body: bytes = b"") -> Answer:
     """Send what a browser would send."""
     parts = urlsplit(url)
     params = dict(parse_qsl(parts.query, keep_blank_values=True))
     origin = f"{parts.scheme}://{parts.netloc}"
-    return app.answer(Request(method, parts.path, params, body=body, origin=origin))
+    return send(Request(method, parts.path, params, body=body, origin=origin))
 
 
 def _read(answer: Answer) -> _Form:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.coql import ParseError, parse
 from zcrm_nb.coql.tree import Path
-from zcrm_nb.emulator.describing.describe import field_json
+from zcrm_nb.emulator.catalog.describe import field_json
 from zcrm_nb.emulator.query import views
 from zcrm_nb.emulator.query.engine import refusal_of, run
 from zcrm_nb.emulator.query.joins import Joins

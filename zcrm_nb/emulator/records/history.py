@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.emulator.describing.describe import choices_json
+from zcrm_nb.emulator.catalog.describe import choices_json
 from zcrm_nb.emulator.records.records import iso, module_named
 from zcrm_nb.emulator.records.related import lists_of, parent_of
 from zcrm_nb.emulator.serving import parameters

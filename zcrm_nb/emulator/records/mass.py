@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.emulator.describing.describe import in_mass
+from zcrm_nb.emulator.catalog.describe import in_mass
 from zcrm_nb.emulator.query import filters, views
 from zcrm_nb.emulator.query.criteria import Condition, both
 from zcrm_nb.emulator.records.records import module_named, not_emulated

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from zcrm_nb.emulator.describing.describe import TEXTAREAS
+from zcrm_nb.emulator.catalog.describe import TEXTAREAS
 from zcrm_nb.emulator.query import criteria, views
 from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both
 from zcrm_nb.emulator.serving import parameters
@@ -18,6 +18,7 @@ from zcrm_nb.emulator.serving.paging import LIFE_S, REACH, Binder, Position
 from zcrm_nb.emulator.serving.refusals import Refusal
 from zcrm_nb.emulator.serving.route import READ, SEARCH, V8, Route
 from zcrm_nb.emulator.storage import trash
+from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
 from zcrm_nb.emulator.storage.shapes import Shaped, nested, render, shape
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ DISCRETE = 2_000
 RICH_TEXT_IN_LISTS = 500
 SORTABLE = ("id", "Created_Time", "Modified_Time")
 ORDERS = ("asc", "desc")
-ONLY_ON_ONE = frozenset({"subform", "multiselectlookup", "multiuserlookup"})
 NOT_EMULATED_PARAMS = (
     "territory_id",
     "include_child",

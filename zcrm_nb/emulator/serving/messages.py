@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 from wsgiref.types import WSGIEnvironment
 
 import orjson
 
 from zcrm_nb.emulator.serving.refusals import Refusal
-
-if TYPE_CHECKING:
-    from zcrm_nb.emulator.oauth.accounts import AccessToken
 
 API_ORIGIN = "https://www.zohoapis.test"
 UPLOAD_ORIGIN = "https://content.zohoapis.test"
@@ -35,6 +32,17 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._items)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A token that opens the API for an hour."""
+
+    text: str
+    client_id: str
+    user: int
+    scopes: tuple[str, ...]
+    expires: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,7 @@ from wsgiref.types import WSGIEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from zcrm_nb.emulator.app import App
+    from wsgiref.types import WSGIApplication
 
 HOST = "127.0.0.1"
 _log = logging.getLogger(__name__)
@@ -59,7 +58,7 @@ class Server:
     answer. Flask or uvicorn would add a dependency and be no faster.
     """
 
-    def __init__(self, app: App, port: int, credentials: Mapping[str, str]) -> None:
+    def __init__(self, app: WSGIApplication, port: int, credentials: Mapping[str, str]) -> None:
         try:
             self._http = _Loopback((HOST, port), app)
         except OSError as error:
@@ -117,7 +116,7 @@ class _Loopback(ThreadingHTTPServer):
     allow_reuse_address = sys.platform != "win32"
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], app: App) -> None:
+    def __init__(self, address: tuple[str, int], app: WSGIApplication) -> None:
         self.app = app
         self.open: dict[threading.Thread, socket.socket] = {}
         super().__init__(address, _Connection)

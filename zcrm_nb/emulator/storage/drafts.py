@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.emulator.records.records import ONLY_ON_ONE
 from zcrm_nb.emulator.serving.refusals import Refusal
 from zcrm_nb.emulator.storage.fillings import tag, uploaded
+from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
 from zcrm_nb.emulator.storage.shapes import encode, layout_id
 
 if TYPE_CHECKING:

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 ORG_PREFIX = 410_888_000_000_000_000
 
 
+#: Types whose values Zoho sends with one record asked for by its id, and never in a list.
+ONLY_ON_ONE = frozenset({"subform", "multiselectlookup", "multiuserlookup"})
+
+
 @dataclass(frozen=True, slots=True)
 class DataType:
     """What holds for every field of one ``data_type``.

@@ -17,8 +17,9 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from zcrm_nb.emulator.query.criteria import Condition
-from zcrm_nb.emulator.records.records import ONLY_ON_ONE, Table
+from zcrm_nb.emulator.records.records import Table
 from zcrm_nb.emulator.serving.messages import API_ORIGIN
+from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
 from zcrm_nb.emulator.storage.store import Change
 from zcrm_nb.emulator.watching.callbacks import Delivery, Post
 

@@ -1,0 +1,27 @@
+"""How often Zoho is asked what has become of a job."""
+
+from __future__ import annotations
+
+__all__ = ["poll_s"]
+
+
+def poll_s(polls: int) -> float:
+    """Tell how long to wait before asking again: two seconds first, half a minute in the end.
+
+    Parameters
+    ----------
+    polls : int
+        How often it was asked already.
+
+    Returns
+    -------
+    float
+        Seconds. Each question costs a credit, and a job takes from some seconds to some minutes.
+
+    Examples
+    --------
+    >>> from zcrm_nb.api.polling import poll_s
+    >>> [round(poll_s(polls)) for polls in range(9)]
+    [2, 3, 4, 7, 10, 15, 23, 30, 30]
+    """
+    return float(min(30.0, 2.0 * 1.5**polls))
