@@ -50,7 +50,7 @@ def live(open_notebook, tmp_path):
 
 def count(opened, word: str) -> int:
     """The number beside a word in the view."""
-    text = opened.view.locator(".zcrm-counts > span", has_text=word).inner_text()
+    text = opened.view.locator(".zcrm-live .zcrm-counts > span", has_text=word).inner_text()
     return int(text.removesuffix(word).replace(",", ""))
 
 
@@ -58,7 +58,7 @@ def test_a_feed_grows_before_ones_eyes(live, lab_page):
     """Rows come by themselves; a click looks; a problem stands there in words; a click stops it."""
     from playwright.sync_api import expect
 
-    view = live.view.locator(".zcrm-feed")
+    view = live.view.locator(".zcrm-live .zcrm-feed")
     frame = live.view.locator(".zcrm-feed-view")  # stays, while what stands in it is repainted
     live.run(0)
     live.run(1)
@@ -102,3 +102,21 @@ def test_the_saved_notebook_has_a_page_that_stands_still(live):
     assert data["text/plain"].startswith("<Live feed of Deals")
     errors = [o for cell in saved.cells for o in cell.outputs if o.output_type == "error"]
     assert errors == []
+
+
+def test_a_reopened_feed_is_the_page_that_stands_still(live):
+    """Lab saves no widgets unless it is asked to: the last state, and no error in its place."""
+    from playwright.sync_api import expect
+
+    live.run(0)
+    twin = live.view.locator(".zcrm-twin")
+    with live.without_widget_state():
+        live.run(1)
+        expect(live.view.locator(".zcrm-feed-view")).to_be_visible()
+        expect(twin).to_be_hidden()
+        live.saved()
+        live.reopen()
+        expect(twin).to_contain_text("Deals, live")
+        expect(twin).to_be_visible()
+        expect(live.view.get_by_text("Error displaying widget")).to_be_hidden()
+        live.screenshot("-reopened")

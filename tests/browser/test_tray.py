@@ -71,7 +71,7 @@ def test_a_job_is_taken_up_by_a_click(tray, lab_page):
 
     tray.run(0)
     tray.run(1)
-    view = tray.view.locator(".zcrm-tray").first
+    view = tray.view.locator(".zcrm-live .zcrm-tray")
     line = lambda name: view.locator("tbody tr", has_text=name)  # noqa: E731
     expect(line("Accounts-1")).to_contain_text("Unable to <process> the job")
     expect(line("Leads, written")).to_contain_text("2 done")
@@ -100,7 +100,7 @@ def test_the_tray_keeps_up_with_other_cells(tray):
 
     tray.run(0)
     tray.run(1)
-    view = tray.view.locator(".zcrm-tray").first
+    view = tray.view.locator(".zcrm-live .zcrm-tray")
     line = lambda name: view.locator("tbody tr", has_text=name)  # noqa: E731
     tray.start(2)
     expect(line("Deals-1")).to_contain_text("at work")
@@ -120,3 +120,21 @@ def test_the_saved_notebook_has_a_table_that_stands_still(tray):
     assert "<button" not in data["text/html"]
     assert "crm.job(&#x27;Leads-2&#x27;).df()" in data["text/html"]
     assert data["text/plain"].startswith("Bulk jobs: ")
+
+
+def test_a_reopened_tray_is_the_table_that_stands_still(tray):
+    """Lab saves no widgets unless it is asked to: words, and no error in their place."""
+    from playwright.sync_api import expect
+
+    tray.run(0)
+    twin = tray.view.locator(".zcrm-twin")
+    with tray.without_widget_state():
+        tray.run(1)
+        expect(tray.view.locator(".zcrm-live .zcrm-tray")).to_be_visible()
+        expect(twin).to_be_hidden()
+        tray.saved()
+        tray.reopen()
+        expect(twin).to_contain_text("crm.job('Leads-2').df()")
+        expect(twin).to_be_visible()
+        expect(tray.view.get_by_text("Error displaying widget")).to_be_hidden()
+        tray.screenshot("-reopened")

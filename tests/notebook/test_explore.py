@@ -99,7 +99,7 @@ def test_modules_are_found_by_label_and_by_api_name(crm):
     for words in ("meet", "events"):
         form._find.value = words
         assert [name for _, name in form._module.options] == ["Leads", "Events"]
-    assert form._module.value == "Leads" == form._explorer.choice.module
+    assert form._module.value == "Leads" == form.explorer.choice.module
 
 
 def test_modules_that_the_api_cannot_read_are_not_offered(crm):

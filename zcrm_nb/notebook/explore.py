@@ -20,9 +20,9 @@ from zcrm_nb.api.planning.costs import asked_cost
 from zcrm_nb.api.reading.query import OFFSET_CEILING, PAGE_SIZE
 from zcrm_nb.coql.types import is_readable
 from zcrm_nb.errors import NotFoundError, ZohoError
-from zcrm_nb.notebook import explorepage
+from zcrm_nb.notebook import explorepage, twin
+from zcrm_nb.notebook.explorepage import credits_said
 from zcrm_nb.notebook.explorequery import MISSING, Choice, code, condition, query, sortable
-from zcrm_nb.notebook.place import here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -503,22 +503,16 @@ class Explorer:
         return explorepage.text(self)
 
     def _ipython_display_(self) -> None:
-        """Show a page that stands still, and in a notebook the form, which hides it.
+        """Show a page that stands still, and in a notebook the form, which hides it."""
+        twin.show(repr(self), explorepage.page(self), self._fresh_form)
 
-        Two outputs: JupyterLab puts an error in the place of a form that it does not know any more,
-        and would not show a twin that is in the same output.
-        """
-        from IPython.display import display  # noqa: PLC0415 - nobody needs it before
+    def _fresh_form(self) -> Any:
+        """Give the form, one however often it is shown: its views agree with each other."""
+        from zcrm_nb.notebook.exploreform import ExploreForm  # noqa: PLC0415 - loads ipywidgets
 
-        twin = {"text/plain": repr(self), "text/html": explorepage.page(self)}
-        display(twin, raw=True)
-        if here().widgets:
-            from zcrm_nb.notebook.exploreform import ExploreForm  # noqa: PLC0415 - loads ipywidgets
-
-            # One form, however often it is shown: its views agree with each other.
-            self._form = self._form or ExploreForm(self)
-            self._form.show()
-            display(self._form)
+        self._form = self._form or ExploreForm(self)
+        self._form.show()
+        return self._form
 
 
 def _name(thing: object) -> str:
@@ -539,7 +533,7 @@ def _price(limit: int | None) -> str:
         page, first = asked_cost(None, PAGE_SIZE).credits, PAGE_SIZE
         return f"{page} credits for up to {first:,} rows; Count tells what more would cost"
     if limit <= PAGE_SIZE:
-        return _credits(asked_cost(None, limit).credits)
+        return credits_said(asked_cost(None, limit).credits)
     least, most = asked_cost(None, limit).credits, asked_cost(limit, limit).credits
     return f"{least} to {most:,} credits, by the number of rows"
 
@@ -549,10 +543,5 @@ def _counted_price(plan: Plan, limit: int | None, *, split: bool) -> str:
     rows = min(plan.rows or 0, limit or plan.rows or 0)
     told = f"{plan.rows:,} rows" if rows == plan.rows else f"{rows:,} of {plan.rows:,} rows"
     if split or rows > OFFSET_CEILING:
-        return f"{'up to ' if limit else ''}{_credits(plan.credits or 0)} for {told}"
-    return f"{_credits(asked_cost(rows, limit).credits)} for {told}"
-
-
-def _credits(number: int) -> str:
-    """Write a number of credits."""
-    return f"{number:,} {'credit' if number == 1 else 'credits'}"
+        return f"{'up to ' if limit else ''}{credits_said(plan.credits or 0)} for {told}"
+    return f"{credits_said(asked_cost(rows, limit).credits)} for {told}"

@@ -8,12 +8,13 @@ that would ask can be pressed.
 from __future__ import annotations
 
 import html
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from zcrm_nb.notebook.explorefields import FieldTable
-from zcrm_nb.notebook.explorepage import STYLE, answer, module_label
+from zcrm_nb.notebook.explorepage import STYLE, answer, credits_said, module_label
 from zcrm_nb.notebook.explorequery import (
     OPERATOR_WORDS,
     Condition,
@@ -23,6 +24,7 @@ from zcrm_nb.notebook.explorequery import (
     values_of,
     wants,
 )
+from zcrm_nb.notebook.twin import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,16 +52,15 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, explorer: Explorer) -> None:
-        self._explorer = explorer
-        self._quiet = self._busy = (
-            False  # quiet: while this side sets what is shown, nobody has chosen anything
-        )
+        self.explorer = explorer
+        self._busy = False
+        self._quiet = False  # while this side sets what is shown: nobody has chosen anything
         self._conditions: list[_ConditionRow] = []
         self._ran = ""
         self._make_widgets()
         super().__init__(self._rows())
         self.add_class("zcrm-explore")
-        self.add_class("zcrm-live")
+        self.add_class(LIVE)
         self._listen()
         self.show()
 
@@ -140,7 +141,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self._drop_preset.on_click(self.heard(self._forget_preset))
         self._go.on_click(self.heard(self._run))
         self._count.on_click(self.heard(self._ask_count))
-        self._halt.on_click(lambda _: self._explorer.stop())
+        self._halt.on_click(lambda _: self.explorer.stop())
 
     def heard(self, act: Callable[[], object]) -> Callable[[object], None]:
         """Make a callback: its errors are shown, since nobody else would see them."""
@@ -160,116 +161,109 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
     def _fill_modules(self) -> None:
         """Offer the modules that fit what is typed; the chosen one stays chosen."""
         words = self._find.value.lower().split()
-        chosen = self._explorer.choice.module
+        chosen = self.explorer.choice.module
         fitting = [
             (module_label(each), name)
-            for name, each in self._explorer.modules.items()
+            for name, each in self.explorer.modules.items()
             if name == chosen or all(word in module_label(each).lower() for word in words)
         ]
         first = [] if chosen else [(f"choose one of {len(fitting)} …", "")]
-        if chosen and chosen not in self._explorer.modules:
+        if chosen and chosen not in self.explorer.modules:
             first = [(chosen, chosen)]  # named by somebody, though the list does not have it
         self._set(self._module, [*first, *fitting], chosen)
 
     def _choose(self) -> None:
         """Ask for the fields of the module that is chosen."""
         name = self._module.value
-        if not name or name == self._explorer.choice.module:
+        if not name or name == self.explorer.choice.module:
             return
         self._say(f"Asking for the fields of {name} …")
-        self._spawn(lambda: self._explorer.choose(name), self.show)
+        self._spawn(lambda: self.explorer.choose(name), self.show)
 
     def show(self) -> None:
         """Show what was chosen, from its fields to the query."""
-        explorer = self._explorer
+        explorer = self.explorer
         self._find.value = ""
         self._fill_modules()
         readable = sortable(explorer.choice.module, explorer.fields)
         self._fields.show(explorer.rows(), explorer.choice.columns)
         self._set(self._order, [("–", ""), *_named(readable, explorer)], explorer.choice.order_by)
-        self._quietly(self._way, explorer.choice.descending)
-        self._quietly(self._limit, explorer.choice.limit)
-        self._quietly(self._match, explorer.choice.any_of)
+        with self._unheard():
+            self._way.value = explorer.choice.descending
+            self._limit.value = explorer.choice.limit
+            self._match.value = explorer.choice.any_of
         self._conditions = [_ConditionRow(self, each) for each in explorer.choice.conditions]
         self._show_conditions()
-        self._show()
+        self.write()
         self._body.layout.display = "" if explorer.fields else "none"
         self._say(explorer.refusal, "zcrm-problem" if explorer.refusal else "")
 
     def _tick(self) -> None:
         """Take the columns; a front end may say anything, so only what is there counts."""
-        readable = set(sortable(self._explorer.choice.module, self._explorer.fields))
-        self._explorer.choice.columns = [each for each in self._fields.ticked if each in readable]
-        self._show()
+        readable = set(sortable(self.explorer.choice.module, self.explorer.fields))
+        self.explorer.choice.columns = [each for each in self._fields.ticked if each in readable]
+        self.write()
 
     # ---- Which records, and in which order -------------------------------------------------------
 
     def _add_condition(self) -> None:
         """Add a condition, on a column to begin with."""
         askable = self.askable()
-        columns = [each for each in self._explorer.choice.columns if each in askable]
+        columns = [each for each in self.explorer.choice.columns if each in askable]
         name = next(iter([*columns, *askable]), None)
         if name is None:
             return
-        condition = Condition(name, offered(self._explorer.choice.module, self.field(name))[0])
-        self._explorer.choice.conditions.append(condition)
+        condition = Condition(name, offered(self.explorer.choice.module, self.field(name))[0])
+        self.explorer.choice.conditions.append(condition)
         self._conditions.append(_ConditionRow(self, condition))
         self._show_conditions()
-        self._show()
+        self.write()
 
     def drop(self, row: _ConditionRow) -> None:
         """Take a condition away."""
         self._conditions.remove(row)
-        self._explorer.choice.conditions = [each.condition for each in self._conditions]
+        self.explorer.choice.conditions = [each.condition for each in self._conditions]
         self._show_conditions()
-        self._show()
+        self.write()
 
     def _forget_preset(self) -> None:
         """Take away the condition that stood in the call."""
-        self._explorer.choice.where = ""
+        self.explorer.choice.where = ""
         self._show_conditions()
-        self._show()
+        self.write()
 
     def _show_conditions(self) -> None:
         """Show the conditions there are."""
-        given = self._explorer.choice.where
+        given = self.explorer.choice.where
         self._preset.value = f"<code>{html.escape(given)}</code>" if given else ""
         self._given.layout.display = "" if given else "none"
         self._rows_of_conditions.children = [each.box for each in self._conditions]
 
     def _take(self) -> None:
         """Take order and limit."""
-        choice = self._explorer.choice
+        choice = self.explorer.choice
         choice.any_of, choice.limit = self._match.value, self._limit.value
         choice.order_by, choice.descending = self._order.value or "", self._way.value
-        self._show()
+        self.write()
 
     def askable(self) -> list[str]:
         """List the fields that can be asked for."""
-        module = self._explorer.choice.module
-        return [name for name, each in self._explorer.fields.items() if offered(module, each)]
+        module = self.explorer.choice.module
+        return [name for name, each in self.explorer.fields.items() if offered(module, each)]
 
     def field(self, name: str) -> dict[str, Any]:
         """Return a field as Zoho tells it."""
-        return self._explorer.fields[name]
-
-    @property
-    def explorer(self) -> Explorer:
-        """What is chosen and run."""
-        return self._explorer
-
-    def changed(self) -> None:
-        """Show what a condition has become."""
-        self._show()
+        return self.explorer.fields[name]
 
     # ---- The query, its price, its table ---------------------------------------------------------
 
-    def _show(self) -> None:
+    def write(self) -> None:
         """Write the query, what is to be said about it, and what it costs."""
-        explorer = self._explorer
+        explorer = self.explorer
+        spent = f"{credits_said(explorer.spent)} spent here"
         self._top.value = (
             f'{STYLE}<div class="zcrm-top"><span class="zcrm-name">Explore Zoho CRM</span>'
-            f'<span class="zcrm-soft zcrm-spent">{_spent(explorer.spent)}</span></div>'
+            f'<span class="zcrm-soft zcrm-spent">{spent}</span></div>'
         )
         code = html.escape(explorer.code)
         self._query.value = (
@@ -280,7 +274,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
 
     def _words(self) -> Iterator[str]:
         """Say what is wrong with the query, or what it costs."""
-        explorer = self._explorer
+        explorer = self.explorer
         if explorer.problem:
             yield f'<div role="status" class="zcrm-warning">{html.escape(explorer.problem)}</div>'
             return
@@ -291,41 +285,41 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
 
     def _is_stale(self) -> bool:
         """Tell whether the table that is shown is of another query."""
-        return bool(self._ran) and self._ran != self._explorer.query
+        return bool(self._ran) and self._ran != self.explorer.query
 
     def _fit_buttons(self, *, busy: bool | None = None) -> None:
         """Let only be pressed what can be done now."""
         self._busy = busy = self._busy if busy is None else busy
-        whole = bool(self._explorer.query) and not self._explorer.problem
+        whole = bool(self.explorer.query) and not self.explorer.problem
         self._go.disabled = self._count.disabled = busy or not whole
         self._module.disabled = busy
         self._halt.disabled = not busy
 
     def _run(self) -> None:
         """Ask the query."""
-        asked = self._explorer.query
+        asked = self.explorer.query
 
         def tick(rows: int, pages: int, total: int | None) -> None:
             del pages, total
-            self._explorer.check()
+            self.explorer.check()
             self._say(f"Reading … {rows:,} rows")
 
         self._say("Reading …")
-        self._spawn(lambda: self._explorer.run(progress=tick), lambda: self._show_answer(asked))
+        self._spawn(lambda: self.explorer.run(progress=tick), lambda: self._show_answer(asked))
 
     def _ask_count(self) -> None:
         """Ask for the price."""
         self._say("Counting …")
-        self._spawn(self._explorer.count, lambda: self._say(""))
+        self._spawn(self.explorer.count, lambda: self._say(""))
 
     def _show_answer(self, asked: str) -> None:
         """Show the table that came."""
-        df = self._explorer.df
+        df = self.explorer.df
         if df is None:
             return
         self._ran = asked
         self._say("")
-        self._answer.value = answer(df, self._explorer.name)
+        self._answer.value = answer(df, self.explorer.name)
         self._seen.value = ""
         columns = [each for each in df.columns if each != "id" and not each.endswith(".id")]
         self._set(self._look, [("a column …", ""), *((each, each) for each in columns)], "")
@@ -335,7 +329,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         """Look at a column of the table."""
         from zcrm_nb.notebook.explorelook import look  # noqa: PLC0415 - loads matplotlib
 
-        df, column = self._explorer.df, self._look.value
+        df, column = self.explorer.df, self._look.value
         self._seen.value = look(df, column) if df is not None and column else ""
 
     def _spawn(self, work: Callable[[], object], then: Callable[[], None]) -> None:
@@ -349,10 +343,10 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
                     then()
             finally:
                 self._fit_buttons(busy=False)
-                self._show()
+                self.write()
 
         self._fit_buttons(busy=True)
-        if self._explorer.begin(work, done) is None:
+        if self.explorer.begin(work, done) is None:
             self._say("Something is being asked already; one at a time.")
 
     # ---- Small things ----------------------------------------------------------------------------
@@ -362,23 +356,20 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         lines = html.escape(words).replace("\n", "<br>")
         self._status.value = f'<div role="status" class="{kind}">{lines}</div>' if words else ""
 
-    def _set(self, menu: Any, options: list[tuple[str, str]], value: str) -> None:
-        """Offer other things, without anybody having chosen one."""
+    @contextmanager
+    def _unheard(self) -> Iterator[None]:
+        """Set what is shown, without anybody having chosen it."""
         self._quiet = True
         try:
-            with menu.hold_sync():
-                menu.options = options
-                menu.value = value
+            yield
         finally:
             self._quiet = False
 
-    def _quietly(self, widget: Any, value: object) -> None:
-        """Set a value, without anybody having chosen it."""
-        self._quiet = True
-        try:
-            widget.value = value
-        finally:
-            self._quiet = False
+    def _set(self, menu: Any, options: list[tuple[str, str]], value: str) -> None:
+        """Offer other things."""
+        with self._unheard(), menu.hold_sync():
+            menu.options = options
+            menu.value = value
 
     def __repr__(self) -> str:
         return "A form to click in stands here while the notebook runs."
@@ -474,7 +465,7 @@ class _ConditionRow:
     def _take(self) -> None:
         """Take what is filled in."""
         self.condition.values = self._read()
-        self._form.changed()
+        self._form.write()
 
     def _read(self) -> tuple[str, ...]:
         """Read the values that stand there."""
@@ -536,8 +527,3 @@ def _named(names: list[str], explorer: Explorer) -> list[tuple[str, str]]:
         label = explorer.fields[name]["field_label"]
         told.append((name if label == name else f"{label} ({name})", name))
     return told
-
-
-def _spent(credits: int) -> str:  # noqa: A002 - Zoho's word
-    """Say what was spent."""
-    return f"{credits} {'credit' if credits == 1 else 'credits'} spent here"

@@ -79,20 +79,6 @@ STYLE = """<style>
 </style>"""
 
 
-# A cell's outputs in JupyterLab and Notebook, in VS Code, in Colab. The form comes within a moment:
-# nothing is to flash before it. A form whose kernel has ended gives way to this page. Where it is
-# not known any more, Lab writes an error in its place, which nobody needs below this page.
-_TWIN_STYLE = """<style>
-@keyframes zcrm-after { from { max-height: 0; overflow: hidden; visibility: hidden; } }
-.zcrm-twin { animation: zcrm-after 0s 1.5s backwards; }
-:is(.jp-OutputArea, .cell_container, #output-area):has(
-  .zcrm-live:not(.jupyter-widgets-disconnected)) .zcrm-twin,
-.zcrm-live.jupyter-widgets-disconnected { display: none; }
-.jp-OutputArea:has(.zcrm-twin) .jp-OutputArea-output.jupyter-widgets:not(:has(*)) {
-  display: none; }
-</style>"""
-
-
 # ---- The fields of a module ----------------------------------------------------------------------
 
 
@@ -190,6 +176,11 @@ def _values(row: Row) -> str:
     return f"<details><summary>{len(values)} values</summary>{told}</details>"
 
 
+def credits_said(number: int) -> str:
+    """Write a number of credits."""
+    return f"{number:,} {'credit' if number == 1 else 'credits'}"
+
+
 def module_label(module: Row) -> str:
     """Name a module as people see it, and as the API calls it."""
     label, name = module.get("plural_label") or module["api_name"], module["api_name"]
@@ -216,17 +207,17 @@ def answer(df: pd.DataFrame, name: str = "explorer") -> str:
     """
     rows, columns = df.shape
     spent = df.attrs.get("zcrm", {}).get("credits")
-    cost = "" if spent is None else f", {spent} {'credit' if spent == 1 else 'credits'} spent"
+    cost = "" if spent is None else f", {credits_said(spent)} spent"
     first = f"; the first {PREVIEW_ROWS}" if rows > PREVIEW_ROWS else ""
     heads = "".join(
-        f'<th scope="col"{_right(df[name])}>{_safe(name)}'
-        f'<div class="zcrm-soft">{_safe(df[name].dtype)}</div></th>'
-        for name in df.columns
+        f'<th scope="col"{_right(df[column])}>{_safe(column)}'
+        f'<div class="zcrm-soft">{_safe(df[column].dtype)}</div></th>'
+        for column in df.columns
     )
     top = df.head(PREVIEW_ROWS)
     lines = "".join(
         "<tr>"
-        + "".join(f"<td{_right(df[name])}>{_cell(top[name].iloc[at])}</td>" for name in df.columns)
+        + "".join(f"<td{_right(df[each])}>{_cell(top[each].iloc[at])}</td>" for each in df.columns)
         + "</tr>"
         for at in range(len(top))
     )
@@ -276,11 +267,9 @@ def page(explorer: Explorer) -> str:
     """
     rows = explorer.rows()
     chosen = explorer.choice.module
-    # The form comes within a moment, and then this is hidden: nothing is to flash before it.
     parts = [
         STYLE,
-        _TWIN_STYLE,
-        '<div class="zcrm-explore zcrm-twin">',
+        '<div class="zcrm-explore">',
         f'<div class="zcrm-name">{_heading(explorer)}</div>',
     ]
     if explorer.refusal:

@@ -23,6 +23,7 @@ from zcrm_nb.api.listening.changes import Marks
 from zcrm_nb.api.listening.notifications import disable
 from zcrm_nb.errors import LimitError, LoginError, ZohoError
 from zcrm_nb.frames import Column, to_frame
+from zcrm_nb.notebook import twin
 from zcrm_nb.notebook.feedplan import EVERY_S
 from zcrm_nb.wire.journal import Journal
 from zcrm_nb.wire.receiver import Door, Notification
@@ -634,19 +635,23 @@ class Feed:
             lines.append(f" Problem: {self.problem}")
         return "\n".join(lines) + ">"
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Show a widget that keeps up to date, with a page that stands still as its twin."""
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        """Write a page that stands still, for whoever shows no widgets."""
         from zcrm_nb.notebook.feedpage import page  # noqa: PLC0415
 
-        twin = {"text/plain": repr(self), "text/html": page(self)}
-        try:
-            from zcrm_nb.notebook.feedview import FeedView  # noqa: PLC0415
+        del options
+        return {"text/plain": repr(self), "text/html": page(self)}
 
-            bundle = FeedView(self)._repr_mimebundle_(**options)
-        except Exception:  # no widgets here, or none that work
-            return twin
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**(data or {}), **twin}, metadata
+    def _ipython_display_(self) -> None:
+        """Show that page, and in a notebook a widget that keeps up to date."""
+        page = self._repr_mimebundle_()
+        twin.show(page["text/plain"], page["text/html"], self._view)
+
+    def _view(self) -> Any:
+        """Make a widget that is kept up to date."""
+        from zcrm_nb.notebook.feedview import FeedView  # noqa: PLC0415 - loads ipywidgets
+
+        return FeedView(self)
 
     @property
     def module(self) -> str:

@@ -12,6 +12,7 @@ import ipywidgets
 
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.notebook.feedpage import page
+from zcrm_nb.notebook.twin import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,7 @@ class FeedView(ipywidgets.VBox):  # type: ignore[misc]
         self._stop.on_click(lambda _: self._guarded(self._stop, feed.stop))
         super().__init__([self._page, ipywidgets.HBox([self._look, self._stop, self._said])])
         self.add_class("zcrm-feed-view")
+        self.add_class(LIVE)
         feed.watch_by(self)
         self._paint()
 
@@ -98,4 +100,4 @@ class FeedView(ipywidgets.VBox):  # type: ignore[misc]
             self._paint()
 
     def __repr__(self) -> str:
-        return repr(self._feed)
+        return "A feed that keeps up to date stands here while the notebook runs."

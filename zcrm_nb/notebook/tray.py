@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from zcrm_nb.errors import ZohoError
+from zcrm_nb.notebook import twin
 from zcrm_nb.notebook.traypage import STATES, page, text
 
 if TYPE_CHECKING:
@@ -247,15 +248,14 @@ class Tray:
         self.watch_by(view)
         return view
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Show a widget that keeps up to date, with a page that stands still as its twin."""
-        twin = {"text/plain": repr(self), "text/html": self._page()}
-        try:
-            bundle = self._view()._repr_mimebundle_(**options)
-        except Exception:  # no widgets here, or none that work
-            return twin
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**(data or {}), **twin}, metadata
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        """Write a page that stands still, for whoever shows no widgets."""
+        del options
+        return {"text/plain": repr(self), "text/html": self._page()}
+
+    def _ipython_display_(self) -> None:
+        """Show that page, and in a notebook a widget that keeps up to date."""
+        twin.show(repr(self), self._page(), self._view)
 
 
 def _noted(line: Line) -> str:

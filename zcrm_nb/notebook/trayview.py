@@ -12,6 +12,8 @@ import traitlets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+from zcrm_nb.notebook.twin import LIVE
+
 __all__ = ["TrayView"]
 
 # One table with buttons in its cells cannot be made of ipywidgets, whose boxes no screen reader
@@ -72,6 +74,7 @@ class TrayView(anywidget.AnyWidget):
         self._context = contextvars.copy_context()
         self._painting = threading.Lock()
         super().__init__(page=draw())
+        self.add_class(LIVE)
         self.on_msg(self._pressed)
 
     def refresh(self) -> None:
@@ -89,4 +92,4 @@ class TrayView(anywidget.AnyWidget):
             self._press(str(content.get("act")), str(content.get("job")))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of bulk jobs>"
+        return "A tray that keeps up to date stands here while the notebook runs."

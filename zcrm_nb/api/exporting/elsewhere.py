@@ -214,7 +214,7 @@ class Strangers:
         """Have those named whom nobody asked for yet; too many are left alone."""
         with self._lock:
             new = [user for user in record_of if user not in self._names]
-            new = new[: MOST_STRANGERS - len(self._names)]
+            new = new[: max(MOST_STRANGERS - len(self._names), 0)]
             if new:
                 self._names |= dict.fromkeys(new)
                 self._names |= _names_of(*self._whence, column, [record_of[user] for user in new])
