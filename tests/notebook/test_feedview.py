@@ -161,7 +161,7 @@ def test_without_widgets_the_page_is_shown(monkeypatch):
     from zcrm_nb.notebook.feed import Feed as RealFeed
 
     class Stub(Feed):
-        _repr_mimebundle_ = RealFeed._repr_mimebundle_
+        _repr_mimebundle_, _view = RealFeed._repr_mimebundle_, RealFeed._view
 
     monkeypatch.setitem(sys.modules, "zcrm_nb.notebook.feedview", None)
     assert sorted(Stub()._repr_mimebundle_()) == ["text/html", "text/plain"]

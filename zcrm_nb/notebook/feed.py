@@ -635,17 +635,17 @@ class Feed:
             lines.append(f" Problem: {self.problem}")
         return "\n".join(lines) + ">"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
-        """Write a page that stands still, for whoever shows no widgets."""
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Write a widget that keeps up to date, with a page that stands still as its twin."""
         from zcrm_nb.notebook.feedpage import page  # noqa: PLC0415
 
-        del options
-        return {"text/plain": repr(self), "text/html": page(self)}
+        return twin.bundle(repr(self), page(self), self._view, **options)
 
     def _ipython_display_(self) -> None:
-        """Show that page, and in a notebook a widget that keeps up to date."""
-        page = self._repr_mimebundle_()
-        twin.show(page["text/plain"], page["text/html"], self._view)
+        """Show that page, and in a notebook the widget."""
+        from zcrm_nb.notebook.feedpage import page  # noqa: PLC0415
+
+        twin.show(repr(self), page(self), self._view)
 
     def _view(self) -> Any:
         """Make a widget that is kept up to date."""

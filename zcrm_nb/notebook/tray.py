@@ -248,13 +248,12 @@ class Tray:
         self.watch_by(view)
         return view
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
-        """Write a page that stands still, for whoever shows no widgets."""
-        del options
-        return {"text/plain": repr(self), "text/html": self._page()}
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Write a widget that keeps up to date, with a page that stands still as its twin."""
+        return twin.bundle(repr(self), self._page(), self._view, **options)
 
     def _ipython_display_(self) -> None:
-        """Show that page, and in a notebook a widget that keeps up to date."""
+        """Show that page, and in a notebook the widget."""
         twin.show(repr(self), self._page(), self._view)
 
 

@@ -10,7 +10,7 @@ from zcrm_nb.notebook.place import here
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LIVE", "show"]
+__all__ = ["LIVE", "bundle", "show"]
 
 LIVE = "zcrm-live"
 """What the widget's class is, for the page to know that it is there."""
@@ -27,6 +27,34 @@ _STYLE = f"""<style>
 .jp-OutputArea:has(.zcrm-twin) .jp-OutputArea-output.jupyter-widgets:not(:has(*)) {{
   display: none; }}
 </style>"""
+
+
+def bundle(text: str, page: str, make: Callable[[], Any], **options: Any) -> Any:
+    """Write widget and page as one output, for whoever asks for a bundle instead of :func:`show`.
+
+    Parameters
+    ----------
+    text : str
+        The twin for a terminal.
+    page : str
+        The twin for everybody else, as HTML.
+    make : callable
+        Makes the widget. Where it cannot, the twin is all there is.
+    **options : object
+        As IPython asks.
+
+    Returns
+    -------
+    dict, or tuple of dict and dict
+        Data by their types, and what is to be said about them.
+    """
+    twin = {"text/plain": text, "text/html": page}
+    try:
+        found = make()._repr_mimebundle_(**options)
+    except Exception:  # no widgets here, or none that work
+        return twin
+    data, metadata = found if isinstance(found, tuple) else (found, {})
+    return {**(data or {}), **twin}, metadata
 
 
 def show(text: str, page: str, make: Callable[[], Any]) -> None:
