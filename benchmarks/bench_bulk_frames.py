@@ -35,7 +35,7 @@ import pyarrow as pa
 from pandas.api.types import union_categoricals
 
 from zcrm_nb.frames import Column, PartReader, from_parts, store_at
-from zcrm_nb.frames.zipped import Member
+from zcrm_nb.frames.zip_member import Member
 
 ROWS = 200_000
 FEW = 2  # parts

@@ -7,7 +7,7 @@ import orjson
 
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.clock import ManualClock
-from zcrm_nb.emulator.storage.shapes import render, shape
+from zcrm_nb.emulator.storage.codec import render, shape
 from zcrm_nb.emulator.storage.store import Store
 from zcrm_nb.emulator.world import build
 

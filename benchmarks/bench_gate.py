@@ -14,10 +14,10 @@ from statistics import median
 
 import requests
 
-from zcrm_nb.wire.centres import addresses
+from zcrm_nb.auth.data_centres import addresses
+from zcrm_nb.auth.oauth import Grant, Token, TokenSource
+from zcrm_nb.auth.secret import Secret
 from zcrm_nb.wire.gate import Gate
-from zcrm_nb.wire.oauth import Grant, Token, TokenSource
-from zcrm_nb.wire.secrets import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 SMALL = b'{"data": [{"id": "1"}], "info": {"more_records": false}}'

@@ -35,7 +35,7 @@ from pandas.testing import assert_frame_equal
 
 from zcrm_nb import CRM, connect, emulate
 from zcrm_nb.emulator import Emulator
-from zcrm_nb.emulator.serving.messages import Answer, json_answer
+from zcrm_nb.emulator.serving.http import Answer, json_answer
 
 LOGIN = ("client_id", "client_secret", "refresh_token", "accounts_url", "api_domain", "upload_url")
 SDK = "zohocrmsdk8-0==7.0.0"

@@ -13,10 +13,10 @@ import nbformat
 import pytest
 
 from zcrm_nb import connect
+from zcrm_nb.auth.oauth import Grant
+from zcrm_nb.auth.secret import Secret
+from zcrm_nb.auth.vault import Profile, Vault
 from zcrm_nb.cli import main
-from zcrm_nb.wire.oauth import Grant
-from zcrm_nb.wire.secrets import Secret
-from zcrm_nb.wire.vault import Profile, Vault
 
 ROOT = Path(__file__).parents[1]
 

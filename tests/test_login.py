@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 import zcrm_nb
+from zcrm_nb.auth.vault import Vault
 from zcrm_nb.cli import main
 from zcrm_nb.errors import LoginError
-from zcrm_nb.wire.vault import Vault
 
 HERE = "http://127.0.0.1:8765/callback"
 

@@ -18,25 +18,25 @@ from zcrm_nb.api.reading.query import coql_pages
 from zcrm_nb.api.reading.records import record_pages
 from zcrm_nb.api.reading.search import search_pages
 from zcrm_nb.client import CRM
-from zcrm_nb.client.linting import lint
+from zcrm_nb.client.lint import lint
 from zcrm_nb.connect import connect, emulate, login
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import open_export, to_frame, to_records
 
 if TYPE_CHECKING:
     from zcrm_nb.notebook import plots as plots
-    from zcrm_nb.notebook.explore import explore as explore
+    from zcrm_nb.notebook.explorer.explorer import explore as explore
     from zcrm_nb.notebook.scaffold import new_notebook as new_notebook
 
 __version__ = "0.1.0"
 
 # Loaded when first used: someone who only wants a table should not wait for a plot library.
 _LATER = {
-    "explore": "zcrm_nb.notebook.explore",
-    "load_ipython_extension": "zcrm_nb.notebook.magics",
+    "explore": "zcrm_nb.notebook.explorer.explorer",
+    "load_ipython_extension": "zcrm_nb.notebook.magics.magics",
     "new_notebook": "zcrm_nb.notebook.scaffold",
     "plots": "zcrm_nb.notebook.plots",
-    "unload_ipython_extension": "zcrm_nb.notebook.magics",
+    "unload_ipython_extension": "zcrm_nb.notebook.magics.magics",
 }
 
 __all__ = [

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from zcrm_nb import __version__
 from zcrm_nb.api.identity import who
+from zcrm_nb.auth.data_centres import DATA_CENTRES
+from zcrm_nb.auth.scopes import WANTS
+from zcrm_nb.auth.secret import Secret
+from zcrm_nb.auth.vault import Vault
 from zcrm_nb.connect import DEFAULT_PROFILE, from_profile, login
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.notebook import scrub
-from zcrm_nb.notebook.wish import FLOWS, REDIRECT_URI
-from zcrm_nb.wire.centres import DATA_CENTRES
-from zcrm_nb.wire.scopes import WANTS
-from zcrm_nb.wire.secrets import Secret
-from zcrm_nb.wire.vault import Vault
+from zcrm_nb.notebook.login.request import FLOWS, REDIRECT_URI
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,17 +30,6 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        ``sys.argv[1:]`` by default.
-
-    Returns
-    -------
-    int
-        Exit code: 0 done, 1 failed with a message on stderr (or, of ``doctor`` and ``scrub
-        --check``, something found), 2 wrong usage.
 
     Examples
     --------

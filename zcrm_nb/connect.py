@@ -10,18 +10,18 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.identity import who
+from zcrm_nb.auth.data_centres import addresses, dc_of
+from zcrm_nb.auth.oauth import Grant, NoLogin, TokenSource
+from zcrm_nb.auth.scopes import WANTS, lacking, scopes_for
+from zcrm_nb.auth.secret import Secret
+from zcrm_nb.auth.vault import Profile, Vault, notes_of
 from zcrm_nb.client import CRM
 from zcrm_nb.errors import APIError, ConnectionFailed, LoginError
-from zcrm_nb.notebook.place import here
-from zcrm_nb.notebook.prompt import Prompt, nobody
-from zcrm_nb.notebook.wish import FLOWS, REDIRECT_URI, Wish, logged_in
-from zcrm_nb.wire.centres import addresses, dc_of
-from zcrm_nb.wire.files import config_folder
+from zcrm_nb.notebook.environment import here
+from zcrm_nb.notebook.login.prompt import Prompt, nobody
+from zcrm_nb.notebook.login.request import FLOWS, REDIRECT_URI, LoginRequest, logged_in
+from zcrm_nb.state.files import config_folder
 from zcrm_nb.wire.gate import Gate
-from zcrm_nb.wire.oauth import Grant, NoLogin, TokenSource
-from zcrm_nb.wire.scopes import WANTS, lacking, scopes_for
-from zcrm_nb.wire.secrets import Secret
-from zcrm_nb.wire.vault import Profile, Vault, notes_of
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
     from requests.adapters import BaseAdapter
 
+    from zcrm_nb.auth.data_centres import Addresses
+    from zcrm_nb.auth.flows import Login
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.clock import Clock
     from zcrm_nb.emulator.serving.server import Server
-    from zcrm_nb.notebook.place import Place
-    from zcrm_nb.wire.centres import Addresses
-    from zcrm_nb.wire.flows import Login
-    from zcrm_nb.wire.receiver import Door
+    from zcrm_nb.notebook.environment import Environment
+    from zcrm_nb.wire.webhook_receiver import Door
 
 __all__ = [
     "DEFAULT_PROFILE",
@@ -224,7 +224,7 @@ def login(
     Notes
     -----
     2 credits for a new login (who it is), none for a saved one. Tokens and the client secret are
-    kept encrypted, see :class:`zcrm_nb.wire.vault.Vault`; none of them reaches the notebook.
+    kept encrypted, see :class:`zcrm_nb.auth.vault.Vault`; none of them reaches the notebook.
 
     References
     ----------
@@ -247,7 +247,7 @@ def login(
         _check_same(name, kept, given)
         if _may(kept, wants) and (crm := _working(vault, name, edition)) is not None:
             return crm
-    wish = Wish(
+    wish = LoginRequest(
         wants=wants,
         client_secret=Secret(facts.get("client_secret", "")),
         redirect_uri=redirect_uri,
@@ -312,7 +312,7 @@ def _working(vault: Vault, name: str, edition: str | None) -> CRM | None:
     return crm
 
 
-def _log_in(crm: CRM, kept: tuple[Vault, str], wish: Wish, ui: str | None) -> None:
+def _log_in(crm: CRM, kept: tuple[Vault, str], wish: LoginRequest, ui: str | None) -> None:
     """Ask a person, in the way that this place allows."""
     place = here()
     if not place.person and ui is None:
@@ -326,14 +326,14 @@ def _log_in(crm: CRM, kept: tuple[Vault, str], wish: Wish, ui: str | None) -> No
     prompt.tell(logged_in(_wake(crm, kept, wish, done), wish, done))
 
 
-def _show_form(crm: CRM, kept: tuple[Vault, str], wish: Wish, place: Place) -> None:
+def _show_form(crm: CRM, kept: tuple[Vault, str], wish: LoginRequest, place: Environment) -> None:
     """Show the form; the CRM wakes up when it is done."""
-    from zcrm_nb.notebook.login import LoginForm, show  # noqa: PLC0415 - loaded where it is shown
+    from zcrm_nb.notebook.login.form import LoginForm, show  # noqa: PLC0415 - loaded where it is shown
 
     show(LoginForm(wish, place, lambda wish, done: _wake(crm, kept, wish, done)))
 
 
-def _wake(crm: CRM, kept: tuple[Vault, str], wish: Wish, done: Login) -> str:
+def _wake(crm: CRM, kept: tuple[Vault, str], wish: LoginRequest, done: Login) -> str:
     """Let a CRM go on with the login, keep it, and say who it is."""
     with CRM(Gate(TokenSource(done.grant, token=done.token), done.where)) as tried:
         user = _who(tried)
@@ -356,7 +356,7 @@ def _who(crm: CRM) -> str:
         return ""
 
 
-def _profile(wish: Wish, done: Login, user: str, edition: str | None) -> Profile:
+def _profile(wish: LoginRequest, done: Login, user: str, edition: str | None) -> Profile:
     """Make what is kept of a login."""
     table = dc_of(done.where.api_domain) is not None and not done.where.pinned
     return Profile(

@@ -28,11 +28,6 @@ limit 50"""
 def demo(output: str | Path = "demo-output") -> None:
     """Serve the emulator, log in, read, plot and write a notebook.
 
-    Parameters
-    ----------
-    output : str or Path, default "demo-output"
-        Folder for ``funnel.png`` and ``leads.ipynb``.
-
     Examples
     --------
     >>> from zcrm_nb.demo import demo

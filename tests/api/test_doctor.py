@@ -5,10 +5,10 @@ from email.utils import formatdate
 import pytest
 
 from zcrm_nb.api.doctor import examine
-from zcrm_nb.wire.centres import addresses
+from zcrm_nb.auth.data_centres import addresses
+from zcrm_nb.auth.oauth import Grant, NoLogin, Token, TokenSource
+from zcrm_nb.auth.secret import Secret
 from zcrm_nb.wire.gate import Gate
-from zcrm_nb.wire.oauth import Grant, NoLogin, Token, TokenSource
-from zcrm_nb.wire.secrets import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 NOW = 1_800_000_000.0

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from zcrm_nb.coql import bulk_criteria, parse, to_text
 from zcrm_nb.coql.tree import (
     Between,
-    Column,
     Comparison,
     IsNull,
     Literal,
@@ -20,6 +19,7 @@ from zcrm_nb.coql.tree import (
     Membership,
     Path,
     Query,
+    SelectItem,
     Step,
 )
 from zcrm_nb.errors import QueryError
@@ -329,7 +329,7 @@ def test_both_languages_find_the_same_records(
     """What COQL answers, an independent judge finds by the criteria among the same records."""
     condition = data.draw(conditions(leads))
     end = Comparison(ID, "<=", Literal(leads[-1]["id"]))
-    asked = Query((Column(ID),), "Leads", Logic("and", end, condition), limit=2000)
+    asked = Query((SelectItem(ID),), "Leads", Logic("and", end, condition), limit=2000)
     answer = crm.request("POST", "coql", json={"select_query": to_text(asked)})
     by_coql = [each["id"] for each in answer["data"]] if answer else []
     criteria = bulk_criteria(condition, "Leads", crm._catalogue.fields)

@@ -11,7 +11,7 @@ from zcrm_nb.coql.tree import (
     Literal,
     Logic,
     Membership,
-    Order,
+    OrderBy,
     Path,
     Step,
     Subquery,
@@ -117,8 +117,8 @@ def test_every_clause_finds_its_place() -> None:
     assert (query.module, query.cvid) == ("Leads", "41")
     assert query.group_by == (CITY,)
     assert query.order_by == (
-        Order(Path((Step("how many"),)), descending=True),
-        Order(Path((Step("c"),))),
+        OrderBy(Path((Step("how many"),)), descending=True),
+        OrderBy(Path((Step("c"),))),
     )
     assert (query.limit, query.offset) == (10, 20)
 

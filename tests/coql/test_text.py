@@ -8,15 +8,15 @@ from zcrm_nb.coql import AGGREGATES, RESERVED, page, parse, to_text
 from zcrm_nb.coql.tree import (
     Aggregate,
     Between,
-    Column,
     Comparison,
     IsNull,
     Literal,
     Logic,
     Membership,
-    Order,
+    OrderBy,
     Path,
     Query,
+    SelectItem,
     Step,
     Subquery,
 )
@@ -60,7 +60,11 @@ def conditions(queries: st.SearchStrategy[Query] | None = None) -> st.SearchStra
 
 
 inner_queries = st.builds(
-    Query, st.tuples(st.builds(Column, paths)), words, conditions(), limit=st.none() | st.just(5)
+    Query,
+    st.tuples(st.builds(SelectItem, paths)),
+    words,
+    conditions(),
+    limit=st.none() | st.just(5),
 )
 
 
@@ -79,18 +83,18 @@ def queries(draw: st.DrawFn) -> Query:
     )
     limit = draw(st.none() | st.integers(1, 10**6))
     return Query(
-        tuple(map(Column, selected, aliases)),
+        tuple(map(SelectItem, selected, aliases)),
         draw(words),
         draw(conditions(inner_queries)),
         draw(st.none() | st.just("410888000000000001")),
         tuple(draw(st.lists(paths, max_size=2, unique_by=lambda path: path.text))),
-        tuple(draw(st.lists(st.builds(Order, paths, st.booleans()), max_size=2, unique_by=_key))),
+        tuple(draw(st.lists(st.builds(OrderBy, paths, st.booleans()), max_size=2, unique_by=_key))),
         limit,
         draw(st.none() | st.integers(0, 10**6)) if limit else None,
     )
 
 
-def _key(order: Order) -> str:
+def _key(order: OrderBy) -> str:
     return order.key.text
 
 

@@ -5,8 +5,8 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from zcrm_nb.emulator.routes import Router
-from zcrm_nb.emulator.serving.messages import Headers, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import Headers, Request, json_answer
 from zcrm_nb.emulator.serving.route import Route
 
 LEADS = ("GET", "/Leads", {"fields": "id"})

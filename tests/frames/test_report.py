@@ -11,7 +11,7 @@ import pytest
 from pandas.testing import assert_index_equal
 
 from zcrm_nb.frames import Report, to_report
-from zcrm_nb.frames.report import Way, labels, pack_index, unpack_index
+from zcrm_nb.frames.report import ReportActions, labels, pack_index, unpack_index
 
 DONE = ("insert", "done", "4108", "SUCCESS", None, "record added")
 LOST = ("update", "unknown", None, "NO_ANSWER", None, "lost")
@@ -20,7 +20,9 @@ LOST = ("update", "unknown", None, "NO_ANSWER", None, "lost")
 @pytest.fixture
 def report() -> Report:
     """Two rows, and a way that tells where it led."""
-    way = Way(lambda **options: ("resolve", options), lambda rows, **options: ("undo", len(rows)))
+    way = ReportActions(
+        lambda **options: ("resolve", options), lambda rows, **options: ("undo", len(rows))
+    )
     facts = {"module": "Leads", "action": "insert", "run": "7"}
     return to_report(pd.Index(["a", "b"]), [DONE, LOST], facts=facts, way=way)
 

@@ -11,7 +11,7 @@ import pytest
 
 from zcrm_nb.emulator import Emulator
 from zcrm_nb.emulator.catalog import org_schema
-from zcrm_nb.wire.files import locked
+from zcrm_nb.state.files import locked
 
 pytestmark = pytest.mark.interop
 

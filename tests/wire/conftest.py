@@ -7,10 +7,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from zcrm_nb.wire.centres import Addresses
+from zcrm_nb.auth.data_centres import Addresses
+from zcrm_nb.auth.oauth import Grant, TokenSource
+from zcrm_nb.auth.secret import Secret
 from zcrm_nb.wire.gate import Gate
-from zcrm_nb.wire.oauth import Grant, TokenSource
-from zcrm_nb.wire.secrets import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 CLIENT_SECRET = "planted0client0secret"

@@ -6,10 +6,10 @@ import traceback
 
 import pytest
 
+from zcrm_nb.auth.oauth import Grant, authorization_request, exchange, revoke
+from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.wire.gate import Gate
-from zcrm_nb.wire.oauth import Grant, authorization_request, exchange, revoke
-from zcrm_nb.wire.secrets import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 CLIENT_SECRET = "planted0client0secret"

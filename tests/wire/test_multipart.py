@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zcrm_nb.auth.data_centres import Addresses
 from zcrm_nb.errors import ConnectionFailed
-from zcrm_nb.wire.centres import Addresses
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.multipart import READ_BYTES, multipart
 

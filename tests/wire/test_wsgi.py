@@ -8,12 +8,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 import requests
 
+from zcrm_nb.auth.data_centres import addresses
+from zcrm_nb.auth.loopback import LoopbackAdapter
+from zcrm_nb.auth.oauth import Grant, TokenSource
+from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import ConnectionFailed
-from zcrm_nb.wire.centres import addresses
 from zcrm_nb.wire.gate import Gate
-from zcrm_nb.wire.loopback import LoopbackAdapter
-from zcrm_nb.wire.oauth import Grant, TokenSource
-from zcrm_nb.wire.secrets import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 

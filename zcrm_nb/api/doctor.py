@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from zcrm_nb.api.identity import who
+from zcrm_nb.auth.data_centres import DATA_CENTRES, dc_of, environment_of, is_loopback
+from zcrm_nb.auth.oauth import NoLogin, TokenSource
+from zcrm_nb.auth.scopes import WANTS, lacking
+from zcrm_nb.auth.vault import TOKENS_IN_WINDOW, WINDOW_S
 from zcrm_nb.errors import LoginError, ZohoError
 from zcrm_nb.frames import Column
-from zcrm_nb.wire.centres import DATA_CENTRES, dc_of, environment_of, is_loopback
-from zcrm_nb.wire.oauth import NoLogin, TokenSource
-from zcrm_nb.wire.scopes import WANTS, lacking
-from zcrm_nb.wire.vault import TOKENS_IN_WINDOW, WINDOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from zcrm_nb.auth.oauth import Token
     from zcrm_nb.wire.gate import Gate
-    from zcrm_nb.wire.oauth import Token
 
 __all__ = ["COLUMNS", "Check", "examine"]
 
@@ -45,20 +45,6 @@ class Check(NamedTuple):
 
 def examine(gate: Gate, renewed_at: tuple[float, ...] = (), profile: str = "") -> Iterator[Check]:
     """Look at a login from all sides.
-
-    Parameters
-    ----------
-    gate : Gate
-        The way to Zoho.
-    renewed_at : tuple of float, default ()
-        When tokens were made of this login lately, in seconds since 1970, as its profile knows.
-    profile : str, default ""
-        Name of the profile, for the advice to log in again.
-
-    Yields
-    ------
-    Check
-        In the order in which one would look for the trouble.
 
     Notes
     -----

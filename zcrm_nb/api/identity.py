@@ -18,23 +18,6 @@ __all__ = ["who"]
 def who(send: Callable[..., bytes]) -> str:
     """Say who is logged in, in words for a person.
 
-    Parameters
-    ----------
-    send : callable
-        As ``crm.send``.
-
-    Returns
-    -------
-    str
-        Name and mail address of the user, and the org; what this login may not see is left out.
-
-    Raises
-    ------
-    LoginError
-        The login does not work.
-    ConnectionFailed
-        No usable answer.
-
     Notes
     -----
     2 credits.

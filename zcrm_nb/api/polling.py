@@ -8,16 +8,6 @@ __all__ = ["poll_s"]
 def poll_s(polls: int) -> float:
     """Tell how long to wait before asking again: two seconds first, half a minute in the end.
 
-    Parameters
-    ----------
-    polls : int
-        How often it was asked already.
-
-    Returns
-    -------
-    float
-        Seconds. Each question costs a credit, and a job takes from some seconds to some minutes.
-
     Examples
     --------
     >>> from zcrm_nb.api.polling import poll_s

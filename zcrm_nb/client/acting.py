@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.acting import convert, mass, recycle
+from zcrm_nb.api.acting import convert, mass, recycle_bin
 from zcrm_nb.api.reading import query as ask
-from zcrm_nb.client.reporting import Deed, Reporting
+from zcrm_nb.client.reports import Operation, Reporting
 from zcrm_nb.frames import Column, plain, subject, to_frame
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Acting(Reporting):
             )
 
         look = partial(convert.converted, self._gate.send)
-        deed = Deed("convert", "Leads", label, act, look=look, extra=convert.MADE)
+        deed = Operation("convert", "Leads", label, act, look=look, extra=convert.MADE)
         return self._reported(deed, progress, index)
 
     def change_owner(
@@ -226,7 +226,7 @@ class Acting(Reporting):
         def look(ids: list[str]) -> dict[str, Row]:
             return mass.owned_by(self._gate.send, module, ids, who)
 
-        deed = Deed("change_owner", module, f"{module}: new owner", act, look=look)
+        deed = Operation("change_owner", module, f"{module}: new owner", act, look=look)
         return self._reported(deed, progress, index)
 
     def mass_update(
@@ -319,7 +319,7 @@ class Acting(Reporting):
             return mass.having(self._gate.send, module, ids, written)
 
         label = f"updating {module}"
-        deed = Deed("update", module, label, act, look=look, extra=[RECORDS])
+        deed = Operation("update", module, label, act, look=look, extra=[RECORDS])
         return self._reported(deed, progress, index)
 
     def mass_delete(
@@ -410,7 +410,7 @@ class Acting(Reporting):
 
         look = partial(mass.gone, self._gate.send, module)
         label = f"deleting {module}"
-        deed = Deed("delete", module, label, act, look=look, undo=undo, extra=[RECORDS])
+        deed = Operation("delete", module, label, act, look=look, undo=undo, extra=[RECORDS])
         return self._reported(deed, progress, index)
 
     def recycle_bin(
@@ -464,8 +464,10 @@ class Acting(Reporting):
         """
         if module is not None:
             self._catalogue.fields(module)
-        pages = recycle.bin_pages(self._gate.send, module, limit=limit, workers=self._gate.workers)
-        table = to_frame(pages, recycle.BIN_COLUMNS, tz=self._zone(tz))
+        pages = recycle_bin.bin_pages(
+            self._gate.send, module, limit=limit, workers=self._gate.workers
+        )
+        table = to_frame(pages, recycle_bin.BIN_COLUMNS, tz=self._zone(tz))
         return table if limit is None else table.head(limit)
 
     def restore(self, module: str, records: Subject, *, progress: bool | Told = True) -> Report:
@@ -522,7 +524,7 @@ class Acting(Reporting):
 
         def act(tick: Tick) -> list[Row]:
             ids = [row["id"] for row in rows]
-            return recycle.restore(
+            return recycle_bin.restore(
                 self._gate.send, module, ids, workers=self._gate.workers, tick=tick
             )
 
@@ -530,7 +532,7 @@ class Acting(Reporting):
             return self.mass_delete(module, report[report["status"] == "done"])
 
         look = partial(mass.there, self._gate.send, module)
-        deed = Deed("restore", module, f"restoring {module}", act, look=look, undo=undo)
+        deed = Operation("restore", module, f"restoring {module}", act, look=look, undo=undo)
         return self._reported(deed, progress, index)
 
     def empty_recycle_bin(
@@ -591,16 +593,16 @@ class Acting(Reporting):
         """
         send, workers = self._gate.send, self._gate.workers
         if module is None:
-            mass.check_expected("the recycle bin", recycle.bin_count(send), expect)
-            deed = Deed("erase", "", "emptying the bin", lambda _: [recycle.empty(send)])
+            mass.check_expected("the recycle bin", recycle_bin.bin_count(send), expect)
+            deed = Operation("erase", "", "emptying the bin", lambda _: [recycle_bin.empty(send)])
             return self._reported(deed, progress)
         ids = self.recycle_bin(module)["id"].tolist()
         mass.check_expected(f"the recycle bin of {module}", len(ids), expect)
 
         def act(tick: Tick) -> list[Row]:
-            return recycle.erase(send, ids, workers=workers, tick=tick)
+            return recycle_bin.erase(send, ids, workers=workers, tick=tick)
 
-        deed = Deed("erase", module, f"emptying the bin of {module}", act)
+        deed = Operation("erase", module, f"emptying the bin of {module}", act)
         return self._reported(deed, progress)
 
     def _job(
@@ -619,7 +621,7 @@ class Acting(Reporting):
             return mass.follow_job(send, module, kind, job, wait_s=wait_s, sleep=sleep)
 
         action, label = kind.removeprefix("mass_"), f"{kind} of a view of {module}"
-        deed = Deed(action, module, label, act, again=again, extra=[RECORDS])
+        deed = Operation(action, module, label, act, again=again, extra=[RECORDS])
         return self._reported(deed, progress)
 
 

@@ -11,19 +11,19 @@ from weakref import WeakSet, finalize
 
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.notebook.progress import Progress
-from zcrm_nb.wire.history import History
+from zcrm_nb.state.query_log import QueryLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     import pandas as pd
 
+    from zcrm_nb.api.listening.feed import Feed
     from zcrm_nb.api.listening.notifications import Channel
-    from zcrm_nb.notebook.feed import Feed
+    from zcrm_nb.auth.vault import Vault
+    from zcrm_nb.notebook.job_tray.tray import Tray
     from zcrm_nb.notebook.progress import Told
-    from zcrm_nb.notebook.tray import Tray
     from zcrm_nb.wire.gate import Gate
-    from zcrm_nb.wire.vault import Vault
 
 __all__ = ["Base"]
 
@@ -59,7 +59,7 @@ class Base:
         """Keep notes in a folder from now on: others' there count, one's own outlive the kernel."""
         self._kept_folder = folder
         self._gate.ledger.keep(folder)
-        self._history = History(folder)
+        self._history = QueryLog(folder)
 
     @property
     def _folder(self) -> Path:

@@ -6,16 +6,16 @@ import warnings
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.exporting import exports
-from zcrm_nb.api.exporting.asking import asked
-from zcrm_nb.api.exporting.jobs import JOB_COLUMNS, Book
-from zcrm_nb.api.writing import bulkwrite
+from zcrm_nb.api.exporting import exporter
+from zcrm_nb.api.exporting.job_store import JOB_COLUMNS, JobStore
+from zcrm_nb.api.exporting.selection import asked
+from zcrm_nb.api.writing import bulk_write
 from zcrm_nb.client.writing import Writing
 from zcrm_nb.errors import BulkWarning
 from zcrm_nb.frames import Column, store_at, to_frame
 from zcrm_nb.frames import Export as Dataset
+from zcrm_nb.notebook.job_tray.tray import Tray
 from zcrm_nb.notebook.progress import Progress
-from zcrm_nb.notebook.tray import Tray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from distributed import Client
 
-    from zcrm_nb.api.exporting.exports import Where
-    from zcrm_nb.api.exporting.jobs import Export
-    from zcrm_nb.api.exporting.scaleout import Crew
+    from zcrm_nb.api.exporting.dask_cluster import Crew
+    from zcrm_nb.api.exporting.exporter import Where
+    from zcrm_nb.api.exporting.job_store import JobRecord
+    from zcrm_nb.auth.data_centres import Addresses
     from zcrm_nb.frames import Report, Store
     from zcrm_nb.notebook.progress import Told
-    from zcrm_nb.wire.centres import Addresses
 
 __all__ = ["Exporting", "Job"]
 
@@ -38,9 +38,9 @@ class Exporting(Writing):
     """What exports and writes records by bulk jobs."""
 
     @property
-    def _book(self) -> Book:
+    def _book(self) -> JobStore:
         """Where exports are written down."""
-        return Book(self._folder, self._gate.clock)
+        return JobStore(self._folder, self._gate.clock)
 
     def bulk(
         self,
@@ -155,19 +155,19 @@ class Exporting(Writing):
         'Deals-1'
         >>> crm.close()
         """
-        criteria = exports.criteria_of(self._catalogue, module, where, values)
+        criteria = exporter.criteria_of(self._catalogue, module, where, values)
         wanted = asked(self._catalogue, module, columns)
-        asks = exports.question(module, columns, criteria, cvid)
+        asks = exporter.question(module, columns, criteria, cvid)
         book, known = self._book, None
         if not fresh:
-            known = exports.reusable(book, asks, self._gate.clock())
+            known = exporter.reusable(book, asks, self._gate.clock())
 
-        def begin() -> Export:
-            return known or exports.begin(
+        def begin() -> JobRecord:
+            return known or exporter.begin(
                 self._gate, self._catalogue, book, wanted, asks, jobs=jobs
             )
 
-        offer = "" if fresh or known else exports.offer(book, asks, self._gate.clock())
+        offer = "" if fresh or known else exporter.offer(book, asks, self._gate.clock())
         return self._exported(
             begin,
             asks,
@@ -324,10 +324,10 @@ class Exporting(Writing):
         """
         store = store_at(target, module, format=format, table=table)
         crew = self._crew(client, store)
-        criteria = exports.criteria_of(self._catalogue, module, where, values)
+        criteria = exporter.criteria_of(self._catalogue, module, where, values)
         wanted = asked(self._catalogue, module, columns)
-        asks = exports.question(module, columns, criteria, cvid)
-        source = exports.source_of(self._catalogue, module)
+        asks = exporter.question(module, columns, criteria, cvid)
+        source = exporter.source_of(self._catalogue, module)
         told = None if fresh else store.answer_to(asks, source=source, exact=exact)
         if told and told["complete"]:
             return Dataset(store, told)
@@ -336,10 +336,10 @@ class Exporting(Writing):
         store.prepare()
         book, now, known = self._book, self._gate.clock(), None
         if told:
-            known = exports.begun(book, store, told, now)
+            known = exporter.begun(book, store, told, now)
         elif not fresh:
-            known = exports.reusable(book, asks, now)
-        noted = known or exports.begin(self._gate, self._catalogue, book, wanted, asks, jobs=jobs)
+            known = exporter.reusable(book, asks, now)
+        noted = known or exporter.begin(self._gate, self._catalogue, book, wanted, asks, jobs=jobs)
         return self._into_files(
             noted,
             store,
@@ -355,7 +355,7 @@ class Exporting(Writing):
         if client is None:
             return None
         # Loaded here, for not every install has Dask: whoever has a client has.
-        from zcrm_nb.api.exporting.scaleout import crew_of  # noqa: PLC0415
+        from zcrm_nb.api.exporting.dask_cluster import crew_of  # noqa: PLC0415
 
         return crew_of(client, self._gate, lambda: self._addresses_from_afar, store)
 
@@ -366,7 +366,7 @@ class Exporting(Writing):
 
     def _into_files(
         self,
-        noted: Export,
+        noted: JobRecord,
         store: Store,
         *,
         again: bool,
@@ -378,25 +378,25 @@ class Exporting(Writing):
         """Bring an export to its end under progress, into files."""
         module, asks = noted.module, noted.question
         shown = Progress(module, show=progress, unit="part")
-        facts: dict[str, Any] = {"query": f"{module} {exports.said(asks)}", "route": "bulk"}
+        facts: dict[str, Any] = {"query": f"{module} {exporter.said(asks)}", "route": "bulk"}
         with (
             self._noted(module, facts) as note,
             shown as tick,
             self._book.taken(noted),
             crew or nullcontext(),
         ):
-            exporter = self._exporter(self._book.find(noted.id), tick, shown, crew)
-            facts |= {**exporter.facts(reused=again), "time": note["time"]}
+            run = self._exporter(self._book.find(noted.id), tick, shown, crew)
+            facts |= {**run.facts(reused=again), "time": note["time"]}
             if again:
-                shown.say(f"{exports.age(noted, self._gate.clock())}, taken up", stay=True)
+                shown.say(f"{exporter.age(noted, self._gate.clock())}, taken up", stay=True)
             try:
-                told = exporter.into(store, facts, exact=exact, ask_again=ask_again)
+                told = run.into(store, facts, exact=exact, ask_again=ask_again)
             except KeyboardInterrupt:
                 shown.say("the same crm.export goes on", stay=True)
                 raise
             done = Dataset(store, told)
             note["rows"] = done.rows
-        for words in exporter.words:
+        for words in run.words:
             warnings.warn(words, BulkWarning, stacklevel=3)
         return done
 
@@ -523,12 +523,12 @@ class Exporting(Writing):
         ['update', 'update']
         >>> crm.close()
         """
-        wish = bulkwrite.Wish(
+        wish = bulk_write.BulkWriteRequest(
             module, operation, find_by, lookups or {}, ignore_empty, undoable, unlisted
         )
         shown = Progress(f"{module}: written", show=progress, total=len(df), unit="job")
         return self._written(
-            lambda tick: bulkwrite.save(self._means(), df, wish, tick=tick, say=shown.say),
+            lambda tick: bulk_write.save(self._means(), df, wish, tick=tick, say=shown.say),
             wish.subject,
             shown,
             raise_on_refused=raise_on_refused,
@@ -608,7 +608,7 @@ class Exporting(Writing):
 
     def _job_lines(self) -> list[dict[str, Any]]:
         """Tell about the bulk jobs that are noted, the newest first."""
-        lines = self._book.rows() + bulkwrite.bulk_runs(self._folder, self._gate.clock())
+        lines = self._book.rows() + bulk_write.bulk_runs(self._folder, self._gate.clock())
         return sorted(lines, key=lambda line: line["created"], reverse=True)
 
     def _taken_up(self, id: str, tick: Callable[..., None], say: Callable[[str], None]) -> str:  # noqa: A002
@@ -616,15 +616,15 @@ class Exporting(Writing):
         if any(line["id"] == id and line["operation"] == "write" for line in self._job_lines()):
             return self.report(id).resolve()._summary()
         export = self._book.find(id)
-        asks: dict[str, Any] = {"query": f"{export.module} {exports.said(export.question)}"}
+        asks: dict[str, Any] = {"query": f"{export.module} {exporter.said(export.question)}"}
         with self._noted(export.module, {**asks, "route": "bulk"}) as note:
             with self._book.taken(export):
-                exporter = exports.Exporter(
+                run = exporter.Exporter(
                     self._gate, self._catalogue, self._book, export, tick=tick, say=say
                 )
-                exporter.fetch()
-            note["rows"] = exporter.export.rows
-        return " ".join(exporter.words)
+                run.fetch()
+            note["rows"] = run.export.rows
+        return " ".join(run.words)
 
     def job(self, id: str) -> Job:  # noqa: A002 - the column of crm.jobs()
         """Find an export that was begun before, to go on with it.
@@ -658,7 +658,7 @@ class Exporting(Writing):
 
     def _exported(
         self,
-        begin: Callable[[], Export],
+        begin: Callable[[], JobRecord],
         asks: Mapping[str, Any],
         *,
         again: str | None,
@@ -676,44 +676,44 @@ class Exporting(Writing):
         module, zone, book = asks["module"], self._zone(tz), self._book
         to_frame([], [Column("", "datetime")], tz=zone)  # a zone that is none costs no job
         shown = Progress(module, show=progress, unit="part")
-        facts: dict[str, Any] = {"query": f"{module} {exports.said(asks)}", "route": "bulk"}
+        facts: dict[str, Any] = {"query": f"{module} {exporter.said(asks)}", "route": "bulk"}
         with self._noted(module, facts) as note, shown as tick:
             if offer:
                 shown.say(offer, stay=True)
             export = begin()
             with book.taken(export):
-                now, exporter = (
+                now, run = (
                     self._gate.clock(),
                     self._exporter(book.find(export.id), tick, shown),
                 )
                 if again is not None:
-                    shown.say(f"{exports.age(export, now)}, taken up{again}", stay=True)
+                    shown.say(f"{exporter.age(export, now)}, taken up{again}", stay=True)
                 try:
-                    table = exporter.table(tz=zone, exact=exact, ask_again=ask_again)
+                    table = run.table(tz=zone, exact=exact, ask_again=ask_again)
                 except KeyboardInterrupt:
                     shown.say(f"crm.job({export.id!r}).df() goes on", stay=True)
                     raise
             note["rows"] = len(table)
         table.attrs["zcrm"] = {
             **facts,
-            **exporter.facts(reused=again is not None),
+            **run.facts(reused=again is not None),
             "org": (self._catalogue.known("org") or {}).get("id"),
             "time": note["time"],
             "credits": note["credits"],
         }
-        for words in exporter.words:
+        for words in run.words:
             warnings.warn(words, BulkWarning, stacklevel=3)
         return table
 
     def _exporter(
         self,
-        export: Export,
+        export: JobRecord,
         tick: Callable[[int], None],
         shown: Progress,
         crew: Crew | None = None,
-    ) -> exports.Exporter:
+    ) -> exporter.Exporter:
         """Make what brings an export to its end."""
-        return exports.Exporter(
+        return exporter.Exporter(
             self._gate, self._catalogue, self._book, export, tick=tick, say=shown.say, crew=crew
         )
 
@@ -802,7 +802,7 @@ class Job:
             self._crm._book.forget(self._noted)
 
     @property
-    def _noted(self) -> Export:
+    def _noted(self) -> JobRecord:
         """What is written down now, perhaps by another notebook."""
         return self._crm._book.find(self.id)
 

@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zcrm_nb.api.listening import notifications
 from zcrm_nb.api.listening.changes import Changes, default_fields
-from zcrm_nb.api.listening.subscription import Subscription
-from zcrm_nb.client.base import Base
-from zcrm_nb.errors import ZohoError
-from zcrm_nb.frames import to_frame
-from zcrm_nb.notebook.feed import Feed, take_slot
-from zcrm_nb.notebook.feedplan import (
+from zcrm_nb.api.listening.feed import take_slot
+from zcrm_nb.api.listening.feed_plan import (
     Counting,
-    Plan,
+    FeedPlan,
     checked_moment,
     checked_pause_s,
     reachable,
 )
-from zcrm_nb.wire.centres import is_loopback
-from zcrm_nb.wire.receiver import Receiver
-from zcrm_nb.wire.secrets import Secret
+from zcrm_nb.api.listening.subscription import Subscription
+from zcrm_nb.auth.data_centres import is_loopback
+from zcrm_nb.auth.secret import Secret
+from zcrm_nb.client.base import Base
+from zcrm_nb.errors import ZohoError
+from zcrm_nb.frames import to_frame
+from zcrm_nb.notebook.feed.live_feed import LiveFeed
+from zcrm_nb.wire.webhook_receiver import Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.api.listening.feed_plan import Opened
     from zcrm_nb.api.pages import Send
-    from zcrm_nb.notebook.feedplan import Opened
-    from zcrm_nb.wire.receiver import Door
+    from zcrm_nb.wire.webhook_receiver import Door
 
     Action = Literal["create", "edit", "delete"]
 
@@ -345,7 +346,7 @@ class Listening(Base):
         host: str = "127.0.0.1",
         port: int = 0,
         background: bool = True,
-    ) -> Feed:
+    ) -> LiveFeed:
         """Make a table that grows while people work in the CRM.
 
         Zoho notifies where it can reach this kernel; elsewhere the feed looks for changes every
@@ -442,7 +443,7 @@ class Listening(Base):
         names = default_fields(self._catalogue, module) if fields is None else list(fields)
         send = Counting(self._gate.send)
         changes = Changes(send, self._catalogue, module, names, whole=whole, keep=keep)
-        plan = Plan(
+        plan = FeedPlan(
             module,
             tuple(notifications.OPERATIONS[each] for each in notifications.actions(on)),
             every_s=checked_pause_s(every_s),
@@ -456,7 +457,7 @@ class Listening(Base):
         )
         plan = reachable(plan, mode, subscribe, self._is_reached(public_url))
         slot = take_slot(self._folder / "live", module, name)
-        feed = Feed(plan, changes, send, slot, now=self._now, background=background)
+        feed = LiveFeed(plan, changes, send, slot, now=self._now, background=background)
         self._feeds.add(feed)
         return feed
 

@@ -6,7 +6,7 @@ import re
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.exporting.jobs import Book
+from zcrm_nb.api.exporting.job_store import JobStore
 from zcrm_nb.api.planning import routes
 from zcrm_nb.api.planning.costs import facts
 from zcrm_nb.api.reading import profile
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.api.planning.costs import Pace, Plan
+    from zcrm_nb.api.planning.costs import Plan, Speed
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Planning"]
@@ -150,7 +150,7 @@ class Planning(Base):
                     raise routes.refuse(wanted, plan, named, max_credits)
                 table = routes.fetched(
                     self._gate,
-                    lambda: Book(self._folder, self._gate.clock),
+                    lambda: JobStore(self._folder, self._gate.clock),
                     wanted,
                     plan.route,
                     counts,
@@ -168,10 +168,10 @@ class Planning(Base):
 
         return self._told(fetch, module, progress, query=text, route=named)
 
-    def _pace(self) -> Pace:
+    def _pace(self) -> Speed:
         """Tell how long things take, by what has been seen here."""
         noted = self._kept_folder or self._own_folder
-        exports = Book(self._folder, self._gate.clock).all() if noted else []
+        exports = JobStore(self._folder, self._gate.clock).all() if noted else []
         return routes.pace_of(self._gate.timings, self._gate.workers, exports)
 
     def _at_most(self, credits: int | None) -> AbstractContextManager[object]:  # noqa: A002

@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.writing import differences, reports, writes
-from zcrm_nb.api.writing.means import Means
+from zcrm_nb.api.writing import diff, reports, writes
+from zcrm_nb.api.writing.context import WriteContext
 from zcrm_nb.client.base import Base
 from zcrm_nb.errors import WriteError, WriteWarning
-from zcrm_nb.frames.plan import WritePlan
+from zcrm_nb.frames.write_plan import WritePlan
 from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
@@ -529,11 +529,11 @@ class Writing(Base):
         """
         means = self._means()
         with Progress(f"{module}: compared", show=progress, total=len(records)) as tick:
-            found = differences.find(means, module, records, key=key, tick=tick, unlisted=unlisted)
+            found = diff.find(means, module, records, key=key, tick=tick, unlisted=unlisted)
 
         def apply(*, progress: bool | Told, raise_on_refused: bool, **options: Any) -> Report:
             return self._written(
-                lambda tick: differences.apply(means, found, tick=tick, **options),
+                lambda tick: diff.apply(means, found, tick=tick, **options),
                 f"plan for {module}",
                 progress,
                 raise_on_refused=raise_on_refused,
@@ -617,10 +617,10 @@ class Writing(Base):
         """
         return self._means().report(reports.find(self._folder, run))
 
-    def _means(self) -> Means:
+    def _means(self) -> WriteContext:
         """Put into one hand what a run of writing needs."""
         gate = self._gate
-        return Means(
+        return WriteContext(
             gate.send,
             self._catalogue,
             self._folder,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from zcrm_nb.coql.errors import ParseError
 from zcrm_nb.coql.tree import Aggregate, Membership
-from zcrm_nb.coql.walk import aggregates, criteria, subqueries
+from zcrm_nb.coql.visit import aggregates, criteria, subqueries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,21 +93,6 @@ def check_limits(query: Query, text: str = "", *, offset_ceiling: int = 100_000)
     """Refuse a query that is larger than one call may be.
 
     Apart from :func:`parse`, because a client may take ``limit 50000`` and page through it.
-
-    Parameters
-    ----------
-    query : Query
-        The query, as it would be sent.
-    text : str, default ""
-        Its text, so that the error tells the right line.
-    offset_ceiling : int, default 100_000
-        How many rows can be reached by offset. Older texts and some reports say 10,000.
-
-    Raises
-    ------
-    ParseError
-        ``LIMIT_EXCEEDED``. Zoho does not document its details (UNCONFIRMED): ours are ``limit``,
-        the most there may be, and ``clause``, a key of ``LIMITS`` or ``"offset"``.
 
     References
     ----------

@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from zcrm_nb.coql.diagnostics import Finding, explained, found
 from zcrm_nb.coql.errors import ParseError
-from zcrm_nb.coql.findings import Finding, explained, found
 from zcrm_nb.coql.repair import repair
 from zcrm_nb.coql.resolve import AstrayError, resolve
 from zcrm_nb.coql.text import condition_text
@@ -21,7 +21,7 @@ from zcrm_nb.coql.tree import (
     Subquery,
 )
 from zcrm_nb.coql.types import LOOKUPS, NUMBERS, PICKLISTS, TEXTS, TIMES, type_of, wrong_value
-from zcrm_nb.coql.walk import literals
+from zcrm_nb.coql.visit import literals
 from zcrm_nb.errors import QueryError, caret
 
 if TYPE_CHECKING:
@@ -63,33 +63,6 @@ def bulk_criteria(
     where: str | Condition, module: str, fields_of: FieldsOf, *, text: str = ""
 ) -> dict[str, Any] | None:
     """Write a COQL condition as the ``criteria`` of a bulk read job.
-
-    Parameters
-    ----------
-    where : str or Condition
-        The condition: what stands behind WHERE, or its tree (:attr:`Query.where`). Text is read as
-        :func:`zcrm_nb.coql.repair` reads it.
-    module : str
-        API name of the module that the job exports.
-    fields_of : callable
-        Takes a module's API name, returns its fields' metadata by API name: comparators and values
-        go by the type of the field.
-    text : str, default ""
-        The text a tree was read from, so that an error can point at the place.
-
-    Returns
-    -------
-    dict or None
-        One leaf, ``{"field": {"api_name": …}, "comparator": …, "value": …}``, or one group,
-        ``{"group_operator": "and" | "or", "group": […]}``. ``None`` where every record is meant
-        (``id is not null``): a job without criteria.
-
-    Raises
-    ------
-    QueryError
-        The condition is no COQL, names what is not there, or says what bulk read has no words for:
-        a query in brackets, a path along an arrow, a pattern with ``%`` in its middle, more than 25
-        criteria. It points at the place.
 
     Notes
     -----

@@ -154,16 +154,6 @@ def _numpy(value: object) -> str:
 def places(query: str) -> set[str]:
     """Name the placeholders of a query.
 
-    Parameters
-    ----------
-    query : str
-        COQL with placeholders such as ``:stage``.
-
-    Returns
-    -------
-    set of str
-        The names for which :func:`fill` wants a value.
-
     Examples
     --------
     >>> from zcrm_nb.coql import places
@@ -179,28 +169,6 @@ _BETWEEN = {"between", "not between"}
 
 def where(mapping: Mapping[str, object]) -> str:
     """Write a condition that holds for each field of a mapping.
-
-    Parameters
-    ----------
-    mapping : mapping of str to object
-        Fields, or paths such as ``"Account_Name.Industry"``, and what they have to be: a value; a
-        list of values, of which one has to fit; ``None`` for empty; or a tuple of an operator of
-        COQL and what stands behind it: ``(">", 5)``, ``("!=", None)``, ``("like", "New%")``,
-        ``("not in", […])``, ``("between", 5, 10)``. Values are written as :func:`fill` does.
-
-    Returns
-    -------
-    str
-        A condition without the word WHERE, in pairs of brackets; ``id is not null`` of an empty
-        mapping, which means every record.
-
-    Raises
-    ------
-    ValueError
-        A tuple that does not begin with an operator, or has too few or too many values behind it;
-        and what :func:`fill` cannot write.
-    TypeError
-        For a value of another type.
 
     Examples
     --------

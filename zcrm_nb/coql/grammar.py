@@ -26,16 +26,16 @@ from zcrm_nb.coql.errors import ParseError, place
 from zcrm_nb.coql.tree import (
     Aggregate,
     Between,
-    Column,
     Comparison,
     IsNull,
     Literal,
     Logic,
     Membership,
     Operator,
-    Order,
+    OrderBy,
     Path,
     Query,
+    SelectItem,
     Step,
     Subquery,
 )
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.coql.tree import Condition, Expression
 
-__all__ = ["AGGREGATES", "RESERVED", "Parser", "Token", "parse"]
+__all__ = ["AGGREGATES", "RESERVED", "Lexeme", "Parser", "parse"]
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ _TOKEN = re.compile(
 )
 
 
-class Token(NamedTuple):
+class Lexeme(NamedTuple):
     """A piece of the text; ``word`` is its lower case, which keywords are compared with."""
 
     kind: str
@@ -86,21 +86,6 @@ class Token(NamedTuple):
 
 def parse(text: str) -> Query:
     """Read a COQL query.
-
-    Parameters
-    ----------
-    text : str
-        The query. Keywords in any case; names of aggregates in upper case only, as Zoho wants them.
-
-    Returns
-    -------
-    Query
-        Its tree. LIMIT may be larger than one call allows: :func:`check_limits` looks at that.
-
-    Raises
-    ------
-    ParseError
-        With the code, message and details that Zoho documents for the failure.
 
     References
     ----------
@@ -116,12 +101,12 @@ def parse(text: str) -> Query:
     return Parser(text).whole()
 
 
-def tokens(text: str) -> Iterator[Token]:
+def tokens(text: str) -> Iterator[Lexeme]:
     """Cut the text into words; what no rule knows is ``junk``, refused where it stands."""
     for found in _TOKEN.finditer(text):
         piece = found[0]
-        yield Token(found.lastgroup or "", piece, piece.lower(), found.start())
-    yield Token("end", "", "", len(text))
+        yield Lexeme(found.lastgroup or "", piece, piece.lower(), found.start())
+    yield Lexeme("end", "", "", len(text))
 
 
 class Parser:
@@ -133,11 +118,11 @@ class Parser:
         self.next = self.depth = self.subqueries = 0
 
     @property
-    def token(self) -> Token:
+    def token(self) -> Lexeme:
         """Look at the token that comes next."""
         return self.tokens[self.next]
 
-    def take(self) -> Token:
+    def take(self) -> Lexeme:
         """Step over the next token; the end stays where it is."""
         token = self.tokens[self.next]
         self.next += token.kind != "end"
@@ -149,7 +134,7 @@ class Parser:
         self.next += found
         return found
 
-    def expect(self, word: str) -> Token:
+    def expect(self, word: str) -> Lexeme:
         """Step over this word, or stumble."""
         if self.token.word != word:
             raise self.unexpected()
@@ -217,14 +202,14 @@ class Parser:
             raise self.refuse("missing clause", self.token.at, clause=word)
         raise self.unexpected()
 
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[SelectItem, ...]:
         """Read the SELECT list."""
         return self.items(self.column)
 
-    def column(self) -> Column:
+    def column(self) -> SelectItem:
         """Read one item of the SELECT list."""
         expression = self.expression()
-        return Column(expression, self.alias() if self.accepts("as") else None)
+        return SelectItem(expression, self.alias() if self.accepts("as") else None)
 
     def alias(self) -> str:
         """Read a bare word, or anything in quotes."""
@@ -232,7 +217,7 @@ class Parser:
             return _unquoted(self.take().text)
         return self.bare_word().text
 
-    def module(self) -> tuple[Token, str | None]:
+    def module(self) -> tuple[Lexeme, str | None]:
         """Read a module's name and the custom view behind ``#``."""
         module = self.bare_word()
         return module, self.take().text if self.accepts("#") else None
@@ -244,12 +229,12 @@ class Parser:
         self.expect("by")
         return self.items(rule)
 
-    def order(self) -> Order:
+    def order(self) -> OrderBy:
         """Read one key of ORDER BY."""
         key = self.expression()
         descending = self.token.word == "desc"
         self.accepts("asc", "desc")
-        return Order(key, descending)
+        return OrderBy(key, descending)
 
     def limit(self) -> tuple[int | None, int | None]:
         """Read LIMIT in its three spellings, as limit and offset."""
@@ -265,15 +250,15 @@ class Parser:
             raise self.refuse("limit should be greater than 0", limit.at, "INVALID_DATA")
         return rows, offset and self.row_count("offset", offset)
 
-    def signed(self) -> Token:
+    def signed(self) -> Lexeme:
         """Take any token, together with a minus before it."""
         token = self.take()
         if token.text == "-":
             text = "-" + self.take().text
-            return Token("number", text, text, token.at)
+            return Lexeme("number", text, text, token.at)
         return token
 
-    def row_count(self, what: str, token: Token) -> int:
+    def row_count(self, what: str, token: Lexeme) -> int:
         """Read a number of rows; below zero only a LIMIT has a refusal of its own."""
         digits = token.text.removeprefix("-") if what == "limit" else token.text
         if not digits.isdecimal():
@@ -335,7 +320,7 @@ class Parser:
             return self.is_null(path)
         raise self.unknown_operator(operator)
 
-    def unknown_operator(self, token: Token) -> ParseError:
+    def unknown_operator(self, token: Lexeme) -> ParseError:
         """Make the refusal of a word or sign where an operator belongs."""
         signs = token.kind == "mark" and token.text[0] in "=<>!~"
         words = token.kind == "name" and token.word not in RESERVED - {"not"}
@@ -411,7 +396,7 @@ class Parser:
             )
         return aggregate
 
-    def function(self, token: Token) -> str:
+    def function(self, token: Lexeme) -> str:
         """Spell a function as it is written."""
         return token.text
 
@@ -428,7 +413,7 @@ class Parser:
         self.next += 1
         return Path(steps, root, token.at)
 
-    def reserved(self, token: Token) -> None:
+    def reserved(self, token: Lexeme) -> None:
         """Refuse a word of COQL's own as a name."""
         raise self.unexpected()
 
@@ -446,7 +431,7 @@ class Parser:
             return Literal(sign * (float(text) if "." in text else int(text)), False, token.at)
         return Literal(self.bare_word().text, False, token.at)
 
-    def bare_word(self) -> Token:
+    def bare_word(self) -> Lexeme:
         """Read a plain name: one step, not reserved, not in quotes."""
         token = self.token
         if token.kind != "name" or token.word in RESERVED or not token.text.isidentifier():

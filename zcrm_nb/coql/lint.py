@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from zcrm_nb.coql.checks import LIMITS
+from zcrm_nb.coql.diagnostics import Finding, explained, found
 from zcrm_nb.coql.errors import ParseError
-from zcrm_nb.coql.findings import Finding, explained, found
 from zcrm_nb.coql.repair import repair
 from zcrm_nb.coql.resolve import USERS, AstrayError, resolve
 from zcrm_nb.coql.tree import Aggregate, Between, Comparison, IsNull, Literal, Membership
@@ -20,7 +20,7 @@ from zcrm_nb.coql.types import (
     type_of,
     wrong_value,
 )
-from zcrm_nb.coql.walk import criteria, is_aggregate, literals, path_of, subqueries
+from zcrm_nb.coql.visit import criteria, is_aggregate, literals, path_of, subqueries
 from zcrm_nb.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -48,22 +48,6 @@ def lint(
 ) -> list[Finding]:
     """Tell what Zoho would say to a query, before it is sent.
 
-    Parameters
-    ----------
-    text : str
-        The query.
-    fields_of : callable, optional
-        Takes a module's API name, returns its fields' metadata by API name. Without it, only what
-        the text alone tells is looked at.
-    modules : callable, optional
-        Returns the API names of the org's modules. Nothing is asked for before the text is read.
-
-    Returns
-    -------
-    list of Finding
-        In the order of the text; empty for a query without fault. After an error of syntax there
-        is nothing else.
-
     References
     ----------
     https://www.zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
@@ -83,22 +67,7 @@ def lint(
 def examine(
     text: str, fields_of: FieldsOf | None = None, modules: ModulesOf | None = None
 ) -> Examined:
-    """Read a query as :func:`zcrm_nb.coql.repair` does, and :func:`lint` it.
-
-    Parameters
-    ----------
-    text : str
-        The query.
-    fields_of : callable, optional
-        Takes a module's API name, returns its fields' metadata by API name.
-    modules : callable, optional
-        Returns the API names of the org's modules. Nothing is asked for before the text is read.
-
-    Returns
-    -------
-    Examined
-        ``query``, repaired, or ``None`` after an error of syntax; ``findings``, as of :func:`lint`.
-    """
+    """Read a query as :func:`zcrm_nb.coql.repair` does, and :func:`lint` it."""
     linter = _Linter(text, fields_of, modules)
     try:
         query, changes = repair(text, linter.fields if fields_of else None)

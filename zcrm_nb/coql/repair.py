@@ -6,29 +6,29 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zcrm_nb.coql.checks import LIMITS, check_limits
+from zcrm_nb.coql.diagnostics import found
 from zcrm_nb.coql.errors import ParseError
-from zcrm_nb.coql.findings import found
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, Parser
-from zcrm_nb.coql.plan import is_long, joined, parts, split_list
+from zcrm_nb.coql.paging import is_long, joined, parts, split_list
 from zcrm_nb.coql.tree import (
     Aggregate,
-    Column,
     Comparison,
     IsNull,
     Logic,
     Membership,
     Path,
+    SelectItem,
     Step,
     Subquery,
 )
 from zcrm_nb.coql.types import is_readable
-from zcrm_nb.coql.walk import criteria, literals, subqueries
+from zcrm_nb.coql.visit import criteria, literals, subqueries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zcrm_nb.coql.findings import Finding
-    from zcrm_nb.coql.grammar import Token
+    from zcrm_nb.coql.diagnostics import Finding
+    from zcrm_nb.coql.grammar import Lexeme
     from zcrm_nb.coql.resolve import FieldsOf
     from zcrm_nb.coql.tree import Condition, Expression, Query
 
@@ -44,26 +44,6 @@ _AFTER_NAME = frozenset(
 
 def repair(text: str, fields_of: FieldsOf | None = None) -> tuple[Query, list[Finding]]:
     """Read a query, and write differently what Zoho would refuse but can only mean one thing.
-
-    Parameters
-    ----------
-    text : str
-        The query.
-    fields_of : callable, optional
-        Takes a module's API name, returns its fields' metadata by API name; ``select *`` needs it.
-
-    Returns
-    -------
-    query : Query
-        What the text means. An IN list may still be longer than one query's: then
-        :func:`zcrm_nb.coql.parts` tells the several queries that it takes.
-    changes : list of Finding
-        What was written differently, each at its place in the text.
-
-    Raises
-    ------
-    ParseError
-        Where the text means nothing, or could mean two things (``A and B or C``).
 
     Notes
     -----
@@ -106,7 +86,7 @@ class _Mender(Parser):
         """Write down what is read differently."""
         self.changes.append(found(self.text, at, problem, fix, severity="repaired", code=code))
 
-    def spelt(self, token: Token) -> Token:
+    def spelt(self, token: Lexeme) -> Lexeme:
         """Spell a sign as COQL does."""
         sign = _SIGNS.get(token.text)
         if sign is None:
@@ -114,12 +94,12 @@ class _Mender(Parser):
         self.change(token.at, f"COQL does not know {token.text}.", f"Written as {sign}")
         return token._replace(text=sign, word=sign)
 
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[SelectItem, ...]:
         """Read the SELECT list, or the star in its place."""
         if self.token.text != "*" or self.tokens[self.next + 1].word != "from":
             return super().columns()
         self.star = Path((Step("*"),), at=self.take().at)
-        return (Column(self.star),)
+        return (SelectItem(self.star),)
 
     def where(self) -> Condition:
         """Read ``WHERE …``; a query that goes on without one means every record."""
@@ -153,7 +133,7 @@ class _Mender(Parser):
         """Tell whether a function's argument is a star."""
         return [token.text for token in self.tokens[self.next + 1 : self.next + 4]] == list("(*)")
 
-    def function(self, token: Token) -> str:
+    def function(self, token: Lexeme) -> str:
         """Spell an aggregate in upper case."""
         name = token.text.upper()
         if name not in AGGREGATES or name == token.text:
@@ -162,7 +142,7 @@ class _Mender(Parser):
         self.change(token.at, problem, f"Written as {name}.", "INVALID_DATA")
         return name
 
-    def reserved(self, token: Token) -> None:
+    def reserved(self, token: Lexeme) -> None:
         """Let a word of COQL's pass as a name where nothing else can be meant."""
         follows = self.tokens[self.next + 1].word
         if "." not in token.text and follows not in _AFTER_NAME:
@@ -193,7 +173,7 @@ def _with_columns(
     fields = [each for each in known if is_readable(query.module, each)]
     if not fields:
         return query, []  # the linter tells about a module that is not there
-    columns = tuple(Column(Path((Step(each["api_name"]),), at=star.at)) for each in fields)
+    columns = tuple(SelectItem(Path((Step(each["api_name"]),), at=star.at)) for each in fields)
     fix = f"Written as the {len(columns)} fields of {query.module} that COQL can read."
     change = found(text, star.at, "COQL has no *.", fix, severity="repaired", code="SYNTAX_ERROR")
     return replace(query, columns=columns), [change]

@@ -51,28 +51,6 @@ def resolve(
 ) -> dict[str, Any]:
     """Follow a path through the metadata to the field it ends on.
 
-    Parameters
-    ----------
-    path : Path
-        A field, or a walk along lookups to one.
-    module : str
-        API name of the module behind FROM.
-    fields_of : callable
-        Takes a module's API name, returns its fields' metadata by API name.
-    modules : collection of str, default ()
-        The org's modules; when given, an arrow to any other is refused.
-
-    Returns
-    -------
-    dict
-        The field's metadata as Zoho tells it; of users, ids and the module of a lookup to several
-        modules only ``api_name`` and ``data_type``.
-
-    Raises
-    ------
-    AstrayError
-        If a name on the way is not there.
-
     Examples
     --------
     >>> from zcrm_nb.coql import parse, paths, resolve

@@ -16,29 +16,21 @@ from zcrm_nb.coql.tree import (
 )
 
 if TYPE_CHECKING:
-    from zcrm_nb.coql.tree import Column, Condition, Expression, Literal, Membership, Order, Query
+    from zcrm_nb.coql.tree import (
+        Condition,
+        Expression,
+        Literal,
+        Membership,
+        OrderBy,
+        Query,
+        SelectItem,
+    )
 
 __all__ = ["to_text"]
 
 
 def to_text(query: Query) -> str:
     """Write a query as text.
-
-    Parameters
-    ----------
-    query : Query
-        Any tree that :func:`parse` could have made.
-
-    Returns
-    -------
-    str
-        One line. Conditions stand in pairs of brackets, and names in quotes where Zoho needs them;
-        ``parse(to_text(query)) == query``.
-
-    Raises
-    ------
-    ValueError
-        If the query has an offset but no limit, which COQL cannot say.
 
     Examples
     --------
@@ -75,13 +67,13 @@ def _limit(query: Query) -> str:
     return f" limit {'' if query.offset is None else f'{query.offset}, '}{query.limit}"
 
 
-def _column(column: Column) -> str:
+def _column(column: SelectItem) -> str:
     """Write one item of the SELECT list."""
     alias = "" if column.alias is None else f" as {written_name(column.alias)}"
     return _expression(column.expression) + alias
 
 
-def _order(order: Order) -> str:
+def _order(order: OrderBy) -> str:
     """Write one key of ORDER BY."""
     return f"{_expression(order.key)} {'desc' if order.descending else 'asc'}"
 

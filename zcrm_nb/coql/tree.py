@@ -59,7 +59,7 @@ Expression: TypeAlias = Path | Aggregate
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SelectItem:
     """One item of the SELECT list."""
 
     expression: Expression
@@ -148,7 +148,7 @@ Condition: TypeAlias = Comparison | Between | Membership | IsNull | Logic
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class OrderBy:
     """One key of ORDER BY: a path, an aggregate, or the alias of a selected column."""
 
     key: Expression
@@ -159,12 +159,12 @@ class Order:
 class Query:
     """A whole query. ``limit`` and ``offset`` are ``None`` where the text has none."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[SelectItem, ...]
     module: str
     where: Condition
     cvid: str | None = None
     group_by: tuple[Path, ...] = ()
-    order_by: tuple[Order, ...] = ()
+    order_by: tuple[OrderBy, ...] = ()
     limit: int | None = None
     offset: int | None = None
     at: int = field(default=0, compare=False)

@@ -17,19 +17,19 @@ from urllib.parse import urlencode
 from zcrm_nb.emulator.app import App
 from zcrm_nb.emulator.bulk.jobs import Jobs
 from zcrm_nb.emulator.catalog import org_schema
-from zcrm_nb.emulator.chores import Chores
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
+from zcrm_nb.emulator.deferred_jobs import Chores
 from zcrm_nb.emulator.life.life import Life
-from zcrm_nb.emulator.oauth import person
+from zcrm_nb.emulator.oauth import simulated_user
 from zcrm_nb.emulator.oauth.accounts import SELF_CLIENT_SCOPES, Accounts
-from zcrm_nb.emulator.oauth.centres import ACCOUNTS_ORIGIN
 from zcrm_nb.emulator.oauth.consent import Asked, Declined, permissions
+from zcrm_nb.emulator.oauth.data_centres import ACCOUNTS_ORIGIN
 from zcrm_nb.emulator.oauth.devices import PAGE, Devices
-from zcrm_nb.emulator.oauth.tickets import Tickets
+from zcrm_nb.emulator.oauth.form_tokens import Tickets
 from zcrm_nb.emulator.routes import JOBS, WORKS, Router
 from zcrm_nb.emulator.serving.faults import Faults
-from zcrm_nb.emulator.serving.messages import API_ORIGIN, UPLOAD_ORIGIN
+from zcrm_nb.emulator.serving.http import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.serving.meter import EDITIONS, Meter
 from zcrm_nb.emulator.serving.server import PortTaken, Server
 from zcrm_nb.emulator.settings import Settings
@@ -337,11 +337,11 @@ class Emulator:
         >>> url.partition("&code=")[0]
         'https://app.example.com/cb?state=7'
         """
-        return person.press(self.wsgi.answer, url, "accept")
+        return simulated_user.press(self.wsgi.answer, url, "accept")
 
     def refuse(self, url: str) -> str:
         """Do what a person does who presses Reject; see :meth:`approve`."""
-        return person.press(self.wsgi.answer, url, "reject")
+        return simulated_user.press(self.wsgi.answer, url, "reject")
 
     def approve_device(self, user_code: str) -> None:
         """Enter the code of a device on the page for it, and press Accept.
@@ -356,11 +356,11 @@ class Emulator:
         ValueError
             If no device waits with this code; the message is what the page says.
         """
-        person.press(self.wsgi.answer, _device_page(user_code), "accept")
+        simulated_user.press(self.wsgi.answer, _device_page(user_code), "accept")
 
     def refuse_device(self, user_code: str) -> None:
         """Enter the code of a device, and press Reject; see :meth:`approve_device`."""
-        person.press(self.wsgi.answer, _device_page(user_code), "reject")
+        simulated_user.press(self.wsgi.answer, _device_page(user_code), "reject")
 
     def _self_client(self) -> dict[str, str]:
         """Register a self client and give it a refresh token and a grant code."""

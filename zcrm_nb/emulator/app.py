@@ -11,15 +11,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from zcrm_nb.emulator.records.externals import translated
-from zcrm_nb.emulator.serving.messages import (
+from zcrm_nb.emulator.records.external_ids import translated
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import (
     AccessToken,
     Answer,
     Request,
     json_answer,
     read_request,
 )
-from zcrm_nb.emulator.serving.refusals import Refusal
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator

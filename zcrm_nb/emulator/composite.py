@@ -11,8 +11,8 @@ from urllib.parse import quote, unquote
 
 import orjson
 
-from zcrm_nb.emulator.serving.messages import Answer, Headers, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import Answer, Headers, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 
 if TYPE_CHECKING:

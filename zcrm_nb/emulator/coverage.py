@@ -25,11 +25,6 @@ true. The facts behind it come from Zoho's pages on API V8. What is not listed h
 def coverage_markdown() -> str:
     """Render the coverage page.
 
-    Returns
-    -------
-    str
-        Markdown: addresses, what is refused, settings, faults, editions.
-
     Examples
     --------
     >>> from zcrm_nb.emulator import coverage_markdown

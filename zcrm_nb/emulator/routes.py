@@ -27,8 +27,8 @@ from zcrm_nb.emulator.records import (
     tags_api,
     writes,
 )
-from zcrm_nb.emulator.serving.messages import Request
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import Request
 from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.settings import Settings
 from zcrm_nb.emulator.watching import watch_api

@@ -1,14 +1,8 @@
 """Records to DataFrame and back: field types, one typed table from many pages, records to write."""
 
+from zcrm_nb.frames.assemble import FrameAssembler, from_parts, in_id_order
 from zcrm_nb.frames.build import directory, to_frame
-from zcrm_nb.frames.check import InvalidDataError
-from zcrm_nb.frames.dataset import Export, open_export, store_at
-from zcrm_nb.frames.fill import Filler, from_parts, in_id_order
-from zcrm_nb.frames.parts import NOT_IN_BULK, PartReader, header
-from zcrm_nb.frames.read import info
-from zcrm_nb.frames.records import to_records
-from zcrm_nb.frames.report import Report, Way, to_report
-from zcrm_nb.frames.shape import (
+from zcrm_nb.frames.combine import (
     beside,
     ids_in,
     in_order,
@@ -18,25 +12,31 @@ from zcrm_nb.frames.shape import (
     series,
     sort_frame,
 )
+from zcrm_nb.frames.csv_reader import NOT_IN_BULK, PartReader, header
+from zcrm_nb.frames.dataset import Export, open_export, store_at
+from zcrm_nb.frames.json_reader import info
+from zcrm_nb.frames.record_ids import Subject, plain, subject
+from zcrm_nb.frames.records import to_records
+from zcrm_nb.frames.report import Report, ReportActions, to_report
 from zcrm_nb.frames.store import Folder, Store, key_of
-from zcrm_nb.frames.subject import Subject, plain, subject
+from zcrm_nb.frames.text_table import TextTable
 from zcrm_nb.frames.types import Column, column_for
-from zcrm_nb.frames.words import Words
-from zcrm_nb.frames.zipped import read_through
+from zcrm_nb.frames.validate import InvalidDataError
+from zcrm_nb.frames.zip_member import read_through
 
 __all__ = [
     "NOT_IN_BULK",
     "Column",
     "Export",
-    "Filler",
     "Folder",
+    "FrameAssembler",
     "InvalidDataError",
     "PartReader",
     "Report",
+    "ReportActions",
     "Store",
     "Subject",
-    "Way",
-    "Words",
+    "TextTable",
     "beside",
     "column_for",
     "directory",

@@ -10,13 +10,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zcrm_nb.frames.read import read
+from zcrm_nb.frames.json_reader import read
 from zcrm_nb.frames.types import KINDS, STRING, TEXT, Column, categorical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from zcrm_nb.frames.read import Page
+    from zcrm_nb.frames.json_reader import Page
 
 __all__ = ["directory", "to_frame"]
 
@@ -111,16 +111,6 @@ def to_frame(
 
 def directory(users: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Look up full names by user id, from Zoho's list of users.
-
-    Parameters
-    ----------
-    users : iterable of dict
-        Elements of ``users`` in the answer of ``GET /users``.
-
-    Returns
-    -------
-    dict of str to str
-        What :func:`to_frame` takes as ``users``.
 
     References
     ----------

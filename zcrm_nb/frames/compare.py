@@ -17,20 +17,6 @@ __all__ = ["comparable", "comparer", "shown", "writable"]
 def comparable(values: Sequence[Any], field: Mapping[str, Any]) -> list[Hashable]:
     """Turn JSON values of one field into what can be compared with ``==``.
 
-    Parameters
-    ----------
-    values : sequence
-        JSON values, as REST or COQL tell them or as they are written.
-    field : mapping
-        Zoho's description of the field.
-
-    Returns
-    -------
-    list of hashable
-        Equal where the CRM makes no difference: no text and an empty text, a lookup with and
-        without its name, a moment in two zones, tags and choices in another order, a number
-        beyond the places that the field keeps.
-
     Examples
     --------
     >>> from zcrm_nb.frames.compare import comparable

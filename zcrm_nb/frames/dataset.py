@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from zcrm_nb.frames.duckfile import DuckFile
-from zcrm_nb.frames.fill import Filler, in_id_order
+from zcrm_nb.frames.assemble import FrameAssembler, in_id_order
+from zcrm_nb.frames.dask_partitions import PartitionReader, lazily
+from zcrm_nb.frames.duckdb_store import DuckFile
 from zcrm_nb.frames.formats import FORMATS
-from zcrm_nb.frames.lazily import PartitionReader, lazily
 from zcrm_nb.frames.store import Folder, needed
 from zcrm_nb.frames.types import Column, schema_of
 
@@ -81,29 +81,7 @@ def store_at(
     format: str | None = None,  # noqa: A002 - as in export
     table: str | None = None,
 ) -> Store:
-    """Find out what a target is to be.
-
-    Parameters
-    ----------
-    target : str or Path
-        A folder or a DuckDB file; or the address of a folder that fsspec knows.
-    module : str
-        Whose records; names the table where nothing else does.
-    format : {"parquet", "csv", "duckdb"}, optional
-        By default what the ending of the target says, or Parquet.
-    table : str, optional
-        Name of the table in a DuckDB file.
-
-    Returns
-    -------
-    Store
-        Nothing is made yet.
-
-    Raises
-    ------
-    ValueError
-        There is no such format, the ending says another, or what was asked for makes no sense.
-    """
+    """Find out what a target is to be."""
     ending = PurePosixPath(str(target)).suffix.lower()
     said = _BY_ENDING.get(ending)
     kind = format or said or "parquet"
@@ -160,7 +138,7 @@ class Export:
             The same that :meth:`CRM.bulk` gives: the dtypes come from the manifest.
         """
         counts = self._store.counts(self._told)
-        filler = Filler(self._columns, rows=counts, tz=tz, exact=self._told["exact"])
+        filler = FrameAssembler(self._columns, rows=counts, tz=tz, exact=self._told["exact"])
         for number, piece in enumerate(self._pieces):
             filler.add(number, self._store.read(piece, self._schema))
         table = in_id_order(filler.frame())

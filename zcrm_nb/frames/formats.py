@@ -46,20 +46,7 @@ class Format(NamedTuple):
 
 
 def groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.Table]:
-    """Put batches together until they are a row group, with one dictionary for each column.
-
-    Parameters
-    ----------
-    batches : iterable of RecordBatch
-        Rows, a little at a time.
-    schema : pyarrow.Schema
-        Their types.
-
-    Yields
-    ------
-    pyarrow.Table
-        About 65,000 rows, or 64 MB if these are wide; none when there are no rows.
-    """
+    """Put batches together until they are a row group, with one dictionary for each column."""
     held: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:

@@ -18,7 +18,7 @@ __all__ = [
     "ACTIONS",
     "STATUSES",
     "Report",
-    "Way",
+    "ReportActions",
     "labels",
     "pack_index",
     "to_report",
@@ -40,7 +40,7 @@ SHOWN = 5  # rows that are not done, above a long report
 COLUMNS = ("action", "status", "id", "code", "field", "message")
 
 
-class Way:
+class ReportActions:
     """The way from a report to the org it speaks of; copies share it, a pickle leaves it behind.
 
     Parameters
@@ -58,9 +58,9 @@ class Way:
         self.resolve, self.undo = resolve, undo
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Way, ()
+        return ReportActions, ()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Way:
+    def __deepcopy__(self, memo: dict[int, Any]) -> ReportActions:
         return self
 
 
@@ -114,7 +114,7 @@ class Report(pd.DataFrame):
     """
 
     _metadata = ["_way"]  # noqa: RUF012 - pandas asks for a list
-    _way: Way | None
+    _way: ReportActions | None
 
     @property
     def _constructor(self) -> Callable[..., Any]:
@@ -250,25 +250,9 @@ def to_report(
     outcomes: Iterable[Sequence[str | None]],
     *,
     facts: Mapping[str, Any],
-    way: Way | None = None,
+    way: ReportActions | None = None,
 ) -> Report:
     """Make a report of outcomes in the order of the rows.
-
-    Parameters
-    ----------
-    index : Index of length n_rows
-        Labels of the input.
-    outcomes : iterable of sequence of str or None
-        ``action``, ``status``, ``id``, ``code``, ``field`` and ``message`` of each row.
-    facts : mapping
-        What ``attrs["zcrm"]`` tells.
-    way : Way, optional
-        What ``resolve`` and ``undo`` do.
-
-    Returns
-    -------
-    Report
-        Of shape (n_rows, 6).
 
     Examples
     --------

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import ModuleType
 
-    from zcrm_nb.frames.parts import PartReader
+    from zcrm_nb.frames.csv_reader import PartReader
     from zcrm_nb.frames.types import Column
 
 __all__ = ["MANIFEST", "Folder", "Store", "Unlisted", "key_of", "needed", "quoted"]

@@ -148,20 +148,6 @@ class Column:
 def column_for(field: dict[str, Any], name: str | None = None) -> Column:
     """Tell what a field becomes in a table, from Zoho's description of it.
 
-    Parameters
-    ----------
-    field : dict
-        One element of ``fields`` in the answer of ``GET /settings/fields``, or a COQL answer's
-        ``fields`` entry.
-    name : str, optional
-        The key under which the answer holds the value, where that is not the field's API name: a
-        joined path (``"Account_Name.Industry"``) or an alias.
-
-    Returns
-    -------
-    Column
-        A type this package does not know becomes ``"object"``: kept as it came.
-
     References
     ----------
     https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
@@ -201,18 +187,6 @@ def _categories(values: Iterable[dict[str, Any]]) -> tuple[str, ...]:
 
 def schema_of(columns: Iterable[Column], *, exact: bool = False) -> pa.Schema:
     """Tell of which Arrow types flat columns are at rest.
-
-    Parameters
-    ----------
-    columns : iterable of Column
-        As :func:`zcrm_nb.frames.parts.flat` gives them.
-    exact : bool, default False
-        Decimals instead of float64.
-
-    Returns
-    -------
-    pyarrow.Schema
-        In their order.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""notebook."""
+"""What a person sees in a notebook or a terminal: widgets, their static twins, plots, magics."""

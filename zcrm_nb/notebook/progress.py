@@ -105,15 +105,7 @@ class Progress:
                 self._show(f"{self._counts()}{last}{self._last_words}", True)
 
     def say(self, words: str, *, stay: bool = False) -> None:
-        """Tell in words what is going on.
-
-        Parameters
-        ----------
-        words : str
-            Shown behind the counts, until there are others.
-        stay : bool, default False
-            Show the line at once, and the words in its last version too.
-        """
+        """Tell in words what is going on."""
         with self._lock:
             self._words = words
             self._last_words = f"; {words}" if stay else self._last_words

@@ -42,18 +42,7 @@ class HasFields(Protocol):
     """Anything that can tell the fields of a module: a ``CRM``, or a stand-in."""
 
     def fields(self, module: str) -> pd.DataFrame:
-        """Tell the fields of a module.
-
-        Parameters
-        ----------
-        module : str
-            API name of the module.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row for each field, with at least ``api_name`` and ``data_type``.
-        """
+        """Tell the fields of a module."""
 
 
 def new_notebook(
@@ -202,27 +191,6 @@ _NEXT = """## Next
 def run_notebook(path: str | os.PathLike[str], *, timeout_s: float = 120) -> Path:
     """Execute a notebook in a fresh kernel, in its own folder, and keep its cleaned outputs.
 
-    Parameters
-    ----------
-    path : str or path-like
-        The notebook; it is rewritten with its outputs.
-    timeout_s : float, default 120
-        Seconds that one cell may take.
-
-    Returns
-    -------
-    pathlib.Path
-        The same file.
-
-    Raises
-    ------
-    ImportError
-        When nbclient or ipykernel is missing: ``pip install 'zcrm-nb[lab]'``.
-    nbclient.exceptions.CellExecutionError
-        When a cell fails; it names the cell and the error, and the file stays as it was.
-    nbclient.exceptions.CellTimeoutError
-        When a cell takes longer than ``timeout_s``; the file stays as it was.
-
     Notes
     -----
     The cells run with your rights: execute only notebooks you trust. Credits: what the cells use.
@@ -274,17 +242,6 @@ def _execute(notebook: Any, folder: Path, timeout_s: float) -> None:
 
 def clean(notebook: Any) -> Any:
     """Take out of an executed notebook what differs between two runs or two machines.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        Changed in place: no widget state (it may hold what was typed into a form), no timestamps,
-        no interpreter version, no progress lines; prints of one cell are joined.
-
-    Returns
-    -------
-    nbformat.NotebookNode
-        The same notebook.
 
     Examples
     --------

@@ -18,17 +18,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.wire.files import write_whole
-from zcrm_nb.wire.secrets import MASK
+from zcrm_nb.auth.secret import MASK
+from zcrm_nb.state.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from zcrm_nb.wire.secrets import Secret
+    from zcrm_nb.auth.secret import Secret
 
     Where = tuple[str | int, ...]  # keys and indexes that lead to a place in the JSON
 
-__all__ = ["Finding", "run", "scrub"]
+__all__ = ["SecretFound", "run", "scrub"]
 
 PLACEHOLDER = "<removed by zcrm-nb scrub>"  # in code; the quotes around a secret stay
 _LONG = 16  # characters: what is shorter may be a word, and is not looked for in other places
@@ -86,7 +86,7 @@ _SECRETS = [(kind, word, re.compile(look, re.VERBOSE | re.DOTALL)) for kind, wor
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SecretFound:
     """Something in a notebook that must not be shared. It does not hold the secret itself.
 
     Parameters
@@ -110,7 +110,9 @@ class Finding:
         return f"{self.path}: {self.where}: {self.kind} of {self.length} characters"
 
 
-def scrub(path: str | Path, *, check: bool = False, known: Iterable[Secret] = ()) -> list[Finding]:
+def scrub(
+    path: str | Path, *, check: bool = False, known: Iterable[Secret] = ()
+) -> list[SecretFound]:
     """Find secrets and widget state in a notebook, and remove them.
 
     Parameters
@@ -124,7 +126,7 @@ def scrub(path: str | Path, *, check: bool = False, known: Iterable[Secret] = ()
 
     Returns
     -------
-    list of Finding
+    list of SecretFound
         What was found; empty for a clean notebook.
 
     Raises
@@ -169,26 +171,11 @@ def scrub(path: str | Path, *, check: bool = False, known: Iterable[Secret] = ()
         target = path.resolve()  # a link stays a link
         mode = stat.S_IMODE(target.stat().st_mode)
         write_whole(target, _written(clean, like=content.decode()), mode=mode)
-    return [Finding(path, _words(where), kind, length) for where, kind, length in found]
+    return [SecretFound(path, _words(where), kind, length) for where, kind, length in found]
 
 
 def run(paths: Iterable[str | Path], check: bool = False, known: Iterable[Secret] = ()) -> int:
     """Scrub notebooks and print one line for each finding, without the secrets.
-
-    Parameters
-    ----------
-    paths : iterable of str or Path
-        Notebooks. Unless only checked, the copies that JupyterLab keeps of them in
-        ``.ipynb_checkpoints`` are scrubbed too.
-    check : bool, default False
-        Only look; write nothing. For pre-commit.
-    known : iterable of Secret, optional
-        As for :func:`scrub`.
-
-    Returns
-    -------
-    int
-        Exit code: 0 done; 1 if a file is no notebook, or if `check` found something.
 
     Examples
     --------

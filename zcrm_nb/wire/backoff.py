@@ -18,25 +18,6 @@ def delay_s(
 ) -> float:
     """Compute the wait before the next try.
 
-    Parameters
-    ----------
-    attempt : int
-        How many tries have failed, from 1.
-    base_s : float, default 1.0
-        Wait after the first, in seconds. It doubles with each try.
-    cap_s : float, default 8.0
-        Where the doubling ends, in seconds.
-    jitter : float, default 0.0
-        A number from 0 to 1, drawn by the caller; adds up to a quarter of the wait, so that many
-        threads refused at once do not come back at once.
-    retry_after_s : float, optional
-        What the server asked for, in seconds. The wait is never shorter.
-
-    Returns
-    -------
-    float
-        Seconds.
-
     Examples
     --------
     >>> from zcrm_nb.wire.backoff import delay_s
@@ -51,18 +32,6 @@ def delay_s(
 
 def retry_after_s(header: str | None, *, now: datetime | None = None) -> float | None:
     """Read a ``Retry-After`` header, which Zoho does not document but a proxy may send.
-
-    Parameters
-    ----------
-    header : str or None
-        Seconds, or an HTTP date.
-    now : datetime, optional
-        Aware; the current time when left out.
-
-    Returns
-    -------
-    float or None
-        Seconds, at least 0; ``None`` when there is no readable header.
 
     Examples
     --------

@@ -20,7 +20,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.errors import LimitError
-from zcrm_nb.wire.daybook import Daybook, Entry
+from zcrm_nb.state.credit_log import Daybook, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -68,17 +68,6 @@ _ALLOWANCES: dict[str, tuple[int, int, int | None]] = {
 def in_flight(edition: str | None) -> int:
     """Tell how many calls may be in flight at one instant.
 
-    Parameters
-    ----------
-    edition : str or None
-        ``"free"``, ``"standard"``, ``"professional"``, ``"enterprise"`` or ``"ultimate"``, or a
-        name they are sold under, such as ``"Zoho One"``; 10 calls for anything else.
-
-    Returns
-    -------
-    int
-        Calls.
-
     Examples
     --------
     >>> from zcrm_nb.wire.credits import in_flight
@@ -90,18 +79,6 @@ def in_flight(edition: str | None) -> int:
 
 def allowance(edition: str | None, users: int) -> int | None:
     """Compute the credits of 24 hours, bought add-ons left out.
-
-    Parameters
-    ----------
-    edition : str or None
-        As for :func:`in_flight`.
-    users : int
-        Licensed users of the org.
-
-    Returns
-    -------
-    int or None
-        Credits; ``None`` for an unknown edition.
 
     Examples
     --------
@@ -211,22 +188,6 @@ def price(
 ) -> int:
     """Tell what a call costs.
 
-    Parameters
-    ----------
-    method : str
-        ``"GET"``, ``"POST"``, …
-    path : str
-        Path from the host on, such as ``"/crm/v8/Leads"``.
-    params : mapping, optional
-        Query parameters.
-    json : object, optional
-        Body of the call, before it becomes text.
-
-    Returns
-    -------
-    int
-        Credits; 1 for everything the table does not name.
-
     References
     ----------
     Zoho CRM API V8, "API limits"; https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html
@@ -249,23 +210,7 @@ def price(
 def is_expensive(
     method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
 ) -> bool:
-    """Tell whether a call falls under the second limit of 10 in flight.
-
-    Parameters
-    ----------
-    method, path : str
-        As for :func:`price`.
-    params : mapping, optional
-        As for :func:`price`.
-    json : object, optional
-        As for :func:`price`.
-
-    Returns
-    -------
-    bool
-        True for queries, composite requests, conversions, mails, writes of more than 10 records,
-        and records read by a custom view or in an order.
-    """
+    """Tell whether a call falls under the second limit of 10 in flight."""
     asked = _Asked(params or {}, json)
     return any(
         method == wanted and pattern.fullmatch(path) and rule(asked)
@@ -359,13 +304,7 @@ class Ledger:
         self._budgets: tuple[Budget, ...] = ()
 
     def keep(self, folder: Path | None) -> None:
-        """Share the account with whoever keeps it in the same folder; from now on.
-
-        Parameters
-        ----------
-        folder : Path or None
-            The folder for notes about the org; ``None`` keeps the account in memory.
-        """
+        """Share the account with whoever keeps it in the same folder; from now on."""
         with self._lock:
             self._daybook = None if folder is None else Daybook(folder)
 
@@ -406,23 +345,7 @@ class Ledger:
 
     @contextmanager
     def hold(self, amount: int) -> Iterator[Hold]:
-        """Set credits aside while a call is in flight, and book them when it is over.
-
-        Parameters
-        ----------
-        amount : int
-            Credits the call costs.
-
-        Yields
-        ------
-        Hold
-            Set its ``taken`` to False when Zoho certainly did not count the call.
-
-        Raises
-        ------
-        LimitError
-            A budget that is open does not allow it; nothing was set aside.
-        """
+        """Set credits aside while a call is in flight, and book them when it is over."""
         with self._lock:
             budgets = self._budgets
             for budget in budgets:
@@ -442,35 +365,13 @@ class Ledger:
                         budget.spent -= amount
 
     def reconcile(self, header: str | None) -> None:
-        """Take Zoho's own number from ``X-API-CREDITS-REMAINING``, if it came.
-
-        Parameters
-        ----------
-        header : str or None
-            Value of the header.
-        """
+        """Take Zoho's own number from ``X-API-CREDITS-REMAINING``, if it came."""
         if header is not None and header.strip().isdecimal():
             self._book(Entry(self._clock(), 0, int(header)))
 
     @contextmanager
     def budget(self, amount: int) -> Iterator[Budget]:
-        """Allow only so many credits while the block lasts, in whatever thread they are spent.
-
-        Parameters
-        ----------
-        amount : int
-            Credits. Budgets nest: a call must fit into each that is open.
-
-        Yields
-        ------
-        Budget
-            What is spent and left.
-
-        Raises
-        ------
-        LimitError
-            Before the call that would go past the limit; that call is not sent.
-        """
+        """Allow only so many credits while the block lasts, in whatever thread they are spent."""
         budget = Budget(amount)
         with self._lock:
             self._budgets = (*self._budgets, budget)

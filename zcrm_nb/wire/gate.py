@@ -21,18 +21,11 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import NewConnectionError
 
+from zcrm_nb.auth.data_centres import trusts
+from zcrm_nb.auth.loopback import LoopbackAdapter
+from zcrm_nb.auth.secret import mask, quiet_oauth_logs, without_frames
+from zcrm_nb.auth.token_lease import mark
 from zcrm_nb.errors import APIError, ConnectionFailed, RateLimitError, api_error
-from zcrm_nb.wire.centres import trusts
-from zcrm_nb.wire.conversation import (
-    MOST_TRIES,
-    Answer,
-    Lost,
-    Renew,
-    Send,
-    Wait,
-    conversation,
-    usable,
-)
 from zcrm_nb.wire.credits import (
     EXPENSIVE_IN_FLIGHT,
     MOST_IN_FLIGHT,
@@ -42,11 +35,18 @@ from zcrm_nb.wire.credits import (
     is_expensive,
     price,
 )
-from zcrm_nb.wire.landing import BrokenOffError, Landing, Pace
-from zcrm_nb.wire.lending import mark
-from zcrm_nb.wire.loopback import LoopbackAdapter
+from zcrm_nb.wire.download import BrokenOffError, DownloadPace, Landing
 from zcrm_nb.wire.multipart import multipart
-from zcrm_nb.wire.secrets import mask, quiet_oauth_logs, without_frames
+from zcrm_nb.wire.retry_flow import (
+    MOST_TRIES,
+    Answer,
+    Lost,
+    Renew,
+    SendStep,
+    Wait,
+    conversation,
+    usable,
+)
 from zcrm_nb.wire.trace import Call, Tracer
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ if TYPE_CHECKING:
 
     from requests.adapters import BaseAdapter
 
-    from zcrm_nb.wire.centres import Addresses
-    from zcrm_nb.wire.conversation import Reply
+    from zcrm_nb.auth.data_centres import Addresses
+    from zcrm_nb.auth.oauth import NoLogin, Token, TokenSource
+    from zcrm_nb.auth.secret import Secret
+    from zcrm_nb.auth.token_lease import Borrowed
     from zcrm_nb.wire.credits import Hold
-    from zcrm_nb.wire.lending import Borrowed
     from zcrm_nb.wire.multipart import File, Multipart
-    from zcrm_nb.wire.oauth import NoLogin, Token, TokenSource
-    from zcrm_nb.wire.secrets import Secret
+    from zcrm_nb.wire.retry_flow import Reply
     from zcrm_nb.wire.trace import Timing
 
 __all__ = ["Gate"]
@@ -111,9 +111,9 @@ class Gate:
     --------
     Over a callable in the place of Zoho:
 
-    >>> from zcrm_nb.wire.centres import addresses
-    >>> from zcrm_nb.wire.oauth import Grant, Token, TokenSource
-    >>> from zcrm_nb.wire.secrets import Secret
+    >>> from zcrm_nb.auth.data_centres import addresses
+    >>> from zcrm_nb.auth.oauth import Grant, Token, TokenSource
+    >>> from zcrm_nb.auth.secret import Secret
     >>> from zcrm_nb.wire.wsgi import WSGIAdapter
     >>> def app(environ, start_response):
     ...     start_response("200 OK", [("Content-Type", "application/json")])
@@ -149,7 +149,7 @@ class Gate:
         self._told_time = ("", 0.0)
         self._tracer = Tracer()
         self._expensive = threading.BoundedSemaphore(EXPENSIVE_IN_FLIGHT)
-        self._downloads = Pace(DOWNLOADS, DOWNLOADS_S, clock=clock, sleep=sleep)
+        self._downloads = DownloadPace(DOWNLOADS, DOWNLOADS_S, clock=clock, sleep=sleep)
         self.edition = edition
 
     @property
@@ -168,27 +168,11 @@ class Gate:
         return cast("TokenSource | NoLogin", self._tokens)
 
     def take(self, tokens: TokenSource | NoLogin, addresses: Addresses) -> None:
-        """Go on with a login that has just been made, or without one that has ended.
-
-        Parameters
-        ----------
-        tokens : TokenSource or NoLogin
-            Where access tokens come from.
-        addresses : Addresses
-            Where calls go.
-        """
+        """Go on with a login that has just been made, or without one that has ended."""
         self.addresses, self._tokens = addresses, tokens
 
     def know(self, edition: str | None, users: int | None) -> None:
-        """Learn the org's licence: how many calls may be in flight, and the credits of a day.
-
-        Parameters
-        ----------
-        edition : str or None
-            ``paid_type`` of the org's licence; an edition named before stays.
-        users : int or None
-            Licensed users.
-        """
+        """Learn the org's licence: how many calls may be in flight, and the credits of a day."""
         if edition and self._edition is None:
             self.edition = edition
         if users is not None:
@@ -224,51 +208,6 @@ class Gate:
         notify: Callable[[str], None] | None = None,
     ) -> bytes:
         """Send one call, see it through, and return the body of the answer.
-
-        Parameters
-        ----------
-        method : str
-            ``"GET"``, ``"POST"``, …
-        path : str
-            From the host on, such as ``"/crm/v8/Leads"``; parameters go into ``params``.
-        params : mapping, optional
-            Query parameters; those that are ``None`` are left out.
-        json : object, optional
-            Body, to be sent as JSON.
-        files : sequence of tuple, optional
-            Body, to be sent as files (multipart/form-data): for each its field, file name,
-            content (bytes, or the ``Path`` of a file, read as it is sent) and media type
-            (``None``: by its name).
-        headers : mapping of str, optional
-            More headers.
-        safe : bool, optional
-            Whether the call may be sent twice, as a COQL query may; by default only a GET may.
-        host : {"api", "upload"}, default "api"
-            Which of the addresses.
-        notify : callable, optional
-            Called with a sentence before each wait, instead of the gate's own: work in the
-            background has other places to say it than a cell that is long done.
-
-        Returns
-        -------
-        bytes
-            The body; empty when nothing was found (204) or nothing is newer (304).
-
-        Raises
-        ------
-        LoginError, ScopeError
-            The login is refused, or was granted without the scope this call needs.
-        APIError
-            Zoho answered with an error; its kinds are in :mod:`zcrm_nb.errors`. ``body`` has the
-            whole answer, such as one result for each record of a write.
-        ConnectionFailed
-            No usable answer.
-        LimitError
-            A budget does not allow the call.
-        TypeError, ValueError
-            The arguments make no call.
-        FileNotFoundError
-            A file to send is not there.
 
         Notes
         -----
@@ -306,35 +245,6 @@ class Gate:
         tick: Callable[[int], None] | None = None,
     ) -> Path:
         """Bring a file to the disk, whatever its size, and see it through.
-
-        Parameters
-        ----------
-        path : str
-            From the host on.
-        target : Path
-            The file to make or replace. Until it is whole, what has come is in ``<name>.part``
-            beside it, and a later call goes on from there.
-        params : mapping, optional
-            Query parameters.
-        origin : str, default "api"
-            Another origin that an answer of Zoho's named. Only one of Zoho's own is shown the
-            token.
-        tick : callable, optional
-            Told after each block how many bytes it has; what it raises ends the download.
-
-        Returns
-        -------
-        Path
-            The target, whole as far as the server told its length.
-
-        Raises
-        ------
-        LoginError, ScopeError, APIError, LimitError
-            As :meth:`send`.
-        ConnectionFailed
-            No usable answer, or no file.
-        ValueError
-            The origin is none of Zoho's, or none of this login's data centre.
 
         Notes
         -----
@@ -377,29 +287,7 @@ class Gate:
 
     @contextmanager
     def lend(self, path: str, *, refused: str = "") -> Iterator[tuple[Secret, Hold]]:
-        """Let another process make one try of a download: in its turn, and on our account.
-
-        Parameters
-        ----------
-        path : str
-            What it will ask for, from the host on.
-        refused : str, default ""
-            The :func:`zcrm_nb.wire.lending.mark` of a token that Zoho just refused. It is renewed,
-            unless somebody did so already: one refresh for all.
-
-        Yields
-        ------
-        tuple of Secret and Hold
-            The access token, and the credits set aside. While the block lasts, the try takes one of
-            the places that Zoho gives to calls in flight.
-
-        Raises
-        ------
-        LoginError, ConnectionFailed
-            There is no token to be had.
-        LimitError
-            A budget does not allow the call.
-        """
+        """Let another process make one try of a download: in its turn, and on our account."""
         self._downloads.wait()
         token = self._tokens.token()
         if mark(token) == refused:
@@ -408,29 +296,12 @@ class Gate:
             yield token.access, hold
 
     def heard(self, calls: Iterable[Call]) -> None:
-        """Write calls into every open trace that another process made for us.
-
-        Parameters
-        ----------
-        calls : iterable of Call
-            As its own trace had them.
-        """
+        """Write calls into every open trace that another process made for us."""
         for call in calls:
             self._tracer.note(call)
 
     def trace(self, *, show: bool = False) -> AbstractContextManager[list[Call]]:
-        """Collect calls while a block lasts.
-
-        Parameters
-        ----------
-        show : bool, default False
-            Also print each call when it is over.
-
-        Returns
-        -------
-        context manager of list of Call
-            Calls of every thread; secrets masked.
-        """
+        """Collect calls while a block lasts."""
         return self._tracer.trace(show=show)
 
     @property
@@ -451,7 +322,7 @@ class Gate:
             step = next(talk)
             while True:
                 match step:
-                    case Send():
+                    case SendStep():
                         token, reply = self._try(ask)
                         tries += 1
                     case Renew():

@@ -49,24 +49,6 @@ class Multipart:
 def multipart(files: Sequence[File]) -> Multipart:
     """Put files into the body of a request; nothing is read but their sizes.
 
-    Parameters
-    ----------
-    files : sequence of tuple
-        For each part its field, file name, content (bytes, or the path of a file) and media type;
-        ``None`` guesses the type by the name.
-
-    Returns
-    -------
-    Multipart
-        Length and chunks, again and again.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        There is no part.
-
     Examples
     --------
     >>> from zcrm_nb.wire.multipart import multipart

@@ -94,17 +94,7 @@ class Tracer:
 
     @contextmanager
     def trace(self, *, show: bool = False) -> Iterator[list[Call]]:
-        """Collect calls while the block lasts. Blocks nest: each has its own list.
-
-        Parameters
-        ----------
-        show : bool, default False
-            Also print each call when it is over.
-
-        Yields
-        ------
-        list of Call
-        """
+        """Collect calls while the block lasts. Blocks nest: each has its own list."""
         key, calls = object(), list[Call]()
         with self._lock:
             self._open[key] = (calls, show)
@@ -115,13 +105,7 @@ class Tracer:
                 del self._open[key]
 
     def note(self, call: Call) -> None:
-        """Write a call into every open trace.
-
-        Parameters
-        ----------
-        call : Call
-            A call that is over.
-        """
+        """Write a call into every open trace."""
         with self._lock:
             if call.attempts == 1 and call.status in {200, 204}:
                 took_s = call.ms / 1000

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from zcrm_nb.api.acting.acts import Act, batches
 from zcrm_nb.api.acting.related import RECORDS_PER_CALL, by_record, unique
 from zcrm_nb.api.pages import V8, more
 from zcrm_nb.api.reading.records import check_id
+from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.errors import LimitError, NotFoundError
 from zcrm_nb.frames import Column, ids_in
-from zcrm_nb.wire.files import write_whole
+from zcrm_nb.state.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,7 @@ def _named(attachment: dict[str, Any]) -> dict[str, Any]:
 # ---- Up ------------------------------------------------------------------------------------------
 
 
-def attaching(module: str, record_id: str, source: Any, name: str | None) -> list[Act]:
+def attaching(module: str, record_id: str, source: Any, name: str | None) -> list[WriteCall]:
     """List the calls that attach files to a record, one for each."""
     path = f"{module}/{check_id(module, record_id)}/Attachments"
     files = [_checked(each, name, ATTACHMENT_MB) for each in _several(source)]
@@ -100,26 +100,28 @@ def attaching(module: str, record_id: str, source: Any, name: str | None) -> lis
     return [_upload("attach", path, [each]) for each in files]
 
 
-def attaching_link(module: str, record_id: str, url: str, title: str | None) -> list[Act]:
+def attaching_link(module: str, record_id: str, url: str, title: str | None) -> list[WriteCall]:
     """List the one call that attaches an address to a record."""
     parsed = urlsplit(url)
     if parsed.scheme.lower() not in LINKS or not parsed.netloc:
         raise ValueError(f"{url!r} is no address such as 'https://example.com/report.pdf'.")
     path = f"{module}/{check_id(module, record_id)}/Attachments"
-    return [Act("attach", path, None, [""], params={"attachmentUrl": url, "title": title})]
+    return [WriteCall("attach", path, None, [""], params={"attachmentUrl": url, "title": title})]
 
 
-def uploading(source: Any, name: str | None) -> list[Act]:
+def uploading(source: Any, name: str | None) -> list[WriteCall]:
     """List the calls that upload files for upload fields, ten a call."""
     files = [_checked(each, name, FILE_MB) for each in _several(source)]
     return [_upload("upload", "files", some) for some in batches(files, FILES_PER_CALL)]
 
 
-def new_photo(catalogue: Catalogue, module: str, record_id: str, source: Any | None) -> list[Act]:
+def new_photo(
+    catalogue: Catalogue, module: str, record_id: str, source: Any | None
+) -> list[WriteCall]:
     """List the one call that gives a record its photo, or takes it away."""
     path = _photo_path(catalogue, module, record_id)
     if source is None:
-        return [Act("photo", path, None, [record_id], key="", method="DELETE")]
+        return [WriteCall("photo", path, None, [record_id], key="", method="DELETE")]
     _, content = _checked(source, "photo", PHOTO_MB)
     beginning = content[:8] if isinstance(content, bytes) else _beginning(content)
     ending = next((PICTURES[each] for each in PICTURES if beginning.startswith(each)), None)
@@ -135,10 +137,10 @@ def _photo_path(catalogue: Catalogue, module: str, record_id: str) -> str:
     return f"{module}/{check_id(module, record_id)}/photo"
 
 
-def _upload(action: str, path: str, files: Sequence[tuple[str, bytes | Path]]) -> Act:
+def _upload(action: str, path: str, files: Sequence[tuple[str, bytes | Path]]) -> WriteCall:
     """Make the call that uploads files; their types are guessed by their names."""
     parts = [("file", name, content, None) for name, content in files]
-    return Act(action, path, None, [""] * len(files), files=parts)
+    return WriteCall(action, path, None, [""] * len(files), files=parts)
 
 
 def _several(source: Any) -> list[Any]:
@@ -171,12 +173,12 @@ def _beginning(path: Path) -> bytes:
         return file.read(8)
 
 
-def detaching(module: str, record_id: str, ids: Sequence[str]) -> list[Act]:
+def detaching(module: str, record_id: str, ids: Sequence[str]) -> list[WriteCall]:
     """List the calls that take attachments off a record, a hundred a call."""
     path = f"{module}/{check_id(module, record_id)}/Attachments"
     checked = [check_id("Attachments", each) for each in ids]
     return [
-        Act("detach", path, None, some, method="DELETE", params={"ids": ",".join(some)})
+        WriteCall("detach", path, None, some, method="DELETE", params={"ids": ",".join(some)})
         for some in batches(checked, RECORDS_PER_CALL)
     ]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.api.acting.acts import LOOKED_UP, Act, batches, carry_out, settled
 from zcrm_nb.api.pages import V8, records_of
 from zcrm_nb.api.reading.records import check_id
+from zcrm_nb.api.writing.calls import LOOKED_UP, WriteCall, batches, carry_out, settled
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.frames import Column
 
@@ -66,7 +66,7 @@ def convert_leads(
     at: it knows what it has become.
     """
     acts = [
-        Act("convert", f"Leads/{lead}/actions/convert", {"data": [body]}, [lead])
+        WriteCall("convert", f"Leads/{lead}/actions/convert", {"data": [body]}, [lead])
         for lead, body in asked
     ]
     told = carry_out(send, acts, workers=workers, tick=tick)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.api.acting.acts import REPORT, Act, batches, carry_out, records_by_id
 from zcrm_nb.api.pages import V8
 from zcrm_nb.api.reading.records import check_id
+from zcrm_nb.api.writing.calls import REPORT, WriteCall, batches, carry_out, records_by_id
 from zcrm_nb.errors import ConnectionFailed, NotFoundError, ServerError, did_you_mean
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def change_owner(
     body: Row = {"owner": {"id": owner}, "notify": notify}
     along = [{"api_name": name, "id": record} for name, record in related]
     acts = [
-        Act("change_owner", f"{module}/actions/change_owner",
+        WriteCall("change_owner", f"{module}/actions/change_owner",
             {**body, "ids": list(batch), **({"related_modules": along} if along and not n else {})},
             batch)
         for n, batch in enumerate(batches(_checked(module, ids), IDS_PER_CALL))
@@ -76,7 +76,7 @@ def mass_update(
 ) -> list[Row]:
     """Write the same values into records, 500 a call."""
     acts = [
-        Act("update", f"{module}/actions/mass_update", {"data": [values], "ids": list(batch)},
+        WriteCall("update", f"{module}/actions/mass_update", {"data": [values], "ids": list(batch)},
             batch)
         for batch in batches(_checked(module, ids), IDS_PER_CALL)
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def mass_delete(
 ) -> list[Row]:
     """Delete records, 500 a call."""
     acts = [
-        Act("delete", f"{module}/actions/mass_delete", {"ids": list(batch)}, batch)
+        WriteCall("delete", f"{module}/actions/mass_delete", {"ids": list(batch)}, batch)
         for batch in batches(_checked(module, ids), IDS_PER_CALL)
     ]
     return [row for row, _ in carry_out(send, acts, workers=workers, tick=tick)]
@@ -105,7 +105,7 @@ def run_job(
 ) -> list[Row]:
     """Start a job over a custom view, wait for it, and tell how many records it changed."""
     path = f"{module}/actions/{kind}"
-    act = Act(kind.removeprefix("mass_"), path, body, [""])
+    act = WriteCall(kind.removeprefix("mass_"), path, body, [""])
     ((row, details),) = carry_out(send, [act], workers=1, tick=_silent)
     job = details.get("job_id")
     if job is None:

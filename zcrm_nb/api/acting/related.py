@@ -6,12 +6,12 @@ from itertools import chain
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.api.acting.acts import Act, batches
 from zcrm_nb.api.metadata import USER_COLUMNS
 from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import check_id, field_batches, list_columns
 from zcrm_nb.api.reading.tables import coql_table, counted
+from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.coql import fill
 from zcrm_nb.errors import LimitError, NotFoundError, did_you_mean
 from zcrm_nb.frames import Column, ids_in, in_order, info, joined, to_frame
@@ -69,7 +69,7 @@ def lists(catalogue: Catalogue, module: str) -> list[dict[str, Any]]:
     ]
 
 
-class Way(NamedTuple):
+class RelatedPath(NamedTuple):
     """How COQL finds what hangs on records: by which lookup, of which module.
 
     ``far`` is the lookup of a linking module that leads on to the records themselves.
@@ -163,14 +163,18 @@ def _list_named(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
     )
 
 
-def _way(catalogue: Catalogue, module: str, child: str, known: dict[str, Any]) -> Way | None:
+def _way(
+    catalogue: Catalogue, module: str, child: str, known: dict[str, Any]
+) -> RelatedPath | None:
     """Find the lookup behind a related list; ``None`` where the metadata do not tell it."""
     if child in ONLY_BY_RECORD or child not in catalogue.modules():
         return None
     linking = known.get("linkingmodule")
     if linking:
         near, far = (_pointers(catalogue, linking, each) for each in (module, child))
-        return Way(linking, near[0]["api_name"], far[-1]["api_name"]) if near and far else None
+        return (
+            RelatedPath(linking, near[0]["api_name"], far[-1]["api_name"]) if near and far else None
+        )
     pointers = _pointers(catalogue, child, module)
     named = [
         each
@@ -179,7 +183,7 @@ def _way(catalogue: Catalogue, module: str, child: str, known: dict[str, Any]) -
         or (each.get("lookup") or {}).get("api_name") == known["api_name"]
     ]
     chosen = named or (pointers if len(pointers) == 1 else [])
-    return Way(child, chosen[0]["api_name"]) if chosen else None
+    return RelatedPath(child, chosen[0]["api_name"]) if chosen else None
 
 
 def _pointers(catalogue: Catalogue, module: str, target: str) -> list[dict[str, Any]]:
@@ -195,7 +199,7 @@ def _pointers(catalogue: Catalogue, module: str, target: str) -> list[dict[str, 
 def _by_coql(
     send: Send,
     catalogue: Catalogue,
-    way: Way,
+    way: RelatedPath,
     ids: Sequence[str],
     *,
     columns: Sequence[str] | None,
@@ -211,7 +215,7 @@ def _by_coql(
 def _through_links(
     send: Send,
     catalogue: Catalogue,
-    way: Way,
+    way: RelatedPath,
     ids: Sequence[str],
     *,
     child: str,
@@ -228,7 +232,7 @@ def _through_links(
     return joined(links, far, found, "").rename(columns={far: "id"})
 
 
-def _selected(catalogue: Catalogue, way: Way, columns: Sequence[str] | None) -> list[str]:
+def _selected(catalogue: Catalogue, way: RelatedPath, columns: Sequence[str] | None) -> list[str]:
     """List what a query selects: the fields asked for, and the lookup to the parent."""
     if way.far:
         return [way.near, way.far, *(f"{way.far}.{each}" for each in columns or ())]
@@ -240,7 +244,7 @@ def _selected(catalogue: Catalogue, way: Way, columns: Sequence[str] | None) -> 
 
 
 def _with_parent(
-    table: pd.DataFrame, way: Way, ids: Sequence[str], columns: Sequence[str] | None
+    table: pd.DataFrame, way: RelatedPath, ids: Sequence[str], columns: Sequence[str] | None
 ) -> pd.DataFrame:
     """Put ``parent_id`` first, and the rows into the order of their parents.
 
@@ -289,21 +293,21 @@ def asked_by_ids(
 
 def links(
     module: str, record_id: str, *, related_list: str, ids: Sequence[str], away: bool
-) -> list[Act]:
+) -> list[WriteCall]:
     """List the calls that link records to one, or let go of them, a hundred a call."""
     path = f"{module}/{check_id(module, record_id)}/{related_list}"
     checked = [check_id(related_list, each) for each in ids]
     return [_link(path, some, away=away) for some in batches(checked, RECORDS_PER_CALL)]
 
 
-def _link(path: str, ids: Sequence[str], *, away: bool) -> Act:
+def _link(path: str, ids: Sequence[str], *, away: bool) -> WriteCall:
     """Make the call for some records."""
     if away:
-        return Act("unlink", path, None, ids, method="DELETE", params={"ids": ",".join(ids)})
-    return Act("link", path, {"data": [{"id": each} for each in ids]}, ids, method="PUT")
+        return WriteCall("unlink", path, None, ids, method="DELETE", params={"ids": ",".join(ids)})
+    return WriteCall("link", path, {"data": [{"id": each} for each in ids]}, ids, method="PUT")
 
 
-def linked(send: Send, asked: Sequence[Act], ids: list[str]) -> dict[str, dict[str, Any]]:
+def linked(send: Send, asked: Sequence[WriteCall], ids: list[str]) -> dict[str, dict[str, Any]]:
     """Tell which records are on the list by now, or off it, as the calls wanted them."""
     away = asked[0].action == "unlink"
     found: set[str] = set()
@@ -406,7 +410,7 @@ def subform_table(
 def _every_child(
     send: Send,
     catalogue: Catalogue,
-    way: Way,
+    way: RelatedPath,
     *,
     text: str,
     columns: Sequence[str] | None,
@@ -417,7 +421,7 @@ def _every_child(
     return _with_parent(table, way, sorted(set(table[f"{way.near}.id"])), columns)
 
 
-def _behind(catalogue: Catalogue, module: str, name: str) -> Way:
+def _behind(catalogue: Catalogue, module: str, name: str) -> RelatedPath:
     """Find the module whose records are the values of a field."""
     field = catalogue.field(module, name)
     kind = field["data_type"]
@@ -426,12 +430,12 @@ def _behind(catalogue: Catalogue, module: str, name: str) -> Way:
         child = rows.get("api_name") if isinstance(rows, dict) else rows
         pointers = _pointers(catalogue, child, module) if child else []
         if child:
-            return Way(child, pointers[0]["api_name"] if pointers else "Parent_Id")
+            return RelatedPath(child, pointers[0]["api_name"] if pointers else "Parent_Id")
     if kind in {"multiselectlookup", "multiuserlookup"}:
         details = (field.get(kind) or {}).get("linking_details") or {}
         if details:
             near, far = details["lookup_field"], details["connected_lookup_field"]
-            return Way(details["module"]["api_name"], near["api_name"], far["api_name"])
+            return RelatedPath(details["module"]["api_name"], near["api_name"], far["api_name"])
     raise ValueError(
         f"{module}.{name} is of type {kind}: its value stands in the record itself. "
         "This is for subforms, multi-select lookups and multi-user lookups."

@@ -27,29 +27,6 @@ def ranges(
 ) -> Sequence[Mapping[str, Any] | None]:
     """Cut a module by the time its records were made.
 
-    Parameters
-    ----------
-    send : callable
-        Sends one call.
-    catalogue : Catalogue
-        The org's metadata.
-    module : str
-        API name of the module.
-    jobs : int
-        How many ranges.
-
-    Returns
-    -------
-    sequence of dict or None
-        Criteria in bulk read's words, ascending. No record is in two of them, and each is in one,
-        whatever is added meanwhile: the first has no beginning and the last no end. Fewer where
-        there is nothing to cut.
-
-    Raises
-    ------
-    ValueError
-        The module has no ``Created_Time``, or ``jobs`` is less than 1.
-
     Notes
     -----
     Boundaries are found by halving and counting: up to 12 credits each. Counted is the module, not

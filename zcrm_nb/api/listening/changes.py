@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
     from zcrm_nb.coql.tree import Query
-    from zcrm_nb.wire.receiver import Notification
+    from zcrm_nb.wire.webhook_receiver import Notification
 
     Record = dict[str, Any]
 
@@ -106,11 +106,6 @@ class Changes:
         How far what happened is known.
     columns : list of Column
         What a record looks like: ``id`` and the fields.
-
-    Raises
-    ------
-    NotFoundError, QueryError
-        A module or field that COQL cannot fetch.
     """
 
     def __init__(

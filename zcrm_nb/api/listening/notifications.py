@@ -15,9 +15,9 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 
 from zcrm_nb.api.pages import V8
+from zcrm_nb.auth.secret import MASK, Secret
 from zcrm_nb.errors import APIError, ConnectionFailed, NotFoundError, api_error
 from zcrm_nb.frames import Column
-from zcrm_nb.wire.secrets import MASK, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ __all__ = [
     "SHORT_COLUMNS",
     "WEEK_S",
     "Channel",
-    "Outcome",
+    "ChannelOutcome",
     "actions",
     "asked_life_s",
     "channel",
@@ -325,7 +325,7 @@ def asked_life_s(expires: datetime | timedelta | None, now_s: float) -> float | 
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ChannelOutcome:
     """What became of a channel: its modules' expiry, and what there is to say about it."""
 
     status: str
@@ -340,7 +340,9 @@ class Outcome:
         return min(known, default=None)
 
 
-def enable(send: Send, wanted: Channel, life_s: float | None, now: Callable[[], float]) -> Outcome:
+def enable(
+    send: Send, wanted: Channel, life_s: float | None, now: Callable[[], float]
+) -> ChannelOutcome:
     """Open a channel; a lost answer is looked up, since the id was ours to choose.
 
     Where Zoho gave an hour because its clock and this machine's differ too much, it is asked again,
@@ -353,13 +355,13 @@ def enable(send: Send, wanted: Channel, life_s: float | None, now: Callable[[], 
         if not found:
             raise
         told = {each["resource_name"]: each.get("channel_expiry", "") for each in found}
-        outcome = Outcome("done", told)
+        outcome = ChannelOutcome("done", told)
     return _settled(send, wanted, outcome, life_s, now)
 
 
 def replace_channel(
     send: Send, wanted: Channel, life_s: float | None, now: Callable[[], float]
-) -> Outcome:
+) -> ChannelOutcome:
     """Give a channel a new life with all its details (PUT); one that has ended is opened again."""
     outcome = _asked(send, "PUT", wanted, life_s, now)
     if outcome.code == "NOT_SUBSCRIBED":
@@ -372,7 +374,7 @@ def replace_channel(
 
 def put_channel(
     send: Send, wanted: Channel, life_s: float | None, now: Callable[[], float]
-) -> Outcome:
+) -> ChannelOutcome:
     """Open a channel whose id a person chose; one that is open gets these details for its own.
 
     What Zoho makes of opening an open channel (POST) is told nowhere; what PUT does, is.
@@ -384,7 +386,7 @@ def put_channel(
     return _noted(outcome, "It was open; these details took the place of those it had.")
 
 
-def _noted(outcome: Outcome, words: str) -> Outcome:
+def _noted(outcome: ChannelOutcome, words: str) -> ChannelOutcome:
     """Say something of what was done, before what there is to say already."""
     if outcome.status != "done":
         return outcome
@@ -393,7 +395,7 @@ def _noted(outcome: Outcome, words: str) -> Outcome:
 
 def _asked(
     send: Send, method: str, wanted: Channel, life_s: float | None, now: Callable[[], float]
-) -> Outcome:
+) -> ChannelOutcome:
     """Send a channel, to end so many seconds from now by this machine's clock."""
     expires = None if life_s is None else _iso(now() + life_s)
     items = _exchange(send, method, json={"watch": [wanted.body(expires)]})
@@ -401,8 +403,12 @@ def _asked(
 
 
 def _settled(
-    send: Send, wanted: Channel, outcome: Outcome, life_s: float | None, now: Callable[[], float]
-) -> Outcome:
+    send: Send,
+    wanted: Channel,
+    outcome: ChannelOutcome,
+    life_s: float | None,
+    now: Callable[[], float],
+) -> ChannelOutcome:
     """See that the channel lives as long as was asked; say so where it does not."""
     ends = outcome.ends
     if outcome.status != "done" or life_s is None or ends is None:
@@ -432,7 +438,7 @@ def renewed(
     known: Mapping[str, Channel],
     life_s: float | None,
     now: Callable[[], float],
-) -> list[tuple[Channel, Outcome]]:
+) -> list[tuple[Channel, ChannelOutcome]]:
     """Give channels a new life; those that are ``known`` in full can be opened again."""
     listed = _listed(send)
     for each in ids:
@@ -446,7 +452,9 @@ def renewed(
     ]
 
 
-def _prolonged(send: Send, channel: Channel, life_s: float, now: Callable[[], float]) -> Outcome:
+def _prolonged(
+    send: Send, channel: Channel, life_s: float, now: Callable[[], float]
+) -> ChannelOutcome:
     """Give a channel that is known from the list a new life (PATCH): what is not sent stays."""
     change = {
         "channel_id": channel.channel_id,
@@ -457,19 +465,19 @@ def _prolonged(send: Send, channel: Channel, life_s: float, now: Callable[[], fl
     return _settled(send, channel, outcome, life_s, now)
 
 
-def quieten(send: Send, ids: Sequence[str], on: str | Sequence[str]) -> dict[str, Outcome]:
+def quieten(send: Send, ids: Sequence[str], on: str | Sequence[str]) -> dict[str, ChannelOutcome]:
     """Let channels notify of some events no longer (PATCH with ``_delete_events``)."""
     gone = actions(on)
     listed = _listed(send)
     return {
         each: _quietened(send, listed[each], gone)
         if each in listed
-        else Outcome("refused", note=_unknown(each).happened, code="NOT_SUBSCRIBED")
+        else ChannelOutcome("refused", note=_unknown(each).happened, code="NOT_SUBSCRIBED")
         for each in ids
     }
 
 
-def _quietened(send: Send, channel: Channel, gone: Sequence[str]) -> Outcome:
+def _quietened(send: Send, channel: Channel, gone: Sequence[str]) -> ChannelOutcome:
     """Drop these of a channel's events, in all its modules."""
     events = [f"{module}.{action}" for module in channel.modules for action in gone]
     change = {"channel_id": channel.channel_id, "events": events, "_delete_events": True}
@@ -487,7 +495,7 @@ def quieter(channel: Channel, on: str | Sequence[str]) -> Channel:
     return replace(channel, events=tuple(e for e in single if e.rpartition(".")[2] not in gone))
 
 
-def disable(send: Send, ids: Sequence[str]) -> dict[str, Outcome]:
+def disable(send: Send, ids: Sequence[str]) -> dict[str, ChannelOutcome]:
     """Close channels, and tell what became of each.
 
     An answer tells each channel once, or once for each of its modules; one that is not told of is
@@ -569,7 +577,7 @@ def _items(body: bytes) -> list[Item]:
     return [each for each in items if isinstance(each, dict)] if isinstance(items, list) else []
 
 
-def _outcome(items: Sequence[Item], modules: Sequence[str]) -> Outcome:
+def _outcome(items: Sequence[Item], modules: Sequence[str]) -> ChannelOutcome:
     """Sum up what Zoho said about one channel."""
     refused = [each for each in items if each.get("status") != "success"]
     if refused:
@@ -577,10 +585,10 @@ def _outcome(items: Sequence[Item], modules: Sequence[str]) -> Outcome:
         details = first.get("details") or {}
         inside = ", ".join(f"{key}: {value}" for key, value in details.items() if key != "token")
         said = f"{first.get('code')}: {first.get('message')}" + (f" ({inside})" if inside else "")
-        return Outcome("refused", note=said, code=str(first.get("code")))
+        return ChannelOutcome("refused", note=said, code=str(first.get("code")))
     told = [event for each in items for event in (each.get("details") or {}).get("events") or ()]
     expires = {str(each.get("resource_name")): str(each.get("channel_expiry")) for each in told}
-    return Outcome("done", {each: expires.get(each, "") for each in modules})
+    return ChannelOutcome("done", {each: expires.get(each, "") for each in modules})
 
 
 def _iso(epoch_s: float) -> str:
@@ -591,7 +599,7 @@ def _iso(epoch_s: float) -> str:
 # ---- What is shown -------------------------------------------------------------------------------
 
 
-def channel_rows(wanted: Channel, outcome: Outcome) -> list[Item]:
+def channel_rows(wanted: Channel, outcome: ChannelOutcome) -> list[Item]:
     """Lay a channel out for the report, a row for each module."""
     return [
         {
@@ -618,7 +626,7 @@ def too_short(rows: Iterable[Item]) -> list[str]:
     )
 
 
-def short_rows(outcomes: Mapping[str, Outcome]) -> list[Item]:
+def short_rows(outcomes: Mapping[str, ChannelOutcome]) -> list[Item]:
     """Lay out what became of channels, a row for each."""
     return [
         {"channel_id": key, "status": each.status, "note": each.note or None}

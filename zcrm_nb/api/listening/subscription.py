@@ -11,7 +11,7 @@ from zcrm_nb.errors import APIError, ZohoError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from zcrm_nb.api.listening.notifications import Channel, Outcome
+    from zcrm_nb.api.listening.notifications import Channel, ChannelOutcome
     from zcrm_nb.api.pages import Send
 
 __all__ = ["Subscription"]
@@ -90,7 +90,7 @@ class Subscription:
             return False
         return self._renewed(outcome, was_open)
 
-    def _renewed(self, outcome: Outcome, was_open: bool) -> bool:
+    def _renewed(self, outcome: ChannelOutcome, was_open: bool) -> bool:
         """Take what became of a renewal."""
         if outcome.status != "done" or outcome.ends is None:
             self.problem = self._lost(outcome.note or "Zoho did not tell when it ends.")

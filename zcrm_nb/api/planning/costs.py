@@ -9,7 +9,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from zcrm_nb import coql
-from zcrm_nb.api.exporting.bulk import CREDITS, ROWS_PER_JOB
+from zcrm_nb.api.exporting.bulk_read import CREDITS, ROWS_PER_JOB
 from zcrm_nb.api.polling import poll_s
 from zcrm_nb.api.reading.query import OFFSET_CEILING
 from zcrm_nb.api.reading.query import PAGE_SIZE as QUERY_PAGE
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ROUTES",
     "Cost",
-    "Pace",
     "Plan",
     "Route",
+    "Speed",
     "asked_cost",
     "bulk_cost",
     "choose",
@@ -60,7 +60,7 @@ class Cost(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Speed:
     """How long things take on this connection, measured or assumed.
 
     Parameters
@@ -103,19 +103,8 @@ class Pace:
             at_s, looks = at_s + poll_s(looks), looks + 1
         return looks
 
-    def measuring(self, measured: Mapping[str, float]) -> Pace:
-        """Put measured figures in the place of what was assumed.
-
-        Parameters
-        ----------
-        measured : mapping of str to float
-            Seconds by name.
-
-        Returns
-        -------
-        Pace
-            The same with these.
-        """
+    def measuring(self, measured: Mapping[str, float]) -> Speed:
+        """Put measured figures in the place of what was assumed."""
         known: dict[str, Any] = dict(measured)
         return replace(self, **known, measured=self.measured | measured.keys())
 
@@ -129,21 +118,8 @@ class Pace:
         return f"Seconds: {', '.join(told)}."
 
 
-def coql_cost(rows: int, pace: Pace = Pace()) -> Cost:
+def coql_cost(rows: int, pace: Speed = Speed()) -> Cost:
     """Price a query whose rows were counted before.
-
-    Parameters
-    ----------
-    rows : int
-        Rows it has.
-    pace : Pace, optional
-        How long a page takes.
-
-    Returns
-    -------
-    Cost
-        3 credits for each 2,000 rows, less for the last page (1 up to 200 rows, 2 up to 1,000).
-        Pages come side by side up to the 100,000 rows that offsets reach, then one by one.
 
     Examples
     --------
@@ -159,23 +135,8 @@ def coql_cost(rows: int, pace: Pace = Pace()) -> Cost:
     return Cost(calls, credits_, turns * pace.coql_s)
 
 
-def asked_cost(rows: int | None, limit: int | None, pace: Pace = Pace()) -> Cost:
+def asked_cost(rows: int | None, limit: int | None, pace: Speed = Speed()) -> Cost:
     """Price ``crm.coql``, which does not know the number of rows when it begins.
-
-    Parameters
-    ----------
-    rows : int or None
-        Rows that the query has without its LIMIT; ``None`` for groups, which nobody can count.
-    limit : int or None
-        LIMIT of the query.
-    pace : Pace, optional
-        How long a page takes.
-
-    Returns
-    -------
-    Cost
-        The first page is asked for alone and costs what its LIMIT says; if more follow, a count
-        tells how many.
 
     Examples
     --------
@@ -192,23 +153,8 @@ def asked_cost(rows: int | None, limit: int | None, pace: Pace = Pace()) -> Cost
     return total([alone, count, coql_cost(wanted - QUERY_PAGE, pace)])
 
 
-def rest_cost(rows: int, fields: int, pace: Pace = Pace()) -> Cost:
+def rest_cost(rows: int, fields: int, pace: Speed = Speed()) -> Cost:
     """Price a list of Get Records.
-
-    Parameters
-    ----------
-    rows : int
-        Rows that are read.
-    fields : int
-        Fields of each, ``id`` not counted.
-    pace : Pace, optional
-        How long a page takes.
-
-    Returns
-    -------
-    Cost
-        1 credit for each 200 rows and each 49 fields. The first ten pages come side by side, the
-        others one after the other, because each names the next one's token.
 
     Examples
     --------
@@ -224,23 +170,8 @@ def rest_cost(rows: int, fields: int, pace: Pace = Pace()) -> Cost:
     return Cost(batches * pages, batches * pages, turns * pace.rest_s)
 
 
-def bulk_cost(rows: int, fields: int, pace: Pace = Pace()) -> Cost:
+def bulk_cost(rows: int, fields: int, pace: Speed = Speed()) -> Cost:
     """Price bulk read jobs.
-
-    Parameters
-    ----------
-    rows : int
-        Rows that are exported.
-    fields : int
-        Fields of each.
-    pace : Pace, optional
-        How long a job takes, and how often it is asked for its state.
-
-    Returns
-    -------
-    Cost
-        For each 200,000 rows 50 credits to begin the job, 1 for each question about its state and 1
-        for the download. Jobs follow each other; only the last download is waited for.
 
     Examples
     --------
@@ -297,20 +228,6 @@ def choose(
 ) -> Route | None:
     """Choose a route.
 
-    Parameters
-    ----------
-    routes : sequence of Route
-        What there is to choose from.
-    prefer : {"cheap", "fast"}, default "cheap"
-        What counts: credits, or seconds; the other decides where they are equal.
-    most : int, optional
-        Credits that may be spent.
-
-    Returns
-    -------
-    Route or None
-        ``None`` when no route leads there for that price.
-
     Examples
     --------
     >>> from zcrm_nb.api.planning.costs import Route, choose
@@ -337,22 +254,7 @@ def _by_seconds(route: Route) -> tuple[float, float]:
 def with_whys(
     routes: Sequence[Route], chosen: Route | None, most: int | None = None
 ) -> tuple[Route, ...]:
-    """Say of each route why it was chosen, or not; what stands in its way stays.
-
-    Parameters
-    ----------
-    routes : sequence of Route
-        All routes.
-    chosen : Route or None
-        The one that is taken.
-    most : int, optional
-        Credits that may be spent.
-
-    Returns
-    -------
-    tuple of Route
-        The same with ``why`` filled in.
-    """
+    """Say of each route why it was chosen, or not; what stands in its way stays."""
     return tuple(each._replace(why=each.why or _why(each, routes, chosen, most)) for each in routes)
 
 
@@ -398,7 +300,7 @@ class Plan:
         The one that is chosen; ``None`` when none leads there for the price allowed.
     planning : int
         Credits that making this plan cost: the count, and metadata that was not known yet.
-    pace : Pace
+    pace : Speed
         How long things take, as far as is known.
     """
 
@@ -408,7 +310,7 @@ class Plan:
     routes: tuple[Route, ...]
     route: RouteName | None
     planning: int
-    pace: Pace
+    pace: Speed
 
     @property
     def chosen(self) -> Route:

@@ -13,16 +13,16 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
-from zcrm_nb.api.exporting import exports
-from zcrm_nb.api.exporting.asking import asked
-from zcrm_nb.api.exporting.bulk import FIELDS_PER_JOB
-from zcrm_nb.api.exporting.elsewhere import TOLD_OTHERWISE
+from zcrm_nb.api.exporting import exporter
+from zcrm_nb.api.exporting.backfill import TOLD_OTHERWISE
+from zcrm_nb.api.exporting.bulk_read import FIELDS_PER_JOB
+from zcrm_nb.api.exporting.selection import asked
 from zcrm_nb.api.planning.costs import (
     ROUTES,
     Cost,
-    Pace,
     Plan,
     Route,
+    Speed,
     asked_cost,
     bulk_cost,
     choose,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.api.exporting.jobs import Book, Export
+    from zcrm_nb.api.exporting.job_store import JobRecord, JobStore
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
     from zcrm_nb.api.planning.costs import Prefer, RouteName
@@ -144,7 +144,9 @@ class Wanted:
         match self.query.order_by:
             case ():
                 return False
-            case (tree.Order(key=tree.Path() as path, descending=descending),) if path.text == "id":
+            case (tree.OrderBy(key=tree.Path() as path, descending=descending),) if (
+                path.text == "id"
+            ):
                 return descending
         return None
 
@@ -156,7 +158,7 @@ def wanted(
     query = condition_only(prepared, limit)
     names = default_names(catalogue, query.module) if columns is None else columns
     paths = [_path(catalogue, query.module, each) for each in dict.fromkeys(names) if each != "id"]
-    whole = replace(query, columns=tuple(map(tree.Column, paths)) or query.columns)
+    whole = replace(query, columns=tuple(map(tree.SelectItem, paths)) or query.columns)
     return Wanted(catalogue, whole, prepared.text)
 
 
@@ -321,7 +323,7 @@ def list_condition(wanted: Wanted) -> dict[str, Any] | None:
 # ---- What it takes -------------------------------------------------------------------------------
 
 
-def pace_of(timings: Sequence[Timing], workers: int, exports: Iterable[Export] = ()) -> Pace:
+def pace_of(timings: Sequence[Timing], workers: int, exports: Iterable[JobRecord] = ()) -> Speed:
     """Tell how long pages and jobs take on this connection, as far as it has been seen."""
     pages = {
         # A count, or a handful of rows, is quicker than a page.
@@ -338,14 +340,14 @@ def pace_of(timings: Sequence[Timing], workers: int, exports: Iterable[Export] =
     if jobs_s:
         measured["job_s"] = median(jobs_s)
     lanes = min(workers, EXPENSIVE_IN_FLIGHT)
-    return Pace(lanes=lanes).measuring(measured)
+    return Speed(lanes=lanes).measuring(measured)
 
 
 def planned(
     send: Send,
     wanted: Wanted,
     *,
-    pace: Pace,
+    pace: Speed,
     spent: Callable[[], int],
     route: RouteName | None = None,
     prefer: Prefer = "cheap",
@@ -411,7 +413,7 @@ def _answered(wanted: Wanted, rows: int) -> int:
     return behind if wanted.query.limit is None else min(behind, wanted.query.limit)
 
 
-def _routes(wanted: Wanted, counts: list[int] | None, pace: Pace) -> list[Route]:
+def _routes(wanted: Wanted, counts: list[int] | None, pace: Speed) -> list[Route]:
     """Price every route, or say what stands in its way."""
     found = []
     for name in ROUTES:
@@ -445,7 +447,7 @@ def _listed_rows(wanted: Wanted, counts: list[int] | None) -> int:
     return sum(counts)
 
 
-def _cost(name: RouteName, wanted: Wanted, counts: list[int] | None, pace: Pace) -> Cost:
+def _cost(name: RouteName, wanted: Wanted, counts: list[int] | None, pace: Speed) -> Cost:
     """Price a route that leads there, names of users included."""
     fields = len(wanted.fields)
     if name == "coql":
@@ -456,7 +458,7 @@ def _cost(name: RouteName, wanted: Wanted, counts: list[int] | None, pace: Pace)
     return total([jobs, _names_cost(wanted, wanted.whole, pace), _targets_cost(wanted, pace)])
 
 
-def _names_cost(wanted: Wanted, columns: Sequence[Column], pace: Pace) -> Cost:
+def _names_cost(wanted: Wanted, columns: Sequence[Column], pace: Speed) -> Cost:
     """Price the list of users, if it is needed and not known: one page of 200 is assumed."""
     named = any(each.kind == "user" for each in columns)
     if not named or wanted.catalogue.known("users") is not None:
@@ -464,7 +466,7 @@ def _names_cost(wanted: Wanted, columns: Sequence[Column], pace: Pace) -> Cost:
     return Cost(1, 1, pace.rest_s)
 
 
-def _targets_cost(wanted: Wanted, pace: Pace) -> Cost:
+def _targets_cost(wanted: Wanted, pace: Speed) -> Cost:
     """Price the fields of modules that lookups point to: one of them is the name."""
     known = wanted.catalogue.known
     targets = {
@@ -475,7 +477,7 @@ def _targets_cost(wanted: Wanted, pace: Pace) -> Cost:
     return Cost(len(targets), len(targets), len(targets) * pace.rest_s)
 
 
-def _query_cost(wanted: Wanted, counts: list[int] | None, pace: Pace) -> Cost:
+def _query_cost(wanted: Wanted, counts: list[int] | None, pace: Speed) -> Cost:
     """Price the queries of COQL's route."""
     query = wanted.query
     if counts is None:
@@ -488,7 +490,7 @@ def _query_cost(wanted: Wanted, counts: list[int] | None, pace: Pace) -> Cost:
     return coql_cost(counts[0] if _past_offsets(wanted, rows) else rows, pace)
 
 
-def _as_asked(wanted: Wanted, counts: list[int], pace: Pace) -> Cost:
+def _as_asked(wanted: Wanted, counts: list[int], pace: Speed) -> Cost:
     """Price what ``crm.coql`` does, which counts by itself, and only when it has to."""
     if len(counts) > 1:
         return total(asked_cost(each, None, pace) for each in counts)
@@ -538,7 +540,7 @@ def _price(route: Route) -> int:
 
 def fetched(
     gate: Gate,
-    book: Callable[[], Book],
+    book: Callable[[], JobStore],
     wanted: Wanted,
     route: RouteName,
     counts: list[int] | None,
@@ -557,20 +559,20 @@ def fetched(
 
 
 def _exported_table(
-    gate: Gate, book: Book, wanted: Wanted, *, tick: Callable[[int], None], **options: Any
+    gate: Gate, book: JobStore, wanted: Wanted, *, tick: Callable[[int], None], **options: Any
 ) -> pd.DataFrame:
     """Export all that the condition means anew; order and limit are made here."""
     names = [each.name for each in wanted.whole if each.name != "id"]
-    question = exports.question(wanted.module, names, criteria_of(wanted), None)
+    question = exporter.question(wanted.module, names, criteria_of(wanted), None)
     fields = asked(wanted.catalogue, wanted.module, names)
     if fields.unnamed:
         happened = f"No job tells the names of {_listed(fields.unnamed)}; none was asked for."
         raise LimitError(happened, "", "Take route='coql', or route='rest'.")
-    export = exports.begin(gate, wanted.catalogue, book, fields, question)
+    export = exporter.begin(gate, wanted.catalogue, book, fields, question)
     with book.taken(export):
-        exporter = exports.Exporter(gate, wanted.catalogue, book, export, wanted=fields, tick=tick)
-        whole = exporter.table(**options)
-    for words in exporter.words:
+        run = exporter.Exporter(gate, wanted.catalogue, book, export, wanted=fields, tick=tick)
+        whole = run.table(**options)
+    for words in run.words:
         warnings.warn(words, BulkWarning, stacklevel=ask.levels_up())
     return ordered_here(whole, wanted.query, wanted.columns, **options)
 

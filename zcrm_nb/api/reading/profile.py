@@ -118,13 +118,13 @@ def _of(name: str, field: dict[str, Any]) -> Iterator[tree.Aggregate]:
 
 def _query(module: str, where: Condition, aggregates: Sequence[tree.Aggregate]) -> Query:
     """Ask for aggregates of all records: one row."""
-    return tree.Query(tuple(map(tree.Column, aggregates)), module, where, limit=1)
+    return tree.Query(tuple(map(tree.SelectItem, aggregates)), module, where, limit=1)
 
 
 def _groups(module: str, where: Condition, name: str, field: dict[str, Any]) -> Query:
     """Ask how many records each value has; the empty one is a value too."""
     path = tree.Path((tree.Step(name),))
-    columns = (tree.Column(path), tree.Column(_COUNTED))
+    columns = (tree.SelectItem(path), tree.SelectItem(_COUNTED))
     values = len(field.get("pick_list_values") or ()) + 1
     # Old records hold values that the picklist has no more, so there may be some others.
     limit = 200 if values <= 150 else ask.PAGE_SIZE
@@ -176,7 +176,7 @@ def _aggregated(send: Send, query: Query) -> dict[str, Any]:
     return found
 
 
-def _aggregate(column: tree.Column) -> tree.Aggregate:
+def _aggregate(column: tree.SelectItem) -> tree.Aggregate:
     """Take the aggregate of a column."""
     assert isinstance(column.expression, tree.Aggregate), "a profile selects aggregates"
     return column.expression
@@ -188,7 +188,7 @@ def _instead(send: Send, query: Query) -> dict[str, Any]:
     if aggregate.function != "COUNT":
         return {}
     filled = tree.Logic("and", query.where, tree.IsNull(aggregate.path, negated=True))
-    counting = tree.Query((tree.Column(_COUNTED),), query.module, filled)
+    counting = tree.Query((tree.SelectItem(_COUNTED),), query.module, filled)
     return {aggregate.text: ask.count(send, counting)}
 
 

@@ -306,7 +306,7 @@ def by_id(query: tree.Query) -> tree.Query:
     selected = {each.expression for each in query.columns}
     aliases = {each.alias for each in query.columns}
     keys = {each.key for each in query.order_by} - selected
-    extra = [tree.Column(key) for key in keys if key.text not in aliases]
+    extra = [tree.SelectItem(key) for key in keys if key.text not in aliases]
     columns = (*query.columns, *sorted(extra, key=lambda each: each.key))
     return replace(query, columns=columns, order_by=(), limit=None, offset=None)
 
@@ -336,7 +336,7 @@ def send_text(send: Send, text: str) -> bytes:
 def count(send: Send, query: tree.Query) -> int:
     """Count the records that a query's FROM and WHERE mean; 1 credit."""
     number = tree.Aggregate("COUNT", tree.Path((tree.Step("id"),)))
-    counting = tree.Query((tree.Column(number),), query.module, query.where, query.cvid)
+    counting = tree.Query((tree.SelectItem(number),), query.module, query.where, query.cvid)
     rows = records_of(_send(send, counting))
     return int(rows[0]["COUNT(id)"]) if rows else 0
 
@@ -355,7 +355,7 @@ def answer_columns(catalogue: Catalogue, query: tree.Query) -> list[Column]:
     return list(columns.values())
 
 
-def _column(catalogue: Catalogue, query: tree.Query, column: tree.Column) -> Column:
+def _column(catalogue: Catalogue, query: tree.Query, column: tree.SelectItem) -> Column:
     """Return the column that one selected expression becomes."""
     expression = column.expression
     field = coql.resolve(coql.path_of(expression), query.module, catalogue.fields)

@@ -123,22 +123,6 @@ def search_bodies(
 def search_criteria(values: Mapping[str, Any]) -> str:
     r"""Write search criteria out of values: all must hold, a list means any of its members.
 
-    Parameters
-    ----------
-    values : mapping of str to object
-        Field: text, number, boolean, date, aware datetime, or a list of these.
-
-    Returns
-    -------
-    str
-        Zoho's criteria, with ``(``, ``)``, ``,`` and a backslash before them escaped.
-
-    Raises
-    ------
-    ValueError
-        Nothing to look for, more than Zoho takes, a datetime without a time zone, or ``None``: a
-        search does not find empty fields, COQL does.
-
     References
     ----------
     Zoho CRM API V8, "Search Records": zoho.com/crm/developer/docs/api/v8/search-records.html

@@ -21,13 +21,13 @@ import orjson
 
 from zcrm_nb.api.writing.outcomes import Outcome, not_sent, unknown
 from zcrm_nb.errors import WriteError
-from zcrm_nb.wire.files import GLANCE_S, is_held, locked
+from zcrm_nb.state.files import GLANCE_S, is_held, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Batch", "Journal", "Story", "begin", "runs"]
+__all__ = ["Batch", "Story", "WriteJournal", "begin", "runs"]
 
 FOLDER = "writes"
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
@@ -107,7 +107,7 @@ class Story:
                 yield number, batch, open_
 
 
-class Journal:
+class WriteJournal:
     """The file of one run.
 
     Parameters
@@ -142,16 +142,7 @@ class Journal:
         return self._header or {}
 
     def note(self, *, durable: bool = False, **line: Any) -> None:
-        """Add a line.
-
-        Parameters
-        ----------
-        durable : bool, default False
-            Wait until it is on the disk: for what must outlive a power cut. Without, it outlives
-            the process, and a batch whose answer is lost that way is only looked for again.
-        **line : object
-            What it says.
-        """
+        """Add a line."""
         text = b"\n" + orjson.dumps(line)  # in front, for the line before may have broken off
         file = os.open(self.path, _APPEND, 0o600)
         try:
@@ -183,13 +174,7 @@ class Journal:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep others from looking for lost rows while they may still be on their way.
-
-        Raises
-        ------
-        WriteError
-            Another kernel is still writing.
-        """
+        """Keep others from looking for lost rows while they may still be on their way."""
         try:
             with locked(self._lock_file, wait_s=GLANCE_S):
                 yield
@@ -245,30 +230,15 @@ def _write_all(file: int, text: bytes) -> None:
         rest = rest[os.write(file, rest) :]
 
 
-def begin(folder: Path, at: float, **header: Any) -> Journal:
-    """Begin the journal of a run.
-
-    Parameters
-    ----------
-    folder : Path
-        Where notes about this org are.
-    at : float
-        The time, in seconds since 1970.
-    **header : object
-        What the first line tells.
-
-    Returns
-    -------
-    Journal
-        Its file is there, for its owner only; journals that are too old are gone.
-    """
+def begin(folder: Path, at: float, **header: Any) -> WriteJournal:
+    """Begin the journal of a run."""
     home = folder / FOLDER
     home.mkdir(mode=0o700, exist_ok=True)
     _tidy(home, at)
     moment = datetime.fromtimestamp(at, UTC)
     run = f"{moment:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
     first = {"run": run, "time": moment.isoformat(timespec="seconds"), **header}
-    journal = Journal(home / f"{run}.jsonl", first)
+    journal = WriteJournal(home / f"{run}.jsonl", first)
     journal.note(durable=True, **first)
     return journal
 
@@ -280,6 +250,6 @@ def _tidy(home: Path, at: float) -> None:
             path.unlink(missing_ok=True)
 
 
-def runs(folder: Path) -> list[Journal]:
+def runs(folder: Path) -> list[WriteJournal]:
     """List the journals of an org, the oldest first."""
-    return [Journal(path) for path in sorted((folder / FOLDER).glob("*.jsonl"))]
+    return [WriteJournal(path) for path in sorted((folder / FOLDER).glob("*.jsonl"))]

@@ -47,24 +47,7 @@ def not_sent(action: str | None, why: str, record_id: str | None = None) -> Outc
 
 
 def outcomes_of(body: bytes, action: str, ids: Sequence[str | None]) -> list[Outcome]:
-    """Read the answer to a call, item by item, whatever its HTTP status was.
-
-    Parameters
-    ----------
-    body : bytes
-        The answer to a write that Zoho took up: HTTP 200, 201, 207, or 202 or 400 where every
-        record failed.
-    action : str
-        ``"insert"``, ``"update"``, ``"upsert"``, ``"delete"`` or ``"restore"``.
-    ids : sequence of str or None
-        The ids as they were sent; as many as records.
-
-    Returns
-    -------
-    list of Outcome
-        As many as records. All of them unknown if the answer does not tell of each: an answer that
-        cannot be matched with what was sent is none.
-    """
+    """Read the answer to a call, item by item, whatever its HTTP status was."""
     items = _items(body)
     if len(items) != len(ids):
         words = f"Zoho answered for {len(items)} of {len(ids)} records"
@@ -75,22 +58,7 @@ def outcomes_of(body: bytes, action: str, ids: Sequence[str | None]) -> list[Out
 def outcomes_of_error(
     error: Exception, action: str, ids: Sequence[str | None]
 ) -> tuple[list[Outcome], bool]:
-    """Read what a failed call says about each record.
-
-    Parameters
-    ----------
-    error : Exception
-        What the gate raised.
-    action, ids : str, sequence of str or None
-        As for :func:`outcomes_of`.
-
-    Returns
-    -------
-    outcomes : list of Outcome
-        As many as records.
-    whole : bool
-        Whether the call as a whole was refused, so that the next one need not be tried.
-    """
+    """Read what a failed call says about each record."""
     lost = isinstance(error, ConnectionFailed) and error.sent
     if lost or (isinstance(error, APIError) and error.status >= 500):
         # Zoho has no idempotency key: what may have been done is never sent again.

@@ -6,18 +6,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from zcrm_nb.api.writing.journal import runs
-from zcrm_nb.api.writing.resolving import resolve
-from zcrm_nb.api.writing.undoing import undo
+from zcrm_nb.api.writing.resolve import resolve
+from zcrm_nb.api.writing.undo import undo
 from zcrm_nb.frames import Column, to_frame, to_report
-from zcrm_nb.frames.report import Way, unpack_index
+from zcrm_nb.frames.report import ReportActions, unpack_index
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
 
-    from zcrm_nb.api.writing.journal import Journal, Story
-    from zcrm_nb.api.writing.means import Means
+    from zcrm_nb.api.writing.context import WriteContext
+    from zcrm_nb.api.writing.journal import Story, WriteJournal
     from zcrm_nb.frames import Report
 
 __all__ = ["find", "journal_table", "report_of"]
@@ -32,24 +32,9 @@ RUN_COLUMNS = [
 ]
 
 
-def report_of(means: Means, journal: Journal, story: Story) -> Report:
-    """Make the report of a run.
-
-    Parameters
-    ----------
-    means : Means
-        What resolving and undoing need.
-    journal : Journal
-        Of the run.
-    story : Story
-        What it tells.
-
-    Returns
-    -------
-    Report
-        One row for each row of the input.
-    """
-    way = Way(partial(resolve, means, journal), partial(undo, means, journal))
+def report_of(means: WriteContext, journal: WriteJournal, story: Story) -> Report:
+    """Make the report of a run."""
+    way = ReportActions(partial(resolve, means, journal), partial(undo, means, journal))
     facts = {key: story.header.get(key) for key in FACTS}
     if story.jobs:
         facts["jobs"] = [each["job"] for each in story.jobs.values()]
@@ -61,7 +46,7 @@ def journal_table(folder: Path) -> pd.DataFrame:
     return to_frame([[journal.read().summary for journal in runs(folder)]], RUN_COLUMNS)
 
 
-def find(folder: Path, run: str | None) -> Journal:
+def find(folder: Path, run: str | None) -> WriteJournal:
     """Find the journal of a run, of one of Zoho's jobs, or of the last run; or ``ValueError``."""
     known = {journal.run: journal for journal in runs(folder)}
     if run is None and known:

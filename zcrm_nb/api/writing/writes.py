@@ -2,7 +2,7 @@
 
 Zoho has no idempotency key. So a batch is sent once; again only when Zoho certainly did not look at
 it (HTTP 429, an expired token, no connection), which the gate sees to. If its answer is lost, its
-rows are ``unknown`` until somebody looks what is there: :mod:`zcrm_nb.api.writing.resolving`.
+rows are ``unknown`` until somebody looks what is there: :mod:`zcrm_nb.api.writing.resolve`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.pages import V8
-from zcrm_nb.api.writing.externals import known_by, pointing_by
+from zcrm_nb.api.writing.context import AT_ONCE
+from zcrm_nb.api.writing.current_records import matching
+from zcrm_nb.api.writing.external_ids import known_by, pointing_by
 from zcrm_nb.api.writing.journal import Batch, Story, begin
-from zcrm_nb.api.writing.means import AT_ONCE
 from zcrm_nb.api.writing.outcomes import Outcome, not_sent, outcomes_of, outcomes_of_error, refused
-from zcrm_nb.api.writing.there import matching
 from zcrm_nb.errors import APIError, ScopeError, WriteInterrupted, ZohoError
 from zcrm_nb.frames import column_for
-from zcrm_nb.frames.check import Problem, check_columns, check_values, refuse
 from zcrm_nb.frames.compare import comparable
 from zcrm_nb.frames.records import ABSENT, as_columns, as_rows, ids_of, only
 from zcrm_nb.frames.report import labels, pack_index
+from zcrm_nb.frames.validate import Problem, check_columns, check_values, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.metadata import Catalogue
-    from zcrm_nb.api.writing.journal import Journal
-    from zcrm_nb.api.writing.means import Means
-    from zcrm_nb.api.writing.there import There
+    from zcrm_nb.api.writing.context import WriteContext
+    from zcrm_nb.api.writing.current_records import CurrentRecords
+    from zcrm_nb.api.writing.journal import WriteJournal
     from zcrm_nb.frames import Report
 
     Make = Callable[[], Batch]
@@ -69,9 +69,9 @@ class Run:
 
     Parameters
     ----------
-    means : Means
+    means : WriteContext
         What it needs of the client.
-    journal : Journal
+    journal : WriteJournal
         Where it notes.
     module : str
         API name of the module.
@@ -83,8 +83,8 @@ class Run:
 
     def __init__(
         self,
-        means: Means,
-        journal: Journal,
+        means: WriteContext,
+        journal: WriteJournal,
         module: str,
         *,
         trigger: tuple[str, ...] | None = (),
@@ -105,20 +105,7 @@ class Run:
             self.outcomes |= outcomes
 
     def carry_out(self, batches: Sequence[Make], tick: Tick) -> None:
-        """Send all batches.
-
-        Parameters
-        ----------
-        batches : sequence of callable
-            Each makes its batch when it is about to be sent, so that not all are in memory.
-        tick : callable
-            Told how many rows have been answered for.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            Once what had been sent is answered; the second one does not wait.
-        """
+        """Send all batches."""
         if not batches:
             return
         workers = min(self._means.workers, AT_ONCE, len(batches))
@@ -192,18 +179,13 @@ class Run:
 
 
 def finish(
-    means: Means, run: Run, journal: Journal, phases: Sequence[Sequence[Make]], tick: Tick
+    means: WriteContext,
+    run: Run,
+    journal: WriteJournal,
+    phases: Sequence[Sequence[Make]],
+    tick: Tick,
 ) -> Report:
-    """Carry a run out, one phase after the other, and report.
-
-    Raises
-    ------
-    ZohoError
-        Zoho refused the first call as a whole, for a reason that is not in the records, and nothing
-        was done.
-    WriteInterrupted
-        Ctrl-C; it carries the report.
-    """
+    """Carry a run out, one phase after the other, and report."""
     try:
         with journal.held():
             for batches in phases:
@@ -232,7 +214,7 @@ def _code(error: ZohoError) -> str | None:
 
 
 def save(
-    means: Means,
+    means: WriteContext,
     module: str,
     action: str,
     source: Source,
@@ -291,8 +273,8 @@ def save(
 
 
 def open_journal(
-    means: Means, module: str, action: str, index: pd.Index[Any], **header: Any
-) -> Journal:
+    means: WriteContext, module: str, action: str, index: pd.Index[Any], **header: Any
+) -> WriteJournal:
     """Begin the journal of a run over the rows of an index."""
     return begin(
         means.folder,
@@ -307,23 +289,7 @@ def open_journal(
 
 
 def triggers(trigger: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    """Check which automation is to run.
-
-    Parameters
-    ----------
-    trigger : str, sequence of str or None
-        As a person gave it.
-
-    Returns
-    -------
-    tuple of str or None
-        As Zoho takes it.
-
-    Raises
-    ------
-    ValueError
-        Zoho knows no such automation.
-    """
+    """Check which automation is to run."""
     if trigger is None:
         return None
     asked = (trigger,) if isinstance(trigger, str) else tuple(trigger)
@@ -334,7 +300,7 @@ def triggers(trigger: str | Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def prepared(
-    means: Means,
+    means: WriteContext,
     module: str,
     action: str,
     source: Source,
@@ -418,7 +384,7 @@ def refuse_twins(
 
 
 def kept_before(
-    there: There,
+    there: CurrentRecords,
     action: str,
     data: Mapping[str, Sequence[Any]],
     checked: Sequence[str],
@@ -492,7 +458,7 @@ def latest(moments: Iterator[str | None]) -> str | None:
 
 
 def delete(
-    means: Means,
+    means: WriteContext,
     module: str,
     source: Any,
     *,

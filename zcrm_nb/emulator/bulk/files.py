@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from zcrm_nb.emulator.bulk.archive import Archive
-from zcrm_nb.emulator.bulk.cells import line
+from zcrm_nb.emulator.bulk.csv_export import line
 from zcrm_nb.emulator.query.criteria import Condition, both
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.bulk.question import Question
+    from zcrm_nb.emulator.bulk.read_request import Question
 
 __all__ = ["Written", "write"]
 
@@ -38,29 +38,7 @@ class Written(NamedTuple):
 def write(
     org: Emulator, asked: Question, path: Path, member: str, *, after: int, skip: int
 ) -> Written:
-    """Export one part of the records, in the order of their ids.
-
-    Parameters
-    ----------
-    org : Emulator
-        The org.
-    asked : Question
-        Whose records, which columns.
-    path : Path
-        The ZIP file to make.
-    member : str
-        Name of the file in it.
-    after : int
-        Only records with a greater id: where the part before ended. Records that are added or
-        deleted meanwhile shift no other record from one part into the next.
-    skip : int
-        So many records more are left out: what a page number asks for.
-
-    Returns
-    -------
-    Written
-        What it holds.
-    """
+    """Export one part of the records, in the order of their ids."""
     room = int(getattr(org.settings.bulk, asked.per_page))
     part = _Part(room)
     texts = part.taken(_rows(org, asked, after, skip, room + 1))

@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from zcrm_nb.emulator.bulk import patterns
+from zcrm_nb.emulator.bulk import date_formats
 from zcrm_nb.emulator.records.writes import Writer
-from zcrm_nb.emulator.serving.refusals import Refusal
-from zcrm_nb.emulator.storage.drafts import Desk
-from zcrm_nb.emulator.storage.shapes import encode
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.storage.codec import encode
+from zcrm_nb.emulator.storage.validation import Desk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.bulk.mappings import Column, Resource
+    from zcrm_nb.emulator.bulk.write_request import Column, Resource
 
 Item: TypeAlias = dict[str, Any]
 Errors: TypeAlias = dict[str, list[str]]
@@ -206,8 +206,8 @@ class Import:
     def _moment(self, column: Column, text: str) -> object:
         """Read a date; what is none becomes a number, which no date field takes."""
         is_date = column.field.kind == "date"
-        found = patterns.parse(
-            text, column.format or (patterns.DATE if is_date else patterns.DATETIME)
+        found = date_formats.parse(
+            text, column.format or (date_formats.DATE if is_date else date_formats.DATETIME)
         )
         if found is None:
             return 0
@@ -264,26 +264,7 @@ _VALUES: dict[str, Callable[[object], object]] = {
 def run(
     org: Emulator, user: int, operation: str, resources: tuple[Resource, ...], path: Path
 ) -> list[dict[str, int]]:
-    """Write all rows in one transaction, and their result into a ZIP.
-
-    Parameters
-    ----------
-    org : Emulator
-        The org.
-    user : int
-        Who writes.
-    operation : str
-        ``insert``, ``update`` or ``upsert``.
-    resources : tuple of Resource
-        The file, or that of the parents and those of their children.
-    path : Path
-        Where the result is made.
-
-    Returns
-    -------
-    list of dict
-        For each file how many records were added, updated, skipped, and how many rows it had.
-    """
+    """Write all rows in one transaction, and their result into a ZIP."""
     imports = [Import(org, user, operation, each) for each in resources]
     notified = org.settings.bulk.notify_bulk_writes
     with org.store.transaction(heard=notified), _indexes(org, resources):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.watching.callbacks import Delivery
 
 if TYPE_CHECKING:
@@ -164,15 +164,7 @@ class Jobs:
         return self.folder / f"{job.id}.zip"
 
     def fail_next(self, message: str = "Unable to process the job", times: int = 1) -> None:
-        """Let the next jobs fail.
-
-        Parameters
-        ----------
-        message : str
-            What Zoho says.
-        times : int, default 1
-            How many jobs.
-        """
+        """Let the next jobs fail."""
         self._to_fail += [message] * times
 
     def expire_files(self) -> None:

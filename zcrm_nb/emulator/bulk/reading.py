@@ -7,11 +7,11 @@ import hmac
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.bulk import files
-from zcrm_nb.emulator.bulk.asking import check_callback, json_body, made
+from zcrm_nb.emulator.bulk.job_responses import check_callback, json_body, made
 from zcrm_nb.emulator.bulk.jobs import Kind
-from zcrm_nb.emulator.bulk.question import Question, check_shape, question
-from zcrm_nb.emulator.serving.messages import Answer, Request, Span, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.bulk.read_request import Question, check_shape, question
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import Answer, Request, Span, json_answer
 from zcrm_nb.emulator.serving.route import Route
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import io
 import zipfile
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.oauth.centres import CENTRES
+from zcrm_nb.emulator.oauth.data_centres import CENTRES
 from zcrm_nb.emulator.records.files import parts
 from zcrm_nb.emulator.records.records import iso
-from zcrm_nb.emulator.serving.messages import API_ORIGIN, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import API_ORIGIN, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.world import ZGID
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.bulk import importing
-from zcrm_nb.emulator.bulk.asking import Body, check_callback, json_body, made
+from zcrm_nb.emulator.bulk.job_responses import Body, check_callback, json_body, made
 from zcrm_nb.emulator.bulk.jobs import Kind
-from zcrm_nb.emulator.bulk.mappings import Resource, resources
-from zcrm_nb.emulator.oauth.centres import CENTRES
-from zcrm_nb.emulator.serving.messages import API_ORIGIN, Answer, Request, Span, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.bulk.write_request import Resource, resources
+from zcrm_nb.emulator.oauth.data_centres import CENTRES
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import API_ORIGIN, Answer, Request, Span, json_answer
 from zcrm_nb.emulator.serving.route import Route
 from zcrm_nb.emulator.world import ZGID
 

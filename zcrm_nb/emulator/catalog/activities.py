@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zcrm_nb.emulator.catalog import picklists as lists
-from zcrm_nb.emulator.catalog.making import field, module
+from zcrm_nb.emulator.catalog.builders import field, module
 from zcrm_nb.emulator.storage.schema import Module
 
 RELATED = ("Leads", "Accounts", "Deals", "Campaigns")

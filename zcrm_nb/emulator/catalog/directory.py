@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zcrm_nb.emulator.catalog.making import (
+from zcrm_nb.emulator.catalog.builders import (
     FIELD_STEP,
     IDENTITY,
     MODULE_STEP,

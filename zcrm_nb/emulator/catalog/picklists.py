@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zcrm_nb.emulator.catalog.making import choices
+from zcrm_nb.emulator.catalog.builders import choices
 from zcrm_nb.emulator.storage.schema import Choice
 
 SALUTATION = choices("Mr.", "Mrs.", "Ms.", "Dr.", "Prof.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zcrm_nb.emulator.catalog import picklists as lists
-from zcrm_nb.emulator.catalog.making import field, fields, module
+from zcrm_nb.emulator.catalog.builders import field, fields, module
 from zcrm_nb.emulator.storage.schema import AutoNumber, Module
 
 CASES = module(

@@ -13,8 +13,8 @@ from zcrm_nb.emulator.query.views import View
 from zcrm_nb.emulator.records.records import ORDERS, iso, plain_info
 from zcrm_nb.emulator.records.writes import attempted, overall
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.world.staff import ADMIN
 

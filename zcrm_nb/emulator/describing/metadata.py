@@ -9,8 +9,8 @@ from zcrm_nb.emulator.catalog.describe import choices_json, field_json, layout_j
 from zcrm_nb.emulator.catalog.directory import FOUNDED
 from zcrm_nb.emulator.records.records import not_emulated
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 
 if TYPE_CHECKING:

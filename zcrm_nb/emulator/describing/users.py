@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from zcrm_nb.emulator.query.criteria import Condition, both
 from zcrm_nb.emulator.records.records import Table, plain_info
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.world import ORG, ORG_ID, ZGID
 

@@ -9,7 +9,7 @@ from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.life.deeds import DEEDS, Happening, People
+from zcrm_nb.emulator.life.events import DEEDS, Happening, People
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from zcrm_nb.emulator.oauth.scopes import covers, split
-from zcrm_nb.emulator.serving.messages import AccessToken
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import AccessToken
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.clock import Clock
@@ -136,21 +136,7 @@ class Accounts:
         self.prefixes_seen: Counter[str] = Counter()
 
     def register(self, name: str = "Self client", redirect_uris: Iterable[str] = ()) -> Client:
-        """Register a client, as one does at the API console.
-
-        Parameters
-        ----------
-        name : str, default "Self client"
-            What the consent page calls it.
-        redirect_uris : iterable of str, optional
-            Where its users may be sent back to; a self client and one for the device flow need
-            none.
-
-        Returns
-        -------
-        Client
-            With the id and the secret that the console would show.
-        """
+        """Register a client, as one does at the API console."""
         with self._lock:
             code = "".join(self._random.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=30))
             secret = f"{self._random.getrandbits(168):042x}"
@@ -187,35 +173,7 @@ class Accounts:
         challenge_method: str = "plain",
         offline: bool = True,
     ) -> str:
-        """Issue a grant code, as a consent page or the API console does.
-
-        Parameters
-        ----------
-        client_id : str
-            The client that will exchange it.
-        scopes : str
-            What the user granted, separated by commas or spaces.
-        redirect_uri : str, optional
-            Where the code was sent; the exchange must name the same. ``None`` for a self client.
-        user : int
-            Id of the user who granted it.
-        life_s : int, optional
-            Seconds it stays good; the setting ``grant_code_life_s`` when left out.
-        challenge, challenge_method : str, optional
-            PKCE: the challenge, and ``"plain"`` or ``"S256"``.
-        offline : bool, default True
-            Whether the exchange also gives a refresh token.
-
-        Returns
-        -------
-        str
-            The code, good for one exchange.
-
-        Raises
-        ------
-        AccountsError
-            ``access_denied`` after ten codes in ten minutes for this client.
-        """
+        """Issue a grant code, as a consent page or the API console does."""
         with self._lock:
             if _crowded(self._codes_made[client_id], self._clock.now()):
                 raise AccountsError("access_denied")

@@ -13,9 +13,9 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 from zcrm_nb.emulator.oauth import pages
 from zcrm_nb.emulator.oauth.accounts import AccountsError, Client
-from zcrm_nb.emulator.oauth.centres import accounts_server, leads_home
+from zcrm_nb.emulator.oauth.data_centres import accounts_server, leads_home
 from zcrm_nb.emulator.oauth.scopes import Permission, permission, split
-from zcrm_nb.emulator.serving.messages import Answer, Request
+from zcrm_nb.emulator.serving.http import Answer, Request
 from zcrm_nb.emulator.serving.route import Route
 from zcrm_nb.emulator.world import ADMIN
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator.oauth import pages
 from zcrm_nb.emulator.oauth.accounts import DEVICE, AccountsError
-from zcrm_nb.emulator.oauth.centres import api_domain, is_home
 from zcrm_nb.emulator.oauth.consent import Declined, permissions, refresh_token_due
+from zcrm_nb.emulator.oauth.data_centres import api_domain, is_home
+from zcrm_nb.emulator.oauth.form_tokens import Tickets
 from zcrm_nb.emulator.oauth.scopes import Permission
-from zcrm_nb.emulator.oauth.tickets import Tickets
-from zcrm_nb.emulator.serving.messages import Answer, Request, json_answer
+from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import Route
 from zcrm_nb.emulator.world import ADMIN
 
@@ -99,13 +99,7 @@ class Devices:
         return flow.expires <= self._clock.now()
 
     def poll(self, code: str, client_id: str, origin: str, interval_s: int) -> tuple[str, Device]:
-        """Note a poll; tell how the flow stands, in Zoho's word or ``"allowed"``.
-
-        Raises
-        ------
-        KeyError
-            When the client has no such flow.
-        """
+        """Note a poll; tell how the flow stands, in Zoho's word or ``"allowed"``."""
         now = self._clock.now()
         with self._lock:
             flow = self._flows[code]

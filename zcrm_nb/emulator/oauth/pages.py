@@ -13,7 +13,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 
-from zcrm_nb.emulator.serving.messages import Answer
+from zcrm_nb.emulator.serving.http import Answer
 from zcrm_nb.emulator.world import ADMIN, ORG
 
 if TYPE_CHECKING:
@@ -140,32 +140,7 @@ def consent(
     ticket: str,
     user_code: str = "",
 ) -> Html:
-    """Ask a person whether a client may have what it wants.
-
-    Parameters
-    ----------
-    who : Person
-        The user who is asked.
-    client : Client
-        Who wants it.
-    permissions : iterable of Permission
-        What it wants.
-    offline : bool
-        Whether it wants to keep the access.
-    then : str
-        What happens next, in words.
-    action : str
-        Path that takes the answer.
-    ticket : str
-        Goes back with the answer.
-    user_code : str, optional
-        The code to compare with that of a device.
-
-    Returns
-    -------
-    Html
-        A whole page.
-    """
+    """Ask a person whether a client may have what it wants."""
     stays = (
         "It keeps this access until you take it back." if offline else "The access ends in an hour."
     )

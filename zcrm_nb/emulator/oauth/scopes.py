@@ -88,18 +88,6 @@ def split(scopes: str) -> tuple[str, ...]:
 def permission(scope: str, modules: Mapping[str, str]) -> Permission | None:
     """Say what a scope allows.
 
-    Parameters
-    ----------
-    scope : str
-        Such as ``"ZohoCRM.modules.Leads.READ"``.
-    modules : mapping of str to str
-        API names of the org's modules, and what people call their records.
-
-    Returns
-    -------
-    Permission or None
-        ``None`` when Zoho would not know the scope.
-
     Examples
     --------
     >>> from zcrm_nb.emulator.oauth.scopes import permission
@@ -117,13 +105,6 @@ def permission(scope: str, modules: Mapping[str, str]) -> Permission | None:
 
 def covers(granted: str, needed: str, write_covers: Iterable[str] = ()) -> bool:
     """Tell whether a granted scope includes a needed one.
-
-    Parameters
-    ----------
-    granted, needed : str
-        ``Service.scope[.module].OPERATION``, in any case; module names with or without underscores.
-    write_covers : iterable of str
-        What the operation ``WRITE`` includes.
 
     Examples
     --------

@@ -6,8 +6,8 @@ import base64
 from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator.oauth.accounts import AccountsError
-from zcrm_nb.emulator.oauth.centres import accounts_server, api_domain, is_home
-from zcrm_nb.emulator.serving.messages import Answer, Request, json_answer
+from zcrm_nb.emulator.oauth.data_centres import accounts_server, api_domain, is_home
+from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import Route
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from zcrm_nb.emulator.catalog.describe import field_json
 from zcrm_nb.emulator.query import views
 from zcrm_nb.emulator.query.engine import refusal_of, run
 from zcrm_nb.emulator.query.joins import Joins
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.query.criteria import Condition
     from zcrm_nb.emulator.query.joins import Target
-    from zcrm_nb.emulator.serving.messages import Request
+    from zcrm_nb.emulator.serving.http import Request
     from zcrm_nb.emulator.storage.schema import Module
 
 META = "include_meta"
@@ -27,23 +27,6 @@ META = "include_meta"
 
 def post_coql(org: Emulator, request: Request) -> Answer:
     """Answer a query with records and whether there are more, or with nothing at all.
-
-    Parameters
-    ----------
-    org : Emulator
-        The org.
-    request : Request
-        Its JSON body has ``select_query``, and ``include_meta`` if fields are to be described.
-
-    Returns
-    -------
-    Answer
-        HTTP 200 with ``data`` and ``info``, or 204 without a body when no record fits.
-
-    Raises
-    ------
-    Refusal
-        With the codes and details of Zoho's COQL pages.
 
     References
     ----------

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.parameters import not_matched
-from zcrm_nb.emulator.serving.refusals import Refusal
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.settings import Settings
@@ -76,28 +76,7 @@ _TOKEN = re.compile(
 
 
 def condition(text: str, module: Module, settings: Settings) -> Condition:
-    """Turn the text of a ``criteria`` parameter into SQL over a module's table.
-
-    Parameters
-    ----------
-    text : str
-        The criteria, already percent-decoded.
-    module : Module
-        The module that is searched.
-    settings : Settings
-        Whether ``equals`` also finds parts, and how many criteria are allowed.
-
-    Returns
-    -------
-    Condition
-        SQL with bound values.
-
-    Raises
-    ------
-    Refusal
-        ``INVALID_QUERY`` for what cannot be parsed or does not fit the field,
-        ``CRITERIA_LIMIT_EXCEEDED`` for too many criteria.
-    """
+    """Turn the text of a ``criteria`` parameter into SQL over a module's table."""
     tokens = list(_tokens(text))
     if sum(isinstance(each, Leaf) for each in tokens) > settings.search_criteria:
         words = f"no of criterium that can be given exceed the limit {settings.search_criteria}"

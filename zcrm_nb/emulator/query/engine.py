@@ -11,12 +11,12 @@ from zcrm_nb.coql.tree import Aggregate, Path, Step
 from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition
 from zcrm_nb.emulator.query.joins import Joins, Target
 from zcrm_nb.emulator.query.where import NUMBERS, OPERATORS, REFERENCES, TEXTS, TIMES, Where
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.settings import EngineSettings
-from zcrm_nb.emulator.storage.shapes import Shaped, render, shape
+from zcrm_nb.emulator.storage.codec import Shaped, render, shape
 
 if TYPE_CHECKING:
-    from zcrm_nb.coql.tree import Expression, Order, Query, Subquery
+    from zcrm_nb.coql.tree import Expression, OrderBy, Query, Subquery
     from zcrm_nb.emulator.storage.schema import Module
     from zcrm_nb.emulator.storage.store import Store
 
@@ -34,29 +34,6 @@ def run(
     store: Store, query: Query, *, settings: EngineSettings | None = None, seen: Seen | None = None
 ) -> tuple[list[Row], bool]:
     """Answer a query.
-
-    Parameters
-    ----------
-    store : Store
-        The org's records.
-    query : Query
-        What :func:`zcrm_nb.coql.parse` made.
-    settings : EngineSettings, optional
-        Other readings of what Zoho's pages leave open.
-    seen : callable, optional
-        Says which records of a module a custom view shows; ``None`` for a view that does not exist.
-
-    Returns
-    -------
-    rows : list of dict
-        One for each record or group, at most LIMIT (200 without one). Records carry their ``id``.
-    more_records : bool
-        Whether there are rows behind these.
-
-    Raises
-    ------
-    Refusal
-        With the codes and details of Zoho's COQL pages.
 
     Examples
     --------
@@ -190,7 +167,7 @@ class _Select:
             return "" if self.grouped else " ORDER BY t0.id"
         return f" ORDER BY {', '.join(map(self._order, self.query.order_by))}"
 
-    def _order(self, order: Order) -> str:
+    def _order(self, order: OrderBy) -> str:
         """Write one key of ORDER BY: an alias, an aggregate or a path."""
         aliased = {column.alias: column.expression for column in self.query.columns}
         expression = aliased.get(order.key.text, order.key)

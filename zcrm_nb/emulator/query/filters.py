@@ -14,8 +14,8 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.query.criteria import Condition, like
-from zcrm_nb.emulator.serving.refusals import Refusal
-from zcrm_nb.emulator.storage.shapes import encode
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.storage.codec import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,26 +75,7 @@ class Asked:
 def condition(
     criteria: object, module: Module, org: Emulator, user: int, path: str = "$.criteria"
 ) -> Condition:
-    """Turn a criteria object into SQL over a module's table.
-
-    Parameters
-    ----------
-    criteria : object
-        The parsed JSON.
-    module : Module
-        Whose records.
-    org : Emulator
-        Whose clock and zone tell what today is.
-    user : int
-        Who ``${CURRENTUSER}`` is.
-    path : str, default "$.criteria"
-        Where it stands in the body, for refusals.
-
-    Raises
-    ------
-    Refusal
-        ``INVALID_DATA`` or ``DEPENDENT_MISMATCH``, with the place.
-    """
+    """Turn a criteria object into SQL over a module's table."""
     return _node(criteria, Asked(org, module, user), path)
 
 

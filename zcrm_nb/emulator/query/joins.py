@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.storage.schema import Field, Module
 
 if TYPE_CHECKING:
@@ -49,13 +49,7 @@ class Joins:
         self._walked: dict[tuple[str, Step, str | None], tuple[str, Module]] = {}
 
     def target(self, path: Path) -> Target:
-        """Find the field a path leads to, joining the tables on the way.
-
-        Raises
-        ------
-        Refusal
-            ``INVALID_QUERY`` for an unknown name, ``LIMIT_EXCEEDED`` for too many hops.
-        """
+        """Find the field a path leads to, joining the tables on the way."""
         steps = path.steps
         asks_module = [each.name for each in steps[-2:]] == ["module", "api_name"]
         if asks_module:

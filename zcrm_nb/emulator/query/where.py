@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.coql.tree import Between, Comparison, IsNull, Literal, Logic, Membership, Subquery
-from zcrm_nb.emulator.serving.refusals import Refusal
-from zcrm_nb.emulator.storage.shapes import encode
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.storage.codec import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

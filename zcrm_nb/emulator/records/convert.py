@@ -12,10 +12,10 @@ from zcrm_nb.emulator.query.criteria import Condition
 from zcrm_nb.emulator.records.records import Table
 from zcrm_nb.emulator.records.writes import refuse_locked
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
-from zcrm_nb.emulator.storage.drafts import Desk, required
+from zcrm_nb.emulator.storage.validation import Desk, required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,8 @@ import orjson
 from zcrm_nb.emulator.records.records import module_named
 from zcrm_nb.emulator.records.related import parent_of
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import READ, UPDATE, V8, Route
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from zcrm_nb.emulator.catalog.describe import choices_json
 from zcrm_nb.emulator.records.records import iso, module_named
 from zcrm_nb.emulator.records.related import lists_of, parent_of
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.paging import LIFE_S, Binder, Position
-from zcrm_nb.emulator.serving.refusals import Refusal
 from zcrm_nb.emulator.serving.route import READ, V8, Route
+from zcrm_nb.emulator.storage.codec import shape
 from zcrm_nb.emulator.storage.schema import ORG_PREFIX
-from zcrm_nb.emulator.storage.shapes import shape
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator

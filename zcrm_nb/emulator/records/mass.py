@@ -11,15 +11,15 @@ from zcrm_nb.emulator.query.criteria import Condition, both
 from zcrm_nb.emulator.records.records import module_named, not_emulated
 from zcrm_nb.emulator.records.writes import Writer, attempted, overall, refuse_locked, success
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
-from zcrm_nb.emulator.storage import trash
-from zcrm_nb.emulator.storage.drafts import Desk
+from zcrm_nb.emulator.storage import recycle_bin
+from zcrm_nb.emulator.storage.validation import Desk
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.chores import Chore, Work
+    from zcrm_nb.emulator.deferred_jobs import Chore, Work
     from zcrm_nb.emulator.storage.schema import Module
 
 Item = dict[str, Any]
@@ -82,7 +82,7 @@ def post_mass_delete(org: Emulator, request: Request, module: str) -> Answer:
     with org.store.transaction(heard=org.settings.watch.tells_of("mass_delete")):
         tried = [attempted(org.store, delete, each) for each in scope.ids]
         good = [int(result["details"]["id"]) for result, said in tried if said is None]
-        trash.throw_away(org.store, found.api_name, good, user=request.user)
+        recycle_bin.throw_away(org.store, found.api_name, good, user=request.user)
     return _answer([result for result, _ in tried], [said for _, said in tried])
 
 
@@ -128,7 +128,7 @@ def _delete_later(org: Emulator, chore: Chore) -> tuple[int, int]:
     free = {each for (each,) in org.store.read(sql)}
     good = [each for each in chore.facts["ids"] if each in free]
     with org.store.transaction(heard=org.settings.watch.tells_of("mass_delete")):
-        trash.throw_away(org.store, chore.module, good, user=chore.user)
+        recycle_bin.throw_away(org.store, chore.module, good, user=chore.user)
     return len(good), len(chore.facts["ids"]) - len(good)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.emulator.records.records import module_named
 from zcrm_nb.emulator.records.writes import attempted, overall, refuse_locked, success
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 
 if TYPE_CHECKING:

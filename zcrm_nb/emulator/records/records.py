@@ -13,13 +13,13 @@ from zcrm_nb.emulator.catalog.describe import TEXTAREAS
 from zcrm_nb.emulator.query import criteria, views
 from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.paging import LIFE_S, REACH, Binder, Position
-from zcrm_nb.emulator.serving.refusals import Refusal
 from zcrm_nb.emulator.serving.route import READ, SEARCH, V8, Route
-from zcrm_nb.emulator.storage import trash
+from zcrm_nb.emulator.storage import recycle_bin
+from zcrm_nb.emulator.storage.codec import Shaped, nested, render, shape
 from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
-from zcrm_nb.emulator.storage.shapes import Shaped, nested, render, shape
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
@@ -525,7 +525,7 @@ def get_deleted(org: Emulator, request: Request, module: str) -> Answer:
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
     since = _since(org, request)
-    trash.expire(org.store, org.clock.now() - org.settings.actions.bin_days * DAY_S)
+    recycle_bin.expire(org.store, org.clock.now() - org.settings.actions.bin_days * DAY_S)
     rows = org.store.read(
         "SELECT id, display_name, type, deleted_time, deleted_by, created_by FROM deleted "
         "WHERE module = ? AND (? = 'all' OR type = ?) AND deleted_time > ? "

@@ -11,15 +11,15 @@ from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both, like
 from zcrm_nb.emulator.records.records import ORDERS, iso, plain_info
 from zcrm_nb.emulator.records.writes import overall
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
-from zcrm_nb.emulator.storage import trash
-from zcrm_nb.emulator.storage.drafts import Desk
+from zcrm_nb.emulator.storage import recycle_bin
+from zcrm_nb.emulator.storage.validation import Desk
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.chores import Chore, Work
+    from zcrm_nb.emulator.deferred_jobs import Chore, Work
 
 Item = dict[str, Any]
 
@@ -152,7 +152,7 @@ def post_empty(org: Emulator, request: Request) -> Answer:
     if _weight(org, ids) > AT_ONCE:
         _put_off(org, request, "erase", ids)
         return json_answer(_scheduled("Empty bin action has been scheduled", {}), 202)
-    trash.erase(org.store, ids)
+    recycle_bin.erase(org.store, ids)
     told = {"code": "SUCCESS", "details": {}, "message": "recyclebin is cleared"}
     return json_answer(told | {"status": "success"})
 
@@ -186,7 +186,7 @@ def _tried(org: Emulator, kind: str, record_id: int, user: int) -> Item:
     except KeyError:
         words = "the id given seems to be invalid"
         return Refusal(400, "INVALID_DATA", words, details).body
-    except trash.OrphanError:
+    except recycle_bin.OrphanError:
         words = "the record cannot be restored without its parent"
         return Refusal(400, "CANNOT_RESTORE_WITHOUT_PARENT", words, details).body
     except Refusal as refusal:
@@ -198,21 +198,21 @@ def _tried(org: Emulator, kind: str, record_id: int, user: int) -> Item:
 def _restore(org: Emulator, record_id: int, user: int) -> None:
     """Bring one record back."""
     settings = org.settings.actions
-    module, kept = trash.kept_of(org.store, record_id)
+    module, kept = recycle_bin.kept_of(org.store, record_id)
     if settings.restore_checks_unique:
         desk = Desk(org.store, module, org.settings)
         for each in module.fields:
             if each.unique and kept.row.get(each.api_name) is not None:
                 desk.check_unique(each, kept.row[each.api_name], f"$.{each.api_name}")
-    trash.restore(org.store, record_id)
+    recycle_bin.restore(org.store, record_id)
     if settings.restore_touches:
         org.store.update(module.api_name, [{"id": record_id}], user=user)
 
 
 def _erase(org: Emulator, record_id: int, user: int) -> None:
     """Delete one record in the bin for good."""
-    trash.kept_of(org.store, record_id)
-    trash.erase(org.store, [record_id])
+    recycle_bin.kept_of(org.store, record_id)
+    recycle_bin.erase(org.store, [record_id])
 
 
 DOES: dict[str, Callable[[Emulator, int, int], None]] = {"restore": _restore, "erase": _erase}
@@ -237,7 +237,7 @@ def _put_off(org: Emulator, request: Request, kind: str, ids: list[int]) -> None
 def _expire(org: Emulator) -> None:
     """Let go of what has been in the bin too long."""
     days = org.settings.actions.bin_days
-    trash.expire(org.store, org.clock.now() - days * DAY_S)
+    recycle_bin.expire(org.store, org.clock.now() - days * DAY_S)
 
 
 # -- looking -------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def _weight(org: Emulator, ids: list[int]) -> int:
     weight = len(ids)
     for record_id in ids if weight <= AT_ONCE else ():
         try:
-            weight += trash.kept_of(org.store, record_id)[1].size - 1
+            weight += recycle_bin.kept_of(org.store, record_id)[1].size - 1
         except KeyError:
             continue
     return weight

@@ -10,10 +10,10 @@ from zcrm_nb.emulator.query.criteria import Condition
 from zcrm_nb.emulator.records.records import listed, module_named, one_record
 from zcrm_nb.emulator.records.writes import RECORDS, Writer, attempted, items_of, overall, success
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import READ, UPDATE, V8, Route
-from zcrm_nb.emulator.storage import trash
+from zcrm_nb.emulator.storage import recycle_bin
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
@@ -166,7 +166,7 @@ def get_deleted_related(
     found = module_named(org, module)
     relation = list_named(org.schema, found, related)
     try:
-        owner, kept = trash.kept_of(org.store, parameters.record_id(record_id))
+        owner, kept = recycle_bin.kept_of(org.store, parameters.record_id(record_id))
     except KeyError:
         owner = None
     if owner is not found:
@@ -433,13 +433,13 @@ def _unlink(
     """Let go of one record."""
     near = relation.near.api_name
     if relation.module.api_name in OWNED:
-        trash.throw_away(org.store, relation.module.api_name, [child], user=user)
+        recycle_bin.throw_away(org.store, relation.module.api_name, [child], user=user)
         return success("record deleted", child)
     if relation.linking and relation.far:
         linking = relation.linking.api_name
         sql = f'SELECT id FROM "{linking}" WHERE "{near}" = ? AND "{relation.far.api_name}" = ?'  # noqa: S608
         rows = [row for (row,) in org.store.read(sql, (parent, child))]
-        trash.throw_away(org.store, linking, rows, user=user)
+        recycle_bin.throw_away(org.store, linking, rows, user=user)
     else:
         empty = {near: None} | ({"$se_module": None} if relation.near.targets else {})
         org.store.update(relation.module.api_name, [{"id": child, **empty}], user=user)

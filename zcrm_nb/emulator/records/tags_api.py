@@ -11,10 +11,10 @@ import orjson
 from zcrm_nb.emulator.records.records import iso, module_named
 from zcrm_nb.emulator.records.writes import attempted, overall, success
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import UPDATE, V8, Route
-from zcrm_nb.emulator.storage.fillings import TAG_COLOURS, add_tag, tag
+from zcrm_nb.emulator.storage.references import TAG_COLOURS, add_tag, tag
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.emulator.query.criteria import Condition
 from zcrm_nb.emulator.records.records import Table, module_named, not_emulated
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import CREATE, DELETE, UPDATE, V8, Route
-from zcrm_nb.emulator.storage import trash
-from zcrm_nb.emulator.storage.drafts import Desk, Draft
+from zcrm_nb.emulator.storage import recycle_bin
+from zcrm_nb.emulator.storage.validation import Desk, Draft
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
@@ -94,7 +94,7 @@ class Writer:
         """Move one record to the recycle bin."""
         self._modified(record_id, {"id": str(record_id)})
         refuse_locked(self._store, self._module, record_id)
-        trash.throw_away(self._store, self._module.api_name, [record_id], user=self.user)
+        recycle_bin.throw_away(self._store, self._module.api_name, [record_id], user=self.user)
         return success("record deleted", record_id)
 
     def receipts(self, results: Sequence[Item]) -> list[Item]:
@@ -173,7 +173,7 @@ class Writer:
             present = self._desk.rows_of(known, record_id)
             merges = draft.removed or any("id" in each.row for each in rows)
             gone = present & set(draft.removed) if merges or not self._replace_rows else present
-            trash.throw_away(self._store, child.api_name, gone, user=self.user)
+            recycle_bin.throw_away(self._store, child.api_name, gone, user=self.user)
             old = [each.row for each in rows if "id" in each.row]
             new = [each.row | {parent.api_name: record_id} for each in rows if "id" not in each.row]
             self._store.update(child.api_name, old, user=self.user)

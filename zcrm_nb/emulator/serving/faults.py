@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.serving.messages import Answer, Request
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import Answer, Request
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.clock import Clock
-    from zcrm_nb.emulator.serving.messages import Request
+    from zcrm_nb.emulator.serving.http import Request
     from zcrm_nb.emulator.settings import Settings
 
 DAY_S = 24 * 3600

@@ -8,10 +8,10 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator.serving.messages import Request
+    from zcrm_nb.emulator.serving.http import Request
 
 PER_PAGE = 200
 ID = re.compile(r"\d{1,19}")

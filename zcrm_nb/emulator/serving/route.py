@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zcrm_nb.emulator.serving.messages import Answer
+from zcrm_nb.emulator.serving.http import Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,13 +240,7 @@ class Schema:
     directory: dict[str, Module] = field(default_factory=dict)
 
     def module(self, api_name: str) -> Module:
-        """Find a module by its API name, wherever it stands.
-
-        Raises
-        ------
-        KeyError
-            When the org has no such module.
-        """
+        """Find a module by its API name, wherever it stands."""
         return self.modules.get(api_name) or self.directory[api_name]
 
     @property

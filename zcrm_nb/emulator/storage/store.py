@@ -117,11 +117,6 @@ class Store:
         begins; it reads what was written through :meth:`read`. While it is ``None`` nothing is
         noted, and writes cost what they cost.
 
-    Raises
-    ------
-    ValueError
-        When ``path`` is damaged, not an emulated org, or one of another version.
-
     Examples
     --------
     >>> from zcrm_nb.emulator.catalog import org_schema

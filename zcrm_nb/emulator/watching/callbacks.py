@@ -107,18 +107,7 @@ class Courier:
                 self._queue(late)
 
     def drain(self, timeout_s: float = 30.0) -> None:
-        """Wait until every callback is done with; late ones come now.
-
-        Parameters
-        ----------
-        timeout_s : float, default 30.0
-            How many seconds to wait at most.
-
-        Raises
-        ------
-        TimeoutError
-            If some still wait then.
-        """
+        """Wait until every callback is done with; late ones come now."""
         ends = monotonic() + timeout_s
         with self._changed:
             while self._late:

@@ -18,7 +18,7 @@ import orjson
 
 from zcrm_nb.emulator.query.criteria import Condition
 from zcrm_nb.emulator.records.records import Table
-from zcrm_nb.emulator.serving.messages import API_ORIGIN
+from zcrm_nb.emulator.serving.http import API_ORIGIN
 from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
 from zcrm_nb.emulator.storage.store import Change
 from zcrm_nb.emulator.watching.callbacks import Delivery, Post
@@ -131,18 +131,7 @@ class Channels:
         return self._courier.deliveries
 
     def drain(self, timeout_s: float = 30.0) -> None:
-        """Wait until every callback is done with; late ones come now.
-
-        Parameters
-        ----------
-        timeout_s : float, default 30.0
-            How many seconds to wait at most.
-
-        Raises
-        ------
-        TimeoutError
-            If some still wait then.
-        """
+        """Wait until every callback is done with; late ones come now."""
         self._courier.drain(timeout_s)
 
     def close(self) -> None:

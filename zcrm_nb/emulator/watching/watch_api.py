@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from zcrm_nb.emulator.records.records import plain_info
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.messages import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.watching.channels import ACTIONS, Channel, resource_uri
 from zcrm_nb.emulator.watching.watch_form import Form, Item, Place, limit_reached

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.emulator.serving.refusals import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.storage.schema import Field, Module
 from zcrm_nb.emulator.watching.channels import ACTIONS
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
 from zcrm_nb.emulator.query import views
-from zcrm_nb.emulator.world import people, selling, staff, working
-from zcrm_nb.emulator.world.draws import Batch, moments
+from zcrm_nb.emulator.world import activities, people, sales, staff
+from zcrm_nb.emulator.world.distributions import DRAWN, FILLED
 from zcrm_nb.emulator.world.org import TAGS, Columns, Org
-from zcrm_nb.emulator.world.recipes import DRAWN, FILLED
+from zcrm_nb.emulator.world.sampling import Batch, moments
 from zcrm_nb.emulator.world.text import slug
 
 if TYPE_CHECKING:
@@ -24,20 +24,20 @@ Maker: TypeAlias = Callable[[Org, Batch], Columns]
 #: module: its maker, the records of a small world, and since how many months it is in use; a module
 #: stands below those it points to.
 MAKERS: dict[str, tuple[Maker, int, int]] = {
-    "Campaigns": (selling.campaigns, 24, 36),
-    "Vendors": (selling.vendors, 12, 40),
-    "Products": (selling.products, 40, 40),
+    "Campaigns": (sales.campaigns, 24, 36),
+    "Vendors": (sales.vendors, 12, 40),
+    "Products": (sales.products, 40, 40),
     "Accounts": (people.accounts, 400, 42),
     "Contacts": (people.contacts, 1200, 40),
-    "Deals": (selling.deals, 900, 34),
+    "Deals": (sales.deals, 900, 34),
     "Leads": (people.leads, 2400, 32),
-    "Tasks": (working.tasks, 800, 24),
-    "Events": (working.events, 300, 24),
-    "Calls": (working.calls, 600, 24),
-    "Notes": (working.notes, 500, 30),
-    "Quotes": (selling.quotes, 160, 24),
-    "Invoices": (selling.invoices, 200, 24),
-    "Site_Visits": (working.site_visits, 180, 24),
+    "Tasks": (activities.tasks, 800, 24),
+    "Events": (activities.events, 300, 24),
+    "Calls": (activities.calls, 600, 24),
+    "Notes": (activities.notes, 500, 30),
+    "Quotes": (sales.quotes, 160, 24),
+    "Invoices": (sales.invoices, 200, 24),
+    "Site_Visits": (activities.site_visits, 180, 24),
 }
 #: How many times larger than the small one a world is.
 FACTORS = {"small": 1, "medium": 5, "large": 50}
@@ -52,23 +52,6 @@ def build(
     seed: int = 2026,
 ) -> None:
     """Fill an empty store with an org.
-
-    Parameters
-    ----------
-    store : Store
-        A store without records.
-    world : {"small", "medium", "large"}, default "small"
-        Small has 2,400 Leads, medium 12,000, large 200,000; the other modules grow alike.
-    rows : dict of str to int, optional
-        Numbers of records that shall differ from that, by module. Other modules keep every value
-        but lookups to the modules that changed.
-    seed : int, default 2026
-        Equal seeds give equal orgs.
-
-    Raises
-    ------
-    ValueError
-        When there is no such world or module, or the store is not empty.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import orjson
 
 from zcrm_nb.emulator.world import staff
-from zcrm_nb.emulator.world.draws import NOW
+from zcrm_nb.emulator.world.sampling import NOW
 from zcrm_nb.emulator.world.text import DAY_S
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from zcrm_nb.emulator.storage.schema import Module
     from zcrm_nb.emulator.storage.store import Store
-    from zcrm_nb.emulator.world.draws import Batch
     from zcrm_nb.emulator.world.places import City
+    from zcrm_nb.emulator.world.sampling import Batch
 
 Columns: TypeAlias = dict[str, Any]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.emulator.world.draws import NOW
+from zcrm_nb.emulator.world.distributions import NEW_STATUS, OLD_STATUS
 from zcrm_nb.emulator.world.org import Columns, Org, owners
 from zcrm_nb.emulator.world.places import CITIES, City, Company
-from zcrm_nb.emulator.world.recipes import NEW_STATUS, OLD_STATUS
+from zcrm_nb.emulator.world.sampling import NOW
 from zcrm_nb.emulator.world.text import DAY_S, DIALLED, ODD_NAMES, filled, iso_date, slug
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from zcrm_nb.emulator.world.draws import Batch
+    from zcrm_nb.emulator.world.sampling import Batch
 
 PRIVATE_MAIL = ("example.com", "example.org", "example.net")
 PLACES = {city: city.weight for city in CITIES}

@@ -1,0 +1,378 @@
+"""What Zoho posts: judged, noted, answered."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from contextlib import closing, suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.auth.test_listener import connect
+from zcrm_nb.auth.secret import Secret
+from zcrm_nb.state.event_log import EventLog
+from zcrm_nb.wire.webhook_receiver import (
+    MOST_BYTES,
+    Door,
+    Notification,
+    Receiver,
+    read_notification,
+)
+
+TOKEN = "shared-secret-up-to-50-chars"
+# The edit of shared facts §6.4, as two recordings of live traffic have it.
+EDIT = {
+    "server_time": 1772355300123,
+    "query_params": {"tenant": "7"},
+    "module": "Deals",
+    "resource_uri": "https://www.zohoapis.com/crm/v2/Deals",
+    "ids": ["5725000000999001"],
+    "affected_fields": [{"5725000000999001": ["Stage", "Amount"]}],
+    "affected_values": [
+        {
+            "record_id": "5725000000999001",
+            "values": {
+                "Stage": "Closed Won",
+                "Amount": 1200,
+                "Modified_By": {"name": "Ann Admin", "id": "5725000000000077"},
+            },
+        }
+    ],
+    "operation": "update",
+    "channel_id": "900000000001501",
+    "token": TOKEN,
+}
+INSERT = {**EDIT, "operation": "insert", "affected_fields": [], "query_params": {}}
+del INSERT["affected_values"]
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with closing(EventLog(tmp_path / "events")) as journal:
+        yield journal
+
+
+@pytest.fixture
+def door(journal):
+    door = Door(journal)
+    door.expect("900000000001501", Secret(TOKEN))
+    return door
+
+
+@pytest.fixture
+def receiver(door):
+    with closing(Receiver(door)) as receiver:
+        yield receiver
+
+
+def noted(journal):
+    return [Notification.of_line(line) for line in journal.read(10_000)]
+
+
+def body(**changes) -> bytes:
+    return json.dumps({**EDIT, **changes}).encode()
+
+
+def post(url, data) -> int:
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+# ---- What it reads -------------------------------------------------------------------------------
+
+
+def test_an_edit_as_zoho_posts_it_is_understood():
+    """Operation, record, time and the fields that changed; the token apart, the values left out."""
+    notification, token = read_notification(json.dumps(EDIT).encode())
+    assert notification == Notification(
+        "900000000001501",
+        "Deals",
+        "update",
+        ["5725000000999001"],
+        1772355300123,
+        {"5725000000999001": ["Stage", "Amount"]},
+    )
+    assert token == Secret(TOKEN)
+
+
+def test_an_insert_tells_no_fields():
+    """Zoho's list of changed fields is empty then."""
+    notification, _ = read_notification(json.dumps(INSERT).encode())
+    assert (notification.operation, notification.changed) == ("insert", {})
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"channel_id": 900000000001501}, "900000000001501"),
+        ({"channel_id": -5}, "-5"),
+    ],
+)
+def test_a_channel_may_be_a_number(change, expected):
+    """Some clients saw them come back as numbers, and negative ones are allowed."""
+    assert read_notification(body(**change))[0].channel_id == expected
+
+
+def test_the_time_may_be_called_server():
+    """The list of keys in Zoho's page calls it so."""
+    told = {key: value for key, value in EDIT.items() if key != "server_time"} | {"server": 7}
+    assert read_notification(json.dumps(told).encode())[0].time_ms == 7
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"",
+        b"<html></html>",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"server_time": 1}',
+        b"[" * 100_000,
+        b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+        b"\xff\xfe",
+        body(module="../../etc"),
+        body(module=5.5),
+        body(module=None),
+        body(ids="5725000000999001"),
+        body(ids=[]),
+        body(ids=[{"id": "1"}]),
+        body(ids=[True]),
+        body(ids=["1; drop table"]),
+        body(operation="explode"),
+        body(operation=["update"]),
+        body(server_time="soon"),
+        body(server_time=10**15),
+        body(server_time=True),
+        body(channel_id="x" * 1000),
+        body(affected_fields=[{"1": 5}]),
+    ],
+)
+def test_garbage_is_refused_and_nothing_is_noted(door, journal, garbage):
+    """Whatever it looks like: 400, and the next one is judged as ever."""
+    assert door.take(garbage) == 400
+    assert noted(journal) == []
+    assert door.take(body()) == 200
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*EDIT]) | st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    json_values
+    | st.builds(
+        lambda more: {**EDIT, **more},
+        st.dictionaries(st.sampled_from([*EDIT]), json_values, max_size=3),
+    )
+)
+def test_no_json_breaks_the_reading(value):
+    """It is a notification, or it is refused; there is no third outcome."""
+    with suppress(ValueError, TypeError, AttributeError):
+        notification, _ = read_notification(json.dumps(value).encode())
+        assert Notification.of_line(notification.line()) == notification
+
+
+# ---- What it lets in -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"token": "shared-secret-up-to-50-char"},
+        {"token": "another"},
+        {"token": ""},
+        {"token": None},
+        {"token": [TOKEN]},
+        {"token": "é" * 20},
+        {"channel_id": "900000000001502"},
+        {"channel_id": "1", "token": ""},
+    ],
+)
+def test_a_wrong_token_is_turned_away(door, journal, wrong):
+    """The token is the one proof of where a notification comes from."""
+    assert door.take(body(**wrong)) == 403
+    assert noted(journal) == []
+    assert door.counts["wrong token"] == 1
+
+
+def test_a_channel_without_token_lets_nobody_in(door):
+    """An empty token on both sides proves nothing."""
+    door.expect("7", Secret(""))
+    assert door.take(body(channel_id="7", token="")) == 403
+
+
+def test_a_forgotten_channel_is_closed(door):
+    """What is still on its way when a feed stops is not wanted."""
+    door.forget("900000000001501")
+    assert door.take(body()) == 403
+
+
+def test_a_second_delivery_is_welcome_but_not_noted(door, journal):
+    """The same channel, module, operation, record and time; another time is another event."""
+    assert [door.take(body()) for _ in range(3)] == [200] * 3
+    assert door.take(body(server_time=1772355300124)) == 200
+    assert door.take(body(operation="delete")) == 200
+    assert len(noted(journal)) == 3
+    assert door.counts["doubled"] == 2
+
+
+def test_of_several_records_only_the_new_ones_are_noted(door, journal):
+    """A second delivery may bring others along."""
+    door.take(body(ids=["1", "2"]))
+    door.take(body(ids=["2", "3", "3"]))
+    assert [each.ids for each in noted(journal)] == [["1", "2"], ["3"]]
+
+
+def test_neither_token_nor_values_reach_the_disk(door, tmp_path):
+    """The journal tells what changed, not to what."""
+    door.take(body())
+    written = b"".join(each.read_bytes() for each in tmp_path.rglob("*.jsonl"))
+    assert b"5725000000999001" in written
+    assert TOKEN.encode() not in written
+    assert b"Closed Won" not in written
+
+
+def test_what_cannot_be_noted_is_not_answered_with_a_yes(tmp_path):
+    """A full journal, or a full disk: Zoho hears 503, and a second delivery is as good as new."""
+    with closing(EventLog(tmp_path, most_bytes=10)) as journal:
+        door = Door(journal)
+        door.expect("900000000001501", Secret(TOKEN))
+        assert door.take(body()) == 503
+        assert door.take(body()) == 503
+        assert door.counts == {"not kept": 2}
+
+
+# ---- On a port -----------------------------------------------------------------------------------
+
+
+def test_the_address_ends_in_a_word_nobody_guesses(receiver):
+    """Whoever does not know it is turned away before his body is read."""
+    base, _, word = receiver.url.rpartition("/")
+    assert len(word) > 16
+    assert post(base, body()) == 404
+    assert post(f"{receiver.url}x", body()) == 404
+    assert post(receiver.url, body()) == 200
+
+
+def test_only_post_is_heard(receiver):
+    """A browser that comes by learns nothing."""
+    assert post(receiver.url, None) == 405
+
+
+@pytest.mark.parametrize(
+    ("public_url", "expected"),
+    [
+        ("https://abc.tunnel.example.com", "https://abc.tunnel.example.com/zcrm-"),
+        ("https://hub.example.com/user/asha/proxy/8901/", "/user/asha/proxy/8901/zcrm-"),
+        ("https://hub.example.com/p?token=abc", "?token=abc"),
+    ],
+)
+def test_a_public_address_leads_to_the_port(door, public_url, expected):
+    """Through a tunnel, or a hub's proxy that wants a token of its own."""
+    with closing(Receiver(door, public_url=public_url)) as receiver:
+        assert expected in receiver.url
+        path, _, query = receiver.url.partition("?")
+        word = path.rpartition("/")[2]
+        behind_proxy = f"http://127.0.0.1:{receiver.port}/user/asha/{word}?{query}"
+        assert post(behind_proxy, body()) == 200
+
+
+@pytest.mark.parametrize(
+    "wrong", ["abc.example.com", "ftp://example.com", "https://", "https://e.test/#x"]
+)
+def test_an_address_nobody_can_post_to_is_refused(door, wrong):
+    """Before a port is opened."""
+    with pytest.raises(ValueError, match="public_url"):
+        Receiver(door, public_url=wrong)
+
+
+def test_it_serves_the_right_ones_while_it_is_attacked(receiver, journal):
+    """Wrong tokens, 10 MB bodies, half-open sockets and malformed JSON: no event is lost."""
+    stop = threading.Event()
+
+    def keep(attack):
+        while not stop.is_set():
+            with suppress(OSError):
+                attack()
+
+    def half_open():
+        with connect(receiver) as stranger:
+            stranger.sendall(b"POST / HTTP/1.1\r\nContent-")
+            stop.wait(0.02)
+
+    word = receiver.url.rpartition("/")[2]
+
+    def large():
+        with connect(receiver) as stranger:
+            stranger.sendall(f"POST /{word} HTTP/1.1\r\nContent-Length: 10485760\r\n\r\n".encode())
+            stranger.sendall(b"x" * (10 << 20))
+
+    attacks = [
+        lambda: post(receiver.url, body(token="guessed")),
+        lambda: post(receiver.url, b'{"ids": [' * 1000),
+        half_open,
+        half_open,
+        large,
+    ]
+    threads = [threading.Thread(target=keep, args=(each,)) for each in attacks]
+    for each in threads:
+        each.start()
+    try:
+        answers = [post(receiver.url, body(server_time=number)) for number in range(300)]
+    finally:
+        stop.set()
+        for each in threads:
+            each.join()
+    assert answers == [200] * 300
+    assert [each.time_ms for each in noted(journal)] == [*range(300)]
+
+
+def test_a_killed_kernel_loses_nothing_it_said_yes_to(tmp_path):
+    """What was answered with 200 stands in the journal when the next kernel opens it."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from zcrm_nb.state.event_log import Journal\n"
+        "from zcrm_nb.wire.webhook_receiver import Door, Receiver\n"
+        "from zcrm_nb.auth.secret import Secret\n"
+        "door = Door(Journal(Path(sys.argv[1])))\n"
+        f"door.expect('900000000001501', Secret({TOKEN!r}))\n"
+        "print(Receiver(door).url, flush=True)\n"
+        "import time; time.sleep(60)"
+    )
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True
+    )
+    url = kernel.stdout.readline().strip()
+    said_yes = [number for number in range(200) if post(url, body(server_time=number)) == 200]
+    kernel.kill()
+    kernel.wait()
+    kernel.stdout.close()
+    with closing(EventLog(tmp_path)) as journal:
+        assert [each.time_ms for each in noted(journal)] == said_yes == [*range(200)]
+
+
+def test_a_body_as_large_as_allowed_is_read(receiver, journal):
+    """A bulk change may name many records at once."""
+    ids = [str(10**17 + number) for number in range(50_000)]
+    large = body(ids=ids, affected_fields=[], affected_values=[])
+    assert len(large) < MOST_BYTES
+    assert post(receiver.url, large) == 200
+    assert len(noted(journal)[0].ids) == 50_000

@@ -1,0 +1,217 @@
+"""Notes, tags and timelines: small things that hang on a record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from zcrm_nb.api.acting.related import RECORDS_PER_CALL
+from zcrm_nb.api.pages import V8
+from zcrm_nb.api.reading.records import check_id, list_columns
+from zcrm_nb.api.writing.calls import WriteCall, batches, records_by_id
+from zcrm_nb.frames import Column, to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.api.pages import Send
+
+__all__ = [
+    "NOTE_FIELDS",
+    "TAG_COLUMNS",
+    "full_texts",
+    "new_notes",
+    "retagged",
+    "retagging",
+    "tags",
+    "timeline_table",
+]
+
+NOTE_FIELDS = ("Note_Title", "Note_Content", "Owner", "Created_Time", "Modified_Time")
+TITLE_LENGTH, CONTENT_LENGTH = 120, 65_535
+TAG_LENGTH, TAGS_PER_RECORD = 25, 10
+_VERBS = {"add": "tag", "remove": "untag"}
+TAG_COLUMNS = [
+    Column("name", "text"),
+    Column("color_code", "text"),
+    Column("created_time", "datetime"),
+    Column("modified_time", "datetime"),
+    Column("created_by", "lookup"),
+    Column("modified_by", "lookup"),
+    Column("id", "text"),
+]
+TIMELINE_COLUMNS = [
+    Column("time", "datetime"),
+    Column("action", "text"),
+    Column("field", "text"),
+    Column("old", "text"),
+    Column("new", "text"),
+    Column("by", "lookup"),
+    Column("source", "text"),
+    Column("module", "text"),
+    Column("record", "lookup"),
+    Column("entry", "text"),
+]
+
+
+# ---- Notes ---------------------------------------------------------------------------------------
+
+
+def new_notes(module: str, ids: Sequence[str], content: str, title: str | None) -> list[WriteCall]:
+    """List the calls that write the same note about each of some records."""
+    _check_length("content", content, CONTENT_LENGTH)
+    _check_length("title", title or "", TITLE_LENGTH)
+    if not content and not title:
+        raise ValueError("A note needs a content or a title.")
+    text = {"Note_Content": content or None, "Note_Title": title}
+    notes = [
+        {**text, "Parent_Id": {"module": {"api_name": module}, "id": check_id(module, each)}}
+        for each in ids
+    ]
+    return [
+        WriteCall("note", "Notes", {"data": list(some)}, [""] * len(some))
+        for some in batches(notes, RECORDS_PER_CALL)
+    ]
+
+
+def _check_length(what: str, text: str, most: int) -> None:
+    """Refuse a text that Zoho would refuse."""
+    if len(text) > most:
+        raise ValueError(f"The {what} has {len(text):,} characters; Zoho takes {most:,}.")
+
+
+# ---- Tags ----------------------------------------------------------------------------------------
+
+
+def tags(send: Send, catalogue: Catalogue, module: str) -> list[dict[str, Any]]:
+    """Return the tags of a module; 1 credit."""
+    catalogue.fields(module)
+    body = send("GET", f"{V8}settings/tags", params={"module": module})
+    found: list[dict[str, Any]] = orjson.loads(body)["tags"] if body else []
+    return found
+
+
+def retagging(
+    module: str, ids: Sequence[str], names: Sequence[str] | str, *, action: str, **body: Any
+) -> list[WriteCall]:
+    """List the calls that put tags on records or take them off, a hundred records a call."""
+    wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
+    _check_tags(wanted)
+    path, tagged = f"{module}/actions/{action}_tags", [{"name": each} for each in wanted]
+    checked = [check_id(module, each) for each in ids]
+    return [
+        WriteCall(_VERBS[action], path, {"tags": tagged, "ids": list(some), **body}, some)
+        for some in batches(checked, RECORDS_PER_CALL)
+    ]
+
+
+def retagged(send: Send, asked: Sequence[WriteCall], ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Tell which records have the tags by now, or have them no more, as the calls wanted it."""
+    act = asked[0]
+    names = {each["name"] for each in act.json["tags"]}
+    found = records_by_id(send, act.path.partition("/")[0], ids, ["Tag"])
+    has = {each: {tag["name"] for tag in row.get("Tag") or []} for each, row in found.items()}
+    if act.action == "untag":
+        return {each: {} for each, tags in has.items() if names.isdisjoint(tags)}
+    whole = act.json.get("over_write")
+    return {each: {} for each, tags in has.items() if (names == tags if whole else names <= tags)}
+
+
+def _check_tags(names: Sequence[str]) -> None:
+    """Refuse what can be no tags, before it is sent."""
+    if not names:
+        raise ValueError("Name at least one tag.")
+    if len(names) > TAGS_PER_RECORD:
+        raise ValueError(f"{len(names)} tags; a record has {TAGS_PER_RECORD} at most.")
+    for each in names:
+        if not 0 < len(each) <= TAG_LENGTH:
+            raise ValueError(f"{each!r} is no tag: it takes 1 to {TAG_LENGTH} characters.")
+
+
+# ---- Timelines -----------------------------------------------------------------------------------
+
+
+def timeline_table(send: Send, module: str, record_id: str, **options: Any) -> pd.DataFrame:
+    """Return what happened to a record: a row for each field that changed, the latest first."""
+    path = f"{V8}{module}/{check_id(module, record_id)}/__timeline"
+    entries = [row for entry in _entries(send, path) for row in _rows(entry)]
+    return to_frame([entries], TIMELINE_COLUMNS, **options)
+
+
+def _entries(send: Send, path: str) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a timeline, page by page; the later ones by token alone."""
+    asked: dict[str, Any] = {"sort_by": "audited_time", "sort_order": "desc"}
+    params = {**asked, "per_page": 200}
+    while True:
+        body = send("GET", path, params=params)
+        answer = orjson.loads(body) if body else {}
+        yield from answer.get("__timeline") or []
+        facts = answer.get("info") or {}
+        if not facts.get("more_records"):
+            return
+        params = {**asked, "page_token": facts["next_page_token"]}
+
+
+def _rows(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Lay an entry flat; one that changed no field is one row too."""
+    record = entry.get("record") or {}
+    shared = {
+        "time": entry.get("audited_time"),
+        "action": entry.get("action"),
+        "by": entry.get("done_by"),
+        "source": entry.get("source"),
+        "module": (record.get("module") or {}).get("api_name"),
+        "record": {"name": record.get("name"), "id": record.get("id")},
+        "entry": entry.get("id"),
+    }
+    for change in entry.get("field_history") or [{}]:
+        values = change.get("_value") or {}
+        yield {
+            **shared,
+            "field": change.get("api_name"),
+            "old": _text(values.get("old")),
+            "new": _text(values.get("new")),
+        }
+
+
+def _text(value: Any) -> str | None:
+    """Take whatever a timeline says of a value as text."""
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+
+
+# ---- Rich text -----------------------------------------------------------------------------------
+
+
+def full_texts(
+    send: Send,
+    catalogue: Catalogue,
+    module: str,
+    ids: Sequence[str],
+    columns: Sequence[str] | None,
+) -> pd.DataFrame:
+    """Return the uncut rich texts of some records, in their order."""
+    names = _rich_texts(catalogue, module) if columns is None else list(columns)
+    if not names:
+        raise ValueError(f"{module} has no rich text fields: nothing of it is cut in lists.")
+    wanted = list_columns(catalogue, module, names)
+    for each in ids:
+        check_id(module, each)
+    found: dict[str, dict[str, Any]] = {}
+    for some in batches(ids, RECORDS_PER_CALL):
+        params = {"ids": ",".join(some), "fields": ",".join(names)}
+        body = send("GET", f"{V8}{module}/actions/fetch_full_data", params=params)
+        found |= {each["id"]: each for each in (orjson.loads(body)["data"] if body else [])}
+    return to_frame([[found.get(each, {"id": each}) for each in ids]], wanted)
+
+
+def _rich_texts(catalogue: Catalogue, module: str) -> list[str]:
+    """Name the rich text fields of a module."""
+    return [
+        name
+        for name, each in catalogue.fields(module).items()
+        if (each.get("textarea") or {}).get("type") == "rich_text"
+    ]

@@ -1,0 +1,183 @@
+"""What to ask a bulk job for, so that its files make the same table as a list or a query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb import coql
+from zcrm_nb.api.exporting.bulk_read import FIELDS_PER_JOB
+from zcrm_nb.api.reading.records import ONE_RECORD_ONLY
+from zcrm_nb.coql.tree import Path, Step
+from zcrm_nb.errors import APIError, NotFoundError, ScopeError
+from zcrm_nb.frames import NOT_IN_BULK, Column, column_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from zcrm_nb.api.metadata import Catalogue
+
+__all__ = ["ColumnSelection", "asked", "field_of"]
+
+# What a record is called by, where the metadata does not mark the field: the first that is there.
+_CALLED = ("Full_Name", "Name", "Subject", "Last_Name")
+_NAMEABLE = frozenset({"text", "picklist"})
+_LED_BY = "id"
+# Not asked for: no page says that they are exported, and a refusal may cost a job's credits.
+_OPAQUE = frozenset({"profileimage", "consent_lookup"})
+
+
+@dataclass(slots=True)
+class ColumnSelection:
+    """A table, and what of it bulk jobs can bring.
+
+    Parameters
+    ----------
+    columns : list of Column
+        The table, ``id`` first.
+    names : dict of str to str
+        For each lookup the field that holds its name, as a job is asked for it.
+    elsewhere : list of str
+        Columns that were asked for by name and that no job brings.
+    left_out : list of str
+        Columns that were not, and that no job brings.
+    unnamed : list of str
+        Lookups whose names no job brings.
+    """
+
+    columns: list[Column]
+    names: dict[str, str] = field(default_factory=dict)
+    elsewhere: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    unnamed: list[str] = field(default_factory=list)
+
+    @property
+    def in_bulk(self) -> list[Column]:
+        """The columns that jobs bring."""
+        gone = {*self.elsewhere, *self.left_out}
+        return [each for each in self.columns if each.name not in gone]
+
+    @property
+    def table(self) -> list[Column]:
+        """The columns that the table has."""
+        return [each for each in self.columns if each.name not in self.left_out]
+
+    def batches(self) -> list[list[str]]:
+        """Cut the fields to ask for into lots that one job brings; a lookup and its name together.
+
+        ``Id`` comes by itself. A table of nothing else asks for one more field, for without fields
+        all would come.
+        """
+        lots: list[list[str]] = [[]]
+        for column in self.in_bulk:
+            if column.name == _LED_BY:
+                continue
+            wanted = [column.name, *filter(None, [self.names.get(column.name)])]
+            if len(lots[-1]) + len(wanted) > FIELDS_PER_JOB:
+                lots.append([])
+            lots[-1] += wanted
+        return lots if lots[0] else [["Created_Time"]]
+
+    def drop(self, fields: Iterable[str], *, by_name: bool) -> list[str]:
+        """Do without fields that Zoho refused."""
+        missing = []
+        kinds = {each.name: each.kind for each in self.in_bulk}
+        for name in fields:
+            for lookup in [each for each, at in self.names.items() if at == name]:
+                del self.names[lookup]
+                if kinds.get(lookup) != "user":  # those a list can name
+                    self.unnamed.append(lookup)
+                    missing += [] if by_name else [f"the names of {lookup}"]
+            if name in kinds:
+                (self.elsewhere if by_name else self.left_out).append(name)
+                missing += [] if by_name else [name]
+        return missing
+
+
+def asked(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> ColumnSelection:
+    """Work out what to ask for.
+
+    Notes
+    -----
+    1 credit for the fields of the module, and of each module that a lookup points to, once.
+    """
+    fields = catalogue.fields(module)
+    wanted = dict.fromkeys(each for each in (fields if names is None else names) if each != _LED_BY)
+    if names is not None:
+        _refuse_tables(module, [fields[each] for each in wanted if each in fields])
+    columns = [Column(_LED_BY, "text")]
+    described = {each: field_of(catalogue, module, each) for each in wanted}
+    columns += [column_for(each, name) for name, each in described.items()]
+    found = ColumnSelection(columns)
+    missing = [c.name for c in columns if c.name in described and not _is_exported(c, described)]
+    if names is None:
+        found.left_out += missing
+    else:
+        found.elsewhere += missing
+    _name_lookups(found, catalogue, module)
+    return found
+
+
+def _is_exported(column: Column, described: dict[str, dict[str, Any]]) -> bool:
+    """Tell whether a job may be asked for a field; what else Zoho refuses, it says itself."""
+    return column.kind not in NOT_IN_BULK and described[column.name]["data_type"] not in _OPAQUE
+
+
+def field_of(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
+    """Find the field of a column, along lookups; ``NotFoundError`` where there is none."""
+    if "." not in name:
+        return catalogue.field(module, name)
+    path = Path(tuple(Step(each) for each in name.split(".")))
+    try:
+        return coql.resolve(path, module, catalogue.fields)
+    except coql.AstrayError as astray:
+        raise NotFoundError(
+            f"{astray.problem} Nothing was sent.", "", astray.fix, code="INVALID_FIELD"
+        ) from None
+
+
+def _refuse_tables(module: str, fields: Iterable[dict[str, Any]]) -> None:
+    """Refuse what is a table of its own, and say where it is."""
+    for each in fields:
+        if each["data_type"] in ONE_RECORD_ONLY:
+            at = _rows_in(each)
+            raise ValueError(
+                f"{each['api_name']} of {module} is no column: each record has many. "
+                + (f"Export them by themselves: crm.bulk({at!r})." if at else "")
+            )
+
+
+def _rows_in(field: dict[str, Any]) -> str:
+    """Name the module that holds the rows of a subform or the links of a lookup to many."""
+    linked = (field.get(field["data_type"]) or {}).get("linking_details") or {}
+    linking = (linked.get("module") or {}).get("api_name")
+    return str(linking or (field.get("associated_module") or {}).get("module") or "")
+
+
+def _name_lookups(found: ColumnSelection, catalogue: Catalogue, module: str) -> None:
+    """Find the field that names each lookup. Users are in the directory, if that may be read."""
+    lookups = [each for each in found.in_bulk if each.kind in {"lookup", "user"}]
+    directory = catalogue.directory() if any(each.kind == "user" for each in lookups) else None
+    for each in lookups:
+        if each.kind == "user":
+            at = None if directory is not None else "last_name"
+        else:
+            at = _called_by(catalogue, field_of(catalogue, module, each.name))
+            found.unnamed += [] if at else [each.name]
+        if at:
+            found.names[each.name] = f"{each.name}.{at}"
+
+
+def _called_by(catalogue: Catalogue, lookup: dict[str, Any]) -> str | None:
+    """Name the field of the other module that a lookup shows; none where it points to several."""
+    target = ((lookup.get("lookup") or {}).get("module") or {}).get("api_name")
+    if lookup["data_type"] != "lookup" or not target:
+        return None
+    try:
+        fields = catalogue.fields(target)
+    except (APIError, ScopeError):  # no such module, as for What_Id; or one that this login may not
+        return None
+    marked = [name for name, each in fields.items() if each.get("display_field")]
+    likely = [*marked, f"{target.removesuffix('s')}_Name", *_CALLED]
+    good = (n for n in likely if n in fields and column_for(fields[n]).kind in _NAMEABLE)
+    return next(good, None)

@@ -1,0 +1,415 @@
+"""What a table would change in the CRM: compared with what is there, cell by cell."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.api.writing.journal import Batch
+from zcrm_nb.api.writing.outcomes import Outcome, refused
+from zcrm_nb.api.writing.writes import RECORDS, Run, finish, latest, open_journal, triggers
+from zcrm_nb.errors import did_you_mean
+from zcrm_nb.frames import column_for
+from zcrm_nb.frames.compare import comparable, shown
+from zcrm_nb.frames.records import ABSENT, as_columns, only
+from zcrm_nb.frames.report import labels
+from zcrm_nb.frames.validate import Problem, check_columns, check_values, is_writable, refuse
+from zcrm_nb.frames.write_plan import cells_table, inserts_table, rows_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.api.writing.context import WriteContext
+    from zcrm_nb.frames import Report
+
+    Tick = Callable[[int], None]
+
+__all__ = ["Difference", "apply", "find"]
+
+Record = dict[str, Any]
+SEEN = "Modified_Time"
+
+
+@dataclass(slots=True)
+class Difference:
+    """What a table differs in from the CRM.
+
+    ``steps`` tells of each row what would be done to it; ``records`` what would be sent, of
+    conflicts too; ``before`` the records that would change, as they are. ``names`` are those of
+    records that changed lookups point to, by id; ``unlisted`` counts by field the old values that
+    Zoho would not take back.
+    """
+
+    module: str
+    index: pd.Index[Any]
+    keys: Sequence[str]
+    fields: Mapping[str, Mapping[str, Any]]
+    steps: list[tuple[str, str | None, int, str | None]] = field(default_factory=list)
+    cells: list[dict[str, Any]] = field(default_factory=list)
+    records: dict[int, Record] = field(default_factory=dict)
+    before: dict[str, Record] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    unlisted: dict[str, int] = field(default_factory=dict)
+    when: datetime | None = None
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """One row for each row of the input."""
+        return rows_table(self.index, self.steps)
+
+    @property
+    def changes(self) -> pd.DataFrame:
+        """One row for each cell that would change."""
+        return cells_table(self.index, self.cells)
+
+    @property
+    def inserts(self) -> pd.DataFrame:
+        """One row for each new record, as it would be sent."""
+        rows = [row for row, (step, *_) in enumerate(self.steps) if step == "insert"]
+        return inserts_table(self.index.take(rows), [self.records[row] for row in rows])
+
+    @property
+    def notes(self) -> list[str]:
+        """What else a person should know."""
+        notes = []
+        if self.left_out:
+            notes.append(f"left out, for nobody can write them: {', '.join(self.left_out)}")
+        if self.when is None and any(step == "update" for step, *_ in self.steps):
+            notes.append(
+                "the table does not say when it was read: changes of others since are not seen"
+            )
+        if self.unlisted:
+            told = ", ".join(f"{name} ({count:,})" for name, count in self.unlisted.items())
+            notes.append(f"undo cannot bring back what no picklist has any more: {told}")
+        return notes
+
+
+def find(
+    means: WriteContext,
+    module: str,
+    source: Any,
+    *,
+    key: str | Sequence[str],
+    tick: Tick,
+    unlisted: bool = False,
+) -> Difference:
+    """Compare a table with what is there; ``CRM.diff`` tells the rest."""
+    fields = means.catalogue.fields(module)
+    keys = [key] if isinstance(key, str) else list(key)
+    index = labels(source)
+    names = list(source.columns) if hasattr(source, "columns") else _keys_of(source)
+    found = Difference(module, index, keys, fields)
+    wanted = _compared(found, names, means.there(module).readable)
+    data = as_columns(only(source, wanted), [column_for(each) for each in fields.values()])
+    seen = _seen(source, names, fields)
+    own = [name.removesuffix(".id") for name in keys]
+    refuse(list(_bad_keys(data, own, fields, index)), f"comparison with {module}", index)
+    there = means.there(module)
+    first = [each for each in data[own[0]] if each is not ABSENT and each is not None]
+    plain = [each["id"] if isinstance(each, dict) else each for each in first]
+    records = there.by(own[0], plain, [*data], tick)
+    matches = _matches(data, records, own, fields, len(index))
+    found.when = _read_at(source, means)
+    _decide(found, data, matches, own, seen)
+    _check(found, unlisted=unlisted)
+    return found
+
+
+def _keys_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Name the fields of records."""
+    return list(dict.fromkeys(name for record in records for name in record))
+
+
+def _compared(
+    found: Difference, names: Sequence[str], readable: Callable[[Sequence[str]], list[str]]
+) -> list[str]:
+    """Choose the columns to compare: what can be written, and the keys; refuse the others.
+
+    Read-only columns are passed over, for a table that was read has many of them.
+    """
+    fields, problems, wanted = found.fields, [], []
+    for name in found.keys:
+        if name not in names:
+            near = did_you_mean(name, names)
+            problems.append(Problem(None, name, None, f"the key is no column. {near}".rstrip()))
+    for name in names:
+        known = fields.get(name.removesuffix(".id"))
+        wrong = list(check_columns([name], fields, "update"))
+        if name in found.keys or (not wrong and name == "id"):
+            wanted.append(name)
+        elif known is not None and not is_writable(known, "update"):
+            found.left_out += [name] if name != SEEN else []
+        elif wrong and f"{name}.id" not in names:
+            problems += wrong
+        elif known is not None and not readable([name.removesuffix(".id")]):
+            words = (
+                "cannot be compared, for it cannot be read of many records; crm.update writes it"
+            )
+            problems.append(Problem(None, name, None, words))
+        else:
+            wanted.append(name)
+    refuse(problems, f"comparison with {found.module}", found.index)
+    return wanted
+
+
+def _bad_keys(
+    data: Mapping[str, Sequence[Any]],
+    keys: Sequence[str],
+    fields: Mapping[str, Mapping[str, Any]],
+    index: pd.Index[Any],
+) -> Iterator[Problem]:
+    """Find rows that do not say which record they mean, and rows that mean the same one."""
+    first: dict[Hashable, int] = {}
+    for row, signature in enumerate(_signatures(data, keys, fields, len(index))):
+        if None in signature:
+            if keys != ["id"]:  # no id means a new record; no other key means nothing
+                yield Problem(row, ", ".join(keys), None, "the key is missing")
+        elif first.setdefault(signature, row) != row:
+            words = f"the same record as row {index[first[signature]]}; keep one"
+            yield Problem(row, ", ".join(keys), ", ".join(map(str, signature)), words)
+
+
+def _signatures(
+    data: Mapping[str, Sequence[Any]],
+    keys: Sequence[str],
+    fields: Mapping[str, Mapping[str, Any]],
+    length: int,
+) -> list[tuple[Hashable, ...]]:
+    """Give what the rows are found by, without regard to case, as COQL compares."""
+    columns = []
+    for name in keys:
+        about = fields.get(name) or {"api_name": "id", "data_type": "text"}
+        values = [None if each is ABSENT else each for each in data.get(name, [None] * length)]
+        columns.append([_folded(each) for each in comparable(values, about)])
+    return list(zip(*columns, strict=True))
+
+
+def _folded(value: Hashable) -> Hashable:
+    """Fold the case of a text."""
+    return value.casefold() if isinstance(value, str) else value
+
+
+def _matches(
+    data: Mapping[str, Sequence[Any]],
+    records: Sequence[Record],
+    keys: Sequence[str],
+    fields: Mapping[str, Mapping[str, Any]],
+    length: int,
+) -> list[list[Record]]:
+    """Find the records of each row."""
+    columns = {name: [record.get(name) for record in records] for name in keys}
+    shelf: dict[Hashable, list[Record]] = defaultdict(list)
+    for record, signature in zip(
+        records, _signatures(columns, keys, fields, len(records)), strict=True
+    ):
+        shelf[signature].append(record)
+    return [shelf.get(each, []) for each in _signatures(data, keys, fields, length)]
+
+
+def _seen(
+    source: Any, names: Sequence[str], fields: Mapping[str, Mapping[str, Any]]
+) -> Sequence[Any] | None:
+    """Read from the table when each record was modified, as its reader saw it."""
+    if SEEN not in names or SEEN not in fields:
+        return None
+    values: list[Any] = as_columns(only(source, [SEEN]))[SEEN]
+    return values
+
+
+def _read_at(source: Any, means: WriteContext) -> datetime | None:
+    """Tell, by Zoho's clock, when the table was read; ``None`` if it came from elsewhere."""
+    told = getattr(source, "attrs", {}).get("zcrm", {}).get("time")
+    return told and datetime.fromisoformat(told) - timedelta(seconds=means.ahead_s())
+
+
+def _decide(
+    found: Difference,
+    data: Mapping[str, Sequence[Any]],
+    matches: Sequence[Sequence[Record]],
+    keys: Sequence[str],
+    seen: Sequence[Any] | None,
+) -> None:
+    """Say of each row what would be done to it."""
+    single = [row for row, records in enumerate(matches) if len(records) == 1]
+    changed = _changed(found, data, {row: matches[row][0] for row in single})
+    if seen is not None:
+        found.when = found.when or datetime.min  # noqa: DTZ901 - each row has its own moment
+    for row, records in enumerate(matches):
+        if len(records) == 1:
+            step = _step(found, row, records[0], changed[row], seen)
+        elif records:
+            ids = ", ".join(record["id"] for record in records[:4])
+            step = ("conflict", None, 0, f"{len(records)} records have this key: {ids}")
+        elif keys == ["id"] and (wanted := data["id"][row]) not in (None, ABSENT):
+            step = ("conflict", str(wanted), 0, "there is no such record any more")
+        else:
+            record = {name: values[row] for name, values in data.items() if name != "id"}
+            said = {name: value for name, value in record.items() if value is not ABSENT}
+            found.records[row] = said
+            step = ("insert", None, len(said), None)
+        found.steps.append(step)
+
+
+def _changed(
+    found: Difference, data: Mapping[str, Sequence[Any]], records: Mapping[int, Record]
+) -> dict[int, Record]:
+    """Find the cells that differ, column by column; the key is how a record was found."""
+    changed: dict[int, Record] = {row: {} for row in records}
+    cells: list[tuple[int, int, dict[str, Any]]] = []
+    for place, (name, values) in enumerate(data.items()):
+        about = found.fields.get(name)
+        if about is None or not is_writable(about, "update"):
+            continue
+        rows = [row for row in records if values[row] is not ABSENT]
+        new = comparable([values[row] for row in rows], about)
+        old = comparable([records[row].get(name) for row in rows], about)
+        differing = [row for row, a, b in zip(rows, new, old, strict=True) if a != b]
+        for row in differing:
+            changed[row][name] = values[row]
+        if differing and _is_lookup(about):
+            found.names |= _named(record.get(name) for record in records.values())
+        told = _cells(name, about, differing, records, values)
+        cells += ((cell["row"], place, cell) for cell in told)
+    found.cells += [cell for *_, cell in sorted(cells, key=itemgetter(0, 1))]
+    return changed
+
+
+def _is_lookup(about: Mapping[str, Any]) -> bool:
+    """Tell whether a field points to a record."""
+    return column_for(dict(about)).kind in {"lookup", "user"}
+
+
+def _named(references: Iterable[Any]) -> dict[str, str]:
+    """Take the names of records from where others mention them."""
+    return {each["id"]: each["name"] for each in references if each and each.get("name")}
+
+
+def _cells(
+    name: str,
+    about: Mapping[str, Any],
+    rows: Sequence[int],
+    records: Mapping[int, Record],
+    values: Sequence[Any],
+) -> Iterator[dict[str, Any]]:
+    """Describe the cells of a field that would change."""
+    column = f"{name}.id" if _is_lookup(about) else name
+    old = shown([records[row].get(name) for row in rows], about)
+    new = shown([values[row] for row in rows], about)
+    for row, was, becomes in zip(rows, old, new, strict=True):
+        record_id = records[row]["id"]
+        yield {"row": row, "id": record_id, "column": column, "old": was, "new": becomes}
+
+
+def _step(
+    found: Difference, row: int, record: Record, changed: Record, seen: Sequence[Any] | None
+) -> tuple[str, str | None, int, str | None]:
+    """Say what would be done to a record that is there."""
+    record_id = record["id"]
+    if not changed:
+        return "unchanged", record_id, 0, None
+    found.records[row] = {"id": record_id, **changed}
+    found.before[record_id] = record
+    moment = _moment(seen[row]) if seen is not None else found.when
+    now = _moment(record.get(SEEN))
+    if moment is not None and now is not None and moment.tzinfo is not None and now > moment:
+        who = (record.get("Modified_By") or {}).get("name") or "somebody"
+        words = f"changed by {who} at {record[SEEN]}, after the table was read"
+        return "conflict", record_id, len(changed), words
+    return "update", record_id, len(changed), None
+
+
+def _moment(text: Any) -> datetime | None:
+    """Read a moment."""
+    return datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
+def _check(found: Difference, *, unlisted: bool) -> None:
+    """Mark the rows that Zoho would not take; only what would be sent is looked at."""
+    for action in ("insert", "update"):
+        rows = [row for row, step in enumerate(found.steps) if step[0] == action]
+        names = dict.fromkeys(name for row in rows for name in found.records[row])
+        data = {name: [found.records[row].get(name, ABSENT) for row in rows] for name in names}
+        problems: dict[int, list[str]] = defaultdict(list)
+        for each in check_values(data, found.fields, action, unlisted=unlisted):
+            for place in range(len(rows)) if each.row is None else [each.row]:
+                problems[rows[place]].append(f"{each.column}: {each.problem}")
+        for row, words in problems.items():
+            _, record_id, changes, _ = found.steps[row]
+            found.steps[row] = ("invalid", record_id, changes, "; ".join(words))
+    invalid = {row for row, step in enumerate(found.steps) if step[0] == "invalid"}
+    held = invalid | {row for row, step in enumerate(found.steps) if step[0] == "conflict"}
+    found.cells = [cell for cell in found.cells if cell["row"] not in held]
+    found.unlisted = _not_taken_back(found)
+
+
+def _not_taken_back(found: Difference) -> dict[str, int]:
+    """Count the old values that are in no picklist any more, by field."""
+    counts: dict[str, int] = {}
+    for name in dict.fromkeys(cell["column"] for cell in found.cells):
+        about = found.fields.get(name, {})
+        if about.get("data_type") == "picklist":
+            old = [cell["old"] for cell in found.cells if cell["column"] == name]
+            if strange := len(list(check_values({name: old}, {name: about}, "update"))):
+                counts[name] = strange
+    return counts
+
+
+def apply(
+    means: WriteContext,
+    found: Difference,
+    *,
+    tick: Tick,
+    force: bool = False,
+    trigger: str | Sequence[str] | None = (),
+) -> Report:
+    """Write a difference; ``WritePlan.apply`` tells the rest."""
+    allowed = triggers(trigger)
+    rows: dict[str, list[int]] = {"update": [], "insert": []}
+    settled: dict[int, Outcome] = {}
+    for row, (step, record_id, _, message) in enumerate(found.steps):
+        if step in rows:
+            rows[step].append(row)
+        elif force and step == "conflict" and row in found.records:
+            rows["update"].append(row)
+        else:
+            settled[row] = _settled(step, record_id, message)
+    mark = means.there(found.module).newest() if rows["insert"] else None
+    journal = open_journal(
+        means, found.module, "apply", found.index, trigger=allowed, mark=mark, undoable=True
+    )
+    if found.before:
+        journal.note(before=list(found.before.values()))
+    run = Run(means, journal, found.module, trigger=allowed)
+    run.settle(settled)
+    phases = [
+        [
+            partial(_batch, found, action, few[at : at + RECORDS], force=force)
+            for at in range(0, len(few), RECORDS)
+        ]
+        for action, few in rows.items()
+    ]
+    return finish(means, run, journal, phases, tick)
+
+
+def _settled(step: str, record_id: str | None, message: str | None) -> Outcome:
+    """Say what becomes of a row that is not written."""
+    if step == "unchanged":
+        return Outcome(None, "done", record_id, "UNCHANGED", None, "as it is already")
+    code = "CONFLICT" if step == "conflict" else "INVALID_DATA"
+    return refused(None, code, f"not sent: {message}", id=record_id)
+
+
+def _batch(found: Difference, action: str, rows: Sequence[int], *, force: bool) -> Batch:
+    """Make one batch; none of its records may have been changed since they were compared."""
+    records = [found.records[row] for row in rows]
+    since = None
+    if action == "update" and not force:
+        since = latest(found.before[record["id"]].get(SEEN) for record in records)
+    return Batch(action, rows, records, since)

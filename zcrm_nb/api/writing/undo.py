@@ -1,0 +1,196 @@
+"""Putting back what was there before a run: old values, no new records, deleted ones restored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.api.writing.journal import Batch
+from zcrm_nb.api.writing.outcomes import Outcome, refused
+from zcrm_nb.api.writing.writes import RECORDS, Run, finish, latest, open_journal
+from zcrm_nb.frames.compare import comparer, writable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+
+    from zcrm_nb.api.writing.context import WriteContext
+    from zcrm_nb.api.writing.current_records import CurrentRecords
+    from zcrm_nb.api.writing.journal import Story, WriteJournal
+    from zcrm_nb.frames import Report
+
+__all__ = ["undo"]
+
+Record = dict[str, Any]
+BACK = {"insert": "delete", "delete": "restore", "restore": "delete", "update": "update"}
+
+
+def undo(
+    means: WriteContext, journal: WriteJournal, report: Report, *, force: bool = False
+) -> Report:
+    """Undo a run, or those of its rows that are in a report."""
+    story = journal.read()
+    steps = _Steps(means.there(story.header["module"]), story, force=force)
+    ids = report["id"].astype(object).where(report["id"].notna(), None)
+    for row, (record_id, status) in enumerate(zip(ids, report["status"], strict=True)):
+        take = steps.leave if status == "unknown" else steps.choose
+        take(row, record_id)
+    steps.plan()
+    undoing = open_journal(
+        means, story.header["module"], "undo", report.index, undoes=journal.run, trigger=[],
+        undoable=True,
+    )  # fmt: skip
+    if steps.now:
+        undoing.note(before=list(steps.now.values()))
+    run = Run(means, undoing, story.header["module"])
+    run.settle(steps.settled)
+    try:
+        with means.shown(f"undo in {story.header['module']}", len(steps.origin)) as tick:
+            return finish(means, run, undoing, steps.phases(), tick)
+    finally:
+        done = (row for row, each in run.outcomes.items() if each.status == "done")
+        journal.note(undone=[steps.origin[row] for row in done if row in steps.origin])
+
+
+@dataclass(slots=True)
+class _Steps:
+    """What has to be done to undo, and what cannot be."""
+
+    there: CurrentRecords
+    story: Story
+    force: bool
+    origin: dict[int, int] = field(default_factory=dict)
+    settled: dict[int, Outcome] = field(default_factory=dict)
+    now: dict[str, Record] = field(default_factory=dict)
+    records: dict[str, dict[int, Record]] = field(
+        default_factory=lambda: {"update": {}, "delete": {}, "restore": {}}
+    )
+    _by_id: dict[str, int] = field(default_factory=dict)
+    _sent: dict[int, Record] = field(default_factory=dict)
+    _compare: dict[str, Callable[[Any], Hashable]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for batch in self.story.batches.values():
+            self._sent |= dict(zip(batch.rows, batch.records, strict=True))
+        for row, outcome in self.story.outcomes.items():
+            if outcome.id is not None and outcome.status == "done":
+                self._by_id.setdefault(outcome.id, row)
+
+    def choose(self, row: int, record_id: str | None) -> None:
+        """Find the row of the run that a row of the report is about."""
+        origin = self._by_id.get(record_id or "")
+        if origin is None or self.story.outcomes[origin].action is None:
+            words = "nothing was done here"
+        elif origin in self.story.undone:
+            words = "undone before"
+        else:
+            self.origin[row] = origin
+            return
+        self.settled[row] = Outcome(None, "done", record_id, "NOTHING_TO_UNDO", None, words)
+
+    def leave(self, row: int, record_id: str | None) -> None:
+        """Leave a row of which nobody knows what would have to be undone."""
+        words = "nobody knows whether it was done; report.resolve() first"
+        self.settled[row] = refused(None, "CANNOT_UNDO", words, id=record_id)
+
+    def plan(self) -> None:
+        """Read what is there now, and decide about each row."""
+        rows = {row: self.story.outcomes[origin] for row, origin in self.origin.items()}
+        names = sorted({name for row in rows for name in self._sent.get(self.origin[row], ())})
+        ids = [each.id for each in rows.values() if each.action != "delete"]
+        self.now = {record["id"]: record for record in self.there.by("id", ids, names)}
+        for row, outcome in rows.items():
+            self._decide(row, outcome)
+
+    def _decide(self, row: int, outcome: Outcome) -> None:
+        """Decide about one row."""
+        record_id, action = str(outcome.id), BACK[str(outcome.action)]
+        now = self.now.get(record_id)
+        if action == "restore":
+            self.records[action][row] = {"id": record_id}
+        elif now is None:
+            self._refuse(row, action, "NOTHING_TO_UNDO", "the record is not there any more")
+        elif action == "update":
+            self._put_back(row, outcome, now)
+        elif self.force or not self._touched(outcome, now):
+            self.records[action][row] = {"id": record_id}
+        else:
+            words = f"not deleted: changed at {now['Modified_Time']}, after it was made"
+            self._refuse(row, action, "CHANGED_SINCE", words)
+
+    def _put_back(self, row: int, outcome: Outcome, now: Record) -> None:
+        """Put old values back into a record, unless others changed these cells since."""
+        sent = self._sent[self.origin[row]]
+        old = self.story.before.get(str(outcome.id))
+        names = [name for name in sent if name != "id" and name[:1] != "$"]
+        blind = [name for name in names if old is None or name not in old or name not in now]
+        if blind and not (self.force and old):
+            words = "the old values were not read" if old is None else "old values cannot be read"
+            self._refuse(row, "update", "CANNOT_UNDO", words, blind)
+            return
+        held = [name for name in names if name not in blind]
+        theirs = [
+            name
+            for name in held
+            if self._touched(outcome, now) and not self._alike(name, sent[name], now[name])
+        ]
+        if theirs and not self.force:
+            words = f"changed by others since, at {now['Modified_Time']}"
+            self._refuse(row, "update", "CHANGED_SINCE", words, theirs)
+            return
+        assert old is not None
+        fields = self.there.fields
+        back = {
+            name: writable(old[name], fields[name])
+            for name in held
+            if not self._alike(name, old[name], now[name])
+        }
+        if back:
+            self.records["update"][row] = {"id": outcome.id, **back}
+        else:
+            words = "the old values are there already"
+            done = Outcome("update", "done", outcome.id, "UNCHANGED", None, words)
+            self.settled[row] = done
+
+    def _alike(self, name: str, one: Any, other: Any) -> bool:
+        """Tell whether two values of a field are the same."""
+        if name not in self._compare:
+            self._compare[name] = comparer(self.there.fields[name])
+        compared = self._compare[name]
+        return compared(one) == compared(other)
+
+    def _touched(self, outcome: Outcome, now: Record) -> bool:
+        """Tell whether a record was changed after the run had written it."""
+        ours = outcome.stamp or (now.get("Created_Time") if outcome.action == "insert" else None)
+        if ours is None:
+            return True
+        return datetime.fromisoformat(now["Modified_Time"]) > datetime.fromisoformat(ours)
+
+    def _refuse(
+        self, row: int, action: str, code: str, words: str, names: Sequence[str] = ()
+    ) -> None:
+        """Note that a row is left as it is."""
+        record_id = self.story.outcomes[self.origin[row]].id
+        about = ", ".join(names) or None
+        self.settled[row] = refused(action, code, words, id=record_id, field=about)
+        del self.origin[row]
+
+    def phases(self) -> list[list[Callable[[], Batch]]]:
+        """Cut it into calls; what goes goes first, for the values that must be unique."""
+        return [list(self._batches(action)) for action in ("delete", "restore", "update")]
+
+    def _batches(self, action: str) -> Iterator[Callable[[], Batch]]:
+        """Cut the records of one kind into calls."""
+        rows = list(self.records[action])
+        for at in range(0, len(rows), RECORDS):
+            few = rows[at : at + RECORDS]
+            records = [self.records[action][row] for row in few]
+            yield partial(Batch, action, few, records, self._unmodified(action, few))
+
+    def _unmodified(self, action: str, rows: Iterable[int]) -> str | None:
+        """Give the moment after which nobody may have changed the records of a batch."""
+        if action != "update" or self.force:
+            return None
+        ids = (str(self.records[action][row]["id"]) for row in rows)
+        return latest(self.now[each]["Modified_Time"] for each in ids)

@@ -1,0 +1,228 @@
+"""Where the key to a vault file is kept: with a passphrase, in the system's keyring, in a file.
+
+Three keepers of one shape. A keeper is told apart by its ``mark``, which stands in the vault file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import unicodedata
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from zcrm_nb.auth.secret import Secret
+from zcrm_nb.errors import LoginError
+from zcrm_nb.state.files import write_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Keeper", "KeyFile", "Keyring", "Passphrase", "SystemKeyring", "system_keyring"]
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+_SERVICE = "zcrm_nb"  # the keys stand under this name in the keyring
+
+# An allow-list: a backend that nobody here knows may well write plain text, as keyrings.alt does.
+_SYSTEM_KEYRINGS = {
+    f"keyring.backends.{name}"
+    for name in ("SecretService", "Windows", "kwallet", "libsecret", "macOS")
+}
+
+
+class Keyring(Protocol):
+    """What is needed of a keyring: the interface of the ``keyring`` package's backends."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Give an entry, or None."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Make or replace an entry."""
+
+    def delete_password(self, service: str, username: str) -> None:
+        """Remove an entry."""
+
+
+class Keeper(Protocol):
+    """Keeps the key to one vault file.
+
+    Attributes
+    ----------
+    mark : str
+        How the vault file names it.
+    missing, todo : str
+        What to tell a person when the key is not to be had, and what can be done.
+    """
+
+    @property
+    def mark(self) -> str:
+        """How the vault file names it."""
+
+    @property
+    def missing(self) -> str:
+        """What is wrong when there is no key."""
+
+    @property
+    def todo(self) -> str:
+        """What can be done."""
+
+    def find(self) -> Secret | None:
+        """Give the key, if it is to be had."""
+
+    def make(self) -> Secret:
+        """Make a new key and keep it."""
+
+    def forget(self) -> None:
+        """Remove the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passphrase:
+    """Keeps nothing: the key is worked out of a passphrase each time.
+
+    Parameters
+    ----------
+    passphrase : Secret
+        Empty when none was given.
+    salt : str
+        16 bytes in hexadecimal, another for each file.
+    """
+
+    passphrase: Secret
+    salt: str
+
+    missing = "it is sealed with a passphrase, and none was given"
+    todo = "Set ZCRM_PASSPHRASE, or give passphrase=."
+
+    @property
+    def mark(self) -> str:
+        """How the vault file names it."""
+        return f"passphrase {self.salt}"
+
+    def find(self) -> Secret | None:
+        """Work the key out: about a second and 128 MB on purpose: guessing is dear."""
+        return self.make() if self.passphrase else None
+
+    def make(self) -> Secret:
+        """Work the key out, with scrypt at the cost that OWASP's password cheat sheet asks for."""
+        return Secret(
+            hashlib.scrypt(
+                # A Mac and a PC may write the same é in two ways.
+                unicodedata.normalize("NFC", self.passphrase.reveal()).encode(),
+                salt=bytes.fromhex(self.salt),
+                n=2**17,
+                r=8,
+                p=1,
+                maxmem=2**28,
+                dklen=32,
+            ).hex()
+        )
+
+    def forget(self) -> None:
+        """Do nothing: nothing was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemKeyring:
+    """Keeps the key in the keyring of the operating system.
+
+    Parameters
+    ----------
+    backend : Keyring or None
+        None when there is none here, as in a session without a desktop.
+    entry : str
+        Its entry there: the path of the file that the key opens.
+    """
+
+    backend: Keyring | None
+    entry: str
+
+    mark = "keyring"
+    missing = "its key is in a system keyring that cannot be reached from here"
+    todo = "Unlock the keyring; it needs the keyring package, and the session that saved the key."
+
+    def find(self) -> Secret | None:
+        """Ask for the key; whatever goes wrong in there, it is not to be had."""
+        with suppress(Exception):
+            if self.backend is not None:
+                return _a_key(Secret(self.backend.get_password(_SERVICE, self.entry) or ""))
+        return None
+
+    def make(self) -> Secret:
+        """Hand a new key over; the keyring may refuse it, or the person at its dialogue may."""
+        key, problem = _new_key(), "there is none"
+        try:
+            if self.backend is not None:
+                self.backend.set_password(_SERVICE, self.entry, key.reveal())
+                return key
+        except Exception as error:  # backends raise whatever their system gives them
+            problem = type(error).__name__
+        # Raised outside the handler: the frames down there have the key in a variable.
+        raise LoginError(
+            f"The system keyring did not take the key ({problem}).",
+            todo="Unlock it and try again, or set ZCRM_PASSPHRASE to do without.",
+        )
+
+    def forget(self) -> None:
+        """Remove the key, if it is there."""
+        with suppress(Exception):
+            if self.backend is not None:
+                self.backend.delete_password(_SERVICE, self.entry)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """Keeps the key in a file that only its owner may read.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+
+    path: Path
+
+    mark = "keyfile"
+    missing = "its key file is missing or damaged"
+    todo = "Bring the .key file back from where the profile came."
+
+    def find(self) -> Secret | None:
+        """Read the key."""
+        try:
+            return _a_key(Secret(self.path.read_text("ascii")))
+        except (OSError, UnicodeError):
+            return None
+
+    def make(self) -> Secret:
+        """Write a new key."""
+        key = _new_key()
+        write_whole(self.path, key.reveal().encode())
+        return key
+
+    def forget(self) -> None:
+        """Remove the file."""
+        self.path.unlink(missing_ok=True)
+
+
+def system_keyring() -> Keyring | None:
+    """Find the keyring of the operating system."""
+    try:
+        import keyring  # noqa: PLC0415 - an extra; looking for the desktop takes it a while
+    except ImportError:
+        return None
+    found = keyring.get_keyring()
+    backends = getattr(found, "backends", [found])  # several, behind a front
+    real = (one for one in backends if type(one).__module__ in _SYSTEM_KEYRINGS)
+    return next(real, None)
+
+
+def _new_key() -> Secret:
+    """Make a key at random."""
+    return Secret(os.urandom(32).hex())
+
+
+def _a_key(found: Secret) -> Secret | None:
+    """Let pass what can be a key."""
+    return found if _KEY.fullmatch(found.reveal()) else None

@@ -1,0 +1,147 @@
+"""Catches the browser on its way back from the consent page: one answer, on this machine only."""
+
+from __future__ import annotations
+
+import html
+import threading
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from zcrm_nb.auth.data_centres import is_loopback
+from zcrm_nb.auth.flows import carries_state, read_redirect
+from zcrm_nb.auth.listener import Listener, Said
+from zcrm_nb.auth.secret import Secret
+from zcrm_nb.errors import LoginError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Catcher"]
+
+LIFE_S = 600.0
+
+
+class Catcher:
+    """Listens on 127.0.0.1 until the browser comes back, and then no longer.
+
+    Parameters
+    ----------
+    redirect_uri : str
+        As registered for the client: ``http``, this machine, and a port.
+    state : str
+        As it was sent; whoever knocks without it is turned away, and the listening goes on.
+    take : callable
+        Called once, from a thread of its own, with what the browser brought: a ``Secret`` for
+        :meth:`zcrm_nb.auth.flows.Consent.finish`.
+    life_s : float, default 600
+        How long to listen, in seconds.
+
+    Attributes
+    ----------
+    threads : list of threading.Thread
+        What listens; they end with it.
+
+    Notes
+    -----
+    The request line holds the code, so nothing is logged. Any program of this machine can knock at
+    the port; without the state, which only the person's browser has, it learns and changes nothing.
+
+    Examples
+    --------
+    >>> from zcrm_nb.auth.redirect_server import Catcher
+    >>> catcher = Catcher("https://example.com/callback", "state", print)
+    Traceback (most recent call last):
+    ...
+    zcrm_nb.errors.LoginError: Nobody can listen at https://example.com/callback from here.
+    Paste the address that the browser ends at instead.
+    """
+
+    def __init__(
+        self,
+        redirect_uri: str,
+        state: str,
+        take: Callable[[Secret], object],
+        *,
+        life_s: float = LIFE_S,
+    ) -> None:
+        self._path, self._state, self._take = urlsplit(redirect_uri).path or "/", state, take
+        self._done = threading.Event()
+        self._taken = threading.Lock()
+        self._listener = self._listening(redirect_uri)
+        reaper = threading.Thread(
+            target=self._reap, args=(life_s,), name="zcrm_nb login", daemon=True
+        )
+        self.threads = [self._listener.thread, reaper]
+        reaper.start()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._listener.port
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._done.set()
+
+    def _reap(self, life_s: float) -> None:
+        """Stop when it is done, or when nobody came."""
+        self._done.wait(life_s)
+        self._listener.close()
+
+    def _listening(self, redirect_uri: str) -> Listener:
+        """Open the port."""
+        parts = urlsplit(redirect_uri)
+        if parts.scheme != "http" or not is_loopback(redirect_uri) or parts.port is None:
+            raise LoginError(
+                f"Nobody can listen at {redirect_uri} from here.",
+                todo="Paste the address that the browser ends at instead.",
+            )
+        try:
+            return Listener(
+                lambda _, target, __: self._answer(Secret(target)),
+                lambda method, _: None if method == "GET" else Said(405),
+                port=parts.port,
+                name="zcrm_nb login",
+            )
+        except OSError as error:
+            raise LoginError(
+                f"Nobody can listen at {redirect_uri}: port {parts.port} is taken or not allowed.",
+                f"The system said: {error.strerror}.",
+                "Paste the address that the browser ends at, or close the program at that port.",
+            ) from None
+
+    def _answer(self, target: Secret) -> Said:
+        """Judge a request; the tab is told first, whatever follows."""
+        if urlsplit(target.reveal()).path != self._path:
+            return _page(404, "There is nothing here.")
+        if not carries_state(target, self._state):
+            return _page(400, "This answer belongs to another login.")
+        if not self._taken.acquire(blocking=False):
+            return _page(200, "This login came back already. You can close this tab.")
+        try:
+            read_redirect(target, self._state)
+            said = "Your consent has arrived."
+        except LoginError as error:
+            said = error.happened
+        return _page(200, f"{said} You can close this tab.", lambda: self._finish(target))
+
+    def _finish(self, target: Secret) -> None:
+        """Hand over what came, and stop."""
+        self._done.set()
+        self._take(target)
+
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>zcrm_nb</title>
+<meta name="color-scheme" content="light dark">
+<body style="font:16px system-ui;max-width:32em;margin:20vh auto;padding:0 1em"><p>{}</p></body>
+</html>"""
+
+
+def _page(status: int, said: str, then: Callable[[], object] | None = None) -> Said:
+    """Make a page that passes its address on to nobody."""
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Referrer-Policy": "no-referrer",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    }
+    return Said(status, _PAGE.format(html.escape(said)).encode(), headers, then)

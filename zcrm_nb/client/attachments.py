@@ -1,0 +1,798 @@
+"""What is attached to records: notes, files, photos, tags."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zcrm_nb.api.acting import attachments, notes_and_tags, related
+from zcrm_nb.client.reports import Operation, Reporting
+from zcrm_nb.frames import subject, to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.frames import Report, Subject
+    from zcrm_nb.notebook.progress import Told
+
+__all__ = ["Attaching"]
+
+
+class Attaching(Reporting):
+    """What reads and changes the small things that hang on records."""
+
+    def notes(
+        self,
+        module: str,
+        ids: str | Iterable[str] | pd.DataFrame,
+        *,
+        tz: str = "UTC",
+        progress: bool | Told = True,
+    ) -> pd.DataFrame:
+        """Read the notes of one record, or of many.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        ids : str, iterable of str, or DataFrame
+            An id, several, or a table with a column ``id``.
+        tz : str, default "UTC"
+            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each page.
+
+        Returns
+        -------
+        DataFrame of shape (n_notes, 8)
+            ``parent_id`` (the record), ``id`` (the note), ``Note_Title``, ``Note_Content``,
+            ``Owner``, ``Owner.id``, ``Created_Time``, ``Modified_Time``; rows in the order of
+            ``ids``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module, or an id that cannot be one; not sent.
+
+        See Also
+        --------
+        records : ``crm.records("Notes")`` reads all notes of the org.
+
+        Notes
+        -----
+        Each record is a call: one credit for each 200 notes of each, several at a time. Zoho's COQL
+        is not known to read notes.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Notes": zoho.com/crm/developer/docs/api/v8/get-notes.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> leads = crm.records("Leads", ["Last_Name"], limit=2)
+        >>> _ = crm.add_note("Leads", leads, "Called, wants a demo")
+        >>> crm.notes("Leads", leads)["Note_Content"].tolist()
+        ['Called, wants a demo', 'Called, wants a demo']
+        >>> crm.close()
+        """
+
+        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
+            return related.related_table(
+                self._gate.send,
+                self._catalogue,
+                module,
+                subject=ids,
+                related_list="Notes",
+                columns=notes_and_tags.NOTE_FIELDS,
+                workers=self._gate.workers,
+                tick=tick,
+                tz=self._zone(tz),
+            )
+
+        what = f"Notes of {module}"
+        return self._told(fetch, what, progress, query=what, module=module, route="related")
+
+    def add_note(
+        self,
+        module: str,
+        ids: Subject,
+        content: str,
+        *,
+        title: str | None = None,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Write a note about a record, or the same about each of many.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        ids : str, iterable of str, or DataFrame
+            An id, several, or a table with a column ``id``.
+        content : str
+            What it says; at most 65,535 characters.
+        title : str, optional
+            Its title; at most 120 characters.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
+
+        Returns
+        -------
+        Report of shape (n_records, 6)
+            Under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
+            ``unknown``), ``id`` of the note, ``code``, ``field``, ``message``. Unknown is a note
+            whose answer was lost: look at :meth:`notes` before it is written again.
+
+        Raises
+        ------
+        NotFoundError
+            An id that cannot be one; not sent.
+        ValueError
+            A text that is too long, or none; not sent.
+
+        Notes
+        -----
+        One credit for each ten notes.
+
+        References
+        ----------
+        Zoho CRM API V8, "Create Notes": zoho.com/crm/developer/docs/api/v8/create-notes.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> lead = crm.records("Leads", ["Last_Name"], limit=1)["id"].iloc[0]
+        >>> crm.add_note("Leads", lead, "Called", title="Telephone")["status"].iloc[0]
+        'done'
+        >>> crm.close()
+        """
+        index, rows = subject(ids)
+        asked = notes_and_tags.new_notes(module, [row["id"] for row in rows], content, title)
+        deed = Operation("note", module, f"Notes of {module}", self._acts(asked))
+        return self._reported(deed, progress, index)
+
+    def attachments(
+        self,
+        module: str,
+        ids: str | Iterable[str] | pd.DataFrame,
+        *,
+        tz: str = "UTC",
+        progress: bool | Told = True,
+    ) -> pd.DataFrame:
+        """List the files and links attached to one record, or to many.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module; ``"Notes"`` for files on notes.
+        ids : str, iterable of str, or DataFrame
+            An id, several, or a table with a column ``id``.
+        tz : str, default "UTC"
+            Time zone of ``Created_Time``: an IANA name, or ``"org"`` for the org's own.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each record.
+
+        Returns
+        -------
+        DataFrame of shape (n_attachments, 9)
+            ``parent_id`` (the record), ``id`` (of the attachment), ``File_Name``, ``Size`` in bytes
+            (0 for a link), ``type`` (Zoho's word: a file or a link), ``link_url``, ``Owner``,
+            ``Owner.id``, ``Created_Time``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module, or an id that cannot be one; not sent.
+
+        See Also
+        --------
+        download : Bring one of them to the disk.
+
+        Notes
+        -----
+        Each record is a call: one credit for each 200 attachments of each, several at a time.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get the List of Attachments":
+        zoho.com/crm/developer/docs/api/v8/get-attachments.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> deal = crm.records("Deals", ["Deal_Name"], limit=1)["id"].iloc[0]
+        >>> _ = crm.attach("Deals", deal, b"a,b", name="figures.csv")
+        >>> crm.attachments("Deals", deal)["File_Name"].tolist()
+        ['figures.csv']
+        >>> crm.close()
+        """
+
+        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
+            return attachments.attachments_table(
+                self._gate.send,
+                self._catalogue,
+                module,
+                ids,
+                workers=self._gate.workers,
+                tick=tick,
+                tz=self._zone(tz),
+            )
+
+        what = f"Attachments of {module}"
+        return self._told(fetch, what, progress, query=what, module=module, route="related")
+
+    def attach(
+        self,
+        module: str,
+        id: str,  # noqa: A002 - Zoho's word
+        file: str | Path | bytes | Sequence[str | Path],
+        *,
+        name: str | None = None,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Attach a file to a record, or several.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module; ``"Notes"`` to attach to a note.
+        id : str
+            The record's id.
+        file : str, Path, bytes, or sequence of str or Path
+            Path of a file, or of several, or the content itself; at most 100 MB each, any kind but
+            ``.exe``.
+        name : str, optional
+            What it shall be called; the name on the disk by default. Bytes need one.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
+
+        Returns
+        -------
+        Report of shape (n_files, 6)
+            ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id`` of the
+            attachment, ``code``, ``field``, ``message``. Unknown is a file whose answer was lost:
+            look at :meth:`attachments` before it is sent again.
+
+        Raises
+        ------
+        LimitError
+            A file is too large; not sent.
+        FileNotFoundError
+            There is no such file; not sent.
+        NotFoundError
+            An id that cannot be one; not sent.
+        ValueError
+            An empty file, a program, or bytes without a name; not sent.
+
+        Notes
+        -----
+        One credit for each file. Files are read from the disk as they are sent.
+
+        References
+        ----------
+        Zoho CRM API V8, "Upload an Attachment":
+        zoho.com/crm/developer/docs/api/v8/upload-attachment.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> deal = crm.records("Deals", ["Deal_Name"], limit=1)["id"].iloc[0]
+        >>> crm.attach("Deals", deal, b"%PDF", name="offer.pdf")["status"].iloc[0]
+        'done'
+        >>> crm.close()
+        """
+        asked = attachments.attaching(module, id, file, name)
+        deed = Operation("attach", module, f"Attachments of {module}", self._acts(asked))
+        return self._reported(deed, progress)
+
+    def attach_link(
+        self,
+        module: str,
+        id: str,  # noqa: A002 - Zoho's word
+        url: str,
+        *,
+        title: str | None = None,
+    ) -> Report:
+        """Attach the address of something to a record.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        id : str
+            The record's id.
+        url : str
+            The address, with http, https or ftp.
+        title : str, optional
+            What the list of attachments shall call it; the address by default.
+
+        Returns
+        -------
+        Report of shape (1, 6)
+            As of :meth:`attach`.
+
+        Raises
+        ------
+        ValueError
+            It is no address; not sent.
+        NotFoundError
+            An id that cannot be one; not sent.
+
+        Notes
+        -----
+        One credit.
+
+        References
+        ----------
+        Zoho CRM API V8, "Upload an Attachment":
+        zoho.com/crm/developer/docs/api/v8/upload-attachment.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> deal = crm.records("Deals", ["Deal_Name"], limit=1)["id"].iloc[0]
+        >>> _ = crm.attach_link("Deals", deal, "https://example.com/spec", title="Specification")
+        >>> crm.attachments("Deals", deal)["File_Name"].iloc[0]
+        'Specification'
+        >>> crm.close()
+        """
+        asked = attachments.attaching_link(module, id, url, title)
+        deed = Operation("attach", module, f"Attachments of {module}", self._acts(asked))
+        return self._reported(deed, progress=False)
+
+    def detach(
+        self,
+        module: str,
+        id: str,  # noqa: A002 - Zoho's word
+        ids: Subject,
+    ) -> Report:
+        """Take attachments off a record, for good.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        id : str
+            The record's id.
+        ids : str, iterable of str, or DataFrame
+            Ids of attachments, or a table with a column ``id`` of them.
+
+        Returns
+        -------
+        Report of shape (n_attachments, 6)
+            Under the index of what was handed in.
+
+        Raises
+        ------
+        NotFoundError
+            An id that cannot be one; not sent.
+
+        Notes
+        -----
+        One credit for each hundred attachments.
+
+        References
+        ----------
+        Zoho CRM API V8, "Delete an Attachment":
+        zoho.com/crm/developer/docs/api/v8/delete-attachments.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> deal = crm.records("Deals", ["Deal_Name"], limit=1)["id"].iloc[0]
+        >>> file = crm.attach("Deals", deal, b"draft", name="draft.txt")["id"].iloc[0]
+        >>> crm.detach("Deals", deal, file)["message"].iloc[0]
+        'record deleted'
+        >>> crm.close()
+        """
+        index, rows = subject(ids)
+        asked = attachments.detaching(module, id, [row["id"] for row in rows])
+        look = partial(attachments.detached, self._gate.send, module, id)
+        label = f"Attachments of {module}"
+        deed = Operation("detach", module, label, self._acts(asked), look=look)
+        return self._reported(deed, progress=False, index=index)
+
+    def download(
+        self,
+        module: str,
+        id: str,  # noqa: A002 - Zoho's word
+        file: str,
+        *,
+        field: str | None = None,
+        folder: str | Path = ".",
+        overwrite: bool = False,
+    ) -> Path:
+        """Bring an attachment, or a file of an upload field, to the disk.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        id : str
+            The record's id.
+        file : str
+            Id of the attachment; or of the file in the upload field ``field``.
+        field : str, optional
+            API name of a file-upload or image-upload field.
+        folder : str or Path, default "."
+            Where to; made if it is not there.
+        overwrite : bool, default False
+            Whether a file of that name is replaced.
+
+        Returns
+        -------
+        Path
+            The file, under the name that Zoho knows it by.
+
+        Raises
+        ------
+        NotFoundError
+            The record has no such file.
+        FileExistsError
+            There is a file of that name already; nothing was downloaded.
+        APIError
+            It is a link, which cannot be downloaded: ``code`` is ``DOWNLOAD_NOT_ALLOWED``.
+
+        Notes
+        -----
+        Two credits: one for the name. A name that holds a folder is cut to its last part.
+
+        References
+        ----------
+        Zoho CRM API V8, "Download an Attachment":
+        zoho.com/crm/developer/docs/api/v8/download-attachments.html
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> deal = crm.records("Deals", ["Deal_Name"], limit=1)["id"].iloc[0]
+        >>> file = crm.attach("Deals", deal, b"a,b", name="figures.csv")["id"].iloc[0]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     crm.download("Deals", deal, file, folder=folder).read_bytes()
+        b'a,b'
+        >>> crm.close()
+        """
+        return attachments.download(
+            self._gate.send,
+            module,
+            id,
+            file=file,
+            field=field,
+            folder=Path(folder),
+            overwrite=overwrite,
+        )
+
+    def upload(
+        self,
+        file: str | Path | bytes | Sequence[str | Path],
+        *,
+        name: str | None = None,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Upload files for file-upload and image-upload fields.
+
+        Parameters
+        ----------
+        file : str, Path, bytes, or sequence of str or Path
+            Path of a file, or of several, or the content itself; at most 20 MB each.
+        name : str, optional
+            What it shall be called; the name on the disk by default. Bytes need one.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
+
+        Returns
+        -------
+        Report of shape (n_files, 6)
+            Its ``id`` goes into a record as ``[{"File_Id__s": id}]``.
+
+        Raises
+        ------
+        LimitError
+            A file is too large; not sent.
+        FileNotFoundError
+            There is no such file; not sent.
+        ValueError
+            An empty file, or bytes without a name; not sent.
+        ScopeError
+            The login lacks ``ZohoCRM.files.CREATE``.
+
+        Notes
+        -----
+        One credit for each ten files.
+
+        References
+        ----------
+        Zoho CRM API V8, "Upload Files to Zoho File System":
+        zoho.com/crm/developer/docs/api/v8/upload-files-to-zfs.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> file = crm.upload(b"%PDF", name="plan.pdf")["id"].iloc[0]
+        >>> visit = crm.records("Site_Visits", ["Name"], limit=1)["id"].iloc[0]
+        >>> change = {"data": [{"Documents": [{"File_Id__s": file}]}]}
+        >>> _ = crm.request("PUT", f"Site_Visits/{visit}", json=change)
+        >>> crm.record("Site_Visits", visit)["Documents"][-1]["File_Name__s"]
+        'plan.pdf'
+        >>> crm.close()
+        """
+        asked = attachments.uploading(file, name)
+        return self._reported(Operation("upload", "", "Files", self._acts(asked)), progress)
+
+    def photo(self, module: str, id: str) -> bytes:  # noqa: A002 - Zoho's word
+        """Return the photo of a record.
+
+        Parameters
+        ----------
+        module : str
+            API name of a module whose records have photos, such as ``"Leads"``.
+        id : str
+            The record's id.
+
+        Returns
+        -------
+        bytes
+            The picture, as it is; ``IPython.display.Image(…)`` shows it in a notebook.
+
+        Raises
+        ------
+        NotFoundError
+            The record has no photo, or records of this module have none (then nothing was sent).
+
+        Notes
+        -----
+        One credit.
+
+        References
+        ----------
+        Zoho CRM API V8, "Download a Record's Photo":
+        zoho.com/crm/developer/docs/api/v8/download-image.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> lead = crm.records("Leads", ["Last_Name"], limit=1)["id"].iloc[0]
+        >>> _ = crm.set_photo("Leads", lead, b"GIF89a, a small picture")
+        >>> crm.photo("Leads", lead)[:6]
+        b'GIF89a'
+        >>> crm.close()
+        """
+        return attachments.photo(self._gate.send, self._catalogue, module, id)
+
+    def set_photo(
+        self,
+        module: str,
+        id: str,  # noqa: A002 - Zoho's word
+        file: str | Path | bytes | None,
+    ) -> Report:
+        """Give a record its photo, or take it away.
+
+        Parameters
+        ----------
+        module : str
+            API name of a module whose records have photos.
+        id : str
+            The record's id.
+        file : str, Path, bytes, or None
+            A PNG, JPEG, GIF or BMP of at most 10 MB; ``None`` takes the photo away.
+
+        Returns
+        -------
+        Report of shape (1, 6)
+            What became of it.
+
+        Raises
+        ------
+        LimitError
+            It is too large; not sent.
+        ValueError
+            It is no picture; not sent.
+        NotFoundError
+            Records of this module have no photos, or an id that cannot be one; not sent.
+
+        Notes
+        -----
+        One credit. The picture replaces the one before.
+
+        References
+        ----------
+        Zoho CRM API V8, "Upload a Record's Photo":
+        zoho.com/crm/developer/docs/api/v8/upload-image.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> lead = crm.records("Leads", ["Last_Name"], limit=1)["id"].iloc[0]
+        >>> crm.set_photo("Leads", lead, b"GIF89a, a small picture")["status"].iloc[0]
+        'done'
+        >>> crm.close()
+        """
+        asked = attachments.new_photo(self._catalogue, module, id, file)
+        deed = Operation("photo", module, f"Photo of {module}", self._acts(asked))
+        return self._reported(deed, progress=False)
+
+    def tags(self, module: str, *, tz: str = "UTC") -> pd.DataFrame:
+        """List the tags of a module.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        tz : str, default "UTC"
+            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+
+        Returns
+        -------
+        DataFrame of shape (n_tags, 9)
+            ``name``, ``color_code``, ``created_time``, ``modified_time``, ``created_by``,
+            ``created_by.id``, ``modified_by``, ``modified_by.id``, ``id``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module; not sent.
+
+        Notes
+        -----
+        One credit.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Tags": zoho.com/crm/developer/docs/api/v8/get-tag-list.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> "vip" in list(crm.tags("Leads")["name"])
+        True
+        >>> crm.close()
+        """
+        found = notes_and_tags.tags(self._gate.send, self._catalogue, module)
+        return to_frame([found], notes_and_tags.TAG_COLUMNS, tz=self._zone(tz))
+
+    def tag(
+        self,
+        module: str,
+        ids: Subject,
+        tags: str | Sequence[str],
+        *,
+        replace: bool = False,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Put tags on records.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        ids : str, iterable of str, or DataFrame
+            An id, several, or a table with a column ``id``.
+        tags : str or sequence of str
+            Names of tags, at most ten of at most 25 characters. A new name makes a new tag.
+        replace : bool, default False
+            Whether the tags that a record has go.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
+
+        Returns
+        -------
+        Report of shape (n_records, 6)
+            Under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
+            ``unknown``), ``id``, ``code``, ``field``, ``message``. Unknown is a record whose answer
+            was lost: ``resolve()`` of the report looks at it.
+
+        Raises
+        ------
+        NotFoundError
+            An id that cannot be one; not sent.
+        ValueError
+            What can be no tags; not sent.
+
+        Notes
+        -----
+        Two credits for each hundred records.
+
+        References
+        ----------
+        Zoho CRM API V8, "Add Tags to Records":
+        zoho.com/crm/developer/docs/api/v8/add-tags.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> leads = crm.records("Leads", ["Last_Name"], limit=2)
+        >>> crm.tag("Leads", leads, ["vip", "expo 2026"])["status"].tolist()
+        ['done', 'done']
+        >>> crm.record("Leads", leads["id"].iloc[0])["Tag"][-1]
+        'expo 2026'
+        >>> crm.close()
+        """
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        asked = notes_and_tags.retagging(module, wanted, tags, action="add", over_write=replace)
+        look = partial(notes_and_tags.retagged, self._gate.send, asked)
+        deed = Operation("tag", module, f"Tags of {module}", self._acts(asked), look=look)
+        return self._reported(deed, progress, index)
+
+    def untag(
+        self,
+        module: str,
+        ids: Subject,
+        tags: str | Sequence[str],
+        *,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Take tags off records.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        ids : str, iterable of str, or DataFrame
+            An id, several, or a table with a column ``id``.
+        tags : str or sequence of str
+            Names of tags. One that a record does not have is no error.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
+
+        Returns
+        -------
+        Report of shape (n_records, 6)
+            As of :meth:`tag`.
+
+        Raises
+        ------
+        NotFoundError
+            An id that cannot be one; not sent.
+        ValueError
+            What can be no tags; not sent.
+
+        Notes
+        -----
+        Two credits for each hundred records.
+
+        References
+        ----------
+        Zoho CRM API V8, "Remove Tags from Records":
+        zoho.com/crm/developer/docs/api/v8/remove-tags.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> lead = crm.records("Leads", ["Last_Name"], limit=1)["id"].iloc[0]
+        >>> _ = crm.tag("Leads", lead, "vip", replace=True)
+        >>> _ = crm.untag("Leads", lead, "vip")
+        >>> crm.record("Leads", lead)["Tag"]
+        []
+        >>> crm.close()
+        """
+        index, rows = subject(ids)
+        asked = notes_and_tags.retagging(module, [row["id"] for row in rows], tags, action="remove")
+        look = partial(notes_and_tags.retagged, self._gate.send, asked)
+        deed = Operation("untag", module, f"Tags of {module}", self._acts(asked), look=look)
+        return self._reported(deed, progress, index)

@@ -1,0 +1,71 @@
+"""Looking a query over before it is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.api.reading import tables
+from zcrm_nb.coql import fill
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from zcrm_nb.client.crm import CRM
+
+__all__ = ["lint"]
+
+
+def lint(query: str, crm: CRM, **values: Any) -> pd.DataFrame:
+    """Tell what is wrong with a COQL query, and what to do about it, without sending it.
+
+    Parameters
+    ----------
+    query : str
+        A COQL query. Places for values are written ``:name``.
+    crm : CRM
+        The org whose modules, fields and picklists count.
+    **values : object
+        What stands for the ``:name`` places, as in :meth:`CRM.coql`.
+
+    Returns
+    -------
+    DataFrame of shape (n_findings, 6)
+        In the order of the text: ``line`` and ``column`` (``Int64``, counted from 1), ``severity``
+        (``error``: Zoho would refuse it; ``repaired``: so it would, but :meth:`CRM.coql` knows what
+        is meant and sends that; ``warning``: it may not mean what it seems to), ``problem``,
+        ``fix`` (what to write, or what is sent instead), ``repaired`` (``boolean``). No rows for a
+        query without fault. After an error of syntax, what follows is not looked at.
+
+    Raises
+    ------
+    ValueError
+        A ``:name`` has no value, a value has no ``:name``, or cannot be written in COQL.
+
+    See Also
+    --------
+    CRM.coql : Does the same before it sends a query.
+
+    Notes
+    -----
+    No credit, but for the metadata: 1 for the list of modules and 1 for each module's fields, asked
+    once in the life of ``crm``.
+
+    References
+    ----------
+    Zoho CRM API V8, "COQL Limitations":
+    zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
+
+    Examples
+    --------
+    >>> import zcrm_nb
+    >>> crm = zcrm_nb.emulate()
+    >>> found = zcrm_nb.lint("select Last_Nmae from Leads where Rating > 'Hot'", crm)
+    >>> found[["line", "column", "problem"]]
+       line  column                                       problem
+    0     1       8                Leads has no field 'Last_Nmae'.
+    1     1      35  Rating is a picklist, and > does not fit that.
+    >>> found["fix"][0]
+    'Did you mean Last_Name or First_Name?'
+    >>> crm.close()
+    """
+    return tables.findings_table(crm._catalogue, fill(query, **values))

@@ -1,0 +1,570 @@
+"""What belongs together: related lists, subforms, lookups expanded, timelines."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from zcrm_nb.api.acting import notes_and_tags, related
+from zcrm_nb.client.reports import Operation, Reporting
+from zcrm_nb.frames import subject, to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.frames import Report, Subject
+    from zcrm_nb.notebook.progress import Told
+
+__all__ = ["Relating"]
+
+
+class Relating(Reporting):
+    """What reads along lookups, and links records to each other."""
+
+    def related_lists(self, module: str) -> pd.DataFrame:
+        """List what can hang on the records of a module.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+
+        Returns
+        -------
+        DataFrame of shape (n_lists, 6)
+            ``api_name`` (what :meth:`related` wants), ``display_label``, ``module`` (whose records
+            are on the list), ``type``, ``linkingmodule`` (of a multi-select lookup), ``id``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module; not sent.
+
+        Notes
+        -----
+        One credit, once for each module; :meth:`refresh` asks anew.
+
+        References
+        ----------
+        Zoho CRM API V8, "Related Lists Metadata":
+        zoho.com/crm/developer/docs/api/v8/related-list-meta.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> "Contacts" in list(crm.related_lists("Accounts")["api_name"])
+        True
+        >>> crm.close()
+        """
+        return to_frame([related.lists(self._catalogue, module)], related.LIST_COLUMNS)
+
+    def related(
+        self,
+        module: str,
+        ids: str | Iterable[str] | pd.DataFrame,
+        related_list: str,
+        columns: Sequence[str] | None = None,
+        *,
+        tz: str = "UTC",
+        exact: bool = False,
+        progress: bool | Told = True,
+    ) -> pd.DataFrame:
+        """Read what hangs on one record, or on many, in one table.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module that the records belong to.
+        ids : str, iterable of str, or DataFrame
+            An id, several, or a table with a column ``id``.
+        related_list : str
+            API name of the list; :meth:`related_lists` tells which there are.
+        columns : sequence of str, optional
+            API names of the fields to bring; all that COQL can read by default.
+        tz : str, default "UTC"
+            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+        exact : bool, default False
+            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each page.
+
+        Returns
+        -------
+        DataFrame of shape (n_rows, n_columns)
+            ``parent_id`` first, the id of the record that a row hangs on, then ``id`` and the
+            columns, typed as :meth:`coql` types them; rows in the order of ``ids``. A record on the
+            lists of two parents has two rows.
+
+        Raises
+        ------
+        NotFoundError
+            No such module, list or field, or an id that cannot be one; not sent.
+
+        See Also
+        --------
+        notes, attachments : Two lists with methods of their own.
+        expand : The other way round: fields of the record that a lookup names.
+
+        Notes
+        -----
+        Where the metadata tell which lookup makes the list, it is asked for in COQL, for a hundred
+        parents at a time and side by side: 3 credits for each hundred parents and each 2,000 rows.
+        Where they do not, and for notes and attachments, each parent is a call: 1 credit for each
+        200 rows of each. The metadata cost 1 credit for each module, once.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Related Records":
+        zoho.com/crm/developer/docs/api/v8/get-related-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> accounts = crm.records("Accounts", ["Account_Name"], limit=50)
+        >>> people = crm.related("Accounts", accounts, "Contacts", ["Last_Name", "Email"])
+        >>> list(people.columns)
+        ['parent_id', 'id', 'Last_Name', 'Email']
+        >>> set(people["parent_id"]) <= set(accounts["id"])
+        True
+        >>> crm.close()
+        """
+
+        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
+            return related.related_table(
+                self._gate.send,
+                self._catalogue,
+                module,
+                subject=ids,
+                related_list=related_list,
+                columns=columns,
+                workers=self._gate.workers,
+                tick=tick,
+                tz=self._zone(tz),
+                exact=exact,
+            )
+
+        what = f"{related_list} of {module}"
+        return self._told(fetch, what, progress, query=what, module=module, route="related")
+
+    def link(
+        self,
+        module: str,
+        id: str,  # noqa: A002 - Zoho's word
+        related_list: str,
+        ids: Subject,
+        *,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Put records on a related list of another.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module of the record with the list.
+        id : str
+            That record's id.
+        related_list : str
+            API name of the list.
+        ids : str, iterable of str, Series, or DataFrame
+            The records to link: an id, several, or a table with a column ``id``.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
+
+        Returns
+        -------
+        Report of shape (n_records, 6)
+            ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id``, ``code``,
+            ``field``, ``message``, under the index of ``ids``. Unknown is a record whose answer was
+            lost: ``resolve()`` of the report looks at the list.
+
+        Raises
+        ------
+        NotFoundError
+            An id that cannot be one; not sent.
+        ValueError
+            A record that comes twice; not sent.
+
+        Notes
+        -----
+        One credit for each hundred records. What makes the list decides what changes: a record
+        with a lookup points here from now on, and no longer elsewhere; a multi-select lookup gets
+        one link more.
+
+        References
+        ----------
+        Zoho CRM API V8, "Update Related Records":
+        zoho.com/crm/developer/docs/api/v8/update-related-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> account = crm.records("Accounts", ["Account_Name"], limit=1)["id"].iloc[0]
+        >>> people = crm.records("Contacts", ["Last_Name"], limit=3)
+        >>> list(crm.link("Accounts", account, "Contacts", people)["status"])
+        ['done', 'done', 'done']
+        >>> crm.close()
+        """
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        asked = related.links(module, id, related_list=related_list, ids=wanted, away=False)
+        look = partial(related.linked, self._gate.send, asked)
+        label = f"{related_list} of {module}"
+        return self._reported(
+            Operation("link", module, label, self._acts(asked), look=look), progress, index
+        )
+
+    def unlink(
+        self,
+        module: str,
+        id: str,  # noqa: A002 - Zoho's word
+        related_list: str,
+        ids: Subject,
+        *,
+        progress: bool | Told = True,
+    ) -> Report:
+        """Take records off a related list; they themselves stay.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module of the record with the list.
+        id : str
+            That record's id.
+        related_list : str
+            API name of the list.
+        ids : str, iterable of str, Series, or DataFrame
+            The records to let go: an id, several, or a table with a column ``id``.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each call.
+
+        Returns
+        -------
+        Report of shape (n_records, 6)
+            As of :meth:`link`.
+
+        Raises
+        ------
+        NotFoundError
+            An id that cannot be one; not sent.
+        ValueError
+            A record that comes twice; not sent.
+
+        Notes
+        -----
+        One credit for each hundred records. A note lives on its record alone: letting go of it
+        deletes it.
+
+        References
+        ----------
+        Zoho CRM API V8, "Delink Related Records":
+        zoho.com/crm/developer/docs/api/v8/delink-related-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> account = crm.records("Accounts", ["Account_Name"], limit=1)["id"].iloc[0]
+        >>> person = crm.records("Contacts", ["Last_Name"], limit=1)["id"].iloc[0]
+        >>> _ = crm.link("Accounts", account, "Contacts", person)
+        >>> crm.unlink("Accounts", account, "Contacts", person)["message"].iloc[0]
+        'relation removed'
+        >>> crm.close()
+        """
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        asked = related.links(module, id, related_list=related_list, ids=wanted, away=True)
+        look = partial(related.linked, self._gate.send, asked)
+        label = f"{related_list} of {module}"
+        return self._reported(
+            Operation("unlink", module, label, self._acts(asked), look=look), progress, index
+        )
+
+    def expand(
+        self,
+        df: pd.DataFrame,
+        lookup: str,
+        columns: Sequence[str],
+        *,
+        module: str | None = None,
+        max_credits: int | None = None,
+        tz: str = "UTC",
+        exact: bool = False,
+        progress: bool | Told = True,
+    ) -> pd.DataFrame:
+        """Put fields of the records that a lookup names beside the rows that name them.
+
+        Parameters
+        ----------
+        df : DataFrame
+            A table with the column ``X.id`` of a lookup X. It is not changed.
+        lookup : str
+            API name of the lookup, such as ``"Account_Name"`` or ``"Owner"``.
+        columns : sequence of str
+            API names of fields of the records it names.
+        module : str, optional
+            The module that the table is of; a table of this package knows it by itself.
+        max_credits : int, optional
+            Refuse, before anything is sent, what would take more.
+        tz : str, default "UTC"
+            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+        exact : bool, default False
+            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each page.
+
+        Returns
+        -------
+        DataFrame of shape (n_rows, n_columns + len(columns))
+            The same rows under the same index; the new columns ``X.Field`` stand behind ``X.id``,
+            typed as :meth:`coql` types them, and are empty where the lookup is. A lookup among them
+            becomes two columns.
+
+        Raises
+        ------
+        NotFoundError
+            No such field; not sent.
+        ValueError
+            There is no column ``X.id``, the lookup leads to several modules, or it is not known
+            which module the table is of.
+        LimitError
+            It would take more than ``max_credits``; not sent.
+
+        See Also
+        --------
+        coql : Selects ``Account_Name.Industry`` in the same query, where there is one.
+
+        Notes
+        -----
+        Each record is asked for once, a hundred in a query and the queries side by side: one credit
+        for each hundred different records. Of users nothing more is asked than the list of them.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Records through a COQL Query":
+        zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> deals = crm.records("Deals", ["Amount", "Account_Name"], limit=200)
+        >>> list(crm.expand(deals, "Account_Name", ["Industry"]).columns)[-3:]
+        ['Account_Name', 'Account_Name.id', 'Account_Name.Industry']
+        >>> crm.close()
+        """
+        known = dict(df.attrs.get("zcrm", {}))
+        of = module or known.get("module")
+        if of is None:
+            raise ValueError("Which module is this table of? Say module='Deals', or as it may be.")
+
+        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
+            table = related.expanded(
+                self._gate.send,
+                self._catalogue,
+                df,
+                module=of,
+                lookup=lookup,
+                columns=columns,
+                max_credits=max_credits,
+                workers=self._gate.workers,
+                tick=tick,
+                tz=self._zone(tz),
+                exact=exact,
+            )
+            table.attrs = {}
+            return table
+
+        what = f"{lookup} of {of}"
+        facts = {**known, "expanded": [*known.get("expanded", []), lookup], "module": of}
+        return self._told(fetch, what, progress, **{"query": what, "route": "coql", **facts})
+
+    def subform(
+        self,
+        module: str,
+        field: str,
+        ids: str | Iterable[str] | pd.DataFrame | None = None,
+        columns: Sequence[str] | None = None,
+        *,
+        tz: str = "UTC",
+        exact: bool = False,
+        progress: bool | Told = True,
+    ) -> pd.DataFrame:
+        """Read the rows of a subform, or the links of a multi-select lookup, as a child table.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        field : str
+            API name of a subform, a multi-select lookup or a multi-user lookup.
+        ids : str, iterable of str, or DataFrame, optional
+            Of which records: an id, several, or a table with a column ``id``; of all by default.
+        columns : sequence of str, optional
+            API names of the subform's own fields; all that COQL can read by default. Of a
+            multi-select lookup, fields of the records it names; only these themselves by default.
+        tz : str, default "UTC"
+            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+        exact : bool, default False
+            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        progress : bool or callable, default True
+            Show progress when it takes longer than a second; a callable is told
+            ``(rows, pages, total)`` after each page.
+
+        Returns
+        -------
+        DataFrame of shape (n_rows, n_columns)
+            ``parent_id``, the record that a row belongs to, ``id`` of the row or link itself, and
+            the columns, typed as :meth:`coql` types them. Of a multi-select lookup X: ``X`` and
+            ``X.id``, then ``X.Field``.
+
+        Raises
+        ------
+        NotFoundError
+            No such module or field, or an id that cannot be one; not sent.
+        ValueError
+            The field is of another type.
+
+        Notes
+        -----
+        Zoho keeps such rows in a module of their own, and COQL reads it: 3 credits for each 2,000
+        rows, and for each hundred records where ``ids`` are given.
+
+        References
+        ----------
+        Zoho CRM API V8, "COQL Overview":
+        zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> rows = crm.subform("Quotes", "Quoted_Items", columns=["Product_Name", "Quantity"])
+        >>> list(rows.columns)
+        ['parent_id', 'id', 'Product_Name', 'Product_Name.id', 'Quantity']
+        >>> crm.close()
+        """
+
+        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
+            return related.subform_table(
+                self._gate.send,
+                self._catalogue,
+                module,
+                field=field,
+                subject=ids,
+                columns=columns,
+                workers=self._gate.workers,
+                tick=tick,
+                tz=self._zone(tz),
+                exact=exact,
+            )
+
+        what = f"{field} of {module}"
+        return self._told(fetch, what, progress, query=what, module=module, route="coql")
+
+    def timeline(self, module: str, id: str, *, tz: str = "UTC") -> pd.DataFrame:  # noqa: A002
+        """Tell what happened to a record: who changed which field from what to what.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        id : str
+            The record's id.
+        tz : str, default "UTC"
+            Time zone of ``time``: an IANA name, or ``"org"`` for the org's own.
+
+        Returns
+        -------
+        DataFrame of shape (n_changes, 12)
+            One row for each field that was changed, the latest first; what changed no field, such
+            as a note that was added, is one row too. ``time``, ``action`` (Zoho's word), ``field``,
+            ``old`` and ``new`` (text, as Zoho shows the values), ``by``, ``by.id``, ``source``,
+            ``module``, ``record`` and ``record.id`` (what was changed or added), ``entry`` (the
+            same for all fields changed at once).
+
+        Raises
+        ------
+        NotFoundError
+            An id that cannot be one; not sent. No such module or record, says Zoho.
+
+        Notes
+        -----
+        One credit for each 200 entries.
+
+        References
+        ----------
+        Zoho CRM API V8, "Timeline of a Record":
+        zoho.com/crm/developer/docs/api/v8/timeline-of-a-record.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> deal = crm.records("Deals", ["Stage"], limit=1)["id"].iloc[0]
+        >>> _ = crm.request("PUT", f"Deals/{deal}", json={"data": [{"Next_Step": "Send offer"}]})
+        >>> crm.timeline("Deals", deal)[["action", "field", "new"]].iloc[0].tolist()
+        ['updated', 'Next_Step', 'Send offer']
+        >>> crm.close()
+        """
+        return notes_and_tags.timeline_table(self._gate.send, module, id, tz=self._zone(tz))
+
+    def full_text(
+        self,
+        module: str,
+        ids: Subject,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Read rich text that lists cut after 500 characters.
+
+        Parameters
+        ----------
+        module : str
+            API name of the module.
+        ids : str, iterable of str, Series, or DataFrame
+            An id, several, or a table with a column ``id``.
+        columns : sequence of str, optional
+            API names of the fields; all rich text fields by default.
+
+        Returns
+        -------
+        DataFrame of shape (n_records, 1 + n_columns)
+            ``id`` and the texts, one row for each of ``ids`` under their index.
+
+        Raises
+        ------
+        NotFoundError
+            No such module or field, or an id that cannot be one; not sent.
+        ValueError
+            The module has no rich text, or a record comes twice; not sent.
+
+        Notes
+        -----
+        One credit for each hundred records.
+
+        References
+        ----------
+        Zoho CRM API V8, "Get Rich Text Records":
+        zoho.com/crm/developer/docs/api/v8/get-rich-text-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> visits = crm.records("Site_Visits", ["Name"], limit=5)
+        >>> list(crm.full_text("Site_Visits", visits).columns)
+        ['id', 'Observations']
+        >>> crm.close()
+        """
+        index, rows = subject(ids)
+        wanted = [row["id"] for row in rows]
+        texts = notes_and_tags.full_texts(self._gate.send, self._catalogue, module, wanted, columns)
+        return texts.set_axis(index, axis=0)

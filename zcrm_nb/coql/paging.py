@@ -1,0 +1,155 @@
+"""What paging asks of a query: pure functions from tree to tree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import reduce
+from typing import TYPE_CHECKING
+from typing import Literal as OneOf
+
+from zcrm_nb.coql.checks import LIMITS
+from zcrm_nb.coql.tree import Comparison, Literal, Logic, Membership, OrderBy, Path, Step
+from zcrm_nb.coql.visit import is_aggregate, literals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zcrm_nb.coql.tree import Condition, Query
+
+__all__ = ["after", "credits", "is_long", "joined", "page", "parts", "split_list", "stable"]
+
+_ID = Path((Step("id"),))
+
+
+def page(query: Query, offset: int, size: int) -> Query:
+    """Cut one page out of a query by offset.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import page, parse, to_text
+    >>> to_text(page(parse("select id from Leads where id is not null"), 400, 200))
+    'select id from Leads where id is not null limit 400, 200'
+    """
+    return replace(query, limit=size, offset=offset)
+
+
+def stable(query: Query) -> Query:
+    """Give a query an order without ties, so that offset paging neither loses nor repeats a row.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import parse, stable, to_text
+    >>> to_text(stable(parse("select id from Leads where id is not null order by City desc")))
+    'select id from Leads where id is not null order by City desc, id asc'
+    """
+    keys = query.group_by if is_aggregate(query) else (_ID,)
+    aliased = {column.alias: column.expression.text for column in query.columns if column.alias}
+    ordered = {aliased.get(order.key.text, order.key.text) for order in query.order_by}
+    if "id" in ordered and not is_aggregate(query):
+        return query
+    missing = tuple(OrderBy(key) for key in keys if key.text not in ordered)
+    return replace(query, order_by=query.order_by + missing)
+
+
+def after(query: Query, last_id: str) -> Query:
+    """Ask for the rows behind one record, in the order of ids: the way past Zoho's offset ceiling.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import after, parse, to_text
+    >>> to_text(after(parse("select City from Leads where City = 'Pune' limit 2000"), "41"))
+    "select City from Leads where (City = 'Pune' and id > '41') order by id asc limit 2000"
+    """
+    if is_aggregate(query):
+        raise ValueError("groups have no id to go on from: page an aggregate by offset")
+    where = Logic("and", query.where, Comparison(_ID, ">", Literal(last_id)))
+    return replace(query, where=where, order_by=(OrderBy(_ID),), offset=None)
+
+
+def credits(limit: int | None) -> int:  # noqa: A001 - Zoho's word, used as coql.credits
+    """Tell what one call costs.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import credits
+    >>> credits(None), credits(201), credits(2000)
+    (1, 2, 3)
+    """
+    rows = limit or 200
+    return 1 + (rows > 200) + (rows > 1000)
+
+
+# ---- Lists that are longer than Zoho takes -------------------------------------------------------
+
+
+def is_long(condition: Condition) -> bool:
+    """Tell whether a condition is a list of more values than Zoho takes in one."""
+    return isinstance(condition, Membership) and len(literals(condition)) > LIMITS["in"]
+
+
+def joined(membership: Membership) -> Condition:
+    """Write a long list as several: in one or in another, not in one and not in another."""
+    connector: OneOf["and", "or"] = "and" if membership.negated else "or"
+    lists: list[Condition] = list(_shorter(membership))
+    return reduce(lambda left, right: Logic(connector, left, right, membership.at), lists)
+
+
+def split_list(query: Query) -> Membership | None:
+    """Find the long IN list that can be asked for in turn, one query after the other.
+
+    It has to hold for every row (so no OR is above it, and no NOT before it), and rows have to be
+    records: groups of several queries would be groups of parts.
+    """
+    if is_aggregate(query):
+        return None
+    found = (each for each in _all_of(query.where) if is_long(each))
+    return next((each for each in found if isinstance(each, Membership) and not each.negated), None)
+
+
+def parts(query: Query) -> list[Query]:
+    """Cut a query with a long IN list into queries that Zoho takes.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import parse, parts
+    >>> cities = ", ".join(f"'{number}'" for number in range(250))
+    >>> whole = parse(f"select id from Leads where City in ({cities}) and Rating = 'Hot'")
+    >>> [len(part.where.left.values) for part in parts(whole)]
+    [100, 100, 50]
+    """
+    split = split_list(query)
+    if split is None:
+        return [query]
+    return [replace(query, where=_with(query.where, split, each)) for each in _shorter(split)]
+
+
+def _all_of(condition: Condition) -> Iterator[Condition]:
+    """Yield the conditions that every row fulfils."""
+    waiting = [condition]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Logic) and each.operator == "and":
+            waiting += (each.right, each.left)
+        else:
+            yield each
+
+
+def _shorter(membership: Membership) -> Iterator[Membership]:
+    """Cut a long list into lists that Zoho takes."""
+    values = literals(membership)
+    for start in range(0, len(values), LIMITS["in"]):
+        yield replace(membership, values=values[start : start + LIMITS["in"]])
+
+
+def _with(condition: Condition, old: Condition, new: Condition) -> Condition:
+    """Put one condition in the place of another."""
+    if condition is old:
+        return new
+    if not isinstance(condition, Logic):
+        return condition
+    left, right = (_with(side, old, new) for side in (condition.left, condition.right))
+    return replace(condition, left=left, right=right)

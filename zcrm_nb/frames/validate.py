@@ -1,0 +1,395 @@
+"""What Zoho would refuse, found before it is sent: values held against field metadata.
+
+Only what is certain is said here: types, lengths, lists of choices, mandatory fields, the form of
+ids, mail addresses, numbers and times. Whether a lookup points to a record, or a value is there
+already, only Zoho can tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+from zcrm_nb.errors import did_you_mean
+from zcrm_nb.frames.records import ABSENT, Absent
+from zcrm_nb.frames.types import column_for
+
+if TYPE_CHECKING:
+    Field = Mapping[str, Any]
+
+__all__ = ["InvalidDataError", "Problem", "check_columns", "check_values", "is_writable", "refuse"]
+
+SHOWN = 10  # problems in a message; the error has them all
+TAG_LENGTH = 25
+_COMPUTED = {"formula", "rollup_summary", "autonumber"}
+_LOOKUPS = {"lookup", "user"}
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong.
+
+    ``row`` is a position in the input; ``None`` when it is the column as a whole.
+    """
+
+    row: int | None
+    column: str
+    value: Any
+    problem: str
+
+
+class InvalidDataError(ValueError):
+    """A table that Zoho would not take; nothing was sent.
+
+    Attributes
+    ----------
+    problems : pandas.DataFrame
+        Columns ``row`` (a label of the index, missing where it is the column as a whole),
+        ``column``, ``value`` and ``problem``.
+    """
+
+    problems: pd.DataFrame
+
+
+def refuse(found: Sequence[Problem], subject: str, index: pd.Index[Any]) -> None:
+    """Raise an error that lists problems as a small table; do nothing where there is none."""
+    if not found:
+        return
+    rows = [[None if p.row is None else index[p.row], *p[1:]] for p in found]
+    table = pd.DataFrame(rows, columns=["row", "column", "value", "problem"], dtype=object)
+    few = table.head(SHOWN).fillna({"row": ""})
+    few["value"] = [_short(value) for value in few["value"]]
+    more = f"\n… and {len(found) - SHOWN:,} more; the error's .problems has all of them."
+    error = InvalidDataError(
+        f"Nothing was sent: {len(found):,} {'thing' if len(found) == 1 else 'things'} would stop"
+        f" this {subject}.\n{few.to_string(index=False, max_colwidth=60)}"
+        + (more if len(found) > SHOWN else "")
+    )
+    error.problems = table
+    raise error
+
+
+def _short(value: Any) -> str:
+    """Show the beginning of a value."""
+    text = "" if value is None else repr(value)
+    return text if len(text) <= 30 else f"{text[:29]}…"
+
+
+# ---- Columns -------------------------------------------------------------------------------------
+
+
+def is_writable(field: Field, action: str) -> bool:
+    """Tell whether the API lets anybody write a field, in an insert or in an update."""
+    allowed = field.get("operation_type") or {}
+    keys = {"insert": ["api_create"], "update": ["api_update"]}.get(action, [*allowed])
+    return (
+        field["data_type"] not in _COMPUTED
+        and not field.get("field_read_only")
+        and not field.get("read_only")
+        and (not allowed or any(allowed.get(key, True) for key in keys))
+    )
+
+
+def check_columns(
+    names: Iterable[str],
+    fields: Mapping[str, Field],
+    action: str,
+    *,
+    passed_over: Iterable[str] = (),
+) -> Iterator[Problem]:
+    """Find the columns that cannot be written, before their values are looked at."""
+    names = list(names)
+    for name in names:
+        if name in passed_over or name[:1] == "$":  # such as $append_values and $se_module
+            continue
+        words = _wrong_column(str(name), fields, action)
+        if words and f"{name}.id" not in names:
+            yield Problem(None, str(name), None, words)
+
+
+def _wrong_column(name: str, fields: Mapping[str, Field], action: str) -> str:
+    """Tell what is wrong with one column; nothing if it can be written."""
+    if name == "id":
+        return "Zoho gives a new record its id; leave the column out" if action == "insert" else ""
+    own = name.removesuffix(".id")
+    field = fields.get(own)
+    if field is None:
+        if own.partition(".")[0] in fields:
+            return "belongs to another record: write it there"
+        return f"no such field. {did_you_mean(own, fields)}".rstrip()
+    if own != name and column_for(dict(field)).kind not in _LOOKUPS:
+        return f"{own} is no lookup: it has no id"
+    return "" if is_writable(field, action) else "read-only: Zoho fills it; leave the column out"
+
+
+# ---- Values --------------------------------------------------------------------------------------
+
+
+def check_values(
+    data: Mapping[str, Sequence[Any]],
+    fields: Mapping[str, Field],
+    action: str,
+    *,
+    subforms: Mapping[str, Mapping[str, Field]] | None = None,
+    unlisted: bool = False,
+) -> Iterator[Problem]:
+    """Find the values that Zoho would refuse."""
+    if action == "insert":
+        for name, field in fields.items():
+            if _is_mandatory(field) and name not in data and is_writable(field, action):
+                yield Problem(None, name, None, "mandatory, and there is no such column")
+    for name, values in data.items():
+        field = {"data_type": "id"} if name == "id" else fields.get(name, {})
+        if not field:
+            continue
+        if field["data_type"] == "subform":
+            yield from _subform(name, values, (subforms or {}).get(name, {}), unlisted)
+        else:
+            yield from _column(name, values, field, action, unlisted)
+
+
+def _is_mandatory(field: Field) -> bool:
+    """Tell whether no record may be without the field."""
+    return bool(field.get("system_mandatory"))
+
+
+def _column(
+    name: str, values: Sequence[Any], field: Field, action: str, unlisted: bool
+) -> Iterator[Problem]:
+    """Check one column: at a glance, and value by value only where something is wrong."""
+    needed = _is_mandatory(field)
+    if needed and (None in values or "" in values or (action == "insert" and ABSENT in values)):
+        for row, value in enumerate(values):
+            if value in (None, "") or (value is ABSENT and action == "insert"):
+                yield Problem(row, name, None, "mandatory")
+    rule = _rule(field, unlisted)
+    if rule is None or rule.glance(values):
+        return
+    for row, value in enumerate(values):
+        if value is not None and value is not ABSENT and value != "":
+            words = rule.wrong(value)
+            if words:
+                yield Problem(row, name, value, words)
+
+
+def _subform(
+    name: str, values: Sequence[Any], fields: Mapping[str, Field], unlisted: bool
+) -> Iterator[Problem]:
+    """Check the rows of a subform; a problem stands where its record does."""
+    for row, children in enumerate(values):
+        if children is None or children is ABSENT:
+            continue
+        if not isinstance(children, list) or not all(isinstance(each, dict) for each in children):
+            yield Problem(row, name, children, "rows of a subform are a list of dicts")
+            continue
+        for child in children:
+            action = "update" if "id" in child else "insert"
+            for each in check_values(
+                {key: [value] for key, value in child.items()}, fields, action, unlisted=unlisted
+            ):
+                yield Problem(row, f"{name}.{each.column}", each.value, each.problem)
+
+
+class _Rule(NamedTuple):
+    """How values of one field are checked: many at a glance, and one in words."""
+
+    glance: Callable[[Sequence[Any]], bool]
+    wrong: Callable[[Any], str]
+
+
+def _rule(field: Field, unlisted: bool) -> _Rule | None:
+    """Choose the rule for a field; ``None`` where only Zoho can tell."""
+    if field["data_type"] == "id":
+        return _typed({str}, _wrong_id)
+    kind = column_for(dict(field)).kind
+    length = int(field.get("length") or 0)
+    if kind == "text":
+        return _text_rule(str(field["data_type"]), length)
+    if kind in {"picklist", "multipicklist"}:
+        return _choice_rule(field, kind, unlisted)
+    if kind == "integer":
+        return _Rule(
+            lambda values: _all_whole(values, 10 ** (length or 19)),
+            lambda value: _wrong_integer(value, length),
+        )
+    return _BY_KIND.get(kind)
+
+
+def _typed(types: set[type], wrong: Callable[[Any], str]) -> _Rule:
+    """Make a rule that looks at each value of the right types, for that is quick enough."""
+    allowed = types | {type(None), Absent}
+
+    def glance(values: Sequence[Any]) -> bool:
+        return allowed.issuperset(map(type, values)) and not any(
+            wrong(value) for value in values if value is not None and value is not ABSENT
+        )
+
+    return _Rule(glance, wrong)
+
+
+def _text_rule(data_type: str, length: int) -> _Rule:
+    """Check texts: their length, and the form of addresses and numbers."""
+    pattern, words = _PATTERNS.get(data_type, (None, ""))
+
+    def wrong(value: Any) -> str:
+        if not isinstance(value, str):
+            return f"not text but {type(value).__name__}"
+        if length and len(value) > length:
+            return f"{len(value):,} characters, {length:,} fit"
+        return "" if pattern is None or pattern.fullmatch(value) else words
+
+    def glance(values: Sequence[Any]) -> bool:
+        return _all_short(values, length) and (
+            pattern is None or all(map(pattern.fullmatch, filter(None, values)))
+        )
+
+    return _Rule(glance, wrong)
+
+
+def _all_short(values: Sequence[Any], length: int) -> bool:
+    """Tell whether all are texts that fit."""
+    if not _TEXTS.issuperset(map(type, values)):
+        return False
+    longest = max(map(len, filter(None, values)), default=0)
+    return not length or longest <= length
+
+
+def _choice_rule(field: Field, kind: str, unlisted: bool) -> _Rule | None:
+    """Check picklists: values as they are shown, or as they are stored."""
+    known = {
+        each[key]
+        for each in field.get("pick_list_values") or ()
+        for key in ("display_value", "actual_value")
+    }
+
+    def one(value: Any) -> str:
+        if not isinstance(value, str):
+            return f"not text but {type(value).__name__}"
+        if unlisted or not known or value in known:
+            return ""
+        return f"{value!r} is not in the list. {did_you_mean(value, known)}".rstrip()
+
+    def several(value: Any) -> str:
+        if not isinstance(value, list):
+            return f"not a list of texts but {type(value).__name__}"
+        return next(filter(None, map(one, value)), "")
+
+    if kind == "multipicklist":
+        return _typed({list}, several)
+    settled = known | {None, "", ABSENT}
+    return _Rule(
+        lambda values: _TEXTS.issuperset(map(type, values)) and settled.issuperset(values), one
+    )
+
+
+def _wrong_id(value: Any) -> str:
+    """Want text of 1 to 19 digits."""
+    right = isinstance(value, str) and _ID.fullmatch(value)
+    return "" if right else "no record id: 1 to 19 digits, as text"
+
+
+def _wrong_lookup(value: Any) -> str:
+    """Want an id in a lookup, for a name alone might mean several records."""
+    if isinstance(value, str):
+        return "a display name; write the record's id, in a column that ends in .id"
+    if not isinstance(value, dict) or "id" not in value:
+        return "no lookup: write {'id': …}"
+    return _wrong_id(value["id"])
+
+
+def _wrong_integer(value: Any, length: int) -> str:
+    """Want a whole number; a bigint may come as its digits."""
+    if isinstance(value, bool) or not (
+        isinstance(value, int) or (isinstance(value, str) and _WHOLE.fullmatch(value))
+    ):
+        return "not a whole number"
+    digits = len(str(abs(int(value))))
+    return f"{digits} digits, {length} fit" if length and digits > length else ""
+
+
+def _all_whole(values: Sequence[Any], beyond: int) -> bool:
+    """Tell whether all are whole numbers that fit."""
+    if not {int, type(None)}.issuperset(map(type, values)):
+        return False
+    numbers = [value for value in values if value is not None]
+    return not numbers or (max(numbers) < beyond and -min(numbers) < beyond)
+
+
+def _wrong_number(value: Any) -> str:
+    """Want a number, and no truth value."""
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return "more digits than Zoho keeps; round it"
+    return "" if type(value) in (int, float) else "not a number"
+
+
+def _wrong_boolean(value: Any) -> str:
+    """Want True or False."""
+    return "" if isinstance(value, bool) else "neither True nor False"
+
+
+def _wrong_date(value: Any) -> str:
+    """Want a day on the calendar."""
+    text = str(value)
+    if _DATETIME.fullmatch(text):
+        return "a date has no time of day; .dt.date, or .dt.normalize() without a zone"
+    return "" if _DATE.fullmatch(text) and _on_calendar(date, text) else "no date: 2026-03-31"
+
+
+def _wrong_datetime(value: Any) -> str:
+    """Want a moment with its offset."""
+    text = str(value)
+    if _DATE.fullmatch(text):
+        return "needs a time of day and a zone; .dt.tz_localize(…)"
+    right = _DATETIME.fullmatch(text) and _on_calendar(datetime, text)
+    return "" if right else "no time with an offset: 2026-03-31T10:00:00+05:30"
+
+
+def _on_calendar(kind: Any, text: str) -> bool:
+    """Tell whether there is such a day."""
+    try:
+        kind.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _wrong_tags(value: Any) -> str:
+    """Want names of tags."""
+    names = [each.get("name") if isinstance(each, dict) else None for each in value]
+    if not all(isinstance(name, str) for name in names):
+        return "tags are a list of their names"
+    long = next((name for name in map(str, names) if len(name) > TAG_LENGTH), "")
+    return f"the tag {long!r} has more than {TAG_LENGTH} characters" if long else ""
+
+
+_ID = re.compile(r"[0-9]{1,19}")
+_WHOLE = re.compile(r"-?[0-9]+")
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:?\d\d)", re.ASCII)
+_TEXTS = {str, type(None), Absent}
+
+# Wider than Zoho's own: what these refuse, Zoho would refuse too. UNCONFIRMED what else it would.
+_PATTERNS = {
+    "email": (re.compile(r"[^@\s]+@[^@\s]+"), "no mail address"),
+    "phone": (re.compile(r"[\w\s()+.,;/#*-]*[\w#*][\w\s()+.,;/#*-]*"), "no telephone number"),
+    "website": (re.compile(r"\S+\.\S+"), "no web address"),
+}
+_NUMBER_TYPES = {int, float}
+_BY_KIND: dict[str, _Rule] = {
+    "float": _Rule(
+        lambda values: (_NUMBER_TYPES | {type(None), Absent}).issuperset(map(type, values)),
+        _wrong_number,
+    ),
+    "boolean": _Rule(
+        lambda values: {bool, type(None), Absent}.issuperset(map(type, values)), _wrong_boolean
+    ),
+    "date": _typed({str}, _wrong_date),
+    "datetime": _typed({str}, _wrong_datetime),
+    "lookup": _typed({dict}, _wrong_lookup),
+    "user": _typed({dict}, _wrong_lookup),
+    "tags": _typed({list}, _wrong_tags),
+}

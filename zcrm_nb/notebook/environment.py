@@ -1,0 +1,94 @@
+"""Where this Python runs, as far as a login has to know: it chooses a default and nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Environment", "here", "place"]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A kind of place.
+
+    Parameters
+    ----------
+    name : str
+        In words.
+    flow : str
+        The way to log in that is likely to work there.
+    catches : bool
+        Whether a browser's way back may reach this machine.
+    widgets : bool
+        Whether a form can be shown.
+    person : bool
+        Whether there may be anybody to ask.
+    """
+
+    name: str
+    flow: str
+    catches: bool
+    widgets: bool
+    person: bool
+
+
+# First match wins. Where the kernel is on another machine than the browser, 127.0.0.1 is the wrong
+# machine; editors that forward ports make it the right one again. The paste box is there anyway.
+_REMOTE = (
+    ("Kaggle", ("KAGGLE_KERNEL_RUN_TYPE",), "device", False),  # has the signs of Colab as well
+    ("Colab", ("COLAB_RELEASE_TAG",), "device", False),
+    ("Binder", ("BINDER_LAUNCH_HOST", "BINDER_REPO_URL", "BINDER_SERVICE_HOST"), "device", False),
+    ("JupyterHub", ("JUPYTERHUB_SERVICE_PREFIX",), "paste", False),
+    ("Codespaces", ("CODESPACES",), "browser", True),
+    ("a container of VS Code", ("REMOTE_CONTAINERS",), "browser", True),
+    ("a machine reached by SSH", ("SSH_CONNECTION", "SSH_TTY"), "browser", True),
+)
+
+
+def place(
+    environ: Mapping[str, str],
+    *,
+    kernel: bool,
+    terminal: bool,
+    asks: bool = True,
+    platform: str = sys.platform,
+) -> Environment:
+    """Tell the kind of place from its signs.
+
+    Examples
+    --------
+    >>> from zcrm_nb.notebook.environment import place
+    >>> place({"JUPYTERHUB_SERVICE_PREFIX": "/user/asha/"}, kernel=True, terminal=False).flow
+    'paste'
+    """
+    # Whoever runs notebooks by a program takes no questions: nbclient, nbconvert, papermill. Voila
+    # takes none either, but has a person before it and shows its forms.
+    person = terminal or (kernel and (asks or bool(environ.get("VOILA_BASE_URL"))))
+    if platform == "emscripten":
+        return Environment("a browser", "paste", False, kernel, person)
+    for name, signs, flow, catches in _REMOTE:
+        if any(environ.get(sign) for sign in signs):
+            return Environment(name, flow, catches, kernel, person)
+    return Environment("this machine", "browser", True, kernel, person)
+
+
+def here() -> Environment:
+    """Look around."""
+    stdin: Any = sys.stdin
+    terminal = stdin is not None and not stdin.closed and stdin.isatty()
+    kernel = _kernel()
+    asks = bool(getattr(kernel, "_allow_stdin", True))  # as the front end said with this very cell
+    return place(os.environ, kernel=kernel is not None, terminal=terminal, asks=asks)
+
+
+def _kernel() -> Any:
+    """Find the Jupyter kernel that runs this process, if any; IPython is never imported for it."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    return getattr(shell, "kernel", None)

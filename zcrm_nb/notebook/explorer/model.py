@@ -1,0 +1,444 @@
+"""The explorer: from looking and clicking to a query, its price, its table and the code for it.
+
+Choosing and typing sends nothing: the query is written, linted and priced from metadata that is
+known. The list of modules is asked once, the fields of a module when it is chosen; a click runs the
+query, and only one at a time.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import re
+import sys
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from zcrm_nb import coql
+from zcrm_nb.api.metadata import field_row
+from zcrm_nb.api.planning.costs import asked_cost
+from zcrm_nb.api.reading.query import OFFSET_CEILING, PAGE_SIZE
+from zcrm_nb.coql.types import is_readable
+from zcrm_nb.errors import NotFoundError, ZohoError
+from zcrm_nb.notebook.explorer.query import (
+    MISSING,
+    Choice,
+    code,
+    condition,
+    credits_said,
+    query,
+    sortable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    import pandas as pd
+
+    from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.api.planning.costs import Plan
+    from zcrm_nb.coql.lint import Examined
+    from zcrm_nb.wire.trace import Call
+
+__all__ = ["Explorable", "ExplorerModel"]
+
+_USERS = frozenset({"ownerlookup", "userlookup"})
+
+
+class Explorable(Protocol):
+    """What is explored: a ``CRM``."""
+
+    _catalogue: Catalogue
+
+    def coql(self, query: str, *, progress: Any = True) -> pd.DataFrame:
+        """Ask in COQL."""
+
+    def plan(self, query_or_module: str) -> Plan:
+        """Tell a price."""
+
+    def trace(self) -> AbstractContextManager[list[Call]]:
+        """Collect calls."""
+
+
+class _RunStoppedError(Exception):
+    """Somebody stopped a run."""
+
+
+class ExplorerModel:
+    """What is chosen in the explorer, and what runs it; nothing here draws.
+
+    Parameters
+    ----------
+    crm : CRM
+        The org.
+
+    Attributes
+    ----------
+    choice : Choice
+        What was chosen so far.
+    df : DataFrame or None
+        The table of the last run that went well.
+    spent : int
+        Credits that this explorer has spent, metadata included.
+    refusal : str
+        What could not be read, in words; empty where all could.
+
+    Examples
+    --------
+    >>> import zcrm_nb
+    >>> crm = zcrm_nb.emulate()
+    >>> explorer = zcrm_nb.explore(crm, "Leads", columns=["Last_Name", "City"])
+    >>> df = explorer.run()
+    >>> explorer.df is df, explorer.spent
+    (True, 3)
+    >>> crm.close()
+    """
+
+    def __init__(self, crm: Explorable) -> None:
+        self._crm = crm
+        self.choice = Choice()
+        self.df: pd.DataFrame | None = None
+        self.spent, self.refusal = 0, ""
+        self.modules: dict[str, dict[str, Any]] = {}
+        self.fields: dict[str, dict[str, Any]] = {}
+        self._counted: tuple[str, Plan | None] = ("", None)
+        self._run = threading.Lock()
+        self._stop = threading.Event()
+        self._context = contextvars.copy_context()
+        self._learn()
+
+    # ---- What is known ---------------------------------------------------------------------------
+
+    def _learn(self) -> None:
+        """Read the modules; where that is refused, the words stand in their place."""
+        try:
+            found = self._paid(self._crm._catalogue.modules)
+        except ZohoError as refused:
+            self.refusal = str(refused)
+            return
+        self.modules = {name: each for name, each in found.items() if each.get("api_supported")}
+
+    def choose(self, module: str) -> None:
+        """Choose a module; what was chosen of another one is forgotten.
+
+        Parameters
+        ----------
+        module : str
+            API name.
+
+        Raises
+        ------
+        NotFoundError
+            No such module.
+
+        Notes
+        -----
+        1 credit, once for each module. Where the login may not read its fields, ``refusal`` says
+        so.
+        """
+        self.refusal, self.fields = "", {}
+        self.choice = Choice(module, limit=self.choice.limit)
+        try:
+            self.fields = self._paid(lambda: self._crm._catalogue.fields(module))
+        except NotFoundError as unknown:
+            if not unknown.said:  # it is not in the list: nothing was sent
+                self.choice.module = ""
+                raise
+            self.refusal = str(unknown)
+        except ZohoError as refused:
+            self.refusal = str(refused)
+        self.choice.columns = [
+            name
+            for name, each in self.fields.items()
+            if each.get("system_mandatory") and is_readable(module, each)
+        ]
+
+    def preset(
+        self,
+        columns: Sequence[str] | None,
+        where: str | Mapping[str, Any] | None,
+        order_by: str | None,
+    ) -> None:
+        """Choose what a call of :func:`explore` names.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            As for :func:`explore`.
+        where : str or mapping, optional
+            As for :func:`explore`.
+        order_by : str, optional
+            As for :func:`explore`.
+        """
+        named, _, way = (order_by or "").strip().partition(" ")
+        for name in [*(columns or ()), *filter(None, [named])]:
+            self._crm._catalogue.field(self.choice.module, name)
+        if way.strip().lower() not in {"", "asc", "desc"}:
+            raise ValueError(f"order_by={order_by!r}: one field, and asc or desc behind it.")
+        if columns is not None:
+            self.choice.columns = list(columns)
+        if where is not None:
+            told = where if isinstance(where, str) else coql.where(where)
+            self.choice.where = condition(self.choice.module, told)
+        self.choice.order_by, self.choice.descending = named, way.strip().lower() == "desc"
+        self._paid(self.findings)  # a path leads to another module's fields: asked now or never
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Tell about each field of the chosen module.
+
+        Returns
+        -------
+        list of dict
+            As :meth:`CRM.fields` has them, and ``readable``: whether COQL can select it.
+        """
+        readable = set(sortable(self.choice.module, self.fields))
+        return [
+            {**field_row(each), "readable": name in readable} for name, each in self.fields.items()
+        ]
+
+    # ---- The query, and what is to be said about it ----------------------------------------------
+
+    @property
+    def query(self) -> str:
+        """The query as it is chosen now, in COQL; empty before a column is."""
+        return query(self.choice, self.fields)
+
+    @property
+    def code(self) -> str:
+        """The Python that asks it."""
+        return code(self.query, _name(self._crm) or "crm")
+
+    @property
+    def name(self) -> str:
+        """What this explorer is called in the notebook, to type behind ``.df``."""
+        return _name(self) or "explorer"
+
+    def findings(self) -> list[coql.Finding]:
+        """Tell what is wrong with the query, as :func:`zcrm_nb.lint` does; nothing is sent.
+
+        Returns
+        -------
+        list of Finding
+            None for a query without fault.
+        """
+        return self._examined().findings if self.query else []
+
+    def _examined(self) -> Examined:
+        """Read and lint the query."""
+        return coql.examine(self.query, self._fields_of, lambda: self.modules)
+
+    def _fields_of(self, module: str) -> dict[str, dict[str, Any]]:
+        """Return the fields of a module; of the chosen one without asking, even after a refresh."""
+        return self.fields if module == self.choice.module else self._crm._catalogue.fields(module)
+
+    @property
+    def problem(self) -> str:
+        """What stands in the way of a run, in words; empty where nothing does."""
+        if not self.choice.module:
+            return "Choose a module."
+        if not self.choice.columns:
+            return "" if self.refusal else "Tick a column."
+        missing = next((line for line in self._unfilled()), "")
+        if missing:
+            return f"{missing}: a value is missing. Fill it in, or take the condition away."
+        limit = self.choice.limit.strip()
+        if limit and not (limit.isascii() and limit.isdecimal() and int(limit)):
+            return f"{limit!r} is no number of rows. Write digits, or nothing for every row."
+        errors = [each for each in self.findings() if each.severity == "error"]
+        return " ".join(filter(None, [errors[0].problem, errors[0].fix])) if errors else ""
+
+    def _unfilled(self) -> Iterator[str]:
+        """Name the fields whose condition has no value yet."""
+        for each in self.choice.conditions:
+            alone = Choice(self.choice.module, ["id"], [each], limit="")
+            if query(alone, self.fields).endswith(f" {MISSING}"):
+                yield each.name
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the linter warns of, in words."""
+        told = [each for each in self.findings() if each.severity == "warning"]
+        return [" ".join(filter(None, [each.problem, each.fix])) for each in told]
+
+    @property
+    def price(self) -> str:
+        """What a run costs, in words, as far as that is known without a call; else nothing."""
+        if self.problem or not self.choice.columns:
+            return ""
+        limit = int(self.choice.limit) if self.choice.limit.strip() else None
+        asked, plan = self._counted
+        split = self._is_split()
+        if plan is not None and asked == self._unlimited():
+            told = _counted_price(plan, limit, split=split)
+        else:
+            told = "what Count tells: a long list takes several queries" if split else _price(limit)
+        return told + self._names()
+
+    def _is_split(self) -> bool:
+        """Tell whether a list is so long that it is asked for in several queries."""
+        read = self._examined().query
+        return read is not None and len(coql.parts(read)) > 1
+
+    def _names(self) -> str:
+        """Price the names of users, where they are selected and not known yet."""
+        named = any(self.fields[each]["data_type"] in _USERS for each in self.choice.columns)
+        known = self._crm._catalogue.known("users") is not None
+        return "; 1 more for each 200 users, once, for their names" if named and not known else ""
+
+    # ---- What is sent ----------------------------------------------------------------------------
+
+    def count(self) -> int:
+        """Ask how many records the query means without its limit; :attr:`price` counts with it.
+
+        Returns
+        -------
+        int
+            Records.
+
+        Raises
+        ------
+        ValueError
+            The query is not whole; nothing was sent.
+
+        Notes
+        -----
+        1 credit, as for :meth:`CRM.plan`.
+        """
+        self._check_whole()
+        asked = self._unlimited()
+        plan = self._paid(lambda: self._crm.plan(asked))
+        self._counted = (asked, plan)
+        return int(plan.rows)
+
+    def _unlimited(self) -> str:
+        """Write the query without its limit."""
+        return query(replace(self.choice, limit=""), self.fields)
+
+    def run(
+        self, *, progress: bool | Callable[[int, int, int | None], None] = True
+    ) -> pd.DataFrame:
+        """Ask the query, as a click on Run does.
+
+        Parameters
+        ----------
+        progress : bool or callable, default True
+            As for :meth:`CRM.coql`.
+
+        Returns
+        -------
+        DataFrame of shape (n_rows, n_columns)
+            As :meth:`CRM.coql` gives it; it is ``df`` from then on.
+
+        Raises
+        ------
+        ValueError
+            The query is not whole; nothing was sent.
+        ZohoError
+            As from :meth:`CRM.coql`.
+
+        Notes
+        -----
+        Credits: what :attr:`price` says.
+        """
+        self._check_whole()
+        asked = self.query
+        self.df = self._paid(lambda: self._crm.coql(asked, progress=progress))
+        return self.df
+
+    def _check_whole(self) -> None:
+        """Refuse to ask what is not whole."""
+        if self.problem or not self.query:
+            raise ValueError(f"{self.problem or self.refusal} Nothing was sent.")
+
+    def _paid(self, ask: Callable[[], Any]) -> Any:
+        """Do something, and count what it costs."""
+        with self._crm.trace() as calls:
+            try:
+                return ask()
+            finally:
+                self.spent += sum(call.credits for call in calls)
+
+    def begin(
+        self, work: Callable[[], object], done: Callable[[str, bool], None]
+    ) -> threading.Thread | None:
+        """Do something in a thread, unless something is being done.
+
+        Parameters
+        ----------
+        work : callable
+            What to do.
+        done : callable
+            Told in the end what went wrong, in words (empty where nothing did), and whether it was
+            stopped.
+
+        Returns
+        -------
+        Thread or None
+            ``None`` where something else is being done.
+        """
+        if not self._run.acquire(blocking=False):
+            return None
+        self._stop.clear()
+
+        def carry_on() -> None:
+            words, stopped = "", False
+            try:
+                work()
+            except _RunStoppedError:
+                stopped = True
+            except (ZohoError, ValueError) as error:
+                words = str(error)
+            except Exception as error:  # in a thread nobody else would hear of it
+                words = f"That failed: {type(error).__name__}: {error}"
+            finally:
+                self._run.release()
+            done(words, stopped)
+
+        # In a copied context, or ipykernel 7.0 lets a thread die that sets a widget's value.
+        thread = threading.Thread(
+            target=self._context.copy().run, args=(carry_on,), name="zcrm-explore", daemon=True
+        )
+        thread.start()
+        return thread
+
+    def stop(self) -> None:
+        """Leave a run that was begun here, when the next page comes."""
+        self._stop.set()
+
+    def check(self) -> None:
+        """End a run here, if somebody stopped it."""
+        if self._stop.is_set():
+            raise _RunStoppedError
+
+
+def _name(thing: object) -> str:
+    """Find what somebody called a thing in the notebook, else the number of its output."""
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    space = dict(getattr(shell, "user_ns", {}))
+    names = [name for name, each in space.items() if each is thing and isinstance(name, str)]
+    return next(
+        (name for shape in (r"[^\W_]\w*", r"_\d+") for name in names if re.fullmatch(shape, name)),
+        "",
+    )
+
+
+def _price(limit: int | None) -> str:
+    """Price a query whose rows nobody has counted, by its LIMIT."""
+    if limit is None:
+        cost, first = asked_cost(None, PAGE_SIZE).credits, PAGE_SIZE
+        return f"{cost} credits for up to {first:,} rows; Count tells what more would cost"
+    if limit <= PAGE_SIZE:
+        return credits_said(asked_cost(None, limit).credits)
+    least, most = asked_cost(None, limit).credits, asked_cost(limit, limit).credits
+    return f"{least} to {most:,} credits, by the number of rows"
+
+
+def _counted_price(plan: Plan, limit: int | None, *, split: bool) -> str:
+    """Price a query whose rows were counted."""
+    rows = min(plan.rows or 0, limit or plan.rows or 0)
+    told = f"{plan.rows:,} rows" if rows == plan.rows else f"{rows:,} of {plan.rows:,} rows"
+    if split or rows > OFFSET_CEILING:
+        return f"{'up to ' if limit else ''}{credits_said(plan.credits or 0)} for {told}"
+    return f"{credits_said(asked_cost(rows, limit).credits)} for {told}"

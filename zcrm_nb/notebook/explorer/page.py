@@ -1,0 +1,302 @@
+"""How the explorer looks: its parts as HTML, for the form and for pages without it; as text."""
+
+from __future__ import annotations
+
+import html
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.notebook.explorer.query import credits_said
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.notebook.explorer.model import ExplorerModel
+
+    Row = Mapping[str, Any]
+
+__all__ = ["STYLE", "answer", "fields_table", "module_label", "page", "text"]
+
+PREVIEW_ROWS = 8
+_CELL_LENGTH = 60
+_VALUES_LENGTH = 24  # what is longer opens at a click
+_TEXT_FIELDS = 80  # lines of a terminal; crm.fields() has them all
+
+# Colours come from the theme where JupyterLab tells them; elsewhere the page inherits its own. The
+# page must read without this style, too: hosting pages throw it away.
+STYLE = """<style>
+.zcrm-explore { max-width: min(76em, 100%); box-sizing: border-box; padding: 10px 14px 12px;
+  border: 1px solid var(--jp-border-color1, #8886); border-radius: 4px; line-height: 1.45;
+  color: var(--jp-content-font-color1, inherit); }
+.zcrm-explore .widget-html-content { color: var(--jp-content-font-color1, inherit);
+  line-height: 1.5; }
+.zcrm-explore .zcrm-name { font-weight: 600; font-size: 1.1em; }
+.zcrm-explore .zcrm-top { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; }
+.zcrm-explore .zcrm-spent { margin-left: auto; }
+.zcrm-explore .zcrm-soft { color: var(--jp-content-font-color2, inherit); opacity: .9; }
+.zcrm-explore .zcrm-find { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center;
+  margin: 2px 0 6px; font-size: var(--jp-widgets-font-size, 13px); }
+.zcrm-explore .zcrm-find input, .zcrm-explore .zcrm-find select { font: inherit; height: 28px;
+  box-sizing: border-box; padding: 0 8px; color: var(--jp-widgets-input-color, inherit);
+  background: var(--jp-widgets-input-background-color, transparent);
+  border: 1px solid var(--jp-widgets-input-border-color, #8888); }
+.zcrm-explore .zcrm-find label { width: 86px; margin-right: -2px; text-align: right; }
+.zcrm-explore .zcrm-find input { flex: 0 1 20em; min-width: 8em; }
+.zcrm-explore .widget-html, .zcrm-explore .widget-html-content { max-width: 100%; min-width: 0;
+  white-space: normal; }
+.zcrm-explore .zcrm-scroll { overflow: auto; }
+.zcrm-explore .zcrm-tall { height: 19em; resize: vertical; min-height: 8em;
+  margin-bottom: 8px; border: 1px solid var(--jp-border-color2, #8884); }
+.zcrm-explore table { border-collapse: collapse; width: 100%; font-size: .93em; margin: 0;
+  table-layout: auto; }
+.zcrm-explore th, .zcrm-explore td { text-align: left !important; vertical-align: top !important;
+  padding: 4px 12px 4px 0 !important; border: 0; white-space: nowrap; color: inherit;
+  background: none !important; border-bottom: 1px solid var(--jp-border-color2, #8884); }
+.zcrm-explore .zcrm-tall th:first-child, .zcrm-explore .zcrm-tall td:first-child {
+  padding-left: 10px !important; width: 1.2em; }
+.zcrm-explore .zcrm-tall thead th { position: sticky; top: 0; z-index: 1;
+  background: var(--jp-layout-color0, Canvas) !important; }
+.zcrm-explore thead th { font-weight: 600; color: var(--jp-content-font-color2, inherit); }
+.zcrm-explore tbody th { font-weight: 600; }
+.zcrm-explore .zcrm-fields:has(input) tbody tr:has(input[data-name]) th { cursor: pointer; }
+.zcrm-explore .zcrm-wraps { white-space: normal; }
+.zcrm-explore .zcrm-values { white-space: normal; min-width: 9em; }
+.zcrm-explore .zcrm-values summary { cursor: pointer; }
+.zcrm-explore .zcrm-number { text-align: right !important; font-variant-numeric: tabular-nums; }
+.zcrm-explore code { font-size: .95em !important; background: none !important; color: inherit;
+  padding: 0 !important; }
+.zcrm-explore input[type=checkbox] { margin: 0; vertical-align: middle; }
+.zcrm-explore :is(button, input, select, pre, summary, .zcrm-scroll):focus-visible {
+  outline: 2px solid var(--jp-brand-color1, #4a90e2); outline-offset: 1px; }
+.zcrm-explore pre.zcrm-query { margin: 0; padding: 8px 10px; white-space: pre-wrap;
+  overflow-wrap: anywhere; word-break: normal; user-select: all; min-height: 7.5em;
+  box-sizing: border-box;
+  font: var(--jp-code-font-size, 13px)/1.45 var(--jp-code-font-family, monospace);
+  color: inherit; background: var(--jp-layout-color2, #8881); border-radius: 3px; }
+.zcrm-explore .zcrm-problem { border-left: 4px solid #d32f2f; padding-left: 8px; }
+.zcrm-explore .zcrm-warning { border-left: 4px solid #d9822b; padding-left: 8px; }
+.zcrm-explore img { max-width: 100%; height: auto; }
+</style>"""
+
+
+# ---- The fields of a module ----------------------------------------------------------------------
+
+
+def fields_table(rows: Sequence[Row], ticked: Collection[str] = (), *, live: bool = False) -> str:
+    """Write the fields of a module as a table."""
+    heads = ("label", "API name", "type", "notes", "values")
+    head = "".join(f'<th scope="col">{each}</th>' for each in heads)
+    lines = "".join(_field(row, ticked, live=live) for row in rows)
+    tick = '<th scope="col" aria-label="column of the query"></th>'
+    return (
+        f'<table class="zcrm-fields" aria-label="Fields"><thead><tr>{tick}{head}</tr></thead>'
+        f"<tbody>{lines}</tbody></table>"
+    )
+
+
+def _field(row: Row, ticked: Collection[str], *, live: bool) -> str:
+    """Write one field."""
+    name, label = _safe(row["api_name"]), _safe(row["field_label"])
+    box = _box(row) if live else ("✓" if row["api_name"] in ticked else "")
+    return (
+        f'<tr data-find="{_safe(_findable(row))}" data-kinds="{" ".join(_kinds(row))}">'
+        f'<td>{box}</td><th scope="row">{label}</th><td><code>{name}</code></td>'
+        f'<td class="zcrm-wraps">{_safe(_type(row))}</td>'
+        f'<td class="zcrm-soft">{", ".join(_marks(row))}</td>'
+        f'<td class="zcrm-values">{_values(row)}</td></tr>'
+    )
+
+
+def _box(row: Row) -> str:
+    """Write the box that makes a column of a field."""
+    name = _safe(row["api_name"])
+    if row["readable"]:
+        label = _safe(row["field_label"])
+        return f'<input type="checkbox" data-name="{name}" aria-label="{label}, {name}">'
+    why = f"COQL cannot read {name}"
+    return f'<input type="checkbox" disabled aria-label="{why}" title="{why}">'
+
+
+def _findable(row: Row) -> str:
+    """Join what a field is found by."""
+    return f"{row['field_label']} {row['api_name']}".lower()
+
+
+def _kinds(row: Row) -> list[str]:
+    """Name the kinds of fields that this one is among."""
+    kinds = {
+        "custom": row.get("custom_field"),
+        "required": row["mandatory"],
+        "picklist": row["values"],
+        "lookup": row["lookup"],
+    }
+    return [kind for kind, is_one in kinds.items() if is_one]
+
+
+def _marks(row: Row) -> list[str]:
+    """Say what is special about a field."""
+    marks = {
+        "required": row["mandatory"],
+        "custom": row.get("custom_field"),
+        "unique": row["unique"],
+        "read only": row.get("read_only"),
+        "not in COQL": not row["readable"],
+    }
+    return [words for words, holds in marks.items() if holds]
+
+
+def _type(row: Row) -> str:
+    """Say what type a field has, where it points to, and what it returns."""
+    if row["lookup"]:
+        return f"{row['data_type']} → {row['lookup']}"
+    return f"{row['data_type']}: {row['returns']}" if row["returns"] else str(row["data_type"])
+
+
+def _values(row: Row) -> str:
+    """Write the values of a picklist: a few at once, many when somebody opens them."""
+    values = row["values"] or []
+    told = _safe(", ".join(values))
+    if len(told) <= _VALUES_LENGTH:
+        return told
+    return f"<details><summary>{len(values)} values</summary>{told}</details>"
+
+
+def module_label(module: Row) -> str:
+    """Name a module as people see it, and as the API calls it."""
+    label, name = module.get("plural_label") or module["api_name"], module["api_name"]
+    return str(name) if label == name else f"{label} ({name})"
+
+
+# ---- A table that came ---------------------------------------------------------------------------
+
+
+def answer(df: pd.DataFrame, name: str = "explorer") -> str:
+    """Write what a run brought: its shape, its columns with their types, its first rows."""
+    rows, columns = df.shape
+    spent = df.attrs.get("zcrm", {}).get("credits")
+    cost = "" if spent is None else f", {credits_said(spent)} spent"
+    first = f"; the first {PREVIEW_ROWS}" if rows > PREVIEW_ROWS else ""
+    heads = "".join(
+        f'<th scope="col"{_right(df[column])}>{_safe(column)}'
+        f'<div class="zcrm-soft">{_safe(df[column].dtype)}</div></th>'
+        for column in df.columns
+    )
+    top = df.head(PREVIEW_ROWS)
+    lines = "".join(
+        "<tr>"
+        + "".join(f"<td{_right(df[each])}>{_cell(top[each].iloc[at])}</td>" for each in df.columns)
+        + "</tr>"
+        for at in range(len(top))
+    )
+    return (
+        f'<div role="status"><b>{rows:,} × {columns}</b>, kept as <code>{_safe(name)}.df</code>'
+        f'<span class="zcrm-soft">{cost}{first}</span></div>'
+        f'<div class="zcrm-scroll" tabindex="0"><table aria-label="First rows"><thead><tr>{heads}'
+        f"</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _right(column: pd.Series[Any]) -> str:
+    """Align numbers to the right."""
+    return ' class="zcrm-number"' if column.dtype.kind in "iuf" else ""
+
+
+def _cell(value: Any) -> str:
+    """Write a value; what is not there stays empty, what is long is cut."""
+    if isinstance(value, list):
+        shown = ", ".join(map(str, value))
+    elif value is None or str(value) in {"nan", "NaT", "<NA>"}:
+        shown = ""
+    elif isinstance(value, float):
+        shown = f"{value:,}".removesuffix(".0")
+    elif isinstance(value, datetime) and value.tzinfo is None:
+        shown = f"{value:%Y-%m-%d}"  # only dates have no time zone
+    else:
+        shown = str(value)
+    return _safe(shown if len(shown) <= _CELL_LENGTH else f"{shown[: _CELL_LENGTH - 1]}…")
+
+
+# ---- Where there are no widgets ------------------------------------------------------------------
+
+
+def page(explorer: ExplorerModel) -> str:
+    """Write the explorer as a page that stands still."""
+    rows = explorer.rows()
+    chosen = explorer.choice.module
+    parts = [
+        STYLE,
+        '<div class="zcrm-explore">',
+        f'<div class="zcrm-name">{_heading(explorer)}</div>',
+    ]
+    if explorer.refusal:
+        parts.append(f'<div class="zcrm-problem">{_lines(explorer.refusal)}</div>')
+    if not chosen:
+        names = ", ".join(module_label(each) for each in explorer.modules.values())
+        parts.append(f"<p>{_safe(names)}</p>" if names else "")
+    if rows:
+        table = fields_table(rows, explorer.choice.columns)
+        parts.append(f'<div class="zcrm-scroll zcrm-tall" tabindex="0">{table}</div>')
+    if explorer.query:
+        parts.append(f'<pre class="zcrm-query">{_safe(explorer.code)}</pre>')
+    parts.append(f'<p class="zcrm-soft">{_lines(_todo(explorer))}</p></div>')
+    return "".join(parts)
+
+
+def text(explorer: ExplorerModel) -> str:
+    """Write the explorer as plain text."""
+    lines = [_heading(explorer, escape=False)]
+    lines += [f"  {each}" for each in explorer.refusal.splitlines()]
+    rows = explorer.rows()
+    if not explorer.choice.module:
+        lines += [f"  {module_label(each)}" for each in explorer.modules.values()]
+    wide = [
+        max((len(str(row[key])) for row in rows), default=0) for key in ("api_name", "field_label")
+    ]
+    for row in rows[:_TEXT_FIELDS]:
+        tick = "✓" if row["api_name"] in explorer.choice.columns else " "
+        told = ", ".join([_type(row), *_marks(row)])
+        lines.append(
+            f"{tick} {row['api_name']:<{wide[0]}}  {row['field_label']:<{wide[1]}}  {told}"
+        )
+    if len(rows) > _TEXT_FIELDS:
+        lines.append(f"  and {len(rows) - _TEXT_FIELDS} more")
+    return "\n".join([*lines, *filter(None, ["", explorer.code]), "", _todo(explorer)])
+
+
+def _heading(explorer: ExplorerModel, *, escape: bool = True) -> str:
+    """Say what is looked at."""
+    chosen = explorer.modules.get(explorer.choice.module)
+    if not explorer.choice.module:
+        told = f"{len(explorer.modules)} modules that the API can read"
+    else:
+        name = module_label(chosen) if chosen else explorer.choice.module
+        told = f"{name}: {len(explorer.fields)} fields"
+    return _safe(told) if escape else told
+
+
+def _todo(explorer: ExplorerModel) -> str:
+    """Say what to type, where nothing can be clicked."""
+    module = explorer.choice.module
+    if not module:
+        return "Fields of a module: zcrm_nb.explore(crm, 'Leads'). Run the cell for a form."
+    price = f" ({explorer.price})" if explorer.price else ""
+    run = (
+        f"{explorer.name}.run() asks it{price}. " if explorer.query and not explorer.problem else ""
+    )
+    problem = f"{explorer.problem} " if explorer.problem else ""
+    return (
+        f'{problem}{run}Other columns: zcrm_nb.explore(crm, {module!r}, columns=[…], where="…"). '
+        f"As a table, with values: crm.fields({module!r}). Run the cell for a form."
+    )
+
+
+def _lines(words: str) -> str:
+    """Escape a text of several lines."""
+    return _safe(words).replace("\n", "<br>")
+
+
+def _safe(words: object) -> str:
+    """Escape a text."""
+    return html.escape(str(words))

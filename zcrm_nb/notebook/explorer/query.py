@@ -1,0 +1,264 @@
+"""From clicks to COQL: what was chosen of a module, written as a query; nothing is sent.
+
+What a type can be asked is what the linter knows (:mod:`zcrm_nb.coql.types`), and values are
+written by :func:`zcrm_nb.coql.where`: there is no second grammar here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.coql import examine, where
+from zcrm_nb.coql.text import condition_text, written_name
+from zcrm_nb.coql.types import NUMBERS, PICKLISTS, is_readable, operators, type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Field = Mapping[str, Any]
+
+__all__ = [
+    "MISSING",
+    "OPERATOR_WORDS",
+    "Choice",
+    "Condition",
+    "code",
+    "condition",
+    "credits_said",
+    "hint",
+    "offered",
+    "query",
+    "sortable",
+    "values_of",
+    "wants",
+]
+
+OPERATOR_WORDS = {
+    "=": "=",
+    "!=": "!=",
+    ">": ">",
+    ">=": ">=",
+    "<": "<",
+    "<=": "<=",
+    "between": "between",
+    "not between": "not between",
+    "in": "in",
+    "not in": "not in",
+    "like": "like",
+    "not like": "not like",
+    "is null": "is null (empty)",
+    "is not null": "is not null (filled)",
+}
+"""The operators in the order in which they are offered, and how they read there."""
+
+MISSING = "…"
+"""What stands in a query where a value is still to be filled in."""
+
+_UNSURE = frozenset({"=", "!=", "is null", "is not null"})  # where only Zoho can tell
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+_HINTS = {
+    **dict.fromkeys(NUMBERS, "5000"),
+    "date": "2026-03-31",
+    "datetime": "2026-03-31T00:00:00+05:30",
+    **dict.fromkeys(("lookup", "multi_module_lookup"), "id of the record"),
+    **dict.fromkeys(("ownerlookup", "userlookup"), "id of the user"),
+}
+
+
+@dataclass(slots=True)
+class Condition:
+    """What one field has to be.
+
+    Parameters
+    ----------
+    name : str
+        API name of the field.
+    operator : str, default "="
+        One of :data:`OPERATOR_WORDS`.
+    values : tuple of str, default ()
+        As somebody typed or chose them.
+    """
+
+    name: str
+    operator: str = "="
+    values: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Choice:
+    """What was chosen of a module.
+
+    Parameters
+    ----------
+    module : str
+        API name; empty before one is chosen.
+    columns : list of str
+        API names, in the order of the table to come.
+    conditions : list of Condition
+        What the records have to be.
+    where : str, default ""
+        One condition more, in COQL, that always has to hold.
+    any_of : bool, default False
+        Whether one of the conditions is enough.
+    order_by : str, default ""
+        API name of a field, or nothing.
+    descending : bool, default False
+        Largest first.
+    limit : str, default "200"
+        As somebody typed it; empty means every row.
+    """
+
+    module: str = ""
+    columns: list[str] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)
+    where: str = ""
+    any_of: bool = False
+    order_by: str = ""
+    descending: bool = False
+    limit: str = "200"
+
+
+def offered(module: str, field_: Field) -> list[str]:
+    """List the operators that COQL has for a field, in the order in which people look for them."""
+    allowed = operators(field_) if is_readable(module, field_) else frozenset()
+    allowed = _UNSURE if allowed is None else allowed
+    return [each for each in OPERATOR_WORDS if each in allowed]
+
+
+def sortable(module: str, fields: Mapping[str, Field]) -> list[str]:
+    """List the fields that COQL can read, and so sort by."""
+    return [name for name, each in fields.items() if is_readable(module, each)]
+
+
+def values_of(field_: Field) -> list[str]:
+    """List the values that a field can only have: a picklist's, or true and false."""
+    kind = type_of(field_)
+    if kind == "boolean":
+        return ["true", "false"]
+    choices = field_.get("pick_list_values") or [] if kind in PICKLISTS else []
+    return [each["display_value"] for each in choices if each["display_value"] != "-None-"]
+
+
+def wants(operator: str) -> str:
+    """Tell how many values stand behind an operator: ``none``, ``one``, ``two`` or ``many``."""
+    if operator.startswith("is "):
+        return "none"
+    if operator.endswith("between"):
+        return "two"
+    return "many" if operator in {"in", "not in"} else "one"
+
+
+def hint(field_: Field, operator: str) -> str:
+    """Show how a value is written."""
+    if "like" in operator:
+        return "%part%" if operator.startswith("not") else "begins%"
+    example = _HINTS.get(type_of(field_), "a text")
+    return f"{example}, and more with commas" if wants(operator) == "many" else example
+
+
+def query(choice: Choice, fields: Mapping[str, Field]) -> str:
+    """Write what was chosen as COQL.
+
+    Examples
+    --------
+    >>> from zcrm_nb.notebook.explorer.query import Choice, Condition, query
+    >>> fields = {"Amount": {"api_name": "Amount", "data_type": "currency"}}
+    >>> chosen = Choice("Deals", ["Amount"], [Condition("Amount", ">", ("5000",))])
+    >>> print(query(chosen, fields))
+    select Amount
+    from Deals
+    where Amount > 5000
+    limit 200
+    """
+    if not choice.module or not choice.columns:
+        return ""
+    lines = [
+        f"select {', '.join(map(written_name, choice.columns))}",
+        f"from {choice.module}",
+        f"where {_where(choice, fields)}",
+    ]
+    if choice.order_by:
+        lines.append(
+            f"order by {written_name(choice.order_by)} {'desc' if choice.descending else 'asc'}"
+        )
+    if choice.limit.strip():
+        lines.append(f"limit {choice.limit.strip()}")
+    return "\n".join(lines)
+
+
+def _where(choice: Choice, fields: Mapping[str, Field]) -> str:
+    """Write the conditions, joined two at a time as COQL wants them."""
+    told = [_criterion(each, fields[each.name]) for each in choice.conditions]
+    chosen = _joined(told, "or" if choice.any_of else "and")
+    return _joined(list(filter(None, [choice.where, chosen])), "and") or "id is not null"
+
+
+def _joined(conditions: list[str], connector: str) -> str:
+    """Join conditions in pairs of brackets."""
+    if not conditions:
+        return ""
+    return reduce(lambda left, right: f"({left} {connector} {right})", conditions)
+
+
+def _criterion(condition: Condition, field_: Field) -> str:
+    """Write one condition."""
+    name, operator = condition.name, condition.operator
+    if wants(operator) == "none":
+        return where({name: None if operator == "is null" else ("!=", None)})
+    typed = [_typed(each, field_) for each in condition.values if each.strip()]
+    if len(typed) < (2 if wants(operator) == "two" else 1):
+        return f"{written_name(name)} {operator} {MISSING}"
+    if wants(operator) == "many":
+        return where({name: (operator, typed)})
+    return where({name: (operator, *typed)})
+
+
+def _typed(text: str, field_: Field) -> str | Decimal:
+    """Read a value: a number stays bare, as COQL wants it; whatever it is, the linter judges."""
+    if type_of(field_) not in NUMBERS or field_["api_name"] == "id":
+        return text if type_of(field_) in {"text", "textarea", "picklist"} else text.strip()
+    return Decimal(text.strip()) if _NUMBER.fullmatch(text.strip()) else text
+
+
+def condition(module: str, text: str) -> str:
+    """Write a condition so that it can be joined to others: in brackets, where it is several.
+
+    Examples
+    --------
+    >>> from zcrm_nb.notebook.explorer.query import condition
+    >>> condition("Leads", "City = 'Pune' or City = 'Goa'")
+    "(City = 'Pune' or City = 'Goa')"
+    """
+    found = examine(" ".join(("select id from", module, "where", text))).query
+    if found is None:
+        return text
+    if found.order_by or found.group_by or found.limit is not None:
+        raise ValueError(
+            f"where={text!r}: a condition alone; order_by= and limit= are by its side."
+        )
+    return condition_text(found.where)
+
+
+def code(text: str, crm: str = "crm") -> str:
+    r"""Write the Python that asks a query.
+
+    Examples
+    --------
+    >>> from zcrm_nb.notebook.explorer.query import code
+    >>> print(code("select City\nfrom Leads").replace('"' * 3, "'''"))
+    df = crm.coql('''
+    select City
+    from Leads
+    ''')
+    """
+    inside = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'df = {crm}.coql("""\n{inside}\n""")' if text else ""
+
+
+def credits_said(number: int) -> str:
+    """Write a number of credits."""
+    return f"{number:,} {'credit' if number == 1 else 'credits'}"

@@ -1,0 +1,103 @@
+"""The widget of a feed: the page, repainted when something comes, and two buttons."""
+
+from __future__ import annotations
+
+import contextvars
+import html
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from zcrm_nb.errors import ZohoError
+from zcrm_nb.notebook.feed.page import page
+from zcrm_nb.notebook.static_twin import LIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from zcrm_nb.api.listening.feed import Feed
+
+__all__ = ["FeedView"]
+
+BETWEEN_S = 0.5  # a person reads no faster, and a front end should not be flooded
+
+
+class FeedView(ipywidgets.VBox):  # type: ignore[misc]
+    """A feed as one looks at it.
+
+    Parameters
+    ----------
+    feed : Feed
+        What to show.
+
+    Notes
+    -----
+    It is repainted from the feed's thread, in the context of the cell that shows it, at most twice
+    a second; what comes between is shown with the next painting. Buttons are guarded: what they
+    raise stands in the view, since nobody else would see it.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._context = contextvars.copy_context()
+        self._lock = threading.Lock()
+        self._painted_s = 0.0
+        self._timer: threading.Timer | None = None
+        self._page, self._said = ipywidgets.HTML(), ipywidgets.HTML()
+        self._look = ipywidgets.Button(description="Look now", icon="refresh")
+        self._stop = ipywidgets.Button(description="Stop", icon="stop")
+        for widget, name in ((self._look, "zcrm-look"), (self._stop, "zcrm-stop")):
+            widget.add_class(name)
+        self._look.on_click(lambda _: self._guarded(self._look, feed.update))
+        self._stop.on_click(lambda _: self._guarded(self._stop, feed.stop))
+        super().__init__([self._page, ipywidgets.HBox([self._look, self._stop, self._said])])
+        self.add_class("zcrm-feed-view")
+        self.add_class(LIVE)
+        feed.watch_by(self)
+        self._paint()
+
+    def refresh(self) -> None:
+        """Show what is new: now, or half a second after the last painting."""
+        with self._lock:
+            wait_s = self._painted_s + BETWEEN_S - time.monotonic()
+            if self._timer is not None:
+                return
+            if wait_s > 0:
+                self._timer = threading.Timer(wait_s, self._later)
+                self._timer.daemon = True
+                self._timer.start()
+                return
+        self._paint()
+
+    def _later(self) -> None:
+        """Paint what came meanwhile."""
+        with self._lock:
+            self._timer = None
+        self._paint()
+
+    def _paint(self) -> None:
+        """Repaint the page."""
+        self._painted_s = time.monotonic()
+        self._context.copy().run(self._set)
+
+    def _set(self) -> None:
+        """Set the widgets' values."""
+        self._page.value = page(self._feed)
+        self._look.disabled = self._stop.disabled = not self._feed.is_running
+
+    def _guarded(self, button: Any, act: Callable[[], object]) -> None:
+        """Do what a button says, which is out of use meanwhile."""
+        button.disabled, self._said.value = True, ""
+        try:
+            act()
+        except ZohoError as error:
+            self._said.value = f'<span role="status">{html.escape(error.happened)}</span>'
+        except Exception as error:  # whatever it is, silence would be worse
+            self._said.value = f'<span role="status">That failed: {type(error).__name__}.</span>'
+        finally:
+            self._paint()
+
+    def __repr__(self) -> str:
+        return "A feed that keeps up to date stands here while the notebook runs."

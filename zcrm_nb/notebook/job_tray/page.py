@@ -1,0 +1,242 @@
+"""How the job tray looks: a page that stands still, which the widget repaints; and as text."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Row = Mapping[str, Any]
+
+__all__ = ["STATES", "page", "text"]
+
+STATES = {
+    "at work": "somebody is at it now",
+    "waiting": "Zoho is at work on it, or there is more to ask for",
+    "ready": "Zoho has finished; its files can be fetched",
+    "here": "all files are on this machine",
+    "failed": "Zoho could not finish it",
+    "expired": "Zoho has deleted what is not here",
+    "unclear": "nobody knows whether Zoho took it",
+}
+"""What a job can be, and what that means."""
+
+LINES = 15  # shown; crm.jobs() has them all
+_ASKED_LENGTH = 90
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+
+# The word says what a job is; its mark says it again, in shape as well as in colour.
+_MARKS = {
+    "at work": ("◉", "#3f7fbf"),
+    "waiting": ("◐", "#d9822b"),
+    "ready": ("◕", "#d9822b"),
+    "here": ("●", "#2a9d72"),
+    "failed": ("✕", "#c8553d"),
+    "expired": ("○", "#8a949a"),
+    "unclear": ("?", "#c8553d"),
+}
+
+# Colours come from the theme where JupyterLab tells them; elsewhere the page inherits its own. The
+# page must read without this style, too: hosting pages throw it away.
+_STYLE = """<style>
+.zcrm-tray { max-width: min(74em, 100%); box-sizing: border-box; padding: 10px 14px;
+  border: 1px solid var(--jp-border-color1, #8886); border-radius: 4px; line-height: 1.45;
+  color: var(--jp-content-font-color1, inherit); }
+.zcrm-tray .zcrm-top { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; }
+.zcrm-tray .zcrm-name { font-weight: 600; font-size: 1.1em; }
+.zcrm-tray .zcrm-soft { color: var(--jp-content-font-color2, inherit); opacity: .9; }
+.zcrm-tray .zcrm-scroll { overflow-x: auto; margin-top: 6px; }
+.zcrm-tray table { border-collapse: collapse; width: 100%; font-size: .93em; margin: 0;
+  table-layout: auto; }
+.zcrm-tray th, .zcrm-tray td { text-align: left !important; vertical-align: top !important;
+  padding: 5px 14px 5px 0 !important; border: 0; white-space: nowrap; color: inherit;
+  background: none !important; border-bottom: 1px solid var(--jp-border-color2, #8884); }
+.zcrm-tray tbody tr:last-child td, .zcrm-tray tbody tr:last-child th { border-bottom: 0; }
+.zcrm-tray thead th { font-weight: 600; color: var(--jp-content-font-color2, inherit); }
+.zcrm-tray tbody th { font-weight: 600; }
+.zcrm-tray tbody th, .zcrm-tray td.zcrm-state { white-space: normal; }
+.zcrm-tray tbody th { min-width: 13em; }
+.zcrm-tray td.zcrm-state { min-width: 17em; }
+.zcrm-tray .zcrm-asked { font-weight: 400; max-width: 24em; }
+.zcrm-tray .zcrm-number { text-align: right !important; font-variant-numeric: tabular-nums; }
+.zcrm-tray .zcrm-mark { display: inline-block; width: 1.3em; font-weight: 700; }
+.zcrm-tray .zcrm-note { max-width: 30em; margin-left: 1.6em; }
+.zcrm-tray .zcrm-problem { border-left: 4px solid #c8553d; padding-left: calc(1.6em - 4px);
+  margin-left: 0; }
+.zcrm-tray code { font-size: .92em !important; white-space: nowrap; background: none;
+  color: inherit; padding: 0; }
+.zcrm-tray button { font: inherit; color: inherit; cursor: pointer; padding: 1px 10px;
+  border: 1px solid var(--jp-border-color1, #888); border-radius: 3px;
+  background: var(--jp-layout-color2, transparent); }
+.zcrm-tray button:hover { border-color: currentColor; }
+.zcrm-tray button:focus-visible { outline: 2px solid var(--jp-brand-color1, #4a90e2);
+  outline-offset: 1px; }
+.zcrm-tray .zcrm-top button { margin-left: auto; }
+</style>"""
+
+
+def page(rows: Sequence[Row], now: float, *, live: bool = False) -> str:
+    """Write the tray as HTML."""
+    again = _button("refresh", "", "Look again", "Look at the notes of bulk jobs again")
+    return "".join(
+        [
+            _STYLE,
+            '<div class="zcrm-tray"><div class="zcrm-top">',
+            '<span class="zcrm-name">Bulk jobs</span> ',
+            f'<span class="zcrm-soft" role="status">{_safe(_summary(rows))}</span> ',
+            f'<span class="zcrm-soft">as of {_moment(now)}</span> ',
+            again if live else "",
+            "</div>",
+            _table(rows, now, live=live) if rows else "",
+            "</div>",
+        ]
+    )
+
+
+def text(rows: Sequence[Row], now: float) -> str:
+    """Write the tray as plain text."""
+    lines = [f"Bulk jobs: {_summary(rows)}; as of {_moment(now)}"]
+    width = max((len(_name(row)) for row in rows[:LINES]), default=0)
+    for row in rows[:LINES]:
+        counted = f"{row['rows']:,} rows"
+        kept = _kept(row, now)
+        lines.append(
+            f"  {_name(row):<{width}}  {row['state']:<7}  {counted:>14}  begun {_age(row, now)}"
+            f"{f', kept by Zoho for {kept}' if kept[0].isdecimal() else ''}; {_asked(row)}"
+        )
+        is_plain = row["state"] == "here" and row["operation"] == "read"
+        below = ": ".join(filter(None, (row["note"], "" if is_plain else row["next"])))
+        if below:
+            lines.append(f"  {'':<{width}}  {below}")
+    if len(rows) > LINES:
+        lines.append(_older(rows))
+    return "\n".join(lines)
+
+
+def _table(rows: Sequence[Row], now: float, *, live: bool) -> str:
+    """Write one line for each job."""
+    heads = ("job", "state", "rows", "begun", "kept by Zoho")
+    head = "".join(
+        f'<th scope="col"{_NUMBER if each == "rows" else ""}>{each}</th>' for each in heads
+    )
+    lines = "".join(_line(row, now, live=live) for row in rows[:LINES])
+    older = f'<div class="zcrm-soft">{_safe(_older(rows))}</div>' if len(rows) > LINES else ""
+    return (
+        f'<div class="zcrm-scroll"><table aria-label="Bulk jobs"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>{older}"
+    )
+
+
+_NUMBER = ' class="zcrm-number"'
+
+
+def _line(row: Row, now: float, *, live: bool) -> str:
+    """Write one job."""
+    return (
+        f'<tr><th scope="row">{_safe(_name(row))}'
+        f'<div class="zcrm-asked zcrm-soft">{_safe(_asked(row))}</div></th>'
+        f'<td class="zcrm-state">{_state(row)}{_next(row, live=live)}</td>'
+        f"<td{_NUMBER}>{row['rows']:,}</td>"
+        f'<td title="{_moment(_seconds(row["created"]))}">{_age(row, now)}</td>'
+        f"<td{_until(row)}>{_kept(row, now)}</td></tr>"
+    )
+
+
+def _state(row: Row) -> str:
+    """Write what a job is: a mark, the word, and what there is to say."""
+    mark, colour = _MARKS[row["state"]]
+    kind = "zcrm-problem" if row["is_problem"] else "zcrm-soft"
+    note = f'<div class="zcrm-note {kind}">{_safe(row["note"])}</div>' if row["note"] else ""
+    return (
+        f'<span class="zcrm-mark" style="color: {colour}" aria-hidden="true">{mark}</span> '
+        f'<span title="{_safe(STATES[row["state"]])}">{row["state"]}</span>{note}'
+    )
+
+
+def _next(row: Row, *, live: bool) -> str:
+    """Write a button where a click goes on, else what to type."""
+    words = row["can"].capitalize()
+    if live and words:
+        button = _button(row["can"], row["id"], words, f"{words} {_name(row)}")
+        return f'<div class="zcrm-note">{button}</div>'
+    code = f"<code>{_safe(row['next'])}</code>"
+    return f'<div class="zcrm-note">{code}</div>' if row["next"] else ""
+
+
+def _button(act: str, job: str, words: str, label: str) -> str:
+    """Write a button; the widget hears which from its data."""
+    return (
+        f'<button type="button" data-act="{act}" data-job="{_safe(job)}" '
+        f'aria-label="{_safe(label)}">{words}</button>'
+    )
+
+
+def _name(row: Row) -> str:
+    """Name a job; the run of a write has a name too long for a table."""
+    return str(row["id"]) if row["operation"] == "read" else f"{row['module']}, written"
+
+
+def _asked(row: Row) -> str:
+    """Say what was asked, cut where it is too long for a line."""
+    asked = str(row["asked"])
+    return asked if len(asked) <= _ASKED_LENGTH else f"{asked[: _ASKED_LENGTH - 1]}…"
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    """Count the jobs by state."""
+    if not rows:
+        return "none were begun in the last week"
+    counts = Counter(row["state"] for row in rows)
+    return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+
+
+def _older(rows: Sequence[Row]) -> str:
+    """Say that there are more."""
+    return f"and {len(rows) - LINES} older; crm.jobs() has them all"
+
+
+def _age(row: Row, now: float) -> str:
+    """Say how long ago a job was begun."""
+    age_s = now - _seconds(row["created"])
+    return f"{_span(age_s)} ago" if age_s >= _MINUTE_S else "just now"
+
+
+def _kept(row: Row, now: float) -> str:
+    """Say how long Zoho keeps the file yet."""
+    if not row["expires"]:
+        return "–"
+    left_s = _seconds(row["expires"]) - now
+    return _span(left_s) if left_s > 0 else "deleted"
+
+
+def _until(row: Row) -> str:
+    """Tell the moment itself to whoever points at it."""
+    return f' title="until {_moment(_seconds(row["expires"]))}"' if row["expires"] else ""
+
+
+def _span(seconds: float) -> str:
+    """Write a span of time, to the precision that matters."""
+    if seconds < 2 * _HOUR_S:
+        return f"{max(int(seconds // _MINUTE_S), 1)} min"
+    if seconds < 2 * _DAY_S:
+        return f"{int(seconds // _HOUR_S)} h"
+    return f"{int(seconds // _DAY_S)} days"
+
+
+def _seconds(moment: str) -> float:
+    """Read a moment."""
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def _moment(seconds: float) -> str:
+    """Write a moment."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _safe(words: str) -> str:
+    """Escape a text."""
+    return html.escape(words)

@@ -1,0 +1,1 @@
+"""The login form and its plain-text prompt."""

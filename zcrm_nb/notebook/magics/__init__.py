@@ -1,0 +1,1 @@
+"""The %coql and %%coql magics, and tab completion for COQL."""

@@ -1,0 +1,122 @@
+"""When changes came: bars along time, a colour for each operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
+
+from zcrm_nb.notebook.plots.plots import PictureAxes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["COLOURS", "WIDTHS_S", "bins", "timeline"]
+
+COLOURS = {"insert": "#2a9d72", "update": "#3f7fbf", "delete": "#c8553d"}
+"""One colour for each operation: apart in lightness too, for whoever does not see red and green."""
+
+WIDTHS_S = (1, 5, 15, 30, 60, 300, 900, 3600, 21_600, 86_400, 604_800)
+"""How wide a bar may be, in seconds; the narrowest of which 40 are enough is taken."""
+
+_MOST_BARS, _DAY_S = 40, 86_400
+_INK, _SOFT, _PAPER = "#1b2a33", "#5f6f78", "#ffffff"
+
+
+def timeline(df: pd.DataFrame, *, ax: Axes | None = None, title: str = "Changes") -> Axes:
+    """Draw how many changes came when.
+
+    Notes
+    -----
+    Only this process's memory is read: no API credits.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from zcrm_nb.notebook.plots.timeline import timeline
+    >>> times = pd.to_datetime(["2026-09-15 03:30:02", "2026-09-15 03:30:40"], utc=True)
+    >>> timeline(pd.DataFrame({"time": times, "operation": ["insert", "update"]}))
+    Changes
+                         insert  update  delete
+    2026-09-15 03:30:02       1       0       0
+    2026-09-15 03:30:40       0       1       0
+    """
+    table = bins(df)
+    ax = ax if ax is not None else _new_axes()
+    ax.set_title(title, loc="left", color=_INK, fontsize=13, fontweight="bold", pad=14)
+    ax.set_facecolor(_PAPER)
+    if isinstance(ax, PictureAxes):
+        ax.words = f"{title}\n{_in_words(table)}"
+    if table.empty:
+        ax.text(0.5, 0.5, "Nothing yet.", transform=ax.transAxes, ha="center", color=_SOFT)
+        ax.set_axis_off()
+        return ax
+    _draw(ax, table)
+    return ax
+
+
+def bins(df: pd.DataFrame) -> pd.DataFrame:
+    """Count changes by time and operation."""
+    counts = df["operation"].astype("string").str.get_dummies().reindex(columns=[*COLOURS])
+    counts = counts.fillna(0).astype("int64").set_index(df["time"])
+    if counts.empty:
+        return counts
+    span_s = (counts.index.max() - counts.index.min()).total_seconds()
+    width_s = next((each for each in WIDTHS_S if span_s / each < _MOST_BARS), WIDTHS_S[-1])
+    return counts.resample(f"{width_s}s").sum()
+
+
+def _new_axes() -> PictureAxes:
+    """Make a figure of a usual size."""
+    figure = Figure(
+        figsize=(8.6, 2.8),
+        facecolor=_PAPER,
+        layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12),
+    )
+    ax = figure.add_subplot(axes_class=PictureAxes)
+    assert isinstance(ax, PictureAxes)
+    return ax
+
+
+def _draw(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw the bars of each operation on top of those before."""
+    starts = [date2num(each) for each in table.index]  # type: ignore[no-untyped-call]
+    width = (starts[1] - starts[0]) if len(starts) > 1 else 1 / _DAY_S
+    below = [0.0] * len(starts)
+    for name, colour in COLOURS.items():
+        heights = [float(each) for each in table[name]]
+        if any(heights):
+            ax.bar(starts, heights, width * 0.86, below, align="edge", color=colour, label=name)
+            below = [old + new for old, new in zip(below, heights, strict=True)]
+    locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ax.set_xlim(starts[0] - width, starts[-1] + 2 * width)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", alpha=0.25)
+    ax.set_axisbelow(True)
+    ax.tick_params(colors=_SOFT)
+    zone = table.index.tz or "no time zone"  # type: ignore[attr-defined]
+    ax.set_xlabel(f"{zone}, a bar is {_spelled(round(width * _DAY_S))}", color=_SOFT, loc="left")
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, labelcolor=_SOFT)
+
+
+def _spelled(seconds: int) -> str:
+    """Write the width of a bar in words."""
+    units = {604_800: "week", _DAY_S: "day", 3600: "hour", 60: "minute", 1: "second"}
+    size, name = next((size, name) for size, name in units.items() if seconds >= size)
+    number = seconds // size
+    return f"{number} {name}{'s'[: number != 1]}"
+
+
+def _in_words(table: pd.DataFrame) -> str:
+    """Say the picture as a small text table, without the bars that have no height."""
+    table = table[table.sum(axis=1) > 0]
+    if table.empty:
+        return "Nothing yet."
+    return table.set_axis([f"{each:%Y-%m-%d %H:%M:%S}" for each in table.index]).to_string()

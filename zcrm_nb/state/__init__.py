@@ -1,0 +1,1 @@
+"""Notes on disk: files and locks, event log, query log, credit log, folder lease."""

@@ -1,0 +1,139 @@
+"""Where a download comes down: a file beside its place, until it is whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from requests import exceptions as lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from requests import Response
+
+__all__ = ["BrokenOffError", "DownloadPace", "Landing"]
+
+BLOCK_BYTES = 1 << 20
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+
+class BrokenOffError(lost.RequestException):
+    """The body ended before it was whole, or what came does not follow on what is here."""
+
+
+class Landing:
+    """One file on its way down.
+
+    What has come is in ``<name>.part`` until all of it is there; then it takes its name at once. So
+    a file is whole or not there, and one that broke off, even with the process, is gone on with.
+
+    Parameters
+    ----------
+    target : Path
+        The file to make.
+    tick : callable, optional
+        Told after each block how many bytes it has; what it raises ends the download.
+
+    Attributes
+    ----------
+    size : int
+        Bytes that have come so far.
+    """
+
+    def __init__(self, target: Path, tick: Callable[[int], None] | None = None) -> None:
+        self.target, self.part = target, target.with_name(f"{target.name}.part")
+        self._tick = tick or (lambda size: None)
+        self.size = self.part.stat().st_size if self.part.exists() else 0
+
+    def headers(self) -> dict[str, str]:
+        """Ask for what is still missing, and for the bytes as they are."""
+        more = {"Range": f"bytes={self.size}-"} if self.size else {}
+        return {"Accept-Encoding": "identity", **more}
+
+    def takes(self, response: Response) -> bool:
+        """Tell whether an answer is the file, and not what is said in its place."""
+        kind = response.headers.get("Content-Type", "")
+        return response.status_code in {200, 206} and not ("json" in kind or "html" in kind)
+
+    def take(self, response: Response) -> None:
+        """Write the body of an answer to the disk, and give the file its name once it is whole."""
+        start = self._start(response)
+        length = response.headers.get("Content-Length", "")
+        whole = start + int(length) if length.isdecimal() else None
+        with self.part.open("r+b" if start else "wb") as file:
+            file.seek(start)
+            file.truncate()
+            self.size = start
+            for block in response.iter_content(BLOCK_BYTES):
+                file.write(block)
+                self.size += len(block)
+                self._tick(len(block))
+            file.flush()
+            os.fsync(file.fileno())
+        if whole is not None and self.size != whole:
+            raise BrokenOffError(f"{self.size} of {whole} bytes came")
+        self.part.replace(self.target)
+
+    def again(self) -> None:
+        """Forget what has come, for it does not fit what the server has."""
+        self.part.unlink(missing_ok=True)
+        self.size = 0
+
+    def _start(self, response: Response) -> int:
+        """Find where the body of an answer belongs: a server may begin anew, and says so."""
+        if response.status_code == 200:
+            return 0
+        told = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if told is None or int(told[1]) != self.size:
+            self.again()
+            raise BrokenOffError("the answer does not begin where it was asked to")
+        return int(told[1])
+
+
+class DownloadPace:
+    """No more than so many things begun in so many seconds.
+
+    Parameters
+    ----------
+    most : int
+        How many.
+    window_s : float
+        Seconds.
+    clock, sleep : callable
+        Seconds; waiting.
+
+    Examples
+    --------
+    >>> from zcrm_nb.wire.download import Pace
+    >>> pace = Pace(2, 60.0, clock=lambda: 0.0, sleep=lambda seconds: print(f"{seconds:g} s"))
+    >>> for _ in range(3):
+    ...     pace.wait()
+    60 s
+    """
+
+    def __init__(
+        self,
+        most: int,
+        window_s: float,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._window_s, self._clock, self._sleep = window_s, clock, sleep
+        self._begun: deque[float] = deque(maxlen=most)
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Wait for one's turn; a turn once given counts."""
+        with self._lock:
+            now = self._clock()
+            full = len(self._begun) == self._begun.maxlen
+            turn = max(now, self._begun[0] + self._window_s) if full else now
+            self._begun.append(turn)
+        if turn > now:
+            self._sleep(turn - now)
