@@ -20,7 +20,8 @@ import orjson
 from zcrm_nb.api.polling import poll_s
 from zcrm_nb.api.writing.journal import Batch, WriteJournal, runs
 from zcrm_nb.api.writing.outcomes import Outcome, outcomes_of_error, refused, unknown
-from zcrm_nb.api.writing.writes import kept_before, open_journal, prepared, refuse_twins
+from zcrm_nb.api.writing.run import open_journal
+from zcrm_nb.api.writing.writes import kept_before, prepared, refuse_twins
 from zcrm_nb.errors import ConnectionFailed, JobError, WriteInterrupted, ZohoError, did_you_mean
 from zcrm_nb.frames import Column, column_for
 from zcrm_nb.frames.csv_writer import NOT_IN_CELLS, SHOWN, packed, telling, texts, told_of, unsaid
