@@ -16,7 +16,7 @@ WRONG = {
     "a module that does not exist": "crm.fields('Leeds')",
     "a record that is not there": "crm.record('Leads', '1')",
     "a login of a name that nothing is saved under": "zcrm_nb.connect(profile='none-such')",
-    "a write that is checked": "import pandas as pd\ncrm.insert('Leads', pd.DataFrame({'Last_Nmae': ['Osei']}))",
+    "a write that is checked": "crm.insert('Leads', crm.records('Leads', ['City'], limit=2))",
     "an error in a function of one's own": "def f():\n    return crm.fields('Leeds')\n\nf()",
 }
 
