@@ -7,9 +7,9 @@ from zcrm_nb.coql.errors import ParseError
 from zcrm_nb.coql.fill import fill, places, where
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, parse
 from zcrm_nb.coql.lint import examine, lint
-from zcrm_nb.coql.paging import (  # noqa: A004 - Zoho's word
+from zcrm_nb.coql.paging import (
     after,
-    credits,
+    credits,  # noqa: A004 - Zoho's word
     page,
     parts,
     split_list,
