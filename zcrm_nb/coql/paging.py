@@ -122,8 +122,9 @@ def with_short_lists(query: Query, shared: Membership | None = None) -> Query:
     """Write long lists as several in one query, except a ``shared`` one that is sent in parts."""
 
     def shortened(condition: Condition) -> Condition:
-        is_list = isinstance(condition, Membership) and condition is not shared
-        return joined(condition) if is_list and is_long(condition) else condition
+        if isinstance(condition, Membership) and is_long(condition) and condition is not shared:
+            return joined(condition)
+        return condition
 
     return with_criteria(query, shortened)
 
