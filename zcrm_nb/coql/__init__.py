@@ -7,7 +7,16 @@ from zcrm_nb.coql.errors import ParseError
 from zcrm_nb.coql.fill import fill, places, where
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, parse
 from zcrm_nb.coql.lint import examine, lint
-from zcrm_nb.coql.paging import after, credits, page, parts, stable  # noqa: A004 - Zoho's word
+from zcrm_nb.coql.paging import (
+    after,
+    credits,  # noqa: A004 - Zoho's word
+    page,
+    parts,
+    split_list,
+    stable,
+    with_criteria,
+    with_short_lists,
+)
 from zcrm_nb.coql.repair import repair
 from zcrm_nb.coql.resolve import AstrayError, resolve
 from zcrm_nb.coql.text import to_text
@@ -40,8 +49,11 @@ __all__ = [
     "places",
     "repair",
     "resolve",
+    "split_list",
     "stable",
     "subqueries",
     "to_text",
     "where",
+    "with_criteria",
+    "with_short_lists",
 ]

@@ -8,15 +8,35 @@ from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
 from zcrm_nb.coql.checks import LIMITS
-from zcrm_nb.coql.tree import Comparison, Literal, Logic, Membership, OrderBy, Path, Step
+from zcrm_nb.coql.tree import (
+    Comparison,
+    Literal,
+    Logic,
+    Membership,
+    OrderBy,
+    Path,
+    Step,
+    Subquery,
+)
 from zcrm_nb.coql.visit import is_aggregate, literals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from zcrm_nb.coql.tree import Condition, Query
 
-__all__ = ["after", "credits", "is_long", "joined", "page", "parts", "split_list", "stable"]
+__all__ = [
+    "after",
+    "credits",
+    "is_long",
+    "joined",
+    "page",
+    "parts",
+    "split_list",
+    "stable",
+    "with_criteria",
+    "with_short_lists",
+]
 
 _ID = Path((Step("id"),))
 
@@ -96,6 +116,35 @@ def joined(membership: Membership) -> Condition:
     connector: OneOf["and", "or"] = "and" if membership.negated else "or"
     lists: list[Condition] = list(_shorter(membership))
     return reduce(lambda left, right: Logic(connector, left, right, membership.at), lists)
+
+
+def with_short_lists(query: Query, shared: Membership | None = None) -> Query:
+    """Write long lists as several in one query, except a ``shared`` one that is sent in parts."""
+
+    def shortened(condition: Condition) -> Condition:
+        if isinstance(condition, Membership) and is_long(condition) and condition is not shared:
+            return joined(condition)
+        return condition
+
+    return with_criteria(query, shortened)
+
+
+def with_criteria(query: Query, change: Callable[[Condition], Condition]) -> Query:
+    """Change every criterion of a query and of its subqueries, the innermost first."""
+
+    def changed(condition: Condition) -> Condition:
+        match condition:
+            case Logic(left=left, right=right):
+                return replace(condition, left=changed(left), right=changed(right))
+            case Membership(values=Subquery(query=inner) as subquery):
+                inside = replace(subquery, query=with_criteria(inner, change))
+                return change(replace(condition, values=inside))
+            case Comparison(value=Subquery(query=inner) as subquery):
+                inside = replace(subquery, query=with_criteria(inner, change))
+                return change(replace(condition, value=inside))
+        return change(condition)
+
+    return replace(query, where=changed(query.where))
 
 
 def split_list(query: Query) -> Membership | None:
