@@ -12,7 +12,7 @@ from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import conversion, field_batches, list_columns, record_bodies
 from zcrm_nb.api.reading.tables import coql_table
 from zcrm_nb.api.session import Session
-from zcrm_nb.coql.types import is_readable
+from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import APIError
 from zcrm_nb.frames import beside, to_frame
 

@@ -37,7 +37,7 @@ from zcrm_nb.api.reading.records import ONE_RECORD_ONLY, conversion, list_parame
 from zcrm_nb.api.reading.tables import coql_table, ordered_here, records_table
 from zcrm_nb.api.session import Session
 from zcrm_nb.coql import tree
-from zcrm_nb.coql.types import is_readable
+from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import BulkWarning, LimitError, NotFoundError, QueryError
 from zcrm_nb.frames import NOT_IN_BULK, column_for
 from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT
