@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.frames import FrameOptions
 
 __all__ = [
     "FIELD_COLUMNS",
@@ -182,6 +183,14 @@ class Catalogue:
         """Return the org."""
         found: dict[str, Any] = self._once("org", lambda: org(self.send))
         return found
+
+    def zone(self, tz: str) -> str:
+        """Return an IANA zone, the org's own for ``"org"``."""
+        return str(self.org()["time_zone"]) if tz == "org" else tz
+
+    def in_zone(self, options: FrameOptions) -> FrameOptions:
+        """Return options of a table with ``tz="org"`` replaced by the org's own zone."""
+        return {**options, "tz": self.zone(options.get("tz", "UTC"))}
 
     def modules(self) -> dict[str, dict[str, Any]]:
         """Return the modules by API name."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zcrm_nb.coql.checks import LIMITS, check_limits
-from zcrm_nb.coql.diagnostics import found
-from zcrm_nb.coql.errors import ParseError
+from zcrm_nb.coql.diagnostics import ParseError, found
+from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, Parser
-from zcrm_nb.coql.paging import is_long, parts, split_list, with_short_lists
+from zcrm_nb.coql.paging import LIMITS, check_limits, is_long, parts, split_list, with_short_lists
 from zcrm_nb.coql.tree import (
     Aggregate,
     IsNull,
@@ -18,16 +17,17 @@ from zcrm_nb.coql.tree import (
     Path,
     SelectItem,
     Step,
+    criteria,
+    literals,
+    subqueries,
 )
-from zcrm_nb.coql.types import is_readable
-from zcrm_nb.coql.visit import criteria, literals, subqueries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from zcrm_nb.coql.diagnostics import Finding
+    from zcrm_nb.coql.fields import FieldsOf
     from zcrm_nb.coql.grammar import Lexeme
-    from zcrm_nb.coql.resolve import FieldsOf
     from zcrm_nb.coql.tree import Condition, Expression, Query
 
 __all__ = ["repair"]
