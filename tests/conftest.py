@@ -26,10 +26,8 @@ settings.load_profile("house")
 
 # Programs, not tests: what they need, only their own environment has.
 collect_ignore = [
-    "interop/client.py",
-    "binder_simulation.py",
-    "kernel_versions.py",
-    "fuzz_answers.py",
+    f"{name}.py"
+    for name in ("interop/client", "binder_simulation", "kernel_versions", "fuzz_answers")
 ]
 
 
