@@ -228,7 +228,15 @@ class ServerError(APIError):
 
 
 class WriteWarning(UserWarning):
-    """A write that left something to look after: rows of which nobody knows, or no way back."""
+    """A write that left something to look after: rows that are unknown, or cannot be undone.
+
+    Attributes
+    ----------
+    report : pandas.DataFrame or None
+        The report, where the write is over.
+    """
+
+    report: Any = None
 
 
 class WriteError(ZohoError):

@@ -393,7 +393,7 @@ def _carried_out(means: WriteContext, journal: WriteJournal, jobs: _Jobs, rows: 
         with journal.held():
             jobs.run(rows)
     except KeyboardInterrupt as interrupt:
-        report = means.report(journal)
+        report = means.report(journal, None)
         stopped = WriteInterrupted(
             f"{report._summary()}\n"
             "Zoho goes on with the jobs it has; crm.report() takes the run up again."
@@ -408,7 +408,7 @@ def _carried_out(means: WriteContext, journal: WriteJournal, jobs: _Jobs, rows: 
         each.status == "refused" for each in jobs.outcomes.values()
     ):
         raise jobs.refusal
-    return means.report(journal)
+    return means.report(journal, None)
 
 
 def at_work(action: str | None, job: str) -> Outcome:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.frames import Report
 
-    Tick = Callable[[int], None]
-
 __all__ = ["Difference", "apply", "find"]
 
 Record = dict[str, Any]
@@ -98,7 +96,6 @@ def find(
     source: Any,
     *,
     key: str | Sequence[str],
-    tick: Tick,
     unlisted: bool = False,
 ) -> Difference:
     """Compare a table with what is there; ``CRM.diff`` tells the rest."""
@@ -115,7 +112,7 @@ def find(
     there = context.there(module)
     first = [each for each in data[own[0]] if each is not ABSENT and each is not None]
     plain = [each["id"] if isinstance(each, dict) else each for each in first]
-    records = there.by(own[0], plain, [*data], tick)
+    records = there.by(own[0], plain, [*data], context.tick)
     matches = _matches(data, records, own, fields, len(index))
     found.when = _read_at(source, context)
     _decide(found, data, matches, own, seen)
@@ -366,7 +363,6 @@ def apply(
     context: WriteContext,
     found: Difference,
     *,
-    tick: Tick,
     force: bool = False,
     trigger: str | Sequence[str] | None = (),
 ) -> Report:
@@ -396,7 +392,7 @@ def apply(
         ]
         for action, few in rows.items()
     ]
-    return finish(context, run, phases, tick)
+    return finish(context, run, phases)
 
 
 def _settled(step: str, record_id: str | None, message: str | None) -> Outcome:

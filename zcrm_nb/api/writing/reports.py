@@ -1,24 +1,20 @@
-"""From a journal to a report that knows how to resolve and undo itself."""
+"""The reports of runs from their journals, and the list of all runs."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.writing.journal import runs
-from zcrm_nb.api.writing.resolve import resolve
-from zcrm_nb.api.writing.undo import undo
 from zcrm_nb.frames import Column, to_frame, to_report
-from zcrm_nb.frames.report import ReportActions, unpack_index
+from zcrm_nb.frames.report import unpack_index
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
 
-    from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.journal import Story, WriteJournal
-    from zcrm_nb.frames import Report
+    from zcrm_nb.frames import Report, ReportActions
 
 __all__ = ["find", "journal_table", "report_of"]
 
@@ -32,15 +28,15 @@ RUN_COLUMNS = [
 ]
 
 
-def report_of(context: WriteContext, journal: WriteJournal, story: Story) -> Report:
-    """Make the report of a run."""
+def report_of(journal: WriteJournal, story: Story | None, actions: ReportActions) -> Report:
+    """Make the report of a run; its story need not be read if it is known."""
+    story = story or journal.read()
     header = story.header
-    actions = ReportActions(partial(resolve, context, journal), partial(undo, context, journal))
     facts = {key: header.get(key) for key in FACTS}
     if header.get("not_undoable"):
         facts["not_undoable"] = header["not_undoable"]
     if story.jobs:
-        facts["jobs"] = [each["job"] for each in story.jobs.values()]
+        facts["jobs"] = [line["job"] for line in story.jobs.values()]
     columns = [Column(name, kind) for name, kind in header.get("columns") or ()]
     index = unpack_index(header["index"], len(story.rows))
     return to_report(index, story.rows, facts=facts, columns=columns, actions=actions)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from functools import cached_property
 from math import floor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -24,14 +24,17 @@ from zcrm_nb.errors import PermissionDenied, ScopeError
 from zcrm_nb.frames.compare import comparable
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.current_records import CurrentRecords
     from zcrm_nb.api.writing.journal import Batch, Story, WriteJournal
+    from zcrm_nb.api.session import Session
     from zcrm_nb.frames import Report
 
-__all__ = ["resolve"]
+    Finder = Callable[[Session, Batch, Sequence[str]], Mapping[str, Mapping[str, Any]]]
+
+__all__ = ["Finders", "resolve"]
 
 GRACE_S = 900.0  # a record made this long after its request was lost is not of that request
 NO_USER = "this login may not read which user it is (scope ZohoCRM.users.READ)"
@@ -41,7 +44,20 @@ Record = dict[str, Any]
 Rows = list[tuple[int, Record]]
 
 
-def resolve(context: WriteContext, journal: WriteJournal, *, wait_s: float = 10.0) -> Report:
+class Finders(NamedTuple):
+    """How the lost answers of other calls than those of records are found again.
+
+    ``by_action`` gives, for a batch and some of its ids, what is known of those that are done;
+    ``follow_job`` waits for a job that Zoho made of a call, and gives the outcomes of its rows.
+    """
+
+    by_action: Mapping[str, Finder]
+    follow_job: Callable[[Session, Batch, str, float], Sequence[Outcome]]
+
+
+def resolve(
+    context: WriteContext, journal: WriteJournal, finders: Finders, *, wait_s: float = 10.0
+) -> Report:
     """Resolve the unknown rows of a run, and note what was found."""
     with journal.held():
         busy = collect(context, journal)
@@ -50,9 +66,9 @@ def resolve(context: WriteContext, journal: WriteJournal, *, wait_s: float = 10.
             del story.batches[number]
         if any(story.unknown()):
             _let_settle(context, story, wait_s)
-            found = _resolved(context, story, wait_s)
+            found = _resolved(context, story, finders, wait_s)
             journal.note_outcomes(list(found), list(found.values()))
-    return context.report(journal)
+    return context.report(journal, None)
 
 
 def _let_settle(context: WriteContext, story: Story, wait_s: float) -> None:
@@ -65,19 +81,21 @@ def _let_settle(context: WriteContext, story: Story, wait_s: float) -> None:
         context.sleep(wait_s - passed)
 
 
-def _resolved(context: WriteContext, story: Story, wait_s: float) -> dict[int, Outcome]:
+def _resolved(
+    context: WriteContext, story: Story, finders: Finders, wait_s: float
+) -> dict[int, Outcome]:
     """Return what is now known of each row that was unknown."""
     rows: dict[str, Rows] = defaultdict(list)
     found: dict[int, Outcome] = {}
     for number, batch, places in story.unknown():
         if number in story.jobs and batch.path:
             job = story.jobs[number]["job"]
-            found |= dict(enumerate(context.follow_job(context, batch, job, wait_s)))
+            found |= dict(enumerate(finders.follow_job(context, batch, job, wait_s)))
         elif batch.action in RECORD_ACTIONS and (not batch.path or all(batch.ids)):
             for place in places:
                 rows[_kind(batch, place)].append((batch.rows[place], batch.records[place]))
         else:
-            found |= _by_finder(context, story, batch, places)
+            found |= _by_finder(context, story, finders, batch, places)
     if rows:
         found |= _Search(context, story).outcomes(rows)
     return found
@@ -90,10 +108,10 @@ def _kind(batch: Batch, place: int) -> str:
 
 
 def _by_finder(
-    context: WriteContext, story: Story, batch: Batch, places: Sequence[int]
+    context: WriteContext, story: Story, finders: Finders, batch: Batch, places: Sequence[int]
 ) -> dict[int, Outcome]:
     """Look which records of a batch are done by now, in the way of its action."""
-    finder = context.finders.get(batch.action)
+    finder = finders.by_action.get(batch.action)
     ids = [batch.ids[place] or "" for place in places]
     if finder is None or not all(ids):
         return {}

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from zcrm_nb.frames import Column, Report
 
     Make = Callable[[], Batch]
-    Tick = Callable[[int], None]
 
 __all__ = ["Run", "carry_out", "finish", "open_journal"]
 
@@ -74,7 +73,7 @@ class Run:
             self.outcomes |= outcomes
             self.journal.note_outcomes(list(outcomes), list(outcomes.values()))
 
-    def send(self, batches: Sequence[Make], tick: Tick) -> None:
+    def send(self, batches: Sequence[Make]) -> None:
         """Send all batches."""
         if not batches:
             return
@@ -83,7 +82,7 @@ class Run:
         try:
             futures = [pool.submit(self._one, next(self._numbers), make) for make in batches]
             for future in as_completed(futures):
-                tick(future.result())
+                self._context.tick(future.result())
         except BaseException:
             self._stopped = "the run was stopped"
             raise
@@ -163,14 +162,13 @@ def finish(
     context: WriteContext,
     run: Run,
     phases: Iterable[Sequence[Make]],
-    tick: Tick,
     afterwards: Callable[[], None] | None = None,
 ) -> Report:
     """Carry a run out, one phase after the other, and report; whatever happens meanwhile."""
     try:
         with run.journal.held():
             for batches in phases:
-                run.send(batches, tick)
+                run.send(batches)
             if afterwards is not None:
                 afterwards()
     except BaseException as error:
@@ -230,7 +228,6 @@ def carry_out(
     *,
     module: str,
     index: pd.Index[Any],
-    tick: Tick,
     columns: Iterable[Column] = (),
     undoable: bool = False,
     afterwards: Callable[[Run], None] | None = None,
@@ -253,4 +250,4 @@ def carry_out(
     run = Run(context, journal, lambda batch: by_row[batch.rows[0]], goes_on=True)
     makes = [lambda batch=batch: batch for batch in batches if batch.rows]
     then = None if afterwards is None else lambda: afterwards(run)
-    return finish(context, run, [makes], tick, then)
+    return finish(context, run, [makes], then)

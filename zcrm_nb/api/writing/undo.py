@@ -58,8 +58,7 @@ def undo(
                 words = f"{run.outcomes[row].message}; {', '.join(names)} could not be put back"
                 run.settle({row: run.outcomes[row]._replace(field=", ".join(names), message=words)})
 
-    with context.progress(f"undo in {module}", len(steps.origin)) as tick:
-        return finish(context, run, steps.phases(), tick, note_undone)
+    return finish(context, run, steps.phases(), note_undone)
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from zcrm_nb.frames.report import labels
 from zcrm_nb.frames.validate import Problem, check_columns, check_values, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from zcrm_nb.frames import Report
     from zcrm_nb.frames.report import Outcome
 
-    Tick = Callable[[int], None]
     Source = pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]
 
 __all__ = [
@@ -115,7 +114,7 @@ def call_for(
 # ---- Insert, update, upsert ----------------------------------------------------------------------
 
 
-def save(context: WriteContext, source: Source, request: WriteRequest, tick: Tick) -> Report:
+def save(context: WriteContext, source: Source, request: WriteRequest) -> Report:
     """Insert, update or upsert records."""
     module, action, checked = request.module, request.action, list(request.checked)
     fields = context.catalogue.fields(module)
@@ -172,7 +171,7 @@ def save(context: WriteContext, source: Source, request: WriteRequest, tick: Tic
         partial(_batch, action, data, rows[at : at + RECORDS], seen, moment)
         for at in range(0, len(rows), RECORDS)
     ]
-    return finish(context, run, [makes], tick)
+    return finish(context, run, [makes])
 
 
 def _not_undoable(there: CurrentRecords, data: Mapping[str, Sequence[Any]]) -> list[str]:
@@ -375,7 +374,7 @@ def latest(moments: Iterator[str | None]) -> str | None:
 # ---- Delete --------------------------------------------------------------------------------------
 
 
-def delete(context: WriteContext, source: Any, request: WriteRequest, tick: Tick) -> Report:
+def delete(context: WriteContext, source: Any, request: WriteRequest) -> Report:
     """Delete records."""
     module = request.module
     context.catalogue.fields(module)
@@ -395,4 +394,4 @@ def delete(context: WriteContext, source: Any, request: WriteRequest, tick: Tick
         partial(_batch, "delete", data, range(at, min(at + RECORDS, len(ids))), None, None)
         for at in range(0, len(ids), RECORDS)
     ]
-    return finish(context, run, [makes], tick)
+    return finish(context, run, [makes])
