@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from zcrm_nb.errors import did_you_mean
+from zcrm_nb.errors import ShortTraceback, did_you_mean
 from zcrm_nb.frames.types import column_for
 from zcrm_nb.frames.values import ABSENT, LOST_ID, Absent, all_writable, unwritable
 
@@ -46,7 +46,7 @@ class Problem(NamedTuple):
     problem: str
 
 
-class InvalidDataError(ValueError):
+class InvalidDataError(ShortTraceback, ValueError):
     """A table that Zoho would refuse; nothing was sent.
 
     Attributes
