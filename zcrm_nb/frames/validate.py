@@ -70,7 +70,7 @@ def refuse(problems: Sequence[Problem], subject: str, index: pd.Index[Any]) -> N
     more = f"\n… and {len(problems) - SHOWN:,} more; the error's .problems has all of them."
     error = InvalidDataError(
         f"Nothing was sent: {len(problems):,} {'problem' if len(problems) == 1 else 'problems'} in"
-        f" this {subject}.\n{few.to_string(index=False, max_colwidth=80)}"
+        f" this {subject}.\n{few.to_string(index=False, max_colwidth=100)}"
         + (more if len(problems) > SHOWN else "")
     )
     error.problems = table
