@@ -45,6 +45,7 @@ class Task:
         self._progress = progress
 
     def __call__(self, rows: int, pages: int = 1) -> None:
+        """Count rows that have just come."""
         self.tick(rows, pages)
 
     def say(self, words: str, *, stay: bool = False) -> None:
@@ -140,7 +141,7 @@ class Base:
         progress: bool | Told | Progress,
         **facts: Any,
     ) -> Frame:
-        """Do the work of one method: under progress, with its facts, warnings, and a line of history.
+        """Do the work of one method: with progress, facts, warnings, and a line of history.
 
         What the table itself has in ``attrs["zcrm"]`` counts before ``facts``. A table that is
         complete is not lost by what goes wrong afterwards: the error has it, as a write error has

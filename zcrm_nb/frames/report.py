@@ -307,15 +307,20 @@ def to_report(
 
 
 def _more(rows: Sequence[Outcome], columns: Iterable[Column]) -> dict[str, Any]:
-    """Make the columns whose values are among the details of outcomes."""
+    """Make the columns whose values are among the details of outcomes.
+
+    A row is about one record, unless its details say of how many.
+    """
     return {
         column.name: pd.array(
-            [(each.details or {}).get(column.name) for each in rows], dtype=_DTYPES[column.kind]
+            [(each.details or {}).get(column.name, _DEFAULTS.get(column.name)) for each in rows],
+            dtype=_DTYPES[column.kind],
         )
         for column in columns
     }
 
 
+_DEFAULTS = {"records": 1}
 _DTYPES: dict[str, Any] = {"text": STRING, "integer": "Int64"}
 
 

@@ -17,13 +17,20 @@ __all__ = ["NOT_SENT", "Outcome", "not_sent", "outcomes_of", "outcomes_of_error"
 
 UPSERTED = {"insert", "update"}
 NOT_SENT, NO_ANSWER, SCHEDULED = "NOT_SENT", "NO_ANSWER", "SCHEDULED"
-# Where Zoho puts the results of single records; elsewhere the answer itself is the one result.
+# Where Zoho puts the results of single records.
 LISTS = ("data", "recycle_bin", "tags")
 
 
-def refused(action: str | None, code: str, message: str, **more: str | None) -> Outcome:
+def refused(
+    action: str | None,
+    code: str,
+    message: str,
+    *,
+    id: str | None = None,  # noqa: A002 - the column of a report
+    field: str | None = None,
+) -> Outcome:
     """Make the outcome of a row that is certainly not done."""
-    return Outcome(action, "refused", code=code, message=message, **more)
+    return Outcome(action, "refused", id, code, field, message)
 
 
 def unknown(action: str | None, message: str, record_id: str | None = None) -> Outcome:
@@ -38,7 +45,7 @@ def not_sent(action: str | None, why: str, record_id: str | None = None) -> Outc
 
 def outcomes_of(body: bytes, action: str, ids: Sequence[str | None]) -> list[Outcome]:
     """Read the answer to a call, item by item, whatever its HTTP status was."""
-    items = _items(body, len(ids))
+    items = _items(body, bare=len(ids) == 1)
     if len(items) != len(ids):
         words = f"Zoho answered for {len(items):,} of {len(ids):,} records"
         return [unknown(_known(action), words, each) for each in ids]
@@ -55,7 +62,7 @@ def outcomes_of_error(
         return [unknown(_known(action), _one_line(error), each) for each in ids], False
     details: Mapping[str, Any] = {}
     if isinstance(error, APIError):
-        items = _items(error.body, len(ids))
+        items = _items(error.body)
         if len(items) == len(ids) and all(_is_of_record(each, error) for each in items):
             return [_outcome(each, action, sent) for each, sent in zip(items, ids, strict=True)], (
                 False
@@ -82,8 +89,11 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _items(body: bytes, count: int) -> list[dict[str, Any]]:
-    """Return the results of single records; none where the answer does not hold any."""
+def _items(body: bytes, *, bare: bool = False) -> list[dict[str, Any]]:
+    """Return the results of single records; none where the answer does not hold any.
+
+    Of some calls the answer itself is the one result.
+    """
     try:
         answer = orjson.loads(body) if body else None
     except orjson.JSONDecodeError:
@@ -91,8 +101,8 @@ def _items(body: bytes, count: int) -> list[dict[str, Any]]:
     if not isinstance(answer, dict):
         return []
     lists = (answer.get(key) for key in LISTS)
-    bare = [answer] if count == 1 and "status" in answer and "data" not in answer else []
-    items: list[Any] = next((each for each in lists if isinstance(each, list)), bare)
+    own = [answer] if bare and "status" in answer and "data" not in answer else []
+    items: list[Any] = next((each for each in lists if isinstance(each, list)), own)
     return items if all(isinstance(each, dict) for each in items) else []
 
 
@@ -130,6 +140,9 @@ def _outcome(item: dict[str, Any], action: str, sent: str | None) -> Outcome:
 def _success(outcome: Outcome, details: Mapping[str, Any]) -> Outcome:
     """Read a result that is a success, unless Zoho does it later or names no new record."""
     record_id = _text(details.get("id")) or outcome.id
+    if outcome.id is None and (job := _text(details.get("job_id"))):
+        of_job = {"job_id": job, "records": None}
+        return outcome._replace(status="unknown", id=job, code=SCHEDULED, details=of_job)
     if outcome.code == SCHEDULED:
         return outcome._replace(
             status="unknown", id=record_id, message=outcome.message or "Zoho does it later"
@@ -157,15 +170,17 @@ def _known(action: str) -> str | None:
 
 def _fields(details: Mapping[str, Any]) -> str | None:
     """List the fields that an error is about; several errors may come bundled."""
-    names: list[str | None] = []
-    for key in ("errors", "expected_fields"):
-        several = details.get(key)
-        for each in several if isinstance(several, list) else ():
-            if isinstance(each, dict):
-                names.append(_fields(_details(each) if key == "errors" else each))
     place = str(details.get("json_path") or "").partition("].")[2]
+    names = [_fields(_details(each)) for each in _objects(details.get("errors"))]
+    names += [_fields(each) for each in _objects(details.get("expected_fields"))]
     names.append(place or _text(details.get("api_name")) or _text(details.get("param_name")))
     return ", ".join(dict.fromkeys(filter(None, names))) or None
+
+
+def _objects(several: Any) -> list[dict[str, Any]]:
+    """Return those entries of a list that are objects."""
+    entries = several if isinstance(several, list) else []
+    return [each for each in entries if isinstance(each, dict)]
 
 
 # ---- Details in words ----------------------------------------------------------------------------
@@ -177,9 +192,8 @@ SHOWN = 12  # values of a long list; the journal has all of them
 def _explained(item: Mapping[str, Any]) -> str:
     """Write Zoho's message and its details, but for the place, which is in a column of its own."""
     details = _details(item)
-    several = details.get("errors")
-    if isinstance(several, list) and several:
-        return "; ".join(_explained(each) for each in several if isinstance(each, dict))
+    if several := _objects(details.get("errors")):
+        return "; ".join(map(_explained, several))
     facts = {key: value for key, value in details.items() if key not in _PLACE}
     if item.get("code") == "DUPLICATE_DATA":
         facts = _of_duplicate(facts)

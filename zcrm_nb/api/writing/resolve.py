@@ -26,10 +26,10 @@ from zcrm_nb.frames.compare import comparable
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
+    from zcrm_nb.api.session import Session
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.current_records import CurrentRecords
     from zcrm_nb.api.writing.journal import Batch, Story, WriteJournal
-    from zcrm_nb.api.session import Session
     from zcrm_nb.frames import Report
 
     Finder = Callable[[Session, Batch, Sequence[str]], Mapping[str, Mapping[str, Any]]]
@@ -186,7 +186,9 @@ class _Search:
 
     def _by_whom(self, record: Record, key: str) -> str:
         """Say who made or changed a record, and when."""
-        verb, time = ("changed", "Modified_Time") if key == "Modified_By" else ("made", "Created_Time")
+        verb, time = (
+            ("changed", "Modified_Time") if key == "Modified_By" else ("made", "Created_Time")
+        )
         if self._is_own(record, key) is None:
             who = f"{NO_USER}" if self._user is None else "Zoho does not show by whom"
             return f"it was {verb} at {record.get(time)}, and {who}"

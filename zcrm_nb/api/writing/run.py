@@ -18,7 +18,7 @@ from zcrm_nb.api.writing.context import AT_ONCE
 from zcrm_nb.api.writing.journal import Batch, Story, begin
 from zcrm_nb.api.writing.outcomes import NOT_SENT, not_sent, outcomes_of, outcomes_of_error, unknown
 from zcrm_nb.errors import LimitError, LoginError, WriteError, WriteInterrupted, ZohoError
-from zcrm_nb.frames.report import Outcome, pack_index
+from zcrm_nb.frames.report import Outcome, labels, pack_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Make = Callable[[], Batch]
 
-__all__ = ["Run", "carry_out", "finish", "open_journal"]
+__all__ = ["Run", "carry_out", "finish", "open_journal", "stopped"]
 
 
 class Run:
@@ -46,6 +46,10 @@ class Run:
         Where it notes.
     call_for : callable
         Makes the call of a batch.
+    action : str, optional
+        What is done to each row, where it is the same for all.
+    ids : sequence of str, optional
+        The ids of all rows, where they are known before.
     goes_on : bool, default False
         Whether the refusal of a whole call leaves the others to be sent, as it is about its own
         records only; an ended login or a used up budget stops a run in any case.
@@ -57,12 +61,15 @@ class Run:
         journal: WriteJournal,
         call_for: Callable[[Batch], WriteCall],
         *,
+        action: str | None = None,
+        ids: Sequence[Any] = (),
         goes_on: bool = False,
     ) -> None:
         self.journal, self.outcomes = journal, dict[int, Outcome]()
         self.refusal: ZohoError | None = None
         self.has_sent = False
         self._context, self._call_for, self._goes_on = context, call_for, goes_on
+        self._action, self._ids = action, ids
         self._lock = threading.Lock()
         self._numbers = count()
         self._stopped = ""
@@ -144,13 +151,18 @@ class Run:
 
     def story(self) -> Story:
         """Return the outcome of each row; also of those that were not sent any more, and why."""
-        missing = not_sent(None, self._stopped or "the run ended before")
         rows = range(self.journal.header["rows"])
         try:
-            self.settle({row: missing for row in rows if row not in self.outcomes})
-        except WriteError:  # a full disk: it says the same of rows that are not in it
+            self.settle({row: self._missing(row) for row in rows if row not in self.outcomes})
+        except WriteError:  # a full disk: of rows that are not in it a journal says the same
             self._stopped = self._stopped or "the journal could not be written"
         return Story(self.journal.header, outcomes=self.outcomes)
+
+    def _missing(self, row: int) -> Outcome:
+        """Return the outcome of a row that was not sent."""
+        record_id = self._ids[row] if self._ids else None
+        why = self._stopped or "the run ended before"
+        return not_sent(self._action, why, record_id if isinstance(record_id, str) else None)
 
 
 def _refusal_rows(error: ZohoError | None) -> list[Outcome]:
@@ -172,31 +184,31 @@ def finish(
             if afterwards is not None:
                 afterwards()
     except BaseException as error:
-        stopped = _stopped(context, run, error)
-        if stopped is error:
+        if not run.has_sent and isinstance(error, ZohoError):
             raise
-        raise stopped from error
+        raise stopped(context, run.journal, run.story(), error) from error
     if run.refusal is not None and run.is_refused:
         raise run.refusal
     return context.report(run.journal, run.story())
 
 
-def _stopped(context: WriteContext, run: Run, error: BaseException) -> BaseException:
+def stopped(
+    context: WriteContext,
+    journal: WriteJournal,
+    story: Story | None,
+    error: BaseException,
+    note: str = "",
+) -> WriteInterrupted | WriteError:
     """Make the error of a run that was stopped; it carries the report."""
-    if not run.has_sent and isinstance(error, ZohoError):
-        return error
-    report = context.report(run.journal, run.story())
-    how = f"crm.report({run.journal.run!r}) has the report; it can be resolved and undone."
-    stopped: WriteInterrupted | WriteError
+    report = context.report(journal, story)
+    how = f"{note}crm.report({journal.run!r}) has the report; it can be resolved and undone."
+    stop: WriteInterrupted | WriteError
     if isinstance(error, KeyboardInterrupt):
-        stopped = WriteInterrupted(f"{report._summary()}\n{how}")
+        stop = WriteInterrupted(f"{report._summary()}\n{how}")
     else:
-        what = "stopped" if run.has_sent else "did not begin"
-        stopped = WriteError(
-            f"The write {what}: {_named(error)}", report._summary(), f"The error's .report and {how}"
-        )
-    stopped.report = report
-    return stopped
+        stop = WriteError(f"The write stopped: {_named(error)}", report._summary(), how)
+    stop.report = report
+    return stop
 
 
 def _named(error: BaseException) -> str:
@@ -227,17 +239,18 @@ def carry_out(
     calls: Sequence[WriteCall],
     *,
     module: str,
-    index: pd.Index[Any],
+    index: pd.Index[Any] | None = None,
     columns: Iterable[Column] = (),
     undoable: bool = False,
     afterwards: Callable[[Run], None] | None = None,
 ) -> Report:
     """Send calls whose records stand in the order of the rows of an index, and report."""
+    ids = [each for call in calls for each in call.ids]
     journal = open_journal(
         context,
         module,
         calls[0].action if calls else "",
-        index,
+        labels(ids) if index is None else index,
         trigger=[],
         undoable=undoable,
         columns=[[column.name, column.kind] for column in columns],
@@ -247,7 +260,15 @@ def carry_out(
         batches.append(call.batch(range(start, start + len(call.ids))))
         start += len(call.ids)
     by_row = {batch.rows[0]: call for batch, call in zip(batches, calls, strict=True) if batch.rows}
-    run = Run(context, journal, lambda batch: by_row[batch.rows[0]], goes_on=True)
+    action = calls[0].action if calls else None
+    run = Run(
+        context,
+        journal,
+        lambda batch: by_row[batch.rows[0]],
+        action=action,
+        ids=[each or None for each in ids],
+        goes_on=True,
+    )
     makes = [lambda batch=batch: batch for batch in batches if batch.rows]
     then = None if afterwards is None else lambda: afterwards(run)
     return finish(context, run, [makes], then)

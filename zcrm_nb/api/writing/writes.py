@@ -146,9 +146,7 @@ def save(context: WriteContext, source: Source, request: WriteRequest) -> Report
         )
     kept, mark = kept_before(there, action, data, checked, undoable=request.undoable, seen=seen)
     if kept is None and request.undoable:
-        context.warn(
-            f"{request.subject} cannot be undone: this login may not read the old values."
-        )
+        context.warn(f"{request.subject} cannot be undone: this login may not read the old values.")
     journal = open_journal(
         context,
         module,
@@ -163,7 +161,13 @@ def save(context: WriteContext, source: Source, request: WriteRequest) -> Report
     kept = kept or {}
     if kept:
         journal.note(before=list(kept.values()))
-    run = Run(context, journal, partial(call_for, module, trigger=allowed, checked=checked))
+    run = Run(
+        context,
+        journal,
+        partial(call_for, module, trigger=allowed, checked=checked),
+        action=None if action == "upsert" else action,
+        ids=data.get("id", ()),
+    )
     late = _changed_since(seen, data.get("id"), kept)
     run.settle(late)
     rows = [row for row in range(len(index)) if row not in late]
@@ -256,7 +260,9 @@ def _wrong_in_subform(
 ) -> Iterator[Problem]:
     """Find the columns of the rows of a subform that cannot be written."""
     if rows is not None:
-        yield from _wrong_columns(form, fields, [*map(str, rows.columns.drop(PARENT, errors="ignore"))])
+        yield from _wrong_columns(
+            form, fields, [*map(str, rows.columns.drop(PARENT, errors="ignore"))]
+        )
         return
     is_table = hasattr(records, "columns")
     values = records[form] if is_table else [record.get(form) for record in records]
@@ -270,9 +276,7 @@ def _wrong_in_subform(
                     yield each._replace(row=row)
 
 
-def _wrong_columns(
-    form: str, fields: Mapping[str, Any], names: Sequence[str]
-) -> Iterator[Problem]:
+def _wrong_columns(form: str, fields: Mapping[str, Any], names: Sequence[str]) -> Iterator[Problem]:
     """Find the columns of one or many rows of a subform that cannot be written."""
     action = "update" if "id" in names else "insert"
     for each in check_columns(names, fields, action, passed_over=[REMOVED]):
@@ -389,7 +393,8 @@ def delete(context: WriteContext, source: Any, request: WriteRequest) -> Report:
     refuse(found + list(check_values(data, {}, "delete")), request.subject, index)
     refuse_twins(data, {}, "delete", (), index)
     journal = open_journal(context, module, "delete", index, trigger=allowed, undoable=True)
-    run = Run(context, journal, partial(call_for, module, trigger=allowed))
+    calls = partial(call_for, module, trigger=allowed)
+    run = Run(context, journal, calls, action="delete", ids=ids)
     makes = [
         partial(_batch, "delete", data, range(at, min(at + RECORDS, len(ids))), None, None)
         for at in range(0, len(ids), RECORDS)
