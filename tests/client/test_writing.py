@@ -217,9 +217,9 @@ def test_what_cannot_be_written_is_named_and_not_sent(crm):
             crm.insert("Leads", df[["id", "Last_Name"]])
         with pytest.raises(ValueError, match=r"Owner .*a display name"):
             crm.insert("Leads", [{"Last_Name": "x", "Owner": "Ada Ruiz"}])
-        with pytest.raises(ValueError, match=r"Last_Name +mandatory, and there is no such column"):
+        with pytest.raises(ValueError, match=r"Last_Name +mandatory, but the column is missing"):
             crm.insert("Leads", [{"City": "Pune"}])
-        with pytest.raises(ValueError, match=r"row-7 +Email +'x' no mail address"):
+        with pytest.raises(ValueError, match=r"row-7 +Email +'x' +not a valid e-mail address"):
             crm.insert("Leads", pd.DataFrame({"Last_Name": ["x"], "Email": ["x"]}, index=["row-7"]))
         with pytest.raises(NotFoundError, match="Leads"):
             crm.insert("Lead", {"Last_Name": "x"})
