@@ -16,7 +16,7 @@ from zcrm_nb.frames.combine import (
 from zcrm_nb.frames.csv_reader import NOT_IN_BULK, PartReader, header
 from zcrm_nb.frames.dataset import Export, open_export, store_at
 from zcrm_nb.frames.json_reader import info, parse_json
-from zcrm_nb.frames.record_ids import Subject, plain, subject
+from zcrm_nb.frames.record_ids import RecordIds, as_record_ids, json_record
 from zcrm_nb.frames.records import to_records
 from zcrm_nb.frames.report import Report, ReportActions, to_report
 from zcrm_nb.frames.store import Folder, Store, key_of
@@ -35,11 +35,12 @@ __all__ = [
     "FrameOptions",
     "InvalidDataError",
     "PartReader",
+    "RecordIds",
     "Report",
     "ReportActions",
     "Store",
-    "Subject",
     "TextTable",
+    "as_record_ids",
     "beside",
     "column_for",
     "directory",
@@ -50,18 +51,17 @@ __all__ = [
     "in_order",
     "info",
     "joined",
+    "json_record",
     "key_of",
     "moments",
     "only_its_categories",
     "open_export",
     "parse_json",
-    "plain",
     "read_as_is",
     "read_through",
     "series",
     "sort_frame",
     "store_at",
-    "subject",
     "to_frame",
     "to_records",
     "to_report",
