@@ -100,18 +100,13 @@ KNOWN_GAPS: dict[str, tuple[str, str]] = {
     ),
     "broken_picklists": (
         "values are read by display_value",
-        "expand fields record records records(Campaigns) records(Products) records(Vendors) "
-        "related",
+        "fields",
     ),
     "modules_without_name": (
         "modules are read by api_name",
         "attachments bulk coql count deleted expand export fields full_text modules notes "
         "photo picklist plan profile record records records(Campaigns) records(Products) "
         "records(Vendors) related related_lists search subform table tags views",
-    ),
-    "users_without_id": (
-        "users are read by id",
-        "coql related subform",
     ),
     "numbers_as_text": (
         "profile sorts what comes",
@@ -123,13 +118,11 @@ KNOWN_GAPS: dict[str, tuple[str, str]] = {
     ),
     "control_characters": (
         "the decoder's own error",
-        "attachments coql download records records(Campaigns) records(Products) "
-        "records(Vendors) related request table",
+        "attachments download request",
     ),
     "bad_bytes": (
         "the decoder's own error",
-        "coql expand profile records records(Campaigns) records(Products) records(Vendors) "
-        "related request table",
+        "profile request",
     ),
     "lone_surrogates": (
         "the decoder's own error",
