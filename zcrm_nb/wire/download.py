@@ -112,8 +112,7 @@ class DownloadPace(ProcessBound):
     Examples
     --------
     >>> from zcrm_nb.wire.download import DownloadPace
-    >>> wait = lambda seconds: print(f"{seconds:g} s")
-    >>> pace = DownloadPace(2, 60.0, clock=lambda: 0.0, sleep=wait)
+    >>> pace = DownloadPace(2, 60.0, clock=lambda: 0.0, sleep=lambda s: print(f"{s:g} s"))
     >>> for _ in range(3):
     ...     pace.wait()
     60 s

@@ -240,10 +240,10 @@ class JobStore:
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from zcrm_nb.api.exporting.job_store import Book, Chain
+    >>> from zcrm_nb.api.exporting.job_store import JobStore, JobSeries
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     book = Book(Path(folder), lambda: 1_800_000_000.0)
-    ...     export = book.begin("Leads", "read", {"columns": ["City"]}, [Chain({})])
+    ...     book = JobStore(Path(folder), lambda: 1_800_000_000.0)
+    ...     export = book.begin("Leads", "read", {"columns": ["City"]}, [JobSeries({})])
     ...     [each.id for each in book.all()], export.state(1_800_000_000.0)
     (['Leads-1'], 'waiting')
     """
