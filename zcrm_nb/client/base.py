@@ -78,7 +78,7 @@ class Base(ProcessBound):
         return self._own_folder
 
     def _after_fork(self) -> None:
-        """Leave the parent's own folder to the parent, and its feeds, whose threads are not here."""
+        """Leave the folder to the parent, and its feeds, whose threads are not here."""
         self._own_folder = None
         self._feeds, self._trays = WeakSet(), WeakSet()
 
