@@ -359,7 +359,7 @@ def api_error(
     refusal = mask_value(_refusal(body))
     code = _text(refusal.get("code")).upper() or f"HTTP_{status}"
     details = refusal.get("details")
-    facts = {
+    facts: dict[str, Any] = {
         "code": code,
         "status": status,
         "details": details if isinstance(details, dict) else {},
