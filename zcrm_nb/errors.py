@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ __all__ = [
     "APIError",
     "BulkWarning",
     "ConnectionFailed",
+    "DataWarning",
     "JobError",
     "LimitError",
     "LoginError",
@@ -53,6 +55,7 @@ __all__ = [
     "api_error",
     "caret",
     "did_you_mean",
+    "levels_up",
 ]
 
 
@@ -219,6 +222,10 @@ class QueryError(APIError):
     line: int | None = None
     column: int | None = None
     findings: Sequence[Any] = ()
+
+
+class DataWarning(UserWarning):
+    """Data of Zoho's that could not be read as their description says; the message names them."""
 
 
 class QueryWarning(UserWarning):
@@ -502,6 +509,14 @@ def caret(query: str, line: int | None, column: int | None) -> str:
     if line is None or column is None or not 1 <= line <= len(lines):
         return ""
     return f"    {lines[line - 1]}\n    {' ' * (column - 1)}^"
+
+
+def levels_up() -> int:
+    """Count the calls up to the code that called this package: warnings point there."""
+    frame, levels = sys._getframe(1), 1
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == "zcrm_nb":
+        frame, levels = frame.f_back, levels + 1
+    return levels
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
