@@ -297,7 +297,7 @@ def test_jobs_are_listed(crm):
         ({"Last_Name": ["A"], "$append_values": [{}]}, {}, "no cell holds it"),
         ({"Last_Name": ["x" * 81]}, {}, "81 characters"),
         ({"Last_Name": ["A"], "Rating": ["Superb"]}, {}, "not in the list"),
-        ({"Last_Name": ["A"], "Tag": [["a,b"]]}, {}, "the end of a value"),
+        ({"Last_Name": ["A"], "Tag": [["a,b"]]}, {}, "separates values"),
         ({"Last_Name": ["A"], "Owner": ["Asha"]}, {}, "display name"),
         ({"Last_Name": [None]}, {}, "mandatory"),
         ({"Last_Name": ["A"]}, {"operation": "upsert", "find_by": "Email"}, "names no column"),

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.api.acting import convert, mass, recycle_bin
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.client.reports import Operation, Reporting
-from zcrm_nb.frames import Column, plain, subject, to_frame
+from zcrm_nb.frames import Column, as_record_ids, json_record, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
-    from zcrm_nb.frames import Report, Subject
+    from zcrm_nb.frames import RecordIds, Report
     from zcrm_nb.notebook.progress import Told
 
     Row = dict[str, Any]
@@ -31,7 +31,7 @@ class Acting(Reporting):
 
     def convert(
         self,
-        leads: Subject,
+        leads: RecordIds,
         *,
         account: str | None = None,
         contact: str | None = None,
@@ -126,11 +126,11 @@ class Acting(Reporting):
         'Pilot'
         >>> crm.close()
         """
-        index, rows = subject(leads)
+        index, rows = as_record_ids(leads)
         wishes = convert.Wishes(
             account=account,
             contact=contact,
-            deal=None if deal is None else plain(deal),
+            deal=None if deal is None else json_record(deal),
             owner=owner and mass.user_id(self._catalogue, owner),
             overwrite=overwrite,
             match=match,
@@ -153,7 +153,7 @@ class Acting(Reporting):
     def change_owner(
         self,
         module: str,
-        records: Subject,
+        records: RecordIds,
         owner: str,
         *,
         notify: bool = False,
@@ -208,7 +208,7 @@ class Acting(Reporting):
         >>> crm.close()
         """
         self._catalogue.fields(module)
-        index, rows = subject(records)
+        index, rows = as_record_ids(records)
         who = mass.user_id(self._catalogue, owner)
 
         def act(tick: Tick) -> list[Row]:
@@ -232,11 +232,12 @@ class Acting(Reporting):
     def mass_update(
         self,
         module: str,
-        records: Subject | None = None,
+        records: RecordIds | None = None,
         *,
         values: Mapping[str, Any],
         cvid: str | None = None,
         wait_s: float = 600,
+        unlisted: bool = False,
         progress: bool | Told = True,
     ) -> Report:
         """Write the same values into many records: those named, or all of a custom view.
@@ -248,12 +249,15 @@ class Acting(Reporting):
         records : str, sequence of str, Series or DataFrame, optional
             Ids, or a table with a column ``id``.
         values : mapping
-            One field and its value; up to three fields in Deals. No mail, lookup or long text.
+            One field and its value; up to three fields in Deals. No e-mail, lookup or long text.
+            Values are checked and written as by :meth:`CRM.update`.
         cvid : str, optional
             Id of a custom view instead of ``records``: Zoho changes all it shows, at most 50,000,
             by a job.
         wait_s : float, default 600
             How long to wait for that job, in seconds.
+        unlisted : bool, default False
+            Let values pass that a picklist does not list; Zoho then decides.
         progress : bool or callable, default True
             As for :meth:`convert`.
 
@@ -301,12 +305,12 @@ class Acting(Reporting):
         0   done  45 of 45
         >>> crm.close()
         """
-        written = mass.checked_values(self._catalogue, module, plain(values))
+        written = mass.checked_values(self._catalogue, module, values, unlisted=unlisted)
         _one_of(records, cvid)
         if cvid is not None:
             body = {"data": [written], "cvid": mass.view_id(module, cvid)}
             return self._job(module, "mass_update", body, wait_s, progress)
-        index, rows = subject(records if records is not None else [])
+        index, rows = as_record_ids(records if records is not None else [])
 
         def act(tick: Tick) -> list[Row]:
             ids = [row["id"] for row in rows]
@@ -316,7 +320,7 @@ class Acting(Reporting):
             return [{**row, "records": 1} for row in done]
 
         def look(ids: list[str]) -> dict[str, Row]:
-            return mass.having(self._gate.send, module, ids, written)
+            return mass.having(self._gate.send, self._catalogue, module, ids, written)
 
         label = f"updating {module}"
         deed = Operation("update", module, label, act, look=look, extra=[RECORDS])
@@ -325,7 +329,7 @@ class Acting(Reporting):
     def mass_delete(
         self,
         module: str,
-        records: Subject | None = None,
+        records: RecordIds | None = None,
         *,
         cvid: str | None = None,
         expect: int | None = None,
@@ -396,7 +400,7 @@ class Acting(Reporting):
             shown = ask.count_asked(self._gate.send, self._catalogue, query)
             mass.check_expected(f"the view {cvid} of {module}", shown, expect)
             return self._job(module, "mass_delete", {"cvid": cvid}, wait_s, progress)
-        index, rows = subject(records if records is not None else [])
+        index, rows = as_record_ids(records if records is not None else [])
 
         def act(tick: Tick) -> list[Row]:
             ids = [row["id"] for row in rows]
@@ -470,7 +474,7 @@ class Acting(Reporting):
         table = to_frame(pages, recycle_bin.BIN_COLUMNS, tz=self._zone(tz))
         return table if limit is None else table.head(limit)
 
-    def restore(self, module: str, records: Subject, *, progress: bool | Told = True) -> Report:
+    def restore(self, module: str, records: RecordIds, *, progress: bool | Told = True) -> Report:
         """Bring deleted records back from the recycle bin, with their old ids.
 
         Parameters
@@ -520,7 +524,7 @@ class Acting(Reporting):
         >>> crm.close()
         """
         self._catalogue.fields(module)
-        index, rows = subject(records)
+        index, rows = as_record_ids(records)
 
         def act(tick: Tick) -> list[Row]:
             ids = [row["id"] for row in rows]

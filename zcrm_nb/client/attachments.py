@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from zcrm_nb.api.acting import attachments, notes_and_tags, related
 from zcrm_nb.client.reports import Operation, Reporting
-from zcrm_nb.frames import subject, to_frame
+from zcrm_nb.frames import as_record_ids, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
-    from zcrm_nb.frames import Report, Subject
+    from zcrm_nb.frames import RecordIds, Report
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Attaching"]
@@ -90,7 +90,7 @@ class Attaching(Reporting):
     def add_note(
         self,
         module: str,
-        ids: Subject,
+        ids: RecordIds,
         content: str,
         *,
         title: str | None = None,
@@ -143,7 +143,7 @@ class Attaching(Reporting):
         'done'
         >>> crm.close()
         """
-        index, rows = subject(ids)
+        index, rows = as_record_ids(ids)
         asked = notes_and_tags.new_notes(module, [row["id"] for row in rows], content, title)
         deed = Operation("note", module, f"Notes of {module}", self._acts(asked))
         return self._reported(deed, progress, index)
@@ -339,7 +339,7 @@ class Attaching(Reporting):
         self,
         module: str,
         id: str,  # noqa: A002 - Zoho's word
-        ids: Subject,
+        ids: RecordIds,
     ) -> Report:
         """Take attachments off a record, for good.
 
@@ -381,7 +381,7 @@ class Attaching(Reporting):
         'record deleted'
         >>> crm.close()
         """
-        index, rows = subject(ids)
+        index, rows = as_record_ids(ids)
         asked = attachments.detaching(module, id, [row["id"] for row in rows])
         look = partial(attachments.detached, self._gate.send, module, id)
         label = f"Attachments of {module}"
@@ -656,7 +656,7 @@ class Attaching(Reporting):
     def tag(
         self,
         module: str,
-        ids: Subject,
+        ids: RecordIds,
         tags: str | Sequence[str],
         *,
         replace: bool = False,
@@ -712,7 +712,7 @@ class Attaching(Reporting):
         'expo 2026'
         >>> crm.close()
         """
-        index, rows = subject(ids)
+        index, rows = as_record_ids(ids)
         wanted = [row["id"] for row in rows]
         asked = notes_and_tags.retagging(module, wanted, tags, action="add", over_write=replace)
         look = partial(notes_and_tags.retagged, self._gate.send, asked)
@@ -722,7 +722,7 @@ class Attaching(Reporting):
     def untag(
         self,
         module: str,
-        ids: Subject,
+        ids: RecordIds,
         tags: str | Sequence[str],
         *,
         progress: bool | Told = True,
@@ -773,7 +773,7 @@ class Attaching(Reporting):
         []
         >>> crm.close()
         """
-        index, rows = subject(ids)
+        index, rows = as_record_ids(ids)
         asked = notes_and_tags.retagging(module, [row["id"] for row in rows], tags, action="remove")
         look = partial(notes_and_tags.retagged, self._gate.send, asked)
         deed = Operation("untag", module, f"Tags of {module}", self._acts(asked), look=look)

@@ -10,6 +10,11 @@ from zcrm_nb.api.pages import V8
 from zcrm_nb.api.reading.records import check_id
 from zcrm_nb.api.writing.calls import REPORT, WriteCall, batches, carry_out, records_by_id
 from zcrm_nb.errors import ConnectionFailed, NotFoundError, ServerError, did_you_mean
+from zcrm_nb.frames import column_for
+from zcrm_nb.frames.compare import comparable
+from zcrm_nb.frames.records import as_columns, as_rows
+from zcrm_nb.frames.report import labels
+from zcrm_nb.frames.validate import check_columns, check_names, check_values, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -179,14 +184,18 @@ def owned_by(send: Send, module: str, ids: Sequence[str], owner: str) -> dict[st
     return {each: {} for each, record in found.items() if record["Owner"]["id"] == owner}
 
 
-def having(send: Send, module: str, ids: Sequence[str], values: Row) -> dict[str, Row]:
-    """Tell which records have some values by now."""
-    found = records_by_id(send, module, ids, list(values))
-    return {
-        each: {}
-        for each, record in found.items()
-        if all(record.get(name) == value for name, value in values.items())
-    }
+def having(
+    send: Send, catalogue: Catalogue, module: str, ids: Sequence[str], values: Row
+) -> dict[str, Row]:
+    """Tell which records have these values now."""
+    fields = catalogue.fields(module)
+    now = records_by_id(send, module, ids, list(values))
+
+    def same(name: str, record: Row) -> bool:
+        one, other = comparable([values[name], record.get(name)], fields[name])
+        return one == other
+
+    return {each: {} for each, record in now.items() if all(same(name, record) for name in values)}
 
 
 def gone(send: Send, module: str, ids: Sequence[str]) -> dict[str, Row]:
@@ -200,22 +209,31 @@ def there(send: Send, module: str, ids: Sequence[str]) -> dict[str, Row]:
     return {each: {} for each in records_by_id(send, module, ids, [])}
 
 
-def checked_values(catalogue: Catalogue, module: str, values: Mapping[str, Any]) -> Row:
-    """Refuse values that a mass update cannot write, before they are sent."""
+def checked_values(
+    catalogue: Catalogue, module: str, values: Mapping[str, Any], *, unlisted: bool = False
+) -> Row:
+    """Write values as JSON, or refuse those that a mass update cannot write."""
     most = FIELDS_AT_ONCE.get(module, 1)
     if not 1 <= len(values) <= most:
         raise ValueError(
-            f"a mass update of {module} writes {most} field{'s' * (most > 1)} at once, not"
-            f" {len(values)}; crm.update writes more"
+            f"A mass update of {module} writes {most} field{'s' * (most > 1)} at once, not"
+            f" {len(values)}; crm.update writes more."
         )
+    subject, index = f"mass update of {module}", labels([values])
+    refuse(check_names(values), subject, index)
     for name in values:
         field = catalogue.field(module, name)
-        if field.get("mass_update") is False or field["data_type"] in NOT_IN_MASS:
+        if field.get("mass_update") is False or field.get("data_type") in NOT_IN_MASS:
             raise ValueError(
-                f"{name} is of type {field['data_type']}, which a mass update does not write;"
-                " crm.update does"
+                f"A mass update cannot write {name}, of type {field.get('data_type')};"
+                " crm.update can."
             )
-    return dict(values)
+    fields = catalogue.fields(module)
+    data = as_columns([values], [column_for(fields[name]) for name in values])
+    problems = [*check_columns(values, fields, "update")]
+    problems += check_values(data, fields, "update", unlisted=unlisted)
+    refuse(problems, subject, index)
+    return as_rows(data, 1)[0]
 
 
 def view_count_query(module: str, cvid: str) -> str:
