@@ -91,10 +91,9 @@ def _histogram(values: pd.Series[Any]) -> PictureAxes:
     ax = new_axes(_HEIGHT_INCHES)
     colours = palette(ax)
     is_time = values.dtype.kind == "M"
-    shown = values.tolist() if is_time else values.astype("float64").tolist()
-    ax.hist(shown, bins=_BINS, color=colours.main)
+    ax.hist([*(values if is_time else values.astype("float64"))], bins=_BINS, color=colours.main)
     if is_time:
-        time_axis(ax, shown)
+        time_axis(ax, values.tolist())
     else:
         ax.xaxis.set_major_formatter(EngFormatter(sep=" "))
     ax.spines[["top", "right"]].set_visible(False)

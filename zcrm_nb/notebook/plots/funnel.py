@@ -215,7 +215,7 @@ def _by_stage(df: pd.DataFrame, stages: pd.Series[Any], column: str | None) -> d
     """Count the rows of each stage, or sum a column."""
     is_ordered = stages.dtype == "category"
     if column is None:
-        return stages.value_counts(sort=not is_ordered).to_dict()
+        return dict(stages.value_counts(sort=not is_ordered).items())
     sums = df[column].astype("float64").groupby(stages, observed=False).sum()
     return (sums if is_ordered else sums.sort_values(ascending=False)).to_dict()
 

@@ -18,7 +18,7 @@ import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
@@ -293,11 +293,11 @@ def time_axis(ax: Axes, times: Sequence[pd.Timestamp], *, most: int = 9) -> None
     moments = sorted(set(times))
     zone = moments[0].tzinfo
     if len(moments) == 1:
-        day = moments[0].to_pydatetime()
-        span = mpl.dates.num2timedelta(1)
-        ax.set_xlim(day - span, day + span)
+        middle = float(date2num(moments[0]))  # type: ignore[no-untyped-call]
+        ax.set_xlim(middle - 1, middle + 1)
     if _are_apart(moments):
-        ax.set_xticks([each.to_pydatetime() for each in moments], _dates(moments))
+        numbers = [float(date2num(each)) for each in moments]  # type: ignore[no-untyped-call]
+        ax.set_xticks(numbers, _dates(moments))
         return
     locator = AutoDateLocator(tz=zone, minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
