@@ -10,6 +10,7 @@ import orjson
 from zcrm_nb.api.pages import V8
 from zcrm_nb.errors import APIError, NotFoundError, ScopeError, did_you_mean
 from zcrm_nb.frames import Column, directory
+from zcrm_nb.state.process import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +150,7 @@ def choices(field: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(values, key=lambda each: each.get("sequence_number") or 0)
 
 
-class Catalogue:
+class Catalogue(ProcessBound):
     """The org's metadata, each part asked for once and kept for as long as the CRM object lives.
 
     Parameters
@@ -161,6 +162,9 @@ class Catalogue:
     def __init__(self, send: Send) -> None:
         self.send = send
         self._kept: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    def _after_fork(self) -> None:
         self._lock = threading.RLock()
 
     def forget(self) -> None:

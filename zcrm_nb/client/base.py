@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, finalize
 
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.api.session import Session
 from zcrm_nb.notebook.progress import Progress
+from zcrm_nb.state.process import ProcessBound
 from zcrm_nb.state.query_log import QueryLog
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Base"]
 
 
-class Base:
+class Base(ProcessBound):
     """The parts that all methods share.
 
     Parameters
@@ -54,7 +57,7 @@ class Base:
         self._watched: dict[str, Channel] = {}
         self._feeds: WeakSet[Feed] = WeakSet()
         self._trays: WeakSet[Tray] = WeakSet()
-        self._own_folder: TemporaryDirectory[str] | None = None
+        self._own_folder: Path | None = None
         self._keep_notes(folder)
 
     def _keep_notes(self, folder: Path | None) -> None:
@@ -70,10 +73,14 @@ class Base:
             self._kept_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return self._kept_folder
         if self._own_folder is None:
-            self._own_folder = TemporaryDirectory(prefix="zcrm-nb-", ignore_cleanup_errors=True)
-            # Cleaned up without the warning that its own finalizer would give.
-            finalize(self, self._own_folder.cleanup)
-        return Path(self._own_folder.name)
+            self._own_folder = Path(mkdtemp(prefix="zcrm-nb-"))
+            finalize(self, _remove, self._own_folder, os.getpid())
+        return self._own_folder
+
+    def _after_fork(self) -> None:
+        """Leave the folder to the parent, and its feeds, whose threads are not here."""
+        self._own_folder = None
+        self._feeds, self._trays = WeakSet(), WeakSet()
 
     def _zone(self, tz: str) -> str:
         """Return an IANA zone, the org's own for ``"org"``."""
@@ -142,3 +149,9 @@ class Base:
                     "seconds": round(self._gate.clock() - started, 3),
                 }
                 self._history.note(note)
+
+
+def _remove(folder: Path, pid: int) -> None:
+    """Remove a folder of this process; a forked child leaves it alone."""
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
