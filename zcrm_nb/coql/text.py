@@ -257,7 +257,7 @@ def _finite(value: float | Decimal) -> str:
     if not isfinite(value):
         raise ValueError(f"COQL cannot compare with {value}")
     # Not str(value): of a member of an IntEnum that would be its name.
-    whole = isinstance(value, int) or (abs(value) < EXACT and value == int(value))
+    whole = isinstance(value, int) or (-EXACT < value < EXACT and value == int(value))
     return str(int(value)) if whole else number(value)
 
 
