@@ -73,7 +73,9 @@ def small(crm, df, *, rows=1000, size=25 << 20, **wish):
     wish = bulk_write.BulkWriteRequest(
         "Leads", **{"operation": "insert", **wish}, most_rows=rows, most_bytes=size
     )
-    return bulk_write.save(crm._context(lambda rows: None), df, wish, tick=lambda rows: None, say=lambda words: None)
+    return bulk_write.save(
+        crm._context(lambda rows: None), df, wish, tick=lambda rows: None, say=lambda words: None
+    )
 
 
 # -- what is written -----------------------------------------------------------------------------

@@ -220,7 +220,7 @@ def test_what_cannot_be_written_is_named_and_not_sent(crm):
             crm.insert("Leads", [{"Last_Name": "x", "Owner": "Ada Ruiz"}])
         with pytest.raises(ValueError, match=r"Last_Name +mandatory, but the column is missing"):
             crm.insert("Leads", [{"City": "Pune"}])
-        with pytest.raises(ValueError, match=r"row-7 +Email +'x' not a valid e-mail address"):
+        with pytest.raises(ValueError, match=r"row-7 +Email +'x' +not a valid e-mail address"):
             crm.insert("Leads", pd.DataFrame({"Last_Name": ["x"], "Email": ["x"]}, index=["row-7"]))
         with pytest.raises(NotFoundError, match="Leads"):
             crm.insert("Lead", {"Last_Name": "x"})

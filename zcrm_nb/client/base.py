@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import os
+import shutil
 import warnings
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet, finalize
 
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.api.session import Session
 from zcrm_nb.notebook.progress import Progress
+from zcrm_nb.state.process import ProcessBound
 from zcrm_nb.state.query_log import QueryLog
 
 if TYPE_CHECKING:
@@ -65,7 +68,7 @@ def warn_user(warning: Warning) -> None:
     warnings.warn(warning, stacklevel=level + 1)
 
 
-class Base:
+class Base(ProcessBound):
     """The parts that all methods share.
 
     Parameters
@@ -89,7 +92,7 @@ class Base:
         self._watched: dict[str, Channel] = {}
         self._feeds: WeakSet[Feed] = WeakSet()
         self._trays: WeakSet[Tray] = WeakSet()
-        self._own_folder: TemporaryDirectory[str] | None = None
+        self._own_folder: Path | None = None
         self._keep_notes(folder)
 
     def _keep_notes(self, folder: Path | None) -> None:
@@ -105,10 +108,14 @@ class Base:
             self._kept_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return self._kept_folder
         if self._own_folder is None:
-            self._own_folder = TemporaryDirectory(prefix="zcrm-nb-", ignore_cleanup_errors=True)
-            # Cleaned up without the warning that its own finalizer would give.
-            finalize(self, self._own_folder.cleanup)
-        return Path(self._own_folder.name)
+            self._own_folder = Path(mkdtemp(prefix="zcrm-nb-"))
+            finalize(self, _remove, self._own_folder, os.getpid())
+        return self._own_folder
+
+    def _after_fork(self) -> None:
+        """Leave the folder to the parent, and its feeds, whose threads are not here."""
+        self._own_folder = None
+        self._feeds, self._trays = WeakSet(), WeakSet()
 
     def _zone(self, tz: str) -> str:
         """Return an IANA zone, the org's own for ``"org"``."""
@@ -154,6 +161,8 @@ class Base:
             with self._noted(label, facts) as note, shown as task.tick:
                 table = work(task)
                 facts |= table.attrs.get("zcrm", {})
+                if types := self._catalogue.forecast_types(str(facts.get("module")), table):
+                    facts["forecast_types"] = types
                 query = str(facts.get("query", note["query"]))
                 note |= {"rows": len(table), "route": facts.get("route"), "query": query}
         except BaseException as error:
@@ -200,3 +209,9 @@ class Base:
                     "seconds": round(self._gate.clock() - started, 3),
                 }
                 self._history.note(note)
+
+
+def _remove(folder: Path, pid: int) -> None:
+    """Remove a folder of this process; a forked child leaves it alone."""
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)

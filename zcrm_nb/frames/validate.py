@@ -217,8 +217,8 @@ def _subform(
             children[action].append(child)
     for action, rows in children.items():
         for each in _children(rows, fields, action, unlisted):
-            row = None if each.row is None else parents[action][each.row]
-            yield Problem(row, f"{name}.{each.column}", each.value, each.problem)
+            place = None if each.row is None else parents[action][each.row]
+            yield each._replace(row=place, column=f"{name}.{each.column}")
 
 
 def _children(

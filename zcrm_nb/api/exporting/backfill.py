@@ -50,6 +50,7 @@ def elsewhere(
     A query asks for all records from the first id to the last: 3 credits for each 2,000. A list is
     asked for 100 ids at a time: 1 credit each.
     """
+    options.setdefault("errors", "raise")  # columns of Python objects cannot be stored
     fields = {name: field_of(catalogue, module, name) for name in names}
     queried = [
         name

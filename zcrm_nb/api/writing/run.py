@@ -108,6 +108,7 @@ class Run:
         try:
             outcomes = self._outcomes(batch, call)
         except BaseException as error:
+            self._stopped = f"the call before it failed ({type(error).__name__})"
             message = f"the answer could not be read ({type(error).__name__}: {error})"
             self._take(batch, [unknown(batch.known(), message, each) for each in batch.ids])
             raise
