@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import threading
@@ -270,6 +271,31 @@ def test_the_code_gives_the_same_table(crm):
     pd.testing.assert_frame_equal(space["df"], explorer.run())
     assert len(explorer.df) == 7
     assert code("") == ""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a\0b",
+        "a\rb",
+        "a\r\nb",
+        'ends with "',
+        '"""',
+        "\\",
+        "\\N{DASH}",
+        "a'b",
+        "\u2028",
+        "\udc80",
+        "é",
+    ],
+)
+def test_the_code_means_the_query_whatever_is_in_its_values(value):
+    """Source files lose NULs and carriage returns, and read backslashes as escapes."""
+    text = f"select City\nfrom Leads\nwhere City = '{value}'"
+    (literal,) = [
+        each.value for each in ast.walk(ast.parse(code(text))) if isinstance(each, ast.Constant)
+    ]
+    assert literal.strip("\n") == text
 
 
 @pytest.mark.parametrize(
