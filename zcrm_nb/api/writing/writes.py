@@ -17,7 +17,7 @@ from zcrm_nb.api.writing.run import Run, finish, open_journal
 from zcrm_nb.errors import PermissionDenied, ScopeError
 from zcrm_nb.frames import column_for
 from zcrm_nb.frames.compare import comparable
-from zcrm_nb.frames.records import ABSENT, PARENT, as_columns, as_rows, ids_of, only
+from zcrm_nb.frames.records import ABSENT, as_columns, as_rows, ids_of, only
 from zcrm_nb.frames.report import labels
 from zcrm_nb.frames.validate import Problem, check_columns, check_values, refuse
 
@@ -49,7 +49,6 @@ __all__ = [
 
 RECORDS = 100  # in one call
 TRIGGERS = ("approval", "workflow", "blueprint", "pathfinder", "orchestration")
-REMOVED = "_delete"  # in a row of a subform
 RESTORE = "settings/recycle_bin/actions/restore"
 
 
@@ -224,7 +223,6 @@ def prepared(
     inner = _subform_fields(catalogue, module, [*names, *(subforms or ())])
     for form, own in inner.items():
         columns += [column_for(each, f"{form}.{name}") for name, each in own.items()]
-        found += _wrong_in_subform(form, own, records, (subforms or {}).get(form))
     data = as_columns(records, columns, subforms=subforms)
     for form in inner:  # nothing known of its rows is no reason to remove them
         data[form] = [ABSENT if rows is None else rows for rows in data[form]]
@@ -253,34 +251,6 @@ def _subform_fields(
     fields = catalogue.fields(module)
     forms = [name for name in names if fields.get(name, {}).get("data_type") == "subform"]
     return {name: catalogue.fields(fields[name]["associated_module"]["module"]) for name in forms}
-
-
-def _wrong_in_subform(
-    form: str, fields: Mapping[str, Any], records: Any, rows: pd.DataFrame | None
-) -> Iterator[Problem]:
-    """Find the columns of the rows of a subform that cannot be written."""
-    if rows is not None:
-        yield from _wrong_columns(
-            form, fields, [*map(str, rows.columns.drop(PARENT, errors="ignore"))]
-        )
-        return
-    is_table = hasattr(records, "columns")
-    values = records[form] if is_table else [record.get(form) for record in records]
-    known: set[tuple[Any, ...]] = set()
-    for row, children in enumerate(values):
-        for child in children if isinstance(children, list) else ():
-            names = tuple(child) if isinstance(child, Mapping) else ()
-            if names not in known:
-                known.add(names)
-                for each in _wrong_columns(form, fields, [*map(str, names)]):
-                    yield each._replace(row=row)
-
-
-def _wrong_columns(form: str, fields: Mapping[str, Any], names: Sequence[str]) -> Iterator[Problem]:
-    """Find the columns of one or many rows of a subform that cannot be written."""
-    action = "update" if "id" in names else "insert"
-    for each in check_columns(names, fields, action, passed_over=[REMOVED]):
-        yield each._replace(column=f"{form}.{each.column}")
 
 
 def refuse_twins(
