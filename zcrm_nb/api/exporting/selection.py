@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
 
-__all__ = ["ColumnSelection", "asked", "field_of"]
+__all__ = ["ColumnSelection", "field_of", "select"]
 
 # What a record is called by, where the metadata does not mark the field: the first that is there.
 _CALLED = ("Full_Name", "Name", "Subject", "Last_Name")
@@ -57,6 +57,11 @@ class ColumnSelection:
         gone = {*self.elsewhere, *self.left_out}
         return [each for each in self.columns if each.name not in gone]
 
+    def with_fields(self, fields: Iterable[str]) -> list[Column]:
+        """Return ``id`` and the columns that jobs with these fields bring."""
+        wanted = {_LED_BY, *fields}
+        return [each for each in self.in_bulk if each.name in wanted]
+
     @property
     def table(self) -> list[Column]:
         """The columns that the table has."""
@@ -94,7 +99,7 @@ class ColumnSelection:
         return missing
 
 
-def asked(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> ColumnSelection:
+def select(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> ColumnSelection:
     """Work out what to ask for.
 
     Notes
