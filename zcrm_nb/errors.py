@@ -13,11 +13,17 @@
 Each message has three lines: what happened, what Zoho said, what to do. Wrong arguments stay
 ``TypeError`` and ``ValueError``. API errors are made in one place, :func:`api_error`, from Zoho's
 ``code``, the HTTP status and ``details``, never from the words of a message.
+
+IPython (and so JupyterLab, VS Code, Colab) shows these errors without the frames of this package:
+the three lines, and where in the cell the call stands. ``%tb`` shows the full traceback, as does
+``print(error.traceback())``; logs and plain Python always have it.
 """
 
 from __future__ import annotations
 
 import difflib
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,7 +53,53 @@ __all__ = [
 ]
 
 
-class ZohoError(Exception):
+class ShortTraceback(BaseException):
+    """An error that IPython shows without the frames of this package."""
+
+    _is_rendered = False
+
+    def traceback(self) -> str:
+        """Return the full traceback as text, as plain Python prints it.
+
+        Returns
+        -------
+        str
+            Every frame, without the values of variables.
+
+        Examples
+        --------
+        >>> from zcrm_nb.errors import LimitError
+        >>> print(LimitError("The budget is used up.").traceback())
+        zcrm_nb.errors.LimitError: The budget is used up.
+        """
+        return "".join(traceback.format_exception(self)).rstrip()
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows: first without frames, for ``%tb`` with all."""
+        if self._is_rendered:
+            return self.traceback().splitlines()
+        self._is_rendered = True
+        return [*f"{type(self).__name__}: {self}".splitlines(), *_calling_line(self)]
+
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def _calling_line(error: BaseException) -> list[str]:
+    """Name the last line of the user's own code; none if the error was never raised."""
+    own = None
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.startswith(_PACKAGE):
+            break
+        own = frame
+    if own is None:
+        return []
+    in_cell = "ipykernel_" in own.filename or own.filename.startswith("<ipython-input")
+    file = "the cell" if in_cell else own.filename
+    return [f"(line {own.lineno} of {file}: {own.line}; %tb shows the full traceback)"]
+
+
+class ZohoError(ShortTraceback, Exception):
     """Anything this package raises about Zoho, its answers or the way to them.
 
     Parameters
@@ -195,7 +247,7 @@ class BulkWarning(UserWarning):
     """Something that an export left out because Zoho does not export it."""
 
 
-class WriteInterrupted(KeyboardInterrupt):
+class WriteInterrupted(ShortTraceback, KeyboardInterrupt):
     """A write that was stopped from the keyboard; what had left was waited for.
 
     Attributes

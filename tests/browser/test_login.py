@@ -47,7 +47,7 @@ class Org:
         """All that must not be found in a notebook."""
         accounts = self.emulator.accounts
         tokens = [*accounts._refresh, *accounts._access, *accounts._codes]
-        return [self.client_secret, *tokens, *self.emulator.devices._flows]
+        return [self.client_secret, *tokens, *self.emulator.org.devices._flows]
 
 
 @pytest.fixture

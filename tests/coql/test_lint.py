@@ -7,7 +7,7 @@ import pytest
 
 from zcrm_nb import coql
 from zcrm_nb.coql import lint
-from zcrm_nb.coql.types import OPERATORS, type_of
+from zcrm_nb.coql.fields import OPERATORS, type_of
 from zcrm_nb.errors import APIError
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "coql_documented.json").read_text("utf-8"))

@@ -72,7 +72,7 @@ def test_a_bug_of_ours_says_so(ask, emulator, caplog):
     def broken(org, request):
         raise KeyError("oops")
 
-    emulator.router = Router([Route("GET", "/crm/v8/broken", broken, "breaks")])
+    emulator.wsgi.router = Router([Route("GET", "/crm/v8/broken", broken, "breaks")])
     reply = ask("GET", "/broken")
     assert (reply.status, reply.body["code"]) == (500, "INTERNAL_ERROR")
     assert reply.body["details"] == {"emulator": "KeyError: 'oops'"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import warnings
 from contextlib import redirect_stderr
 
 import nbformat
@@ -135,6 +136,28 @@ def test_a_callable_is_told_everything_at_once_and_its_errors_are_raised():
     assert told == [(2000, 1, None), (2500, 3, None)]
 
 
+@pytest.mark.parametrize("at", ["tick", "say", "exit"])
+def test_a_display_that_fails_loses_no_work_where_warnings_are_errors(clock, caplog, at):
+    """Strict notebooks turn warnings into errors; a report that was paid for must survive that."""
+
+    class FailsAt(BrokenTerminal):
+        def write(self, text):
+            return super().write(text) if at != "exit" or text.endswith("\n") else len(text)
+
+    with redirect_stderr(FailsAt()):
+        progress = Progress("Leads", clock=clock)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with progress as tick:
+            clock.now_s += 5
+            tick(200)
+            if at == "say":
+                progress.say("waiting", stay=True)
+            report = "the report"
+    assert report == "the report"
+    assert "progress is no longer shown" in caplog.text
+
+
 def test_a_display_that_fails_is_given_up_with_a_warning(clock):
     """The work matters more than its display."""
     with redirect_stderr(BrokenTerminal()):
@@ -162,6 +185,7 @@ def test_ticks_of_many_threads_add_up():
 
 IN_A_NOTEBOOK = """
 import threading
+import warnings
 from zcrm_nb.notebook.progress import Progress
 
 now_s = iter([0, 2, 4, 6]).__next__

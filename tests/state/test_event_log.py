@@ -68,8 +68,8 @@ def test_a_disk_that_is_full_leaves_no_half_line(tmp_path):
 def test_a_killed_process_loses_nothing_that_was_noted(tmp_path):
     """Noted means noted, without a goodbye."""
     code = (
-        "import os, sys; from pathlib import Path; from zcrm_nb.state.event_log import Journal\n"
-        "journal = Journal(Path(sys.argv[1]))\n"
+        "import os, sys; from pathlib import Path; from zcrm_nb.state.event_log import EventLog\n"
+        "journal = EventLog(Path(sys.argv[1]))\n"
         "for number in range(500): journal.append(b'%d' % number)\n"
         "os.kill(os.getpid(), 9)"
     )

@@ -349,10 +349,10 @@ def test_a_killed_kernel_loses_nothing_it_said_yes_to(tmp_path):
     """What was answered with 200 stands in the journal when the next kernel opens it."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from zcrm_nb.state.event_log import Journal\n"
+        "from zcrm_nb.state.event_log import EventLog\n"
         "from zcrm_nb.wire.webhook_receiver import Door, Receiver\n"
         "from zcrm_nb.auth.secret import Secret\n"
-        "door = Door(Journal(Path(sys.argv[1])))\n"
+        "door = Door(EventLog(Path(sys.argv[1])))\n"
         f"door.expect('900000000001501', Secret({TOKEN!r}))\n"
         "print(Receiver(door).url, flush=True)\n"
         "import time; time.sleep(60)"

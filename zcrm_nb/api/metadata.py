@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.frames import FrameOptions
 
 __all__ = [
     "FIELD_COLUMNS",
@@ -158,7 +159,7 @@ class Catalogue:
     """
 
     def __init__(self, send: Send) -> None:
-        self._send = send
+        self.send = send
         self._kept: dict[str, Any] = {}
         self._lock = threading.RLock()
 
@@ -180,13 +181,21 @@ class Catalogue:
 
     def org(self) -> dict[str, Any]:
         """Return the org."""
-        found: dict[str, Any] = self._once("org", lambda: org(self._send))
+        found: dict[str, Any] = self._once("org", lambda: org(self.send))
         return found
+
+    def zone(self, tz: str) -> str:
+        """Return an IANA zone, the org's own for ``"org"``."""
+        return str(self.org()["time_zone"]) if tz == "org" else tz
+
+    def in_zone(self, options: FrameOptions) -> FrameOptions:
+        """Return options of a table with ``tz="org"`` replaced by the org's own zone."""
+        return {**options, "tz": self.zone(options.get("tz", "UTC"))}
 
     def modules(self) -> dict[str, dict[str, Any]]:
         """Return the modules by API name."""
         found: dict[str, dict[str, Any]] = self._once(
-            "modules", lambda: {each["api_name"]: each for each in modules(self._send)}
+            "modules", lambda: {each["api_name"]: each for each in modules(self.send)}
         )
         return found
 
@@ -195,7 +204,7 @@ class Catalogue:
         self._check_module(module)
         found: dict[str, dict[str, Any]] = self._once(
             f"fields {module}",
-            lambda: {each["api_name"]: each for each in fields(self._send, module)},
+            lambda: {each["api_name"]: each for each in fields(self.send, module)},
         )
         return found
 
@@ -204,13 +213,13 @@ class Catalogue:
         self._check_module(module)
         found: dict[str, dict[str, Any]] = self._once(
             f"related_lists {module}",
-            lambda: {each["api_name"]: each for each in related_lists(self._send, module)},
+            lambda: {each["api_name"]: each for each in related_lists(self.send, module)},
         )
         return found
 
     def users(self) -> list[dict[str, Any]]:
         """Return the users."""
-        found: list[dict[str, Any]] = self._once("users", lambda: users(self._send))
+        found: list[dict[str, Any]] = self._once("users", lambda: users(self.send))
         return found
 
     def directory(self) -> dict[str, str] | None:

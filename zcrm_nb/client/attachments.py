@@ -81,22 +81,11 @@ class Attaching(Reporting):
         ['Called, wants a demo', 'Called, wants a demo']
         >>> crm.close()
         """
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return related.related_table(
-                self._gate.send,
-                self._catalogue,
-                module,
-                subject=ids,
-                related_list="Notes",
-                columns=notes_and_tags.NOTE_FIELDS,
-                workers=self._gate.workers,
-                tick=tick,
-                tz=self._zone(tz),
-            )
-
-        what = f"Notes of {module}"
-        return self._told(fetch, what, progress, query=what, module=module, route="related")
+        fields = notes_and_tags.NOTE_FIELDS
+        request = related.related_request(
+            self._catalogue, module, "Notes", ids, columns=fields, options={"tz": tz}
+        )
+        return self._table(request, progress)
 
     def add_note(
         self,
@@ -218,15 +207,8 @@ class Attaching(Reporting):
         """
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return attachments.attachments_table(
-                self._gate.send,
-                self._catalogue,
-                module,
-                ids,
-                workers=self._gate.workers,
-                tick=tick,
-                tz=self._zone(tz),
-            )
+            session = self._session.with_progress(tick)
+            return attachments.attachments_table(session, module, ids, tz=self._zone(tz))
 
         what = f"Attachments of {module}"
         return self._told(fetch, what, progress, query=what, module=module, route="related")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, finalize
 
 from zcrm_nb.api.metadata import Catalogue
+from zcrm_nb.api.session import Session
 from zcrm_nb.notebook.progress import Progress
 from zcrm_nb.state.query_log import QueryLog
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.listening.feed import Feed
     from zcrm_nb.api.listening.notifications import Channel
+    from zcrm_nb.api.session import TableRequest
     from zcrm_nb.auth.vault import Vault
     from zcrm_nb.notebook.job_tray.tray import Tray
     from zcrm_nb.notebook.progress import Told
@@ -75,7 +77,21 @@ class Base:
 
     def _zone(self, tz: str) -> str:
         """Return an IANA zone, the org's own for ``"org"``."""
-        return str(self._catalogue.org()["time_zone"]) if tz == "org" else tz
+        return self._catalogue.zone(tz)
+
+    @property
+    def _session(self) -> Session:
+        """What the API functions need of this object."""
+        gate = self._gate
+        return Session(gate.send, self._catalogue, gate.workers, clock=gate.clock, sleep=gate.sleep)
+
+    def _table(self, request: TableRequest, progress: bool | Told) -> pd.DataFrame:
+        """Fetch a table under progress."""
+
+        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
+            return request.fetch(self._session.with_progress(tick))
+
+        return self._told(fetch, request.label, progress, **request.facts)
 
     def _told(
         self,

@@ -10,11 +10,11 @@ from zcrm_nb.client.reports import Operation, Reporting
 from zcrm_nb.frames import subject, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
-    from zcrm_nb.frames import Report, Subject
+    from zcrm_nb.frames import FrameOptions, Report, Subject
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Relating"]
@@ -133,23 +133,11 @@ class Relating(Reporting):
         True
         >>> crm.close()
         """
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return related.related_table(
-                self._gate.send,
-                self._catalogue,
-                module,
-                subject=ids,
-                related_list=related_list,
-                columns=columns,
-                workers=self._gate.workers,
-                tick=tick,
-                tz=self._zone(tz),
-                exact=exact,
-            )
-
-        what = f"{related_list} of {module}"
-        return self._told(fetch, what, progress, query=what, module=module, route="related")
+        options: FrameOptions = {"tz": tz, "exact": exact}
+        request = related.related_request(
+            self._catalogue, module, related_list, ids, columns=columns, options=options
+        )
+        return self._table(request, progress)
 
     def link(
         self,
@@ -361,31 +349,16 @@ class Relating(Reporting):
         ['Account_Name', 'Account_Name.id', 'Account_Name.Industry']
         >>> crm.close()
         """
-        known = dict(df.attrs.get("zcrm", {}))
-        of = module or known.get("module")
-        if of is None:
-            raise ValueError("Which module is this table of? Say module='Deals', or as it may be.")
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            table = related.expanded(
-                self._gate.send,
-                self._catalogue,
-                df,
-                module=of,
-                lookup=lookup,
-                columns=columns,
-                max_credits=max_credits,
-                workers=self._gate.workers,
-                tick=tick,
-                tz=self._zone(tz),
-                exact=exact,
-            )
-            table.attrs = {}
-            return table
-
-        what = f"{lookup} of {of}"
-        facts = {**known, "expanded": [*known.get("expanded", []), lookup], "module": of}
-        return self._told(fetch, what, progress, **{"query": what, "route": "coql", **facts})
+        request = related.expand_request(
+            self._catalogue,
+            df,
+            lookup,
+            columns,
+            module=module,
+            max_credits=max_credits,
+            options={"tz": tz, "exact": exact},
+        )
+        return self._table(request, progress)
 
     def subform(
         self,
@@ -452,23 +425,11 @@ class Relating(Reporting):
         ['parent_id', 'id', 'Product_Name', 'Product_Name.id', 'Quantity']
         >>> crm.close()
         """
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return related.subform_table(
-                self._gate.send,
-                self._catalogue,
-                module,
-                field=field,
-                subject=ids,
-                columns=columns,
-                workers=self._gate.workers,
-                tick=tick,
-                tz=self._zone(tz),
-                exact=exact,
-            )
-
-        what = f"{field} of {module}"
-        return self._told(fetch, what, progress, query=what, module=module, route="coql")
+        options: FrameOptions = {"tz": tz, "exact": exact}
+        request = related.subform_request(
+            self._catalogue, module, field, ids, columns=columns, options=options
+        )
+        return self._table(request, progress)
 
     def timeline(self, module: str, id: str, *, tz: str = "UTC") -> pd.DataFrame:  # noqa: A002
         """Tell what happened to a record: who changed which field from what to what.

@@ -1,17 +1,25 @@
 """COQL, the query language of Zoho CRM: pure text in, trees and text out."""
 
-from zcrm_nb.coql.checks import LIMITS, check_limits
 from zcrm_nb.coql.criteria import CRITERIA_LIMITS, bulk_criteria
-from zcrm_nb.coql.diagnostics import Finding, explained
-from zcrm_nb.coql.errors import ParseError
-from zcrm_nb.coql.fill import fill, places, where
+from zcrm_nb.coql.diagnostics import Finding, ParseError, explained
+from zcrm_nb.coql.fields import AstrayError, resolve
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, parse
 from zcrm_nb.coql.lint import examine, lint
-from zcrm_nb.coql.paging import after, credits, page, parts, stable  # noqa: A004 - Zoho's word
+from zcrm_nb.coql.paging import (
+    LIMITS,
+    after,
+    check_limits,
+    credits,  # noqa: A004 - Zoho's word
+    page,
+    parts,
+    split_list,
+    stable,
+    with_criteria,
+    with_short_lists,
+)
 from zcrm_nb.coql.repair import repair
-from zcrm_nb.coql.resolve import AstrayError, resolve
-from zcrm_nb.coql.text import to_text
-from zcrm_nb.coql.visit import aggregates, criteria, is_aggregate, path_of, paths, subqueries
+from zcrm_nb.coql.text import fill, places, to_text, where
+from zcrm_nb.coql.tree import aggregates, criteria, is_aggregate, path_of, paths, subqueries
 
 __all__ = [
     "AGGREGATES",
@@ -40,8 +48,11 @@ __all__ = [
     "places",
     "repair",
     "resolve",
+    "split_list",
     "stable",
     "subqueries",
     "to_text",
     "where",
+    "with_criteria",
+    "with_short_lists",
 ]

@@ -6,10 +6,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from zcrm_nb.coql.diagnostics import Finding, explained, found
-from zcrm_nb.coql.errors import ParseError
+from zcrm_nb.coql.diagnostics import Finding, ParseError, explained, found
+from zcrm_nb.coql.fields import (
+    LOOKUPS,
+    NUMBERS,
+    PICKLISTS,
+    TEXTS,
+    TIMES,
+    AstrayError,
+    resolve,
+    type_of,
+    wrong_value,
+)
 from zcrm_nb.coql.repair import repair
-from zcrm_nb.coql.resolve import AstrayError, resolve
 from zcrm_nb.coql.text import condition_text
 from zcrm_nb.coql.tree import (
     Between,
@@ -19,15 +28,14 @@ from zcrm_nb.coql.tree import (
     Logic,
     Membership,
     Subquery,
+    literals,
 )
-from zcrm_nb.coql.types import LOOKUPS, NUMBERS, PICKLISTS, TEXTS, TIMES, type_of, wrong_value
-from zcrm_nb.coql.visit import literals
 from zcrm_nb.errors import QueryError, caret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zcrm_nb.coql.resolve import FieldsOf
+    from zcrm_nb.coql.fields import FieldsOf
     from zcrm_nb.coql.tree import Condition, Path
 
     Criterion: TypeAlias = Comparison | Between | Membership | IsNull

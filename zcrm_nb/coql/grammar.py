@@ -21,8 +21,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
-from zcrm_nb.coql.checks import check_names
-from zcrm_nb.coql.errors import ParseError, place
+from zcrm_nb.coql.diagnostics import ParseError, place
 from zcrm_nb.coql.tree import (
     Aggregate,
     Between,
@@ -38,10 +37,11 @@ from zcrm_nb.coql.tree import (
     SelectItem,
     Step,
     Subquery,
+    aggregates,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from zcrm_nb.coql.tree import Condition, Expression
 
@@ -460,3 +460,66 @@ def _steps(name: str) -> tuple[Step, ...]:
         steps.append(Step(field, module))
         module = target if arrow else None
     return (*steps, Step("")) if module is not None else tuple(steps)
+
+
+# ---- Names that clash ----------------------------------------------------------------------------
+
+
+def check_names(query: Query, text: str) -> None:
+    """Refuse columns, aliases and sort keys that are there twice or stand in each other's way."""
+    _check_duplicates(query, text)
+    _check_aliases(query, text)
+
+
+def _check_duplicates(query: Query, text: str) -> None:
+    """Refuse the same column twice in one clause, and an aggregate both selected and sorted by."""
+    selected = [column.expression for column in query.columns]
+    _refuse_twin(selected, text)
+    _refuse_twin(query.group_by, text)
+    _refuse_twin([order.key for order in query.order_by], text)
+    sorted_by = [order.key for order in query.order_by if isinstance(order.key, Aggregate)]
+    _refuse_twin([*aggregates(query), *sorted_by], text)
+
+
+def _refuse_twin(expressions: Iterable[Expression], text: str) -> None:
+    """Refuse the second of two equal expressions."""
+    seen: set[Expression] = set()
+    for each in expressions:
+        if each in seen:
+            raise _twin(each, text)
+        seen.add(each)
+
+
+def _twin(expression: Expression, text: str) -> ParseError:
+    """Make the refusal of a twin; ORDER BY and GROUP BY have no documented words of their own."""
+    code, at = "DUPLICATE_DATA", expression.at
+    if isinstance(expression, Aggregate):
+        details = {"column_name": expression.path.text, "aggregate": expression.function}
+        return ParseError(code, "duplicate aggregate function", details, text=text, at=at)
+    details = {"column_name": expression.text}
+    return ParseError(code, "duplicate select column", details, text=text, at=at)
+
+
+def _check_aliases(query: Query, text: str) -> None:
+    """Refuse an alias that is empty, given twice, or the name of a column without an alias."""
+    plain = {column.key for column in query.columns if column.alias is None}
+    owners: dict[str, str] = {}
+    for column in query.columns:
+        name, alias, at = column.expression.text, column.alias, column.expression.at
+        if alias is None:
+            continue
+        details = {"column_name": name, "alias": alias}
+        if not alias:
+            message = "alias name cannot be an empty string"
+            raise ParseError("INVALID_ALIAS", message, details, text=text, at=at)
+        if alias in owners:
+            twice = {"referred_columns": [owners[alias], name], "alias": alias}
+            message = "same alias cannot refer more than one column"
+            raise ParseError("DUPLICATE_ALIAS", message, twice, text=text, at=at)
+        if alias in plain:
+            message = (
+                "column name or property name given in select columns without alias name "
+                "cannot be an alias name for other select columns"
+            )
+            raise ParseError("INVALID_QUERY", message, details, text=text, at=at)
+        owners[alias] = name

@@ -5,28 +5,40 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from zcrm_nb.coql.checks import LIMITS
-from zcrm_nb.coql.diagnostics import Finding, explained, found
-from zcrm_nb.coql.errors import ParseError
-from zcrm_nb.coql.repair import repair
-from zcrm_nb.coql.resolve import USERS, AstrayError, resolve
-from zcrm_nb.coql.tree import Aggregate, Between, Comparison, IsNull, Literal, Membership
-from zcrm_nb.coql.types import (
+from zcrm_nb.coql.diagnostics import Finding, ParseError, explained, found
+from zcrm_nb.coql.fields import (
     NUMBERS,
     OPERATORS,
     PICKLISTS,
+    USERS,
+    AstrayError,
     is_readable,
     operators,
+    resolve,
     type_of,
     wrong_value,
 )
-from zcrm_nb.coql.visit import criteria, is_aggregate, literals, path_of, subqueries
+from zcrm_nb.coql.paging import LIMITS
+from zcrm_nb.coql.repair import repair
+from zcrm_nb.coql.tree import (
+    Aggregate,
+    Between,
+    Comparison,
+    IsNull,
+    Literal,
+    Membership,
+    criteria,
+    is_aggregate,
+    literals,
+    path_of,
+    subqueries,
+)
 from zcrm_nb.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from zcrm_nb.coql.resolve import FieldsOf
+    from zcrm_nb.coql.fields import FieldsOf
     from zcrm_nb.coql.tree import Path, Query
 
     Criterion: TypeAlias = Comparison | Between | Membership | IsNull

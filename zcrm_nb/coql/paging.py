@@ -7,17 +7,56 @@ from functools import reduce
 from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
-from zcrm_nb.coql.checks import LIMITS
-from zcrm_nb.coql.tree import Comparison, Literal, Logic, Membership, OrderBy, Path, Step
-from zcrm_nb.coql.visit import is_aggregate, literals
+from zcrm_nb.coql.diagnostics import ParseError
+from zcrm_nb.coql.tree import (
+    Comparison,
+    Literal,
+    Logic,
+    Membership,
+    OrderBy,
+    Path,
+    Step,
+    Subquery,
+    aggregates,
+    criteria,
+    is_aggregate,
+    literals,
+    subqueries,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from zcrm_nb.coql.tree import Condition, Query
 
-__all__ = ["after", "credits", "is_long", "joined", "page", "parts", "split_list", "stable"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "LIMITS",
+    "after",
+    "check_limits",
+    "credits",
+    "is_long",
+    "joined",
+    "page",
+    "parts",
+    "split_list",
+    "stable",
+    "with_criteria",
+    "with_short_lists",
+]
 
+DEFAULT_LIMIT = 200
+LIMITS = {
+    "limit": 2000,
+    "select": 500,
+    "where": 25,
+    "in": 100,
+    "order by": 10,
+    "group by": 4,
+    "aggregate": 5,
+    "subquery": 5,
+}
+"""The most of each that one query may have, by the word we put into the error's ``clause``."""
 _ID = Path((Step("id"),))
 
 
@@ -98,6 +137,35 @@ def joined(membership: Membership) -> Condition:
     return reduce(lambda left, right: Logic(connector, left, right, membership.at), lists)
 
 
+def with_short_lists(query: Query, shared: Membership | None = None) -> Query:
+    """Write long lists as several in one query, except a ``shared`` one that is sent in parts."""
+
+    def shortened(condition: Condition) -> Condition:
+        if isinstance(condition, Membership) and is_long(condition) and condition is not shared:
+            return joined(condition)
+        return condition
+
+    return with_criteria(query, shortened)
+
+
+def with_criteria(query: Query, change: Callable[[Condition], Condition]) -> Query:
+    """Change every criterion of a query and of its subqueries, the innermost first."""
+
+    def changed(condition: Condition) -> Condition:
+        match condition:
+            case Logic(left=left, right=right):
+                return replace(condition, left=changed(left), right=changed(right))
+            case Membership(values=Subquery(query=inner) as subquery):
+                inside = replace(subquery, query=with_criteria(inner, change))
+                return change(replace(condition, values=inside))
+            case Comparison(value=Subquery(query=inner) as subquery):
+                inside = replace(subquery, query=with_criteria(inner, change))
+                return change(replace(condition, value=inside))
+        return change(condition)
+
+    return replace(query, where=changed(query.where))
+
+
 def split_list(query: Query) -> Membership | None:
     """Find the long IN list that can be asked for in turn, one query after the other.
 
@@ -153,3 +221,65 @@ def _with(condition: Condition, old: Condition, new: Condition) -> Condition:
         return condition
     left, right = (_with(side, old, new) for side in (condition.left, condition.right))
     return replace(condition, left=left, right=right)
+
+
+# ---- The size of a query -------------------------------------------------------------------------
+
+
+def check_limits(query: Query, text: str = "", *, offset_ceiling: int = 100_000) -> None:
+    """Refuse a query that is larger than one call may be.
+
+    Apart from :func:`parse`, because a client may take ``limit 50000`` and page through it.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import check_limits, parse
+    >>> check_limits(parse("select id from Leads where id is not null limit 50000"))
+    Traceback (most recent call last):
+    ...
+    zcrm_nb.coql.diagnostics.ParseError: LIMIT_EXCEEDED: limit exceeded (limit: 2000, ...
+    """
+    nested = list(subqueries(query))
+    _refuse_excess("subquery", [each.at for each in nested], text)
+    for each in (query, *(subquery.query for subquery in nested)):
+        _check_rows(each, text, offset_ceiling)
+        for clause, places in _sizes(each):
+            _refuse_excess(clause, places, text)
+
+
+def _sizes(query: Query) -> Iterator[tuple[str, list[int]]]:
+    """Yield each clause that has a limit, with the places of its items."""
+    yield "select", [column.expression.at for column in query.columns]
+    yield "aggregate", [each.at for each in aggregates(query)]
+    yield "where", [each.at for each in criteria(query.where)]
+    yield "group by", [path.at for path in query.group_by]
+    yield "order by", [order.key.at for order in query.order_by]
+    for each in criteria(query.where):
+        if isinstance(each, Membership) and isinstance(each.values, tuple):
+            yield "in", [literal.at for literal in each.values]
+
+
+def _refuse_excess(clause: str, places: list[int], text: str) -> None:
+    """Refuse the first item that is one too many."""
+    most = LIMITS[clause]
+    if len(places) > most:
+        raise _exceeded(clause, most, text, places[most])
+
+
+def _check_rows(query: Query, text: str, offset_ceiling: int) -> None:
+    """Refuse a page that is too large, or that ends beyond what offsets reach."""
+    limit = query.limit or DEFAULT_LIMIT
+    if limit > LIMITS["limit"]:
+        raise _exceeded("limit", LIMITS["limit"], text, query.at)
+    if (query.offset or 0) + limit > offset_ceiling:
+        raise _exceeded("offset", offset_ceiling, text, query.at)
+
+
+def _exceeded(clause: str, limit: int, text: str, at: int) -> ParseError:
+    """Word ``LIMIT_EXCEEDED``; nobody else does."""
+    details = {"limit": limit, "clause": clause}
+    return ParseError("LIMIT_EXCEEDED", "limit exceeded", details, text=text, at=at)

@@ -5,31 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zcrm_nb.coql.checks import LIMITS, check_limits
-from zcrm_nb.coql.diagnostics import found
-from zcrm_nb.coql.errors import ParseError
+from zcrm_nb.coql.diagnostics import ParseError, found
+from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, Parser
-from zcrm_nb.coql.paging import is_long, joined, parts, split_list
+from zcrm_nb.coql.paging import LIMITS, check_limits, is_long, parts, split_list, with_short_lists
 from zcrm_nb.coql.tree import (
     Aggregate,
-    Comparison,
     IsNull,
     Logic,
     Membership,
     Path,
     SelectItem,
     Step,
-    Subquery,
+    criteria,
+    literals,
+    subqueries,
 )
-from zcrm_nb.coql.types import is_readable
-from zcrm_nb.coql.visit import criteria, literals, subqueries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from zcrm_nb.coql.diagnostics import Finding
+    from zcrm_nb.coql.fields import FieldsOf
     from zcrm_nb.coql.grammar import Lexeme
-    from zcrm_nb.coql.resolve import FieldsOf
     from zcrm_nb.coql.tree import Condition, Expression, Query
 
 __all__ = ["repair"]
@@ -183,11 +181,11 @@ def _with_columns(
 
 
 def _with_short_lists(query: Query, text: str) -> tuple[Query, list[Finding]]:
-    """Write long lists as several in one query, but for the one that several queries can share."""
+    """Write long lists as several in one query, except the one that several queries can share."""
     long = [each for each in _criteria(query) if isinstance(each, Membership) and is_long(each)]
     shared = split_list(query)
     changes = [_shortened(each, text, in_turn=each is shared) for each in long]
-    return (_rewritten(query, shared) if long else query), changes
+    return (with_short_lists(query, shared) if long else query), changes
 
 
 def _criteria(query: Query) -> Iterator[Condition]:
@@ -195,27 +193,6 @@ def _criteria(query: Query) -> Iterator[Condition]:
     yield from criteria(query.where)
     for subquery in subqueries(query):
         yield from criteria(subquery.query.where)
-
-
-def _rewritten(query: Query, shared: Membership | None) -> Query:
-    """Write a query with its long lists as several, one of them left as it is."""
-    return replace(query, where=_condition(query.where, shared))
-
-
-def _condition(condition: Condition, shared: Membership | None) -> Condition:
-    """Write a condition with its long lists as several."""
-    match condition:
-        case Logic(left=left, right=right):
-            sides = (_condition(left, shared), _condition(right, shared))
-            return replace(condition, left=sides[0], right=sides[1])
-        case Membership(values=Subquery(query=query) as inner):
-            return replace(condition, values=replace(inner, query=_rewritten(query, None)))
-        case Comparison(value=Subquery(query=query) as inner):
-            return replace(condition, value=replace(inner, query=_rewritten(query, None)))
-        case Membership() if is_long(condition) and condition is not shared:
-            return joined(condition)
-        case _:
-            return condition
 
 
 def _shortened(membership: Membership, text: str, *, in_turn: bool) -> Finding:

@@ -1,8 +1,14 @@
-"""From a tree back to text that Zoho reads the same way."""
+"""Queries as text: written from a tree, and with values filled in."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from decimal import Decimal
+from difflib import get_close_matches
+from functools import reduce
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from zcrm_nb.coql.grammar import RESERVED
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
         SelectItem,
     )
 
-__all__ = ["to_text"]
+__all__ = ["fill", "places", "quoted", "to_text", "where"]
 
 
 def to_text(query: Query) -> str:
@@ -131,3 +137,192 @@ def _literal(literal: Literal) -> str:
     if isinstance(value, str):
         return quoted(value)
     return str(value).lower() if isinstance(value, bool) else number(value)
+
+
+# ---- Values in the place of names ----------------------------------------------------------------
+
+# Texts in quotes come first, so that a colon inside one is never taken for a placeholder.
+_PIECE = re.compile(
+    r"""
+    '[^']*(?:''[^']*)*(?:'|$) | "[^"]*(?:""[^"]*)*(?:"|$)
+  | (?P<operator>[<>!]?=)?(?P<gap>\s*):(?P<name>[^\W\d]\w*)
+    """,
+    re.VERBOSE,
+)
+_IS_NULL = {"=": "is null", "!=": "is not null"}
+
+
+def fill(query: str, /, **values: object) -> str:
+    """Put values where the query has ``:name``, written as COQL wants them.
+
+    Parameters
+    ----------
+    query : str
+        COQL with placeholders such as ``:stage``. One in quotes is text and stays.
+    **values
+        One for each placeholder. ``str`` is quoted; ``int``, ``float`` and ``Decimal`` stay bare;
+        ``bool`` becomes ``'true'`` or ``'false'``; ``date`` its ISO form; an aware ``datetime``
+        its ISO form in whole seconds; ``None`` turns ``= :name`` into ``is null`` and
+        ``!= :name`` into ``is not null``. Anything else that can be iterated over (a list, a
+        Series, an array) becomes a list in brackets for ``in``. NumPy scalars and
+        ``pandas.Timestamp`` count as what they hold.
+
+    Returns
+    -------
+    str
+        The query, ready to be sent.
+
+    Raises
+    ------
+    ValueError
+        If a placeholder has no value or a value no placeholder; for an empty list, NaN, infinity,
+        a datetime without a zone, or ``None`` where it cannot become ``is null``.
+    TypeError
+        For a value of another type.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import fill
+    >>> fill("select id from Leads where Last_Name = :name and City in :cities",
+    ...      name="O'Brien", cities=["Pune", "Goa"])
+    "select id from Leads where Last_Name = 'O''Brien' and City in ('Pune', 'Goa')"
+    >>> fill("select id from Leads where Email != :email", email=None)
+    'select id from Leads where Email is not null'
+    """
+    _check_names(places(query), set(values))
+    return _PIECE.sub(lambda found: _filled(found, values), query)
+
+
+def _check_names(wanted: set[str], given: set[str]) -> None:
+    """Refuse a placeholder without a value and a value without a placeholder."""
+    for name in sorted(wanted - given):
+        raise ValueError(f":{name} has no value{_did_you_mean(name, given - wanted)}")
+    for name in sorted(given - wanted):
+        raise ValueError(f"the query has no :{name}{_did_you_mean(name, wanted)}")
+
+
+def _did_you_mean(name: str, names: set[str]) -> str:
+    """Ask for the nearest name, as a question."""
+    near = get_close_matches(name, sorted(names), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _filled(found: re.Match[str], values: dict[str, object]) -> str:
+    """Write one placeholder's value, or a quoted text as it was."""
+    name, operator = found["name"], found["operator"] or ""
+    if name is None:
+        return found[0]
+    if values[name] is None and operator in _IS_NULL:
+        return _IS_NULL[operator]
+    try:
+        return operator + found["gap"] + _filled_value(values[name])
+    except (TypeError, ValueError) as error:
+        raise type(error)(f":{name}: {error}") from None
+
+
+def _filled_value(value: object) -> str:
+    """Write a value or a list of values."""
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        inside = ", ".join(map(_scalar, value))
+        if not inside:
+            raise ValueError("the list is empty; 'in' needs one value at least")
+        return f"({inside})"
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    """Write one value by its type."""
+    match value:
+        case str():
+            return quoted(value)
+        case bool():
+            return quoted(str(value).lower())
+        case int() | float() | Decimal():
+            return _finite(value)
+        case datetime():
+            return quoted(_datetime(value))
+        case date():
+            return quoted(value.isoformat())
+        case None:
+            raise ValueError("None fits only behind '=' or '!='")
+        case _ if type(value).__module__ == "numpy":
+            return _numpy(value)
+        case _:
+            raise TypeError(f"COQL has no value for {type(value).__name__}")
+
+
+def _finite(value: float | Decimal) -> str:
+    """Write a number in plain digits."""
+    if not isfinite(value):
+        raise ValueError(f"{value} is no number that COQL can compare with")
+    # Not str(value): of a member of an IntEnum that would be its name.
+    return str(int(value)) if isinstance(value, int) else number(value)
+
+
+def _datetime(value: datetime) -> str:
+    """Write ISO with an offset and without the fraction, which Zoho refuses."""
+    if value != value:  # noqa: PLR0124 - pandas.NaT, which is a datetime but not itself
+        raise ValueError("NaT is no time that COQL can compare with")
+    if value.utcoffset() is None:
+        raise ValueError(
+            f"{value} has no time zone; add one: value.replace(tzinfo=ZoneInfo('Asia/Kolkata')), "
+            "or for pandas value.tz_localize('Asia/Kolkata')"
+        )
+    return value.isoformat(timespec="seconds")
+
+
+def _numpy(value: object) -> str:
+    """Write a NumPy scalar as the Python value it holds."""
+    if "datetime64" in type(value).__name__:
+        raise ValueError(f"{value} has no time zone; add one: pandas.Timestamp(value, tz='UTC')")
+    return _scalar(value.item())  # type: ignore[attr-defined]
+
+
+def places(query: str) -> set[str]:
+    """Name the placeholders of a query.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import places
+    >>> sorted(places("select id from Leads where City = :city and Fax != ':no' and Rating in :r"))
+    ['city', 'r']
+    """
+    return {found["name"] for found in _PIECE.finditer(query) if found["name"]}
+
+
+_OPERATORS = {"=", "!=", ">", ">=", "<", "<=", "like", "not like", "in", "not in"}
+_BETWEEN = {"between", "not between"}
+
+
+def where(mapping: Mapping[str, object]) -> str:
+    """Write a condition that holds for each field of a mapping.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql import where
+    >>> where({"City": "Pune", "Lead_Status": ["New", "Open"], "Annual_Revenue": (">", 5000)})
+    "((City = 'Pune' and Lead_Status in ('New', 'Open')) and Annual_Revenue > 5000)"
+    """
+    told = [_criterion(name, value) for name, value in mapping.items()]
+    return reduce(lambda left, right: f"({left} and {right})", told) if told else "id is not null"
+
+
+def _criterion(name: str, value: object) -> str:
+    """Write what one field has to be."""
+    match value:
+        case tuple([str(operator), low, high]) if operator.lower() in _BETWEEN:
+            places, values = f"{operator.lower()} :low and :high", {"low": low, "high": high}
+        case tuple([str(operator), other]) if operator.lower() in _OPERATORS:
+            places, values = f"{operator.lower()} :value", {"value": other}
+        case tuple():
+            raise ValueError(
+                f"{name}: {value!r} is no operator with its value, such as ('>', 5) or "
+                "('between', 5, 10); one of several values is a list"
+            )
+        case _:
+            several = isinstance(value, Iterable) and not isinstance(value, str | bytes)
+            places, values = f"{'in' if several else '='} :value", {"value": value}
+    try:
+        return f"{written_name(name)} {fill(places, **values)}"
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {str(error).partition(': ')[2] or error}") from None

@@ -15,19 +15,19 @@ from types import TracebackType
 from urllib.parse import urlencode
 
 from zcrm_nb.emulator.app import App
-from zcrm_nb.emulator.bulk.jobs import Jobs
+from zcrm_nb.emulator.bulk.jobs import BulkOrg, Jobs
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
-from zcrm_nb.emulator.deferred_jobs import Chores
+from zcrm_nb.emulator.deferred_jobs import Chores, DeferringOrg
 from zcrm_nb.emulator.life.life import Life
 from zcrm_nb.emulator.oauth import simulated_user
-from zcrm_nb.emulator.oauth.accounts import SELF_CLIENT_SCOPES, Accounts
-from zcrm_nb.emulator.oauth.consent import Asked, Declined, permissions
+from zcrm_nb.emulator.oauth.consent import ConsentOrg, Declined, permissions
 from zcrm_nb.emulator.oauth.data_centres import ACCOUNTS_ORIGIN
-from zcrm_nb.emulator.oauth.devices import PAGE, Devices
+from zcrm_nb.emulator.oauth.devices import PAGE, DeviceOrg, Devices
 from zcrm_nb.emulator.oauth.form_tokens import Tickets
-from zcrm_nb.emulator.routes import JOBS, WORKS, Router
+from zcrm_nb.emulator.routes import JOBS, WORKS
+from zcrm_nb.emulator.serving.accounts import SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.serving.faults import Faults
 from zcrm_nb.emulator.serving.http import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.serving.meter import EDITIONS, Meter
@@ -48,6 +48,10 @@ __all__ = [
     "Settings",
     "coverage_markdown",
 ]
+
+
+class _WholeOrg(BulkOrg, ConsentOrg, DeviceOrg, DeferringOrg):
+    """An org with all its parts."""
 
 
 class Emulator:
@@ -124,7 +128,7 @@ class Emulator:
             raise ValueError(f"no edition called {edition!r}; there are: {', '.join(EDITIONS)}")
         self.clock = clock or RunningClock()
         self.settings = settings or Settings()
-        self.edition, self.latency_ms, self.sleep = edition, latency_ms, sleep
+        self.edition = edition
         self.schema = org_schema()
         self.store = Store(self.schema, self.clock, path)
         try:
@@ -136,23 +140,40 @@ class Emulator:
         except BaseException:
             self.store.close()
             raise
-        self.secret = f"page tokens of {seed}".encode()
         self.accounts = Accounts(self.clock, self.settings, seed)
-        self.consents: Tickets[Asked] = Tickets(self.clock)
-        self.devices = Devices(self.clock, seed)
         self.meter = Meter(edition, users, self.clock, self.settings)
-        self.faults = Faults(self, seed)
-        self.courier = Courier(self.settings.watch, self.faults)
-        self.jobs = Jobs(self, JOBS)
-        self.channels = Channels(self)
-        self.router = Router()
-        self.chores = Chores(self, WORKS)
-        self.wsgi = App(self)
+        self.faults = Faults(self.settings, seed, sleep, self.accounts.expire_access_tokens)
+        self.org = org = _WholeOrg(
+            self.store,
+            self.schema,
+            self.settings,
+            self.clock,
+            self.accounts,
+            self.meter,
+            edition,
+            secret=f"page tokens of {seed}".encode(),
+        )
+        org.consents = Tickets(self.clock)
+        org.devices = Devices(self.clock, seed)
+        org.courier = Courier(self.settings.watch, self.faults)
+        org.jobs = self.jobs = Jobs(org, JOBS)
+        org.channels = self.channels = Channels(org)
+        org.chores = Chores(org, WORKS)
+        self.wsgi = App(org, org.chores, self.faults, latency_ms, sleep)
         self.credentials = self._self_client()
         self._servers: list[Server] = []
         self._lives: weakref.WeakSet[Life] = weakref.WeakSet()
         # An emulator that nobody closed still takes its temporary file along.
         weakref.finalize(self, self.store.close)
+
+    @property
+    def latency_ms(self) -> float:
+        """How much longer each call takes, in milliseconds; it may be set at any time."""
+        return self.wsgi.latency_ms
+
+    @latency_ms.setter
+    def latency_ms(self, latency_ms: float) -> None:
+        self.wsgi.latency_ms = latency_ms
 
     def serve(self, port: int = 0) -> Server:
         """Serve the org on 127.0.0.1.
@@ -211,7 +232,7 @@ class Emulator:
         ...     print(emulator.live(seed=7).step()[0].who.count(" "))
         1
         """
-        life = Life(self, events_per_minute, seed)
+        life = Life(self.org, events_per_minute, seed)
         self._lives.add(life)
         return life
 
@@ -297,7 +318,7 @@ class Emulator:
         '1000.'
         """
         try:
-            permissions(self, scopes)
+            permissions(self.org, scopes)
         except Declined as declined:
             raise ValueError(f"no such scope: {declined.detail or 'none given'}") from declined
         return self.accounts.issue_grant_code(

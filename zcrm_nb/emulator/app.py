@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from email.utils import formatdate
@@ -11,8 +11,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from zcrm_nb.emulator.bulk.jobs import BulkOrg
+from zcrm_nb.emulator.deferred_jobs import Chores
 from zcrm_nb.emulator.records.external_ids import translated
+from zcrm_nb.emulator.routes import Router
 from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.faults import Faults
 from zcrm_nb.emulator.serving.http import (
     AccessToken,
     Answer,
@@ -22,7 +26,6 @@ from zcrm_nb.emulator.serving.http import (
 )
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.serving.route import Route
 
 BODILESS = (204, 304)
@@ -35,8 +38,16 @@ class App:
 
     Parameters
     ----------
-    org : Emulator
+    org : BulkOrg
         The org it answers for.
+    chores : Chores
+        Its deferred jobs.
+    faults : Faults
+        What goes wrong on request.
+    latency_ms : float
+        How much longer each call takes, in milliseconds.
+    sleep : callable
+        How latency waits; takes seconds.
 
     Notes
     -----
@@ -44,8 +55,18 @@ class App:
     scopes, the limits; then faults made on purpose, then the handler.
     """
 
-    def __init__(self, org: Emulator) -> None:
-        self._org = org
+    def __init__(
+        self,
+        org: BulkOrg,
+        chores: Chores,
+        faults: Faults,
+        latency_ms: float,
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._org, self._chores, self._faults = org, chores, faults
+        self.latency_ms, self._sleep = latency_ms, sleep
+        self.router = Router()
+        org.dispatch = self.inside
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request, as PEP 3333 has it."""
@@ -62,7 +83,7 @@ class App:
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
         try:
-            route, names = self._org.router.find(request, self._org.settings)
+            route, names = self.router.find(request, self._org.settings)
             if route.needs_token:
                 return self._guarded(route, names, request)
             return self._run(route, names, request)
@@ -73,7 +94,7 @@ class App:
         """Answer a request that came inside another one: its token is known, its price paid."""
         org = self._org
         try:
-            route, names = org.router.find(request, org.settings)
+            route, names = self.router.find(request, org.settings)
             if route.needs_token and request.token:
                 org.accounts.require(request.token, route.scopes, self._spellings(names))
             return self._run(route, names, request)
@@ -86,7 +107,7 @@ class App:
         token = org.accounts.check(request.headers.get("Authorization", ""))
         org.accounts.require(token, route.scopes, self._spellings(names))
         request = replace(request, token=token)
-        org.chores.settle()
+        self._chores.settle()
         org.jobs.settle()
         with org.meter.call(route.price, request):
             answer = self._run(route, names, request)
@@ -102,10 +123,10 @@ class App:
     def _run(self, route: Route, names: dict[str, str], request: Request) -> Answer:
         """Run the handler under the faults of the day; a bug of ours is Zoho's HTTP 500."""
         org = self._org
-        if org.latency_ms:
-            org.sleep(org.latency_ms / 1000)
+        if self.latency_ms:
+            self._sleep(self.latency_ms / 1000)
         try:
-            return org.faults.around(
+            return self._faults.around(
                 request, lambda: translated(org, request, names, route.handler)
             )
         except Refusal as refusal:

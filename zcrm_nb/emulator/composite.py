@@ -16,7 +16,7 @@ from zcrm_nb.emulator.serving.http import Answer, Headers, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
 
 KEY = "__composite_requests"
 MOST = 5
@@ -66,7 +66,7 @@ class _RolledBack(Exception):  # noqa: N818 - says what happened
     """Leaves the transaction, so that nothing of it stays."""
 
 
-def post_composite(org: Emulator, request: Request) -> Answer:
+def post_composite(org: Org, request: Request) -> Answer:
     """``POST /__composite_requests``: up to five calls, in parallel, in order, or all or none."""
     body = request.json()
     subs = [Sub(index, each) for index, each in enumerate(_sent(body))]
@@ -121,7 +121,7 @@ def _flag(body: Item, name: str, *, default: bool) -> bool:
 # -- checking --------------------------------------------------------------------------------------
 
 
-def _check(org: Emulator, subs: list[Sub]) -> None:
+def _check(org: Org, subs: list[Sub]) -> None:
     """Refuse the calls that are wrong in themselves; the others go on."""
     for each in subs:
         try:
@@ -130,7 +130,7 @@ def _check(org: Emulator, subs: list[Sub]) -> None:
             each.result = refusal.body
 
 
-def _check_one(org: Emulator, sub: Sub, subs: list[Sub]) -> None:
+def _check_one(org: Org, sub: Sub, subs: list[Sub]) -> None:
     """Check one call."""
     path = f"$.{KEY}[{sub.index}]"
 
@@ -225,7 +225,7 @@ def _order(subs: list[Sub]) -> list[Sub]:
 # -- running ---------------------------------------------------------------------------------------
 
 
-def _run(org: Emulator, request: Request, sub: Sub, subs: list[Sub]) -> None:
+def _run(org: Org, request: Request, sub: Sub, subs: list[Sub]) -> None:
     """Do one call, unless one that it builds on has failed."""
     by_name = {each.name: each for each in subs if each.name}
     try:
@@ -236,7 +236,7 @@ def _run(org: Emulator, request: Request, sub: Sub, subs: list[Sub]) -> None:
     except Refusal as refusal:
         sub.result = refusal.body
         return
-    answer = org.wsgi.inside(asked)
+    answer = org.dispatch(asked)
     if org.settings.relations.composite_cuts_lists:
         answer = _cut(answer)
     sub.answer, sub.result = answer, _told(answer)
@@ -327,7 +327,7 @@ def _told(answer: Answer) -> Item:
     }
 
 
-def _all_or_none(org: Emulator, request: Request, order: list[Sub]) -> None:
+def _all_or_none(org: Org, request: Request, order: list[Sub]) -> None:
     """Do every call, or leave no trace of any; success costs one more credit."""
     try:
         with org.store.attempt():
@@ -339,7 +339,7 @@ def _all_or_none(org: Emulator, request: Request, order: list[Sub]) -> None:
         org.meter.spend(1)
 
 
-def _run_or_roll_back(org: Emulator, request: Request, sub: Sub, subs: list[Sub]) -> None:
+def _run_or_roll_back(org: Org, request: Request, sub: Sub, subs: list[Sub]) -> None:
     """Do one call; its failure undoes those before it."""
     _run(org, request, sub, subs)
     if sub.failed:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 
-if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+from zcrm_nb.emulator.org import Org
 
 Facts: TypeAlias = dict[str, Any]
 #: Does the work of one kind; gives how many records it did, and how many it could not.
-Work: TypeAlias = Callable[["Emulator", "Chore"], tuple[int, int]]
+Work: TypeAlias = Callable[[Org, "Chore"], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Chore:
     failed: int
     finished: bool
 
-    def status(self, org: Emulator) -> str:
+    def status(self, org: Org) -> str:
         """Tell how far it is, in Zoho's words."""
         if self.finished:
             return "COMPLETED"
@@ -43,18 +42,24 @@ class Chore:
         return "RUNNING" if org.clock.now() >= begins else "SCHEDULED"
 
 
+class DeferringOrg(Org):
+    """An org with its deferred jobs."""
+
+    chores: Chores
+
+
 class Chores:
     """The work that an org has put off.
 
     Parameters
     ----------
-    org : Emulator
+    org : Org
         The org.
     works : mapping of str to callable
         How each kind of chore is done.
     """
 
-    def __init__(self, org: Emulator, works: dict[str, Work]) -> None:
+    def __init__(self, org: Org, works: dict[str, Work]) -> None:
         self._org, self._works = org, works
         self._next = self._earliest()
 

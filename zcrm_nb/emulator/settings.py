@@ -60,8 +60,11 @@ class EngineSettings:
     most_joins: int = fact(
         20, "joins of one query: a page allows 5 'base' and 15 SELECT joins; counted together"
     )
-    subquery_rows: int = fact(
-        100, "rows of a subquery: whether more are refused or cut is not told; they are refused"
+    subquery_rows: int = fact(100, "most rows of a subquery, as the page on subqueries says")
+    subquery_cuts: bool = fact(
+        False,
+        "whether rows beyond that are dropped silently, as an integrator of a live org reports; "
+        "no page says, and by default they are refused",
     )
     case_sensitive: bool = fact(
         False, "whether texts that differ in case differ in =, in, like, sorting and grouping"

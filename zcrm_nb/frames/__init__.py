@@ -1,7 +1,7 @@
 """Records to DataFrame and back: field types, one typed table from many pages, records to write."""
 
 from zcrm_nb.frames.assemble import FrameAssembler, from_parts, in_id_order
-from zcrm_nb.frames.build import directory, to_frame
+from zcrm_nb.frames.build import FrameOptions, directory, to_frame
 from zcrm_nb.frames.combine import (
     beside,
     ids_in,
@@ -30,6 +30,7 @@ __all__ = [
     "Export",
     "Folder",
     "FrameAssembler",
+    "FrameOptions",
     "InvalidDataError",
     "PartReader",
     "Report",

@@ -48,8 +48,8 @@ class FrameAssembler:
     --------
     >>> import pyarrow as pa
     >>> from zcrm_nb.frames import Column
-    >>> from zcrm_nb.frames.assemble import Filler
-    >>> filler = Filler([Column("Employees", "integer")])
+    >>> from zcrm_nb.frames.assemble import FrameAssembler
+    >>> filler = FrameAssembler([Column("Employees", "integer")])
     >>> filler.add(1, pa.table({"Employees": [None, 3]}))
     2
     >>> filler.add(0, pa.table({"Employees": [12]}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from zcrm_nb.frames.json_reader import Page
 
-__all__ = ["directory", "to_frame"]
+__all__ = ["FrameOptions", "directory", "to_frame"]
+
+
+class FrameOptions(TypedDict, total=False):
+    """The keyword arguments of :func:`to_frame` that reading methods hand down."""
+
+    tz: str
+    exact: bool
 
 
 def to_frame(

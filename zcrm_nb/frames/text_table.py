@@ -30,8 +30,8 @@ class TextTable(pd.DataFrame):
 
     Examples
     --------
-    >>> from zcrm_nb.frames import Words
-    >>> Words({"check": ["clock"], "result": ["ok"], "advice": [""]})
+    >>> from zcrm_nb.frames import TextTable
+    >>> TextTable({"check": ["clock"], "result": ["ok"], "advice": [""]})
     clock: ok
     """
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from zcrm_nb.errors import did_you_mean
+from zcrm_nb.errors import ShortTraceback, did_you_mean
 from zcrm_nb.frames.records import ABSENT, Absent
 from zcrm_nb.frames.types import column_for
 
@@ -41,7 +41,7 @@ class Problem(NamedTuple):
     problem: str
 
 
-class InvalidDataError(ValueError):
+class InvalidDataError(ShortTraceback, ValueError):
     """A table that Zoho would not take; nothing was sent.
 
     Attributes

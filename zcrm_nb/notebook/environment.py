@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Environment", "here", "place"]
+__all__ = ["Environment", "here", "place", "running_kernel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,13 @@ def here() -> Environment:
     """Look around."""
     stdin: Any = sys.stdin
     terminal = stdin is not None and not stdin.closed and stdin.isatty()
-    kernel = _kernel()
+    kernel = running_kernel()
     asks = bool(getattr(kernel, "_allow_stdin", True))  # as the front end said with this very cell
     return place(os.environ, kernel=kernel is not None, terminal=terminal, asks=asks)
 
 
-def _kernel() -> Any:
-    """Find the Jupyter kernel that runs this process, if any; IPython is never imported for it."""
+def running_kernel() -> Any:
+    """Return the Jupyter kernel of this process, if any; IPython is never imported for it."""
     module = sys.modules.get("IPython")
     shell = module.get_ipython() if module is not None else None
     return getattr(shell, "kernel", None)

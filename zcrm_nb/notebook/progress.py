@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import contextvars
 import html
+import logging
 import sys
 import threading
 import time
 import warnings
 from typing import TYPE_CHECKING, Any, TextIO
+
+from zcrm_nb.notebook.environment import running_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,23 +154,22 @@ class Progress:
             self._context.run(self._paint, line, done, last)
         except Exception as error:  # whatever a front end may raise
             self._paint = None
-            warnings.warn(
-                f"progress is no longer shown ({error!r}); the work goes on", stacklevel=4
-            )
+            _warn(f"progress is no longer shown ({error!r}); the work goes on")
+
+
+def _warn(text: str) -> None:
+    """Warn, and never more: under ``warnings.simplefilter("error")`` the work would be lost."""
+    try:
+        warnings.warn(text, stacklevel=5)
+    except UserWarning:
+        logging.getLogger("zcrm_nb").warning(text)
 
 
 def _painter() -> Callable[[str, float | None, bool], None] | None:
     """Find a place for the line: the notebook, else the terminal, else nowhere."""
-    if _in_kernel():
+    if running_kernel() is not None:
         return _Cell()
     return _Terminal(sys.stderr) if sys.stderr is not None and sys.stderr.isatty() else None
-
-
-def _in_kernel() -> bool:
-    """Whether a Jupyter kernel runs this process; IPython is never imported to find out."""
-    module = sys.modules.get("IPython")
-    shell = module.get_ipython() if module is not None else None
-    return getattr(shell, "kernel", None) is not None
 
 
 class _Cell:

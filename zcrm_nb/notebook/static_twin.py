@@ -1,8 +1,8 @@
-"""A widget and its twin, a page that stands still: whoever has no widget any more reads that."""
+"""A widget and its static twin: a page for saved notebooks and front ends without widgets."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.notebook.environment import here
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["LIVE", "bundle", "show"]
 
 LIVE = "zcrm-live"
-"""What the widget's class is, for the page to know that it is there."""
+"""CSS class of live widgets, by which the page finds them."""
 
 # A cell's outputs in JupyterLab and Notebook, in VS Code, in Colab. The widget comes within a
 # moment: nothing is to flash before it. One whose kernel has ended gives way to the page. Where it
@@ -33,23 +33,35 @@ def bundle(text: str, page: str, make: Callable[[], Any], **options: Any) -> Any
     """Return widget and page as one mime bundle, for callers that need one."""
     twin = {"text/plain": text, "text/html": page}
     try:
-        found = make()._repr_mimebundle_(**options)
-    except Exception:  # no widgets here, or none that work
+        bundle = make()._repr_mimebundle_(**options)
+    except Exception as error:  # a widget may fail in any way; its page is still there
+        _warn(error)
         return twin
-    data, metadata = found if isinstance(found, tuple) else (found, {})
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
     return {**(data or {}), **twin}, metadata
 
 
 def show(text: str, page: str, make: Callable[[], Any]) -> None:
-    """Show a page that stands still, and in a notebook the widget, which hides it.
+    """Show the static page and, in a notebook, the widget, which hides it.
 
-    Two outputs: JupyterLab puts an error in the place of a widget that it does not know any more,
-    and would not show a twin that is in the same output.
+    Two outputs: JupyterLab replaces a widget that it no longer knows by an error, and would not
+    show a twin in the same output.
     """
-    from IPython.display import display  # noqa: PLC0415 - nobody needs it before
+    from IPython.display import display  # noqa: PLC0415 - only where it already runs
 
     twin = f'{_STYLE}<div class="zcrm-twin">{page}</div>'
     display({"text/plain": text, "text/html": twin}, raw=True)
     if here().widgets:
-        with suppress(Exception):  # no widgets here, or none that work
+        try:
             display(make())
+        except Exception as error:  # as above
+            _warn(error)
+
+
+def _warn(error: Exception) -> None:
+    """Say why there is a page and no widget."""
+    warnings.warn(
+        f"The widget could not be built ({type(error).__name__}: {error}). "
+        "The static page is shown instead.",
+        stacklevel=3,
+    )

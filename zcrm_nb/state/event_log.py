@@ -45,11 +45,11 @@ class EventLog:
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from zcrm_nb.state.event_log import Journal
+    >>> from zcrm_nb.state.event_log import EventLog
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     journal = Journal(Path(folder, "events"))
+    ...     journal = EventLog(Path(folder, "events"))
     ...     journal.append(b"one")
-    ...     again = Journal(Path(folder, "events"))
+    ...     again = EventLog(Path(folder, "events"))
     ...     again.read(10)
     [b'one']
     >>> journal.close()

@@ -38,9 +38,9 @@ class FolderLease:
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from zcrm_nb.state.folder_lease import Slot
+    >>> from zcrm_nb.state.folder_lease import FolderLease
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     mine, yours = Slot(Path(folder), "Deals"), Slot(Path(folder), "Deals")
+    ...     mine, yours = FolderLease(Path(folder), "Deals"), FolderLease(Path(folder), "Deals")
     ...     mine.folder.name, yours.folder.name
     ...     mine.close(), yours.close()
     ('Deals', 'Deals-2')

@@ -40,8 +40,8 @@ class QueryLog:
 
     Examples
     --------
-    >>> from zcrm_nb.state.query_log import History
-    >>> history = History(None)
+    >>> from zcrm_nb.state.query_log import QueryLog
+    >>> history = QueryLog(None)
     >>> history.note({"time": "2026-09-15T10:00:00+00:00", "what": "Leads", "rows": 12})
     >>> [question["rows"] for question in history.rows()]
     [12]

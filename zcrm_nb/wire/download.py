@@ -109,8 +109,8 @@ class DownloadPace:
 
     Examples
     --------
-    >>> from zcrm_nb.wire.download import Pace
-    >>> pace = Pace(2, 60.0, clock=lambda: 0.0, sleep=lambda seconds: print(f"{seconds:g} s"))
+    >>> from zcrm_nb.wire.download import DownloadPace
+    >>> pace = DownloadPace(2, 60.0, clock=lambda: 0.0, sleep=lambda s: print(f"{s:g} s"))
     >>> for _ in range(3):
     ...     pace.wait()
     60 s

@@ -158,11 +158,11 @@ def conversation(
     >>> from zcrm_nb.wire.retry_flow import Answer, conversation
     >>> talk = conversation(safe=True)
     >>> next(talk)
-    Send()
+    SendStep()
     >>> talk.send(Answer(401, {}, b'{"code": "INVALID_TOKEN"}'))
     Renew()
     >>> next(talk)
-    Send()
+    SendStep()
     """
     tries, renewed = 1, False
     while True:

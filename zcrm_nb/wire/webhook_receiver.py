@@ -179,10 +179,10 @@ class Door:
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from zcrm_nb.state.event_log import Journal
+    >>> from zcrm_nb.state.event_log import EventLog
     >>> from zcrm_nb.wire.webhook_receiver import Door
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     door = Door(Journal(Path(folder)))
+    ...     door = Door(EventLog(Path(folder)))
     ...     door.take(b"<html>")
     400
     """
@@ -271,10 +271,10 @@ class Receiver:
     --------
     >>> import tempfile, urllib.request
     >>> from pathlib import Path
-    >>> from zcrm_nb.state.event_log import Journal
+    >>> from zcrm_nb.state.event_log import EventLog
     >>> from zcrm_nb.wire.webhook_receiver import Door, Receiver
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     receiver = Receiver(Door(Journal(Path(folder))))
+    ...     receiver = Receiver(Door(EventLog(Path(folder))))
     ...     receiver.close()
     """
 

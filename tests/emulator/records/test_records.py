@@ -404,7 +404,7 @@ def test_a_list_reaches_100000_records_and_no_more(ask, emulator):
     asked = {"fields": "Last_Name", "converted": "both", "per_page": "30"}
     user = emulator.accounts.check(f"Zoho-oauthtoken {ask.token}").user
     bound = asked | {"path": "/crm/v8/Leads", "If-Modified-Since": ""}
-    binder = Binder.of(emulator.secret, user, bound.items())
+    binder = Binder.of(emulator.org.secret, user, bound.items())
     # As if the newest record were the 99,990th of the list.
     position = Position(int(ask.ids("Leads")[-1]), int(ask.ids("Leads")[-1]), 99_990)
     token = binder.seal(position, emulator.clock.now())

@@ -452,9 +452,9 @@ def test_nobody_listens_while_nobody_watches(desk):
 def test_a_fault_of_ours_does_not_undo_a_write(desk, caplog):
     """The write is committed, and says so; the log has the rest."""
     desk.watch()
-    clock, desk.org.clock = desk.org.clock, None
+    clock, desk.org.org.clock = desk.org.clock, None
     (deal,) = desk.org.store.insert("Deals", [{"Deal_Name": "Kept"}], user=1)
-    desk.org.clock = clock
+    desk.org.org.clock = clock
     assert desk.ask("GET", f"/Deals/{deal}", {"fields": "Deal_Name"}).status == 200
     assert "could not notify" in caplog.text
 

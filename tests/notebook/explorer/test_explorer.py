@@ -15,7 +15,7 @@ import zcrm_nb
 from tests.worlds import Org
 from zcrm_nb import coql
 from zcrm_nb.connect import attach
-from zcrm_nb.coql.types import operators
+from zcrm_nb.coql.fields import operators
 from zcrm_nb.errors import NotFoundError, ScopeError
 from zcrm_nb.notebook.explorer.fields_widget import FieldTable
 from zcrm_nb.notebook.explorer.form import ExploreForm

@@ -158,10 +158,11 @@ def test_the_buttons_look_and_stop(clock):
 
 def test_without_widgets_the_page_is_shown(monkeypatch):
     """Where ipywidgets is missing or broken, the twin is all there is."""
-    from zcrm_nb.api.listening.feed import Feed as RealFeed
+    from zcrm_nb.notebook.feed.live_feed import LiveFeed
 
     class Stub(Feed):
-        _repr_mimebundle_, _view = RealFeed._repr_mimebundle_, RealFeed._view
+        _repr_mimebundle_ = LiveFeed._repr_mimebundle_
+        _page, _widget = LiveFeed._page, LiveFeed._widget
 
     monkeypatch.setitem(sys.modules, "zcrm_nb.notebook.feed.widget", None)
     assert sorted(Stub()._repr_mimebundle_()) == ["text/html", "text/plain"]

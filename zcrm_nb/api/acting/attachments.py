@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.api.session import Session
 
 __all__ = [
     "attaching",
@@ -55,17 +56,15 @@ COLUMNS = [
 ]
 
 
-def attachments_table(
-    send: Send, catalogue: Catalogue, module: str, subject: Any, **options: Any
-) -> pd.DataFrame:
+def attachments_table(session: Session, module: str, subject: Any, **options: Any) -> pd.DataFrame:
     """Return what is attached to one record or to many, each row with its ``parent_id``."""
-    catalogue.fields(module)
+    session.catalogue.fields(module)
     ids = unique([check_id(module, each) for each in ids_in(subject) if each])
 
     def fetch(record_id: str) -> list[dict[str, Any]]:
-        return [_named(each) for each in _listing(send, module, record_id)]
+        return [_named(each) for each in _listing(session.send, module, record_id)]
 
-    return by_record(fetch, ids, COLUMNS, **options)
+    return by_record(session, fetch, ids, COLUMNS, **options)
 
 
 def _listing(send: Send, module: str, record_id: str) -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ from zcrm_nb.api.pages import side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import conversion, field_batches, list_columns, record_bodies
 from zcrm_nb.api.reading.tables import coql_table
-from zcrm_nb.coql.types import is_readable
+from zcrm_nb.api.session import Session
+from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import APIError
 from zcrm_nb.frames import beside, to_frame
 
@@ -82,8 +83,7 @@ def _by_query(
     condition = f"id >= '{first}' and id <= '{last}'"
     text = f"select {', '.join(names)} from {module} where {condition}"  # noqa: S608 - COQL
     asked = ask.prepared(catalogue, text)
-    workers = gate.workers
-    return coql_table(gate.send, catalogue, asked, workers=workers, tick=_silent, **options)
+    return coql_table(Session(gate.send, catalogue, gate.workers), asked, **options)
 
 
 def _from_lists(

@@ -24,7 +24,7 @@ from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import since_header
 from zcrm_nb.api.reading.search import deleted_bodies
 from zcrm_nb.coql import fill
-from zcrm_nb.coql.types import is_readable
+from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.frames import Column, moments, to_frame
 
 if TYPE_CHECKING:

@@ -175,8 +175,8 @@ def bulk_cost(rows: int, fields: int, pace: Speed = Speed()) -> Cost:
 
     Examples
     --------
-    >>> from zcrm_nb.api.planning.costs import Pace, bulk_cost
-    >>> bulk_cost(1_000_000, 20, Pace(polls=0)).credits
+    >>> from zcrm_nb.api.planning.costs import Speed, bulk_cost
+    >>> bulk_cost(1_000_000, 20, Speed(polls=0)).credits
     255
     """
     jobs = ceil(max(rows, 1) / ROWS_PER_JOB)

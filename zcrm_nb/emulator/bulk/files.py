@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.bulk.read_request import Question
+    from zcrm_nb.emulator.org import Org
 
 __all__ = ["Written", "write"]
 
@@ -35,9 +35,7 @@ class Written(NamedTuple):
     more: bool
 
 
-def write(
-    org: Emulator, asked: Question, path: Path, member: str, *, after: int, skip: int
-) -> Written:
+def write(org: Org, asked: Question, path: Path, member: str, *, after: int, skip: int) -> Written:
     """Export one part of the records, in the order of their ids."""
     room = int(getattr(org.settings.bulk, asked.per_page))
     part = _Part(room)
@@ -66,7 +64,7 @@ class _Part:
 
 
 def _rows(
-    org: Emulator, asked: Question, after: int, skip: int, limit: int
+    org: Org, asked: Question, after: int, skip: int, limit: int
 ) -> Iterator[tuple[Any, ...]]:
     """Read ids and lines."""
     where = both(asked.where, Condition("t0.id > ?", (after,)))
@@ -81,7 +79,7 @@ def _rows(
 # -- CSV -----------------------------------------------------------------------------------------
 
 
-def _table(org: Emulator, asked: Question, lines: Iterator[str]) -> Iterator[bytes]:
+def _table(org: Org, asked: Question, lines: Iterator[str]) -> Iterator[bytes]:
     """Put a header in front of the lines, and join them."""
     settings = org.settings.bulk
     head, names = io.StringIO(), list(asked.names)

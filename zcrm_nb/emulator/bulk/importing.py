@@ -21,8 +21,8 @@ from zcrm_nb.emulator.storage.validation import Desk
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.bulk.write_request import Column, Resource
+    from zcrm_nb.emulator.org import Org
 
 Item: TypeAlias = dict[str, Any]
 Errors: TypeAlias = dict[str, list[str]]
@@ -80,7 +80,7 @@ class Import:
 
     Parameters
     ----------
-    org : Emulator
+    org : Org
         The org.
     user : int
         Who writes.
@@ -90,7 +90,7 @@ class Import:
         File and mappings.
     """
 
-    def __init__(self, org: Emulator, user: int, operation: str, resource: Resource) -> None:
+    def __init__(self, org: Org, user: int, operation: str, resource: Resource) -> None:
         self._org, self.resource, self._operation = org, resource, operation
         self._writer = Writer(org, user, resource.module)
         self.desk = Desk(org.store, resource.module, org.settings)
@@ -262,7 +262,7 @@ _VALUES: dict[str, Callable[[object], object]] = {
 
 
 def run(
-    org: Emulator, user: int, operation: str, resources: tuple[Resource, ...], path: Path
+    org: Org, user: int, operation: str, resources: tuple[Resource, ...], path: Path
 ) -> list[dict[str, int]]:
     """Write all rows in one transaction, and their result into a ZIP."""
     imports = [Import(org, user, operation, each) for each in resources]
@@ -330,7 +330,7 @@ def _cell(cells: list[str], index: int | None) -> str:
 
 
 @contextmanager
-def _indexes(org: Emulator, resources: tuple[Resource, ...]) -> Iterator[None]:
+def _indexes(org: Org, resources: tuple[Resource, ...]) -> Iterator[None]:
     """Index what records will be found by while the rows are written: there may be 25,000."""
     wanted = {(each.module.api_name, each.find_by.api_name) for each in resources if each.find_by}
     wanted |= {
@@ -347,7 +347,7 @@ def _indexes(org: Emulator, resources: tuple[Resource, ...]) -> Iterator[None]:
         org.store.execute(f'DROP INDEX "{index}"')
 
 
-def _write_result(org: Emulator, imports: list[Import], files: list[list[Row]], path: Path) -> None:
+def _write_result(org: Org, imports: list[Import], files: list[list[Row]], path: Path) -> None:
     """Write a CSV file for each one that came in."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for each, rows in zip(imports, files, strict=True):
@@ -356,7 +356,7 @@ def _write_result(org: Emulator, imports: list[Import], files: list[list[Row]], 
             archive.writestr(name, _result(org, resource, [row.outcome for row in rows]))
 
 
-def _result(org: Emulator, resource: Resource, outcomes: list[Outcome]) -> str:
+def _result(org: Org, resource: Resource, outcomes: list[Outcome]) -> str:
     """Write the first three columns that are mapped, and what became of each row."""
     shown = [each for each in resource.columns if each.index is not None][:SHOWN]
     by_field = org.settings.bulk.result_headers == "field"

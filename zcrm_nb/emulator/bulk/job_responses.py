@@ -11,8 +11,8 @@ from zcrm_nb.emulator.records.records import iso
 from zcrm_nb.emulator.serving.errors import Refusal
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.bulk.jobs import Job
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.serving.http import Request
 
 Body = dict[str, Any]
@@ -53,7 +53,7 @@ def check_callback(callback: Any) -> None:
         raise Refusal(400, "INVALID_CALLBACK_URL", "invalid callback url")
 
 
-def made(org: Emulator, job: Job) -> Body:
+def made(org: Org, job: Job) -> Body:
     """Say who made a job, and when."""
     rows = org.store.read("SELECT full_name FROM Users WHERE id = ?", (job.user,))
     by = {"id": str(job.user), "name": rows[0][0]}

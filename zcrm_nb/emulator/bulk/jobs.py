@@ -19,11 +19,11 @@ import orjson
 
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.watching.callbacks import Delivery
+from zcrm_nb.emulator.watching.channels import WatchOrg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from zcrm_nb.emulator import Emulator
 
 __all__ = ["Job", "Jobs", "Kind"]
 
@@ -59,9 +59,15 @@ class Kind(NamedTuple):
     ``work`` gives the facts of the result; ``writes`` tells whether it changes records.
     """
 
-    work: Callable[[Emulator, Job], dict[str, Any]]
-    described: Callable[[Emulator, Job], dict[str, Any]]
+    work: Callable[[BulkOrg, Job], dict[str, Any]]
+    described: Callable[[BulkOrg, Job], dict[str, Any]]
     writes: bool = False
+
+
+class BulkOrg(WatchOrg):
+    """An org with its bulk jobs."""
+
+    jobs: Jobs
 
 
 class Jobs:
@@ -69,7 +75,7 @@ class Jobs:
 
     Parameters
     ----------
-    org : Emulator
+    org : BulkOrg
         The org; callbacks that its file still owes will be sent.
     kinds : mapping of str to Kind
         What there is to do.
@@ -80,7 +86,7 @@ class Jobs:
         Where their files are.
     """
 
-    def __init__(self, org: Emulator, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, org: BulkOrg, kinds: Mapping[str, Kind]) -> None:
         self._org, self._kinds = org, kinds
         self._lock = threading.RLock()
         self._busy: dict[int, threading.Lock] = {}

@@ -15,7 +15,7 @@ from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.settings import EngineSettings
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.settings import BulkSettings
     from zcrm_nb.emulator.storage.schema import Module
 
@@ -40,7 +40,7 @@ class Question:
         return "ics_rows" if self.file_type == "ics" else "csv_rows"
 
 
-def question(org: Emulator, body: Body, user: int) -> Question:
+def question(org: Org, body: Body, user: int) -> Question:
     """Check a job's body and find what it asks for."""
     query, file_type = body["query"], body.get("file_type", "csv")
     module = _module(org, query)
@@ -67,7 +67,7 @@ def check_shape(body: Body) -> None:
         raise Refusal(400, "QUERY_NOT_SUPPORTED", "query not supported")
 
 
-def _module(org: Emulator, query: Body) -> Module:
+def _module(org: Org, query: Body) -> Module:
     """Find the module; version 2 took its bare name."""
     named = query.get("module")
     name = named.get("api_name") if isinstance(named, dict) else named
@@ -82,7 +82,7 @@ def _module(org: Emulator, query: Body) -> Module:
     return module
 
 
-def _view(org: Emulator, query: Body, module: Module, user: int) -> Condition:
+def _view(org: Org, query: Body, module: Module, user: int) -> Condition:
     """Find what the custom view lets through; its criteria count with those of the job."""
     if "cvid" not in query:
         return EVERYTHING
@@ -137,7 +137,7 @@ def _target(name: str, joins: Joins, bulk: BulkSettings) -> Target:
     return target
 
 
-def _page(query: Body, org: Emulator) -> int:
+def _page(query: Body, org: Org) -> int:
     """Read the number of the page."""
     page, most = query.get("page", 1), org.settings.bulk.pages
     if not isinstance(page, int) or isinstance(page, bool) or page < 1:

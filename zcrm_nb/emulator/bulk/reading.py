@@ -17,15 +17,14 @@ from zcrm_nb.emulator.serving.route import Route
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.bulk.jobs import Job
+    from zcrm_nb.emulator.bulk.jobs import BulkOrg, Job
 
 Body = dict[str, Any]
 
 READ = "read"
 
 
-def post_read(org: Emulator, request: Request) -> Answer:
+def post_read(org: BulkOrg, request: Request) -> Answer:
     """``POST /crm/bulk/v8/read``: take a job on, or the next part of one."""
     try:
         body = _asked(org, request)
@@ -44,12 +43,12 @@ def post_read(org: Emulator, request: Request) -> Answer:
     return json_answer({"data": [done], "info": {}}, 201)
 
 
-def get_read(org: Emulator, request: Request, job_id: str) -> Answer:
+def get_read(org: BulkOrg, request: Request, job_id: str) -> Answer:
     """``GET /crm/bulk/v8/read/{id}``: how far a job is."""
     return json_answer(_described(org, _found(org, request, job_id)))
 
 
-def get_result(org: Emulator, request: Request, job_id: str) -> Answer:
+def get_result(org: BulkOrg, request: Request, job_id: str) -> Answer:
     """``GET /crm/bulk/v8/read/{id}/result``: the file of a job."""
     job = _found(org, request, job_id)
     path = org.jobs.file(job)
@@ -68,7 +67,7 @@ def get_result(org: Emulator, request: Request, job_id: str) -> Answer:
     return _file(org, request, path)
 
 
-def _file(org: Emulator, request: Request, path: Path) -> Answer:
+def _file(org: BulkOrg, request: Request, path: Path) -> Answer:
     """Answer with a file, or with the rest of it where that is asked for and known."""
     settings = org.settings.bulk
     named = (
@@ -89,7 +88,7 @@ def _file(org: Emulator, request: Request, path: Path) -> Answer:
 # -- a job ---------------------------------------------------------------------------------------
 
 
-def _asked(org: Emulator, request: Request) -> Body:
+def _asked(org: BulkOrg, request: Request) -> Body:
     """Check what is asked for; a part that follows asks what the first one did."""
     body = json_body(request)
     query = body.get("query")
@@ -104,7 +103,7 @@ def _asked(org: Emulator, request: Request) -> Body:
     return body
 
 
-def _check_scope(org: Emulator, request: Request, asked: Question) -> None:
+def _check_scope(org: BulkOrg, request: Request, asked: Question) -> None:
     """Refuse a token that may run bulk jobs but not read the module."""
     assert request.token is not None, "the route needs a token"
     names = [asked.module.api_name, "custom"][: 1 + (asked.module.generated_type != "default")]
@@ -117,7 +116,7 @@ def _only(body: Body, key: str) -> Body:
     return {key: body[key]} if key in body else {}
 
 
-def _continued(org: Emulator, request: Request, token: str) -> Body:
+def _continued(org: BulkOrg, request: Request, token: str) -> Body:
     """Find what a page token goes on with."""
     before = org.jobs.by_token(token, request.user)
     if before is None:
@@ -129,7 +128,7 @@ def _continued(org: Emulator, request: Request, token: str) -> Body:
     return {**first, "after": before.facts["last_id"], "number": number}
 
 
-def _work(org: Emulator, job: Job) -> Body:
+def _work(org: BulkOrg, job: Job) -> Body:
     """Write the file of a job."""
     asked, bulk = question(org, job.body, job.user), org.settings.bulk
     after = job.body.get("after", 0)
@@ -143,7 +142,7 @@ def _work(org: Emulator, job: Job) -> Body:
     return facts
 
 
-def _found(org: Emulator, request: Request, job_id: str) -> Job:
+def _found(org: BulkOrg, request: Request, job_id: str) -> Job:
     """Find a job as it stands now, or refuse."""
     job = org.jobs.find(READ, job_id, request.user)
     if job is None:
@@ -152,7 +151,7 @@ def _found(org: Emulator, request: Request, job_id: str) -> Job:
     return org.jobs.settled(job)
 
 
-def _not_there(org: Emulator, resource: str) -> Refusal:
+def _not_there(org: BulkOrg, resource: str) -> Refusal:
     """Refuse what is not, or no longer, there."""
     status, words = org.settings.bulk.missing_job_status, "The requested resource doesn't exist."
     return Refusal(status, "RESOURCE_NOT_FOUND", words, {"resource": resource})
@@ -161,7 +160,7 @@ def _not_there(org: Emulator, resource: str) -> Refusal:
 # -- what is told --------------------------------------------------------------------------------
 
 
-def _described(org: Emulator, job: Job) -> Body:
+def _described(org: BulkOrg, job: Job) -> Body:
     """Say what is told of a job."""
     query = dict(job.body["query"])
     module = query["module"]
@@ -183,7 +182,7 @@ def _described(org: Emulator, job: Job) -> Body:
     return {"data": [told]}
 
 
-def _result(org: Emulator, job: Job) -> Body:
+def _result(org: BulkOrg, job: Job) -> Body:
     """Say what came of a job."""
     facts, ics = job.facts, job.body.get("file_type") == "ics"
     if "failed" in facts:

@@ -17,12 +17,12 @@ from zcrm_nb.emulator.world import ZGID
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.bulk.jobs import BulkOrg
 
 FEATURE = "bulk-write"
 
 
-def post_upload(org: Emulator, request: Request) -> Answer:
+def post_upload(org: BulkOrg, request: Request) -> Answer:
     """``POST {upload}/crm/v8/upload``: keep a ZIP file."""
     _refuse_api_host(org, request)
     known = (request.headers.get("feature"), request.headers.get("X-CRM-ORG"))
@@ -34,7 +34,7 @@ def post_upload(org: Emulator, request: Request) -> Answer:
     return json_answer({**done, "details": details})
 
 
-def keep(org: Emulator, user: int, content: bytes) -> int:
+def keep(org: BulkOrg, user: int, content: bytes) -> int:
     """Keep an uploaded file."""
     with org.store.transaction():
         file_id = org.store.new_id()
@@ -44,7 +44,7 @@ def keep(org: Emulator, user: int, content: bytes) -> int:
     return file_id
 
 
-def uploaded(org: Emulator, user: int, file_id: object) -> Path:
+def uploaded(org: BulkOrg, user: int, file_id: object) -> Path:
     """Find an uploaded file of a user, or refuse with ``INVALID_FILE_ID``."""
     text = str(file_id)
     number = int(text) if text.isdecimal() and len(text) < 20 else 0
@@ -54,13 +54,13 @@ def uploaded(org: Emulator, user: int, file_id: object) -> Path:
     return _path(org, number)
 
 
-def _path(org: Emulator, file_id: int) -> Path:
+def _path(org: BulkOrg, file_id: int) -> Path:
     """Name the place of an uploaded file."""
     org.jobs.folder.mkdir(exist_ok=True)
     return org.jobs.folder / f"upload-{file_id}.zip"
 
 
-def _refuse_api_host(org: Emulator, request: Request) -> None:
+def _refuse_api_host(org: BulkOrg, request: Request) -> None:
     """Know nothing of uploads where the API is; on loopback all hosts are one."""
     api = {API_ORIGIN, *(each.api for each in CENTRES.values())}
     if request.origin in api and not org.settings.bulk.upload_on_api_host:
@@ -68,7 +68,7 @@ def _refuse_api_host(org: Emulator, request: Request) -> None:
         raise Refusal(404, "INVALID_URL_PATTERN", words)
 
 
-def _content(org: Emulator, request: Request) -> bytes:
+def _content(org: BulkOrg, request: Request) -> bytes:
     """Take the ZIP out of the body."""
     sent = next((each for each in parts(request) if each.field == "file"), None)
     if sent is None:

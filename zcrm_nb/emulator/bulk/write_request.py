@@ -13,7 +13,8 @@ from zcrm_nb.emulator.bulk.uploads import uploaded
 from zcrm_nb.emulator.serving.errors import Refusal
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.bulk.jobs import BulkOrg
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Field, Module
 
 OPERATIONS = ("insert", "update", "upsert")
@@ -70,7 +71,7 @@ class Resource:
         return next((each for each in self.columns if each.parent_index is not None), None)
 
 
-def resources(org: Emulator, body: Body, user: int) -> tuple[Resource, ...]:
+def resources(org: BulkOrg, body: Body, user: int) -> tuple[Resource, ...]:
     """Check a job's body and find what it asks for."""
     operation = _needed(body, "operation", "$")
     if operation not in OPERATIONS:
@@ -100,7 +101,7 @@ def _check_family(found: tuple[Resource, ...]) -> None:
 class _Reader:
     """Reads one resource of a body."""
 
-    def __init__(self, org: Emulator, body: Body, user: int, place: int) -> None:
+    def __init__(self, org: BulkOrg, body: Body, user: int, place: int) -> None:
         self._org, self._body, self._user, self._place = org, body, user, place
         self._path, self._asked = f"$.resource[{place}]", body["resource"][place]
         self._bulk, self._operation = org.settings.bulk, body["operation"]
@@ -292,7 +293,7 @@ def _is_lookup(known: Field) -> bool:
     return bool(known.target or known.targets)
 
 
-def _finders(org: Emulator, module: Module) -> tuple[str, ...]:
+def _finders(org: Org, module: Module) -> tuple[str, ...]:
     """List the fields by which one record of a module can be found."""
     system = dict(org.settings.duplicate_check_fields).get(module.api_name, ("Name",))
     unique = [each.api_name for each in module.fields if each.unique]

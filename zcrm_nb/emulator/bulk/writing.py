@@ -15,15 +15,14 @@ from zcrm_nb.emulator.serving.route import Route
 from zcrm_nb.emulator.world import ZGID
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.bulk.jobs import Job
+    from zcrm_nb.emulator.bulk.jobs import BulkOrg, Job
 
 WRITE = "write"
 NEEDED = {"insert": ("CREATE",), "update": ("UPDATE",), "upsert": ("CREATE", "UPDATE")}
 DOWNLOADS = "https://download-accl.zoho"
 
 
-def post_write(org: Emulator, request: Request) -> Answer:
+def post_write(org: BulkOrg, request: Request) -> Answer:
     """``POST /crm/bulk/v8/write``: take a job on."""
     body = json_body(request)
     if "callBack" in body:  # as one sample has it
@@ -39,12 +38,12 @@ def post_write(org: Emulator, request: Request) -> Answer:
     )
 
 
-def get_write(org: Emulator, request: Request, job_id: str) -> Answer:
+def get_write(org: BulkOrg, request: Request, job_id: str) -> Answer:
     """``GET /crm/bulk/v8/write/{id}``: how far a job is."""
     return json_answer(_described(org, _found(org, request, job_id), request.origin))
 
 
-def get_result(org: Emulator, request: Request, job_id: str, **address: str) -> Answer:
+def get_result(org: BulkOrg, request: Request, job_id: str, **address: str) -> Answer:
     """``GET`` the ``download_url`` of a job: the ZIP that tells what became of each row."""
     job = org.jobs.find(WRITE, job_id, request.user)
     if job is None or set(address.values()) - {str(ZGID), job_id} or not job.facts.get("files"):
@@ -68,7 +67,7 @@ def _not_valid() -> Answer:
 
 
 def _check_scopes(
-    org: Emulator, request: Request, operation: str, found: tuple[Resource, ...]
+    org: BulkOrg, request: Request, operation: str, found: tuple[Resource, ...]
 ) -> None:
     """Refuse a token that may run bulk jobs but not write the modules."""
     assert request.token is not None, "the route needs a token"
@@ -78,7 +77,7 @@ def _check_scopes(
         org.accounts.require(request.token, needed, [{"module": name} for name in names])
 
 
-def _found(org: Emulator, request: Request, job_id: str) -> Job:
+def _found(org: BulkOrg, request: Request, job_id: str) -> Job:
     """Find a job as it stands now, or refuse."""
     job = org.jobs.find(WRITE, job_id, request.user)
     if job is None:
@@ -88,7 +87,7 @@ def _found(org: Emulator, request: Request, job_id: str) -> Job:
     return org.jobs.settled(job)
 
 
-def _work(org: Emulator, job: Job) -> Body:
+def _work(org: BulkOrg, job: Job) -> Body:
     """Write the records of a job."""
     found = resources(org, job.body, job.user)
     counts = importing.run(org, job.user, job.body["operation"], found, org.jobs.file(job))
@@ -109,7 +108,7 @@ def _told(resource: Resource) -> Body:
     }
 
 
-def _described(org: Emulator, job: Job, origin: str = "") -> Body:
+def _described(org: BulkOrg, job: Job, origin: str = "") -> Body:
     """Say what is told of a job; unlike that of Bulk Read it stands bare.
 
     ``origin`` is where somebody asked; a callback goes to whoever asked for the job.
@@ -132,7 +131,7 @@ def _described(org: Emulator, job: Job, origin: str = "") -> Body:
     return {**told, "callback": body["callback"]} if body.get("callback") else told
 
 
-def _status(org: Emulator, job: Job) -> str:
+def _status(org: BulkOrg, job: Job) -> str:
     """Call the state of a job as Bulk Write does, which knows no queue and spells IN PROGRESS."""
     if job.finished:
         return "FAILED" if "failed" in job.facts else "COMPLETED"
@@ -153,7 +152,7 @@ def _resource(job: Job, place: int, status: str) -> Body:
     return {"status": status, "code": codes.get(status, status), **said, **told, "file": file}
 
 
-def _address(org: Emulator, job: Job, origin: str) -> str:
+def _address(org: BulkOrg, job: Job, origin: str) -> str:
     """Tell where the result is: at a host of its own, or as a path that names none."""
     if not org.settings.bulk.absolute_result_urls:
         return f"/v8/crm/org{ZGID}/bulk-write/{job.id}/{job.id}.zip"

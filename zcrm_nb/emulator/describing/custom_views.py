@@ -19,7 +19,7 @@ from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.world.staff import ADMIN
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Module
 
 Item = dict[str, Any]
@@ -40,17 +40,17 @@ ONLY_ON_ONE = ("criteria", "fields", "sort_by", "sort_order", "shared_to")
 class Desk(NamedTuple):
     """Where views of a module are made and changed, and by whom."""
 
-    org: Emulator
+    org: Org
     module: Module
     user: int
 
     @classmethod
-    def of(cls, org: Emulator, request: Request) -> Desk:
+    def of(cls, org: Org, request: Request) -> Desk:
         """Find the module that a request is about."""
         return cls(org, module_asked(org, request), request.user)
 
 
-def get_views(org: Emulator, request: Request) -> Answer:
+def get_views(org: Org, request: Request) -> Answer:
     """``GET /settings/custom_views?module=``: the views of a module."""
     module = module_asked(org, request)
     page = parameters.whole_number(request, "page", 1)
@@ -73,7 +73,7 @@ def get_views(org: Emulator, request: Request) -> Answer:
     return json_answer({"custom_views": shown[:per_page], "info": info})
 
 
-def get_view(org: Emulator, request: Request, cvid: str) -> Answer:
+def get_view(org: Org, request: Request, cvid: str) -> Answer:
     """``GET /settings/custom_views/{id}?module=``: one view, with its criteria and fields."""
     found = views.find(org.store, module_asked(org, request).api_name, cvid)
     if found is None:
@@ -82,7 +82,7 @@ def get_view(org: Emulator, request: Request, cvid: str) -> Answer:
     return json_answer({"custom_views": shown, "info": {"translation": TRANSLATION}})
 
 
-def post_views(org: Emulator, request: Request) -> Answer:
+def post_views(org: Org, request: Request) -> Answer:
     """``POST /settings/custom_views?module=``: make views."""
     desk = Desk.of(org, request)
 
@@ -98,7 +98,7 @@ def post_views(org: Emulator, request: Request) -> Answer:
     return _each(org, request, make, 201)
 
 
-def put_views(org: Emulator, request: Request) -> Answer:
+def put_views(org: Org, request: Request) -> Answer:
     """``PUT /settings/custom_views?module=``: change views by their ids."""
     desk = Desk.of(org, request)
 
@@ -108,7 +108,7 @@ def put_views(org: Emulator, request: Request) -> Answer:
     return _each(org, request, change, 200)
 
 
-def put_view(org: Emulator, request: Request, cvid: str) -> Answer:
+def put_view(org: Org, request: Request, cvid: str) -> Answer:
     """``PUT /settings/custom_views/{id}?module=``: change one view."""
     desk = Desk.of(org, request)
 
@@ -118,7 +118,7 @@ def put_view(org: Emulator, request: Request, cvid: str) -> Answer:
     return _each(org, request, change, 200)
 
 
-def put_sort(org: Emulator, request: Request) -> Answer:
+def put_sort(org: Org, request: Request) -> Answer:
     """``PUT /settings/custom_views/actions/change_sort?module=``: sort views otherwise."""
     desk = Desk.of(org, request)
 
@@ -128,7 +128,7 @@ def put_sort(org: Emulator, request: Request) -> Answer:
     return _each(org, request, change, 200)
 
 
-def put_sort_one(org: Emulator, request: Request, cvid: str) -> Answer:
+def put_sort_one(org: Org, request: Request, cvid: str) -> Answer:
     """``PUT /settings/custom_views/{id}/actions/change_sort?module=``: sort one view."""
     desk = Desk.of(org, request)
 
@@ -138,7 +138,7 @@ def put_sort_one(org: Emulator, request: Request, cvid: str) -> Answer:
     return _each(org, request, change, 200)
 
 
-def delete_views(org: Emulator, request: Request) -> Answer:
+def delete_views(org: Org, request: Request) -> Answer:
     """``DELETE /settings/custom_views?module=&ids=``: delete views."""
     module = module_asked(org, request)
     wanted = parameters.names(request, "ids")
@@ -161,9 +161,7 @@ def delete_views(org: Emulator, request: Request) -> Answer:
     return _answer(tried, 200)
 
 
-def _each(
-    org: Emulator, request: Request, work: Callable[[Item, str], Item], status: int
-) -> Answer:
+def _each(org: Org, request: Request, work: Callable[[Item, str], Item], status: int) -> Answer:
     """Do something with each view in the body."""
     items = request.json().get("custom_views")
     if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
@@ -283,7 +281,7 @@ def _sortable(module: Module, named: object, path: str) -> Item:
     return found
 
 
-def _shown(org: Emulator, view: View, user: int) -> Item:
+def _shown(org: Org, view: View, user: int) -> Item:
     """Show one view as Zoho tells of it."""
     body, system = view.body, view.body.get("system_name")
     creator = body.get("created_by")
@@ -317,14 +315,14 @@ def _shown(org: Emulator, view: View, user: int) -> Item:
     }
 
 
-def _person(org: Emulator, user: int | None) -> Item:
+def _person(org: Org, user: int | None) -> Item:
     """Mention a user; what came with the org was made by its administrator."""
     found = user or ADMIN
     name = org.store.read("SELECT full_name FROM Users WHERE id = ?", (found,))[0][0]
     return {"name": name, "id": str(found)}
 
 
-def _time(org: Emulator, moment: int | None) -> str:
+def _time(org: Org, moment: int | None) -> str:
     """Show when something was done; what came with the org is as old as it."""
     return FOUNDED if moment is None else iso(org, moment)
 

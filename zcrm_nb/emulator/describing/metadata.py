@@ -14,13 +14,13 @@ from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Field, Module
 
 STATUSES = {"visible", "user_hidden", "system_hidden", "scheduled_for_deletion"}
 
 
-def get_modules(org: Emulator, request: Request) -> Answer:
+def get_modules(org: Org, request: Request) -> Answer:
     """``GET /settings/modules``: all modules."""
     if "include" in request.params:
         raise not_emulated("The parameter include")
@@ -34,7 +34,7 @@ def get_modules(org: Emulator, request: Request) -> Answer:
     return json_answer({"modules": shown}) if shown else NOTHING
 
 
-def get_module(org: Emulator, request: Request, name: str) -> Answer:
+def get_module(org: Org, request: Request, name: str) -> Answer:
     """``GET /settings/modules/{api_name|id}``: one module."""
     found = next((m for m in org.schema.modules.values() if name in (m.api_name, str(m.id))), None)
     if found is None:
@@ -42,7 +42,7 @@ def get_module(org: Emulator, request: Request, name: str) -> Answer:
     return json_answer({"modules": [module_json(found, org.schema)]})
 
 
-def get_fields(org: Emulator, request: Request) -> Answer:
+def get_fields(org: Org, request: Request) -> Answer:
     """``GET /settings/fields?module=``: all fields of a module."""
     module = module_asked(org, request)
     kind = request.params.get("type", "all")
@@ -55,14 +55,14 @@ def get_fields(org: Emulator, request: Request) -> Answer:
     return json_answer({"fields": [field_json(each, module, org.schema) for each in module.fields]})
 
 
-def get_field(org: Emulator, request: Request, field_id: str) -> Answer:
+def get_field(org: Org, request: Request, field_id: str) -> Answer:
     """``GET /settings/fields/{id}?module=``: one field."""
     module = module_asked(org, request)
     field = _field(module, field_id)
     return json_answer({"fields": [field_json(field, module, org.schema)]}) if field else NOTHING
 
 
-def get_picklist(org: Emulator, request: Request, field_id: str) -> Answer:
+def get_picklist(org: Org, request: Request, field_id: str) -> Answer:
     """``GET /settings/fields/{id}/pick_list_values?module=``: the values of a picklist."""
     module = module_asked(org, request)
     field = _field(module, field_id)
@@ -73,20 +73,20 @@ def get_picklist(org: Emulator, request: Request, field_id: str) -> Answer:
     return json_answer({"pick_list_values": values})
 
 
-def get_layouts(org: Emulator, request: Request) -> Answer:
+def get_layouts(org: Org, request: Request) -> Answer:
     """``GET /settings/layouts?module=``: the layouts of a module; here each has one."""
     if _unchanged(request):
         return Answer(304)
     return json_answer({"layouts": [layout_json(module_asked(org, request), org.schema)]})
 
 
-def get_layout(org: Emulator, request: Request, layout_id: str) -> Answer:
+def get_layout(org: Org, request: Request, layout_id: str) -> Answer:
     """``GET /settings/layouts/{id}?module=``: one layout."""
     layout = layout_json(module_asked(org, request), org.schema)
     return json_answer({"layouts": [layout]}) if layout["id"] == layout_id else NOTHING
 
 
-def module_asked(org: Emulator, request: Request) -> Module:
+def module_asked(org: Org, request: Request) -> Module:
     """Find the module that the parameter ``module`` names, or refuse."""
     name = request.params.get("module")
     if not name:

@@ -14,7 +14,7 @@ from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.world import ORG, ORG_ID, ZGID
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
 
 _ADMINS = "(SELECT id FROM Profiles WHERE name = 'Administrator')"
 TYPES = {
@@ -50,7 +50,7 @@ ALIKE: dict[str, Any] = {
 """Keys of a user that are the same for everybody here."""
 
 
-def get_users(org: Emulator, request: Request) -> Answer:
+def get_users(org: Org, request: Request) -> Answer:
     """``GET /users``: users of one type, a page at a time."""
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
@@ -67,20 +67,20 @@ def get_users(org: Emulator, request: Request) -> Answer:
     return json_answer({"users": found[:per_page], "info": info})
 
 
-def get_user(org: Emulator, request: Request, user_id: str) -> Answer:
+def get_user(org: Org, request: Request, user_id: str) -> Answer:
     """``GET /users/{id}``: one user."""
     found = _read(org, Condition("r.id = ?", (parameters.record_id(user_id),)), 1, 0)
     return json_answer({"users": found}) if found else NOTHING
 
 
-def count_users(org: Emulator, request: Request) -> Answer:
+def count_users(org: Org, request: Request) -> Answer:
     """``GET /users/actions/count``: how many users of one type."""
     where = _where(request)
     sql = f"SELECT count(*) FROM Users AS r WHERE {where.sql}"  # noqa: S608 - SQL of ours
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
 
-def get_org(org: Emulator, request: Request) -> Answer:
+def get_org(org: Org, request: Request) -> Answer:
     """``GET /org``: the org's own card."""
     users = org.store.read("SELECT count(*) FROM Users WHERE status = 'active'")[0][0]
     licence = {
@@ -126,7 +126,7 @@ def _where(request: Request) -> Condition:
     return where
 
 
-def _read(org: Emulator, where: Condition, limit: int, offset: int) -> list[dict[str, Any]]:
+def _read(org: Org, where: Condition, limit: int, offset: int) -> list[dict[str, Any]]:
     """Read users in the order of their ids."""
     module = org.schema.directory["Users"]
     users, _ = Table(org.store, module, module.fields).read(where, "r.id", limit, offset=offset)

@@ -28,7 +28,7 @@ from zcrm_nb.emulator.world.sampling import Batch
 from zcrm_nb.emulator.world.text import day_of, iso_date
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
 
 #: Records of a kind that people still have on their desks; older ones lie.
 RECENT = 5_000
@@ -98,7 +98,7 @@ class People:
 
     Parameters
     ----------
-    org : Emulator
+    org : Org
         Where they work.
     seed : int
         The same seed, and the same org, give the same deeds.
@@ -111,7 +111,7 @@ class People:
         Leads that were entered although they were there.
     """
 
-    def __init__(self, org: Emulator, seed: int) -> None:
+    def __init__(self, org: Org, seed: int) -> None:
         self.org, self.random = org, Random(f"life of {seed}")  # noqa: S311 - no secret
         self._seed, self._streams = seed ^ 0x4C494645, dict[str, Random]()
         self.typos: list[tuple[int, str, str]] = []

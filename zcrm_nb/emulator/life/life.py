@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from zcrm_nb.emulator.life.events import DEEDS, Happening, People
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Life:
 
     Parameters
     ----------
-    org : Emulator
+    org : Org
         The org.
     events_per_minute : float
         How many records are written in a minute, on average, while it runs.
@@ -35,7 +35,7 @@ class Life:
         If the pace is not positive.
     """
 
-    def __init__(self, org: Emulator, events_per_minute: float, seed: int) -> None:
+    def __init__(self, org: Org, events_per_minute: float, seed: int) -> None:
         if not 0 < events_per_minute < float("inf"):
             raise ValueError(f"events_per_minute is a positive number, not {events_per_minute!r}")
         self.events_per_minute = events_per_minute

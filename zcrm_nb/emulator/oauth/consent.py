@@ -8,19 +8,18 @@ does, since nobody may be sent to an address that is not registered.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from zcrm_nb.emulator.oauth import pages
-from zcrm_nb.emulator.oauth.accounts import AccountsError, Client
 from zcrm_nb.emulator.oauth.data_centres import accounts_server, leads_home
-from zcrm_nb.emulator.oauth.scopes import Permission, permission, split
+from zcrm_nb.emulator.oauth.form_tokens import Tickets
+from zcrm_nb.emulator.org import Org
+from zcrm_nb.emulator.serving.accounts import AccountsError, Client
 from zcrm_nb.emulator.serving.http import Answer, Request
 from zcrm_nb.emulator.serving.route import Route
+from zcrm_nb.emulator.serving.scopes import Permission, permission, split
 from zcrm_nb.emulator.world import ADMIN
-
-if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 CHALLENGE_METHODS = ("plain", "S256")
@@ -62,7 +61,13 @@ class Declined(Exception):  # noqa: N818 - the emulator's own word for a request
         self.word, self.detail = word, detail
 
 
-def get_auth(org: Emulator, request: Request) -> Answer:
+class ConsentOrg(Org):
+    """An org with the consent pages that are open."""
+
+    consents: Tickets[Asked]
+
+
+def get_auth(org: ConsentOrg, request: Request) -> Answer:
     """``GET /oauth/v2/auth``: show the consent page, or go straight back if it was given before."""
     try:
         client, redirect_uri = _sender(org, request)
@@ -72,7 +77,7 @@ def get_auth(org: Emulator, request: Request) -> Answer:
         return pages.page(pages.refusal(declined.word, words, declined.detail), 400)
 
 
-def post_auth(org: Emulator, request: Request) -> Answer:
+def post_auth(org: ConsentOrg, request: Request) -> Answer:
     """``POST /oauth/v2/auth``: send the person back with a code, or with access_denied."""
     form = request.form()
     asked = org.consents.take(form.get("ticket", ""))
@@ -83,7 +88,7 @@ def post_auth(org: Emulator, request: Request) -> Answer:
     return _granted(org, request, asked)
 
 
-def permissions(org: Emulator, scopes: str) -> tuple[Permission, ...]:
+def permissions(org: Org, scopes: str) -> tuple[Permission, ...]:
     """Put scopes into words; an unknown one, or none at all, is declined."""
     modules = {each.api_name: each.plural for each in org.schema.modules.values()}
     found = [(scope, permission(scope, modules)) for scope in split(scopes)]
@@ -93,13 +98,13 @@ def permissions(org: Emulator, scopes: str) -> tuple[Permission, ...]:
     return tuple(known for _, known in found if known)
 
 
-def refresh_token_due(org: Emulator, client_id: str, *, offline: bool, prompt: bool) -> bool:
+def refresh_token_due(org: Org, client_id: str, *, offline: bool, prompt: bool) -> bool:
     """Tell whether a consent brings a refresh token: the first one offline, or one asked anew."""
     repeated = org.accounts.has_consented(client_id, ADMIN, (), offline=True)
     return offline and (prompt or not repeated)
 
 
-def _sender(org: Emulator, request: Request) -> tuple[Client, str]:
+def _sender(org: Org, request: Request) -> tuple[Client, str]:
     """Find who asks and where the answer goes."""
     redirect_uri = request.params.get("redirect_uri", "")
     try:
@@ -131,7 +136,7 @@ def _portless(address: SplitResult) -> tuple[str | None, ...]:
     return address.scheme, userinfo, address.hostname, address.path, address.query, address.fragment
 
 
-def _ask(org: Emulator, request: Request, client: Client, redirect_uri: str) -> Answer:
+def _ask(org: ConsentOrg, request: Request, client: Client, redirect_uri: str) -> Answer:
     """Put a request of a known sender to the person, unless they have said yes to it before."""
     try:
         asked = _read(org, client, redirect_uri, request.params)
@@ -145,7 +150,7 @@ def _ask(org: Emulator, request: Request, client: Client, redirect_uri: str) -> 
     return pages.page(_question(asked, pages.person(org), org.consents.issue(asked)))
 
 
-def _read(org: Emulator, client: Client, redirect_uri: str, given: Mapping[str, str]) -> Asked:
+def _read(org: Org, client: Client, redirect_uri: str, given: Mapping[str, str]) -> Asked:
     """Read the rest of an authorize request."""
     if given.get("response_type") != "code":
         raise Declined("invalid_response_type", given.get("response_type", ""))
@@ -164,7 +169,7 @@ def _read(org: Emulator, client: Client, redirect_uri: str, given: Mapping[str, 
     )
 
 
-def _granted(org: Emulator, request: Request, asked: Asked) -> Answer:
+def _granted(org: Org, request: Request, asked: Asked) -> Answer:
     """Send the person back with a grant code; one too many in ten minutes is denied."""
     client_id, location = asked.client.client_id, org.settings.location
     try:

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator.oauth import pages
-from zcrm_nb.emulator.oauth.accounts import DEVICE, AccountsError
 from zcrm_nb.emulator.oauth.consent import Declined, permissions, refresh_token_due
 from zcrm_nb.emulator.oauth.data_centres import api_domain, is_home
 from zcrm_nb.emulator.oauth.form_tokens import Tickets
-from zcrm_nb.emulator.oauth.scopes import Permission
+from zcrm_nb.emulator.org import Org
+from zcrm_nb.emulator.serving.accounts import DEVICE, AccountsError
 from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import Route
+from zcrm_nb.emulator.serving.scopes import Permission
 from zcrm_nb.emulator.world import ADMIN
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.clock import Clock
 
 PAGE = "/oauth/v3/device"
@@ -50,6 +50,12 @@ class Device:
     def scopes(self) -> tuple[str, ...]:
         """The scopes as they were asked for."""
         return tuple(each.scope for each in self.permissions)
+
+
+class DeviceOrg(Org):
+    """An org with its device flows."""
+
+    devices: Devices
 
 
 class Devices:
@@ -129,7 +135,7 @@ class Devices:
             return self._flows.pop(flow.code, None) is not None
 
 
-def post_device_code(org: Emulator, request: Request) -> Answer:
+def post_device_code(org: DeviceOrg, request: Request) -> Answer:
     """``POST /oauth/v3/device/code``: begin a flow. The client's secret is not asked for."""
     given = request.form()
     try:
@@ -152,7 +158,7 @@ def post_device_code(org: Emulator, request: Request) -> Answer:
     return json_answer(_begun(org, request, flow))
 
 
-def post_device_token(org: Emulator, request: Request) -> Answer:
+def post_device_token(org: DeviceOrg, request: Request) -> Answer:
     """``POST /oauth/v3/device/token``: poll a flow."""
     given = request.form()
     try:
@@ -167,7 +173,7 @@ def post_device_token(org: Emulator, request: Request) -> Answer:
         return json_answer({"error": org.settings.device_unknown_code})
 
 
-def get_device(org: Emulator, request: Request) -> Answer:
+def get_device(org: DeviceOrg, request: Request) -> Answer:
     """``GET /oauth/v3/device``: ask for the code, then whether to allow what it stands for."""
     user_code = request.params.get("user_code", "")
     if not user_code:
@@ -189,7 +195,7 @@ def get_device(org: Emulator, request: Request) -> Answer:
     )
 
 
-def post_device(org: Emulator, request: Request) -> Answer:
+def post_device(org: DeviceOrg, request: Request) -> Answer:
     """``POST /oauth/v3/device``: keep the person's answer for the next poll."""
     form = request.form()
     flow = org.devices.tickets.take(form.get("ticket", ""))
@@ -211,7 +217,7 @@ def _grant_type(given: Mapping[str, str], expected: str) -> None:
         raise AccountsError("invalid_client")
 
 
-def _begun(org: Emulator, request: Request, flow: Device) -> dict[str, object]:
+def _begun(org: DeviceOrg, request: Request, flow: Device) -> dict[str, object]:
     """Shape what the device is told at the beginning."""
     unit = 1000 if org.settings.device_times_in_ms else 1
     page = f"{request.origin}{PAGE}"
@@ -225,7 +231,7 @@ def _begun(org: Emulator, request: Request, flow: Device) -> dict[str, object]:
     }
 
 
-def _polled(org: Emulator, request: Request, code: str, client_id: str) -> Answer:
+def _polled(org: DeviceOrg, request: Request, code: str, client_id: str) -> Answer:
     """Answer a poll: how the flow stands, or its tokens."""
     location = org.settings.location
     word, flow = org.devices.poll(code, client_id, request.origin, org.settings.device_interval_s)
@@ -240,7 +246,7 @@ def _polled(org: Emulator, request: Request, code: str, client_id: str) -> Answe
     return json_answer(reply | {"api_domain": api_domain(request.origin, location)})
 
 
-def _tokens(org: Emulator, flow: Device) -> dict[str, object]:
+def _tokens(org: DeviceOrg, flow: Device) -> dict[str, object]:
     """Give the tokens of a flow that was allowed."""
     due = refresh_token_due(org, flow.client_id, offline=flow.offline, prompt=flow.prompt)
     org.accounts.remember_consent(flow.client_id, ADMIN, flow.scopes, offline=flow.offline)

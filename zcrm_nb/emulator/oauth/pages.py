@@ -17,9 +17,9 @@ from zcrm_nb.emulator.serving.http import Answer
 from zcrm_nb.emulator.world import ADMIN, ORG
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.oauth.accounts import Client
-    from zcrm_nb.emulator.oauth.scopes import Permission
+    from zcrm_nb.emulator.org import Org
+    from zcrm_nb.emulator.serving.accounts import Client
+    from zcrm_nb.emulator.serving.scopes import Permission
 
 HEADERS = {
     "Content-Type": "text/html;charset=UTF-8",
@@ -122,7 +122,7 @@ def redirect(address: str) -> Answer:
     return Answer(302, b"", HEADERS | {"Location": address})
 
 
-def person(org: Emulator) -> Person:
+def person(org: Org) -> Person:
     """Find the user of the org who sits at the browser: the one who may do everything."""
     sql = "SELECT full_name, email FROM Users WHERE id = ?"
     name, email = org.store.read(sql, (ADMIN,))[0]

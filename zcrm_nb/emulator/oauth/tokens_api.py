@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.oauth.accounts import AccountsError
 from zcrm_nb.emulator.oauth.data_centres import accounts_server, api_domain, is_home
+from zcrm_nb.emulator.serving.accounts import AccountsError
 from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import Route
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
 
 
-def post_token(org: Emulator, request: Request) -> Answer:
+def post_token(org: Org, request: Request) -> Answer:
     """``POST /oauth/v2/token``: exchange a grant code, or refresh an access token."""
     asked = _with_basic(request)
     grant_type = asked.get("grant_type")
@@ -26,14 +26,14 @@ def post_token(org: Emulator, request: Request) -> Answer:
         return json_answer(error.body, error.http_status)
 
 
-def post_revoke(org: Emulator, request: Request) -> Answer:
+def post_revoke(org: Org, request: Request) -> Answer:
     """``POST /oauth/v2/token/revoke``: end a refresh or access token."""
     if org.accounts.revoke(request.form().get("token", "")):
         return json_answer({"status": "success"})
     return json_answer({"error": "invalid_token"}, 400)
 
 
-def get_serverinfo(org: Emulator, request: Request) -> Answer:
+def get_serverinfo(org: Org, request: Request) -> Answer:
     """``GET /oauth/serverinfo``: the data centres; that of the org is the only one it knows."""
     location = org.settings.location
     home = accounts_server(request.origin, location)
@@ -41,7 +41,7 @@ def get_serverinfo(org: Emulator, request: Request) -> Answer:
 
 
 def _traded(
-    org: Emulator, request: Request, grant_type: str, asked: dict[str, str]
+    org: Org, request: Request, grant_type: str, asked: dict[str, str]
 ) -> dict[str, object]:
     """Give tokens, unless in another data centre, which has never heard of the client."""
     location = org.settings.location

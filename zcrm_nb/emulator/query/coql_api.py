@@ -16,7 +16,7 @@ from zcrm_nb.emulator.serving.route import V8, Route
 
 if TYPE_CHECKING:
     from zcrm_nb.coql.tree import Query
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.query.criteria import Condition
     from zcrm_nb.emulator.query.joins import Target
     from zcrm_nb.emulator.serving.http import Request
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 META = "include_meta"
 
 
-def post_coql(org: Emulator, request: Request) -> Answer:
+def post_coql(org: Org, request: Request) -> Answer:
     """Answer a query with records and whether there are more, or with nothing at all.
 
     References
@@ -82,7 +82,7 @@ def _wrong_body(api_name: str, json_path: str, **expected: object) -> Refusal:
     return Refusal(400, "INVALID_DATA", "invalid data", details)
 
 
-def _require_scopes(org: Emulator, request: Request, query: Query, *, described: bool) -> None:
+def _require_scopes(org: Org, request: Request, query: Query, *, described: bool) -> None:
     """Refuse a token that may not read the module, or not its fields when they are described."""
     assert request.token is not None, "the route needs a token"
     module = org.schema.modules.get(query.module)
@@ -94,7 +94,7 @@ def _require_scopes(org: Emulator, request: Request, query: Query, *, described:
         org.accounts.require(request.token, ("ZohoCRM.settings.fields.READ",))
 
 
-def _fields(org: Emulator, query: Query) -> dict[str, dict[str, Any]]:
+def _fields(org: Org, query: Query) -> dict[str, dict[str, Any]]:
     """Describe the selected fields by the names they were selected by."""
     joins = Joins(org.schema, org.schema.module(query.module), org.settings.engine)
     paths = [each.expression for each in query.columns if isinstance(each.expression, Path)]
@@ -102,7 +102,7 @@ def _fields(org: Emulator, query: Query) -> dict[str, dict[str, Any]]:
     return {name: _described(org, target) for name, target in targets.items()}
 
 
-def _described(org: Emulator, target: Target) -> dict[str, Any]:
+def _described(org: Org, target: Target) -> dict[str, Any]:
     """Describe a field as COQL does: a little more than the settings API, and no profiles."""
     field, module = target.field, target.module
     described = field_json(field, module, org.schema)

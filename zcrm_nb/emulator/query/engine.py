@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.coql import ParseError, check_limits, is_aggregate
-from zcrm_nb.coql.checks import DEFAULT_LIMIT
+from zcrm_nb.coql.paging import DEFAULT_LIMIT
 from zcrm_nb.coql.tree import Aggregate, Path, Step
 from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition
 from zcrm_nb.emulator.query.joins import Joins, Target
@@ -100,10 +100,10 @@ class _Select:
         most = self.settings.subquery_rows
         inner = _Select(self.store, subquery.query, self.settings, self.seen)
         rows = inner.rows(subquery.query.limit or most + 1, subquery.query.offset or 0)
-        if len(rows) > most:
+        if len(rows) > most and not self.settings.subquery_cuts:
             details = {"limit": most, "clause": "subquery"}
             raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
-        return [row[0] for row in rows if row[0] is not None]
+        return [row[0] for row in rows[:most] if row[0] is not None]
 
     def _hidden(self) -> str:
         """Leave out what the view does not show, and converted leads if the settings say so."""

@@ -20,7 +20,7 @@ from zcrm_nb.emulator.storage.codec import encode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Field, Module
 
 MOST_IN_GROUP = 25
@@ -62,7 +62,7 @@ _MIRRORED = {"greater_than": "less_than", "greater_equal": "less_equal",
 class Asked:
     """Whose records are filtered, in which org, and for whom."""
 
-    org: Emulator
+    org: Org
     module: Module
     user: int
 
@@ -73,7 +73,7 @@ class Asked:
 
 
 def condition(
-    criteria: object, module: Module, org: Emulator, user: int, path: str = "$.criteria"
+    criteria: object, module: Module, org: Org, user: int, path: str = "$.criteria"
 ) -> Condition:
     """Turn a criteria object into SQL over a module's table."""
     return _node(criteria, Asked(org, module, user), path)

@@ -12,7 +12,7 @@ from zcrm_nb.emulator.query import filters
 from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Module
     from zcrm_nb.emulator.storage.store import Store
 
@@ -70,7 +70,7 @@ def find(store: Store, module: str, cvid: object) -> View | None:
     return next((each for each in listed(store, module) if str(each.id) == str(cvid)), None)
 
 
-def condition(view: View, org: Emulator, user: int) -> Condition:
+def condition(view: View, org: Org, user: int) -> Condition:
     """Say as SQL which records a view shows."""
     module: Module = org.schema.modules[view.module]
     if view.criteria is None:

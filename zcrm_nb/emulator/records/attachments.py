@@ -15,7 +15,7 @@ from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import READ, UPDATE, V8, Route
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Module
 
 LINKS = ("http", "https", "ftp")
@@ -24,7 +24,7 @@ FIELDS = ("id", "File_Name", "Size", "Owner", "Parent_Id", "Created_Time", "Modi
           "Created_By", "Modified_By")  # fmt: skip
 
 
-def get_attachments(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def get_attachments(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/Attachments``: the files and links of a record, newest first."""
     found, parent = _parent(org, module, record_id)
     asked = parameters.names(request, "fields")
@@ -48,7 +48,7 @@ def get_attachments(org: Emulator, request: Request, module: str, record_id: str
     return json_answer({"data": data, "info": info})
 
 
-def _described(org: Emulator, module: Module, parent: int) -> list[dict[str, Any]]:
+def _described(org: Org, module: Module, parent: int) -> list[dict[str, Any]]:
     """Describe everything that is attached to a record."""
     people = {
         user: {"name": name, "id": str(user), "email": email}
@@ -92,7 +92,7 @@ def _chosen(attachment: dict[str, Any], asked: list[str]) -> dict[str, Any]:
     }
 
 
-def post_attachment(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def post_attachment(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``POST /{module}/{id}/Attachments``: attach a file, or a link."""
     found, parent = _parent(org, module, record_id)
     sent = parts(request)
@@ -117,7 +117,7 @@ def post_attachment(org: Emulator, request: Request, module: str, record_id: str
     return json_answer({"data": [_receipt(org, found, parent, attachment)]})
 
 
-def _check(org: Emulator, file: Part) -> None:
+def _check(org: Org, file: Part) -> None:
     """Refuse a file that may not be attached."""
     if len(file.content) > org.settings.relations.attachment_mb * MB:
         raise too_large(413)
@@ -133,7 +133,7 @@ def _link(text: str) -> str:
     return text
 
 
-def _receipt(org: Emulator, module: Module, parent: int, attachment: int) -> dict[str, Any]:
+def _receipt(org: Org, module: Module, parent: int, attachment: int) -> dict[str, Any]:
     """Say what was attached, when and by whom."""
     shown = next(each for each in _described(org, module, parent) if each["id"] == str(attachment))
     stamps = ("id", "Created_Time", "Modified_Time", "Created_By", "Modified_By")
@@ -142,7 +142,7 @@ def _receipt(org: Emulator, module: Module, parent: int, attachment: int) -> dic
 
 
 def get_attachment(
-    org: Emulator, request: Request, module: str, record_id: str, attachment_id: str
+    org: Org, request: Request, module: str, record_id: str, attachment_id: str
 ) -> Answer:
     """``GET /{module}/{id}/Attachments/{attachment_id}``: the file itself."""
     _, parent = _parent(org, module, record_id)
@@ -159,7 +159,7 @@ def get_attachment(
 
 
 def delete_attachment(
-    org: Emulator, request: Request, module: str, record_id: str, attachment_id: str
+    org: Org, request: Request, module: str, record_id: str, attachment_id: str
 ) -> Answer:
     """``DELETE /{module}/{id}/Attachments/{attachment_id}``: take one attachment away."""
     _, parent = _parent(org, module, record_id)
@@ -167,7 +167,7 @@ def delete_attachment(
     return json_answer({"data": [done]})
 
 
-def delete_attachments(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def delete_attachments(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``DELETE /{module}/{id}/Attachments?ids=``: take several attachments away."""
     _, parent = _parent(org, module, record_id)
     wanted = parameters.names(request, "ids")
@@ -179,9 +179,7 @@ def delete_attachments(org: Emulator, request: Request, module: str, record_id: 
     return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
 
 
-def _delete(
-    org: Emulator, parent: int, attachment_id: str, place: dict[str, Any]
-) -> dict[str, Any]:
+def _delete(org: Org, parent: int, attachment_id: str, place: dict[str, Any]) -> dict[str, Any]:
     """Take one attachment away, or refuse an unknown one."""
     sql = "SELECT file_id FROM attachments WHERE parent = ? AND id = ?"
     rows = org.store.read(sql, (parent, attachment_id))
@@ -193,7 +191,7 @@ def _delete(
     return success("record deleted", int(attachment_id))
 
 
-def _parent(org: Emulator, module: str, record_id: str) -> tuple[Module, int]:
+def _parent(org: Org, module: str, record_id: str) -> tuple[Module, int]:
     """Find the record that things are attached to."""
     found = module_named(org, module)
     return found, parent_of(org, found, record_id)

@@ -20,7 +20,7 @@ from zcrm_nb.emulator.storage.validation import Desk, required
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Field, Module
 
 Row = dict[str, Any]
@@ -61,7 +61,7 @@ class Wish:
     attachments: str | None
 
 
-def post_convert(org: Emulator, request: Request, lead_id: str) -> Answer:
+def post_convert(org: Org, request: Request, lead_id: str) -> Answer:
     """``POST /Leads/{id}/actions/convert``: convert a lead."""
     lead = _lead(org, lead_id)
     if lead["Converted__s"]:
@@ -82,7 +82,7 @@ def post_convert(org: Emulator, request: Request, lead_id: str) -> Answer:
     return _told("SUCCESS", "The record has been converted successfully", details, 200)
 
 
-def get_conversion_options(org: Emulator, request: Request, lead_id: str) -> Answer:
+def get_conversion_options(org: Org, request: Request, lead_id: str) -> Answer:
     """``GET /Leads/{id}/__conversion_options``: which records may be the lead's already."""
     lead = _lead(org, lead_id)
     found = list(matches(org, lead))
@@ -100,7 +100,7 @@ def get_conversion_options(org: Emulator, request: Request, lead_id: str) -> Ans
     return json_answer({"__conversion_options": options})
 
 
-def matches(org: Emulator, lead: Row) -> Iterator[Match]:
+def matches(org: Org, lead: Row) -> Iterator[Match]:
     """Find records that may be the lead's already, in Zoho's order of preference.
 
     Unique fields come first, then the contact's e-mail address, the account's and the contact's
@@ -123,7 +123,7 @@ class Converter:
 
     Parameters
     ----------
-    org : Emulator
+    org : Org
         The org.
     user : int
         Who converts it.
@@ -131,7 +131,7 @@ class Converter:
         The lead, as it is stored.
     """
 
-    def __init__(self, org: Emulator, user: int, lead: Row) -> None:
+    def __init__(self, org: Org, user: int, lead: Row) -> None:
         self._org, self._store, self._user, self._lead = org, org.store, user, lead
         self._settings = org.settings.actions
 
@@ -317,7 +317,7 @@ class Converter:
                 raise _invalid(module, f"{path}.{module}")
 
 
-def _lead(org: Emulator, text: str) -> Row:
+def _lead(org: Org, text: str) -> Row:
     """Find the lead of an address."""
     known = parameters.ID.fullmatch(text)
     rows = org.store.rows("Leads", "id = ?", (int(text),)) if known else []
@@ -399,7 +399,7 @@ def _told(code: str, message: str, details: Row, status: int) -> Answer:
 
 
 def _match(
-    org: Emulator, module: str, values: dict[str, Any], shown: str | None = None
+    org: Org, module: str, values: dict[str, Any], shown: str | None = None
 ) -> Iterator[Match]:
     """Find the records of a module that have some values."""
     where = " AND ".join(f'"{name}" = ?' for name in values)
@@ -410,7 +410,7 @@ def _match(
         yield Match(module, shown or next(iter(values)), value, ids)
 
 
-def _shown(org: Emulator, match: Match | None) -> list[Row] | None:
+def _shown(org: Org, match: Match | None) -> list[Row] | None:
     """Show the records that may be the lead's already."""
     if match is None:
         return None
@@ -424,7 +424,7 @@ def _shown(org: Emulator, match: Match | None) -> list[Row] | None:
     return [each | more for each in records]
 
 
-def _matched(org: Emulator, match: Match | None) -> list[Row] | None:
+def _matched(org: Org, match: Match | None) -> list[Row] | None:
     """Tell by which field and value they were found."""
     if match is None:
         return None
@@ -438,7 +438,7 @@ def _field(field: Field) -> Row:
     return {"api_name": field.api_name, **about}
 
 
-def _mention(org: Emulator, name: str) -> Row:
+def _mention(org: Org, name: str) -> Row:
     """Mention a module."""
     module: Module = org.schema.modules[name]
     return {"api_name": module.api_name, "id": str(module.id)}

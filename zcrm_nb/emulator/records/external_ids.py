@@ -19,7 +19,7 @@ from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Field, Module
 
 HEADER = "X-EXTERNAL"
@@ -29,7 +29,7 @@ Item = dict[str, Any]
 
 
 def translated(
-    org: Emulator,
+    org: Org,
     request: Request,
     names: dict[str, str],
     handler: Callable[..., Answer],
@@ -52,16 +52,14 @@ def translated(
     return _with_externals(answer, known) if any(known) else answer
 
 
-def _own_field(
-    org: Emulator, module: Module, paths: list[list[str]]
-) -> tuple[Module, Field] | None:
+def _own_field(org: Org, module: Module, paths: list[list[str]]) -> tuple[Module, Field] | None:
     """Find the external field of the module itself; every path is checked."""
     fields = [_end_of(org, path) for path in paths]
     own = [field for path, field in zip(paths, fields, strict=True) if len(path) == 2]
     return next((each for each in own if each[0] is module), None)
 
 
-def _end_of(org: Emulator, path: list[str]) -> tuple[Module, Field]:
+def _end_of(org: Org, path: list[str]) -> tuple[Module, Field]:
     """Walk a path to its external field, or refuse one that leads nowhere."""
     module, field = org.schema.modules.get(path[0]), None
     for name in path[1:]:
@@ -79,7 +77,7 @@ def _unknown() -> Refusal:
     return Refusal(400, "INVALID_DATA", "invalid data", {"header_name": HEADER})
 
 
-def _id_of(org: Emulator, own: tuple[Module, Field], value: object) -> str:
+def _id_of(org: Org, own: tuple[Module, Field], value: object) -> str:
     """Find the id of the record with an external id; none has the id that stands for nobody."""
     module, field = own
     sql = f'SELECT id FROM "{module.api_name}" WHERE "{field.api_name}" = ?'  # noqa: S608
@@ -88,7 +86,7 @@ def _id_of(org: Emulator, own: tuple[Module, Field], value: object) -> str:
 
 
 def _in_address(
-    org: Emulator, names: dict[str, str], module: Module, paths: list[list[str]]
+    org: Org, names: dict[str, str], module: Module, paths: list[list[str]]
 ) -> dict[str, str]:
     """Replace the external ids in an address: of the record, and of the one related to it."""
     found = {}
@@ -105,7 +103,7 @@ def _in_address(
 
 
 def _in_body(
-    org: Emulator, request: Request, paths: list[list[str]], own: tuple[Module, Field] | None
+    org: Org, request: Request, paths: list[list[str]], own: tuple[Module, Field] | None
 ) -> tuple[Item, list[tuple[Field, str] | None]]:
     """Replace the external ids in the items of a body; tell which items are known by one."""
     body, upserts = request.json(), request.path.endswith("/upsert")
@@ -124,7 +122,7 @@ def _in_body(
     return {**body, "data": items}, known
 
 
-def _in_lookup(org: Emulator, item: Any, path: list[str], end: tuple[Module, Field]) -> None:
+def _in_lookup(org: Org, item: Any, path: list[str], end: tuple[Module, Field]) -> None:
     """Replace an external id within a lookup, perhaps within rows of a subform."""
     first, *rest = path
     inside = item.get(first) if isinstance(item, dict) else None

@@ -22,7 +22,7 @@ from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import READ, UPDATE, V8, Route
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Module
 
 FILES = 10
@@ -80,7 +80,7 @@ def _part(head: bytes, content: bytes) -> Part:
     )
 
 
-def keep(org: Emulator, part: Part, user: int) -> str:
+def keep(org: Org, part: Part, user: int) -> str:
     """Store a file and return its id, which tells nothing."""
     number = org.store.count("files")
     file_id = hashlib.sha1(org.secret + b"%d" % number).hexdigest()  # noqa: S324 - an id, no seal
@@ -91,7 +91,7 @@ def keep(org: Emulator, part: Part, user: int) -> str:
     return file_id
 
 
-def download(org: Emulator, file_id: str | None) -> Answer:
+def download(org: Org, file_id: str | None) -> Answer:
     """Answer with a file, or with nothing where there is none."""
     rows = org.store.read("SELECT name, type, content FROM files WHERE id = ?", (file_id,))
     if not rows:
@@ -104,7 +104,7 @@ def download(org: Emulator, file_id: str | None) -> Answer:
 # -- the file system -------------------------------------------------------------------------------
 
 
-def post_files(org: Emulator, request: Request) -> Answer:
+def post_files(org: Org, request: Request) -> Answer:
     """``POST /files``: keep up to ten files, for upload fields and the like."""
     sent = [each for each in parts(request) if each.field == "file"]
     if not sent or not all(each.content for each in sent):
@@ -132,7 +132,7 @@ def post_files(org: Emulator, request: Request) -> Answer:
     })  # fmt: skip
 
 
-def get_file(org: Emulator, request: Request) -> Answer:
+def get_file(org: Org, request: Request) -> Answer:
     """``GET /files?id=``: one file."""
     if not request.params.get("id"):
         words = "One of the expected parameter is missing"
@@ -155,7 +155,7 @@ def too_large(status: int) -> Refusal:
 # -- the photo of a record -------------------------------------------------------------------------
 
 
-def post_photo(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def post_photo(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``POST /{module}/{id}/photo``: give a record its photo."""
     found, wanted = _pictured(org, module, record_id)
     sent = [each for each in parts(request) if each.field == "file"]
@@ -174,21 +174,21 @@ def post_photo(org: Emulator, request: Request, module: str, record_id: str) -> 
     return _photo_done("Photo uploaded successfully")
 
 
-def get_photo(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def get_photo(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/photo``: the photo of a record."""
     found, wanted = _pictured(org, module, record_id)
     sql = f'SELECT "{PHOTO}" FROM "{found.api_name}" WHERE id = ?'  # noqa: S608
     return download(org, org.store.read(sql, (wanted,))[0][0])
 
 
-def delete_photo(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def delete_photo(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``DELETE /{module}/{id}/photo``: take the photo of a record away."""
     found, wanted = _pictured(org, module, record_id)
     org.store.update(found.api_name, [{"id": wanted, PHOTO: None}], user=request.user)
     return _photo_done("Photo deleted")
 
 
-def _pictured(org: Emulator, module: str, record_id: str) -> tuple[Module, int]:
+def _pictured(org: Org, module: str, record_id: str) -> tuple[Module, int]:
     """Find a record of a module whose records have photos."""
     found = module_named(org, module)
     if PHOTO not in found.by_name:
@@ -206,7 +206,7 @@ def _photo_done(words: str) -> Answer:
 # -- the files of a record's upload fields ---------------------------------------------------------
 
 
-def get_field_file(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def get_field_file(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/actions/download_fields_attachment``: a file of an upload field."""
     found = module_named(org, module)
     parent = parent_of(org, found, record_id)

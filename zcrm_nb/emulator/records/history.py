@@ -25,7 +25,7 @@ from zcrm_nb.emulator.storage.codec import shape
 from zcrm_nb.emulator.storage.schema import ORG_PREFIX
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Field, Module
 
 Entry = dict[str, Any]
@@ -45,7 +45,7 @@ PAGING = ("page", "per_page", "page_token")
 FIRST_ENTRY = ORG_PREFIX + 700_000_000_000
 
 
-def get_timeline(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def get_timeline(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/__timeline``: what happened to a record, the latest first."""
     found = module_named(org, module)
     parent = parent_of(org, found, record_id)
@@ -67,7 +67,7 @@ def get_timeline(org: Emulator, request: Request, module: str, record_id: str) -
 
 
 def _page(
-    org: Emulator, request: Request, entries: list[Entry], *, upwards: bool
+    org: Org, request: Request, entries: list[Entry], *, upwards: bool
 ) -> tuple[list[Entry], dict[str, Any]]:
     """Cut out one page: by its number, or behind the entry that a token names."""
     page = parameters.whole_number(request, "page", 1)
@@ -103,7 +103,7 @@ def _place(entry: Entry) -> tuple[int, int]:
 # -- what happened ---------------------------------------------------------------------------------
 
 
-def _entries(org: Emulator, module: Module, record_id: int) -> Iterator[Entry]:
+def _entries(org: Org, module: Module, record_id: int) -> Iterator[Entry]:
     """Tell everything that happened to a record."""
     (row,) = org.store.rows(module.api_name, "id = ?", (record_id,))
     itself = _thing(org, module, record_id)
@@ -143,7 +143,7 @@ def _members(name: str, value: str | None) -> set[str]:
     return {value} if value else set()
 
 
-def _arrivals(org: Emulator, module: Module, record_id: int, itself: Entry) -> Iterator[Entry]:
+def _arrivals(org: Org, module: Module, record_id: int, itself: Entry) -> Iterator[Entry]:
     """Tell what was added to a record: notes, activities, attachments."""
     for relation in lists_of(org.schema, module):
         if relation.module.api_name in TOLD:
@@ -159,7 +159,7 @@ def _arrivals(org: Emulator, module: Module, record_id: int, itself: Entry) -> I
         yield {**_entry(each, at, user, "added", record), "related": itself}
 
 
-def _thing(org: Emulator, module: Module, record_id: int) -> Entry:
+def _thing(org: Org, module: Module, record_id: int) -> Entry:
     """Name a record, as timelines do."""
     sql = f'SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
     rows = org.store.read(sql, (record_id,))
@@ -170,7 +170,7 @@ def _thing(org: Emulator, module: Module, record_id: int) -> Entry:
 # -- how it is shown -------------------------------------------------------------------------------
 
 
-def _shown(org: Emulator, module: Module, entry: Entry, inner: set[str]) -> Entry:
+def _shown(org: Org, module: Module, entry: Entry, inner: set[str]) -> Entry:
     """Write one entry as Zoho does."""
     people = dict(org.store.read("SELECT id, full_name FROM Users"))
     user = entry["user"]
@@ -193,7 +193,7 @@ def _shown(org: Emulator, module: Module, entry: Entry, inner: set[str]) -> Entr
     }
 
 
-def _change(org: Emulator, field: Field, values: tuple[Any, Any], inner: set[str]) -> Entry:
+def _change(org: Org, field: Field, values: tuple[Any, Any], inner: set[str]) -> Entry:
     """Write what a field was and became."""
     old, new = (_text(org, field, each) for each in values)
     told = {
@@ -211,7 +211,7 @@ def _change(org: Emulator, field: Field, values: tuple[Any, Any], inner: set[str
     }
 
 
-def _text(org: Emulator, field: Field, stored: Any) -> str | None:
+def _text(org: Org, field: Field, stored: Any) -> str | None:
     """Write a value as text: of a lookup the name, of a list its members."""
     if stored is None:
         return None

@@ -18,8 +18,8 @@ from zcrm_nb.emulator.storage import recycle_bin
 from zcrm_nb.emulator.storage.validation import Desk
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.deferred_jobs import Chore, Work
+    from zcrm_nb.emulator.deferred_jobs import Chore, DeferringOrg, Work
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Module
 
 Item = dict[str, Any]
@@ -37,7 +37,7 @@ class Scope(NamedTuple):
     where: Condition | None
 
 
-def post_mass_update(org: Emulator, request: Request, module: str) -> Answer:
+def post_mass_update(org: DeferringOrg, request: Request, module: str) -> Answer:
     """``POST /{module}/actions/mass_update``: write the same values into many records."""
     found = _module(org, module, "The requested operation is not supported")
     body = request.json()
@@ -64,7 +64,7 @@ def post_mass_update(org: Emulator, request: Request, module: str) -> Answer:
     return _answer(results, [said for _, said in tried])
 
 
-def post_mass_delete(org: Emulator, request: Request, module: str) -> Answer:
+def post_mass_delete(org: DeferringOrg, request: Request, module: str) -> Answer:
     """``POST /{module}/actions/mass_delete``: delete many records."""
     found = _module(org, module, "Mass delete is not supported for this module")
     scope = _scope(org, request, found, request.json())
@@ -86,7 +86,7 @@ def post_mass_delete(org: Emulator, request: Request, module: str) -> Answer:
     return _answer([result for result, _ in tried], [said for _, said in tried])
 
 
-def get_status(org: Emulator, request: Request, module: str, *, kind: str) -> Answer:
+def get_status(org: DeferringOrg, request: Request, module: str, *, kind: str) -> Answer:
     """``GET …?job_id=``: how far a mass update or delete is."""
     found = module_named(org, module)
     text = request.params.get("job_id")
@@ -109,7 +109,7 @@ def get_status(org: Emulator, request: Request, module: str, *, kind: str) -> An
 # -- the work itself -----------------------------------------------------------------------------
 
 
-def _update_later(org: Emulator, chore: Chore) -> tuple[int, int]:
+def _update_later(org: Org, chore: Chore) -> tuple[int, int]:
     """Write the values into every record that is still there."""
     writer = Writer(org, chore.user, org.schema.modules[chore.module])
     values = chore.facts["values"]
@@ -122,7 +122,7 @@ def _update_later(org: Emulator, chore: Chore) -> tuple[int, int]:
     return len(tried) - failed, failed
 
 
-def _delete_later(org: Emulator, chore: Chore) -> tuple[int, int]:
+def _delete_later(org: Org, chore: Chore) -> tuple[int, int]:
     """Delete every record that is still there and not locked."""
     sql = f'SELECT id FROM "{chore.module}" WHERE NOT Locked__s'  # noqa: S608 - a module's name
     free = {each for (each,) in org.store.read(sql)}
@@ -135,7 +135,7 @@ def _delete_later(org: Emulator, chore: Chore) -> tuple[int, int]:
 WORKS: dict[str, Work] = {UPDATE: _update_later, DELETE: _delete_later}
 
 
-def _fitting(org: Emulator, module: Module, where: Condition | None) -> list[int]:
+def _fitting(org: Org, module: Module, where: Condition | None) -> list[int]:
     """Find the records that fit now, or refuse none at all and too many."""
     assert where is not None, "without ids there is a condition"
     sql = f'SELECT id FROM "{module.api_name}" AS r WHERE {where.sql} ORDER BY id LIMIT ?'  # noqa: S608
@@ -148,7 +148,7 @@ def _fitting(org: Emulator, module: Module, where: Condition | None) -> list[int
     return ids
 
 
-def _put_off(org: Emulator, request: Request, module: Module, kind: str, facts: Item) -> Answer:
+def _put_off(org: DeferringOrg, request: Request, module: Module, kind: str, facts: Item) -> Answer:
     """Schedule the work."""
     total = len(facts["ids"])
     job = org.chores.put_off(kind, module.api_name, request.user, total, facts)
@@ -160,7 +160,7 @@ def _put_off(org: Emulator, request: Request, module: Module, kind: str, facts: 
 # -- the body ------------------------------------------------------------------------------------
 
 
-def _scope(org: Emulator, request: Request, module: Module, body: Item) -> Scope | None:
+def _scope(org: Org, request: Request, module: Module, body: Item) -> Scope | None:
     """Find out which records are meant; ``None`` where the body does not say."""
     asked = [name for name in ("ids", "cvid", "criteria") if body.get(name) is not None]
     if "territory" in body:
@@ -185,7 +185,7 @@ def _scope(org: Emulator, request: Request, module: Module, body: Item) -> Scope
     return Scope(None, where)
 
 
-def _listed(org: Emulator, ids: object) -> list[str]:
+def _listed(org: Org, ids: object) -> list[str]:
     """Read the ids of a body."""
     place = {"api_name": "ids", "json_path": "$.ids"}
     if not isinstance(ids, list):
@@ -197,7 +197,7 @@ def _listed(org: Emulator, ids: object) -> list[str]:
     return [str(each) for each in ids]
 
 
-def _known(org: Emulator, module: Module, text: str) -> str:
+def _known(org: Org, module: Module, text: str) -> str:
     """See that a record is there."""
     there = parameters.ID.fullmatch(text) and org.store.read(
         f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
@@ -208,7 +208,7 @@ def _known(org: Emulator, module: Module, text: str) -> str:
     return text
 
 
-def _values(org: Emulator, module: Module, body: Item) -> Item:
+def _values(org: Org, module: Module, body: Item) -> Item:
     """Read the values to write, and refuse fields that cannot be updated in the mass."""
     data = body.get("data")
     if not isinstance(data, list) or len(data) != 1 or not isinstance(data[0], dict) or not data[0]:
@@ -228,7 +228,7 @@ def _values(org: Emulator, module: Module, body: Item) -> Item:
     return values
 
 
-def _module(org: Emulator, name: str, words: str) -> Module:
+def _module(org: Org, name: str, words: str) -> Module:
     """Find a module whose records can be changed in the mass."""
     found = module_named(org, name)
     if found.generated_type not in ("default", "custom") or found.api_name in UNSUPPORTED:

@@ -12,7 +12,7 @@ from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Module
 
 Item = dict[str, Any]
@@ -23,7 +23,7 @@ UNSUPPORTED = ("Notes",)
 MOVED = "The user to whom you are trying to transfer the records"
 
 
-def post_owner(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def post_owner(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``POST /{module}/{id}/actions/change_owner``: hand one record over."""
     found, body = _module(org, module), request.json()
     known = parameters.record_id(record_id)
@@ -34,7 +34,7 @@ def post_owner(org: Emulator, request: Request, module: str, record_id: str) -> 
     return json_answer({"data": [result]})
 
 
-def post_owners(org: Emulator, request: Request, module: str) -> Answer:
+def post_owners(org: Org, request: Request, module: str) -> Answer:
     """``POST /{module}/actions/change_owner``: hand up to 500 records over."""
     found, body = _module(org, module), request.json()
     ids = _ids(org, body)
@@ -53,7 +53,7 @@ def post_owners(org: Emulator, request: Request, module: str) -> Answer:
     return json_answer({"data": [result for result, _ in tried]}, status)
 
 
-def _hand_over(org: Emulator, user: int, module: Module, record_id: int, owner: int) -> Item:
+def _hand_over(org: Org, user: int, module: Module, record_id: int, owner: int) -> Item:
     """Give one record another owner."""
     there = f'SELECT 1 FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
     if not org.store.read(there, (record_id,)):
@@ -64,13 +64,13 @@ def _hand_over(org: Emulator, user: int, module: Module, record_id: int, owner: 
     return success("owner is successfully updated", record_id)
 
 
-def _take_along(org: Emulator, user: int, related: list[tuple[str, int]], owner: int) -> None:
+def _take_along(org: Org, user: int, related: list[tuple[str, int]], owner: int) -> None:
     """Give the related records the same owner."""
     for module, record_id in related:
         org.store.update(module, [{"id": record_id, "Owner": owner}], user=user)
 
 
-def _module(org: Emulator, name: str) -> Module:
+def _module(org: Org, name: str) -> Module:
     """Find a module whose records have owners that can change."""
     found = module_named(org, name)
     if "Owner" not in found.by_name or found.api_name in UNSUPPORTED:
@@ -79,7 +79,7 @@ def _module(org: Emulator, name: str) -> Module:
     return found
 
 
-def _ids(org: Emulator, body: Item) -> list[int]:
+def _ids(org: Org, body: Item) -> list[int]:
     """Read whose owner shall change."""
     ids, place = body.get("ids"), {"api_name": "ids", "json_path": "$.ids"}
     if not ids:
@@ -98,7 +98,7 @@ def _ids(org: Emulator, body: Item) -> list[int]:
     return [int(each) for each in ids]
 
 
-def _owner(org: Emulator, body: Item) -> int:
+def _owner(org: Org, body: Item) -> int:
     """Find the new owner, who must be active."""
     named = body.get("owner")
     text = str(named.get("id", "")) if isinstance(named, dict) else ""
@@ -121,7 +121,7 @@ def _owner(org: Emulator, body: Item) -> int:
     return int(text)
 
 
-def _related(org: Emulator, body: Item) -> list[tuple[str, int]]:
+def _related(org: Org, body: Item) -> list[tuple[str, int]]:
     """Read which other records go along."""
     asked = body.get("related_modules") or []
     asked = (
@@ -133,7 +133,7 @@ def _related(org: Emulator, body: Item) -> list[tuple[str, int]]:
     return [_related_record(org, each, f"$.related_modules[{n}]") for n, each in enumerate(asked)]
 
 
-def _related_record(org: Emulator, named: object, path: str) -> tuple[str, int]:
+def _related_record(org: Org, named: object, path: str) -> tuple[str, int]:
     """Find one record that goes along."""
     item = named if isinstance(named, dict) else {}
     lacking = [

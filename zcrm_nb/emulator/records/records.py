@@ -22,7 +22,7 @@ from zcrm_nb.emulator.storage.codec import Shaped, nested, render, shape
 from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.query.views import View
     from zcrm_nb.emulator.settings import Settings
     from zcrm_nb.emulator.storage.schema import Field, Module
@@ -137,7 +137,7 @@ def _is_rich_text(field: Field) -> bool:
     return field.data_type == "textarea" and TEXTAREAS.get(field.length) == "rich_text"
 
 
-def module_named(org: Emulator, name: str) -> Module:
+def module_named(org: Org, name: str) -> Module:
     """Find a module by its API name, or refuse with ``INVALID_MODULE``."""
     module = org.schema.modules.get(name)
     if module is None or not module.api_supported:
@@ -167,14 +167,12 @@ class Listing:
     since: int | None
 
 
-def get_records(org: Emulator, request: Request, module: str) -> Answer:
+def get_records(org: Org, request: Request, module: str) -> Answer:
     """``GET /{module}``: one page of a list."""
     return listed(org, request, module_named(org, module))
 
 
-def listed(
-    org: Emulator, request: Request, module: Module, within: Condition = EVERYTHING
-) -> Answer:
+def listed(org: Org, request: Request, module: Module, within: Condition = EVERYTHING) -> Answer:
     """Answer with one page of the records that stand within a condition."""
     asked = _listing(org, request, module, within)
     page = _page(org, module, asked)
@@ -183,7 +181,7 @@ def listed(
     return json_answer({"data": page.records, "info": _info(org, asked, page)})
 
 
-def _listing(org: Emulator, request: Request, module: Module, within: Condition) -> Listing:
+def _listing(org: Org, request: Request, module: Module, within: Condition) -> Listing:
     """Read and check everything that a request for a list says."""
     _refuse_what_is_not_emulated(request)
     fields = _fields(request, module, org.settings)
@@ -226,7 +224,7 @@ def _refuse_what_is_not_emulated(request: Request) -> None:
             raise not_emulated(f"The parameter {name}")
 
 
-def view_asked(org: Emulator, request: Request, module: Module) -> View | None:
+def view_asked(org: Org, request: Request, module: Module) -> View | None:
     """Find the view that the parameter ``cvid`` names, or refuse one that does not exist."""
     if "cvid" not in request.params:
         return None
@@ -250,7 +248,7 @@ def _fields(request: Request, module: Module, settings: Settings) -> list[Field]
     return [field for field in known if field.data_type not in ONLY_ON_ONE]
 
 
-def _binder(org: Emulator, request: Request) -> Binder:
+def _binder(org: Org, request: Request) -> Binder:
     """Bind page tokens to the user and to all that was asked except for the page itself."""
     asked = {**request.params, "path": request.path}
     asked["If-Modified-Since"] = request.headers.get("If-Modified-Since", "")
@@ -259,7 +257,7 @@ def _binder(org: Emulator, request: Request) -> Binder:
     return Binder.of(org.secret, request.user, asked.items())
 
 
-def _since(org: Emulator, request: Request) -> int | None:
+def _since(org: Org, request: Request) -> int | None:
     """Read the moment of If-Modified-Since, if it is sent."""
     http_date = org.settings.if_modified_since_http_date
     return parameters.moment(request, "If-Modified-Since", http_date=http_date)
@@ -293,7 +291,7 @@ class Page(NamedTuple):
     more: bool
 
 
-def _page(org: Emulator, module: Module, asked: Listing) -> Page:
+def _page(org: Org, module: Module, asked: Listing) -> Page:
     """Read one page, from a numbered place or from the position in a token."""
     if asked.by_number:
         return _numbered_page(org, module, asked)
@@ -316,7 +314,7 @@ def _page(org: Emulator, module: Module, asked: Listing) -> Page:
     return Page(records, keys, position.served, more)
 
 
-def _numbered_page(org: Emulator, module: Module, asked: Listing) -> Page:
+def _numbered_page(org: Org, module: Module, asked: Listing) -> Page:
     """Read one page of a view: sorted by any field, so it begins behind so many records."""
     room, position = _room(asked), asked.position
     if position is None:
@@ -338,7 +336,7 @@ def _room(asked: Listing) -> int:
     return min(asked.per_page, served if asked.position.backwards else REACH - served)
 
 
-def _info(org: Emulator, asked: Listing, page: Page) -> dict[str, Any]:
+def _info(org: Org, asked: Listing, page: Page) -> dict[str, Any]:
     """Make the ``info`` object of a list."""
     now = org.clock.now()
     after = page.before + len(page.records)
@@ -360,12 +358,12 @@ def _info(org: Emulator, asked: Listing, page: Page) -> dict[str, Any]:
     }
 
 
-def iso(org: Emulator, moment: int) -> str:
+def iso(org: Org, moment: int) -> str:
     """Write a moment with the offset of the org's time zone."""
     return datetime.fromtimestamp(moment, org.store.zone).isoformat()
 
 
-def get_record(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def get_record(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}``: one record, with its subforms and multi-select lookups."""
     found = module_named(org, module)
     wanted = parameters.record_id(record_id)
@@ -397,7 +395,7 @@ def one_record(
     return record
 
 
-def _unknown_id(org: Emulator) -> Answer:
+def _unknown_id(org: Org) -> Answer:
     """Answer for a well-formed id that names no record: Zoho's pages allow both."""
     if org.settings.unknown_id_status == 204:
         return NOTHING
@@ -411,7 +409,7 @@ def _newer(store: Store, module: Module, record_id: int, since: int) -> bool:
     return bool(store.read(sql, (record_id, since)))
 
 
-def search_records(org: Emulator, request: Request, module: str) -> Answer:
+def search_records(org: Org, request: Request, module: str) -> Answer:
     """``GET /{module}/search``: records that fit criteria, an e-mail address, a phone or a word."""
     found = module_named(org, module)
     if "cvid" in request.params:
@@ -460,7 +458,7 @@ def plain_info(page: int, per_page: int, found: int) -> dict[str, Any]:
     }
 
 
-def _search(org: Emulator, request: Request, module: Module) -> Condition | None:
+def _search(org: Org, request: Request, module: Module) -> Condition | None:
     """Find what is searched for: the first given of criteria, email, phone and word."""
     kind = next((each for each in SEARCHES if request.params.get(each)), None)
     if kind is None:
@@ -475,21 +473,21 @@ def _search(org: Emulator, request: Request, module: Module) -> Condition | None
     return both(where, _converted(request, module))
 
 
-def _search_key(org: Emulator, request: Request, module: Module) -> str:
+def _search_key(org: Org, request: Request, module: Module) -> str:
     """Find the field a search is sorted by."""
     any_field = org.settings.search_sorts_by_any_field
     stored = [each.api_name for each in module.fields if each.column]
     return parameters.one_of(request, "sort_by", stored if any_field else SORTABLE, "id")
 
 
-def _indexed(org: Emulator) -> Condition:
+def _indexed(org: Org) -> Condition:
     """Leave out what the search index has not seen yet, where it is told to lag."""
     if not org.settings.search_lag_s:
         return EVERYTHING
     return Condition('r."Modified_Time" <= ?', (org.clock.now() - org.settings.search_lag_s,))
 
 
-def count_records(org: Emulator, request: Request, module: str) -> Answer:
+def count_records(org: Org, request: Request, module: str) -> Answer:
     """``GET /{module}/actions/count``: how many records fit."""
     found = module_named(org, module)
     if "cvid" in request.params and any(each in request.params for each in SEARCHES):
@@ -514,7 +512,7 @@ def _view_and_search(request: Request) -> Refusal:
     return Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
 
 
-def get_deleted(org: Emulator, request: Request, module: str) -> Answer:
+def get_deleted(org: Org, request: Request, module: str) -> Answer:
     """``GET /{module}/deleted``: what was deleted, when and by whom."""
     found = module_named(org, module)
     kind = request.params.get("type", "all")
@@ -539,7 +537,7 @@ def get_deleted(org: Emulator, request: Request, module: str) -> Answer:
     return json_answer({"data": tombstones, "info": plain_info(page, per_page, len(rows))})
 
 
-def _tombstone(org: Emulator, row: tuple[Any, ...], people: dict[int, str]) -> dict[str, Any]:
+def _tombstone(org: Org, row: tuple[Any, ...], people: dict[int, str]) -> dict[str, Any]:
     """Say what is told of a deleted record."""
     record_id, name, kind, at, deleted_by, created_by = row
     return {
@@ -557,7 +555,7 @@ def _person(user: int | None, people: dict[int, str]) -> dict[str, str] | None:
     return None if user is None else {"name": people.get(user, ""), "id": str(user)}
 
 
-def fetch_full_data(org: Emulator, request: Request, module: str, record_id: str = "") -> Answer:
+def fetch_full_data(org: Org, request: Request, module: str, record_id: str = "") -> Answer:
     """``GET /{module}[/{id}]/actions/fetch_full_data``: rich text that lists cut, whole."""
     found = module_named(org, module)
     texts = [record_id] if record_id else parameters.names(request, "ids")

@@ -18,8 +18,8 @@ from zcrm_nb.emulator.storage import recycle_bin
 from zcrm_nb.emulator.storage.validation import Desk
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
-    from zcrm_nb.emulator.deferred_jobs import Chore, Work
+    from zcrm_nb.emulator.deferred_jobs import Chore, DeferringOrg, Work
+    from zcrm_nb.emulator.org import Org
 
 Item = dict[str, Any]
 
@@ -54,7 +54,7 @@ PATTERNS: dict[str, Callable[[str], str]] = {
 SIGNS = {"equal": "=", "not_equal": "<>", "greater_than": ">", "less_than": "<"}
 
 
-def get_bin(org: Emulator, request: Request) -> Answer:
+def get_bin(org: Org, request: Request) -> Answer:
     """``GET /settings/recycle_bin``: what is in the bin, the last deleted first."""
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
@@ -77,21 +77,21 @@ def get_bin(org: Emulator, request: Request) -> Answer:
     return json_answer({"recycle_bin": rows[:per_page], "info": info})
 
 
-def get_bin_record(org: Emulator, request: Request, record_id: str) -> Answer:
+def get_bin_record(org: Org, request: Request, record_id: str) -> Answer:
     """``GET /settings/recycle_bin/{id}``: one record in the bin."""
     _expire(org)
     rows = _rows(org, both(IN_BIN, _among([_path_id(record_id)])), "d.id", 1)
     return json_answer({"recycle_bin": rows}) if rows else NOTHING
 
 
-def count_bin(org: Emulator, request: Request) -> Answer:
+def count_bin(org: Org, request: Request) -> Answer:
     """``GET /settings/recycle_bin/actions/count``: how many records are in the bin."""
     where = _asked(org, request)
     sql = f"SELECT count(*) {FROM} WHERE {where.sql}"
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
 
-def post_restore(org: Emulator, request: Request) -> Answer:
+def post_restore(org: DeferringOrg, request: Request) -> Answer:
     """``POST /settings/recycle_bin/actions/restore``: by ids, by filters, or everything."""
     _expire(org)
     body = request.json()
@@ -114,13 +114,13 @@ def post_restore(org: Emulator, request: Request) -> Answer:
     return json_answer({"recycle_bin": [_scheduled(words, {})]}, 202)
 
 
-def post_restore_one(org: Emulator, request: Request, record_id: str) -> Answer:
+def post_restore_one(org: DeferringOrg, request: Request, record_id: str) -> Answer:
     """``POST /settings/recycle_bin/{id}/actions/restore``: restore one record."""
     _expire(org)
     return _each(org, request, [_path_id(record_id)], "restore")
 
 
-def delete_bin(org: Emulator, request: Request) -> Answer:
+def delete_bin(org: DeferringOrg, request: Request) -> Answer:
     """``DELETE /settings/recycle_bin?ids=``: delete records in the bin for good."""
     _expire(org)
     wanted = parameters.ids(request)
@@ -139,13 +139,13 @@ def delete_bin(org: Emulator, request: Request) -> Answer:
     return json_answer({"recycle_bin": results}, 202) if results else NOTHING
 
 
-def delete_bin_record(org: Emulator, request: Request, record_id: str) -> Answer:
+def delete_bin_record(org: DeferringOrg, request: Request, record_id: str) -> Answer:
     """``DELETE /settings/recycle_bin/{id}``: delete one record in the bin for good."""
     _expire(org)
     return _each(org, request, [_path_id(record_id)], "erase")
 
 
-def post_empty(org: Emulator, request: Request) -> Answer:
+def post_empty(org: DeferringOrg, request: Request) -> Answer:
     """``POST /settings/recycle_bin/actions/empty``: delete everything in the bin for good."""
     _expire(org)
     ids = _ids(org, IN_BIN)
@@ -160,7 +160,7 @@ def post_empty(org: Emulator, request: Request) -> Answer:
 # -- doing it ------------------------------------------------------------------------------------
 
 
-def _each(org: Emulator, request: Request, ids: list[int], kind: str) -> Answer:
+def _each(org: DeferringOrg, request: Request, ids: list[int], kind: str) -> Answer:
     """Restore or delete records one by one, or later if they are too many for at once."""
     if len(ids) > IDS:
         raise _invalid("ids", maximum_length=IDS)
@@ -177,7 +177,7 @@ def _each(org: Emulator, request: Request, ids: list[int], kind: str) -> Answer:
     return json_answer({"recycle_bin": results}, overall(statuses, 200))
 
 
-def _tried(org: Emulator, kind: str, record_id: int, user: int) -> Item:
+def _tried(org: Org, kind: str, record_id: int, user: int) -> Item:
     """Restore or delete one record, or say why not."""
     details = {"id": str(record_id)}
     try:
@@ -195,7 +195,7 @@ def _tried(org: Emulator, kind: str, record_id: int, user: int) -> Item:
     return {"code": "SUCCESS", "details": details, "message": words, "status": "success"}
 
 
-def _restore(org: Emulator, record_id: int, user: int) -> None:
+def _restore(org: Org, record_id: int, user: int) -> None:
     """Bring one record back."""
     settings = org.settings.actions
     module, kept = recycle_bin.kept_of(org.store, record_id)
@@ -209,16 +209,16 @@ def _restore(org: Emulator, record_id: int, user: int) -> None:
         org.store.update(module.api_name, [{"id": record_id}], user=user)
 
 
-def _erase(org: Emulator, record_id: int, user: int) -> None:
+def _erase(org: Org, record_id: int, user: int) -> None:
     """Delete one record in the bin for good."""
     recycle_bin.kept_of(org.store, record_id)
     recycle_bin.erase(org.store, [record_id])
 
 
-DOES: dict[str, Callable[[Emulator, int, int], None]] = {"restore": _restore, "erase": _erase}
+DOES: dict[str, Callable[[Org, int, int], None]] = {"restore": _restore, "erase": _erase}
 
 
-def _work(org: Emulator, chore: Chore) -> tuple[int, int]:
+def _work(org: Org, chore: Chore) -> tuple[int, int]:
     """Do what was put off."""
     kind = chore.kind.removeprefix("bin ")
     results = [_tried(org, kind, each, chore.user) for each in chore.facts["ids"]]
@@ -229,12 +229,12 @@ def _work(org: Emulator, chore: Chore) -> tuple[int, int]:
 WORKS: dict[str, Work] = {"bin restore": _work, "bin erase": _work}
 
 
-def _put_off(org: Emulator, request: Request, kind: str, ids: list[int]) -> None:
+def _put_off(org: DeferringOrg, request: Request, kind: str, ids: list[int]) -> None:
     """Do it later."""
     org.chores.put_off(f"bin {kind}", "", request.user, len(ids), {"ids": ids})
 
 
-def _expire(org: Emulator) -> None:
+def _expire(org: Org) -> None:
     """Let go of what has been in the bin too long."""
     days = org.settings.actions.bin_days
     recycle_bin.expire(org.store, org.clock.now() - days * DAY_S)
@@ -243,7 +243,7 @@ def _expire(org: Emulator) -> None:
 # -- looking -------------------------------------------------------------------------------------
 
 
-def _rows(org: Emulator, where: Condition, order: str, limit: int, offset: int = 0) -> list[Item]:
+def _rows(org: Org, where: Condition, order: str, limit: int, offset: int = 0) -> list[Item]:
     """Read records in the bin as they are shown."""
     sql = (
         "SELECT d.id, d.display_name, d.deleted_time, d.module, o.full_name, o.id, u.full_name,"
@@ -252,7 +252,7 @@ def _rows(org: Emulator, where: Condition, order: str, limit: int, offset: int =
     return [_shown(org, row) for row in org.store.read(sql, (*where.values, limit, offset))]
 
 
-def _shown(org: Emulator, row: Sequence[Any]) -> Item:
+def _shown(org: Org, row: Sequence[Any]) -> Item:
     """Show one record in the bin."""
     record_id, name, at, module, owner, owner_id, user, user_id = row
     return {
@@ -265,7 +265,7 @@ def _shown(org: Emulator, row: Sequence[Any]) -> Item:
     }
 
 
-def _asked(org: Emulator, request: Request) -> Condition:
+def _asked(org: Org, request: Request) -> Condition:
     """Find the records in the bin that the parameter ``filters`` asks for."""
     _expire(org)
     text = request.params.get("filters")
@@ -317,13 +317,13 @@ def _epoch(value: str) -> int:
     return moment
 
 
-def _ids(org: Emulator, where: Condition) -> list[int]:
+def _ids(org: Org, where: Condition) -> list[int]:
     """List the ids of records in the bin."""
     sql = f"SELECT d.id {FROM} WHERE {where.sql} ORDER BY d.deleted_time DESC, d.id"
     return [record_id for (record_id,) in org.store.read(sql, where.values)]
 
 
-def _weight(org: Emulator, ids: list[int]) -> int:
+def _weight(org: Org, ids: list[int]) -> int:
     """Count records in the bin with all that went with them, as far as it matters."""
     weight = len(ids)
     for record_id in ids if weight <= AT_ONCE else ():

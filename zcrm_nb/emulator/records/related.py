@@ -16,7 +16,7 @@ from zcrm_nb.emulator.serving.route import READ, UPDATE, V8, Route
 from zcrm_nb.emulator.storage import recycle_bin
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Field, Module, Schema
 
 LISTS_COUNTED = 20
@@ -119,7 +119,7 @@ def list_named(schema: Schema, parent: Module, name: str) -> RelatedList:
     return found
 
 
-def parent_of(org: Emulator, module: Module, text: str) -> int:
+def parent_of(org: Org, module: Module, text: str) -> int:
     """Read the id of the record that things hang on, or refuse one that is not there."""
     if parameters.ID.fullmatch(text) and org.store.read(
         f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
@@ -134,9 +134,7 @@ def parent_of(org: Emulator, module: Module, text: str) -> int:
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def get_related(
-    org: Emulator, request: Request, module: str, record_id: str, related: str
-) -> Answer:
+def get_related(org: Org, request: Request, module: str, record_id: str, related: str) -> Answer:
     """``GET /{module}/{id}/{related_list}``: one page of what hangs on a record."""
     found = module_named(org, module)
     parent = parent_of(org, found, record_id)
@@ -145,7 +143,7 @@ def get_related(
 
 
 def get_related_one(
-    org: Emulator, request: Request, *, module: str, record_id: str, related: str, related_id: str
+    org: Org, request: Request, *, module: str, record_id: str, related: str, related_id: str
 ) -> Answer:
     """``GET /{module}/{id}/{related_list}/{related_id}``: one of the records on a list."""
     found = module_named(org, module)
@@ -160,7 +158,7 @@ def get_related_one(
 
 
 def get_deleted_related(
-    org: Emulator, request: Request, module: str, record_id: str, related: str
+    org: Org, request: Request, module: str, record_id: str, related: str
 ) -> Answer:
     """``GET /{module}/deleted/{id}/{related_list}``: what hung on a record in the recycle bin."""
     found = module_named(org, module)
@@ -182,14 +180,14 @@ def get_deleted_related(
     return listed(org, request, relation.module, Condition(f"r.id IN ({marks})", tuple(ids)))
 
 
-def _hangs(org: Emulator, relation: RelatedList, parent: int, record_id: int) -> bool:
+def _hangs(org: Org, relation: RelatedList, parent: int, record_id: int) -> bool:
     """Tell whether a record is on the list."""
     where = relation.holds(parent)
     sql = f'SELECT 1 FROM "{relation.module.api_name}" AS r WHERE {where.sql} AND r.id = ?'  # noqa: S608
     return bool(org.store.read(sql, (*where.values, record_id)))
 
 
-def get_related_lists(org: Emulator, request: Request) -> Answer:
+def get_related_lists(org: Org, request: Request) -> Answer:
     """``GET /settings/related_lists?module=``: the lists that records of a module have."""
     name = request.params.get("module")
     if not name:
@@ -248,7 +246,7 @@ def _attachments_json(module: Module) -> dict[str, Any]:
     }
 
 
-def count_related(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def count_related(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``POST /{module}/{id}/actions/get_related_records_count``: how much hangs on a record."""
     found = module_named(org, module)
     parent = parent_of(org, found, record_id)
@@ -270,7 +268,7 @@ def count_related(org: Emulator, request: Request, module: str, record_id: str) 
 
 
 def _counted(
-    org: Emulator, module: Module, parent: int, asked: dict[str, Any], path: str
+    org: Org, module: Module, parent: int, asked: dict[str, Any], path: str
 ) -> dict[str, Any]:
     """Count one list."""
     if not isinstance(asked.get("related_list"), dict):
@@ -292,7 +290,7 @@ def _counted(
     return {"count": number, "related_list": {"api_name": name, "id": list_id}}
 
 
-def _chosen(org: Emulator, module: Module, asked: dict[str, Any], path: str) -> tuple[str, str]:
+def _chosen(org: Org, module: Module, asked: dict[str, Any], path: str) -> tuple[str, str]:
     """Find API name and id of the list that is asked for by either of them."""
     known = {each.api_name: str(each.id) for each in lists_of(org.schema, module)}
     known[ATTACHMENTS] = str(module.id + 2)
@@ -313,9 +311,7 @@ def _chosen(org: Emulator, module: Module, asked: dict[str, Any], path: str) -> 
 # -- linking ---------------------------------------------------------------------------------------
 
 
-def post_related(
-    org: Emulator, request: Request, module: str, record_id: str, related: str
-) -> Answer:
+def post_related(org: Org, request: Request, module: str, record_id: str, related: str) -> Answer:
     """``POST /{module}/{id}/Notes``: write up to 100 notes about a record."""
     relation, parent = _relation(org, (module, record_id, related))
     if relation.module.api_name not in OWNED:
@@ -333,15 +329,13 @@ def post_related(
     return json_answer({"data": results}, overall(statuses, 201))
 
 
-def put_related(
-    org: Emulator, request: Request, module: str, record_id: str, related: str
-) -> Answer:
+def put_related(org: Org, request: Request, module: str, record_id: str, related: str) -> Answer:
     """``PUT /{module}/{id}/{related_list}``: link up to 100 records."""
     return _linked(org, request, (module, record_id, related), items_of(request.json()))
 
 
 def put_related_one(
-    org: Emulator, request: Request, *, module: str, record_id: str, related: str, related_id: str
+    org: Org, request: Request, *, module: str, record_id: str, related: str, related_id: str
 ) -> Answer:
     """``PUT /{module}/{id}/{related_list}/{related_id}``: link one record."""
     sent = items_of(request.json())[0] if request.body else {}
@@ -350,7 +344,7 @@ def put_related_one(
 
 
 def _linked(
-    org: Emulator, request: Request, where: tuple[str, str, str], items: list[dict[str, Any]]
+    org: Org, request: Request, where: tuple[str, str, str], items: list[dict[str, Any]]
 ) -> Answer:
     """Link every record, and change what else is sent of it."""
     relation, parent = _relation(org, where)
@@ -372,7 +366,7 @@ def _linked(
 
 
 def _each(
-    org: Emulator,
+    org: Org,
     work: Callable[[dict[str, Any], str], dict[str, Any]],
     items: list[dict[str, Any]],
 ) -> list[tuple[dict[str, Any], int | None]]:
@@ -382,16 +376,14 @@ def _each(
     ]
 
 
-def _tie(org: Emulator, user: int, relation: RelatedList, parent: int, child: int) -> None:
+def _tie(org: Org, user: int, relation: RelatedList, parent: int, child: int) -> None:
     """Add a row to a linking module, unless it is there."""
     if relation.linking and relation.far and not _hangs(org, relation, parent, child):
         row = {relation.near.api_name: parent, relation.far.api_name: child}
         org.store.insert(relation.linking.api_name, [row], user=user)
 
 
-def delete_related(
-    org: Emulator, request: Request, module: str, record_id: str, related: str
-) -> Answer:
+def delete_related(org: Org, request: Request, module: str, record_id: str, related: str) -> Answer:
     """``DELETE /{module}/{id}/{related_list}?ids=``: let go of up to 100 records."""
     if "ids" not in request.params:
         words = "One of the expected parameter is missing"
@@ -405,15 +397,13 @@ def delete_related(
 
 
 def delete_related_one(
-    org: Emulator, request: Request, *, module: str, record_id: str, related: str, related_id: str
+    org: Org, request: Request, *, module: str, record_id: str, related: str, related_id: str
 ) -> Answer:
     """``DELETE /{module}/{id}/{related_list}/{related_id}``: let go of one record."""
     return _let_go(org, request, (module, record_id, related), [related_id])
 
 
-def _let_go(
-    org: Emulator, request: Request, where: tuple[str, str, str], wanted: list[str]
-) -> Answer:
+def _let_go(org: Org, request: Request, where: tuple[str, str, str], wanted: list[str]) -> Answer:
     """Undo the link of every record; what only lives on a list is deleted."""
     relation, parent = _relation(org, where)
 
@@ -427,9 +417,7 @@ def _let_go(
     return _answer(tried)
 
 
-def _unlink(
-    org: Emulator, user: int, relation: RelatedList, parent: int, child: int
-) -> dict[str, Any]:
+def _unlink(org: Org, user: int, relation: RelatedList, parent: int, child: int) -> dict[str, Any]:
     """Let go of one record."""
     near = relation.near.api_name
     if relation.module.api_name in OWNED:
@@ -446,7 +434,7 @@ def _unlink(
     return success("relation removed", child)
 
 
-def _relation(org: Emulator, where: tuple[str, str, str]) -> tuple[RelatedList, int]:
+def _relation(org: Org, where: tuple[str, str, str]) -> tuple[RelatedList, int]:
     """Find list and record of an address."""
     module, record_id, related = where
     found = module_named(org, module)

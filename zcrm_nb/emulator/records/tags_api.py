@@ -17,7 +17,7 @@ from zcrm_nb.emulator.serving.route import UPDATE, V8, Route
 from zcrm_nb.emulator.storage.references import TAG_COLOURS, add_tag, tag
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Module
 
 NAME_LENGTH = 25
@@ -32,7 +32,7 @@ Change = Callable[[list[Item]], list[Item]]
 # -- the settings ----------------------------------------------------------------------------------
 
 
-def get_tags(org: Emulator, request: Request) -> Answer:
+def get_tags(org: Org, request: Request) -> Answer:
     """``GET /settings/tags?module=``: all tags of a module."""
     module = _module(org, request)
     shown = _described(org, "module = ?", (module.api_name,))
@@ -42,7 +42,7 @@ def get_tags(org: Emulator, request: Request) -> Answer:
     return json_answer({"tags": shown, "info": {"count": len(shown), "allowed_count": allowed}})
 
 
-def _described(org: Emulator, where: str, values: tuple[object, ...]) -> list[Item]:
+def _described(org: Org, where: str, values: tuple[object, ...]) -> list[Item]:
     """Describe tags as the settings do."""
     people = dict(org.store.read("SELECT id, full_name FROM Users"))
     rows = org.store.read(f"SELECT {COLUMNS} FROM tags WHERE {where} ORDER BY id", values)  # noqa: S608
@@ -60,7 +60,7 @@ def _described(org: Emulator, where: str, values: tuple[object, ...]) -> list[It
     ]
 
 
-def post_tags(org: Emulator, request: Request) -> Answer:
+def post_tags(org: Org, request: Request) -> Answer:
     """``POST /settings/tags?module=``: make tags."""
     module = _module(org, request)
 
@@ -76,7 +76,7 @@ def post_tags(org: Emulator, request: Request) -> Answer:
     return _each(org, request, make, 201)
 
 
-def put_tags(org: Emulator, request: Request) -> Answer:
+def put_tags(org: Org, request: Request) -> Answer:
     """``PUT /settings/tags?module=``: rename or recolour tags by their ids."""
     module = _module(org, request)
 
@@ -89,7 +89,7 @@ def put_tags(org: Emulator, request: Request) -> Answer:
     return _each(org, request, change, 200)
 
 
-def put_tag(org: Emulator, request: Request, tag_id: str) -> Answer:
+def put_tag(org: Org, request: Request, tag_id: str) -> Answer:
     """``PUT /settings/tags/{id}?module=``: rename or recolour one tag."""
     module = _module(org, request)
 
@@ -99,7 +99,7 @@ def put_tag(org: Emulator, request: Request, tag_id: str) -> Answer:
     return _each(org, request, change, 200)
 
 
-def _change(org: Emulator, request: Request, module: Module, sent: Item, path: str) -> Item:
+def _change(org: Org, request: Request, module: Module, sent: Item, path: str) -> Item:
     """Rename or recolour a tag, on the records too."""
     known = _described(org, "id = ? AND module = ?", (sent["id"], module.api_name))
     if not known:
@@ -116,7 +116,7 @@ def _change(org: Emulator, request: Request, module: Module, sent: Item, path: s
     return _done("tags updated successfully", _described(org, "id = ?", (old["id"],))[0])
 
 
-def delete_tag(org: Emulator, request: Request, tag_id: str) -> Answer:
+def delete_tag(org: Org, request: Request, tag_id: str) -> Answer:
     """``DELETE /settings/tags/{id}``: take a tag away, from all records too."""
     module = _owner(org, tag_id)
     with org.store.transaction():
@@ -125,7 +125,7 @@ def delete_tag(org: Emulator, request: Request, tag_id: str) -> Answer:
     return json_answer({"tags": [_done("tags deleted successfully", {"id": tag_id})]})
 
 
-def merge_tags(org: Emulator, request: Request, tag_id: str) -> Answer:
+def merge_tags(org: Org, request: Request, tag_id: str) -> Answer:
     """``POST /settings/tags/{id}/actions/merge``: let one tag take the place of another."""
     module = _owner(org, tag_id)
     (master,) = _described(org, "id = ?", (tag_id,))
@@ -145,13 +145,13 @@ def merge_tags(org: Emulator, request: Request, tag_id: str) -> Answer:
     return _each(org, request, merge, 200)
 
 
-def count_tagged(org: Emulator, request: Request, tag_id: str) -> Answer:
+def count_tagged(org: Org, request: Request, tag_id: str) -> Answer:
     """``GET /settings/tags/{id}/actions/records_count?module=``: how many records have a tag."""
     module = _module(org, request)
     return json_answer({"count": str(len(_tagged(org, module, tag_id)))})
 
 
-def _owner(org: Emulator, tag_id: str) -> Module:
+def _owner(org: Org, tag_id: str) -> Module:
     """Find the module that a tag belongs to, or refuse an unknown tag."""
     rows = org.store.read("SELECT module FROM tags WHERE id = ?", (tag_id,))
     if not rows:
@@ -159,7 +159,7 @@ def _owner(org: Emulator, tag_id: str) -> Module:
     return org.schema.modules[rows[0][0]]
 
 
-def _module(org: Emulator, request: Request) -> Module:
+def _module(org: Org, request: Request) -> Module:
     """Find the module whose tags are meant."""
     name = request.params.get("module")
     if not name:
@@ -177,7 +177,7 @@ def _with_tags(module: Module) -> Module:
     return module
 
 
-def _checked(org: Emulator, module: Module, sent: Item, path: str) -> tuple[str, str]:
+def _checked(org: Org, module: Module, sent: Item, path: str) -> tuple[str, str]:
     """Check name and colour of a tag; without a colour it gets the next one."""
     name, colour = _name(sent, path), sent.get("color_code")
     place = {"api_name": "color_code", "json_path": f"{path}.color_code"}
@@ -210,9 +210,7 @@ def _name(sent: Item, path: str) -> str:
     return name
 
 
-def _each(
-    org: Emulator, request: Request, work: Callable[[Item, str], Item], status: int
-) -> Answer:
+def _each(org: Org, request: Request, work: Callable[[Item, str], Item], status: int) -> Answer:
     """Do a piece of work for every tag of a body."""
     sent = _sent(request.json())
     with org.store.transaction():
@@ -240,14 +238,14 @@ def _done(words: str, details: Item) -> Item:
     return {"code": "SUCCESS", "details": details, "message": words, "status": "success"}
 
 
-def _tagged(org: Emulator, module: Module, tag_id: str) -> list[tuple[int, list[Item]]]:
+def _tagged(org: Org, module: Module, tag_id: str) -> list[tuple[int, list[Item]]]:
     """Find the records that have a tag, and all tags of each."""
     sql = f'SELECT id, Tag FROM "{module.api_name}" WHERE Tag LIKE ?'  # noqa: S608
     rows = org.store.read(sql, (f'%"id":"{tag_id}"%',))
     return [(record_id, orjson.loads(tags)) for record_id, tags in rows]
 
 
-def _replace(org: Emulator, module: Module, tag_id: str, by: Item | None) -> None:
+def _replace(org: Org, module: Module, tag_id: str, by: Item | None) -> None:
     """Put something else in the place of a tag, on every record; a record has each tag once."""
     for record_id, tags in _tagged(org, module, tag_id):
         kept = [by if each["id"] == tag_id else each for each in tags]
@@ -259,7 +257,7 @@ def _replace(org: Emulator, module: Module, tag_id: str, by: Item | None) -> Non
 # -- on records ------------------------------------------------------------------------------------
 
 
-def add_tags(org: Emulator, request: Request, module: str, record_id: str = "") -> Answer:
+def add_tags(org: Org, request: Request, module: str, record_id: str = "") -> Answer:
     """``POST /{module}[/{id}]/actions/add_tags``: put tags on records."""
     body = request.json()
     over_write = body.get("over_write", request.params.get("over_write")) in (True, "true")
@@ -279,7 +277,7 @@ def add_tags(org: Emulator, request: Request, module: str, record_id: str = "") 
         return _change_records(org, request, found, _ids(org, request, body, record_id), add)
 
 
-def remove_tags(org: Emulator, request: Request, module: str, record_id: str = "") -> Answer:
+def remove_tags(org: Org, request: Request, module: str, record_id: str = "") -> Answer:
     """``POST /{module}[/{id}]/actions/remove_tags``: take tags off records."""
     body = request.json()
     found = _with_tags(module_named(org, module))
@@ -292,7 +290,7 @@ def remove_tags(org: Emulator, request: Request, module: str, record_id: str = "
         return _change_records(org, request, found, _ids(org, request, body, record_id), remove)
 
 
-def _ids(org: Emulator, request: Request, body: Item, record_id: str) -> list[str]:
+def _ids(org: Org, request: Request, body: Item, record_id: str) -> list[str]:
     """Find the records that are meant; Zoho's samples send their ids as text that holds a list."""
     if record_id:
         return [record_id]
@@ -310,7 +308,7 @@ def _ids(org: Emulator, request: Request, body: Item, record_id: str) -> list[st
 
 
 def _change_records(
-    org: Emulator, request: Request, module: Module, ids: Iterable[str], work: Change
+    org: Org, request: Request, module: Module, ids: Iterable[str], work: Change
 ) -> Answer:
     """Give every record its new tags."""
 

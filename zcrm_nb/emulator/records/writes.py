@@ -15,7 +15,7 @@ from zcrm_nb.emulator.storage import recycle_bin
 from zcrm_nb.emulator.storage.validation import Desk, Draft
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Field, Module
     from zcrm_nb.emulator.storage.store import Store
 
@@ -31,7 +31,7 @@ class Writer:
 
     Parameters
     ----------
-    org : Emulator
+    org : Org
         The org that is written to.
     user : int
         Who writes.
@@ -47,7 +47,7 @@ class Writer:
     """
 
     def __init__(
-        self, org: Emulator, user: int, module: Module, unmodified_since: int | None = None
+        self, org: Org, user: int, module: Module, unmodified_since: int | None = None
     ) -> None:
         self._store, self._module, self.user = org.store, module, user
         self._desk = Desk(org.store, module, org.settings)
@@ -180,7 +180,7 @@ class Writer:
             self._store.insert(child.api_name, new, user=self.user)
 
 
-def post_records(org: Emulator, request: Request, module: str) -> Answer:
+def post_records(org: Org, request: Request, module: str) -> Answer:
     """``POST /{module}``: insert up to 100 records."""
     found = module_named(org, module)
     if found.generated_type == "subform":
@@ -188,12 +188,12 @@ def post_records(org: Emulator, request: Request, module: str) -> Answer:
     return _write(org, request, found, Writer.insert, 201)
 
 
-def put_records(org: Emulator, request: Request, module: str) -> Answer:
+def put_records(org: Org, request: Request, module: str) -> Answer:
     """``PUT /{module}``: update up to 100 records by their ids."""
     return _write(org, request, module_named(org, module), Writer.update, 200)
 
 
-def put_record(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def put_record(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``PUT /{module}/{id}``: update one record."""
     found, wanted = module_named(org, module), parameters.record_id(record_id)
 
@@ -203,7 +203,7 @@ def put_record(org: Emulator, request: Request, module: str, record_id: str) -> 
     return _write(org, request, found, update, 200)
 
 
-def upsert_records(org: Emulator, request: Request, module: str) -> Answer:
+def upsert_records(org: Org, request: Request, module: str) -> Answer:
     """``POST /{module}/upsert``: update what duplicate-check fields find, insert the rest."""
     found = module_named(org, module)
     checked = _checked(org, request.json(), found)
@@ -217,7 +217,7 @@ def upsert_records(org: Emulator, request: Request, module: str) -> Answer:
     return _write(org, request, found, upsert, 200)
 
 
-def delete_records(org: Emulator, request: Request, module: str) -> Answer:
+def delete_records(org: Org, request: Request, module: str) -> Answer:
     """``DELETE /{module}?ids=``: delete up to 100 records."""
     found = module_named(org, module)
     wanted = parameters.ids(request)
@@ -229,13 +229,13 @@ def delete_records(org: Emulator, request: Request, module: str) -> Answer:
     return _delete(org, request, found, wanted)
 
 
-def delete_record(org: Emulator, request: Request, module: str, record_id: str) -> Answer:
+def delete_record(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``DELETE /{module}/{id}``: delete one record."""
     return _delete(org, request, module_named(org, module), [parameters.record_id(record_id)])
 
 
 def _write(
-    org: Emulator,
+    org: Org,
     request: Request,
     module: Module,
     work: Callable[[Writer, Item, str], Item],
@@ -257,7 +257,7 @@ def _write(
     return json_answer({"data": results}, overall(statuses, status))
 
 
-def _delete(org: Emulator, request: Request, module: Module, wanted: list[int]) -> Answer:
+def _delete(org: Org, request: Request, module: Module, wanted: list[int]) -> Answer:
     """Delete records by their ids."""
     writer = Writer(org, request.user, module)
     with org.store.transaction():
@@ -319,7 +319,7 @@ def items_of(body: dict[str, Any]) -> list[Item]:
     return items
 
 
-def _checked(org: Emulator, body: dict[str, Any], module: Module) -> list[Field]:
+def _checked(org: Org, body: dict[str, Any], module: Module) -> list[Field]:
     """Find the duplicate-check fields of an upsert: those asked for, or all there are."""
     system = dict(org.settings.duplicate_check_fields).get(module.api_name, ("Name",))
     unique = [each.api_name for each in module.fields if each.unique]

@@ -12,7 +12,7 @@ from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import Answer, Request
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.settings import Settings
 
 Proceed = Callable[[], Answer]
 
@@ -39,56 +39,57 @@ class Fault:
         return meant and self.path in path and self.method in ("", method)
 
 
-def _too_many(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
-    raise Refusal(429, org.settings.rate_code, org.settings.rate_message)
+def _too_many(faults: Faults, fault: Fault, proceed: Proceed) -> Answer:
+    settings = faults.settings
+    raise Refusal(429, settings.rate_code, settings.rate_message)
 
 
-def _internal_error(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
+def _internal_error(faults: Faults, fault: Fault, proceed: Proceed) -> Answer:
     raise Refusal(500, "INTERNAL_ERROR", "Internal Server Error")
 
 
-def _bad_gateway(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
+def _bad_gateway(faults: Faults, fault: Fault, proceed: Proceed) -> Answer:
     return Answer(502, _ERROR_PAGE, {"Content-Type": "text/html"})
 
 
-def _unavailable(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
+def _unavailable(faults: Faults, fault: Fault, proceed: Proceed) -> Answer:
     raise Refusal(503, "SERVICE_UNAVAILABLE", "Service unavailable. Please try again later.")
 
 
-def _html(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
+def _html(faults: Faults, fault: Fault, proceed: Proceed) -> Answer:
     return Answer(200, _ERROR_PAGE, {"Content-Type": "text/html"})
 
 
-def _slow(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
-    org.sleep(fault.seconds)
+def _slow(faults: Faults, fault: Fault, proceed: Proceed) -> Answer:
+    faults.sleep(fault.seconds)
     return proceed()
 
 
-def _torn(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
+def _torn(faults: Faults, fault: Fault, proceed: Proceed) -> Answer:
     whole = proceed()
     promised = {"Content-Length": str(whole.length)}
     return replace(whole.halved(), headers=whole.headers | promised)
 
 
-def _truncated(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
+def _truncated(faults: Faults, fault: Fault, proceed: Proceed) -> Answer:
     return proceed().halved()
 
 
-def _reset(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
+def _reset(faults: Faults, fault: Fault, proceed: Proceed) -> Answer:
     raise ConnectionResetError("connection reset on request, before the call was handled")
 
 
-def _lost(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
+def _lost(faults: Faults, fault: Fault, proceed: Proceed) -> Answer:
     proceed()
     raise ConnectionResetError("connection reset on request, after the call was handled")
 
 
-def _expire_tokens(org: Emulator, fault: Fault, proceed: Proceed) -> Answer:
-    org.accounts.expire_access_tokens()
-    raise Refusal(401, org.settings.expired_token_code, "invalid oauth token")
+def _expire_tokens(faults: Faults, fault: Fault, proceed: Proceed) -> Answer:
+    faults.expire_tokens()
+    raise Refusal(401, faults.settings.expired_token_code, "invalid oauth token")
 
 
-KINDS: dict[str, tuple[Callable[[Emulator, Fault, Proceed], Answer], str]] = {
+KINDS: dict[str, tuple[Callable[[Faults, Fault, Proceed], Answer], str]] = {
     "429": (_too_many, "HTTP 429, as when too many calls are in flight"),
     "500": (_internal_error, "HTTP 500 INTERNAL_ERROR"),
     "502": (_bad_gateway, "HTTP 502 with an HTML page, as a gateway sends it"),
@@ -116,14 +117,25 @@ class Faults:
 
     Parameters
     ----------
-    org : Emulator
-        The emulator they happen to.
+    settings : Settings
+        How Zoho words its refusals.
     seed : int
         Decides which requests a fault with a ``share`` hits.
+    sleep : callable
+        How a slow answer waits; takes seconds.
+    expire_tokens : callable
+        Ends every access token.
     """
 
-    def __init__(self, org: Emulator, seed: int) -> None:
-        self._org, self._random = org, Random(f"faults of {seed}")  # noqa: S311 - no secret
+    def __init__(
+        self,
+        settings: Settings,
+        seed: int,
+        sleep: Callable[[float], None],
+        expire_tokens: Callable[[], None],
+    ) -> None:
+        self.settings, self.sleep, self.expire_tokens = settings, sleep, expire_tokens
+        self._random = Random(f"faults of {seed}")  # noqa: S311 - no secret
         self._lock = threading.Lock()
         self._waiting: list[Fault] = []
 
@@ -196,7 +208,7 @@ class Faults:
     def around(self, request: Request, proceed: Proceed) -> Answer:
         """Run a handler under the first fault that is due for this request, if any."""
         fault = self._due(request.path, request.method)
-        return KINDS[fault.kind][0](self._org, fault, proceed) if fault else proceed()
+        return KINDS[fault.kind][0](self, fault, proceed) if fault else proceed()
 
     def of_callback(self, url: str) -> str | None:
         """Take the kind of the first fault that is due for a callback, if any."""

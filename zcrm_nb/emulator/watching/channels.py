@@ -16,15 +16,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
+from zcrm_nb.emulator.org import Org
 from zcrm_nb.emulator.query.criteria import Condition
 from zcrm_nb.emulator.records.records import Table
 from zcrm_nb.emulator.serving.http import API_ORIGIN
 from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
 from zcrm_nb.emulator.storage.store import Change
-from zcrm_nb.emulator.watching.callbacks import Delivery, Post
+from zcrm_nb.emulator.watching.callbacks import Courier, Delivery, Post
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.storage.schema import Module
 
 ACTIONS = {"insert": "create", "update": "edit", "delete": "delete"}
@@ -83,12 +83,19 @@ def _holds(selection: Mapping[str, Any], changed: Iterable[str]) -> bool:
     return every(_holds(each, changed) for each in selection["group"])
 
 
+class WatchOrg(Org):
+    """An org with its notification channels."""
+
+    courier: Courier
+    channels: Channels
+
+
 class Channels:
     """The channels of an org.
 
     Parameters
     ----------
-    org : Emulator
+    org : WatchOrg
         The org; channels that its file knows are open again.
 
     Notes
@@ -97,7 +104,7 @@ class Channels:
     millisecond, or under a clock that stands still, can be told apart as in Zoho.
     """
 
-    def __init__(self, org: Emulator) -> None:
+    def __init__(self, org: WatchOrg) -> None:
         self._org, self._settings = org, org.settings.watch
         self._courier = org.courier
         self._last_time = 0
@@ -319,7 +326,7 @@ class Channels:
         return dict(zip(names, rows[0], strict=True)) if rows else {}
 
 
-def resource_uri(org: Emulator, module: str) -> str:
+def resource_uri(org: Org, module: str) -> str:
     """Give the address of a module as notifications spell it."""
     return f"{API_ORIGIN}/crm/{org.settings.watch.resource_version}/{module}"
 

@@ -18,7 +18,7 @@ from zcrm_nb.emulator.watching.channels import ACTIONS, Channel, resource_uri
 from zcrm_nb.emulator.watching.watch_form import Form, Item, Place, limit_reached
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.watching.channels import WatchOrg
 
 SUBSCRIBED = "Successfully subscribed for actions-watch of the given module"
 UPDATED = "Successfully updated the subscribe details"
@@ -26,7 +26,7 @@ REMOVED = "Successfully removed the subscribe details"
 UNSUBSCRIBED = "Successfully un-subscribed from actions-watch"
 
 
-def post_watch(org: Emulator, request: Request) -> Answer:
+def post_watch(org: WatchOrg, request: Request) -> Answer:
     """``POST /actions/watch``: open channels."""
 
     def enable(form: Form) -> list[Item]:
@@ -46,7 +46,7 @@ def post_watch(org: Emulator, request: Request) -> Answer:
     return _each(org, request, enable, 201)
 
 
-def put_watch(org: Emulator, request: Request) -> Answer:
+def put_watch(org: WatchOrg, request: Request) -> Answer:
     """``PUT /actions/watch``: give channels new details; what is not sent is gone."""
 
     def update(form: Form) -> list[Item]:
@@ -63,7 +63,7 @@ def put_watch(org: Emulator, request: Request) -> Answer:
     return _each(org, request, update, 200)
 
 
-def patch_watch(org: Emulator, request: Request) -> Answer:
+def patch_watch(org: WatchOrg, request: Request) -> Answer:
     """``PATCH /actions/watch``: change some details, add events, or drop some."""
 
     def update(form: Form) -> list[Item]:
@@ -80,7 +80,7 @@ def patch_watch(org: Emulator, request: Request) -> Answer:
     return _each(org, request, update, 200)
 
 
-def get_watch(org: Emulator, request: Request) -> Answer:
+def get_watch(org: WatchOrg, request: Request) -> Answer:
     """``GET /actions/watch``: the caller's channels, an item for each channel and module."""
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
@@ -111,7 +111,7 @@ def get_watch(org: Emulator, request: Request) -> Answer:
     return json_answer({"watch": shown, "info": info})
 
 
-def delete_watch(org: Emulator, request: Request) -> Answer:
+def delete_watch(org: WatchOrg, request: Request) -> Answer:
     """``DELETE /actions/watch?channel_ids=``: close channels."""
     wanted = parameters.names(request, "channel_ids")
     if not wanted:
@@ -134,7 +134,7 @@ def _caller(request: Request) -> tuple[int, str]:
     return request.user, request.token.client_id
 
 
-def _known(org: Emulator, request: Request, channel_id: str) -> Channel:
+def _known(org: WatchOrg, request: Request, channel_id: str) -> Channel:
     """Find an open channel, or refuse."""
     found = org.channels.find(*_caller(request), channel_id)
     if found is None:
@@ -143,14 +143,14 @@ def _known(org: Emulator, request: Request, channel_id: str) -> Channel:
     return found
 
 
-def _unknown(org: Emulator, refusal: Refusal) -> Answer:
+def _unknown(org: WatchOrg, refusal: Refusal) -> Answer:
     """Answer a look at a channel that is not open."""
     if org.settings.watch.unknown_channel_status == 204:
         return NOTHING
     return json_answer({"watch": [refusal.body]}, refusal.status)
 
 
-def _check_room(org: Emulator, request: Request, old: Channel | None, place: Place) -> None:
+def _check_room(org: WatchOrg, request: Request, old: Channel | None, place: Place) -> None:
     """Refuse one channel too many."""
     most = org.settings.watch.channels_limit
     if old is None and most is not None and len(org.channels.of(*_caller(request))) >= most:
@@ -158,7 +158,7 @@ def _check_room(org: Emulator, request: Request, old: Channel | None, place: Pla
 
 
 def _each(
-    org: Emulator, request: Request, work: Callable[[Form], list[Item]], status: int
+    org: WatchOrg, request: Request, work: Callable[[Form], list[Item]], status: int
 ) -> Answer:
     """Do one piece of work for every item of the body."""
     items = _items(org, request.json())
@@ -170,7 +170,7 @@ def _each(
     return _together(org, tried, status)
 
 
-def _items(org: Emulator, body: Item) -> list[Item]:
+def _items(org: WatchOrg, body: Item) -> list[Item]:
     """Find the items in a body; one of the specifications leaves the wrapper out."""
     place = Place("watch", "$.watch")
     if "watch" not in body and "channel_id" in body:
@@ -196,7 +196,7 @@ def _tried(work: Callable[..., list[Item]], *arguments: object) -> tuple[list[It
         return [refusal.body], False
 
 
-def _together(org: Emulator, tried: list[tuple[list[Item], bool]], good: int) -> Answer:
+def _together(org: WatchOrg, tried: list[tuple[list[Item], bool]], good: int) -> Answer:
     """Answer with all results: all good, all refused, or mixed."""
     done = {each for _, each in tried}
     status = 207 if len(done) == 2 else good if True in done else org.settings.watch.refusal_status
@@ -204,7 +204,7 @@ def _together(org: Emulator, tried: list[tuple[list[Item], bool]], good: int) ->
 
 
 def _drop_events(
-    org: Emulator, request: Request, old: Channel, events: Iterable[str]
+    org: WatchOrg, request: Request, old: Channel, events: Iterable[str]
 ) -> list[Item]:
     """Drop some events of a channel; one without events is closed."""
     gone = set(_single(events))
@@ -234,7 +234,7 @@ def _without(events: Iterable[str], gone: set[str]) -> Iterator[str]:
             yield from (one for one in single if one not in gone)
 
 
-def _resource(org: Emulator, name: str) -> Item:
+def _resource(org: WatchOrg, name: str) -> Item:
     """Say which module it is."""
     module = org.schema.directory["Users"] if name == "users" else org.schema.modules[name]
     return {
@@ -244,7 +244,7 @@ def _resource(org: Emulator, name: str) -> Item:
     }
 
 
-def _subscribed(org: Emulator, channel: Channel, names: list[str], words: str) -> Item:
+def _subscribed(org: WatchOrg, channel: Channel, names: list[str], words: str) -> Item:
     """Tell of a channel that is open now."""
     events = [
         {
@@ -257,7 +257,7 @@ def _subscribed(org: Emulator, channel: Channel, names: list[str], words: str) -
     return _success({"events": events}, words)
 
 
-def _removed(org: Emulator, channel: Channel, names: list[str], words: str) -> list[Item]:
+def _removed(org: WatchOrg, channel: Channel, names: list[str], words: str) -> list[Item]:
     """Tell what is watched no longer."""
     told = [
         _success(
@@ -273,7 +273,7 @@ def _removed(org: Emulator, channel: Channel, names: list[str], words: str) -> l
     return told if org.settings.watch.removed_per_module else told[:1]
 
 
-def _listed(org: Emulator, channel: Channel, name: str) -> Item:
+def _listed(org: WatchOrg, channel: Channel, name: str) -> Item:
     """Show a channel as far as one module goes."""
     conditions = [
         each for each in channel.notification_condition or () if each["module"]["api_name"] == name
@@ -292,7 +292,7 @@ def _listed(org: Emulator, channel: Channel, name: str) -> Item:
     }
 
 
-def _expiry(org: Emulator, channel: Channel) -> str:
+def _expiry(org: WatchOrg, channel: Channel) -> str:
     """Show when a channel ends, on the clock of its user."""
     zone = org.store.read("SELECT time_zone FROM Users WHERE id = ?", (channel.user,))[0][0]
     return datetime.fromtimestamp(channel.expiry, ZoneInfo(zone)).isoformat()

@@ -12,7 +12,7 @@ from zcrm_nb.emulator.storage.schema import Field, Module
 from zcrm_nb.emulator.watching.channels import ACTIONS
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator import Emulator
+    from zcrm_nb.emulator.org import Org
 
 HOUR_S = 3600
 WEEK_S = 7 * 24 * HOUR_S
@@ -59,7 +59,7 @@ class Form:
 
     Parameters
     ----------
-    org : Emulator
+    org : Org
         The org whose records are to be watched.
     item : dict
         The item.
@@ -67,7 +67,7 @@ class Form:
         Where it stands in the body.
     """
 
-    def __init__(self, org: Emulator, item: Item, place: Place) -> None:
+    def __init__(self, org: Org, item: Item, place: Place) -> None:
         self._org, self._item, self.place = org, item, place
 
     def channel_id(self) -> str:
@@ -168,7 +168,7 @@ class Condition:
 
     Parameters
     ----------
-    org : Emulator
+    org : Org
         The org that knows the fields.
     sent : object
         The object as sent.
@@ -176,7 +176,7 @@ class Condition:
         Where it stands in the body.
     """
 
-    def __init__(self, org: Emulator, sent: object, place: Place) -> None:
+    def __init__(self, org: Org, sent: object, place: Place) -> None:
         if not isinstance(sent, dict):
             raise place.invalid(expected_data_type="jsonobject")
         self._org, self._sent, self._place = org, sent, place
@@ -243,7 +243,7 @@ class Condition:
         return {"api_name": found.api_name, "id": str(found.id)}
 
 
-def watched(org: Emulator, name: str, place: Place) -> Module:
+def watched(org: Org, name: str, place: Place) -> Module:
     """Find a module that can be watched, or refuse its name."""
     if name == "users":
         return org.schema.directory["Users"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from zcrm_nb.emulator.world import staff
-from zcrm_nb.emulator.world.org import Columns, Org
+from zcrm_nb.emulator.world.org import Columns, GeneratedOrg
 from zcrm_nb.emulator.world.sampling import NOW
 from zcrm_nb.emulator.world.text import DAY_S, IST_S, day_of, iso_date
 
@@ -28,7 +28,7 @@ EXPENSES = ("Train", "Flight", "Taxi", "Hotel", "Meals", "Other")
 ALARM = '{"ALARM":"FREQ=NONE;ACTION=POPUP;TRIGGER=DATE-TIME:%sT09:30:00+05:30"}'
 
 
-def tasks(org: Org, batch: Batch) -> Columns:
+def tasks(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make to-dos; what is completed was closed when it was last touched."""
     status = batch.weighted("Status", TASK_STATES)
     stamps = org.stamps(batch, batch.integers("Owner", 2, 9), 8)
@@ -46,7 +46,7 @@ def tasks(org: Org, batch: Batch) -> Columns:
     }
 
 
-def events(org: Org, batch: Batch) -> Columns:
+def events(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make meetings, on the half hour."""
     days = batch.integers("Start_DateTime", 0, 12)
     starts = [(at + n * DAY_S) // 1800 * 1800 for at, n in zip(batch.created, days, strict=True)]
@@ -63,7 +63,7 @@ def events(org: Org, batch: Batch) -> Columns:
     }
 
 
-def calls(org: Org, batch: Batch) -> Columns:
+def calls(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make telephone calls; a missed one has no length."""
     kinds = batch.weighted("Call_Type", CALL_TYPES)
     lengths = zip(kinds, batch.delays("Call_Duration", 240), strict=True)
@@ -79,7 +79,7 @@ def calls(org: Org, batch: Batch) -> Columns:
     }
 
 
-def notes(org: Org, batch: Batch) -> Columns:
+def notes(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make notes about leads, contacts, accounts and deals."""
     return {
         **org.stamps(batch, batch.integers("Owner", 2, 9), 2),
@@ -87,7 +87,7 @@ def notes(org: Org, batch: Batch) -> Columns:
     }
 
 
-def site_visits(org: Org, batch: Batch) -> Columns:
+def site_visits(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make visits to sites; their expenses, engineers and products go to their own tables."""
     places = batch.earlier("Account", org.kept["Accounts", "created"])
     waits = batch.integers("Visit_Date", 1, 25)
@@ -136,7 +136,7 @@ def _arrivals(batch: Batch, waits: list[int], status: list[str]) -> list[int | N
     ]
 
 
-def _visit_rows(org: Org, batch: Batch) -> None:
+def _visit_rows(org: GeneratedOrg, batch: Batch) -> None:
     """Store the rows that hang on visits: expenses, further engineers, products shown."""
     random, products = batch.stream("rows"), range(org.made.get("Products", 0))
     visits = list(zip(org.ids(batch), batch.created, strict=True))
@@ -202,7 +202,7 @@ def _json(value: object) -> str:
 # -- whom and what it is about -------------------------------------------------------------------
 
 
-def _about(org: Org, batch: Batch) -> Columns:
+def _about(org: GeneratedOrg, batch: Batch) -> Columns:
     """Choose the contact and the record an activity belongs to."""
     pointing = _pointing(org, batch, "What_Id", ABOUT)
     people = zip(pointing["$se_module"], org.any(batch, "Who_Id", "Contacts"), strict=True)
@@ -210,7 +210,9 @@ def _about(org: Org, batch: Batch) -> Columns:
     return pointing | {"Who_Id": [None if module == "Leads" else who for module, who in people]}
 
 
-def _pointing(org: Org, batch: Batch, column: str, modules: Mapping[Any, float]) -> Columns:
+def _pointing(
+    org: GeneratedOrg, batch: Batch, column: str, modules: Mapping[Any, float]
+) -> Columns:
     """Point to one of several modules, and tell to which."""
     ids: list[int | None] = []
     named: list[str | None] = []

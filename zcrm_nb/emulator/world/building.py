@@ -10,7 +10,7 @@ from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES,
 from zcrm_nb.emulator.query import views
 from zcrm_nb.emulator.world import activities, people, sales, staff
 from zcrm_nb.emulator.world.distributions import DRAWN, FILLED
-from zcrm_nb.emulator.world.org import TAGS, Columns, Org
+from zcrm_nb.emulator.world.org import TAGS, Columns, GeneratedOrg
 from zcrm_nb.emulator.world.sampling import Batch, moments
 from zcrm_nb.emulator.world.text import slug
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.emulator.storage.store import Store
 
-Maker: TypeAlias = Callable[[Org, Batch], Columns]
+Maker: TypeAlias = Callable[[GeneratedOrg, Batch], Columns]
 
 #: module: its maker, the records of a small world, and since how many months it is in use; a module
 #: stands below those it points to.
@@ -68,7 +68,7 @@ def build(
     counts = _counts(world, rows)
     if store.world is not None:
         raise ValueError(f"the store holds a world already: {store.world}")
-    org = Org(store, seed)
+    org = GeneratedOrg(store, seed)
     with store.bulk():
         _load_staff(store)
         _load_tags(org)
@@ -81,7 +81,7 @@ def build(
 
 def newcomer(store: Store, batch: Batch) -> dict[str, Any]:
     """Make up one more record of a batch's module, as a world's are: encoded values by column."""
-    columns = _columns(Org(store, batch.seed), batch, MAKERS[batch.module][0])
+    columns = _columns(GeneratedOrg(store, batch.seed), batch, MAKERS[batch.module][0])
     return {name: values[0] for name, values in columns.items()}
 
 
@@ -95,7 +95,7 @@ def _counts(world: str, rows: Mapping[str, int]) -> dict[str, int]:
     return {**counts, **(LARGE if world == "large" else {}), **rows}
 
 
-def _make(org: Org, module: str, n: int) -> None:
+def _make(org: GeneratedOrg, module: str, n: int) -> None:
     """Make one module, batch by batch, and set its autonumber counters behind it."""
     maker, _, months = MAKERS[module]
     created = moments(org.seed, module, n, months)
@@ -110,7 +110,7 @@ def _make(org: Org, module: str, n: int) -> None:
             )
 
 
-def _columns(org: Org, batch: Batch, maker: Maker) -> Columns:
+def _columns(org: GeneratedOrg, batch: Batch, maker: Maker) -> Columns:
     """Make the columns of a batch: some are only drawn, some made, and some have gaps."""
     drawn = {
         column: batch.drawn(column, values)
@@ -124,7 +124,7 @@ def _columns(org: Org, batch: Batch, maker: Maker) -> Columns:
     return {**columns, **gaps}
 
 
-def _load_tags(org: Org) -> None:
+def _load_tags(org: GeneratedOrg) -> None:
     """Store the tags of every module that has some; they are as old as the org."""
     founded = int(datetime.fromisoformat(FOUNDED).timestamp())
     stamps = (founded, founded, staff.ADMIN, staff.ADMIN)

@@ -39,7 +39,7 @@ TAGS = {
 
 
 @dataclass
-class Org:
+class GeneratedOrg:
     """The store that is being filled, and what later modules need to know of earlier ones.
 
     ``kept`` holds columns of earlier modules, ``made`` how many records each has so far,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.world.distributions import NEW_STATUS, OLD_STATUS
-from zcrm_nb.emulator.world.org import Columns, Org, owners
+from zcrm_nb.emulator.world.org import Columns, GeneratedOrg, owners
 from zcrm_nb.emulator.world.places import CITIES, City, Company
 from zcrm_nb.emulator.world.sampling import NOW
 from zcrm_nb.emulator.world.text import DAY_S, DIALLED, ODD_NAMES, filled, iso_date, slug
@@ -19,7 +19,7 @@ PRIVATE_MAIL = ("example.com", "example.org", "example.net")
 PLACES = {city: city.weight for city in CITIES}
 
 
-def accounts(org: Org, batch: Batch) -> Columns:
+def accounts(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make firms, each with one address and a size from which its money follows."""
     cities = batch.weighted("City", PLACES)
     firms = _companies(batch, cities)
@@ -48,7 +48,7 @@ def accounts(org: Org, batch: Batch) -> Columns:
     }
 
 
-def contacts(org: Org, batch: Batch) -> Columns:
+def contacts(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make people at accounts that existed when they were entered."""
     known = batch.earlier("Account_Name", org.kept["Accounts", "created"])
     places = batch.some("Account_Name", known, 0.96)
@@ -80,7 +80,7 @@ def contacts(org: Org, batch: Batch) -> Columns:
     }
 
 
-def leads(org: Org, batch: Batch) -> Columns:
+def leads(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make strangers with an interest; some became contacts, accounts and deals."""
     cities = batch.weighted("City", PLACES)
     firms = _companies(batch, cities)
@@ -113,7 +113,7 @@ def leads(org: Org, batch: Batch) -> Columns:
 # -- what became of leads ------------------------------------------------------------------------
 
 
-def _converted(org: Org, batch: Batch, columns: Columns) -> Columns:
+def _converted(org: GeneratedOrg, batch: Batch, columns: Columns) -> Columns:
     """Turn one lead in eight into a contact that was entered after it."""
     columns |= {
         "Converted__s": [0] * batch.n,
@@ -132,7 +132,7 @@ def _converted(org: Org, batch: Batch, columns: Columns) -> Columns:
     return columns
 
 
-def _become(org: Org, created: int, columns: Columns, row: int, place: int) -> None:
+def _become(org: GeneratedOrg, created: int, columns: Columns, row: int, place: int) -> None:
     """Write into one lead what its conversion to the contact at ``place`` left behind."""
     names = ("created", "account", "city", "first", "last", "mail")
     when, account, city, first, last, mail = (org.kept["Contacts", name][place] for name in names)
@@ -216,7 +216,7 @@ def _companies(batch: Batch, cities: Sequence[City]) -> list[Company]:
     ]
 
 
-def _apart(org: Org, firms: Sequence[Company], cities: Sequence[City]) -> list[str]:
+def _apart(org: GeneratedOrg, firms: Sequence[Company], cities: Sequence[City]) -> list[str]:
     """Name accounts: a firm's second branch carries its city, further ones are duplicates."""
     seen = set(org.kept["Accounts", "name"])
     names = []
@@ -344,7 +344,7 @@ def _tax_number(number: int, letter: str) -> str:
     return f"00AAA{letter}{chr(65 + high % 26)}{units:04d}{chr(65 + low)}1Z5"
 
 
-def _earlier_here(org: Org, batch: Batch, column: str) -> list[int | None]:
+def _earlier_here(org: GeneratedOrg, batch: Batch, column: str) -> list[int | None]:
     """Point to records of the same batch that are older."""
     places = batch.earlier(column, batch.created)
     return org.refer(

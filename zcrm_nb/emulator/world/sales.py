@@ -15,7 +15,7 @@ from zcrm_nb.emulator.world.distributions import (
     PIPELINE_SHARES,
     REASONS,
 )
-from zcrm_nb.emulator.world.org import Columns, Org
+from zcrm_nb.emulator.world.org import Columns, GeneratedOrg
 from zcrm_nb.emulator.world.people import PLACES
 from zcrm_nb.emulator.world.places import CITIES
 from zcrm_nb.emulator.world.sampling import NOW
@@ -32,7 +32,7 @@ TERMS = "Payment within 30 days.\nPrices exclude transport.\nSubject to Pune jur
 GST = '[{"name":"GST","percentage":18,"value":0,"id":"410888000000080001"}]'
 
 
-def campaigns(org: Org, batch: Batch) -> Columns:
+def campaigns(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make fairs and mailings, named after their month."""
     starts = batch.dates(repeat(20))
     ends = batch.dates(repeat(34))
@@ -56,7 +56,7 @@ def campaigns(org: Org, batch: Batch) -> Columns:
     }
 
 
-def vendors(org: Org, batch: Batch) -> Columns:
+def vendors(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make the firms we buy from."""
     cities = batch.weighted("City", PLACES)
     firms = [city.country.companies[-1 - n % 40] for n, city in enumerate(cities)]
@@ -71,7 +71,7 @@ def vendors(org: Org, batch: Batch) -> Columns:
     }
 
 
-def products(org: Org, batch: Batch) -> Columns:
+def products(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make the price list."""
     numbers = range(batch.first, batch.first + batch.n)
     goods = [list(GOODS)[n % len(GOODS)] for n in numbers]
@@ -96,7 +96,7 @@ def products(org: Org, batch: Batch) -> Columns:
 # -- deals ---------------------------------------------------------------------------------------
 
 
-def deals(org: Org, batch: Batch) -> Columns:
+def deals(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make chances of business with accounts that existed by then, as far as age allows."""
     accounts = batch.earlier("Account_Name", org.kept["Accounts", "created"])
     contacts = _contacts(org, batch, accounts)
@@ -163,7 +163,7 @@ def _ends(batch: Batch, stages: Sequence[str]) -> Columns:
     }
 
 
-def _amounts(org: Org, batch: Batch, accounts: Sequence[int | None]) -> list[float]:
+def _amounts(org: GeneratedOrg, batch: Batch, accounts: Sequence[int | None]) -> list[float]:
     """Draw sums in rupees that grow with the size of the account."""
     heads = org.look("Accounts", "employees", accounts)
     return [
@@ -207,7 +207,7 @@ def _stage(created: int, cycle_s: int, end: str, late: float) -> tuple[str, str,
     return stage, iso_date(day_of(created + due_s)), None
 
 
-def _contacts(org: Org, batch: Batch, accounts: Sequence[int | None]) -> list[int | None]:
+def _contacts(org: GeneratedOrg, batch: Batch, accounts: Sequence[int | None]) -> list[int | None]:
     """Choose somebody at the account who was known by then, if there is one."""
     since = org.kept["Contacts", "created"]
     people: list[int | None] = []
@@ -221,7 +221,7 @@ def _contacts(org: Org, batch: Batch, accounts: Sequence[int | None]) -> list[in
 # -- papers --------------------------------------------------------------------------------------
 
 
-def quotes(org: Org, batch: Batch) -> Columns:
+def quotes(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make offers to the people of a deal."""
     columns = _paper(org, batch, list(OPEN), "Quote")
     _items(org, batch, "Quoted_Items")
@@ -232,7 +232,7 @@ def quotes(org: Org, batch: Batch) -> Columns:
     }
 
 
-def invoices(org: Org, batch: Batch) -> Columns:
+def invoices(org: GeneratedOrg, batch: Batch) -> Columns:
     """Make bills for deals that were won."""
     columns = _paper(org, batch, ["Closed Won"], "Invoice")
     _items(org, batch, "Invoiced_Items")
@@ -244,7 +244,7 @@ def invoices(org: Org, batch: Batch) -> Columns:
     }
 
 
-def _paper(org: Org, batch: Batch, stages: Sequence[str], word: str) -> Columns:
+def _paper(org: GeneratedOrg, batch: Batch, stages: Sequence[str], word: str) -> Columns:
     """Make what quotes and invoices share, for deals in one of the stages."""
     fit = [n for n, stage in enumerate(org.kept["Deals", "stage"]) if stage in stages]
     chosen = batch.pick("Deal_Name", fit or [None])
@@ -265,7 +265,7 @@ def _paper(org: Org, batch: Batch, stages: Sequence[str], word: str) -> Columns:
     }
 
 
-def _items(org: Org, batch: Batch, module: str) -> None:
+def _items(org: GeneratedOrg, batch: Batch, module: str) -> None:
     """Store one to four line items for each paper of the batch, at the list price."""
     random, prices = batch.stream(module), org.kept["Products", "price"]
     if not prices:
@@ -278,7 +278,7 @@ def _items(org: Org, batch: Batch, module: str) -> None:
     ])  # fmt: skip
 
 
-def _item(org: Org, random: Random, prices: Sequence[float]) -> tuple[Any, ...]:
+def _item(org: GeneratedOrg, random: Random, prices: Sequence[float]) -> tuple[Any, ...]:
     """Draw one line item: product, quantity, price, discount and tax at 18 per cent."""
     place = int(random.random() * len(prices))
     quantity, price = float(1 + int(random.random() ** 3 * 40)), prices[place]

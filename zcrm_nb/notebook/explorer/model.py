@@ -18,7 +18,7 @@ from zcrm_nb import coql
 from zcrm_nb.api.metadata import field_row
 from zcrm_nb.api.planning.costs import asked_cost
 from zcrm_nb.api.reading.query import OFFSET_CEILING, PAGE_SIZE
-from zcrm_nb.coql.types import is_readable
+from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import NotFoundError, ZohoError
 from zcrm_nb.notebook.explorer.query import (
     MISSING,

@@ -13,8 +13,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.coql import examine, where
+from zcrm_nb.coql.fields import NUMBERS, PICKLISTS, is_readable, operators, type_of
 from zcrm_nb.coql.text import condition_text, written_name
-from zcrm_nb.coql.types import NUMBERS, PICKLISTS, is_readable, operators, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.listening.feed import Feed
 from zcrm_nb.notebook import static_twin
-from zcrm_nb.notebook.feed.page import page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,11 +37,17 @@ class LiveFeed(Feed):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return the widget, with a static page as its twin."""
-        return static_twin.bundle(repr(self), page(self), self._widget, **options)
+        return static_twin.bundle(repr(self), self._page(), self._widget, **options)
 
     def _ipython_display_(self) -> None:
         """Show the static page, and in a notebook the widget."""
-        static_twin.show(repr(self), page(self), self._widget)
+        static_twin.show(repr(self), self._page(), self._widget)
+
+    def _page(self) -> str:
+        """Write the static page."""
+        from zcrm_nb.notebook.feed.page import page  # noqa: PLC0415 - loads matplotlib
+
+        return page(self)
 
     def _widget(self) -> Any:
         """Make a widget that is kept up to date."""

@@ -67,7 +67,7 @@ class Prompt:
     Examples
     --------
     >>> from zcrm_nb.notebook.login.prompt import Prompt
-    >>> from zcrm_nb.notebook.login.request import Wish
+    >>> from zcrm_nb.notebook.login.request import LoginRequest
     >>> answers = iter(["", "", "", "code", "1000.ABC"])
     >>> secrets = iter(["…", "1000.ab.cd"])
     >>> prompt = Prompt(
@@ -75,7 +75,7 @@ class Prompt:
     ...     ask_secret=lambda question: next(secrets),
     ...     say=lambda line: None,
     ... )
-    >>> prompt.fill(Wish()).dc
+    >>> prompt.fill(LoginRequest()).dc
     'us'
     """
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from zcrm_nb.coql import AGGREGATES
-from zcrm_nb.coql.resolve import USER_PATHS
+from zcrm_nb.coql.fields import USER_PATHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import EngFormatter
 
+from zcrm_nb.errors import ShortTraceback
 from zcrm_nb.notebook.plots.plots import PictureAxes
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _INK, _SOFT, _COLOUR = "#1b2a33", "#5f6f78", "#1f5f80"
 _WIDTH_INCHES, _BAR_INCHES, _FRAME_INCHES, _LINE_INCHES = 8.6, 0.3, 1.0, 2.4
 
 
-class NothingFits(ValueError):  # noqa: N818 - reads as what happened
+class NothingFits(ShortTraceback, ValueError):  # noqa: N818 - reads as what happened
     """No picture fits this table; the message says what would."""
 
 

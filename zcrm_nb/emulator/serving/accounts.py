@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from zcrm_nb.emulator.oauth.scopes import covers, split
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import AccessToken
+from zcrm_nb.emulator.serving.scopes import covers, split
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.clock import Clock

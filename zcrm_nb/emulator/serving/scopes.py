@@ -90,7 +90,7 @@ def permission(scope: str, modules: Mapping[str, str]) -> Permission | None:
 
     Examples
     --------
-    >>> from zcrm_nb.emulator.oauth.scopes import permission
+    >>> from zcrm_nb.emulator.serving.scopes import permission
     >>> permission("ZohoCRM.modules.leads.READ", {"Leads": "Leads"}).words
     'Read Leads'
     >>> permission("ZohoCRM.modules.Ledas.READ", {"Leads": "Leads"})
@@ -108,7 +108,7 @@ def covers(granted: str, needed: str, write_covers: Iterable[str] = ()) -> bool:
 
     Examples
     --------
-    >>> from zcrm_nb.emulator.oauth.scopes import covers
+    >>> from zcrm_nb.emulator.serving.scopes import covers
     >>> covers("ZohoCRM.modules.ALL", "ZohoCRM.modules.Sales_Orders.READ")
     True
     >>> covers("ZohoCRM.modules.leads.READ", "ZohoCRM.modules.Leads.UPDATE")

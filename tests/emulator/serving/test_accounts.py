@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from zcrm_nb.emulator.oauth.accounts import AccountsError
-from zcrm_nb.emulator.oauth.scopes import covers
+from zcrm_nb.emulator.serving.accounts import AccountsError
+from zcrm_nb.emulator.serving.scopes import covers
 from zcrm_nb.emulator.world import ADMIN
 
 LEADS = ("GET", "/Leads", {"fields": "id"})
