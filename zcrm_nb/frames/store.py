@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from zcrm_nb.frames.csv_reader import PartReader
     from zcrm_nb.frames.types import Column
 
-__all__ = ["MANIFEST", "Folder", "Store", "Unlisted", "checked_manifest", "key_of", "needed", "quoted"]
+__all__ = [
+    "MANIFEST",
+    "Folder",
+    "Store",
+    "Unlisted",
+    "checked_manifest",
+    "key_of",
+    "needed",
+    "quoted",
+]
 
 MANIFEST = "_manifest.json"  # the dash hides it from whoever reads the folder as one Parquet table
 UNFINISHED = ".unfinished"  # how the name of a file ends that may still be in the making
@@ -326,6 +335,7 @@ class Folder(Store):
         self._keep_manifest()
 
     def close(self) -> None:
+        """Let nothing be written any more; a folder made for nothing goes."""
         super().close()
         if self._is_new and not self._told:
             self._discard()

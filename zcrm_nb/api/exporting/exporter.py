@@ -29,12 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from zcrm_nb.api.exporting.dask_cluster import Crew
-    from zcrm_nb.api.exporting.job_store import JobRecord, JobStore
+    from zcrm_nb.api.exporting.job_store import JobRecord
     from zcrm_nb.api.exporting.runner import Part
-    from zcrm_nb.api.exporting.selection import ColumnSelection
-    from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.api.exporting.session import ExportSession
     from zcrm_nb.frames import Store
-    from zcrm_nb.wire.gate import Gate
 
 __all__ = ["Exporter"]
 
@@ -44,18 +42,10 @@ class Exporter:
 
     Parameters
     ----------
-    gate : Gate
-        The way to Zoho.
-    catalogue : Catalogue
-        The org's metadata.
-    store : JobStore
-        Where the export is written down.
+    session : ExportSession
+        The way to Zoho, and where the export is written down.
     record : JobRecord
         What is written down.
-    selection : ColumnSelection, optional
-        Its columns, if at hand; else they are worked out again.
-    tick : callable, optional
-        Takes the number of rows of each part.
     say : callable, optional
         Takes a sentence about what Zoho is doing.
 
@@ -67,20 +57,14 @@ class Exporter:
 
     def __init__(
         self,
-        gate: Gate,
-        catalogue: Catalogue,
-        store: JobStore,
+        session: ExportSession,
         record: JobRecord,
         *,
-        selection: ColumnSelection | None = None,
-        tick: Callable[[int], None] | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        self._gate, self._catalogue, self._store, self.record = gate, catalogue, store, record
-        self._tick = tick or (lambda rows: None)
-        self._say = say
+        self._session, self.record, self._say = session, record, say
         self._by_name = record.question["columns"] is not None
-        self.selection = selection or select(catalogue, record.module, record.question["columns"])
+        self.selection = select(session.catalogue, record.module, record.question["columns"])
         self.selection.drop([*record.dropped, *record.unjoined], by_name=self._by_name)
         self._lock = threading.Lock()
         self._missing: set[str] = set()
@@ -102,7 +86,7 @@ class Exporter:
 
         def check(part: Part) -> None:
             read_through(part.path)
-            self._tick(self._counted_rows(part))
+            self._session.tick(self._counted_rows(part))
 
         runner = self._runner()
         runner.start()
@@ -118,7 +102,7 @@ class Exporter:
             table = tables[self._batch_of(part)]
             self._check_header(header(part.path), table.reader)
             self._check_rows(part, table.add(part))
-            self._tick(self._counted_rows(part))
+            self._session.tick(self._counted_rows(part))
 
         runner.run(add)
         frames = [in_id_order(table.assembler.frame()) for table in tables]
@@ -144,16 +128,14 @@ class Exporter:
             if crew is not None:
                 crew.check_target()
             # Zoho refuses fields with the first job: columns are certain only afterwards.
-            runner.start(
-                ask_again=ask_again, has_part=lambda *number: key_of(*number) in parts
-            )
+            runner.start(ask_again=ask_again, has_part=lambda *number: key_of(*number) in parts)
             reader = self.reader(0, exact=exact)
             target.begin(reader, self._manifest(facts))
             self._write_parts(runner, target, reader, crew)
             self._note_missing_columns()
             return target.finish()
         except JobError as error:
-            if self.record.state(self._gate.clock()) in {"failed", "expired"}:
+            if self.record.state(self._session.clock()) in {"failed", "expired"}:
                 target.fail(error.happened)
             raise
         finally:
@@ -163,7 +145,7 @@ class Exporter:
         """Return what the manifest of files says of the export."""
         return {
             "question": self.record.question,
-            "source": source_of(self._catalogue, self.record.module),
+            "source": source_of(self._session.catalogue, self.record.module),
             "job": self.record.id,
             "facts": facts,
         }
@@ -172,23 +154,25 @@ class Exporter:
         self, runner: Runner, target: Store, reader: PartReader, crew: Crew | None
     ) -> None:
         """Write each part as it comes, here or on a cluster."""
-        users = UnknownUsers(self._gate, self._catalogue, self.record.module)
+        users = UnknownUsers(self._session, self.record.module)
 
         def write(part: Part) -> None:
             self._check_header(header(part.path), reader)
             batches = users.named(reader, reader.batches(part.path))
             rows = target.add(part.series, part.number, reader, batches)
             self._check_rows(part, rows)
-            self._tick(rows)
+            self._session.tick(rows)
 
         for series, number, job in self.record.numbered_jobs():
             if target.has(series, number):
-                self._tick(job.rows or 0)
+                self._session.tick(job.rows or 0)
         if crew is None:
             runner.run(write, has_part=target.has)
         else:
             remotely = partial(self._write_remotely, crew, reader)
-            runner.run(write, has_part=target.has, fetch_remotely=remotely, at_a_time=crew.at_a_time)
+            runner.run(
+                write, has_part=target.has, fetch_remotely=remotely, at_a_time=crew.at_a_time
+            )
 
     def _write_remotely(self, crew: Crew, reader: PartReader, part: Part) -> None:
         """Let a worker make a part, and take it into the target."""
@@ -200,15 +184,15 @@ class Exporter:
         crew.take(part.series, part.number, made)
         self._check_header(made.columns, reader)
         self._check_rows(part, made.written["rows"])
-        self._tick(made.written["rows"])
+        self._session.tick(made.written["rows"])
 
     # ---- Parts -----------------------------------------------------------------------------------
 
     def _runner(self, retry_call: str = "") -> Runner:
         """Make the runner of the jobs."""
         return Runner(
-            self._gate,
-            self._store,
+            self._session.gate,
+            self._session.store,
             self.record,
             say=self._say,
             on_refused=self._drop_refused,
@@ -219,7 +203,7 @@ class Exporter:
         """Make the reader for the files of one batch of fields."""
         columns = self.selection.with_fields(self._fields(batch))
         has_users = any(column.kind == "user" for column in columns)
-        users = self._catalogue.directory() if has_users else None
+        users = self._session.catalogue.directory() if has_users else None
         return PartReader(columns, names=self.selection.names, users=users, exact=exact)
 
     def _fields(self, batch: int) -> set[str]:
@@ -292,9 +276,7 @@ class Exporter:
         """Add the records with these ids, as they are now, to the table of a batch."""
         columns = self.selection.with_fields(self._fields(batch))
         names = [column.name for column in columns if column.name != "id"]
-        found = elsewhere(
-            self._gate, self._catalogue, self.record.module, names, ids, tz=tz, exact=exact
-        )
+        found = elsewhere(self._session, self.record.module, names, ids, tz=tz, exact=exact)
         if not found:
             self._note(f"{len(ids):,} records have no", names)
             return _stacked([frame, pd.DataFrame({"id": ids})])
@@ -306,7 +288,7 @@ class Exporter:
         lost = self.selection.drop(sorted(self._missing), by_name=self._by_name)
         self._note("Zoho's files lack", lost)
         in_bulk = self.selection.in_bulk
-        name_users(self._gate, self._catalogue, self.record.module, table, in_bulk)
+        name_users(self._session, self.record.module, table, in_bulk)
         if self._by_name and self.selection.unnamed:
             self._name_lookups(len(table))
         if self.selection.elsewhere:
@@ -326,9 +308,7 @@ class Exporter:
     def _with_other_columns(self, table: pd.DataFrame, *, tz: str, exact: bool) -> pd.DataFrame:
         """Add the columns that no job brings; what costs too much is left out and noted."""
         module, names = self.record.module, self.selection.elsewhere
-        frames = elsewhere(
-            self._gate, self._catalogue, module, names, table["id"], tz=tz, exact=exact
-        )
+        frames = elsewhere(self._session, module, names, table["id"], tz=tz, exact=exact)
         fetched = {name for frame in frames for name in frame}
         lost = [name for name in names if name not in fetched]
         self._note(f"For {len(table):,} records one by one it would cost too much to fetch", lost)
@@ -363,7 +343,7 @@ class _BatchTable:
         )
 
     def _known_positions(self, start: int) -> dict[tuple[int, int], int]:
-        """Number the parts of the batch, once it is known how many there are."""
+        """Return the position of each part of the batch."""
         numbers = [
             (start + offset, number)
             for offset, series in enumerate(self._series)
@@ -382,6 +362,6 @@ def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         if isinstance(first[name].dtype, pd.CategoricalDtype):
             known = first[name].cat.categories
             new = [each for each in dict.fromkeys(values.dropna()) if each not in known]
-            values = pd.Categorical(values, [*known, *new])
-        columns[name] = pd.Series(values)
+            values = pd.Series(pd.Categorical(values, [*known, *new]))
+        columns[name] = values
     return pd.DataFrame(columns)

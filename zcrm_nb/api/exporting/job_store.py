@@ -330,7 +330,7 @@ class JobStore:
                 stack.enter_context(locked(self._lock(record), wait_s=GLANCE_S))
             except TimeoutError as held:
                 raise JobError(
-                    f"{record.id} is running in another notebook, or in another thread of this one.",
+                    f"{record.id} is running in another notebook or thread.",
                     todo="Wait for it to end or interrupt it; what it downloaded is used here.",
                 ) from held
             yield

@@ -17,20 +17,21 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.exporting.job_store import JobRecord, JobStore
     from zcrm_nb.api.exporting.selection import ColumnSelection
+    from zcrm_nb.api.exporting.session import ExportSession
     from zcrm_nb.api.metadata import Catalogue
-    from zcrm_nb.wire.gate import Gate
 
     Where = str | Mapping[str, Any]
 
 __all__ = [
     "FRESH_S",
     "age",
+    "age_warning",
     "as_of",
     "begin",
     "criteria_of",
     "offer",
-    "question",
     "query_text",
+    "question",
     "resumable",
     "reusable",
     "source_of",
@@ -73,9 +74,7 @@ def source_of(catalogue: Catalogue, module: str) -> str:
 
 
 def begin(
-    gate: Gate,
-    catalogue: Catalogue,
-    store: JobStore,
+    session: ExportSession,
     selection: ColumnSelection,
     question: Mapping[str, Any],
     *,
@@ -84,10 +83,10 @@ def begin(
     """Write an export down with every series of jobs it takes; nothing is requested yet."""
     module = question["module"]
     # What Zoho refused lately it would refuse again; each refusal may cost a job's credits.
-    known = [record for record in store.records() if record.module == module]
+    known = [record for record in session.store.records() if record.module == module]
     dropped = sorted({name for record in known for name in record.dropped})
     selection.drop(dropped, by_name=question["columns"] is not None)
-    parts = ranges(gate.send, catalogue, module, jobs)
+    parts = ranges(session.send, session.catalogue, module, jobs)
     batches = selection.batches()
     series = [
         JobSeries(
@@ -98,7 +97,9 @@ def begin(
         for fields in batches
         for part in parts
     ]
-    return store.begin(module, "read", question, series, batches=len(batches), dropped=dropped)
+    return session.store.begin(
+        module, "read", question, series, batches=len(batches), dropped=dropped
+    )
 
 
 def reusable(store: JobStore, question: Mapping[str, Any], now: float) -> JobRecord | None:

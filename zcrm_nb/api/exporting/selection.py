@@ -9,7 +9,7 @@ from zcrm_nb import coql
 from zcrm_nb.api.exporting.bulk_read import FIELDS_PER_JOB
 from zcrm_nb.api.reading.records import ONE_RECORD_ONLY
 from zcrm_nb.coql.tree import Path, Step
-from zcrm_nb.errors import APIError, NotFoundError, ScopeError
+from zcrm_nb.errors import NotFoundError, PermissionDenied, ScopeError
 from zcrm_nb.frames import NOT_IN_BULK, Column, column_for
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["ColumnSelection", "field_of", "select"]
 # What a record is called by, where the metadata does not mark the field: the first that is there.
 _CALLED = ("Full_Name", "Name", "Subject", "Last_Name")
 _NAMEABLE = frozenset({"text", "picklist"})
-_LED_BY = "id"
+_ID = "id"
 # Not asked for: no page says that they are exported, and a refusal may cost a job's credits.
 _OPAQUE = frozenset({"profileimage", "consent_lookup"})
 
@@ -59,7 +59,7 @@ class ColumnSelection:
 
     def with_fields(self, fields: Iterable[str]) -> list[Column]:
         """Return ``id`` and the columns that jobs with these fields bring."""
-        wanted = {_LED_BY, *fields}
+        wanted = {_ID, *fields}
         return [each for each in self.in_bulk if each.name in wanted]
 
     @property
@@ -75,7 +75,7 @@ class ColumnSelection:
         """
         lots: list[list[str]] = [[]]
         for column in self.in_bulk:
-            if column.name == _LED_BY:
+            if column.name == _ID:
                 continue
             wanted = [column.name, *filter(None, [self.names.get(column.name)])]
             if len(lots[-1]) + len(wanted) > FIELDS_PER_JOB:
@@ -107,10 +107,10 @@ def select(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> Co
     1 credit for the fields of the module, and of each module that a lookup points to, once.
     """
     fields = catalogue.fields(module)
-    wanted = dict.fromkeys(each for each in (fields if names is None else names) if each != _LED_BY)
+    wanted = dict.fromkeys(each for each in (fields if names is None else names) if each != _ID)
     if names is not None:
         _refuse_tables(module, [fields[each] for each in wanted if each in fields])
-    columns = [Column(_LED_BY, "text")]
+    columns = [Column(_ID, "text")]
     described = {each: field_of(catalogue, module, each) for each in wanted}
     columns += [column_for(each, name) for name, each in described.items()]
     found = ColumnSelection(columns)
@@ -180,7 +180,7 @@ def _called_by(catalogue: Catalogue, lookup: dict[str, Any]) -> str | None:
         return None
     try:
         fields = catalogue.fields(target)
-    except (APIError, ScopeError):  # no such module, as for What_Id; or one that this login may not
+    except (NotFoundError, PermissionDenied, ScopeError):  # no such module, as for What_Id
         return None
     marked = [name for name, each in fields.items() if each.get("display_field")]
     likely = [*marked, f"{target.removesuffix('s')}_Name", *_CALLED]

@@ -21,7 +21,7 @@ __all__ = ["target_lock"]
 
 
 @contextmanager
-def target_lock(target: str, job: str, now: float) -> Iterator[None]:
+def target_lock(target: str, module: str, now: float) -> Iterator[None]:
     """Hold the target of an export while the block lasts; ``JobError`` says who holds it.
 
     Notes
@@ -42,7 +42,7 @@ def target_lock(target: str, job: str, now: float) -> Iterator[None]:
             ) from held
         since = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M} UTC"
         path.write_text(
-            f"job {job} of process {os.getpid()} ({_user()}), since {since}", encoding="utf-8"
+            f"{module}, by process {os.getpid()} of {_user()} since {since}", encoding="utf-8"
         )
         yield
 
