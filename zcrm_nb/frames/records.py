@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from zcrm_nb.frames.types import Column
 
-__all__ = ["ABSENT", "PARENT", "as_columns", "as_rows", "ids_of", "only", "to_records"]
+__all__ = [
+    "ABSENT",
+    "PARENT",
+    "as_columns",
+    "as_rows",
+    "ids_of",
+    "only",
+    "to_records",
+    "without_gaps",
+]
 
 PARENT = "parent_id"
 """The column of a subform's table that tells which record a row belongs to."""
@@ -133,6 +142,11 @@ def ids_of(
         source = [source]
     ids = [each.get("id") if isinstance(each, Mapping) else each for each in source]
     return pd.RangeIndex(len(ids)), id_values(ids)
+
+
+def without_gaps(values: Sequence[Any]) -> list[Any]:
+    """Take a missing value for one that the record does not mention."""
+    return [ABSENT if value in (None, "", []) else value for value in values]
 
 
 def only(source: Any, names: Sequence[str]) -> Any:

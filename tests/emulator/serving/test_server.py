@@ -3,7 +3,6 @@
 import gc
 import http.client
 import json
-import socket
 import threading
 import time
 from urllib.parse import urlencode
@@ -143,13 +142,6 @@ def test_a_head_request_has_no_body(call):
     assert call("HEAD", "/org") is None
     assert call.status == 400
     assert call("GET", "/org")["org"]
-
-
-def test_a_body_without_length_is_refused(server):
-    """Chunked requests are not understood, and say so."""
-    with socket.create_connection((HOST, server.port), timeout=10) as raw:
-        raw.sendall(b"POST /crm/v8/Leads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-        assert b" 411 " in raw.recv(4096)
 
 
 def test_many_may_talk_at_once(emulator, server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import threading
@@ -160,7 +161,7 @@ def wants_all():
 def fitting(field, operator):
     """A value, or as many as the operator wants, that the type has."""
     kinds = {"date": "2026-03-31", "datetime": "2026-03-31T00:00:00+05:30"}
-    usual = "%a%" if "like" in operator else kinds.get(coql.types.type_of(field), "41")
+    usual = "%a%" if "like" in operator else kinds.get(coql.fields.type_of(field), "41")
     value = next(iter(values_of(field)), usual) if "like" not in operator else usual
     return (value,) * {"none": 0, "one": 1, "two": 2, "many": 2}[wants(operator)]
 
@@ -270,6 +271,31 @@ def test_the_code_gives_the_same_table(crm):
     pd.testing.assert_frame_equal(space["df"], explorer.run())
     assert len(explorer.df) == 7
     assert code("") == ""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a\0b",
+        "a\rb",
+        "a\r\nb",
+        'ends with "',
+        '"""',
+        "\\",
+        "\\N{DASH}",
+        "a'b",
+        "\u2028",
+        "\udc80",
+        "é",
+    ],
+)
+def test_the_code_means_the_query_whatever_is_in_its_values(value):
+    """Source files lose NULs and carriage returns, and read backslashes as escapes."""
+    text = f"select City\nfrom Leads\nwhere City = '{value}'"
+    (literal,) = [
+        each.value for each in ast.walk(ast.parse(code(text))) if isinstance(each, ast.Constant)
+    ]
+    assert literal.strip("\n") == text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """From clicks to COQL: what was chosen of a module, written as a query; nothing is sent.
 
-What a type can be asked is what the linter knows (:mod:`zcrm_nb.coql.types`), and values are
+What a type can be asked is what the linter knows (:mod:`zcrm_nb.coql.fields`), and values are
 written by :func:`zcrm_nb.coql.where`: there is no second grammar here.
 """
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.coql import examine, where
 from zcrm_nb.coql.fields import NUMBERS, PICKLISTS, is_readable, operators, type_of
 from zcrm_nb.coql.text import condition_text, written_name
+from zcrm_nb.notebook.source import block
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -255,8 +256,7 @@ def code(text: str, crm: str = "crm") -> str:
     from Leads
     ''')
     """
-    inside = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f'df = {crm}.coql("""\n{inside}\n""")' if text else ""
+    return f"df = {crm}.coql({block(text)})" if text else ""
 
 
 def credits_said(number: int) -> str:
