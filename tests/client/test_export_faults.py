@@ -444,20 +444,24 @@ def test_a_failed_export_leaves_what_was_there_before(org, kernel, tmp_path, kin
 def test_an_export_that_failed_half_way_says_so_and_not_that_it_goes_on(
     org, kernel, whole, tmp_path, kind
 ):
-    """Its first part is there, and the next job has failed: only fresh=True helps."""
+    """Its first part is there, and the last job has failed: only fresh=True helps."""
     crm, _ = kernel()
-    target = tmp_path / TARGETS[kind]
+    target, sleep, written = tmp_path / TARGETS[kind], crm._gate.sleep, threading.Event()
 
-    def fail_the_next(rows, parts, total):
-        org.jobs.fail_next("Out of cheese")
+    def fail_the_last(seconds):
+        if jobs_at_zoho(org) == 2 and not written.is_set():
+            assert written.wait(20)
+            org.jobs.fail_next("Out of cheese")
+        sleep(seconds)
 
+    crm._gate.sleep = fail_the_last
     with pytest.raises(JobError, match="could not finish the bulk job"):
-        crm.export("Leads", target, COLUMNS, progress=fail_the_next)
+        crm.export("Leads", target, COLUMNS, progress=lambda *rows: written.set())
+    crm._gate.sleep = sleep
     with pytest.raises(ValueError, match=r"(?s)not complete and cannot be continued.*fresh=True"):
         open_export(target)
     with pytest.raises(JobError, match=r"(?s)cannot be continued; it has [12] parts.*fresh=True"):
         crm.export("Leads", target, COLUMNS)
-    org.jobs._to_fail.clear()
     assert_frame_equal(crm.export("Leads", target, COLUMNS, fresh=True).df(), whole)
 
 
@@ -531,9 +535,13 @@ def test_a_damaged_manifest_is_told_in_words_and_can_be_replaced(kernel, whole, 
     crm.export("Leads", target, COLUMNS)
     manifest, calls = target / "_manifest.json", line.calls
     manifest.write_text(DAMAGE[damage](manifest.read_text()))
-    with pytest.raises(ValueError, match=r"(?s)manifest of the export in .* is damaged.*fresh=True"):
+    with pytest.raises(
+        ValueError, match=r"(?s)manifest of the export in .* is damaged.*fresh=True"
+    ):
         open_export(target)
-    with pytest.raises(ValueError, match=r"(?s)manifest of the export in .* is damaged.*fresh=True"):
+    with pytest.raises(
+        ValueError, match=r"(?s)manifest of the export in .* is damaged.*fresh=True"
+    ):
         crm.export("Leads", target, COLUMNS)
     assert line.calls == calls
     assert_frame_equal(crm.export("Leads", target, COLUMNS, fresh=True).df(), whole)

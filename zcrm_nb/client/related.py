@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from zcrm_nb.api.acting import notes_and_tags, related
-from zcrm_nb.client.reports import Operation, Reporting
-from zcrm_nb.frames import subject, to_frame
+from zcrm_nb.client.reports import Reporting
+from zcrm_nb.frames import as_record_ids, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
-    from zcrm_nb.frames import FrameOptions, Report, Subject
+    from zcrm_nb.frames import FrameOptions, RecordIds, Report
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Relating"]
@@ -144,7 +143,7 @@ class Relating(Reporting):
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         related_list: str,
-        ids: Subject,
+        ids: RecordIds,
         *,
         progress: bool | Told = True,
     ) -> Report:
@@ -199,21 +198,18 @@ class Relating(Reporting):
         ['done', 'done', 'done']
         >>> crm.close()
         """
-        index, rows = subject(ids)
+        index, rows = as_record_ids(ids)
         wanted = [row["id"] for row in rows]
-        asked = related.links(module, id, related_list=related_list, ids=wanted, away=False)
-        look = partial(related.linked, self._gate.send, asked)
+        calls = related.links(module, id, related_list=related_list, ids=wanted, away=False)
         label = f"{related_list} of {module}"
-        return self._reported(
-            Operation("link", module, label, self._acts(asked), look=look), progress, index
-        )
+        return self._act(calls, label, progress, module=module, index=index)
 
     def unlink(
         self,
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         related_list: str,
-        ids: Subject,
+        ids: RecordIds,
         *,
         progress: bool | Told = True,
     ) -> Report:
@@ -266,14 +262,11 @@ class Relating(Reporting):
         'relation removed'
         >>> crm.close()
         """
-        index, rows = subject(ids)
+        index, rows = as_record_ids(ids)
         wanted = [row["id"] for row in rows]
-        asked = related.links(module, id, related_list=related_list, ids=wanted, away=True)
-        look = partial(related.linked, self._gate.send, asked)
+        calls = related.links(module, id, related_list=related_list, ids=wanted, away=True)
         label = f"{related_list} of {module}"
-        return self._reported(
-            Operation("unlink", module, label, self._acts(asked), look=look), progress, index
-        )
+        return self._act(calls, label, progress, module=module, index=index)
 
     def expand(
         self,
@@ -481,7 +474,7 @@ class Relating(Reporting):
     def full_text(
         self,
         module: str,
-        ids: Subject,
+        ids: RecordIds,
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Read rich text that lists cut after 500 characters.
@@ -525,7 +518,7 @@ class Relating(Reporting):
         ['id', 'Observations']
         >>> crm.close()
         """
-        index, rows = subject(ids)
+        index, rows = as_record_ids(ids)
         wanted = [row["id"] for row in rows]
         texts = notes_and_tags.full_texts(self._gate.send, self._catalogue, module, wanted, columns)
         return texts.set_axis(index, axis=0)

@@ -156,7 +156,9 @@ def test_only_one_works_on_an_export(store):
 def test_the_table_of_jobs_is_typed_on_no_rows(store):
     """As any table."""
     export = begun(
-        store, ZohoJob(NOW, **DONE), more_series=[JobSeries({}, [ZohoJob(NOW, **{**DONE, "id": "58"})])]
+        store,
+        ZohoJob(NOW, **DONE),
+        more_series=[JobSeries({}, [ZohoJob(NOW, **{**DONE, "id": "58"})])],
     )
     some = to_frame([[export.row(NOW + 130)]], JOB_COLUMNS)
     assert some.loc[0, ["rows", "parts", "files", "age_minutes"]].tolist() == [10, 2, 0, 2]

@@ -43,6 +43,7 @@ def elsewhere(
     A query reads all records from the first id to the last: 3 credits for each 2,000. A list reads
     100 ids at a time: 1 credit each. Columns that would cost too much are missing from the result.
     """
+    options.setdefault("errors", "raise")  # columns of Python objects cannot be stored
     session = session.quiet()
     fields = {name: field_of(session.catalogue, module, name) for name in names}
     queried = [
