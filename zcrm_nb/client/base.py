@@ -117,6 +117,8 @@ class Base(ProcessBound):
             query = str(facts.get("query", note["query"]))
             note |= {"rows": len(table), "route": facts.get("route"), "query": query}
         org = (self._catalogue.known("org") or {}).get("id")
+        if types := self._catalogue.forecast_types(str(facts.get("module")), table):
+            facts["forecast_types"] = types
         table.attrs["zcrm"] = {
             **facts,
             "org": org,

@@ -166,7 +166,7 @@ class Planning(Base):
             }
             return table
 
-        return self._told(fetch, module, progress, query=text, route=named)
+        return self._told(fetch, module, progress, module=module, query=text, route=named)
 
     def _pace(self) -> Speed:
         """Tell how long things take, by what has been seen here."""

@@ -160,7 +160,7 @@ def wants_all():
 def fitting(field, operator):
     """A value, or as many as the operator wants, that the type has."""
     kinds = {"date": "2026-03-31", "datetime": "2026-03-31T00:00:00+05:30"}
-    usual = "%a%" if "like" in operator else kinds.get(coql.types.type_of(field), "41")
+    usual = "%a%" if "like" in operator else kinds.get(coql.fields.type_of(field), "41")
     value = next(iter(values_of(field)), usual) if "like" not in operator else usual
     return (value,) * {"none": 0, "one": 1, "two": 2, "many": 2}[wants(operator)]
 
