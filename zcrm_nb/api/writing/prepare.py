@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.writing.context import WriteContext
+    from zcrm_nb.frames import Column
     from zcrm_nb.frames.report import Outcome
 
     Fields = Mapping[str, Mapping[str, Any]]
@@ -86,35 +87,24 @@ class PreparedRows:
 
 def prepare(context: WriteContext, source: Source, request: WriteRequest) -> PreparedRows:
     """Turn the input into columns of JSON values; refuse what Zoho would refuse."""
-    if request.invalid not in INVALID:
-        raise ValueError(f"invalid={request.invalid!r}: choose {' or '.join(map(repr, INVALID))}.")
-    catalogue, action = context.catalogue, request.action
-    fields = catalogue.fields(request.module)
-    for name in request.checked:
-        catalogue.field(request.module, name)
+    catalogue, module = context.catalogue, request.module
+    fields = catalogue.fields(module)
+    _check_options(catalogue, request)
     records: Any = [source] if isinstance(source, Mapping) else source
     index, names = labels(records), _names(records)
     refuse(check_names(names), request.subject, index)
-    external = external_keys(catalogue, request.module, names, request.external)
+    external = external_keys(catalogue, module, names, request.external)
     problems = list(_wrong_columns(names, fields, request, external))
     wrong = {each.column for each in problems}  # values of the other columns are checked as well
     names = [name for name in names if name not in wrong]
     subforms = {name: rows for name, rows in (request.subforms or {}).items() if name not in wrong}
-    inner = _subform_fields(catalogue, request.module, [*names, *subforms])
-    columns = [column_for(dict(each)) for each in fields.values()]
-    columns += [
-        column_for(dict(field), f"{form}.{name}")
-        for form, own in inner.items()
-        for name, field in own.items()
-    ]
-    columns += [column_for(dict(field), column) for column, (_, field) in external.items()]
+    inner = _subform_fields(catalogue, module, [*names, *subforms])
+    columns = _columns(fields, inner, external)
     data = as_columns(only(records, names), columns, subforms=subforms)
     problems += look_up(context, external, data, key=request.external)
     _leave_gaps(data, request, inner)
     cells = {(each.row, each.column.partition(".")[0]) for each in problems}
-    options = {"subforms": inner, "unlisted": request.unlisted}
-    found = [*check_values(data, fields, action, **options)]
-    found += _missing_ids(data) if action == "update" else []
+    found = _wrong_values(data, fields, inner, request)
     problems += [each for each in found if (each.row, each.column) not in cells]
     return settle_invalid(PreparedRows(index, data, {}), problems, fields, request)
 
@@ -176,6 +166,14 @@ def _refusal(problems: Sequence[Problem], action: str) -> Outcome:
 # ---- Columns -------------------------------------------------------------------------------------
 
 
+def _check_options(catalogue: Catalogue, request: WriteRequest) -> None:
+    """Refuse what no table could make right."""
+    if request.invalid not in INVALID:
+        raise ValueError(f"invalid={request.invalid!r}: choose {' or '.join(map(repr, INVALID))}.")
+    for name in request.checked:
+        catalogue.field(request.module, name)
+
+
 def _names(records: Any) -> list[Any]:
     """List the columns of a table, or of records."""
     if hasattr(records, "columns"):
@@ -204,7 +202,33 @@ def _subform_fields(
     return {name: dict(catalogue.fields(form)) for name, form in modules.items() if form}
 
 
+def _columns(
+    fields: Fields, subforms: Mapping[str, Fields], external: Mapping[str, tuple[str, Any]]
+) -> list[Column]:
+    """Give the types of all columns: fields, those of subforms, external ids."""
+    described = list(fields.items())
+    described += [
+        (f"{form}.{name}", field) for form, own in subforms.items() for name, field in own.items()
+    ]
+    described += [(column, field) for column, (_, field) in external.items()]
+    return [column_for(dict(field), column) for column, field in described]
+
+
 # ---- Values --------------------------------------------------------------------------------------
+
+
+def _wrong_values(
+    data: Mapping[str, Sequence[Any]],
+    fields: Fields,
+    subforms: Mapping[str, Fields],
+    request: WriteRequest,
+) -> Iterator[Problem]:
+    """Find the values that Zoho would refuse, and rows of an update that name no record."""
+    yield from check_values(
+        data, fields, request.action, subforms=subforms, unlisted=request.unlisted
+    )
+    if request.action == "update" and request.external is None:
+        yield from _missing_ids(data)
 
 
 def _leave_gaps(data: dict[str, list[Any]], request: WriteRequest, subforms: Iterable[str]) -> None:

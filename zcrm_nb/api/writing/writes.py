@@ -18,22 +18,18 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.api.pages import V8
 from zcrm_nb.api.writing.context import AT_ONCE
 from zcrm_nb.api.writing.current_records import matching
-from zcrm_nb.api.writing.external_ids import known_by, pointing_by
 from zcrm_nb.api.writing.journal import Batch, Story, begin
 from zcrm_nb.api.writing.outcomes import Outcome, not_sent, outcomes_of, outcomes_of_error, refused
+from zcrm_nb.api.writing.prepare import WriteRequest, prepare, prepare_ids
 from zcrm_nb.errors import APIError, ScopeError, WriteInterrupted, ZohoError
-from zcrm_nb.frames import column_for
-from zcrm_nb.frames.compare import comparable
-from zcrm_nb.frames.records import ABSENT, as_columns, as_rows, ids_of, only
-from zcrm_nb.frames.report import labels, pack_index
-from zcrm_nb.frames.validate import Problem, check_columns, check_values, refuse
+from zcrm_nb.frames.records import as_rows
+from zcrm_nb.frames.report import pack_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
 
-    from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.current_records import CurrentRecords
     from zcrm_nb.api.writing.journal import WriteJournal
@@ -51,8 +47,6 @@ __all__ = [
     "kept_before",
     "latest",
     "open_journal",
-    "prepared",
-    "refuse_twins",
     "save",
     "triggers",
 ]
@@ -227,22 +221,25 @@ def save(
     undoable: bool = True,
     unlisted: bool = False,
     external: str | None = None,
+    ignore_empty: bool = False,
+    invalid: str = "raise",
 ) -> Report:
     """Insert, update or upsert records; ``CRM.insert`` and its sisters tell the rest."""
-    fields = means.catalogue.fields(module)
     allowed = triggers(trigger)
-    source, subject = [source] if isinstance(source, Mapping) else source, f"{action} of {module}"
-    if external is not None:
-        source = known_by(means, module, source, external, subject=subject)
-    source = pointing_by(means, module, source, subject=subject)
-    for name in checked:
-        means.catalogue.field(module, name)
-    column = unmodified_since if isinstance(unmodified_since, str) else None
-    index, data = prepared(
-        means, module, action, source, subforms=subforms, column=column, unlisted=unlisted
+    request = WriteRequest(
+        module,
+        action,
+        subforms=subforms,
+        checked=checked,
+        unmodified_since=unmodified_since,
+        unlisted=unlisted,
+        external=external,
+        ignore_empty=ignore_empty,
+        invalid=invalid,
     )
-    seen = data.pop(column, None) if column else None
-    refuse_twins(data, fields, action, checked, index)
+    rows = prepare(means, source, request)
+    index, data = rows.index, rows.data
+    seen = data.pop(request.time_column or "", None)
     kept, mark = kept_before(
         means.there(module), action, data, checked, undoable=undoable, seen=seen
     )
@@ -262,12 +259,12 @@ def save(
         journal.note(before=list(kept.values()))
     run = Run(means, journal, module, trigger=allowed, checked=checked)
     late = _changed_since(seen, data.get("id"), kept)
-    run.settle(late)
-    rows = [row for row in range(len(index)) if row not in late]
+    run.settle(rows.refused | late)
+    sent = [row for row in range(len(index)) if row not in run.outcomes]
     moment = _header(unmodified_since)
     batches = [
-        partial(_batch, action, data, rows[at : at + RECORDS], seen, moment)
-        for at in range(0, len(rows), RECORDS)
+        partial(_batch, action, data, sent[at : at + RECORDS], seen, moment)
+        for at in range(0, len(sent), RECORDS)
     ]
     return finish(means, run, journal, [batches], tick)
 
@@ -297,90 +294,6 @@ def triggers(trigger: str | Sequence[str] | None) -> tuple[str, ...] | None:
         if each not in TRIGGERS:
             raise ValueError(f"trigger={each!r}: Zoho knows {', '.join(TRIGGERS)}.")
     return asked
-
-
-def prepared(
-    means: WriteContext,
-    module: str,
-    action: str,
-    source: Source,
-    *,
-    subforms: Mapping[str, pd.DataFrame] | None,
-    column: str | None,
-    unlisted: bool,
-) -> tuple[pd.Index[Any], dict[str, list[Any]]]:
-    """Turn the input into columns of JSON values, or refuse it with all that is wrong."""
-    catalogue, subject = means.catalogue, f"{action} of {module}"
-    fields = catalogue.fields(module)
-    records: Any = source
-    index = labels(records)
-    names = _names(records)
-    also = [column] if column else []
-    found = list(check_columns([*names, *(subforms or ())], fields, action, passed_over=also))
-    if action == "update" and "id" not in names:
-        found.append(Problem(None, "id", None, "an update needs the ids of its records"))
-    if found:  # values of the other columns are looked at all the same, to name everything at once
-        wrong = {each.column for each in found}
-        names = [name for name in names if name not in wrong]
-        records = only(records, names)
-        subforms = {name: rows for name, rows in (subforms or {}).items() if name not in wrong}
-    columns = [column_for(each) for each in fields.values()]
-    inner = _subform_fields(catalogue, module, [*names, *(subforms or ())])
-    columns += [
-        column_for(each, f"{form}.{name}")
-        for form, own in inner.items()
-        for name, each in own.items()
-    ]
-    data = as_columns(records, columns, subforms=subforms)
-    for form in inner:  # nothing known of its rows is no reason to remove them
-        data[form] = [ABSENT if rows is None else rows for rows in data[form]]
-    found += check_values(data, fields, action, subforms=inner, unlisted=unlisted)
-    if action == "update":
-        found += [
-            Problem(row, "id", None, "missing")
-            for row, each in enumerate(data.get("id", ()))
-            if not each
-        ]
-    refuse(found, subject, index)
-    return index, data
-
-
-def _names(records: Any) -> list[str]:
-    """Name the columns of a table, or of records."""
-    if hasattr(records, "columns"):
-        return list(records.columns)
-    return list(dict.fromkeys(name for record in records for name in record))
-
-
-def _subform_fields(
-    catalogue: Catalogue, module: str, names: Sequence[str]
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """Look up the fields of the rows of subforms; 1 credit for each subform, once."""
-    fields = catalogue.fields(module)
-    forms = [name for name in names if fields.get(name, {}).get("data_type") == "subform"]
-    return {name: catalogue.fields(fields[name]["associated_module"]["module"]) for name in forms}
-
-
-def refuse_twins(
-    data: Mapping[str, Sequence[Any]],
-    fields: Mapping[str, Mapping[str, Any]],
-    action: str,
-    checked: Sequence[str],
-    index: pd.Index[Any],
-) -> None:
-    """Refuse rows that would overwrite each other: batches travel side by side, in no order."""
-    found: list[Problem] = []
-    for name in ["id", *checked] if action == "upsert" else ["id"]:
-        seen: dict[Any, int] = {}
-        field = fields.get(name) or {"api_name": "id", "data_type": "text"}
-        values = [None if each is ABSENT else each for each in data.get(name, ())]
-        for row, value in enumerate(comparable(values, field)):
-            key = value.casefold() if isinstance(value, str) else value
-            first = seen.setdefault(key, row) if key is not None else row
-            if first != row:
-                words = f"twice: also in row {index[first]}; keep one"
-                found.append(Problem(row, name, values[row], words))
-    refuse(found, action, index)
 
 
 def kept_before(
@@ -469,19 +382,12 @@ def delete(
     """Delete records; ``CRM.delete`` tells the rest."""
     means.catalogue.fields(module)
     allowed = triggers(trigger)
-    if external is not None:
-        source = known_by(means, module, source, external, subject=f"delete of {module}")
-    index, ids = ids_of(source)
-    data = {"id": ids}
-    found = [
-        Problem(row, "id", each, "missing") for row, each in enumerate(ids) if each in (None, "")
-    ]
-    refuse(found + list(check_values(data, {}, "delete")), f"delete of {module}", index)
-    refuse_twins(data, {}, "delete", (), index)
+    rows = prepare_ids(means, source, WriteRequest(module, "delete", external=external))
+    index, data = rows.index, rows.data
     journal = open_journal(means, module, "delete", index, trigger=allowed, undoable=True)
     run = Run(means, journal, module, trigger=allowed)
     batches = [
-        partial(_batch, "delete", data, range(at, min(at + RECORDS, len(ids))), None, None)
-        for at in range(0, len(ids), RECORDS)
+        partial(_batch, "delete", data, range(at, min(at + RECORDS, len(index))), None, None)
+        for at in range(0, len(index), RECORDS)
     ]
     return finish(means, run, journal, [batches], tick)
