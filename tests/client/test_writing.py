@@ -111,7 +111,8 @@ def test_a_subform_is_written_from_its_own_table(crm):
     rows = crm.record("Site_Visits", record_id)["Expenses"]
     assert [row["Amount"] for row in rows] == [120.0, 80.5]
     change = pd.DataFrame({"parent_id": [record_id], "id": [rows[0]["id"]], "Amount": [99.0]})
-    crm.update("Site_Visits", pd.DataFrame({"id": [record_id]}), subforms={"Expenses": change})
+    with pytest.warns(WriteWarning, match="Expenses cannot be undone"):
+        crm.update("Site_Visits", pd.DataFrame({"id": [record_id]}), subforms={"Expenses": change})
     assert [row["Amount"] for row in crm.record("Site_Visits", record_id)["Expenses"]] == [99, 80.5]
     with pytest.raises(ValueError, match=r"Expenses\.Amount"):
         wrong = pd.DataFrame({"parent_id": ["p"], "Amount": ["much"]})
@@ -382,7 +383,7 @@ def test_a_lost_answer_is_said_aloud_and_found_again(org, impatient):
     """The rows are there once, whatever is run again afterwards."""
     crm = impatient(org)
     org.faults.add("lost", path="/crm/v8/Leads")
-    with pytest.warns(WriteWarning, match="of 2 rows nobody knows"):
+    with pytest.warns(WriteWarning, match="outcome of 2 rows is unknown"):
         report = crm.insert("Leads", [{"Last_Name": "Osei"}, {"Last_Name": "Osei"}])
     assert report["status"].tolist() == ["unknown", "unknown"]
     found = report.resolve(wait_s=0)
@@ -397,7 +398,7 @@ def test_resolving_waits_until_nothing_can_be_on_its_way(org, impatient):
     waits = []
     crm = impatient(org, waits)
     org.faults.add("reset", path="/crm/v8/Leads")
-    with pytest.warns(WriteWarning, match="1 rows"):
+    with pytest.warns(WriteWarning, match="1 row is unknown"):
         report = crm.insert("Leads", {"Last_Name": "Osei"})
     assert report.resolve(wait_s=30)["code"].tolist() == ["NOT_PROCESSED"]
     assert [29 <= wait <= 30 for wait in waits] == [True]
@@ -407,7 +408,7 @@ def test_what_cannot_be_decided_stays_unknown_and_says_what_was_seen(org, impati
     """Zoho wrote it otherwise than it was sent: nobody can be sure that it is the same record."""
     crm = impatient(org)
     org.faults.add("lost", path="/crm/v8/Leads")
-    with pytest.warns(WriteWarning, match="1 rows"):
+    with pytest.warns(WriteWarning, match="1 row is unknown"):
         report = crm.insert("Leads", {"Last_Name": "Osei", "City": "Accra"})
     org.store.execute(
         "UPDATE Leads SET Last_Name = 'OSEI', City = 'Kumasi' WHERE Last_Name = 'Osei'"
@@ -770,19 +771,36 @@ def test_an_undoing_can_be_undone(org, crm):
     assert_frame_equal(leads(crm, limit=2), mine, check_dtype=False)
 
 
-def test_what_cannot_be_undone_is_said(org, crm):
+def test_what_cannot_be_undone_is_said_before_and_the_rest_is_put_back(org, crm):
     """Rows of subforms cannot be read of many records; old values were not wanted."""
     visits = crm.records("Site_Visits", ["Name"], limit=1)
     children = pd.DataFrame({"parent_id": visits["id"], "Amount": [1.0]})
-    report = crm.update(
-        "Site_Visits", visits.assign(Name="Renamed"), subforms={"Expenses": children}
-    )
+    with pytest.warns(WriteWarning, match="Expenses cannot be undone"):
+        report = crm.update(
+            "Site_Visits", visits.assign(Name="Renamed"), subforms={"Expenses": children}
+        )
+    facts = report.attrs["zcrm"]
+    assert (facts["undoable"], facts["not_undoable"]) == (False, ["Expenses"])
+    back = report.undo()
+    assert back[["status", "field"]].to_numpy().tolist() == [["done", "Expenses"]]
+    assert "Expenses could not be put back" in back["message"].item()
+    assert_frame_equal(crm.records("Site_Visits", ["Name"], limit=1), visits)
+    with pytest.warns(WriteWarning, match="Expenses cannot be undone"):
+        report = crm.update("Site_Visits", visits[["id"]], subforms={"Expenses": children})
     back = report.undo()
     assert back[["code", "field"]].to_numpy().tolist() == [["CANNOT_UNDO", "Expenses"]]
-    assert report.undo(force=True)["code"].tolist() == ["SUCCESS"]
-    assert_frame_equal(crm.records("Site_Visits", ["Name"], limit=1), visits)
     blind = crm.update("Site_Visits", visits.assign(Name="x"), undoable=False)
     assert blind.undo()["code"].tolist() == ["CANNOT_UNDO"]
+
+
+def test_a_warning_turned_into_an_error_stops_a_write_before_it_is_sent(crm):
+    """What cannot be undone is said while it can still be left alone."""
+    (visit,) = crm.records("Site_Visits", ["Name"], limit=1)["id"]
+    before = crm.record("Site_Visits", visit)["Expenses"]
+    with crm.trace() as calls, pytest.raises(WriteWarning):
+        crm.update("Site_Visits", [{"id": visit, "Expenses": [{"Amount": 1.0}]}])
+    assert sent(calls) == []
+    assert crm.record("Site_Visits", visit)["Expenses"] == before
 
 
 def test_tags_are_written_and_put_back(org, crm):

@@ -21,8 +21,9 @@ from zcrm_nb.api.polling import poll_s
 from zcrm_nb.api.writing.journal import Batch, WriteJournal, runs
 from zcrm_nb.api.writing.outcomes import Outcome, outcomes_of_error, refused, unknown
 from zcrm_nb.api.writing.prepare import WriteRequest, prepare
-from zcrm_nb.api.writing.writes import kept_before, open_journal
-from zcrm_nb.errors import ConnectionFailed, JobError, WriteInterrupted, ZohoError, did_you_mean
+from zcrm_nb.api.writing.run import open_journal, stopped
+from zcrm_nb.api.writing.writes import kept_before
+from zcrm_nb.errors import ConnectionFailed, JobError, WriteError, ZohoError, did_you_mean
 from zcrm_nb.frames import Column, column_for
 from zcrm_nb.frames.csv_writer import (
     NOT_IN_CELLS,
@@ -395,23 +396,18 @@ def _carried_out(means: WriteContext, journal: WriteJournal, jobs: _Jobs, rows: 
     try:
         with journal.held():
             jobs.run(rows)
-    except KeyboardInterrupt as interrupt:
-        report = means.report(journal)
-        stopped = WriteInterrupted(
-            f"{report._summary()}\n"
-            "Zoho goes on with the jobs it has; crm.report() takes the run up again."
-        )
-        stopped.report = report
-        raise stopped from interrupt
-    except ZohoError as error:
-        if not any(each.status == "unknown" for each in jobs.outcomes.values()):
+    except BaseException as error:
+        if not isinstance(error, ZohoError) or isinstance(error, WriteError):
+            note = "Zoho goes on with the jobs it has. "
+            raise stopped(means, journal, None, error, note) from error
+        if not any(outcome.status == "unknown" for outcome in jobs.outcomes.values()):
             raise
         jobs.say(error.happened)  # the jobs are Zoho's, and their rows are resolved later
     if jobs.refusal is not None and all(
         each.status == "refused" for each in jobs.outcomes.values()
     ):
         raise jobs.refusal
-    return means.report(journal)
+    return means.report(journal, None)
 
 
 def at_work(action: str | None, job: str) -> Outcome:
