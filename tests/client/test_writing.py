@@ -617,15 +617,18 @@ def test_a_plan_shows_what_would_change_and_changes_nothing(org, crm):
     assert plan.undo()["status"].eq("done").all()
 
 
-def test_a_plan_says_what_undo_cannot_bring_back(org, crm):
-    """A choice that no picklist has any more: Zoho would refuse it, and does."""
-    ((lead,),) = org.store.read("SELECT id FROM Leads WHERE Lead_Source = 'Facebook Ads' LIMIT 1")
-    strange = crm.records("Leads", ["Lead_Source"], ids=[str(lead)])
-    plan = crm.diff("Leads", strange.assign(Lead_Source="Chat"))
-    assert "undo cannot bring back" in repr(plan)
-    assert "Lead_Source (1)" in repr(plan)
-    back = plan.apply().undo()
-    assert back[["status", "field"]].values.tolist() == [["refused", "Lead_Source"]]
+def test_a_plan_says_what_undo_cannot_bring_back(connected):
+    """A choice that no picklist has any more: an org that checks choices refuses it."""
+    settings = Settings(refuse_unknown_picklist_values=True)
+    with Org(rows=ROWS, clock=ManualClock(), settings=settings) as org:
+        crm = connected(org)
+        query = "SELECT id FROM Leads WHERE Lead_Source = 'Facebook Ads' LIMIT 1"
+        strange = crm.records("Leads", ["Lead_Source"], ids=[str(org.store.read(query)[0][0])])
+        plan = crm.diff("Leads", strange.assign(Lead_Source="Chat"))
+        assert "undo cannot bring back" in repr(plan)
+        assert "Lead_Source (1)" in repr(plan)
+        back = plan.apply().undo()
+        assert back[["status", "field"]].values.tolist() == [["refused", "Lead_Source"]]
 
 
 def test_a_plan_finds_records_by_other_keys(crm):
