@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.writing.journal import Batch
 from zcrm_nb.api.writing.outcomes import Outcome, refused
-from zcrm_nb.api.writing.writes import RECORDS, Run, finish, latest, open_journal, triggers
+from zcrm_nb.api.writing.run import Run, finish, open_journal
+from zcrm_nb.api.writing.writes import RECORDS, call_for, latest, triggers
 from zcrm_nb.errors import did_you_mean
 from zcrm_nb.frames import column_for
 from zcrm_nb.frames.compare import comparable, keys_of, matches, shown
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.frames import Report
-
-    Tick = Callable[[int], None]
 
 __all__ = ["Difference", "apply", "find"]
 
@@ -99,34 +98,33 @@ class Difference:
 
 
 def find(
-    means: WriteContext,
+    context: WriteContext,
     module: str,
     source: Any,
     *,
     key: str | Sequence[str],
-    tick: Tick,
     unlisted: bool = False,
     ignore_empty: bool = False,
 ) -> Difference:
     """Compare a table with what is there; ``CRM.diff`` tells the rest."""
-    fields = means.catalogue.fields(module)
+    fields = context.catalogue.fields(module)
     keys = [key] if isinstance(key, str) else list(key)
     index, subject = labels(source), f"comparison with {module}"
     names = list(source.columns) if hasattr(source, "columns") else _keys_of(source)
     refuse(check_names(names), subject, index)
     found = Difference(module, index, keys, fields)
-    wanted = _compared(found, names, means.there(module).readable)
+    wanted = _compared(found, names, context.there(module).readable)
     data = as_columns(only(source, wanted), [column_for(each) for each in fields.values()])
     seen = _seen(source, names, fields)
     own = [name.removesuffix(".id") for name in keys]
     refuse(list(_bad_keys(data, own, fields, index)), subject, index)
     if ignore_empty:
         data |= {name: without_gaps(data[name]) for name in data.keys() - own}
-    there = means.there(module)
+    there = context.there(module)
     first = [each for each in data[own[0]] if each is not ABSENT and each is not None]
     plain = [each["id"] if isinstance(each, dict) else each for each in first]
-    records = there.by(own[0], plain, [*data], tick)
-    found.when = _read_at(source, means)
+    records = there.by(own[0], plain, [*data], context.tick)
+    found.when = _read_at(source, context)
     _decide(found, data, _matches(data, records, own, fields), own, seen)
     _check(found, unlisted=unlisted)
     return found
@@ -233,10 +231,10 @@ def _seen(
     return data[SEEN]
 
 
-def _read_at(source: Any, means: WriteContext) -> datetime | None:
+def _read_at(source: Any, context: WriteContext) -> datetime | None:
     """Tell, by Zoho's clock, when the table was read; ``None`` if it came from elsewhere."""
     told = getattr(source, "attrs", {}).get("zcrm", {}).get("time")
-    return told and datetime.fromisoformat(told) - timedelta(seconds=means.ahead_s())
+    return told and datetime.fromisoformat(told) - timedelta(seconds=context.ahead_s())
 
 
 def _decide(
@@ -372,10 +370,9 @@ def _not_taken_back(found: Difference) -> dict[str, int]:
 
 
 def apply(
-    means: WriteContext,
+    context: WriteContext,
     found: Difference,
     *,
-    tick: Tick,
     force: bool = False,
     trigger: str | Sequence[str] | None = (),
 ) -> Report:
@@ -390,13 +387,13 @@ def apply(
             rows["update"].append(row)
         else:
             settled[row] = _settled(step, record_id, message)
-    mark = means.there(found.module).newest() if rows["insert"] else None
+    mark = context.there(found.module).newest() if rows["insert"] else None
     journal = open_journal(
-        means, found.module, "apply", found.index, trigger=allowed, mark=mark, undoable=True
+        context, found.module, "apply", found.index, trigger=allowed, mark=mark, undoable=True
     )
     if found.before:
         journal.note(before=list(found.before.values()))
-    run = Run(means, journal, found.module, trigger=allowed)
+    run = Run(context, journal, partial(call_for, found.module, trigger=allowed))
     run.settle(settled)
     phases = [
         [
@@ -405,7 +402,7 @@ def apply(
         ]
         for action, few in rows.items()
     ]
-    return finish(means, run, journal, phases, tick)
+    return finish(context, run, phases)
 
 
 def _settled(step: str, record_id: str | None, message: str | None) -> Outcome:
