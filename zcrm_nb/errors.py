@@ -263,7 +263,15 @@ class ServerError(APIError):
 
 
 class WriteWarning(UserWarning):
-    """A write that needs attention: rows with an unknown outcome, or no way back."""
+    """A write that needs attention: rows with an unknown outcome, or no way back.
+
+    Attributes
+    ----------
+    report : pandas.DataFrame or None
+        The report, where the write is over.
+    """
+
+    report: Any = None
 
 
 class WriteError(ZohoError):

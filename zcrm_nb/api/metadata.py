@@ -28,6 +28,8 @@ from zcrm_nb.state.process import ProcessBound
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    import pandas as pd
+
     from zcrm_nb.api.pages import Send
     from zcrm_nb.frames import FrameOptions
 
@@ -356,6 +358,20 @@ class Catalogue(ProcessBound):
             f"fields {module}", lambda: fields(self.send, module)
         )
         return named
+
+    def forecast_types(self, module: str, table: pd.DataFrame) -> dict[str, dict[str, str]]:
+        """Return what each stage in a table means (open, won, lost); never asks.
+
+        Stages that are no longer used are left out, unless a record still has one.
+        """
+        fields = self.known(f"fields {module}") or {}
+        types: dict[str, dict[str, str]] = {}
+        for name in fields.keys() & set(table.columns):
+            for value in fields[name].get("pick_list_values") or ():
+                stage, kind = value.get("display_value"), value.get("forecast_type")
+                if kind and (value.get("type") != "unused" or (table[name] == stage).any()):
+                    types.setdefault(name, {})[stage] = kind
+        return types
 
     def related_lists(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the related lists of a module by API name."""

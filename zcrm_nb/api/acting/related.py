@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
     from zcrm_nb.api.session import Session
+    from zcrm_nb.api.writing.journal import Batch
     from zcrm_nb.frames import FrameOptions
 
 __all__ = [
@@ -328,13 +329,14 @@ def _link(path: str, ids: Sequence[str], *, away: bool) -> WriteCall:
     return WriteCall("link", path, {"data": [{"id": each} for each in ids]}, ids, method="PUT")
 
 
-def linked(send: Send, asked: Sequence[WriteCall], ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Tell which records are on the list by now, or off it, as the calls wanted them."""
-    away = asked[0].action == "unlink"
+def linked(session: Session, batch: Batch, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return those records that are on the list by now, or off it, as the call wanted them."""
+    away = batch.action == "unlink"
     found: set[str] = set()
     for some in batches(ids, RECORDS_PER_CALL):
         params = {"fields": "id", "ids": ",".join(some), "per_page": PAGE_SIZE}
-        found |= {each["id"] for each in records_of(send("GET", V8 + asked[0].path, params=params))}
+        body = session.send("GET", V8 + batch.path, params=params)
+        found |= {record["id"] for record in records_of(body)}
     return {each: {} for each in ids if (each in found) != away}
 
 
