@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.writing import diff, reports, writes
-from zcrm_nb.api.writing.writes import WriteRequest
+from zcrm_nb.api.writing.prepare import WriteRequest
 from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames.write_plan import WritePlan
 from zcrm_nb.notebook.progress import Progress

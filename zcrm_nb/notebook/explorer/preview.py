@@ -32,12 +32,13 @@ _BINS, _HEIGHT_INCHES = 24, 2.2
 _DPI, _SHARPNESS = 80, 2
 
 
-def look(df: pd.DataFrame, column: str) -> str:
+def look(df: pd.DataFrame, column: str, of_all: str = "") -> str:
     """Describe a column of the rows that were read, as HTML."""
     values = _flat(df[column])
     filled = int(df[column].notna().sum())
     different = values.nunique()
-    facts = f"{filled:,} of {len(df):,} rows have a value, {different:,} different ones"
+    rows = f"{len(df):,} rows ({of_all})" if of_all else f"{len(df):,} rows"
+    facts = f"{filled:,} of {rows} have a value, {different:,} different ones"
     if different > MOST_VALUES and values.dtype.kind not in "iufM":
         facts += f"; the chart shows the {MOST_VALUES} most frequent"
     ax = picture(values)
