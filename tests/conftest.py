@@ -27,7 +27,13 @@ settings.load_profile("house")
 # Programs, not tests: what they need, only their own environment has.
 collect_ignore = [
     f"{name}.py"
-    for name in ("interop/client", "binder_simulation", "kernel_versions", "fuzz_answers")
+    for name in (
+        "interop/client",
+        "binder_simulation",
+        "kernel_versions",
+        "version_matrix",
+        "fuzz_answers",
+    )
 ]
 
 

@@ -1,7 +1,9 @@
 """The family of errors, and its one maker."""
 
 import copy
+import json
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -159,6 +161,21 @@ def test_the_gateway_of_uploads_and_results_is_understood(status, body, kind, wo
     error = api_error(status, body, request="POST /crm/v8/upload")
     assert type(error) is kind
     assert error.said == f"Zoho said {words}"
+
+
+DOCUMENTED = json.loads(
+    (Path(__file__).parent / "data" / "errors_documented.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("case", DOCUMENTED, ids=[case["says"] for case in DOCUMENTED])
+def test_documented_answers_become_their_kind_of_error(case):
+    """By code and status, in whatever envelope; the message repeats what Zoho said."""
+    error = api_error(case["status"], case["answer"], request="GET /crm/v8/Leads")
+    assert type(error).__name__ == case["raises"]
+    if case["code"]:
+        assert error.code == case["code"]
+        assert case["code"] in str(error)
 
 
 @pytest.mark.parametrize(

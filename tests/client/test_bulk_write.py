@@ -73,7 +73,9 @@ def small(crm, df, *, rows=1000, size=25 << 20, **wish):
     wish = bulk_write.BulkWriteRequest(
         "Leads", **{"operation": "insert", **wish}, most_rows=rows, most_bytes=size
     )
-    return bulk_write.save(crm._means(), df, wish, tick=lambda rows: None, say=lambda words: None)
+    return bulk_write.save(
+        crm._context(lambda rows: None), df, wish, tick=lambda rows: None, say=lambda words: None
+    )
 
 
 # -- what is written -----------------------------------------------------------------------------
@@ -290,7 +292,7 @@ def test_jobs_are_listed(crm):
     ("columns", "options", "words"),
     [
         ({"Last_Name": ["A"], "Nmae": ["x"]}, {}, "no such field"),
-        ({"City": ["Pune"]}, {}, "mandatory, and there is no such column"),
+        ({"City": ["Pune"]}, {}, "mandatory, but the column is missing"),
         ({"Last_Name": ["A"], "Full_Name": ["x"]}, {}, "read-only"),
         ({"Last_Name": ["A"], "Record_Image": ["x"]}, {}, "Record_Image"),
         ({"Last_Name": ["A"], "id": ["4108"]}, {}, "leave the column out"),
@@ -304,7 +306,7 @@ def test_jobs_are_listed(crm):
         (
             {"Last_Name": ["A", "B"], "Email": ["a@example.com"] * 2},
             {"operation": "upsert", "find_by": "Email"},
-            "twice",
+            "repeated",
         ),
         ({"Email": [None]}, {"operation": "update", "find_by": "Email"}, "found by it"),
         (
@@ -383,7 +385,7 @@ def test_a_job_whose_answer_was_lost_is_never_asked_for_again(crm, minutes):
     """Its rows are unknown for an hour; then what is there tells, whenever Zoho came to them."""
     before = count(crm)
     crm.emulator.faults.add("lost", path="/crm/bulk/v8/write", method="POST")
-    with pytest.warns(WriteWarning, match="nobody knows"):
+    with pytest.warns(WriteWarning, match="3 rows is unknown"):
         report = crm.bulk_write("Leads", people(3), operation="insert")
     assert report["status"].tolist() == ["unknown"] * 3
     assert crm.jobs()["state"].tolist() == ["unclear"]

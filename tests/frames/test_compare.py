@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zcrm_nb.frames.compare import comparable, keys, matches, shown, writable
+from zcrm_nb.frames.compare import comparable, keys_of, matches, shown, writable
 
 
 def field(data_type: str, **more: Any) -> dict[str, Any]:
@@ -101,14 +101,14 @@ def test_what_does_not_fit_its_field_is_compared_all_the_same(about: Any, value:
 )
 def test_keys_are_folded_as_zoho_folds_them(one: str, other: str, same: bool) -> None:
     """ASCII letters only: records that Zoho keeps apart are not taken for one."""
-    a, b = keys([one, other], field("text"))
+    a, b = keys_of([one, other], field("text"))
     assert (a == b) is same
 
 
 @pytest.mark.parametrize("spelling", ["case_sensitive", "casesensitive"])
 def test_fields_that_are_unique_with_regard_to_case_are_not_folded(spelling: str) -> None:
     """The metadata says so."""
-    a, b = keys(["A1", "a1"], field("text", unique={spelling: True}))
+    a, b = keys_of(["A1", "a1"], field("text", unique={spelling: True}))
     assert a != b
 
 

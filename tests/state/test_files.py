@@ -155,16 +155,20 @@ def test_a_file_system_without_locks_has_those_of_the_machine(tmp_path, monkeypa
     flock = fcntl.flock
 
     def no_locks(file, how):
-        if os.readlink(f"/proc/self/fd/{file}").startswith(str(tmp_path)):
+        if tmp_path in Path(f"/proc/self/fd/{file}").readlink().parents:
             raise OSError(number, os.strerror(number))
         flock(file, how)
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
     monkeypatch.setattr("tempfile.tempdir", tempfile.mkdtemp())
     files._warn_of_missing_locks.cache_clear()
-    with pytest.warns(UserWarning, match="ZCRM_CONFIG_DIR"), locked(tmp_path / "lock", wait_s=0):
-        with pytest.raises(TimeoutError), locked(tmp_path / "lock", wait_s=0):
-            pass
+    with (
+        pytest.warns(UserWarning, match="ZCRM_CONFIG_DIR"),
+        locked(tmp_path / "lock", wait_s=0),
+        pytest.raises(TimeoutError),
+        locked(tmp_path / "lock", wait_s=0),
+    ):
+        pass
     with locked(tmp_path / "lock", wait_s=0):
         pass
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zcrm_nb.api.acting import attachments, notes_and_tags, related
-from zcrm_nb.client.reports import Operation, Reporting
+from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames import as_record_ids, to_frame
 
 if TYPE_CHECKING:
@@ -144,9 +143,8 @@ class Attaching(Reporting):
         >>> crm.close()
         """
         index, rows = as_record_ids(ids)
-        asked = notes_and_tags.new_notes(module, [row["id"] for row in rows], content, title)
-        deed = Operation("note", module, f"Notes of {module}", self._acts(asked))
-        return self._reported(deed, progress, index)
+        calls = notes_and_tags.new_notes(module, [row["id"] for row in rows], content, title)
+        return self._act(calls, f"Notes of {module}", progress, module=module, index=index)
 
     def attachments(
         self,
@@ -275,9 +273,8 @@ class Attaching(Reporting):
         'done'
         >>> crm.close()
         """
-        asked = attachments.attaching(module, id, file, name)
-        deed = Operation("attach", module, f"Attachments of {module}", self._acts(asked))
-        return self._reported(deed, progress)
+        calls = attachments.attaching(module, id, file, name)
+        return self._act(calls, f"Attachments of {module}", progress, module=module)
 
     def attach_link(
         self,
@@ -331,9 +328,8 @@ class Attaching(Reporting):
         'Specification'
         >>> crm.close()
         """
-        asked = attachments.attaching_link(module, id, url, title)
-        deed = Operation("attach", module, f"Attachments of {module}", self._acts(asked))
-        return self._reported(deed, progress=False)
+        calls = attachments.attaching_link(module, id, url, title)
+        return self._act(calls, f"Attachments of {module}", progress=False, module=module)
 
     def detach(
         self,
@@ -382,11 +378,9 @@ class Attaching(Reporting):
         >>> crm.close()
         """
         index, rows = as_record_ids(ids)
-        asked = attachments.detaching(module, id, [row["id"] for row in rows])
-        look = partial(attachments.detached, self._gate.send, module, id)
+        calls = attachments.detaching(module, id, [row["id"] for row in rows])
         label = f"Attachments of {module}"
-        deed = Operation("detach", module, label, self._acts(asked), look=look)
-        return self._reported(deed, progress=False, index=index)
+        return self._act(calls, label, progress=False, module=module, index=index)
 
     def download(
         self,
@@ -516,8 +510,7 @@ class Attaching(Reporting):
         'plan.pdf'
         >>> crm.close()
         """
-        asked = attachments.uploading(file, name)
-        return self._reported(Operation("upload", "", "Files", self._acts(asked)), progress)
+        return self._act(attachments.uploading(file, name), "Files", progress, module="")
 
     def photo(self, module: str, id: str) -> bytes:  # noqa: A002 - Zoho's word
         """Return the photo of a record.
@@ -609,9 +602,8 @@ class Attaching(Reporting):
         'done'
         >>> crm.close()
         """
-        asked = attachments.new_photo(self._catalogue, module, id, file)
-        deed = Operation("photo", module, f"Photo of {module}", self._acts(asked))
-        return self._reported(deed, progress=False)
+        calls = attachments.new_photo(self._catalogue, module, id, file)
+        return self._act(calls, f"Photo of {module}", progress=False, module=module)
 
     def tags(self, module: str, *, tz: str = "UTC") -> pd.DataFrame:
         """List the tags of a module.
@@ -714,10 +706,8 @@ class Attaching(Reporting):
         """
         index, rows = as_record_ids(ids)
         wanted = [row["id"] for row in rows]
-        asked = notes_and_tags.retagging(module, wanted, tags, action="add", over_write=replace)
-        look = partial(notes_and_tags.retagged, self._gate.send, asked)
-        deed = Operation("tag", module, f"Tags of {module}", self._acts(asked), look=look)
-        return self._reported(deed, progress, index)
+        calls = notes_and_tags.retagging(module, wanted, tags, action="add", over_write=replace)
+        return self._act(calls, f"Tags of {module}", progress, module=module, index=index)
 
     def untag(
         self,
@@ -774,7 +764,5 @@ class Attaching(Reporting):
         >>> crm.close()
         """
         index, rows = as_record_ids(ids)
-        asked = notes_and_tags.retagging(module, [row["id"] for row in rows], tags, action="remove")
-        look = partial(notes_and_tags.retagged, self._gate.send, asked)
-        deed = Operation("untag", module, f"Tags of {module}", self._acts(asked), look=look)
-        return self._reported(deed, progress, index)
+        calls = notes_and_tags.retagging(module, [row["id"] for row in rows], tags, action="remove")
+        return self._act(calls, f"Tags of {module}", progress, module=module, index=index)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import warnings
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet, finalize
 
 from zcrm_nb.api.metadata import Catalogue
@@ -29,7 +31,40 @@ if TYPE_CHECKING:
     from zcrm_nb.notebook.progress import Told
     from zcrm_nb.wire.gate import Gate
 
-__all__ = ["Base"]
+__all__ = ["Base", "Task", "warn_user"]
+
+Frame = TypeVar("Frame", bound="pd.DataFrame")
+_PACKAGE = str(Path(__file__).parents[1])
+
+
+class Task:
+    """Work under way: called with the rows that have just come, it shows progress."""
+
+    tick: Callable[..., None]
+
+    def __init__(self, progress: Progress) -> None:
+        self.warnings: list[Warning] = []
+        self._progress = progress
+
+    def __call__(self, rows: int, pages: int = 1) -> None:
+        """Count rows that have just come."""
+        self.tick(rows, pages)
+
+    def say(self, words: str, *, stay: bool = False) -> None:
+        """Show in words what is going on."""
+        self._progress.say(words, stay=stay)
+
+    def warn(self, warning: Warning) -> None:
+        """Give a warning once the work is done and its result is safe."""
+        self.warnings.append(warning)
+
+
+def warn_user(warning: Warning) -> None:
+    """Give a warning at the line that called this package, however deep that is."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level + 1)
 
 
 class Base(ProcessBound):
@@ -100,29 +135,54 @@ class Base(ProcessBound):
         return self._told(fetch, request.label, progress, **request.facts)
 
     def _told(
-        self,
-        fetch: Callable[[Callable[[int], None]], pd.DataFrame],
-        label: str,
-        progress: bool | Told,
-        **facts: Any,
-    ) -> pd.DataFrame:
-        """Fetch a table under progress, write into it where it came from, and note the question.
+        self, fetch: Callable[[Task], Frame], label: str, progress: bool | Told, **facts: Any
+    ) -> Frame:
+        """As :meth:`_run`."""
+        return self._run(fetch, label, progress, **facts)
 
-        What the table itself says under ``attrs["zcrm"]`` counts before ``facts``.
+    def _run(
+        self,
+        work: Callable[[Task], Frame],
+        label: str,
+        progress: bool | Told | Progress,
+        **facts: Any,
+    ) -> Frame:
+        """Do the work of one method: with progress, facts, warnings, and a line of history.
+
+        What the table itself has in ``attrs["zcrm"]`` counts before ``facts``. A table that is
+        complete is not lost by what goes wrong afterwards: the error has it, as a write error has
+        its report.
         """
-        with self._noted(label, facts) as note, Progress(label, show=progress) as tick:
-            table = fetch(tick)
-            facts |= table.attrs.get("zcrm", {})
-            query = str(facts.get("query", note["query"]))
-            note |= {"rows": len(table), "route": facts.get("route"), "query": query}
-        org = (self._catalogue.known("org") or {}).get("id")
-        table.attrs["zcrm"] = {
-            **facts,
-            "org": org,
-            "time": note["time"],
-            "credits": note["credits"],
-        }
+        shown = progress if isinstance(progress, Progress) else Progress(label, show=progress)
+        task, note = Task(shown), dict[str, Any]()
+        table: Frame | None = None
+        try:
+            with self._noted(label, facts) as note, shown as task.tick:
+                table = work(task)
+                facts |= table.attrs.get("zcrm", {})
+                if types := self._catalogue.forecast_types(str(facts.get("module")), table):
+                    facts["forecast_types"] = types
+                query = str(facts.get("query", note["query"]))
+                note |= {"rows": len(table), "route": facts.get("route"), "query": query}
+        except BaseException as error:
+            if getattr(error, "report", None) is not None:
+                self._describe(error.report, {**facts, **error.report.attrs["zcrm"]}, note)  # type: ignore[attr-defined]
+            elif table is not None:
+                self._describe(table, facts, note)
+                error.table = table  # type: ignore[attr-defined]
+            raise
+        self._describe(table, facts, note)
+        for warning in task.warnings:
+            warn_user(warning)
         return table
+
+    def _describe(
+        self, table: pd.DataFrame, facts: Mapping[str, Any], note: Mapping[str, Any]
+    ) -> None:
+        """Write into a table where it came from and what it cost."""
+        org = (self._catalogue.known("org") or {}).get("id")
+        measured = {"time": note["time"], "credits": note["credits"]}
+        table.attrs["zcrm"] = {"org": org, **measured, **facts, **measured}
 
     @contextmanager
     def _noted(self, what: str, facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

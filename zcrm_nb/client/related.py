@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from zcrm_nb.api.acting import notes_and_tags, related
-from zcrm_nb.client.reports import Operation, Reporting
+from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames import as_record_ids, to_frame
 
 if TYPE_CHECKING:
@@ -201,12 +200,9 @@ class Relating(Reporting):
         """
         index, rows = as_record_ids(ids)
         wanted = [row["id"] for row in rows]
-        asked = related.links(module, id, related_list=related_list, ids=wanted, away=False)
-        look = partial(related.linked, self._gate.send, asked)
+        calls = related.links(module, id, related_list=related_list, ids=wanted, away=False)
         label = f"{related_list} of {module}"
-        return self._reported(
-            Operation("link", module, label, self._acts(asked), look=look), progress, index
-        )
+        return self._act(calls, label, progress, module=module, index=index)
 
     def unlink(
         self,
@@ -268,12 +264,9 @@ class Relating(Reporting):
         """
         index, rows = as_record_ids(ids)
         wanted = [row["id"] for row in rows]
-        asked = related.links(module, id, related_list=related_list, ids=wanted, away=True)
-        look = partial(related.linked, self._gate.send, asked)
+        calls = related.links(module, id, related_list=related_list, ids=wanted, away=True)
         label = f"{related_list} of {module}"
-        return self._reported(
-            Operation("unlink", module, label, self._acts(asked), look=look), progress, index
-        )
+        return self._act(calls, label, progress, module=module, index=index)
 
     def expand(
         self,

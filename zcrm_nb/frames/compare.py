@@ -13,7 +13,7 @@ import orjson
 
 from zcrm_nb.frames.types import column_for
 
-__all__ = ["comparable", "comparer", "keys", "matches", "shown", "writable"]
+__all__ = ["comparable", "comparer", "keys_of", "matches", "shown", "writable"]
 
 _ASCII = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
@@ -50,7 +50,7 @@ def _compared(compared: Callable[[Any], Hashable], value: Any) -> Hashable:
         return _other(value)
 
 
-def keys(
+def keys_of(
     values: Sequence[Any], field: Mapping[str, Any], *, loosely: bool = False
 ) -> list[Hashable]:
     """Turn values by which Zoho finds records into what can be compared with ``==``.
@@ -60,8 +60,8 @@ def keys(
 
     Examples
     --------
-    >>> from zcrm_nb.frames.compare import keys
-    >>> keys(["Straße 1", "STRASSE 1", None], {"api_name": "Street", "data_type": "text"})
+    >>> from zcrm_nb.frames.compare import keys_of
+    >>> keys_of(["Straße 1", "STRASSE 1", None], {"api_name": "Street", "data_type": "text"})
     ['straße 1', 'strasse 1', None]
     """
     compared = comparable(values, field)
@@ -107,10 +107,10 @@ def _positions(
 ) -> list[list[int]]:
     """Find the positions of equal keys; a key that lacks a part is equal to none."""
     positions: defaultdict[tuple[Hashable, ...], list[int]] = defaultdict(list)
-    columns = [keys(known[name], fields[name], loosely=loosely) for name in wanted]
+    columns = [keys_of(known[name], fields[name], loosely=loosely) for name in wanted]
     for place, key in enumerate(zip(*columns, strict=True)):
         positions[key].append(place)
-    columns = [keys(wanted[name], fields[name], loosely=loosely) for name in wanted]
+    columns = [keys_of(wanted[name], fields[name], loosely=loosely) for name in wanted]
     return [[] if None in key else positions.get(key, []) for key in zip(*columns, strict=True)]
 
 

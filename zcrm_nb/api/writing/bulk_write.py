@@ -20,8 +20,10 @@ import orjson
 from zcrm_nb.api.polling import poll_s
 from zcrm_nb.api.writing.journal import Batch, WriteJournal, runs
 from zcrm_nb.api.writing.outcomes import Outcome, outcomes_of_error, refused, unknown
-from zcrm_nb.api.writing.writes import kept_before, open_journal, prepared, refuse_twins
-from zcrm_nb.errors import ConnectionFailed, JobError, WriteInterrupted, ZohoError, did_you_mean
+from zcrm_nb.api.writing.prepare import WriteRequest, prepare
+from zcrm_nb.api.writing.run import open_journal, stopped
+from zcrm_nb.api.writing.writes import kept_before
+from zcrm_nb.errors import ConnectionFailed, JobError, WriteError, ZohoError, did_you_mean
 from zcrm_nb.frames import Column, column_for
 from zcrm_nb.frames.csv_writer import (
     NOT_IN_CELLS,
@@ -203,19 +205,13 @@ def _sheet(
     """Check a table, and write its cells."""
     fields = means.catalogue.fields(wish.module)
     refuse(list(_wrong_columns(df, fields, wish)), wish.subject, df.index)
-    index, data = prepared(
-        means,
-        wish.module,
-        "update" if wish.action == "update" else "upsert",
-        df.drop(columns=[*wish.lookups]),
-        subforms=None,
-        column=None,
-        unlisted=wish.unlisted,
-    )
+    action = "update" if wish.action == "update" else "upsert"
+    checked = tuple(wish.checked)
+    request = WriteRequest(wish.module, action, checked=checked, unlisted=wish.unlisted)
+    rows = prepare(means, df.drop(columns=[*wish.lookups]), request)
+    index, data = rows.index, rows.data
     kinds = {name: "text" if name == "id" else column_for(fields[name]).kind for name in data}
     refuse(list(_wrong_values(data, kinds, wish)), wish.subject, index)
-    if wish.find_by:
-        refuse_twins(data, fields, "upsert", wish.checked, index)
     named = as_columns(df[[*wish.lookups]], [Column(name, "text") for name in wish.lookups])
     cells = {_header(name, kinds[name]): csv_cells(data[name], kinds[name]) for name in data}
     cells |= {f"{name}.{wish.lookups[name]}": csv_cells(named[name], "text") for name in named}
@@ -251,7 +247,7 @@ def _wrong_columns(
     for name, known in fields.items() if wish.operation != "update" else ():
         needed = known.get("system_mandatory") and is_writable(known, "insert")
         if needed and name not in names:
-            yield Problem(None, name, None, "mandatory, and there is no such column")
+            yield Problem(None, name, None, "mandatory, but the column is missing")
 
 
 _LOOKUPS = {"lookup", "user"}
@@ -400,23 +396,18 @@ def _carried_out(means: WriteContext, journal: WriteJournal, jobs: _Jobs, rows: 
     try:
         with journal.held():
             jobs.run(rows)
-    except KeyboardInterrupt as interrupt:
-        report = means.report(journal)
-        stopped = WriteInterrupted(
-            f"{report._summary()}\n"
-            "Zoho goes on with the jobs it has; crm.report() takes the run up again."
-        )
-        stopped.report = report
-        raise stopped from interrupt
-    except ZohoError as error:
-        if not any(each.status == "unknown" for each in jobs.outcomes.values()):
+    except BaseException as error:
+        if not isinstance(error, ZohoError) or isinstance(error, WriteError):
+            note = "Zoho goes on with the jobs it has. "
+            raise stopped(means, journal, None, error, note) from error
+        if not any(outcome.status == "unknown" for outcome in jobs.outcomes.values()):
             raise
         jobs.say(error.happened)  # the jobs are Zoho's, and their rows are resolved later
     if jobs.refusal is not None and all(
         each.status == "refused" for each in jobs.outcomes.values()
     ):
         raise jobs.refusal
-    return means.report(journal)
+    return means.report(journal, None)
 
 
 def at_work(action: str | None, job: str) -> Outcome:
