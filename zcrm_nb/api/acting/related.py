@@ -18,7 +18,7 @@ from zcrm_nb.errors import LimitError, NotFoundError, did_you_mean
 from zcrm_nb.frames import Column, ids_in, in_order, joined, to_frame, unique
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -234,7 +234,7 @@ def _by_coql(
     """Ask for the records that point to any of some records, a hundred of these at a time."""
     selected = _selected(session.catalogue, path, columns)
     text = f"select {', '.join(selected)} from {path.module} where {path.near} in :ids"  # noqa: S608
-    table = asked_by_ids(session, text, ids, **options)
+    table = asked_by_ids(session, text, ids, **_typed_parent(path, options))
     return _with_parent(table, path, ids, columns)
 
 
@@ -249,7 +249,7 @@ def _through_links(
 ) -> pd.DataFrame:
     """Ask a linking module who belongs to whom, and then for those at its far end."""
     far = f"{path.far}.id"
-    links = _by_coql(session, path, ids, columns=(), **options)[[PARENT, far]]
+    links = _by_coql(session, path, ids, columns=())[[PARENT, far]]
     selected = "*" if columns is None else ", ".join(["id", *columns])
     text = f"select {selected} from {child} where id in :ids"  # noqa: S608
     far_ids = ids_in(links, far)
@@ -266,6 +266,12 @@ def _selected(catalogue: Catalogue, path: RelatedPath, columns: Sequence[str] | 
     for each in columns:
         catalogue.field(path.module, each)
     return list(dict.fromkeys([path.near, *columns]))
+
+
+def _typed_parent(path: RelatedPath, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the lookup to the parent by its type, whatever else is to be read as it came."""
+    as_is = [name for name in options.get("as_is", ()) if name != path.near]
+    return {**options, "as_is": as_is}
 
 
 def _with_parent(
@@ -459,7 +465,8 @@ def subform_table(
         return _by_coql(session, path, ids, columns=columns, **options)
     selected = _selected(session.catalogue, path, columns)
     text = f"select {', '.join(selected)} from {path.module} where {path.near} is not null"  # noqa: S608
-    table = coql_table(session, ask.prepared(session.catalogue, text), **options)
+    prepared = ask.prepared(session.catalogue, text)
+    table = coql_table(session, prepared, **_typed_parent(path, options))
     return _with_parent(table, path, sorted(set(table[f"{path.near}.id"])), columns)
 
 
