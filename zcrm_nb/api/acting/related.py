@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zcrm_nb.api.metadata import USER_COLUMNS
 from zcrm_nb.api.pages import V8, look_ahead, more, next_token, records_of, side_by_side
 from zcrm_nb.api.reading import query as ask
-from zcrm_nb.api.reading.records import check_id, field_batches, list_columns
+from zcrm_nb.api.reading.records import check_id, field_batches, list_columns, selected_ids
 from zcrm_nb.api.reading.tables import coql_table, counted, typed_table
 from zcrm_nb.api.session import TableRequest
 from zcrm_nb.api.writing.calls import WriteCall, batches
@@ -81,7 +81,7 @@ def related_table(
     session: Session,
     module: str,
     *,
-    subject: Any,
+    ids: Sequence[str],
     related_list: str,
     columns: Sequence[str] | None,
     **options: Any,
@@ -90,7 +90,6 @@ def related_table(
     catalogue = session.catalogue
     known = _list_named(catalogue, module, related_list)
     child = str((known.get("module") or {}).get("api_name") or related_list)
-    ids = unique([check_id(module, each) for each in ids_in(subject) if each])
     path = _path_to(catalogue, module, child, known)
     if path is not None and path.far:
         return _through_links(session, path, ids, child=child, columns=columns, **options)
@@ -114,12 +113,18 @@ def related_request(
     options: FrameOptions,
 ) -> TableRequest:
     """Read a related list."""
+    if not isinstance(related_list, str):
+        raise TypeError(
+            f"related_list takes the name of a related list, not a {type(related_list).__name__}: "
+            "related(module, ids, related_list)."
+        )
+    selected = unique(selected_ids(module, ids))
 
     def fetch(session: Session) -> pd.DataFrame:
         return related_table(
             session,
             module,
-            subject=ids,
+            ids=selected,
             related_list=related_list,
             columns=columns,
             **catalogue.in_zone(options),
@@ -454,14 +459,13 @@ def subform_table(
     module: str,
     *,
     field: str,
-    subject: Any,
+    ids: Sequence[str] | None,
     columns: Sequence[str] | None,
     **options: Any,
 ) -> pd.DataFrame:
     """Return the rows of a subform or the links of a multi-select lookup, with their parents."""
     path = _behind(session.catalogue, module, field)
-    if subject is not None:
-        ids = unique([check_id(module, each) for each in ids_in(subject) if each])
+    if ids is not None:
         return _by_coql(session, path, ids, columns=columns, **options)
     selected = _selected(session.catalogue, path, columns)
     text = f"select {', '.join(selected)} from {path.module} where {path.near} is not null"  # noqa: S608
@@ -479,14 +483,15 @@ def subform_request(
     columns: Sequence[str] | None,
     options: FrameOptions,
 ) -> TableRequest:
-    """Read a subform as a child table."""
+    """Read a subform as a child table; ``ids=None`` means that of all records."""
+    selected = None if ids is None else unique(selected_ids(module, ids))
 
     def fetch(session: Session) -> pd.DataFrame:
         return subform_table(
             session,
             module,
             field=field,
-            subject=ids,
+            ids=selected,
             columns=columns,
             **catalogue.in_zone(options),
         )
