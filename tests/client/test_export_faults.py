@@ -20,7 +20,7 @@ from requests.adapters import BaseAdapter
 from zcrm_nb import CRM, open_export
 from zcrm_nb.api.exporting.target_lock import target_lock
 from zcrm_nb.auth.data_centres import addresses
-from zcrm_nb.connect import _by_hand, _gate
+from zcrm_nb.emulated import _by_hand, gate_of
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings
 from zcrm_nb.errors import BulkWarning, JobError, ZohoError
@@ -123,7 +123,7 @@ def kernel(org, tmp_path):
         Disk.life = life or Life()
         line, facts = Line(org, Disk.life), org.credentials
         urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
-        gate = _gate(facts, addresses("in", **urls), org.edition, line, _by_hand(org))
+        gate = gate_of(facts, addresses("in", **urls), org.edition, line, _by_hand(org))
         return CRM(gate, folder=tmp_path / notes), line
 
     return kernel

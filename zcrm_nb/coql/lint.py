@@ -33,7 +33,7 @@ from zcrm_nb.coql.tree import (
     path_of,
     subqueries,
 )
-from zcrm_nb.errors import did_you_mean
+from zcrm_nb.errors import by_label, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -138,7 +138,7 @@ class _Linter:
         if not self.modules or query.module in {*self.modules, USERS}:
             return True
         problem = f"There is no module {query.module!r} in this org."
-        hint = did_you_mean(query.module, self.modules) or "crm.modules() lists the modules."
+        hint = by_label(query.module, self.modules) or "crm.modules() lists the modules."
         message = "the given module is not supported in api"
         self.say(query.module_at, problem, hint, code="INVALID_MODULE", message=message)
         return False

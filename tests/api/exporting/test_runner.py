@@ -20,7 +20,7 @@ from tests.worlds import Org
 from zcrm_nb import CRM
 from zcrm_nb.api.exporting import backfill, exporter, selection
 from zcrm_nb.auth.data_centres import addresses
-from zcrm_nb.connect import _by_hand, _gate
+from zcrm_nb.emulated import _by_hand, gate_of
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings
 from zcrm_nb.errors import (
@@ -156,7 +156,7 @@ def kernel(org: Emulator, tmp_path: Path) -> Callable[..., tuple[CRM, Line]]:
         line = Line(org)
         facts = org.credentials
         urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
-        gate = _gate(facts, addresses("in", **urls), org.edition, line, _by_hand(org))
+        gate = gate_of(facts, addresses("in", **urls), org.edition, line, _by_hand(org))
         return CRM(gate, folder=tmp_path / "notes"), line
 
     return kernel
@@ -554,7 +554,7 @@ def test_more_than_ten_files_in_a_minute_wait_for_the_next(kernel, whole, org, t
         line, facts = Line(emulator), emulator.credentials
         urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
         time = _by_hand(emulator)
-        gate = _gate(facts, addresses("in", **urls), "enterprise", line, time)
+        gate = gate_of(facts, addresses("in", **urls), "enterprise", line, time)
         crm = CRM(gate, folder=tmp_path / "other")
         assert len(crm.bulk("Leads", COLUMNS)) == 250
         assert line.asked == 13

@@ -314,11 +314,11 @@ def list_condition(wanted: Wanted) -> dict[str, Any] | None:
     converted = conversion(wanted.catalogue, wanted.module, None)
     match wanted.query.where:
         case tree.IsNull(path=path, negated=True) if path.text == "id":
-            return {"ids": None, "converted": converted}
+            return {"converted": converted}
         case tree.Comparison(path=path, operator="=", value=tree.Literal(value=value)) if (
             path.text == "Converted__s" and converted
         ):
-            return {"ids": None, "converted": str(value).lower()}
+            return {"converted": str(value).lower()}
     return None
 
 
@@ -583,7 +583,6 @@ def _listed_table(
     assert condition is not None, "a route with an obstacle is not taken"
     by_id = wanted.descends is not None
     params, _ = list_parameters(
-        wanted.module,
         modified_since=None,
         sort_by="id",
         ascending=not wanted.descends,

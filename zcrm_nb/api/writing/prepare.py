@@ -134,6 +134,7 @@ def settle_invalid(
     for each in problems:
         if each.row is not None:
             by_row[each.row].append(each)
+    ids = dict(enumerate(rows.data.get("id", ())))
     _blank(rows.data, by_row)
     checked = request.checked if request.action == "upsert" else ()
     twins = list(_repeated(rows.data, fields, checked, rows.index))
@@ -143,7 +144,7 @@ def settle_invalid(
     for each in twins:
         by_row[each.row or 0].append(each)
     _blank(rows.data, by_row)
-    refusals = {row: _refusal(each, request.action) for row, each in by_row.items()}
+    refusals = {row: _refusal(each, request.action, ids.get(row)) for row, each in by_row.items()}
     return PreparedRows(rows.index, rows.data, rows.refused | refusals)
 
 
@@ -154,13 +155,19 @@ def _blank(data: dict[str, list[Any]], rows: Iterable[int]) -> None:
             values[row] = ABSENT
 
 
-def _refusal(problems: Sequence[Problem], action: str) -> Outcome:
+def _refusal(problems: Sequence[Problem], action: str, record_id: Any) -> Outcome:
     """Put the problems of a row into its line of the report."""
     columns = ", ".join(dict.fromkeys(each.column for each in problems))
     several = len(problems) > 1
     words = [f"{each.column}: {each.problem}" if several else each.problem for each in problems]
     known = None if action == "upsert" else action
-    return refused(known, "INVALID_DATA", f"not sent: {'; '.join(words)}", field=columns)
+    return refused(
+        known,
+        "INVALID_DATA",
+        f"not sent: {'; '.join(words)}",
+        field=columns,
+        id=record_id if isinstance(record_id, str) and record_id else None,
+    )
 
 
 # ---- Columns -------------------------------------------------------------------------------------
