@@ -928,3 +928,20 @@ def test_a_record_that_was_deleted_between_jobs_is_left_out(org, kernel, monkeyp
     line.wsgi.send = delete_meanwhile
     df = crm.bulk("Deals", MANY)
     assert_frame_equal(df, expected[~expected["id"].isin(gone)].reset_index(drop=True))
+
+
+def test_a_damaged_note_is_listed_and_hides_no_other(kernel):
+    """In crm.jobs() and in the tray; the job it belongs to is refused in words."""
+    crm, _ = kernel()
+    crm.bulk("Deals", ["Stage"])
+    note = crm._folder / "jobs" / "Leads-4.json"
+    for content in (b"", b"null", b'{"id": "Leads-4"}'):
+        note.write_bytes(content)
+        assert dict(crm.jobs()[["id", "state"]].to_numpy()) == {
+            "Deals-1": "downloaded",
+            "Leads-4": "damaged",
+        }
+        assert "Leads-4" in repr(crm.job_tray())
+        with pytest.raises(JobError, match="note of job Leads-4 is damaged"):
+            crm.job("Leads-4")
+        assert len(crm.bulk("Deals", ["Stage"])) == 20
