@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from zcrm_nb.api.pages import V8
-from zcrm_nb.errors import APIError, NotFoundError, ScopeError, did_you_mean
+from zcrm_nb.errors import (
+    APIError,
+    NotFoundError,
+    PermissionDenied,
+    ScopeError,
+    did_you_mean,
+)
 from zcrm_nb.frames import Column, directory
 
 if TYPE_CHECKING:
@@ -182,6 +189,13 @@ class Catalogue:
         """Return the org."""
         found: dict[str, Any] = self._once("org", lambda: org(self.send))
         return found
+
+    def zone(self) -> str | None:
+        """Return the name of the org's time zone."""
+        with suppress(PermissionDenied, ScopeError):  # then advice on times is written in UTC
+            zone = self.org().get("time_zone")
+            return zone if isinstance(zone, str) else None
+        return None
 
     def modules(self) -> dict[str, dict[str, Any]]:
         """Return the modules by API name."""

@@ -160,7 +160,7 @@ def wants_all():
 def fitting(field, operator):
     """A value, or as many as the operator wants, that the type has."""
     kinds = {"date": "2026-03-31", "datetime": "2026-03-31T00:00:00+05:30"}
-    usual = "%a%" if "like" in operator else kinds.get(coql.types.type_of(field), "41")
+    usual = "%a%" if "like" in operator else kinds.get(coql.fields.type_of(field), "41")
     value = next(iter(values_of(field)), usual) if "like" not in operator else usual
     return (value,) * {"none": 0, "one": 1, "two": 2, "many": 2}[wants(operator)]
 
@@ -201,9 +201,9 @@ def test_conditions_are_joined_as_coql_wants_them(crm):
     ("name", "operator", "value", "words"),
     [
         ("Amount", ">", "", "Amount: a value is missing"),
-        ("Amount", ">", "much", "Write digits"),
+        ("Amount", ">", "much", "Amount needs a number"),
         ("Closing_Date", ">=", "tomorrow", "2026-03-31"),
-        ("Account_Name", "=", "Acme", "A record is compared by id"),
+        ("Account_Name", "=", "Acme", "Account_Name is a lookup"),
         ("Deal_Name", "not like", "a%", "% at both ends"),
     ],
 )

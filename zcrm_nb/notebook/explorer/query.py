@@ -1,6 +1,6 @@
 """From clicks to COQL: what was chosen of a module, written as a query; nothing is sent.
 
-What a type can be asked is what the linter knows (:mod:`zcrm_nb.coql.types`), and values are
+What a type can be asked is what the linter knows (:mod:`zcrm_nb.coql.fields`), and values are
 written by :func:`zcrm_nb.coql.where`: there is no second grammar here.
 """
 
