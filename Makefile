@@ -17,7 +17,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo lab test test-binder test-kernels bench notebooks lint format clean
+.PHONY: help venv demo lab test test-binder test-kernels test-matrix coverage fuzz bench notebooks lint format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -58,6 +58,15 @@ test-binder: $(STAMP) ## simulate a Binder build in a clean environment (a minut
 
 test-kernels: $(STAMP) ## log in from the oldest ipykernel, Binder's and the newest (a few minutes; needs a chromium)
 	@$(BIN)/python tests/kernel_versions.py
+
+test-matrix: $(STAMP) ## the tests on every Python from 3.11 that is here, and on the minimum versions
+	@$(BIN)/python tests/version_matrix.py
+
+coverage: $(STAMP) ## write docs/emulator-coverage.md anew, from the emulator's own tables
+	@$(BIN)/python -c 'import pathlib, zcrm_nb.emulator as e; pathlib.Path("docs/emulator-coverage.md").write_text(e.coverage_markdown(), encoding="utf-8")'
+
+fuzz: $(STAMP) ## 100,000 mutated answers into every public method (20 minutes); RUNS=2000 for fewer
+	@$(BIN)/python tests/fuzz_answers.py --runs $(or $(RUNS),100000)
 
 bench: $(STAMP) ## run the benchmarks, one after another
 	@set -e; for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python "$$each"; done

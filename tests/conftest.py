@@ -25,7 +25,17 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 # Programs, not tests: what they need, only their own environment has.
-collect_ignore = ["interop/client.py", "binder_simulation.py", "kernel_versions.py"]
+collect_ignore = [
+    f"{name}.py"
+    for name in (
+        "interop/client",
+        "binder_simulation",
+        "kernel_versions",
+        "version_matrix",
+        "fuzz_answers",
+    )
+]
+
 
 # Big enough to cross the 2,000 rows that page numbers reach; everything else small and quick.
 ROWS = {"Leads": 2600, "Contacts": 120, "Accounts": 60, "Deals": 250, "Tasks": 60, "Events": 30}

@@ -1,12 +1,14 @@
 """The family of errors, and its one maker."""
 
 import copy
+import json
 import pickle
+from pathlib import Path
 
 import pytest
 
 from zcrm_nb import errors
-from zcrm_nb.errors import api_error, caret
+from zcrm_nb.errors import ZohoError, api_error, caret
 
 
 @pytest.mark.parametrize(
@@ -159,3 +161,54 @@ def test_the_gateway_of_uploads_and_results_is_understood(status, body, kind, wo
     error = api_error(status, body, request="POST /crm/v8/upload")
     assert type(error) is kind
     assert error.said == f"Zoho said {words}"
+
+
+DOCUMENTED = json.loads(
+    (Path(__file__).parent / "data" / "errors_documented.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("case", DOCUMENTED, ids=[case["says"] for case in DOCUMENTED])
+def test_documented_answers_become_their_kind_of_error(case):
+    """By code and status, in whatever envelope; the message repeats what Zoho said."""
+    error = api_error(case["status"], case["answer"], request="GET /crm/v8/Leads")
+    assert type(error).__name__ == case["raises"]
+    if case["code"]:
+        assert error.code == case["code"]
+        assert case["code"] in str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        "text",
+        7,
+        {},
+        {"code": None, "details": None, "message": None},
+        {"code": 4001, "details": "odd", "message": {"a": 1}},
+        {"code": ["A"], "details": ["odd", 1], "message": ["b"]},
+        {"code": "INVALID_QUERY", "details": {"line": "1", "column": None, "near": 7}},
+        {"code": "INVALID_QUERY", "details": {"column_name": {"a": 1}}},
+        {"data": None, "users": [None, 3, {"status": "error"}]},
+        [None, {"status": "error", "code": "X", "details": 1}],
+        {"code": "X", "message": "m" * 100_000},
+    ],
+)
+@pytest.mark.parametrize("query", ["", "select 1"])
+@pytest.mark.parametrize("status", [200, 400, 429, 500])
+def test_answers_of_any_shape_make_an_error(body, query, status):
+    """Nothing from outside is believed, least of all the shape of a complaint."""
+    error = api_error(status, body, request="GET /crm/v8/Leads", query=query)
+    assert isinstance(error, ZohoError)
+    assert len(str(error)) < 2000
+    assert isinstance(getattr(error, "details", {}), dict)
+
+
+def test_a_caret_stands_under_a_word_and_not_inside_another():
+    """Name is in Last_Name too."""
+    details = {"column_name": "Name"}
+    query = "select Last_Name, Name from Leads"
+    error = api_error(400, {"code": "INVALID_QUERY", "details": details}, request="", query=query)
+    assert (error.line, error.column) == (1, 19)

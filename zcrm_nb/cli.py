@@ -92,6 +92,12 @@ def _add_emulate(parser: argparse.ArgumentParser) -> None:
         metavar="EVENTS_PER_MINUTE",
         help="let people work in the org: 60 events in a minute, or as many as given",
     )
+    parser.add_argument(
+        "--rough",
+        nargs="*",
+        metavar="KIND",
+        help="an impolite org: all kinds of trouble, or those named",
+    )
     parser.add_argument("--json", action="store_true", help="print nothing but the JSON line")
     parser.set_defaults(run=_emulate)
 
@@ -115,6 +121,7 @@ def _emulate(asked: argparse.Namespace) -> int:
         edition=asked.edition,
         latency_ms=asked.latency_ms,
         path=asked.path,
+        rough=asked.rough is not None and (asked.rough or True),
     )
     life = emulator.live(asked.life) if asked.life is not None else nullcontext()
     with emulator.serve(port=asked.port) as server, life:

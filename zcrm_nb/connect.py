@@ -567,6 +567,7 @@ def emulate(
     latency_ms: float = 0,
     clock: Clock | None = None,
     path: str | Path | None = None,
+    rough: bool | str | Iterable[str] = False,
 ) -> EmulatedCRM:
     """Connect to a Zoho CRM of your own: a local emulator with a believable org.
 
@@ -587,6 +588,10 @@ def emulate(
     path : str or Path, optional
         File that keeps the org, so that a restarted kernel finds it again; notes about jobs and
         writes go into a folder beside it. In memory otherwise.
+    rough : bool or iterable of str, default False
+        Let the org be impolite, so that code can be tried against what the real world sends: True
+        for all kinds of trouble, or names of some, such as ``["500", "numbers_as_text"]``.
+        ``docs/emulator-coverage.md`` lists them.
 
     Returns
     -------
@@ -616,6 +621,7 @@ def emulate(
         latency_ms=latency_ms,
         clock=clock,
         path=path,
+        rough=rough,
     )
     notes = None if path is None else Path(f"{path}.notes")
     return attach(emulator, folder=notes)

@@ -22,9 +22,13 @@ the three lines, and where in the cell the call stands. ``%tb`` shows the full t
 from __future__ import annotations
 
 import difflib
+import re
+import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.masking import mask_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +37,7 @@ __all__ = [
     "APIError",
     "BulkWarning",
     "ConnectionFailed",
+    "DataWarning",
     "JobError",
     "LimitError",
     "LoginError",
@@ -50,6 +55,7 @@ __all__ = [
     "api_error",
     "caret",
     "did_you_mean",
+    "levels_up",
 ]
 
 
@@ -129,7 +135,18 @@ def _revive(kind: type[ZohoError], args: tuple[Any, ...], state: dict[str, Any])
 
 
 class LoginError(ZohoError):
-    """Zoho Accounts refused the credentials, or there are none."""
+    """Zoho Accounts refused the credentials, or there are none.
+
+    Attributes
+    ----------
+    code : str
+        Zoho's word, such as ``"invalid_code"``; empty where Zoho was not asked.
+    is_throttled : bool
+        Whether waiting helps, and nothing else does: too many tokens in ten minutes.
+    """
+
+    code: str = ""
+    is_throttled: bool = False
 
 
 class ScopeError(LoginError):
@@ -142,7 +159,7 @@ class ConnectionFailed(ZohoError):  # noqa: N818 - reads as what happened
     Attributes
     ----------
     sent : bool
-        False when the call certainly did not reach Zoho; True when nobody knows.
+        False when the call certainly did not reach Zoho; True when that is unknown.
     """
 
     sent: bool = True
@@ -207,8 +224,12 @@ class QueryError(APIError):
     findings: Sequence[Any] = ()
 
 
+class DataWarning(UserWarning):
+    """Data of Zoho's that could not be read as their description says; the message names them."""
+
+
 class QueryWarning(UserWarning):
-    """A query that Zoho takes, but that may not mean what its writer thinks."""
+    """A query that Zoho accepts, but that may not mean what its writer expects."""
 
 
 class NotFoundError(APIError):
@@ -220,7 +241,15 @@ class PermissionDenied(APIError):  # noqa: N818 - reads as what happened
 
 
 class RateLimitError(APIError):
-    """Too many calls: credits of the day used up, or too many calls in flight."""
+    """Too many calls: credits of the day used up, or too many calls in flight.
+
+    Attributes
+    ----------
+    retry_after_s : float or None
+        Seconds that the server asks to wait, if it said so.
+    """
+
+    retry_after_s: float | None = None
 
 
 class ServerError(APIError):
@@ -228,7 +257,15 @@ class ServerError(APIError):
 
 
 class WriteWarning(UserWarning):
-    """A write that left something to look after: rows of which nobody knows, or no way back."""
+    """A write that needs attention: rows with an unknown outcome, or no way back.
+
+    Attributes
+    ----------
+    report : pandas.DataFrame or None
+        The report, where the write is over.
+    """
+
+    report: Any = None
 
 
 class WriteError(ZohoError):
@@ -253,7 +290,7 @@ class WriteInterrupted(ShortTraceback, KeyboardInterrupt):
     Attributes
     ----------
     report : pandas.DataFrame
-        The report so far: rows that were not sent any more are ``refused`` with ``NOT_SENT``.
+        The report so far: rows that were never sent are ``refused`` with ``NOT_SENT``.
     """
 
     report: Any = None
@@ -264,7 +301,7 @@ class JobError(ZohoError):
 
 
 class LimitError(ZohoError):
-    """A limit of Zoho's, or a budget of yours, stands in the way; nothing was cut silently."""
+    """A limit of Zoho's, or a budget of yours, was reached; nothing was cut silently."""
 
 
 _NOT_FOUND = {"INVALID_MODULE", "INVALID_URL_PATTERN", "RESOURCE_NOT_FOUND", "NOT_FOUND"}
@@ -302,7 +339,9 @@ _ADVICE = {
 }
 
 
-def api_error(status: int, body: Any, *, request: str, query: str = "") -> ZohoError:
+def api_error(
+    status: int, body: Any, *, request: str, query: str = "", retry_after_s: float | None = None
+) -> ZohoError:
     """Make the right error from Zoho's answer.
 
     Parameters
@@ -315,25 +354,35 @@ def api_error(status: int, body: Any, *, request: str, query: str = "") -> ZohoE
         ``"GET /crm/v8/Leads"``, without parameters.
     query : str, default ""
         The COQL text, when the call was a query.
+    retry_after_s : float, optional
+        Seconds that the server asks to wait.
 
     Returns
     -------
     ZohoError
-        Not raised, so that the caller can say ``raise api_error(…) from …``.
+        Not raised, so that the caller can write ``raise api_error(…) from …``. Whatever looks
+        like a secret in Zoho's answer is masked.
 
     Examples
     --------
     >>> from zcrm_nb.errors import api_error
-    >>> said = {"code": "INVALID_MODULE", "details": {}, "message": "no such module"}
-    >>> error = api_error(400, said, request="GET /crm/v8/Lead")
+    >>> body = {"code": "INVALID_MODULE", "details": {}, "message": "no such module"}
+    >>> error = api_error(400, body, request="GET /crm/v8/Lead")
     >>> type(error).__name__, error.code
     ('NotFoundError', 'INVALID_MODULE')
     """
-    refusal = _refusal(body)
-    code = str(refusal.get("code") or f"HTTP_{status}").upper()
-    details = refusal.get("details") or {}
+    refusal = mask_value(_refusal(body))
+    code = _text(refusal.get("code")).upper() or f"HTTP_{status}"
+    details = refusal.get("details")
+    facts: dict[str, Any] = {
+        "code": code,
+        "status": status,
+        "details": details if isinstance(details, dict) else {},
+        "request": request,
+    }
     happened = f"{request} failed with HTTP {status}."
-    said = f"Zoho said {code}: {refusal.get('message') or 'nothing more'}{_words(details)}"
+    message = _text(refusal.get("message")) or "nothing more"
+    said = f"Zoho said {code}: {message}{_in_brackets(details)}"
     todo = _ADVICE.get(code, "")
     if code == "OAUTH_SCOPE_MISMATCH":
         return ScopeError(happened, said, todo)
@@ -341,33 +390,36 @@ def api_error(status: int, body: Any, *, request: str, query: str = "") -> ZohoE
         return LoginError(happened, said, todo or _ADVICE["INVALID_TOKEN"])
     kind = _kind(code, status, query)
     if kind is QueryError:
-        return _query_error(
-            happened, said, query, code=code, status=status, details=details, request=request
-        )
-    return kind(happened, said, todo, code=code, status=status, details=details, request=request)
+        return _query_error(happened, said, query, **facts)
+    if kind is RateLimitError:
+        return _rate_limit_error(happened, said, todo, retry_after_s, **facts)
+    return kind(happened, said, todo, **facts)
 
 
 _OF_GATEWAY = ("ERROR_MESSAGE", "x-error", "info", "x-info")
 
 
-def _refusal(body: Any) -> Mapping[str, Any]:
+def _refusal(body: Any) -> dict[str, Any]:
     """Find the error object: bare, or first failed element of ``data`` or of a resource's array.
 
-    The hosts of uploads and of results have a gateway in front, which says it in its own words.
+    The hosts of uploads and of results have a gateway in front, which has keys of its own.
     """
+    if isinstance(body, list):
+        return _first_error(body)
     if not isinstance(body, dict):
         return {}
     if "code" in body:
         return body
-    words = [body[key] for key in _OF_GATEWAY if isinstance(body.get(key), str)]
-    if words:
-        return {"message": "; ".join(words)}
-    for value in body.values():
-        items = value if isinstance(value, list) else []
-        for item in items:
-            if isinstance(item, dict) and item.get("status") == "error":
-                return item
-    return {}
+    texts = [body[key] for key in _OF_GATEWAY if isinstance(body.get(key), str)]
+    if texts:
+        return {"message": "; ".join(texts)}
+    lists = (value for value in body.values() if isinstance(value, list))
+    return next(filter(None, map(_first_error, lists)), {})
+
+
+def _first_error(items: list[Any]) -> dict[str, Any]:
+    errors = (item for item in items if isinstance(item, dict) and item.get("status") == "error")
+    return next(errors, {})
 
 
 def _kind(code: str, status: int, query: str) -> type[APIError]:
@@ -385,10 +437,32 @@ def _kind(code: str, status: int, query: str) -> type[APIError]:
     return APIError
 
 
-def _words(details: Mapping[str, Any]) -> str:
+_MOST_CHARACTERS = 500  # of one text of Zoho's: a whole page of HTML helps no reader
+
+
+def _text(value: Any) -> str:
+    """Write any JSON value as text, shortened; empty for null."""
+    text = "" if value is None else str(value)
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
+
+
+def _in_brackets(details: Any) -> str:
     """Zoho's details, in brackets behind its message."""
-    inside = ", ".join(f"{key}: {value}" for key, value in details.items())
-    return f" ({inside})" if inside else ""
+    if isinstance(details, dict):
+        details = ", ".join(f"{key}: {value}" for key, value in details.items())
+    return f" ({_text(details)})" if details else ""
+
+
+def _rate_limit_error(
+    happened: str, said: str, todo: str, retry_after_s: float | None, **facts: Any
+) -> RateLimitError:
+    """Name the wait that the server asks for."""
+    if retry_after_s:
+        minutes = f" ({retry_after_s / 60:.0f} min)" if retry_after_s >= 120 else ""
+        todo = f"Wait {retry_after_s:.0f} s{minutes}, as the server asks, then run it again."
+    error = RateLimitError(happened, said, todo or _ADVICE["TOO_MANY_REQUESTS"], **facts)
+    error.retry_after_s = retry_after_s
+    return error
 
 
 def _query_error(happened: str, said: str, query: str, **facts: Any) -> QueryError:
@@ -400,15 +474,21 @@ def _query_error(happened: str, said: str, query: str, **facts: Any) -> QueryErr
 
 
 def _place(query: str, details: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Line and column of the trouble: as Zoho tells them, or where the named word stands."""
+    """Line and column of the trouble: as Zoho says, or where the named word is in the query."""
     if isinstance(details.get("line"), int) and isinstance(details.get("column"), int):
         return details["line"], details["column"]
     for key in ("column_name", "near", "operator", "clause", "alias"):
         word = details.get(key)
-        at = query.lower().find(str(word).lower()) if word else -1
+        at = _position(query, word) if isinstance(word, str) and word else -1
         if at >= 0:
             return query.count("\n", 0, at) + 1, at - (query.rfind("\n", 0, at) + 1) + 1
     return None, None
+
+
+def _position(query: str, word: str) -> int:
+    """Find a word in a query, not inside another word; -1 if it is not there."""
+    match = re.search(rf"(?<![\w.]){re.escape(word)}(?![\w.])", query, re.IGNORECASE)
+    return match.start() if match else query.lower().find(word.lower())
 
 
 def caret(query: str, line: int | None, column: int | None) -> str:
@@ -437,6 +517,14 @@ def caret(query: str, line: int | None, column: int | None) -> str:
     if line is None or column is None or not 1 <= line <= len(lines):
         return ""
     return f"    {lines[line - 1]}\n    {' ' * (column - 1)}^"
+
+
+def levels_up() -> int:
+    """Count the calls up to the code that called this package: warnings point there."""
+    frame, levels = sys._getframe(1), 1
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == "zcrm_nb":
+        frame, levels = frame.f_back, levels + 1
+    return levels
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ import threading
 import orjson
 import pytest
 
-from zcrm_nb.api.pages import look_ahead, more, records_of, side_by_side
+from zcrm_nb.api.pages import look_ahead, more, records_of, side_by_side, worker_pool
 
 
 def body(number, last):
@@ -83,6 +83,32 @@ def test_side_by_side_keeps_the_order_asked():
         return number
 
     assert list(side_by_side(fetch, range(3), 3)) == [0, 1, 2]
+
+
+def test_side_by_side_does_not_run_far_ahead_of_its_reader():
+    """A reader that stops has paid for few calls in vain."""
+    fetched = []
+    results = side_by_side(lambda number: fetched.append(number) or number, range(1000), 4)
+    assert [next(results), next(results)] == [0, 1]
+    results.close()
+    assert len(fetched) <= 2 + 2 * 4
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, GeneratorExit])
+def test_a_pool_that_is_stopped_waits_for_no_call_and_begins_none(stop):
+    """The stop button works at once, whatever is under way."""
+    release, begun = threading.Event(), []
+
+    def fetch(number):
+        begun.append(number)
+        release.wait(5)
+
+    with pytest.raises(stop), worker_pool(2) as pool:
+        futures = [pool.submit(fetch, number) for number in range(9)]
+        raise stop
+    assert sum(future.cancelled() for future in futures) >= 7
+    release.set()
+    assert len(begun) <= 2
 
 
 def test_an_empty_body_holds_no_records_and_says_that_none_follow():

@@ -103,7 +103,6 @@ def test_each_refusal_has_its_advice(zoho, clock, error, status, advice):
         (200, b"[]"),
         (200, {"access_token": "1000.aaaaaaaa.bbbbbbbb", "expires_in": "soon"}),
         (200, {"access_token": "1000.aaaaaaaa.bbbbbbbb", "error": "and_yet_an_error"}),
-        (429, {}),
         (307, b"", {"Location": "https://example.com/oauth"}),
         ConnectionError("no network"),
     ],
@@ -119,7 +118,6 @@ def test_no_usable_answer_is_a_failed_connection(zoho, clock, answer):
 @pytest.mark.parametrize(
     ("answer", "advice"),
     [
-        ((429, {}), "Wait 10 minutes"),
         ((503, b"<html>busy</html>"), "at Zoho's end"),
         ((500, {"error": "general_error"}), "at Zoho's end"),
         ((400, b"Bad Request"), "any proxy"),

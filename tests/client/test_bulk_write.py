@@ -73,7 +73,9 @@ def small(crm, df, *, rows=1000, size=25 << 20, **wish):
     wish = bulk_write.BulkWriteRequest(
         "Leads", **{"operation": "insert", **wish}, most_rows=rows, most_bytes=size
     )
-    return bulk_write.save(crm._means(), df, wish, tick=lambda rows: None, say=lambda words: None)
+    return bulk_write.save(
+        crm._context(lambda rows: None), df, wish, tick=lambda rows: None, say=lambda words: None
+    )
 
 
 # -- what is written -----------------------------------------------------------------------------
@@ -297,7 +299,7 @@ def test_jobs_are_listed(crm):
         ({"Last_Name": ["A"], "$append_values": [{}]}, {}, "no cell holds it"),
         ({"Last_Name": ["x" * 81]}, {}, "81 characters"),
         ({"Last_Name": ["A"], "Rating": ["Superb"]}, {}, "not in the list"),
-        ({"Last_Name": ["A"], "Tag": [["a,b"]]}, {}, "the end of a value"),
+        ({"Last_Name": ["A"], "Tag": [["a,b"]]}, {}, "separates values"),
         ({"Last_Name": ["A"], "Owner": ["Asha"]}, {}, "display name"),
         ({"Last_Name": [None]}, {}, "mandatory"),
         ({"Last_Name": ["A"]}, {"operation": "upsert", "find_by": "Email"}, "names no column"),
@@ -383,7 +385,7 @@ def test_a_job_whose_answer_was_lost_is_never_asked_for_again(crm, minutes):
     """Its rows are unknown for an hour; then what is there tells, whenever Zoho came to them."""
     before = count(crm)
     crm.emulator.faults.add("lost", path="/crm/bulk/v8/write", method="POST")
-    with pytest.warns(WriteWarning, match="nobody knows"):
+    with pytest.warns(WriteWarning, match="3 rows is unknown"):
         report = crm.bulk_write("Leads", people(3), operation="insert")
     assert report["status"].tolist() == ["unknown"] * 3
     assert crm.jobs()["state"].tolist() == ["unclear"]

@@ -170,7 +170,7 @@ def org() -> Iterator[Emulator]:
 def secrets_of(org: Emulator, journey: Journey) -> Iterable[str]:
     """All that is secret there; the emulator keeps them in the clear."""
     accounts = org.accounts
-    yield from (*accounts._refresh, *accounts._access, *accounts._codes, *org.devices._flows)
+    yield from (*accounts._refresh, *accounts._access, *accounts._codes, *org.org.devices._flows)
     yield journey.client.client_secret.reveal()
     yield journey.own.client_secret.reveal()
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from zcrm_nb.errors import ZohoError
+from zcrm_nb.errors import DataWarning, ZohoError
 from zcrm_nb.frames import Column, directory, to_frame
 
 if TYPE_CHECKING:
@@ -253,36 +253,136 @@ def test_a_lookup_may_be_less_than_an_object(sent: Any, name: Any, id_: Any) -> 
         assert shown(df, "X.id") == [id_]
 
 
+MISFITS = [
+    ("integer", 5.5),
+    ("integer", True),
+    ("integer", "five"),
+    ("integer", 2**63),
+    ("integer", [5]),
+    ("float", "1,5"),
+    ("float", False),
+    ("float", {"value": 12.5}),
+    ("boolean", "perhaps"),
+    ("boolean", 1),
+    ("date", "2026-02-30"),
+    ("date", "2026-03-31T10:00:00+05:30"),
+    ("datetime", "2026-03-31T10:00:00"),
+    ("datetime", "2026-03-31"),
+    ("datetime", "2026-03-31T10:00:00.5Z"),
+    ("datetime", 1711872000000),
+    ("lookup", [1]),
+    ("user", True),
+    ("multipicklist", {"A": 1}),
+    ("tags", "hot"),
+]
+FIT = {"integer": 5, "float": 2.5, "boolean": True, "date": "2026-03-31", "tags": [{"name": "x"}]}
+FIT |= {"datetime": "2026-03-31T10:00:00Z", "lookup": {"name": "A", "id": "1"}}
+FIT |= {"user": {"name": "A", "id": "1"}, "multipicklist": ["A"]}
+
+
+def pages_with(kind: str, value: Any) -> Iterator[Any]:
+    """Put a value into row 1 of a table, by every way that a page can come."""
+    page = [{"X": FIT[kind]}, {"X": value}, {"X": None}]
+    yield from ([page], [body(page)], [body(page[:1]), body(page[1:])], [page[:1], page[1:]])
+
+
+@pytest.mark.parametrize(("kind", "sent"), MISFITS)
+def test_a_value_that_does_not_fit_stops_the_table_if_it_is_to(kind: str, sent: Any) -> None:
+    """The message names column, row and value, and the ways to read it all the same."""
+    for pages in pages_with(kind, sent):
+        with pytest.raises(ZohoError, match=r"X: a value .*\(row 1\)") as caught:
+            to_frame(pages, [Column("X", kind)], errors="raise")
+        assert repr(sent) in str(caught.value)
+        assert "as_is=['X']" in str(caught.value)
+
+
+@pytest.mark.parametrize(("kind", "sent"), MISFITS)
+def test_a_value_that_does_not_fit_is_kept_as_it_came(kind: str, sent: Any) -> None:
+    """One cell must not cost the table, nor get lost in it; a warning says where it is."""
+    for pages in pages_with(kind, sent):
+        with pytest.warns(DataWarning, match=r"X, row 1: .* is not a valid") as warned:
+            df = to_frame(pages, [Column("X", kind)])
+        assert len(warned) == 1
+        assert df["X"].dtype == object
+        assert df["X"].iloc[1] == sent
+        assert type(df["X"].iloc[1]) is type(sent)
+        assert df["X"].iloc[0] == to_frame([[{"X": FIT[kind]}]], [Column("X", kind)])["X"].iloc[0]
+        assert kind in {"tags", "multipicklist"} or pd.isna(df["X"].iloc[2])
+
+
+@pytest.mark.parametrize(("kind", "sent"), MISFITS)
+def test_a_value_that_does_not_fit_is_missing_if_dtypes_matter_more(kind: str, sent: Any) -> None:
+    """With "coerce" the dtypes are those of any other answer."""
+    for pages in pages_with(kind, sent):
+        with pytest.warns(DataWarning, match="missing"):
+            df = to_frame(pages, [Column("X", kind)], errors="coerce")
+        meant = to_frame([[{"X": FIT[kind]}, {}, {}]], [Column("X", kind)])
+        assert_frame_equal(df, meant)
+
+
+def test_many_misfits_give_one_warning() -> None:
+    """One line for each of five columns, the first value of each, and how many more there are."""
+    columns = [Column(f"C{number}", "integer") for number in range(8)]
+    page = [{column.name: "x" for column in columns}] * 300
+    with pytest.warns(DataWarning) as warned:
+        to_frame([page], columns)
+    (warning,) = warned
+    assert "C0, row 0: 'x' is not a valid integer (299 more)" in str(warning.message)
+    assert "3 more columns" in str(warning.message)
+    assert warning.filename == __file__
+
+
+def test_a_column_can_be_read_as_it_came() -> None:
+    """The way out that the messages name."""
+    page = [{"X": "2026-03-31", "Y": {"name": "A", "id": "1"}}, {"X": 5, "Y": None}]
+    columns = [Column("X", "datetime"), Column("Y", "lookup")]
+    df = to_frame(body(page), columns, as_is=["X", "Y"])
+    assert df.columns.tolist() == ["X", "Y"]
+    assert df["X"].tolist() == ["2026-03-31", 5]
+    assert df["Y"].tolist() == [{"name": "A", "id": "1"}, None]
+    with pytest.raises(ValueError, match="as_is names columns that are not read: Z"):
+        to_frame(iter([]), columns, as_is=["Z"])
+    with pytest.raises(TypeError, match=r"as_is=\['X'\]"):
+        to_frame(iter([]), columns, as_is="X")
+    with pytest.raises(ValueError, match="errors must be"):
+        to_frame(iter([]), columns, errors="ignore")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("entry", [None, 5, "x", ["id"]])
+def test_entries_that_are_not_records_are_left_out_with_a_word(entry: Any) -> None:
+    """A null among the records is not a record of nulls."""
+    for pages in ([body([{"X": "a"}, entry, {"X": "b"}])], [[{"X": "a"}, entry, {"X": "b"}]]):
+        with pytest.warns(DataWarning, match="1 entries that are not records"):
+            df = to_frame(pages, [Column("X", "text")])
+        assert df["X"].tolist() == ["a", "b"]
+
+
 @pytest.mark.parametrize(
-    ("kind", "sent"),
+    "answer",
     [
-        ("integer", 5.5),
-        ("integer", True),
-        ("integer", "five"),
-        ("integer", 2**63),
-        ("integer", [5]),
-        ("float", "1,5"),
-        ("float", False),
-        ("boolean", "perhaps"),
-        ("boolean", 1),
-        ("date", "2026-02-30"),
-        ("date", "2026-03-31T10:00:00+05:30"),
-        ("datetime", "2026-03-31T10:00:00"),
-        ("datetime", "2026-03-31"),
-        ("datetime", "2026-03-31T10:00:00.5Z"),
-        ("lookup", [1]),
-        ("multipicklist", {"A": 1}),
-        ("tags", "hot"),
+        {"code": "INVALID_QUERY", "message": "no", "status": "error"},
+        {"data": [{"code": "INVALID_QUERY", "message": "no", "status": "error", "details": {}}]},
+        {"data": [{"id": "1"}, {"code": "INVALID_QUERY", "message": "no", "status": "error"}]},
     ],
 )
-def test_a_value_that_cannot_be_read_stops_the_table_by_name(kind: str, sent: Any) -> None:
-    """A null in its place would be a silent loss; the message names the column and the value."""
-    page = [{"X": None}, {"X": sent}]
-    for pages in ([page], [body(page)], [body([{"X": None}]), body(page)]):
-        with pytest.raises(ZohoError) as caught:
-            to_frame(pages, [Column("X", kind)])
-        assert "'X'" in str(caught.value)
-        assert repr(sent) in str(caught.value)
+def test_a_refusal_under_http_200_is_an_error_with_its_code(answer: Any) -> None:
+    """It must not become a row of nulls."""
+    with pytest.raises(ZohoError, match="INVALID_QUERY: no"):
+        to_frame(json.dumps(answer).encode(), [Column("id", "text"), Column("City", "text")])
+
+
+@pytest.mark.parametrize("text", ["a\x01b", "tab\there", "line\nbreak"])
+def test_control_characters_inside_a_text_are_read(text: str) -> None:
+    """Strictly they are not JSON; a module must not be unreadable because of one."""
+    answer = b'{"data":[{"id":"1","X":"' + text.encode() + b'"}]}'
+    assert to_frame(answer, [Column("id", "text"), Column("X", "text")])["X"].tolist() == [text]
+
+
+def test_bytes_that_are_not_utf_8_are_replaced_with_a_word() -> None:
+    """One byte must not cost the page."""
+    with pytest.warns(DataWarning, match="not UTF-8"):
+        df = to_frame(b'{"data":[{"id":"\xff"}]}', [Column("id", "text")])
+    assert df["id"].tolist() == ["\ufffd"]
 
 
 def test_picklist_values_the_crm_does_not_list_follow_in_sorted_order() -> None:
@@ -357,7 +457,7 @@ def test_exact_takes_records_and_texts_and_refuses_to_round() -> None:
     df = to_frame([[{"A": 0.1}, {"A": "2.50"}, {"A": 3}]], [Column("A", "float")], exact=True)
     assert shown(df, "A") == [Decimal("0.1"), Decimal("2.5"), Decimal(3)]
     with pytest.raises(ZohoError, match="1E-19"):
-        to_frame(b'{"data":[{"A":1e-19}]}', [Column("A", "float")], exact=True)
+        to_frame(b'{"data":[{"A":1e-19}]}', [Column("A", "float")], exact=True, errors="raise")
 
 
 def test_columns_never_share_a_name() -> None:
@@ -382,17 +482,20 @@ def test_cells_can_be_written() -> None:
     assert df.iloc[0].tolist() == new
 
 
-@pytest.mark.parametrize("wrong", [b'{"code": "INVALID_TOKEN"}', b'{"data": null}', b"[]", b'"x"'])
+@pytest.mark.parametrize(
+    "wrong",
+    [b'{"code": "INVALID_TOKEN"}', b'{"data": null}', b"[]", b'"x"', b"null", b"5", b"true"],
+)
 def test_an_answer_without_records_is_an_error(wrong: bytes) -> None:
     """An error object must never look like an empty table."""
     with pytest.raises(ZohoError, match="no records"):
         to_frame([body([{"id": "1"}]), wrong], [Column("id", "text")])
 
 
-@pytest.mark.parametrize("torn", [b'{"data": [{"id": "1"}', b"<html>", b'{"data":[{"id":"\xff"}]}'])
+@pytest.mark.parametrize("torn", [b'{"data": [{"id": "1"}', b"<html>", b"[" * 100_000])
 def test_an_answer_that_is_no_json_is_an_error(torn: bytes) -> None:
-    """Torn bodies and broken UTF-8 give no table."""
-    with pytest.raises(ValueError, match=r"."):
+    """Torn bodies give no table."""
+    with pytest.raises(ZohoError, match="not valid JSON"):
         to_frame([body([{"id": "1"}]), torn], [Column("id", "text")])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zcrm_nb.frames.compare import comparable, shown, writable
+from zcrm_nb.frames.compare import comparable, keys_of, matches, shown, writable
 
 
 def field(data_type: str, **more: Any) -> dict[str, Any]:
@@ -70,3 +70,58 @@ def test_values_are_shown_and_written_by_what_matters() -> None:
     assert shown([tags], field("text", name="Tag")) == [["a"]]
     assert writable(tags, field("text", name="Tag")) == [{"name": "a"}]
     assert shown(["x"], field("text")) == [writable("x", field("text"))] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("about", "value"),
+    [
+        (field("currency"), "many"),
+        (field("bigint"), 5.5),
+        (field("datetime"), "yesterday"),
+        (field("text"), "\ud83d"),
+        (field("subform"), [{"a": "\ud83d"}]),
+        (field("multiselectpicklist"), 7),
+    ],
+)
+def test_what_does_not_fit_its_field_is_compared_all_the_same(about: Any, value: Any) -> None:
+    """It differs from what the CRM holds, and is refused where values are checked."""
+    a, b = comparable([value, value], about)
+    assert a == b is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Pune", "PUNE", True),
+        ("Straße", "STRASSE", False),
+        ("kelvin", "\N{KELVIN SIGN}elvin", False),
+        ("É", "é", False),
+        ("Pune", "Pune ", False),
+    ],
+)
+def test_keys_are_folded_as_zoho_folds_them(one: str, other: str, same: bool) -> None:
+    """ASCII letters only: records that Zoho keeps apart are not taken for one."""
+    a, b = keys_of([one, other], field("text"))
+    assert (a == b) is same
+
+
+@pytest.mark.parametrize("spelling", ["case_sensitive", "casesensitive"])
+def test_fields_that_are_unique_with_regard_to_case_are_not_folded(spelling: str) -> None:
+    """The metadata says so."""
+    a, b = keys_of(["A1", "a1"], field("text", unique={spelling: True}))
+    assert a != b
+
+
+@pytest.mark.parametrize(
+    ("data_type", "wanted", "known"),
+    [
+        ("text", ["77001", "x", None], ["X", "77001"]),
+        ("bigint", [77001, 5, None], [5, "77001"]),
+        ("currency", [1.5, 2, None], [2.0, 1.5]),
+        ("email", ["Osei@x.example", "é@x.example", None], ["É@X.example", "osei@x.example"]),
+    ],
+)
+def test_records_are_found_by_their_keys(data_type: str, wanted: Any, known: Any) -> None:
+    """Nothing finds nothing; another case beyond ASCII counts where Zoho gave no closer record."""
+    fields = {"K": field(data_type, name="K")}
+    assert matches({"K": wanted}, {"K": known}, fields) == [[1], [0], []]

@@ -1,11 +1,11 @@
-"""Which records somebody means."""
+"""The records that an action is for."""
 
 from __future__ import annotations
 
 import pandas as pd
 import pytest
 
-from zcrm_nb.frames import plain, subject
+from zcrm_nb.frames import as_record_ids, json_record
 
 
 @pytest.mark.parametrize(
@@ -16,23 +16,26 @@ from zcrm_nb.frames import plain, subject
         iter(["11", "12"]),
         pd.Series(["11", "12"], dtype="string"),
         pd.Series([11, 12]),
+        pd.Series([11.0, 12.0]),
+        [11.0, "12"],
+        pd.Series(["11", "12"], dtype="category"),
         pd.DataFrame({"id": ["11", "12"], "City": ["x", None]}),
     ],
 )
 def test_ids_come_in_many_dresses(given):
     """Plain, as a column, in a table; always text."""
-    _, rows = subject(given)
+    _, rows = as_record_ids(given)
     assert [row["id"] for row in rows] == ["11", "12"]
 
 
 def test_one_id_is_one_record():
     """And no list of its digits."""
-    assert subject("11")[1] == [{"id": "11"}]
+    assert as_record_ids("11")[1] == [{"id": "11"}]
 
 
 def test_the_index_is_carried_on():
     """A report stands beside its table."""
-    index, rows = subject(
+    index, rows = as_record_ids(
         pd.DataFrame({"id": ["11", "12"], "Accounts.id": ["5", None]}, list("ab"))
     )
     assert list(index) == ["a", "b"]
@@ -45,28 +48,31 @@ def test_the_index_is_carried_on():
         (pd.DataFrame({"name": ["x"]}), "no column 'id'"),
         (["11", None], "1 of 2 rows have no id"),
         (["11", 11], "11 comes twice"),
-        ([1.5], "id"),
+        (["11", ""], "1 of 2 rows have no id"),
+        ([1.5], "ids are text"),
+        ([4.1e18], "ids are text"),
+        (["1\ud83d"], "half of a character pair"),
     ],
 )
 def test_what_names_no_record_is_refused(given, words):
     """Before anything is sent."""
     with pytest.raises(ValueError, match=words):
-        subject(given)
+        as_record_ids(given)
 
 
 def test_no_records_are_no_records():
     """An empty table does nothing."""
-    index, rows = subject([])
+    index, rows = as_record_ids([])
     assert (len(index), rows) == (0, [])
 
 
 def test_values_become_plain():
     """As a write call takes them."""
     moment = pd.Timestamp("2026-01-01 10:00", tz="UTC")
-    assert plain({"At": moment, "Tags": ["a"], "None": None, "Account": {"id": "1"}}) == {
+    assert json_record({"At": moment, "Tags": ["a"], "None": None, "Account": {"id": "1"}}) == {
         "At": "2026-01-01T10:00:00+00:00",
         "Tags": ["a"],
         "None": None,
         "Account": {"id": "1"},
     }
-    assert plain({}) == {}
+    assert json_record({}) == {}

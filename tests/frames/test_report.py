@@ -11,10 +11,10 @@ import pytest
 from pandas.testing import assert_index_equal
 
 from zcrm_nb.frames import Report, to_report
-from zcrm_nb.frames.report import ReportActions, labels, pack_index, unpack_index
+from zcrm_nb.frames.report import Outcome, ReportActions, labels, pack_index, unpack_index
 
-DONE = ("insert", "done", "4108", "SUCCESS", None, "record added")
-LOST = ("update", "unknown", None, "NO_ANSWER", None, "lost")
+DONE = Outcome("insert", "done", "4108", "SUCCESS", None, "record added")
+LOST = Outcome("update", "unknown", None, "NO_ANSWER", None, "lost")
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def report() -> Report:
         lambda **options: ("resolve", options), lambda rows, **options: ("undo", len(rows))
     )
     facts = {"module": "Leads", "action": "insert", "run": "7"}
-    return to_report(pd.Index(["a", "b"]), [DONE, LOST], facts=facts, way=way)
+    return to_report(pd.Index(["a", "b"]), [DONE, LOST], facts=facts, actions=way)
 
 
 def test_its_columns_and_types_are_the_same_on_no_rows(report: Report) -> None:
@@ -86,7 +86,7 @@ def test_it_says_first_how_it_went(report: Report) -> None:
 )
 def test_an_index_outlives_the_kernel(index: pd.Index[Any]) -> None:
     """Labels, types and names."""
-    again = unpack_index(pack_index(index))
+    again = unpack_index(pack_index(index), len(index))
     if isinstance(index, pd.DatetimeIndex):
         index = index._with_freq(None)
     assert_index_equal(again, index, exact="equiv")
@@ -94,5 +94,5 @@ def test_an_index_outlives_the_kernel(index: pd.Index[Any]) -> None:
 
 def test_labels_that_no_file_can_hold_become_positions() -> None:
     """Better than no report."""
-    assert unpack_index(pack_index(pd.Index([object(), 1j]))).tolist() == [0, 1]
+    assert unpack_index(pack_index(pd.Index([object(), 1j])), 2).tolist() == [0, 1]
     assert labels([{}, {}]).tolist() == [0, 1]

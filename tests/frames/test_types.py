@@ -117,5 +117,5 @@ def test_a_joined_path_or_an_alias_is_the_columns_name() -> None:
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
     """A slip of the pen is told at once."""
-    with pytest.raises(ValueError, match=r"'str' is no kind.*picklist"):
+    with pytest.raises(ValueError, match=r"'str' is not a kind.*picklist"):
         Column("X", "str")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 
@@ -49,7 +50,7 @@ def test_the_table_asks_for_telling_columns_of_this_module(tmp_path):
     cells = sources(new_notebook(tmp_path / "deals.ipynb", Org(DEALS), "Deals"))
     assert (
         "select Deal_Name, Campaign_Code, Stage, Lead_Source, Amount, Owner, "
-        "Created_Time, Closing_Date\n    from Deals\n    where id is not null" in cells["table"]
+        "Created_Time, Closing_Date\nfrom Deals\nwhere id is not null" in cells["table"]
     )
 
 
@@ -167,3 +168,44 @@ def test_cleaning_removes_what_differs_between_two_runs():
     assert tidy.cells[0].outputs[2].data == {"text/plain": "form"}
     assert tidy.metadata.keys() == {"kernelspec", "language_info"}
     assert tidy.metadata.language_info == {"name": "python"}
+
+
+ODD = [
+    'Deal"s',
+    "Deal's",
+    "a\\b",
+    "a\nb",
+    "a\rb",
+    "a\0b",
+    '"""',
+    "x); import os #",
+    "naïve",
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("where", ["module", "column", "amount"])
+def test_odd_names_stay_names_in_the_code(tmp_path, name, where):
+    """A name from the org is text: the cells are Python and mean that very name."""
+    fields = {"Last_Name": "text", "Stage": "picklist", "Amount": "currency"}
+    if where == "column":
+        fields = {"Last_Name": "text", name: "picklist"}
+    if where == "amount":
+        fields = {"Stage": "picklist", name: "currency"}
+    module = name if where == "module" else "Deals"
+    cells = sources(new_notebook(tmp_path / "odd.ipynb", Org(fields), module))
+    named = {
+        node.value
+        for cell in ("fields", "table", "plot")
+        for node in ast.walk(ast.parse(cells[cell]))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert any(name in text or name.replace("'", "''") in text for text in named)
+    assert "<script>" not in "".join(cells.values())
+
+
+def test_markup_in_names_is_no_markup_in_the_texts(tmp_path):
+    """The explaining cells are Markdown, which may hold HTML."""
+    path = new_notebook(tmp_path / "odd.ipynb", Org({"a<b>": "picklist"}), "<img src=x>")
+    texts = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown"]
+    assert not any("<img" in text or "<b>" in text for text in texts)

@@ -458,3 +458,22 @@ def test_the_copy_in_the_checkpoints_is_scrubbed_too(path, capsys):
     assert run([path], check=True) == 0
     assert run([path], check=False) == 0
     assert TOKEN not in copy.read_text()
+
+
+@pytest.mark.parametrize("depth", [5_000, 100_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_a_notebook_that_is_nested_too_deeply_is_refused_and_the_next_one_is_scrubbed(
+    tmp_path, capsys, depth, opening, closing
+):
+    """What cannot be read is named and fails the check; it does not end the run."""
+    deep, usual = tmp_path / "deep.ipynb", tmp_path / "usual.ipynb"
+    nested = f"{opening * depth}1{closing * depth}"
+    text = f'{{"nbformat": 4, "cells": [], "metadata": {{"deep": {nested}}}}}'
+    deep.write_text(text)
+    cell = v4.new_code_cell(f"t = '1000.{'ab' * 16}.{'cd' * 16}'")
+    nbformat.write(v4.new_notebook(cells=[cell]), usual)
+    assert run([deep, usual]) == 1
+    said = capsys.readouterr()
+    assert "deep.ipynb is nested too deeply" in said.err
+    assert "usual.ipynb: cell 1" in said.out
+    assert deep.read_text() == text

@@ -187,3 +187,16 @@ def test_turns_are_given_to_threads_one_after_the_other():
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: pace.wait(), range(9)))
     assert sorted(waits) == [60.0] * 3 + [120.0] * 3
+
+
+@pytest.mark.parametrize("back_s", [60, 3600, 86400])
+def test_a_clock_that_is_set_back_makes_nobody_wait_for_it(back_s):
+    """The next download waits for its minute, not for the hour that the clock went back."""
+    time, waits = [100_000.0], []
+    pace = DownloadPace(2, 60.0, clock=lambda: time[0], sleep=waits.append)
+    pace.wait()
+    time[0] += 10
+    pace.wait()
+    time[0] -= back_s
+    pace.wait()
+    assert waits == [50.0]

@@ -5,6 +5,7 @@ import logging
 import threading
 
 import pytest
+import requests
 
 from zcrm_nb.errors import (
     APIError,
@@ -117,8 +118,6 @@ def test_wrong_arguments_stay_wrong_arguments(gate, zoho):
         ((400, {"code": "INVALID_MODULE", "details": {}}), NotFoundError),
         ((404, {"code": "INVALID_URL_PATTERN"}), NotFoundError),
         ((403, {"code": "NO_PERMISSION"}), PermissionDenied),
-        ((500, {"code": "INTERNAL_ERROR"}), ServerError),
-        ((500, b"<html>oh</html>", {"Content-Type": "text/html"}), ServerError),
         ((412, {"code": "ALREADY_MODIFIED"}), APIError),
     ],
 )
@@ -128,6 +127,25 @@ def test_errors_are_made_from_zohos_code(gate, zoho, answer, kind):
     with pytest.raises(kind, match="GET /crm/v8/Leads failed"):
         gate.send(**SAFE)
     assert len(zoho.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, {"code": "INTERNAL_ERROR"}),
+        (504, b"<html>oh</html>", {"Content-Type": "text/html"}),
+        (520, b""),
+    ],
+)
+def test_a_server_that_keeps_failing_is_a_server_error(gate, zoho, answer):
+    """Five tries of a read, one of a write."""
+    zoho.answers.extend([answer] * 6)
+    with pytest.raises(ServerError, match="GET /crm/v8/Leads failed"):
+        gate.send(**SAFE)
+    assert len(zoho.calls) == 5
+    with pytest.raises(ServerError, match="POST /crm/v8/Leads failed"):
+        gate.send(**WRITE)
+    assert len(zoho.calls) == 6
 
 
 def test_a_wrong_query_is_pointed_at(gate, zoho):
@@ -476,3 +494,177 @@ def test_an_interrupt_gives_its_place_back(tokens, addresses):
         with pytest.raises(KeyboardInterrupt):
             gate.send(**QUERY)
     assert gate.send(**QUERY) == b""
+
+
+@pytest.mark.parametrize("call", [SAFE, QUERY, WRITE])
+def test_after_closing_nothing_is_sent(gate, zoho, call, tmp_path):
+    """One clear error at once, from every door."""
+    gate.close()
+    with pytest.raises(ConnectionFailed, match=r"was closed; nothing was sent") as caught:
+        gate.send(**call)
+    assert not caught.value.sent
+    with pytest.raises(ConnectionFailed, match="was closed"):
+        gate.download("/crm/bulk/v8/read/1/result", tmp_path / "1.zip")
+    with pytest.raises(ConnectionFailed, match="was closed"), gate.lend("/crm/bulk/v8/read/1"):
+        pass
+    assert zoho.calls == zoho.token_forms == []
+
+
+ERROR_OBJECT = {"code": "NO_PERMISSION", "status": "error", "message": "no", "details": {}}
+
+
+def test_an_error_under_http_200_is_an_error(gate, zoho):
+    """Whatever the status line says, an error object is not a table of nulls."""
+    zoho.answers.append((200, ERROR_OBJECT))
+    with pytest.raises(PermissionDenied) as caught:
+        gate.send(**SAFE)
+    assert caught.value.code == "NO_PERMISSION"
+    zoho.answers.append((200, ERROR_OBJECT | {"code": "INVALID_TOKEN"}))
+    assert gate.send(**SAFE) == b'{"data": []}'
+    zoho.answers.append((200, {"data": [ERROR_OBJECT]}))
+    assert b"NO_PERMISSION" in gate.send(**WRITE)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (200, b"null", {}),
+        (200, b"3", {}),
+        (200, b"", {}),
+        (200, b"<r/>", {"Content-Type": "application/xml"}),
+        (200, b"<html>", {"Content-Type": "text/html"}),
+        (400, b"<html>", {"Content-Type": "text/html"}),
+        (401, b"<html>", {"Content-Type": "text/html"}),
+        (200, b"please log in", {"Content-Type": "text/plain"}),
+    ],
+)
+def test_what_is_not_json_is_repeated_and_then_an_error(gate, zoho, status, body, headers):
+    """Once, a read goes on; always, it is an error in words; a write is never repeated."""
+    zoho.answers.append((status, body, headers))
+    assert gate.send(**SAFE) == b'{"data": []}'
+    zoho.answers.extend([(status, body, headers)] * 6)
+    with pytest.raises(ConnectionFailed, match="What happened: HTTP"):
+        gate.send(**SAFE)
+    with pytest.raises(ConnectionFailed, match="unknown whether Zoho took it"):
+        gate.send(**WRITE)
+    assert not zoho.answers
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'\xef\xbb\xbf{"fields": ["a"]}', "a"),
+        (b'{"fields": ["a\x01b\nc"]}', "a\x01b\nc"),
+        (b'{"fields": ["a\xffb"]}', "a\ufffdb"),
+        (b'{"fields": ["a\\ud800b"]}', "a?b"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "text/html"])
+def test_one_bad_character_does_not_make_an_answer_unreadable(gate, zoho, body, text, kind):
+    """A control character, a bad byte, half a surrogate, a byte order mark; under any label."""
+    zoho.answers.append((200, body, {"Content-Type": kind}))
+    assert json.loads(gate.send(**SAFE)) == {"fields": [text]}
+
+
+TOKEN_ECHOES = [
+    lambda token: {"code": "INVALID_DATA", "message": f"Authorization: Zoho-oauthtoken {token}"},
+    lambda token: {"code": "INVALID_DATA", "details": {"headers": {"Authorization": token}}},
+    lambda token: {"data": [{"code": "X", "status": "error", "message": token}]},
+    lambda token: {"code": token, "message": "no", "details": [token]},
+    lambda token: {"x-error": f"access_token={token}"},
+]
+
+
+@pytest.mark.parametrize("echo", TOKEN_ECHOES)
+@pytest.mark.parametrize("call", [SAFE, QUERY, WRITE])
+def test_a_token_that_an_error_repeats_is_masked(gate, zoho, echo, call):
+    """In the message, the details and the body that journals and reports are made from."""
+    gate.send(**SAFE)
+    (token,) = zoho.valid
+    zoho.answers.append((400, echo(token)))
+    with pytest.raises(APIError) as caught, gate.trace() as calls:
+        gate.send(**call)
+    error = caught.value
+    assert token not in f"{error} {error.details} {error.body} {error.code} {vars(error)} {calls}"
+
+
+def test_a_token_that_a_result_repeats_is_masked(gate, zoho):
+    """A write that goes through can repeat it too; records that were read stay as they are."""
+    gate.send(**SAFE)
+    (token,) = zoho.valid
+    zoho.answers.append((207, {"data": [{"status": "error", "message": f"Bearer {token}"}]}))
+    assert token.encode() not in gate.send(**WRITE)
+    zoho.answers.append((200, {"data": [{"Website": f"x?t={token}", "Text": "token=abc"}]}))
+    body = gate.send(**QUERY)
+    assert token.encode() not in body
+    assert b"token=abc" in body
+
+
+def test_accounts_that_throttle_are_called_once(gate, zoho, clock):
+    """Trying sooner makes the wait longer: the advice reaches the person at once."""
+    zoho.refusals.append((429, b"<html>Too Many</html>", {"Content-Type": "text/html"}))
+    for _ in range(3):
+        with pytest.raises(LoginError, match="Wait 10 minutes") as caught:
+            gate.send(**SAFE)
+        assert caught.value.is_throttled
+    assert len(zoho.token_forms) == 1
+    assert clock.slept == []
+
+
+def test_accounts_that_are_down_are_not_hammered(gate, zoho):
+    """Two tries, and its own advice."""
+    zoho.refusals.extend([(503, b"<html>")] * 5)
+    with pytest.raises(ConnectionFailed, match="at Zoho's end"):
+        gate.send(**SAFE)
+    assert len(zoho.token_forms) == 2
+
+
+def test_a_login_refused_for_good_makes_no_token_for_each_cell(gate, zoho, clock):
+    """The second token was refused as well: a third would be too; after a minute one may try."""
+    refused = (401, {"code": "INVALID_TOKEN", "message": "invalid oauth token"})
+    zoho.answers.extend([refused] * 40)
+    for _ in range(10):
+        with pytest.raises(LoginError):
+            gate.send(**SAFE)
+    assert zoho.made == 2
+    clock.now += 61
+    with pytest.raises(LoginError):
+        gate.send(**SAFE)
+    assert zoho.made == 3
+
+
+@pytest.mark.parametrize("seconds", [61, 900, 86400])
+def test_a_wait_that_is_too_long_is_named(gate, zoho, clock, seconds):
+    """The number reaches the person, who decides."""
+    zoho.answers.append((429, {}, {"Retry-After": str(seconds)}))
+    with pytest.raises(RateLimitError, match=f"Wait {seconds} s") as caught:
+        gate.send(**SAFE)
+    assert caught.value.retry_after_s == seconds
+    assert clock.slept == []
+
+
+def test_an_untrusted_certificate_is_not_tried_again(gate, zoho, clock, monkeypatch):
+    """Nothing changes by itself there; the message names the way out."""
+    reason = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"
+
+    class Untrusting(WSGIAdapter):
+        def send(self, request, *args, **options):
+            if "/oauth/" in request.url:
+                return super().send(request, *args, **options)
+            raise requests.exceptions.SSLError(reason, request=request)
+
+    gate._session.mount("https://", Untrusting(zoho))
+    for call in (SAFE, WRITE):
+        with pytest.raises(ConnectionFailed, match="REQUESTS_CA_BUNDLE") as caught:
+            gate.send(**call)
+        assert not caught.value.sent
+    assert clock.slept == []
+
+
+def test_a_body_that_grows_beyond_all_measure_is_given_up(gate, zoho, monkeypatch):
+    """A gzip bomb fills neither memory nor time, and is not fetched again."""
+    monkeypatch.setattr("zcrm_nb.wire.api_request.MOST_BYTES", 1000)
+    zoho.answers.append((200, b"[" + b" " * 2000 + b"]"))
+    with pytest.raises(ConnectionFailed, match="larger than"):
+        gate.send(**SAFE)
+    assert len(zoho.calls) == 1

@@ -17,11 +17,15 @@ from zcrm_nb.errors import (
     did_you_mean,
 )
 from zcrm_nb.frames import Column, directory
+from zcrm_nb.state.process import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
+
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.frames import FrameOptions
 
 __all__ = [
     "FIELD_COLUMNS",
@@ -155,7 +159,7 @@ def choices(field: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(values, key=lambda each: each.get("sequence_number") or 0)
 
 
-class Catalogue:
+class Catalogue(ProcessBound):
     """The org's metadata, each part asked for once and kept for as long as the CRM object lives.
 
     Parameters
@@ -167,6 +171,9 @@ class Catalogue:
     def __init__(self, send: Send) -> None:
         self.send = send
         self._kept: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    def _after_fork(self) -> None:
         self._lock = threading.RLock()
 
     def forget(self) -> None:
@@ -190,12 +197,20 @@ class Catalogue:
         found: dict[str, Any] = self._once("org", lambda: org(self.send))
         return found
 
-    def zone(self) -> str | None:
+    def time_zone(self) -> str | None:
         """Return the name of the org's time zone."""
         with suppress(PermissionDenied, ScopeError):  # then advice on times is written in UTC
             zone = self.org().get("time_zone")
             return zone if isinstance(zone, str) else None
         return None
+
+    def zone(self, tz: str) -> str:
+        """Return an IANA zone, the org's own for ``"org"``."""
+        return str(self.org()["time_zone"]) if tz == "org" else tz
+
+    def in_zone(self, options: FrameOptions) -> FrameOptions:
+        """Return options of a table with ``tz="org"`` replaced by the org's own zone."""
+        return {**options, "tz": self.zone(options.get("tz", "UTC"))}
 
     def modules(self) -> dict[str, dict[str, Any]]:
         """Return the modules by API name."""
@@ -212,6 +227,20 @@ class Catalogue:
             lambda: {each["api_name"]: each for each in fields(self.send, module)},
         )
         return found
+
+    def forecast_types(self, module: str, table: pd.DataFrame) -> dict[str, dict[str, str]]:
+        """Return what each stage in a table means (open, won, lost); never asks.
+
+        Stages that are no longer used are left out, unless a record still has one.
+        """
+        fields = self.known(f"fields {module}") or {}
+        types: dict[str, dict[str, str]] = {}
+        for name in fields.keys() & set(table.columns):
+            for value in fields[name].get("pick_list_values") or ():
+                stage, kind = value.get("display_value"), value.get("forecast_type")
+                if kind and (value.get("type") != "unused" or (table[name] == stage).any()):
+                    types.setdefault(name, {})[stage] = kind
+        return types
 
     def related_lists(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the related lists of a module by API name."""

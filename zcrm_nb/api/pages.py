@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
@@ -57,23 +58,51 @@ def more(body: bytes) -> bool:
     return bool(info(body).get("more_records"))
 
 
-def side_by_side(fetch: Callable[[T], Page], asked: Iterable[T], workers: int) -> Iterator[Page]:
-    """Fetch what is asked for, ``workers`` at a time, and yield the answers in the order asked."""
-    with ThreadPoolExecutor(workers, thread_name_prefix="zcrm") as pool:
-        yield from pool.map(fetch, asked)
+@contextmanager
+def worker_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Open a pool of threads; when its work fails or is stopped, no further call begins.
+
+    After an error, calls under way are waited for. After KeyboardInterrupt they are not: they end
+    in the background, and the stop button works at once.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="zcrm")
+    try:
+        yield pool
+    except Exception:
+        pool.shutdown(cancel_futures=True)
+        raise
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def side_by_side(fetch: Callable[[T], Page], items: Iterable[T], workers: int) -> Iterator[Page]:
+    """Fetch items, ``workers`` at a time, and yield the results in order.
+
+    Calls never run far ahead of the reader: a reader that stops has paid for few of them in vain.
+    """
+    with worker_pool(workers) as pool:
+        under_way: deque[Future[Page]] = deque()
+        for item in items:
+            if len(under_way) == 2 * workers:
+                yield under_way.popleft().result()
+            under_way.append(pool.submit(fetch, item))
+        while under_way:
+            yield under_way.popleft().result()
 
 
 def look_ahead(
     fetch: Callable[[int], bytes], pages: Iterable[int], workers: int
 ) -> Iterator[bytes]:
-    """Fetch pages whose number is not known beforehand, further ahead with each one that exists.
+    """Fetch pages whose number is unknown, further ahead with each one that exists.
 
-    Nobody tells how many pages there are, and each costs a credit. So the first is fetched alone,
-    and never more are under way than have been seen twice over.
+    Each page costs a credit, also an empty one. So the first is fetched alone, and never more are
+    under way than twice the pages seen so far.
     """
     numbers = iter(pages)
     seen = 0
-    with ThreadPoolExecutor(workers, thread_name_prefix="zcrm") as pool:
+    with worker_pool(workers) as pool:
         under_way: deque[Future[bytes]] = deque()
         while True:
             while len(under_way) < min(workers, max(1, 2 * seen)):
@@ -86,5 +115,6 @@ def look_ahead(
             yield body
             seen += 1
             if not more(body):
-                pool.shutdown(wait=False, cancel_futures=True)
+                for future in under_way:
+                    future.cancel()
                 return

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+from zcrm_nb.auth.accounts import json_object, post, refused
 from zcrm_nb.auth.data_centres import DATA_CENTRES, addresses, dc_of, environment_of
 from zcrm_nb.auth.oauth import (
     AuthorizationRequest,
@@ -25,9 +26,6 @@ from zcrm_nb.auth.oauth import (
     authorization_request,
     exchange,
     granted,
-    post,
-    refused,
-    said,
 )
 from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import ConnectionFailed, LoginError
@@ -350,7 +348,7 @@ def ask_for_device(client: Client, scopes: Iterable[str]) -> Device:
     }
     where = client.where.accounts_url
     answer = post("/oauth/v3/device/code", form, accounts_url=where, adapter=client.adapter)
-    reply = said(answer)
+    reply = json_object(answer)
     if "error" in reply:
         raise refused(str(reply["error"]), reply.get("error_description"))
     if "device_code" not in reply or "user_code" not in reply:
@@ -437,7 +435,7 @@ def _poll(client: Client, device: Device, clock: Callable[[], float]) -> Login |
     }
     where = client.where.accounts_url
     answer = post("/oauth/v3/device/token", form, accounts_url=where, adapter=client.adapter)
-    reply = said(answer)
+    reply = json_object(answer)
     match reply.get("error"):
         case "authorization_pending" | "slow_down" as word:
             return str(word)

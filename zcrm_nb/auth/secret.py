@@ -7,9 +7,9 @@ import logging
 import re
 from typing import NoReturn
 
-__all__ = ["MASK", "Redactor", "Secret", "mask", "quiet_oauth_logs", "without_frames"]
+from zcrm_nb.masking import MASK, mask_text
 
-MASK = "****"
+__all__ = ["MASK", "Redactor", "Secret", "mask", "mask_body", "quiet_oauth_logs", "without_frames"]
 
 
 class Secret:
@@ -84,17 +84,9 @@ class _Lost(Secret):
         raise ValueError("a secret does not travel in a pickle: log in again in this process")
 
 
-_NAMED = "client_secret|refresh_token|access_token|code_verifier|device_code|id_token|token"
-
-# Zoho's tokens; Authorization headers; name=value in forms and addresses; 'name': 'value' in JSON
-# and in dicts. Zoho calls its error codes "code" too: INVALID_DATA and its like stay readable.
-_PATTERNS = (
-    (re.compile(r"\b1\d{3}\.[0-9a-fA-F]{6,}\.[0-9a-fA-F]{6,}"), MASK),
-    (re.compile(r"\b(zoho-oauthtoken|bearer)(\s+)[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1\2{MASK}"),
-    (re.compile(rf"\b({_NAMED}|code)=[^&\s'\"]+", re.IGNORECASE), rf"\1={MASK}"),
-    (re.compile(rf"(['\"](?:{_NAMED})['\"]\s*:\s*['\"])[^'\"]+", re.IGNORECASE), rf"\1{MASK}"),
-    (re.compile(r"(['\"]code['\"]\s*:\s*['\"])(?![A-Z_]+['\"])[^'\"]+"), rf"\1{MASK}"),
-)
+# Beside what is masked everywhere: 'code': 'value'. Zoho calls its error codes "code" too:
+# INVALID_DATA and its like stay readable.
+_CODE = re.compile(r"(['\"]code['\"]\s*:\s*['\"])(?![A-Z_]+['\"])[^'\"]+")
 
 
 def mask(text: str, *secrets: Secret) -> str:
@@ -108,9 +100,20 @@ def mask(text: str, *secrets: Secret) -> str:
     """
     for secret in filter(None, secrets):
         text = text.replace(secret.reveal(), MASK)
-    for pattern, masked in _PATTERNS:
-        text = pattern.sub(masked, text)
-    return text
+    return _CODE.sub(rf"\1{MASK}", mask_text(text))
+
+
+def mask_body(body: bytes, *secrets: Secret, patterns: bool) -> bytes:
+    """Mask the secrets that a response repeats: these, and with `patterns` all that look like one.
+
+    Patterns are not for records that were read: what looks like a secret there is the org's data.
+    """
+    for secret in filter(None, secrets):
+        body = body.replace(secret.reveal().encode(), MASK.encode())
+    if patterns:
+        text = body.decode("utf-8", "surrogateescape")
+        return mask_text(text).encode("utf-8", "surrogateescape")
+    return body
 
 
 def without_frames(error: BaseException) -> BaseException:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.acting import convert, mass, recycle_bin
 from zcrm_nb.api.reading import query as ask
-from zcrm_nb.client.reports import Operation, Reporting
-from zcrm_nb.frames import Column, plain, subject, to_frame
+from zcrm_nb.client.reports import Reporting
+from zcrm_nb.frames import as_record_ids, json_record, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from zcrm_nb.frames import Report, Subject
+    from zcrm_nb.api.writing.run import Run
+    from zcrm_nb.frames import RecordIds, Report
     from zcrm_nb.notebook.progress import Told
 
     Row = dict[str, Any]
-    Tick = Callable[[int], None]
 
 __all__ = ["Acting"]
-
-RECORDS = Column("records", "integer")
 
 
 class Acting(Reporting):
@@ -31,7 +28,7 @@ class Acting(Reporting):
 
     def convert(
         self,
-        leads: Subject,
+        leads: RecordIds,
         *,
         account: str | None = None,
         contact: str | None = None,
@@ -126,11 +123,11 @@ class Acting(Reporting):
         'Pilot'
         >>> crm.close()
         """
-        index, rows = subject(leads)
-        wishes = convert.Wishes(
+        index, rows = as_record_ids(leads)
+        common = convert.Conversion(
             account=account,
             contact=contact,
-            deal=None if deal is None else plain(deal),
+            deal=None if deal is None else json_record(deal),
             owner=owner and mass.user_id(self._catalogue, owner),
             overwrite=overwrite,
             match=match,
@@ -138,22 +135,25 @@ class Acting(Reporting):
             tags=tags,
             attachments_to=attachments_to,
         )
-        asked = convert.requests(self._catalogue, rows, wishes)
-        label = f"converting {len(rows)} leads, {convert.CREDITS * len(rows)} credits"
+        calls = convert.conversion_calls(convert.requests(self._catalogue, rows, common))
 
-        def act(tick: Tick) -> list[Row]:
-            return convert.convert_leads(
-                self._gate.send, asked, workers=self._gate.workers, tick=tick
-            )
+        def look(run: Run) -> None:
+            run.settle(convert.look_afterwards(self._gate.send, run.outcomes))
 
-        look = partial(convert.converted, self._gate.send)
-        deed = Operation("convert", "Leads", label, act, look=look, extra=convert.MADE)
-        return self._reported(deed, progress, index)
+        return self._act(
+            calls,
+            f"converting {len(rows)} leads, {convert.CREDITS * len(rows)} credits",
+            progress,
+            module="Leads",
+            index=index,
+            columns=convert.MADE,
+            afterwards=look,
+        )
 
     def change_owner(
         self,
         module: str,
-        records: Subject,
+        records: RecordIds,
         owner: str,
         *,
         notify: bool = False,
@@ -208,35 +208,25 @@ class Acting(Reporting):
         >>> crm.close()
         """
         self._catalogue.fields(module)
-        index, rows = subject(records)
-        who = mass.user_id(self._catalogue, owner)
-
-        def act(tick: Tick) -> list[Row]:
-            return mass.change_owner(
-                self._gate.send,
-                module,
-                [row["id"] for row in rows],
-                who,
-                notify=notify,
-                related=related,
-                workers=self._gate.workers,
-                tick=tick,
-            )
-
-        def look(ids: list[str]) -> dict[str, Row]:
-            return mass.owned_by(self._gate.send, module, ids, who)
-
-        deed = Operation("change_owner", module, f"{module}: new owner", act, look=look)
-        return self._reported(deed, progress, index)
+        index, rows = as_record_ids(records)
+        calls = mass.change_owner(
+            module,
+            [row["id"] for row in rows],
+            mass.user_id(self._catalogue, owner),
+            notify=notify,
+            related=related,
+        )
+        return self._act(calls, f"{module}: new owner", progress, module=module, index=index)
 
     def mass_update(
         self,
         module: str,
-        records: Subject | None = None,
+        records: RecordIds | None = None,
         *,
         values: Mapping[str, Any],
         cvid: str | None = None,
         wait_s: float = 600,
+        unlisted: bool = False,
         progress: bool | Told = True,
     ) -> Report:
         """Write the same values into many records: those named, or all of a custom view.
@@ -248,12 +238,15 @@ class Acting(Reporting):
         records : str, sequence of str, Series or DataFrame, optional
             Ids, or a table with a column ``id``.
         values : mapping
-            One field and its value; up to three fields in Deals. No mail, lookup or long text.
+            One field and its value; up to three fields in Deals. No e-mail, lookup or long text.
+            Values are checked and written as by :meth:`CRM.update`.
         cvid : str, optional
             Id of a custom view instead of ``records``: Zoho changes all it shows, at most 50,000,
             by a job.
         wait_s : float, default 600
             How long to wait for that job, in seconds.
+        unlisted : bool, default False
+            Let values pass that a picklist does not list; Zoho then decides.
         progress : bool or callable, default True
             As for :meth:`convert`.
 
@@ -301,31 +294,26 @@ class Acting(Reporting):
         0   done  45 of 45
         >>> crm.close()
         """
-        written = mass.checked_values(self._catalogue, module, plain(values))
-        _one_of(records, cvid)
+        written = mass.checked_values(self._catalogue, module, values, unlisted=unlisted)
+        mass.check_one_of(records, cvid)
         if cvid is not None:
             body = {"data": [written], "cvid": mass.view_id(module, cvid)}
             return self._job(module, "mass_update", body, wait_s, progress)
-        index, rows = subject(records if records is not None else [])
-
-        def act(tick: Tick) -> list[Row]:
-            ids = [row["id"] for row in rows]
-            done = mass.mass_update(
-                self._gate.send, module, ids, written, workers=self._gate.workers, tick=tick
-            )
-            return [{**row, "records": 1} for row in done]
-
-        def look(ids: list[str]) -> dict[str, Row]:
-            return mass.having(self._gate.send, module, ids, written)
-
-        label = f"updating {module}"
-        deed = Operation("update", module, label, act, look=look, extra=[RECORDS])
-        return self._reported(deed, progress, index)
+        index, rows = as_record_ids([] if records is None else records)
+        calls = mass.mass_update(module, [row["id"] for row in rows], written)
+        return self._act(
+            calls,
+            f"updating {module}",
+            progress,
+            module=module,
+            index=index,
+            columns=mass.COUNT_COLUMNS,
+        )
 
     def mass_delete(
         self,
         module: str,
-        records: Subject | None = None,
+        records: RecordIds | None = None,
         *,
         cvid: str | None = None,
         expect: int | None = None,
@@ -390,28 +378,22 @@ class Acting(Reporting):
         >>> crm.close()
         """
         self._catalogue.fields(module)
-        _one_of(records, cvid)
+        mass.check_one_of(records, cvid)
         if cvid is not None:
             query = mass.view_count_query(module, cvid)
             shown = ask.count_asked(self._gate.send, self._catalogue, query)
-            mass.check_expected(f"the view {cvid} of {module}", shown, expect)
+            mass.check_expected(f"The view {cvid} of {module}", shown, expect)
             return self._job(module, "mass_delete", {"cvid": cvid}, wait_s, progress)
-        index, rows = subject(records if records is not None else [])
-
-        def act(tick: Tick) -> list[Row]:
-            ids = [row["id"] for row in rows]
-            done = mass.mass_delete(
-                self._gate.send, module, ids, workers=self._gate.workers, tick=tick
-            )
-            return [{**row, "records": 1} for row in done]
-
-        def undo(report: Report, *, force: bool = False) -> Report:
-            return self.restore(module, report[report["status"] == "done"])
-
-        look = partial(mass.gone, self._gate.send, module)
-        label = f"deleting {module}"
-        deed = Operation("delete", module, label, act, look=look, undo=undo, extra=[RECORDS])
-        return self._reported(deed, progress, index)
+        index, rows = as_record_ids([] if records is None else records)
+        return self._act(
+            mass.mass_delete(module, [row["id"] for row in rows]),
+            f"deleting {module}",
+            progress,
+            module=module,
+            index=index,
+            columns=mass.COUNT_COLUMNS,
+            undoable=True,
+        )
 
     def recycle_bin(
         self, module: str | None = None, *, limit: int | None = None, tz: str = "UTC"
@@ -470,7 +452,7 @@ class Acting(Reporting):
         table = to_frame(pages, recycle_bin.BIN_COLUMNS, tz=self._zone(tz))
         return table if limit is None else table.head(limit)
 
-    def restore(self, module: str, records: Subject, *, progress: bool | Told = True) -> Report:
+    def restore(self, module: str, records: RecordIds, *, progress: bool | Told = True) -> Report:
         """Bring deleted records back from the recycle bin, with their old ids.
 
         Parameters
@@ -520,20 +502,11 @@ class Acting(Reporting):
         >>> crm.close()
         """
         self._catalogue.fields(module)
-        index, rows = subject(records)
-
-        def act(tick: Tick) -> list[Row]:
-            ids = [row["id"] for row in rows]
-            return recycle_bin.restore(
-                self._gate.send, module, ids, workers=self._gate.workers, tick=tick
-            )
-
-        def undo(report: Report, *, force: bool = False) -> Report:
-            return self.mass_delete(module, report[report["status"] == "done"])
-
-        look = partial(mass.there, self._gate.send, module)
-        deed = Operation("restore", module, f"restoring {module}", act, look=look, undo=undo)
-        return self._reported(deed, progress, index)
+        index, rows = as_record_ids(records)
+        calls = recycle_bin.restore(module, [row["id"] for row in rows])
+        return self._act(
+            calls, f"restoring {module}", progress, module=module, index=index, undoable=True
+        )
 
     def empty_recycle_bin(
         self, module: str | None = None, *, expect: int | None = None, progress: bool | Told = True
@@ -591,41 +564,30 @@ class Acting(Reporting):
         ['done']
         >>> crm.close()
         """
-        send, workers = self._gate.send, self._gate.workers
         if module is None:
-            mass.check_expected("the recycle bin", recycle_bin.bin_count(send), expect)
-            deed = Operation("erase", "", "emptying the bin", lambda _: [recycle_bin.empty(send)])
-            return self._reported(deed, progress)
-        ids = self.recycle_bin(module)["id"].tolist()
-        mass.check_expected(f"the recycle bin of {module}", len(ids), expect)
-
-        def act(tick: Tick) -> list[Row]:
-            return recycle_bin.erase(send, ids, workers=workers, tick=tick)
-
-        deed = Operation("erase", module, f"emptying the bin of {module}", act)
-        return self._reported(deed, progress)
+            found = recycle_bin.bin_count(self._gate.send)
+            mass.check_expected("The recycle bin", found, expect)
+            calls, label = recycle_bin.empty(), "emptying the bin"
+        else:
+            ids = self.recycle_bin(module)["id"].tolist()
+            mass.check_expected(f"The recycle bin of {module}", len(ids), expect)
+            calls, label = recycle_bin.erase(ids), f"emptying the bin of {module}"
+        return self._act(calls, label, progress, module=module or "")
 
     def _job(
         self, module: str, kind: str, body: Row, wait_s: float, progress: bool | Told
     ) -> Report:
         """Run a job over a custom view."""
-        send, sleep = self._gate.send, self._gate.sleep
+        call = mass.job_call(module, kind, body)
 
-        def act(_: Tick) -> list[Row]:
-            return mass.run_job(send, module, kind, body, wait_s=wait_s, sleep=sleep)
+        def follow(run: Run) -> None:
+            mass.follow(self._session, call, run, wait_s)
 
-        def again(rows: list[Row], wait_s: float) -> list[Row]:
-            job = rows[0]["id"]
-            if job is None:  # it may run or not; only its records could tell
-                return rows
-            return mass.follow_job(send, module, kind, job, wait_s=wait_s, sleep=sleep)
-
-        action, label = kind.removeprefix("mass_"), f"{kind} of a view of {module}"
-        deed = Operation(action, module, label, act, again=again, extra=[RECORDS])
-        return self._reported(deed, progress)
-
-
-def _one_of(records: object, cvid: str | None) -> None:
-    """Refuse records and a view at once, and neither."""
-    if (records is None) == (cvid is None):
-        raise ValueError("say which records: either ids or a table of them, or cvid=")
+        return self._act(
+            [call],
+            f"{kind} of a view of {module}",
+            progress,
+            module=module,
+            columns=mass.COUNT_COLUMNS,
+            afterwards=follow,
+        )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zcrm_nb.api.acting import attachments, notes_and_tags, related
-from zcrm_nb.client.reports import Operation, Reporting
-from zcrm_nb.frames import subject, to_frame
+from zcrm_nb.client.reports import Reporting
+from zcrm_nb.frames import as_record_ids, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
-    from zcrm_nb.frames import Report, Subject
+    from zcrm_nb.frames import RecordIds, Report
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Attaching"]
@@ -81,27 +80,16 @@ class Attaching(Reporting):
         ['Called, wants a demo', 'Called, wants a demo']
         >>> crm.close()
         """
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return related.related_table(
-                self._gate.send,
-                self._catalogue,
-                module,
-                subject=ids,
-                related_list="Notes",
-                columns=notes_and_tags.NOTE_FIELDS,
-                workers=self._gate.workers,
-                tick=tick,
-                tz=self._zone(tz),
-            )
-
-        what = f"Notes of {module}"
-        return self._told(fetch, what, progress, query=what, module=module, route="related")
+        fields = notes_and_tags.NOTE_FIELDS
+        request = related.related_request(
+            self._catalogue, module, "Notes", ids, columns=fields, options={"tz": tz}
+        )
+        return self._table(request, progress)
 
     def add_note(
         self,
         module: str,
-        ids: Subject,
+        ids: RecordIds,
         content: str,
         *,
         title: str | None = None,
@@ -154,10 +142,9 @@ class Attaching(Reporting):
         'done'
         >>> crm.close()
         """
-        index, rows = subject(ids)
-        asked = notes_and_tags.new_notes(module, [row["id"] for row in rows], content, title)
-        deed = Operation("note", module, f"Notes of {module}", self._acts(asked))
-        return self._reported(deed, progress, index)
+        index, rows = as_record_ids(ids)
+        calls = notes_and_tags.new_notes(module, [row["id"] for row in rows], content, title)
+        return self._act(calls, f"Notes of {module}", progress, module=module, index=index)
 
     def attachments(
         self,
@@ -218,15 +205,8 @@ class Attaching(Reporting):
         """
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return attachments.attachments_table(
-                self._gate.send,
-                self._catalogue,
-                module,
-                ids,
-                workers=self._gate.workers,
-                tick=tick,
-                tz=self._zone(tz),
-            )
+            session = self._session.with_progress(tick)
+            return attachments.attachments_table(session, module, ids, tz=self._zone(tz))
 
         what = f"Attachments of {module}"
         return self._told(fetch, what, progress, query=what, module=module, route="related")
@@ -293,9 +273,8 @@ class Attaching(Reporting):
         'done'
         >>> crm.close()
         """
-        asked = attachments.attaching(module, id, file, name)
-        deed = Operation("attach", module, f"Attachments of {module}", self._acts(asked))
-        return self._reported(deed, progress)
+        calls = attachments.attaching(module, id, file, name)
+        return self._act(calls, f"Attachments of {module}", progress, module=module)
 
     def attach_link(
         self,
@@ -349,15 +328,14 @@ class Attaching(Reporting):
         'Specification'
         >>> crm.close()
         """
-        asked = attachments.attaching_link(module, id, url, title)
-        deed = Operation("attach", module, f"Attachments of {module}", self._acts(asked))
-        return self._reported(deed, progress=False)
+        calls = attachments.attaching_link(module, id, url, title)
+        return self._act(calls, f"Attachments of {module}", progress=False, module=module)
 
     def detach(
         self,
         module: str,
         id: str,  # noqa: A002 - Zoho's word
-        ids: Subject,
+        ids: RecordIds,
     ) -> Report:
         """Take attachments off a record, for good.
 
@@ -399,12 +377,10 @@ class Attaching(Reporting):
         'record deleted'
         >>> crm.close()
         """
-        index, rows = subject(ids)
-        asked = attachments.detaching(module, id, [row["id"] for row in rows])
-        look = partial(attachments.detached, self._gate.send, module, id)
+        index, rows = as_record_ids(ids)
+        calls = attachments.detaching(module, id, [row["id"] for row in rows])
         label = f"Attachments of {module}"
-        deed = Operation("detach", module, label, self._acts(asked), look=look)
-        return self._reported(deed, progress=False, index=index)
+        return self._act(calls, label, progress=False, module=module, index=index)
 
     def download(
         self,
@@ -534,8 +510,7 @@ class Attaching(Reporting):
         'plan.pdf'
         >>> crm.close()
         """
-        asked = attachments.uploading(file, name)
-        return self._reported(Operation("upload", "", "Files", self._acts(asked)), progress)
+        return self._act(attachments.uploading(file, name), "Files", progress, module="")
 
     def photo(self, module: str, id: str) -> bytes:  # noqa: A002 - Zoho's word
         """Return the photo of a record.
@@ -627,9 +602,8 @@ class Attaching(Reporting):
         'done'
         >>> crm.close()
         """
-        asked = attachments.new_photo(self._catalogue, module, id, file)
-        deed = Operation("photo", module, f"Photo of {module}", self._acts(asked))
-        return self._reported(deed, progress=False)
+        calls = attachments.new_photo(self._catalogue, module, id, file)
+        return self._act(calls, f"Photo of {module}", progress=False, module=module)
 
     def tags(self, module: str, *, tz: str = "UTC") -> pd.DataFrame:
         """List the tags of a module.
@@ -674,7 +648,7 @@ class Attaching(Reporting):
     def tag(
         self,
         module: str,
-        ids: Subject,
+        ids: RecordIds,
         tags: str | Sequence[str],
         *,
         replace: bool = False,
@@ -730,17 +704,15 @@ class Attaching(Reporting):
         'expo 2026'
         >>> crm.close()
         """
-        index, rows = subject(ids)
+        index, rows = as_record_ids(ids)
         wanted = [row["id"] for row in rows]
-        asked = notes_and_tags.retagging(module, wanted, tags, action="add", over_write=replace)
-        look = partial(notes_and_tags.retagged, self._gate.send, asked)
-        deed = Operation("tag", module, f"Tags of {module}", self._acts(asked), look=look)
-        return self._reported(deed, progress, index)
+        calls = notes_and_tags.retagging(module, wanted, tags, action="add", over_write=replace)
+        return self._act(calls, f"Tags of {module}", progress, module=module, index=index)
 
     def untag(
         self,
         module: str,
-        ids: Subject,
+        ids: RecordIds,
         tags: str | Sequence[str],
         *,
         progress: bool | Told = True,
@@ -791,8 +763,6 @@ class Attaching(Reporting):
         []
         >>> crm.close()
         """
-        index, rows = subject(ids)
-        asked = notes_and_tags.retagging(module, [row["id"] for row in rows], tags, action="remove")
-        look = partial(notes_and_tags.retagged, self._gate.send, asked)
-        deed = Operation("untag", module, f"Tags of {module}", self._acts(asked), look=look)
-        return self._reported(deed, progress, index)
+        index, rows = as_record_ids(ids)
+        calls = notes_and_tags.retagging(module, [row["id"] for row in rows], tags, action="remove")
+        return self._act(calls, f"Tags of {module}", progress, module=module, index=index)

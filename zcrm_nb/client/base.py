@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+import shutil
+import warnings
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet, finalize
 
 from zcrm_nb.api.metadata import Catalogue
+from zcrm_nb.api.session import Session
 from zcrm_nb.notebook.progress import Progress
+from zcrm_nb.state.process import ProcessBound
 from zcrm_nb.state.query_log import QueryLog
 
 if TYPE_CHECKING:
@@ -20,15 +26,49 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.listening.feed import Feed
     from zcrm_nb.api.listening.notifications import Channel
+    from zcrm_nb.api.session import TableRequest
     from zcrm_nb.auth.vault import Vault
     from zcrm_nb.notebook.job_tray.tray import Tray
     from zcrm_nb.notebook.progress import Told
     from zcrm_nb.wire.gate import Gate
 
-__all__ = ["Base"]
+__all__ = ["Base", "Task", "warn_user"]
+
+Frame = TypeVar("Frame", bound="pd.DataFrame")
+_PACKAGE = str(Path(__file__).parents[1])
 
 
-class Base:
+class Task:
+    """Work under way: called with the rows that have just come, it shows progress."""
+
+    tick: Callable[..., None]
+
+    def __init__(self, progress: Progress) -> None:
+        self.warnings: list[Warning] = []
+        self._progress = progress
+
+    def __call__(self, rows: int, pages: int = 1) -> None:
+        """Count rows that have just come."""
+        self.tick(rows, pages)
+
+    def say(self, words: str, *, stay: bool = False) -> None:
+        """Show in words what is going on."""
+        self._progress.say(words, stay=stay)
+
+    def warn(self, warning: Warning) -> None:
+        """Give a warning once the work is done and its result is safe."""
+        self.warnings.append(warning)
+
+
+def warn_user(warning: Warning) -> None:
+    """Give a warning at the line that called this package, however deep that is."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level + 1)
+
+
+class Base(ProcessBound):
     """The parts that all methods share.
 
     Parameters
@@ -52,7 +92,7 @@ class Base:
         self._watched: dict[str, Channel] = {}
         self._feeds: WeakSet[Feed] = WeakSet()
         self._trays: WeakSet[Tray] = WeakSet()
-        self._own_folder: TemporaryDirectory[str] | None = None
+        self._own_folder: Path | None = None
         self._keep_notes(folder)
 
     def _keep_notes(self, folder: Path | None) -> None:
@@ -68,39 +108,82 @@ class Base:
             self._kept_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return self._kept_folder
         if self._own_folder is None:
-            self._own_folder = TemporaryDirectory(prefix="zcrm-nb-", ignore_cleanup_errors=True)
-            # Cleaned up without the warning that its own finalizer would give.
-            finalize(self, self._own_folder.cleanup)
-        return Path(self._own_folder.name)
+            self._own_folder = Path(mkdtemp(prefix="zcrm-nb-"))
+            finalize(self, _remove, self._own_folder, os.getpid())
+        return self._own_folder
+
+    def _after_fork(self) -> None:
+        """Leave the folder to the parent, and its feeds, whose threads are not here."""
+        self._own_folder = None
+        self._feeds, self._trays = WeakSet(), WeakSet()
 
     def _zone(self, tz: str) -> str:
         """Return an IANA zone, the org's own for ``"org"``."""
-        return str(self._catalogue.org()["time_zone"]) if tz == "org" else tz
+        return self._catalogue.zone(tz)
+
+    @property
+    def _session(self) -> Session:
+        """What the API functions need of this object."""
+        gate = self._gate
+        return Session(gate.send, self._catalogue, gate.workers, clock=gate.clock, sleep=gate.sleep)
+
+    def _table(self, request: TableRequest, progress: bool | Told) -> pd.DataFrame:
+        """Fetch a table under progress."""
+
+        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
+            return request.fetch(self._session.with_progress(tick))
+
+        return self._told(fetch, request.label, progress, **request.facts)
 
     def _told(
-        self,
-        fetch: Callable[[Callable[[int], None]], pd.DataFrame],
-        label: str,
-        progress: bool | Told,
-        **facts: Any,
-    ) -> pd.DataFrame:
-        """Fetch a table under progress, write into it where it came from, and note the question.
+        self, fetch: Callable[[Task], Frame], label: str, progress: bool | Told, **facts: Any
+    ) -> Frame:
+        """As :meth:`_run`."""
+        return self._run(fetch, label, progress, **facts)
 
-        What the table itself says under ``attrs["zcrm"]`` counts before ``facts``.
+    def _run(
+        self,
+        work: Callable[[Task], Frame],
+        label: str,
+        progress: bool | Told | Progress,
+        **facts: Any,
+    ) -> Frame:
+        """Do the work of one method: with progress, facts, warnings, and a line of history.
+
+        What the table itself has in ``attrs["zcrm"]`` counts before ``facts``. A table that is
+        complete is not lost by what goes wrong afterwards: the error has it, as a write error has
+        its report.
         """
-        with self._noted(label, facts) as note, Progress(label, show=progress) as tick:
-            table = fetch(tick)
-            facts |= table.attrs.get("zcrm", {})
-            query = str(facts.get("query", note["query"]))
-            note |= {"rows": len(table), "route": facts.get("route"), "query": query}
-        org = (self._catalogue.known("org") or {}).get("id")
-        table.attrs["zcrm"] = {
-            **facts,
-            "org": org,
-            "time": note["time"],
-            "credits": note["credits"],
-        }
+        shown = progress if isinstance(progress, Progress) else Progress(label, show=progress)
+        task, note = Task(shown), dict[str, Any]()
+        table: Frame | None = None
+        try:
+            with self._noted(label, facts) as note, shown as task.tick:
+                table = work(task)
+                facts |= table.attrs.get("zcrm", {})
+                if types := self._catalogue.forecast_types(str(facts.get("module")), table):
+                    facts["forecast_types"] = types
+                query = str(facts.get("query", note["query"]))
+                note |= {"rows": len(table), "route": facts.get("route"), "query": query}
+        except BaseException as error:
+            if getattr(error, "report", None) is not None:
+                self._describe(error.report, {**facts, **error.report.attrs["zcrm"]}, note)  # type: ignore[attr-defined]
+            elif table is not None:
+                self._describe(table, facts, note)
+                error.table = table  # type: ignore[attr-defined]
+            raise
+        self._describe(table, facts, note)
+        for warning in task.warnings:
+            warn_user(warning)
         return table
+
+    def _describe(
+        self, table: pd.DataFrame, facts: Mapping[str, Any], note: Mapping[str, Any]
+    ) -> None:
+        """Write into a table where it came from and what it cost."""
+        org = (self._catalogue.known("org") or {}).get("id")
+        measured = {"time": note["time"], "credits": note["credits"]}
+        table.attrs["zcrm"] = {"org": org, **measured, **facts, **measured}
 
     @contextmanager
     def _noted(self, what: str, facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -126,3 +209,9 @@ class Base:
                     "seconds": round(self._gate.clock() - started, 3),
                 }
                 self._history.note(note)
+
+
+def _remove(folder: Path, pid: int) -> None:
+    """Remove a folder of this process; a forked child leaves it alone."""
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)

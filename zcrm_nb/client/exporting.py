@@ -527,11 +527,12 @@ class Exporting(Writing):
             module, operation, find_by, lookups or {}, ignore_empty, undoable, unlisted
         )
         shown = Progress(f"{module}: written", show=progress, total=len(df), unit="job")
-        return self._written(
-            lambda tick: bulk_write.save(self._means(), df, wish, tick=tick, say=shown.say),
+        return self._write(
+            lambda context: bulk_write.save(context, df, wish, tick=context.tick, say=shown.say),
             wish.subject,
             shown,
             raise_on_refused=raise_on_refused,
+            route="bulk",
         )
 
     def jobs(self) -> pd.DataFrame:

@@ -186,7 +186,7 @@ class Describing(Base):
         >>> crm.close()
         """
         self._catalogue.fields(module)
-        found = views.views(self._gate.send, module, details=details, workers=self._gate.workers)
+        found = views.views(self._session, module, details=details)
         columns = [*views.VIEW_COLUMNS, *(views.VIEW_DETAILS if details else ())]
         return to_frame([found], columns)
 

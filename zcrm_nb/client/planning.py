@@ -166,7 +166,7 @@ class Planning(Base):
             }
             return table
 
-        return self._told(fetch, module, progress, query=text, route=named)
+        return self._told(fetch, module, progress, module=module, query=text, route=named)
 
     def _pace(self) -> Speed:
         """Tell how long things take, by what has been seen here."""
@@ -369,14 +369,8 @@ class Planning(Base):
                 zone = self._zone(tz)
                 questions = profile.questions(module, routes.condition_only(asked).where, fields)
                 profile.check_price(module, questions, max_credits)
-                rows = profile.profile_rows(
-                    self._gate.send,
-                    questions,
-                    fields,
-                    workers=self._gate.workers,
-                    tick=tick,
-                    tz=zone,
-                )
+                session = self._session.with_progress(tick)
+                rows = profile.profile_rows(session, questions, fields, tz=zone)
             return to_frame([rows], profile.PROFILE_COLUMNS)
 
         return self._told(fetch, f"profile of {module}", progress, query=text, route="coql")

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from zcrm_nb.api.reading import query as ask
-from zcrm_nb.api.reading import records, search, tables
+from zcrm_nb.api.reading import records, requests, search, tables
 from zcrm_nb.client.base import Base
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import series, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
 
+    from zcrm_nb.frames import FrameOptions
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Reading"]
@@ -135,27 +136,11 @@ class Reading(Base):
         {'id': 'string', 'Last_Name': 'string', 'City': 'string', 'Annual_Revenue': 'float64'}
         >>> crm.close()
         """
-        text = fill(query, **values)
-        asked = (
-            ask.as_written(text, limit=limit)
-            if strict
-            else ask.prepared(self._catalogue, text, limit=limit)
+        options: FrameOptions = {"tz": tz, "exact": exact}
+        request = requests.coql_request(
+            self._catalogue, query, values, limit=limit, strict=strict, options=options
         )
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return tables.coql_table(
-                self._gate.send,
-                self._catalogue,
-                asked,
-                workers=self._gate.workers,
-                tick=tick,
-                tz=self._zone(tz),
-                exact=exact,
-            )
-
-        facts = {"query": asked.text, "repaired": asked.repaired, "route": "coql"}
-        facts |= {"module": asked.subject} if asked.query else {}
-        return self._told(fetch, asked.subject, progress, **facts)
+        return self._table(request, progress)
 
     def records(
         self,
@@ -244,34 +229,20 @@ class Reading(Base):
         ['id', 'Deal_Name', 'Account_Name', 'Account_Name.id', 'Stage']
         >>> crm.close()
         """
-        params, headers = records.list_parameters(
+        request = requests.records_request(
+            self._catalogue,
             module,
+            columns,
+            limit=limit,
             ids=ids,
             modified_since=modified_since,
             sort_by=sort_by,
             ascending=ascending,
             cvid=cvid,
-            converted=records.conversion(self._catalogue, module, converted, cvid),
+            converted=converted,
+            options={"tz": tz, "exact": exact},
         )
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return tables.records_table(
-                self._gate.send,
-                self._catalogue,
-                module,
-                columns,
-                workers=self._gate.workers,
-                tick=tick,
-                limit=limit,
-                params=params,
-                headers=headers,
-                tz=self._zone(tz),
-                exact=exact,
-            )
-
-        return self._told(
-            fetch, module, progress, query=f"{module} {params}", module=module, route="rest"
-        )
+        return self._table(request, progress)
 
     def record(
         self,
@@ -325,10 +296,8 @@ class Reading(Base):
         True
         >>> crm.close()
         """
-        zone = self._zone(tz)
-        row = tables.record_row(
-            self._gate.send, self._catalogue, module, id, external=external, tz=zone, exact=exact
-        )
+        options = self._catalogue.in_zone({"tz": tz, "exact": exact})
+        row = tables.record_row(self._session, module, id, external=external, **options)
         return series(row, name=id)
 
     def search(
@@ -422,29 +391,20 @@ class Reading(Base):
         True
         >>> crm.close()
         """
-        terms = {"criteria": criteria, "email": email, "phone": phone, "word": word}
-        leads = records.conversion(self._catalogue, module, converted)
-        params = search.search_parameters(
-            list(columns or ()), converted=leads, approval_state=approval_state, **terms
+        request = requests.search_request(
+            self._catalogue,
+            module,
+            columns,
+            limit=limit,
+            converted=converted,
+            approval_state=approval_state,
+            options={"tz": tz, "exact": exact},
+            criteria=criteria,
+            email=email,
+            phone=phone,
+            word=word,
         )
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return tables.search_table(
-                self._gate.send,
-                self._catalogue,
-                module,
-                columns,
-                params,
-                workers=self._gate.workers,
-                tick=tick,
-                limit=limit,
-                tz=self._zone(tz),
-                exact=exact,
-            )
-
-        return self._told(
-            fetch, module, progress, query=f"{module} {params}", module=module, route="search"
-        )
+        return self._table(request, progress)
 
     def deleted(
         self,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from zcrm_nb.api.acting import notes_and_tags, related
-from zcrm_nb.client.reports import Operation, Reporting
-from zcrm_nb.frames import subject, to_frame
+from zcrm_nb.client.reports import Reporting
+from zcrm_nb.frames import as_record_ids, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
-    from zcrm_nb.frames import Report, Subject
+    from zcrm_nb.frames import FrameOptions, RecordIds, Report
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Relating"]
@@ -133,30 +132,18 @@ class Relating(Reporting):
         True
         >>> crm.close()
         """
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return related.related_table(
-                self._gate.send,
-                self._catalogue,
-                module,
-                subject=ids,
-                related_list=related_list,
-                columns=columns,
-                workers=self._gate.workers,
-                tick=tick,
-                tz=self._zone(tz),
-                exact=exact,
-            )
-
-        what = f"{related_list} of {module}"
-        return self._told(fetch, what, progress, query=what, module=module, route="related")
+        options: FrameOptions = {"tz": tz, "exact": exact}
+        request = related.related_request(
+            self._catalogue, module, related_list, ids, columns=columns, options=options
+        )
+        return self._table(request, progress)
 
     def link(
         self,
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         related_list: str,
-        ids: Subject,
+        ids: RecordIds,
         *,
         progress: bool | Told = True,
     ) -> Report:
@@ -211,21 +198,18 @@ class Relating(Reporting):
         ['done', 'done', 'done']
         >>> crm.close()
         """
-        index, rows = subject(ids)
+        index, rows = as_record_ids(ids)
         wanted = [row["id"] for row in rows]
-        asked = related.links(module, id, related_list=related_list, ids=wanted, away=False)
-        look = partial(related.linked, self._gate.send, asked)
+        calls = related.links(module, id, related_list=related_list, ids=wanted, away=False)
         label = f"{related_list} of {module}"
-        return self._reported(
-            Operation("link", module, label, self._acts(asked), look=look), progress, index
-        )
+        return self._act(calls, label, progress, module=module, index=index)
 
     def unlink(
         self,
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         related_list: str,
-        ids: Subject,
+        ids: RecordIds,
         *,
         progress: bool | Told = True,
     ) -> Report:
@@ -278,14 +262,11 @@ class Relating(Reporting):
         'relation removed'
         >>> crm.close()
         """
-        index, rows = subject(ids)
+        index, rows = as_record_ids(ids)
         wanted = [row["id"] for row in rows]
-        asked = related.links(module, id, related_list=related_list, ids=wanted, away=True)
-        look = partial(related.linked, self._gate.send, asked)
+        calls = related.links(module, id, related_list=related_list, ids=wanted, away=True)
         label = f"{related_list} of {module}"
-        return self._reported(
-            Operation("unlink", module, label, self._acts(asked), look=look), progress, index
-        )
+        return self._act(calls, label, progress, module=module, index=index)
 
     def expand(
         self,
@@ -361,31 +342,16 @@ class Relating(Reporting):
         ['Account_Name', 'Account_Name.id', 'Account_Name.Industry']
         >>> crm.close()
         """
-        known = dict(df.attrs.get("zcrm", {}))
-        of = module or known.get("module")
-        if of is None:
-            raise ValueError("Which module is this table of? Say module='Deals', or as it may be.")
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            table = related.expanded(
-                self._gate.send,
-                self._catalogue,
-                df,
-                module=of,
-                lookup=lookup,
-                columns=columns,
-                max_credits=max_credits,
-                workers=self._gate.workers,
-                tick=tick,
-                tz=self._zone(tz),
-                exact=exact,
-            )
-            table.attrs = {}
-            return table
-
-        what = f"{lookup} of {of}"
-        facts = {**known, "expanded": [*known.get("expanded", []), lookup], "module": of}
-        return self._told(fetch, what, progress, **{"query": what, "route": "coql", **facts})
+        request = related.expand_request(
+            self._catalogue,
+            df,
+            lookup,
+            columns,
+            module=module,
+            max_credits=max_credits,
+            options={"tz": tz, "exact": exact},
+        )
+        return self._table(request, progress)
 
     def subform(
         self,
@@ -452,23 +418,11 @@ class Relating(Reporting):
         ['parent_id', 'id', 'Product_Name', 'Product_Name.id', 'Quantity']
         >>> crm.close()
         """
-
-        def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return related.subform_table(
-                self._gate.send,
-                self._catalogue,
-                module,
-                field=field,
-                subject=ids,
-                columns=columns,
-                workers=self._gate.workers,
-                tick=tick,
-                tz=self._zone(tz),
-                exact=exact,
-            )
-
-        what = f"{field} of {module}"
-        return self._told(fetch, what, progress, query=what, module=module, route="coql")
+        options: FrameOptions = {"tz": tz, "exact": exact}
+        request = related.subform_request(
+            self._catalogue, module, field, ids, columns=columns, options=options
+        )
+        return self._table(request, progress)
 
     def timeline(self, module: str, id: str, *, tz: str = "UTC") -> pd.DataFrame:  # noqa: A002
         """Tell what happened to a record: who changed which field from what to what.
@@ -520,7 +474,7 @@ class Relating(Reporting):
     def full_text(
         self,
         module: str,
-        ids: Subject,
+        ids: RecordIds,
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Read rich text that lists cut after 500 characters.
@@ -564,7 +518,7 @@ class Relating(Reporting):
         ['id', 'Observations']
         >>> crm.close()
         """
-        index, rows = subject(ids)
+        index, rows = as_record_ids(ids)
         wanted = [row["id"] for row in rows]
         texts = notes_and_tags.full_texts(self._gate.send, self._catalogue, module, wanted, columns)
         return texts.set_axis(index, axis=0)

@@ -1,102 +1,120 @@
-"""How verbs report: what became of each record, and what can still be done about it."""
+"""The reports of methods that change records: made, described, resolved and undone."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.writing import calls
-from zcrm_nb.client.base import Base
-from zcrm_nb.frames import Column, ReportActions, to_frame, to_report
+from zcrm_nb.api.acting.finders import FINDERS
+from zcrm_nb.api.writing import reports
+from zcrm_nb.api.writing.context import WriteContext
+from zcrm_nb.api.writing.resolve import resolve
+from zcrm_nb.api.writing.run import carry_out
+from zcrm_nb.api.writing.undo import undo
+from zcrm_nb.client.base import Base, warn_user
+from zcrm_nb.errors import WriteError, WriteWarning
+from zcrm_nb.frames import ReportActions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    import pandas as pd
-
+    from zcrm_nb.api.session import Tick
     from zcrm_nb.api.writing.calls import WriteCall
+    from zcrm_nb.api.writing.journal import Story, WriteJournal
+    from zcrm_nb.client.base import Task
     from zcrm_nb.frames import Report
-    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.progress import Progress, Told
 
-    Row = dict[str, Any]
-    Tick = Callable[[int], None]
-
-__all__ = ["Operation", "Reporting"]
-
-
-class Operation(NamedTuple):
-    """One verb at work.
-
-    ``look`` tells which of some ids are done by now, and what else there is to say of each;
-    ``again`` gives the rows of a job anew; ``undo`` takes back what a report says.
-    """
-
-    action: str
-    module: str
-    label: str
-    act: Callable[[Tick], list[Row]]
-    look: Callable[[list[str]], Mapping[str, Row]] | None = None
-    again: Callable[[list[Row], float], list[Row]] | None = None
-    undo: Callable[..., Report] | None = None
-    extra: Sequence[Column] = ()
+__all__ = ["Reporting"]
 
 
 class Reporting(Base):
-    """What carries verbs out, and makes their reports."""
+    """What changes records, and reports on each of them."""
 
-    def _reported(
-        self, deed: Operation, progress: bool | Told, index: pd.Index[Any] | None = None
+    def _write(
+        self,
+        work: Callable[[WriteContext], Report],
+        label: str,
+        progress: bool | Told | Progress,
+        *,
+        raise_on_refused: bool = False,
+        warns: bool = True,
+        **facts: Any,
     ) -> Report:
-        """Act under progress, and report under the index that was given."""
-        facts = {
-            "query": deed.label,
-            "module": deed.module,
-            "action": deed.action,
-            "route": "rest",
-        }
+        """Write under progress, and warn of what has to be looked after."""
 
-        def fetch(tick: Tick) -> Report:
-            return self._report(deed, deed.act(tick), index, facts)
+        def run(task: Task) -> Report:
+            report = work(self._context(task))
+            is_lost = (report["status"] == "unknown") & (report["code"] == "NO_ANSWER")
+            unknown = int(is_lost.sum())
+            if unknown and warns:
+                task.warn(_unknown(report, label, unknown))
+            return report
 
-        report: Report = self._told(fetch, deed.label, progress, **facts)  # type: ignore[assignment]
+        report = self._run(run, label, progress, **{"query": label, "route": "rest", **facts})
+        if raise_on_refused and len(report.failed):
+            raise _not_all(report, label)
         return report
 
-    def _report(
-        self, deed: Operation, rows: list[Row], index: pd.Index[Any] | None, facts: Row
+    def _act(
+        self,
+        calls: Sequence[WriteCall],
+        label: str,
+        progress: bool | Told,
+        **options: Any,
     ) -> Report:
-        """Make a report that knows how to find out more."""
+        """Carry out calls; ``options`` as of :func:`zcrm_nb.api.writing.run.carry_out`."""
+        return self._write(lambda context: carry_out(context, calls, **options), label, progress)
 
-        def resolve(*, wait_s: float = 10.0) -> Report:
-            found = rows
-            if any(row["status"] == "unknown" for row in rows):
-                if deed.look:
-                    self._gate.sleep(wait_s)
-                    found = calls.resolved(rows, deed.look)
-                elif deed.again:
-                    found = deed.again(rows, wait_s)
-            return self._report(deed, found, index, facts)
-
-        table = to_frame([rows], [Column("id", "text"), *deed.extra])
-        report = to_report(
-            table.index if index is None else index,
-            [tuple(row[name] for name in calls.REPORT) for row in rows],
-            facts=facts,
-            way=ReportActions(resolve, deed.undo or partial(_no_undo, deed.label)),
+    def _context(self, tick: Tick) -> WriteContext:
+        """Return what a run of writing needs."""
+        gate = self._gate
+        return WriteContext(
+            **vars(self._session.with_progress(tick)),
+            folder=self._folder,
+            ahead_s=lambda: gate.ahead_s,
+            download=gate.download,
+            warn=lambda text: warn_user(WriteWarning(text)),
+            report=self._report_of,
         )
-        for place, column in enumerate(deed.extra, calls.REPORT.index("code")):
-            report.insert(place, column.name, table[column.name].array)
-        return report
 
-    def _acts(self, asked: Sequence[WriteCall]) -> Callable[[Tick], list[Row]]:
-        """Say how calls are carried out, to be told about their records."""
+    def _report_of(self, journal: WriteJournal, story: Story | None = None) -> Report:
+        """Make the report of a run, which can resolve and undo itself."""
 
-        def act(tick: Tick) -> list[Row]:
-            done = calls.carry_out(self._gate.send, asked, workers=self._gate.workers, tick=tick)
-            return [row for row, _ in done]
+        def resolved(*, wait_s: float = 10.0) -> Report:
+            return self._write(
+                lambda context: resolve(context, journal, FINDERS, wait_s=wait_s),
+                f"resolving run {journal.run}",
+                progress=True,
+                warns=False,
+            )
 
-        return act
+        def undone(report: Report, *, force: bool = False) -> Report:
+            return self._write(
+                lambda context: undo(context, journal, report, force=force),
+                f"undo in {journal.header['module']}",
+                progress=True,
+            )
+
+        return reports.report_of(journal, story, ReportActions(resolved, undone))
 
 
-def _no_undo(what: str, report: Report, *, force: bool = False) -> Report:
-    """Say that there is no way back."""
-    raise ValueError(f"{what}: nobody noted what was there before, so it cannot be undone")
+def _unknown(report: Report, label: str, count: int) -> WriteWarning:
+    """Make the warning for rows whose outcome is unknown."""
+    rows = f"{count:,} row{'s'[: count != 1]}"
+    warning = WriteWarning(
+        f"{label}: The outcome of {rows} is unknown (no response). Run report.resolve() to check."
+    )
+    warning.report = report
+    return warning
+
+
+def _not_all(report: Report, label: str) -> WriteError:
+    """Make the error for a write that did not go through for every row."""
+    first, run = report.failed.iloc[0], report.attrs["zcrm"]["run"]
+    error = WriteError(
+        f"{label}: {len(report.failed):,} of {len(report):,} rows are not done.",
+        f"The first is row {report.failed.index[0]}: {first['code']}, {first['message']}",
+        f"The error's .report has each row, and so has crm.report({run!r}).",
+    )
+    error.report = report
+    return error

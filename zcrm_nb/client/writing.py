@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.writing import diff, reports, writes
-from zcrm_nb.api.writing.context import WriteContext
-from zcrm_nb.client.base import Base
-from zcrm_nb.errors import WriteError, WriteWarning
+from zcrm_nb.api.writing.writes import WriteRequest
+from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames.write_plan import WritePlan
 from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Writing"]
 
 
-class Writing(Base):
+class Writing(Reporting):
     """What changes records, and tells row by row what became of it."""
 
     def insert(
@@ -125,20 +123,17 @@ class Writing(Base):
         1  insert   done  record added
         >>> crm.close()
         """
-        return self._written(
-            lambda tick: writes.save(
-                self._means(),
-                module,
-                "insert",
-                records,
-                tick=tick,
-                subforms=subforms,
-                trigger=trigger,
-                unlisted=unlisted,
-            ),
+        request = WriteRequest(
+            module,
+            "insert",
+            subforms=subforms,
+            trigger=trigger,
+            unlisted=unlisted,
+        )
+        return self._write(
+            lambda context: writes.save(context, records, request),
             f"insert into {module}",
             progress,
-            undoable=True,
             raise_on_refused=raise_on_refused,
         )
 
@@ -239,23 +234,20 @@ class Writing(Base):
         ['Pune', 'Pune', 'Pune']
         >>> crm.close()
         """
-        return self._written(
-            lambda tick: writes.save(
-                self._means(),
-                module,
-                "update",
-                records,
-                tick=tick,
-                subforms=subforms,
-                trigger=trigger,
-                unmodified_since=unmodified_since,
-                external=external,
-                undoable=undoable,
-                unlisted=unlisted,
-            ),
+        request = WriteRequest(
+            module,
+            "update",
+            subforms=subforms,
+            trigger=trigger,
+            unmodified_since=unmodified_since,
+            external=external,
+            undoable=undoable,
+            unlisted=unlisted,
+        )
+        return self._write(
+            lambda context: writes.save(context, records, request),
             f"update of {module}",
             progress,
-            undoable=undoable,
             raise_on_refused=raise_on_refused,
         )
 
@@ -355,23 +347,20 @@ class Writing(Base):
             if isinstance(duplicate_check_fields, str)
             else list(duplicate_check_fields)
         )
-        return self._written(
-            lambda tick: writes.save(
-                self._means(),
-                module,
-                "upsert",
-                records,
-                tick=tick,
-                subforms=subforms,
-                trigger=trigger,
-                checked=checked,
-                unmodified_since=unmodified_since,
-                undoable=undoable,
-                unlisted=unlisted,
-            ),
+        request = WriteRequest(
+            module,
+            "upsert",
+            subforms=subforms,
+            trigger=trigger,
+            checked=checked,
+            unmodified_since=unmodified_since,
+            undoable=undoable,
+            unlisted=unlisted,
+        )
+        return self._write(
+            lambda context: writes.save(context, records, request),
             f"upsert into {module}",
             progress,
-            undoable=undoable,
             raise_on_refused=raise_on_refused,
         )
 
@@ -444,10 +433,9 @@ class Writing(Base):
         (['done', 'done', 'done'], ['restore', 'restore', 'restore'])
         >>> crm.close()
         """
-        return self._written(
-            lambda tick: writes.delete(
-                self._means(), module, records, tick=tick, trigger=trigger, external=external
-            ),
+        request = WriteRequest(module, "delete", trigger=trigger, external=external)
+        return self._write(
+            lambda context: writes.delete(context, records, request),
             f"deletion from {module}",
             progress,
             raise_on_refused=raise_on_refused,
@@ -527,13 +515,14 @@ class Writing(Base):
         ['UNCHANGED', 'SUCCESS', 'UNCHANGED']
         >>> crm.close()
         """
-        means = self._means()
-        with Progress(f"{module}: compared", show=progress, total=len(records)) as tick:
-            found = diff.find(means, module, records, key=key, tick=tick, unlisted=unlisted)
+        shown = Progress(f"{module}: compared", show=progress, total=len(records))
+        with shown as tick:
+            context = self._context(tick)
+            found = diff.find(context, module, records, key=key, unlisted=unlisted)
 
         def apply(*, progress: bool | Told, raise_on_refused: bool, **options: Any) -> Report:
-            return self._written(
-                lambda tick: diff.apply(means, found, tick=tick, **options),
+            return self._write(
+                lambda context: diff.apply(context, found, **options),
                 f"plan for {module}",
                 progress,
                 raise_on_refused=raise_on_refused,
@@ -615,61 +604,4 @@ class Writing(Base):
         ['done']
         >>> crm.close()
         """
-        return self._means().report(reports.find(self._folder, run))
-
-    def _means(self) -> WriteContext:
-        """Put into one hand what a run of writing needs."""
-        gate = self._gate
-        return WriteContext(
-            gate.send,
-            self._catalogue,
-            self._folder,
-            gate.workers,
-            clock=gate.clock,
-            ahead_s=lambda: gate.ahead_s,
-            sleep=gate.sleep,
-            download=gate.download,
-            shown=lambda label, rows: Progress(label, total=rows),
-            make_report=reports.report_of,
-        )
-
-    def _written(
-        self,
-        work: Callable[[Callable[[int], None]], Report],
-        label: str,
-        progress: bool | Told | Progress,
-        *,
-        undoable: bool = False,
-        raise_on_refused: bool,
-    ) -> Report:
-        """Write under progress, and say aloud what has to be looked after.
-
-        Warnings point at the line of whoever called the CRM object: three calls up from here.
-        """
-        shown = progress if isinstance(progress, Progress) else Progress(label, show=progress)
-        with self._gate.trace() as calls, shown as tick:
-            report = work(tick)
-        facts = report.attrs["zcrm"]
-        facts["credits"] = sum(call.credits for call in calls)
-        unknown = int((report["status"] == "unknown").sum())
-        if unknown:
-            words = f"of {unknown:,} rows nobody knows what became of them; report.resolve() looks"
-            warnings.warn(f"{label}: {words}", WriteWarning, stacklevel=3)
-        if undoable and not facts["undoable"]:
-            words = "what was there before could not be read, so it cannot be undone"
-            warnings.warn(f"{label}: {words}", WriteWarning, stacklevel=3)
-        if raise_on_refused and len(report.failed):
-            raise _not_all(report, label)
-        return report
-
-
-def _not_all(report: Report, label: str) -> WriteError:
-    """Make the error for a write that did not go through for every row."""
-    first = report.failed.iloc[0]
-    error = WriteError(
-        f"{label}: {len(report.failed):,} of {len(report):,} rows are not done.",
-        f"The first is row {report.failed.index[0]}: {first['code']}, {first['message']}",
-        "The error's .report tells of each row.",
-    )
-    error.report = report
-    return error
+        return self._report_of(reports.find(self._folder, run))

@@ -208,6 +208,7 @@ _PIECE = re.compile(
     """,
     re.VERBOSE,
 )
+EXACT = 2**53  # beyond it, a float has lost digits
 _IS_NULL = {"=": "is null", "!=": "is not null"}
 
 
@@ -219,11 +220,11 @@ def fill(query: str, /, **values: object) -> str:
     query : str
         COQL with placeholders such as ``:stage``. One in quotes is text and stays.
     **values
-        One for each placeholder. ``str`` is quoted; ``int``, ``float`` and ``Decimal`` stay bare;
-        ``bool`` becomes ``'true'`` or ``'false'``; ``date`` its ISO form; an aware ``datetime``
-        its ISO form in whole seconds; ``None`` turns ``= :name`` into ``is null`` and
-        ``!= :name`` into ``is not null``. Anything else that can be iterated over (a list, a
-        Series, an array) becomes a list in brackets for ``in``. NumPy scalars and
+        One for each placeholder. ``str`` is quoted; ``int``, ``float`` and ``Decimal`` stay bare,
+        whole ones as integers; ``bool`` becomes ``'true'`` or ``'false'``; ``date`` its ISO form;
+        an aware ``datetime`` its ISO form in whole seconds; ``None`` turns ``= :name`` into
+        ``is null`` and ``!= :name`` into ``is not null``. Anything else that can be iterated over
+        (a list, a Series, an array) becomes a list in brackets for ``in``. NumPy scalars and
         ``pandas.Timestamp`` count as what they hold.
 
     Returns
@@ -313,9 +314,10 @@ def _scalar(value: object) -> str:
 def _finite(value: float | Decimal) -> str:
     """Write a number in plain digits."""
     if not isfinite(value):
-        raise ValueError(f"{value} is no number that COQL can compare with")
+        raise ValueError(f"COQL cannot compare with {value}")
     # Not str(value): of a member of an IntEnum that would be its name.
-    return str(int(value)) if isinstance(value, int) else number(value)
+    whole = isinstance(value, int) or (-EXACT < value < EXACT and value == int(value))
+    return str(int(value)) if whole else number(value)
 
 
 def _datetime(value: datetime) -> str:

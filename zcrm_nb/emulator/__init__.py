@@ -26,6 +26,7 @@ from zcrm_nb.emulator.oauth.consent import ConsentOrg, Declined, permissions
 from zcrm_nb.emulator.oauth.data_centres import ACCOUNTS_ORIGIN
 from zcrm_nb.emulator.oauth.devices import PAGE, DeviceOrg, Devices
 from zcrm_nb.emulator.oauth.form_tokens import Tickets
+from zcrm_nb.emulator.rough.rough import Rough, kinds_of
 from zcrm_nb.emulator.routes import JOBS, WORKS
 from zcrm_nb.emulator.serving.accounts import SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.serving.faults import Faults
@@ -78,6 +79,10 @@ class Emulator:
         temporary file.
     settings : Settings, optional
         Other readings of what Zoho's pages leave open.
+    rough : bool or iterable of str, default False
+        Let the org be impolite: True for every kind of trouble that
+        ``zcrm_nb.emulator.rough.rough.KINDS`` names, or the names of some. The page
+        ``docs/emulator-coverage.md`` lists them.
     sleep : callable, default time.sleep
         How latency and slow answers wait; takes seconds.
 
@@ -96,7 +101,7 @@ class Emulator:
     Raises
     ------
     ValueError
-        If there is no such edition or world, or ``path`` is no emulated org.
+        If there is no such edition, world or kind of trouble, or ``path`` is no emulated org.
 
     Notes
     -----
@@ -122,10 +127,12 @@ class Emulator:
         clock: Clock | None = None,
         path: str | Path | None = None,
         settings: Settings | None = None,
+        rough: bool | str | Iterable[str] = False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if edition not in EDITIONS:
             raise ValueError(f"no edition called {edition!r}; there are: {', '.join(EDITIONS)}")
+        kinds = kinds_of(rough)
         self.clock = clock or RunningClock()
         self.settings = settings or Settings()
         self.edition = edition
@@ -159,7 +166,15 @@ class Emulator:
         org.jobs = self.jobs = Jobs(org, JOBS)
         org.channels = self.channels = Channels(org)
         org.chores = Chores(org, WORKS)
-        self.wsgi = App(org, org.chores, self.faults, latency_ms, sleep)
+        impolite = Rough(kinds, seed, self.clock.now) if kinds else None
+        self.wsgi = App(
+            org,
+            org.chores,
+            self.faults,
+            latency_ms=latency_ms,
+            sleep=sleep,
+            rough=impolite,
+        )
         self.credentials = self._self_client()
         self._servers: list[Server] = []
         self._lives: weakref.WeakSet[Life] = weakref.WeakSet()
@@ -238,6 +253,7 @@ class Emulator:
 
     def close(self) -> None:
         """Stop its servers and close its file; a temporary file is removed."""
+        self.wsgi.closed = True
         for life in list(self._lives):
             life.stop()
         while self._servers:

@@ -14,6 +14,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from zcrm_nb.emulator.bulk.jobs import BulkOrg
 from zcrm_nb.emulator.deferred_jobs import Chores
 from zcrm_nb.emulator.records.external_ids import translated
+from zcrm_nb.emulator.rough.rough import Rough
 from zcrm_nb.emulator.routes import Router
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.faults import Faults
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.serving.route import Route
 
 BODILESS = (204, 304)
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+CLOSED = Refusal(410, "EMULATOR_CLOSED", "This emulator is closed. Start another one.")
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +52,8 @@ class App:
         How much longer each call takes, in milliseconds.
     sleep : callable
         How latency waits; takes seconds.
+    rough : Rough, optional
+        Spoils the responses of an impolite org.
 
     Notes
     -----
@@ -60,12 +66,15 @@ class App:
         org: BulkOrg,
         chores: Chores,
         faults: Faults,
+        *,
         latency_ms: float,
         sleep: Callable[[float], None],
+        rough: Rough | None = None,
     ) -> None:
         self._org, self._chores, self._faults = org, chores, faults
-        self.latency_ms, self._sleep = latency_ms, sleep
+        self.latency_ms, self._sleep, self.rough = latency_ms, sleep, rough
         self.router = Router()
+        self.closed = False
         org.dispatch = self.inside
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -76,12 +85,20 @@ class App:
             "Content-Length": str(answer.length),
         }
         headers = answer.headers if answer.status in BODILESS else described | answer.headers
-        phrase = HTTPStatus(answer.status).phrase
+        phrase = PHRASES.get(answer.status, "Unknown")
         start_response(f"{answer.status} {phrase}", list(headers.items()))
         return answer.chunks()
 
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
+        if self.closed:
+            return refused(CLOSED)
+        if self.rough:
+            return self.rough.around(request, lambda: self._answer(request))
+        return self._answer(request)
+
+    def _answer(self, request: Request) -> Answer:
+        """Answer one request as a polite org does."""
         try:
             route, names = self.router.find(request, self._org.settings)
             if route.needs_token:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from zcrm_nb.emulator.rough.rough import KINDS as ROUGH
 from zcrm_nb.emulator.routes import NOT_EMULATED, NOT_EMULATED_DETAILS, ROUTES
 from zcrm_nb.emulator.serving.faults import CALLBACKS, KINDS
 from zcrm_nb.emulator.serving.meter import EDITIONS
@@ -44,6 +45,9 @@ def coverage_markdown() -> str:
         _table(("Setting", "Default", "Why"), _settings()),
         "## Faults on request\n",
         _table(("Kind", "What happens"), _faults()),
+        "## Kinds of trouble of an impolite org\n",
+        "All by `zcrm_nb.emulate(rough=True)` or `zcrm-nb emulate --rough`, some by their names:\n",
+        _table(("Kind", "What happens"), ((f"`{n}`", k.description) for n, k in ROUGH.items())),
         "## Editions\n",
         _table(("Edition", "Credits in 24 h", "Cap", "Calls in flight"), _editions()),
     ]

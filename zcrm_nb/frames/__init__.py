@@ -1,7 +1,8 @@
 """Records to DataFrame and back: field types, one typed table from many pages, records to write."""
 
 from zcrm_nb.frames.assemble import FrameAssembler, from_parts, in_id_order
-from zcrm_nb.frames.build import directory, to_frame
+from zcrm_nb.frames.build import FrameOptions, directory, read_as_is, to_frame
+from zcrm_nb.frames.coerce import Errors
 from zcrm_nb.frames.combine import (
     beside,
     ids_in,
@@ -14,8 +15,8 @@ from zcrm_nb.frames.combine import (
 )
 from zcrm_nb.frames.csv_reader import NOT_IN_BULK, PartReader, header
 from zcrm_nb.frames.dataset import Export, open_export, store_at
-from zcrm_nb.frames.json_reader import info
-from zcrm_nb.frames.record_ids import Subject, plain, subject
+from zcrm_nb.frames.json_reader import info, parse_json
+from zcrm_nb.frames.record_ids import RecordIds, as_record_ids, json_record
 from zcrm_nb.frames.records import to_records
 from zcrm_nb.frames.report import Report, ReportActions, to_report
 from zcrm_nb.frames.store import Folder, Store, key_of
@@ -27,16 +28,19 @@ from zcrm_nb.frames.zip_member import read_through
 __all__ = [
     "NOT_IN_BULK",
     "Column",
+    "Errors",
     "Export",
     "Folder",
     "FrameAssembler",
+    "FrameOptions",
     "InvalidDataError",
     "PartReader",
+    "RecordIds",
     "Report",
     "ReportActions",
     "Store",
-    "Subject",
     "TextTable",
+    "as_record_ids",
     "beside",
     "column_for",
     "directory",
@@ -47,16 +51,17 @@ __all__ = [
     "in_order",
     "info",
     "joined",
+    "json_record",
     "key_of",
     "moments",
     "only_its_categories",
     "open_export",
-    "plain",
+    "parse_json",
+    "read_as_is",
     "read_through",
     "series",
     "sort_frame",
     "store_at",
-    "subject",
     "to_frame",
     "to_records",
     "to_report",

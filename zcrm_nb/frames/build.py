@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zcrm_nb.frames.coerce import Misfits
 from zcrm_nb.frames.json_reader import read
 from zcrm_nb.frames.types import KINDS, STRING, TEXT, Column, categorical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from zcrm_nb.frames.coerce import Errors
     from zcrm_nb.frames.json_reader import Page
 
-__all__ = ["directory", "to_frame"]
+__all__ = ["FrameOptions", "directory", "read_as_is", "to_frame"]
+
+
+class FrameOptions(TypedDict, total=False):
+    """The keyword arguments of :func:`to_frame` that reading methods hand down."""
+
+    tz: str
+    exact: bool
+    errors: Errors
+    as_is: Sequence[str]
 
 
 def to_frame(
@@ -28,6 +39,8 @@ def to_frame(
     users: Mapping[str, str] | None = None,
     tz: str = "UTC",
     exact: bool = False,
+    errors: Errors = "keep",
+    as_is: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Build one typed table from the pages of an answer.
 
@@ -47,11 +60,17 @@ def to_frame(
     exact : bool, default False
         Numbers of kind ``"float"`` as decimals with 18 places (pyarrow ``decimal128(38, 18)``),
         exactly as the answer writes them.
+    errors : {"keep", "coerce", "raise"}, default "keep"
+        What becomes of values that are not of their column's kind. ``"keep"``: their column holds
+        Python objects, these values as they came. ``"coerce"``: they are missing, and the column
+        keeps its dtype. Both warn by column, row and value. ``"raise"``: an error.
+    as_is : sequence of str, optional
+        Names of columns to read as they came, as Python objects.
 
     Returns
     -------
     DataFrame of shape (n_records, n_columns)
-        Dtypes depend on the kinds of the columns alone, never on the values:
+        Dtypes depend on the kinds of the columns, not on the values (but for misfits kept):
 
         =============  ====================================================================
         text           string (pyarrow storage, ``pd.NA``)
@@ -70,15 +89,20 @@ def to_frame(
     Raises
     ------
     ZohoError
-        If a value cannot be what its column is declared to be, by name and value, or if an answer
-        holds no list of records.
+        If an answer is not JSON or holds no list of records; or, with ``errors="raise"``, if a
+        value is not of its column's kind.
     ValueError
-        If two columns share a name but not a kind, or an answer is not JSON.
+        If two columns share a name but not a kind, or ``as_is`` names a column that is not read.
+
+    Warns
+    -----
+    DataWarning
+        Values do not fit, entries are not records, or bytes are not UTF-8.
 
     Notes
     -----
-    Values that merely come in another dress are mended: a number written as text and the other way
-    round, 5.0 for an integer, ``"A;B"`` for a multi-select, a lookup that is only an id. Such
+    Values that are merely written differently are converted: a number written as text and the other
+    way round, 5.0 for an integer, ``"A;B"`` for a multi-select, a lookup that is only an id. Such
     answers take longer, since Arrow's parser gives up on them.
 
     Numbers become decimals exactly when the pages are bytes. Records already hold floats; then the
@@ -96,8 +120,10 @@ def to_frame(
       Last_Name Owner Owner.id
     0      Osei  Ruiz     4108
     """
-    wanted = _distinct(columns)
-    table, objects = read(_several(pages), wanted, exact=exact)
+    wanted = _distinct(read_as_is(columns, as_is))
+    misfits = Misfits(errors)
+    table, objects = read(_several(pages), wanted, exact=exact, misfits=misfits)
+    misfits.warn()
     data: dict[str, Any] = {}
     for column in wanted:
         if column.kind == "object":
@@ -106,7 +132,27 @@ def to_frame(
             data |= _lookup(column, table[column.name], users or {})
         else:
             data[column.name] = _array(column, table[column.name], tz)
+    if errors == "keep":
+        data |= {name: _kept(data[name], values) for name, values in misfits.values.items()}
     return pd.DataFrame(data, copy=False)
+
+
+def read_as_is(columns: Iterable[Column], names: Sequence[str]) -> list[Column]:
+    """Turn the named columns into columns of Python objects; ``ValueError`` for an unknown name."""
+    columns = list(columns)
+    if isinstance(names, str):
+        raise TypeError(f"as_is takes a list of names: as_is=[{names!r}].")
+    if unknown := set(names) - {column.name for column in columns}:
+        raise ValueError(f"as_is names columns that are not read: {', '.join(sorted(unknown))}.")
+    return [Column(c.name, "object") if c.name in names else c for c in columns]
+
+
+def _kept(values: Any, misfits: Mapping[int, Any]) -> pd.Series[Any]:
+    """Put values that do not fit among those that do."""
+    objects = pd.Series(values).astype(object)
+    for row, value in misfits.items():
+        objects.iat[row] = value
+    return objects
 
 
 def directory(users: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -122,7 +168,11 @@ def directory(users: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     >>> directory([{"id": "4108", "full_name": "Ada Ruiz", "email": "ada@example.com"}])
     {'4108': 'Ada Ruiz'}
     """
-    return {user["id"]: user["full_name"] for user in users if user.get("full_name")}
+    return {
+        str(user["id"]): str(user["full_name"])
+        for user in users
+        if user.get("id") and user.get("full_name")
+    }
 
 
 def _several(pages: Any) -> Iterable[Page]:

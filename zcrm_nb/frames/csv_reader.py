@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
-from zcrm_nb.frames.json_reader import _from_values
+from zcrm_nb.frames.coerce import Misfits
+from zcrm_nb.frames.json_reader import from_values
 from zcrm_nb.frames.types import TEXT, Column, schema_of
 from zcrm_nb.frames.zip_member import Member, damaged
 
@@ -68,6 +69,12 @@ def header(path: Path) -> list[str]:
     with Member(path) as member, io.BufferedReader(member, _BLOCK_BYTES) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
         return next(csv.reader(text), [])
+
+
+_ADVICE = (
+    "Leave the column out of this export, and read it with crm.coql(…) or crm.records(…), where "
+    "as_is=[{name}] brings the values as Zoho sends them."
+)
 
 
 class PartReader:
@@ -310,7 +317,9 @@ class PartReader:
                 return text.cast(self._rest(column))
             except pa.ArrowInvalid:
                 pass
-        return _from_values(text.to_pylist(), column, self.exact)
+        return from_values(
+            text.to_pylist(), column, exact=self.exact, misfits=Misfits(advice=_ADVICE)
+        )
 
 
 class _Paced:

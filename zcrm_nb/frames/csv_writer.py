@@ -1,4 +1,8 @@
-"""Values as the cells of a CSV file for a bulk write, and what Zoho's file says became of each."""
+"""Values as the cells of a CSV file for a bulk write, and Zoho's result for each row.
+
+Cells hold the values as they are: Zoho reads the file, not a spreadsheet, and a text that begins
+with ``=``, ``+``, ``-`` or ``@`` must arrive unchanged.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import zipfile
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.frames.records import ABSENT
+from zcrm_nb.frames.values import ABSENT, digits
 from zcrm_nb.frames.zip_member import Member, damaged
 
 if TYPE_CHECKING:
@@ -18,14 +22,14 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_IN_CELLS",
     "SHOWN",
-    "Told",
-    "joined",
-    "packed",
-    "read_result",
-    "telling",
-    "texts",
-    "told_of",
-    "unsaid",
+    "RowResult",
+    "by_distinct_values",
+    "csv_bytes",
+    "csv_cells",
+    "match_results",
+    "read_results",
+    "unsplittable",
+    "zipped",
 ]
 
 SHOWN = 3  # columns of the result: the first that are mapped
@@ -33,11 +37,11 @@ LAST = ("STATUS", "RECORD_ID", "ERRORS")
 NOT_IN_CELLS = frozenset({"object"})
 """Kinds of columns that no cell holds: subforms, files, lookups to many and the like."""
 
-_JOINTS = {"multipicklist": ";", "tags": ","}
+_SEPARATORS = {"multipicklist": ";", "tags": ","}
 
 
-class Told(NamedTuple):
-    """What a result says of one row; ``cells`` are its first columns, as they were sent."""
+class RowResult(NamedTuple):
+    """The result of one row; ``cells`` are its first columns, as they were sent."""
 
     cells: tuple[str, ...]
     status: str
@@ -45,14 +49,14 @@ class Told(NamedTuple):
     errors: str
 
 
-def texts(values: Sequence[Any], kind: str) -> list[str]:
-    """Write JSON values as cells; nothing is an empty one.
+def csv_cells(values: Sequence[Any], kind: str) -> list[str]:
+    """Write JSON values as cells; a missing value is an empty one.
 
     Examples
     --------
-    >>> from zcrm_nb.frames.csv_writer import texts
-    >>> texts([["Hindi", "Tamil"], None], "multipicklist"), texts([True, None], "boolean")
-    (['Hindi;Tamil', ''], ['true', ''])
+    >>> from zcrm_nb.frames.csv_writer import csv_cells
+    >>> csv_cells([["Hindi", "Tamil"], None], "multipicklist"), csv_cells([1e-9], "float")
+    (['Hindi;Tamil', ''], ['0.000000001'])
     """
     write = _WRITERS.get(kind, str)
     return ["" if value is None or value is ABSENT else write(value) for value in values]
@@ -60,109 +64,107 @@ def texts(values: Sequence[Any], kind: str) -> list[str]:
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "boolean": lambda value: "true" if value else "false",
+    "float": lambda value: digits(value) if isinstance(value, float) else str(value),
     "multipicklist": ";".join,
     "tags": lambda value: ",".join(each["name"] for each in value),
     **dict.fromkeys(("lookup", "user"), lambda value: str(value["id"])),
 }
 
 
-def unsaid(values: Sequence[Any], kind: str) -> Iterator[tuple[int, str]]:
-    """Find values that a cell would not hold as they are: a part that holds what joins parts.
+def unsplittable(values: Sequence[Any], kind: str) -> Iterator[tuple[int, str]]:
+    """Find lists that a cell cannot hold, because an entry contains the separator.
 
     Examples
     --------
-    >>> from zcrm_nb.frames.csv_writer import unsaid
-    >>> list(unsaid([["a;b"], ["c"]], "multipicklist"))
-    [(0, "'a;b' holds the ';' that a bulk write takes for the end of a value")]
+    >>> from zcrm_nb.frames.csv_writer import unsplittable
+    >>> list(unsplittable([["a;b"], ["c"]], "multipicklist"))
+    [(0, "'a;b' contains ';', which separates values in a bulk write")]
     """
-    joint = _JOINTS.get(kind)
-    for row, value in enumerate(values if joint else ()):
+    separator = _SEPARATORS.get(kind)
+    for row, value in enumerate(values if separator else ()):
         parts = [each["name"] if kind == "tags" else each for each in value or ()]
-        wrong = next((part for part in parts if joint in part), None)
+        wrong = next((part for part in parts if separator in part), None)
         if wrong is not None:
-            yield (
-                row,
-                f"{wrong!r} holds the {joint!r} that a bulk write takes for the end of a value",
-            )
+            yield row, f"{wrong!r} contains {separator!r}, which separates values in a bulk write"
 
 
-def packed(name: str, columns: Mapping[str, Sequence[str]], rows: range) -> bytes:
-    """Write some rows as a CSV file in a ZIP."""
-    text, archive = io.StringIO(), io.BytesIO()
+def csv_bytes(columns: Mapping[str, Sequence[str]], rows: Sequence[int]) -> bytes:
+    """Write some rows as a CSV file."""
+    text = io.StringIO()
     writer = csv.writer(text)  # its lines end as RFC 4180 has it, and so a bare CR is quoted too
     writer.writerow(columns)
-    writer.writerows(
-        zip(*(cells[rows.start : rows.stop] for cells in columns.values()), strict=True)
-    )
+    writer.writerows([cells[row] for cells in columns.values()] for row in rows)
+    return text.getvalue().encode()
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    """Put a file into a ZIP."""
+    archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
-        out.writestr(name, text.getvalue())
+        out.writestr(name, content)
     return archive.getvalue()
 
 
-def telling(columns: Mapping[str, Sequence[str]], first: Sequence[str]) -> list[str]:
-    """Order columns so that the first tell rows apart best; ``first`` come before all others."""
+def by_distinct_values(columns: Mapping[str, Sequence[str]], first: Sequence[str]) -> list[str]:
+    """Order columns by their number of distinct values; ``first`` come before all others."""
     return sorted(columns, key=lambda name: (name not in first, -len(set(columns[name]))))
 
 
-def read_result(path: str | PathLike[str]) -> list[Told]:
-    """Read the result of a bulk write."""
+def read_results(
+    path: str | PathLike[str], sent: Sequence[tuple[str, ...]]
+) -> list[RowResult | None]:
+    """Read the result of a bulk write, and find the result of each row that was sent."""
     with Member(path) as member, io.BufferedReader(member) as raw:
         rows = csv.reader(io.TextIOWrapper(raw, "utf-8-sig", newline=""))
         header = [each.strip().upper() for each in next(rows, [])]
         if not set(LAST) <= set(header):
-            raise damaged(path, "is no result of a bulk write: it lacks STATUS")
+            raise damaged(path, "is not the result of a bulk write: it lacks STATUS")
         places = [header.index(name) for name in LAST]
-        return [_told(row, places, len(header)) for row in rows if row]
+        return match_results(sent, [_result(row, places, len(header)) for row in rows if row])
 
 
-def _told(row: list[str], places: list[int], width: int) -> Told:
+def _result(row: list[str], places: list[int], width: int) -> RowResult:
     """Read one row; commas between the columns of an error are not quoted in Zoho's sample."""
     row = [*row[: width - 1], ",".join(row[width - 1 :])]
+    row += [""] * (width - len(row))
     status, record_id, errors = (row[place].strip() for place in places)
-    return Told(tuple(row[: min(places)]), status, record_id, errors)
+    return RowResult(tuple(row[: min(places)]), status, record_id, errors)
 
 
-def joined(sent: Sequence[tuple[str, ...]], told: Sequence[Told]) -> list[Told | None]:
-    """Find for each row that was sent what is told of it.
+def match_results(
+    sent: Sequence[tuple[str, ...]], results: Sequence[RowResult]
+) -> list[RowResult | None]:
+    """Find the result of each row that was sent.
 
     Notes
     -----
-    No page of Zoho's says that a result keeps the order of the rows, and it shows three columns
-    only. So the order is relied on where all cells agree with it; else rows are found by their
-    cells.
+    Zoho's pages do not say whether a result keeps the order of the rows, and it shows three columns
+    only. So the order is used where all cells agree with it; else rows are found by their cells.
 
     Examples
     --------
-    >>> from zcrm_nb.frames.csv_writer import Told, joined
-    >>> one, two = Told(("a",), "ADDED", "1", ""), Told(("b",), "ADDED", "2", "")
-    >>> [each.record_id for each in joined([("a",), ("b",)], [two, one])]
+    >>> from zcrm_nb.frames.csv_writer import RowResult, match_results
+    >>> one, two = RowResult(("a",), "ADDED", "1", ""), RowResult(("b",), "ADDED", "2", "")
+    >>> [each.record_id for each in match_results([("a",), ("b",)], [two, one])]
     ['1', '2']
     """
     keys = [_key(cells) for cells in sent]
-    if keys == [_key(each.cells) for each in told]:
-        return list(told)
-    found: defaultdict[tuple[str, ...], list[Told]] = defaultdict(list)
-    for each in told:
-        found[_key(each.cells)].append(each)
-    twins = Counter(keys)
-    return [_of_several(found[key], twins[key]) for key in keys]
+    if keys == [_key(each.cells) for each in results]:
+        return list(results)
+    by_key: defaultdict[tuple[str, ...], list[RowResult]] = defaultdict(list)
+    for each in results:
+        by_key[_key(each.cells)].append(each)
+    counts = Counter(keys)
+    return [_common_result(by_key[key], counts[key]) for key in keys]
 
 
 def _key(cells: Sequence[str]) -> tuple[str, ...]:
-    """Give what rows are known by: Zoho may have trimmed their cells."""
+    """Give the cells by which a row is found: Zoho may have trimmed them."""
     return tuple(each.strip() for each in cells)
 
 
-def _of_several(told: Sequence[Told], rows: int) -> Told | None:
-    """Tell what became of each of several rows that look alike."""
-    if len(told) != rows:
+def _common_result(results: Sequence[RowResult], rows: int) -> RowResult | None:
+    """Give the result of each of several rows with equal cells; none where results differ."""
+    if len(results) != rows or len({(each.status, each.errors) for each in results}) > 1:
         return None
-    fates = {(each.status, each.errors) for each in told}
-    if len(fates) > 1:
-        return None
-    return told[0] if rows == 1 else told[0]._replace(record_id="")
-
-
-def told_of(path: str | PathLike[str], sent: Sequence[tuple[str, ...]]) -> list[Told | None]:
-    """Read a result, and find in it what is told of each row that was sent."""
-    return joined(sent, read_result(path))
+    return results[0] if rows == 1 else results[0]._replace(record_id="")

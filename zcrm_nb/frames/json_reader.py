@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import warnings
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from zcrm_nb.errors import ZohoError
-from zcrm_nb.frames.coerce import salvage
+from zcrm_nb.errors import DataWarning, ZohoError, levels_up
+from zcrm_nb.frames.coerce import Misfits, coerce
 from zcrm_nb.frames.types import DECIMAL, KINDS, TEXT, Column
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Page = bytes | list[dict[str, Any]]
 
-__all__ = ["info", "read"]
+__all__ = ["from_values", "info", "parse_json", "read"]
 
 _BATCH_BYTES = 16 << 20  # keeps the cores busy, and the text is not in memory twice
 _BLOCK_BYTES = 1 << 20
@@ -32,14 +33,15 @@ _FIRST = re.compile(rb'"info"\s*:\s*(\{[^{}]*\})\s*,')
 
 
 def read(
-    pages: Iterable[Page], columns: Sequence[Column], *, exact: bool
+    pages: Iterable[Page], columns: Sequence[Column], *, exact: bool, misfits: Misfits
 ) -> tuple[pa.Table, dict[str, list[Any]]]:
     """Read pages into one Arrow table, and the columns that Arrow cannot hold into lists."""
     plain = [column for column in columns if column.kind != "object"]
     objects: dict[str, list[Any]] = {c.name: [] for c in columns if c.kind == "object"}
+    reader = _Reader(plain, exact, misfits)
     tables: list[pa.Table] = []
     for batch in _batches(pages):
-        tables.extend(_tables(batch, plain, exact) if plain else ())
+        tables.extend(reader.tables(batch) if plain else ())
         for row in itertools.chain.from_iterable(map(_rows, batch)) if objects else ():
             for name, values in objects.items():
                 values.append(row.get(name))
@@ -70,22 +72,44 @@ def _bodies(bodies: Iterable[Any]) -> Iterator[list[Any]]:
         yield lot
 
 
-def _tables(batch: list[Any], columns: Sequence[Column], exact: bool) -> list[pa.Table]:
-    """Parse a batch at one go; if something in it does not fit, page by page, patiently."""
-    if isinstance(batch[0], list):
-        return [_from_rows(batch[0], columns, exact)]
-    try:
-        return [_quick(batch, columns, exact)]
-    except pa.ArrowInvalid:
-        if len(batch) == 1:
-            return [_from_rows(_rows(batch[0], exact), columns, exact)]
-    return [table for body in batch for table in _tables([body], columns, exact)]
+class _Reader:
+    """Pages to Arrow tables, by the columns that are wanted."""
+
+    def __init__(self, columns: Sequence[Column], exact: bool, misfits: Misfits) -> None:
+        self._columns, self._exact, self._misfits = columns, exact, misfits
+
+    def tables(self, batch: list[Any]) -> list[pa.Table]:
+        """Parse a batch at one go; if something in it does not fit, page by page, patiently."""
+        if isinstance(batch[0], list):
+            return [self._from_rows(_records(batch[0]))]
+        try:
+            table = _quick(batch, self._columns, self._exact)
+        except (pa.ArrowException, UnicodeDecodeError):
+            if len(batch) == 1:
+                return [self._from_rows(_rows(batch[0], self._exact))]
+            return [table for body in batch for table in self.tables([body])]
+        self._misfits.rows += len(table)
+        return [table]
+
+    def _from_rows(self, rows: list[dict[str, Any]]) -> pa.Table:
+        """Make the table of a page from its records, column by column."""
+        arrays = [self._from_values([row.get(c.name) for row in rows], c) for c in self._columns]
+        self._misfits.rows += len(rows)
+        return pa.table(arrays, schema=_schema(self._columns, self._exact))
+
+    def _from_values(self, values: list[Any], column: Column) -> Any:
+        return from_values(values, column, exact=self._exact, misfits=self._misfits)
 
 
 def _quick(bodies: list[bytes], columns: Sequence[Column], exact: bool) -> pa.Table:
     """Let Arrow parse the bodies, a line each, by the columns' types; strict, with threads."""
+    bodies = [body.strip() for body in bodies]
     for body in bodies:
-        body.decode()  # raises on broken UTF-8, which Arrow's parser lets through
+        # Arrow dies of a null at the beginning of a block (apache/arrow#47409), which a line break
+        # may bring about; broken UTF-8 it lets through.
+        if not body.startswith(b"{") or b"\n" in body or b"\r" in body:
+            raise pa.ArrowInvalid("not an object on one line")
+        body.decode()
     record = pa.struct([(c.name, _wire(c, bodies[0], exact)) for c in columns])
     answers = pj.read_json(
         pa.BufferReader(b"\n".join(bodies)),
@@ -96,15 +120,21 @@ def _quick(bodies: list[bytes], columns: Sequence[Column], exact: bool) -> pa.Ta
         pj.ParseOptions(
             explicit_schema=pa.schema([("data", pa.list_(record))]),
             unexpected_field_behavior="ignore",
-            newlines_in_values=any(b"\n" in body for body in bodies),
         ),
     )["data"]
-    if answers.null_count:
-        raise pa.ArrowInvalid("an answer without data")
     records = pa.chunked_array([chunk.flatten() for chunk in answers.chunks], record)
+    if answers.null_count or records.null_count or _lacks_ids(records):
+        raise pa.ArrowInvalid("an answer without data, or an entry that is not a record")
     table = pa.Table.from_struct_array(records)
     arrays = [_settle(values, c, exact) for values, c in zip(table.columns, columns, strict=True)]
     return pa.table(arrays, schema=_schema(columns, exact)).combine_chunks()
+
+
+def _lacks_ids(records: pa.ChunkedArray) -> bool:
+    """Whether a record has no id, although it was asked for: it may be an error."""
+    if not len(records) or records.type.get_field_index("id") < 0:
+        return False
+    return bool(pc.struct_field(records, "id").null_count)
 
 
 def _wire(column: Column, body: bytes, exact: bool) -> pa.DataType:
@@ -151,37 +181,89 @@ def _schema(columns: Iterable[Column], exact: bool) -> pa.Schema:
 def _rows(page: Page, exact: bool = False) -> list[dict[str, Any]]:
     """Return the records of a page as Python objects."""
     if isinstance(page, list):
-        return page
-    answer = _loads(page, exact)
-    records = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(records, list):
-        told = ", ".join(answer) if isinstance(answer, dict) else type(answer).__name__
-        raise ZohoError("An answer holds no records.", f'It has no "data" list, only: {told}.')
+        return _records(page)
+    answer = parse_json(page, exact=exact)
+    entries = answer.get("data") if isinstance(answer, dict) else None
+    if isinstance(entries, list):
+        records = _records(entries)
+        for record in records:
+            if record.get("status") == "error" and "code" in record and "id" not in record:
+                raise _refused(record)
+        return records
+    if isinstance(answer, dict) and "code" in answer and "message" in answer:
+        raise _refused(answer)
+    content = f"only: {', '.join(map(str, answer))}" if isinstance(answer, dict) else _kind(answer)
+    raise ZohoError("An answer of Zoho's holds no records.", f'It has no "data" list; {content}.')
+
+
+def _kind(answer: Any) -> str:
+    """Name what an answer is, if not an object."""
+    return "it is null" if answer is None else f"it is a {type(answer).__name__}"
+
+
+def _records(entries: list[Any]) -> list[dict[str, Any]]:
+    """Return the entries that are records; leave others out with a warning."""
+    records = [entry for entry in entries if isinstance(entry, dict)]
+    if len(records) < len(entries):
+        first = next(entry for entry in entries if not isinstance(entry, dict))
+        warnings.warn(
+            f"Zoho sent {len(entries) - len(records)} entries that are not records, such as "
+            f"{first!r}; they are left out.",
+            DataWarning,
+            stacklevel=levels_up(),
+        )
     return records
 
 
-def _loads(body: bytes, exact: bool) -> Any:
-    """Parse JSON; numbers as decimals on request.
+def _refused(answer: dict[str, Any]) -> ZohoError:
+    """Make the error of a refusal that came under HTTP 200."""
+    said = f"Zoho said {answer['code']}: {answer.get('message')}"
+    return ZohoError("Zoho refused the call, although with HTTP 200.", said)
+
+
+def parse_json(body: bytes, *, exact: bool = False) -> Any:
+    """Parse the body of an answer; ``ZohoError`` where it is not JSON. Empty bodies are ``{}``.
 
     The json module also takes what orjson refuses and Zoho may send: half an emoji, where a text
-    was cut at 500 characters.
+    was cut at 500 characters, and control characters. Bytes that are not UTF-8 are replaced.
     """
-    if exact:
-        return json.loads(body, parse_float=Decimal)
+    if not body:
+        return {}
     try:
-        return orjson.loads(body)
+        if not exact:
+            return orjson.loads(body)
     except orjson.JSONDecodeError:
-        return json.loads(body)
+        pass
+    try:
+        text = body.decode("utf-8-sig", errors="replace")
+        answer = json.loads(text, strict=False, parse_float=Decimal if exact else None)
+    except (ValueError, RecursionError) as error:
+        raise ZohoError(
+            "An answer is not valid JSON.",
+            f"{error}. It begins with {body[:80]!r}.",
+            "Run it again. If it fails again, something between this machine and Zoho, such as a "
+            "proxy, may change answers.",
+        ) from error
+    if not exact or "\ufffd" in text:
+        _warn_of_replaced(body)
+    return answer
 
 
-def _from_rows(rows: list[dict[str, Any]], columns: Sequence[Column], exact: bool) -> pa.Table:
-    """Make the table of a page from its records, column by column."""
-    arrays = [_from_values([row.get(c.name) for row in rows], c, exact) for c in columns]
-    return pa.table(arrays, schema=_schema(columns, exact))
+def _warn_of_replaced(body: bytes) -> None:
+    """Warn of bytes that are not UTF-8."""
+    try:
+        body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        warnings.warn(
+            f"An answer has bytes that are not UTF-8, the first at {error.start:,}: they are "
+            "replaced by U+FFFD (\ufffd).",
+            DataWarning,
+            stacklevel=levels_up(),
+        )
 
 
-def _from_values(values: list[Any], column: Column, exact: bool) -> Any:
-    """Hand the values to Arrow if they are of the right type, and mend them one by one if not.
+def from_values(values: list[Any], column: Column, *, exact: bool, misfits: Misfits) -> Any:
+    """Hand the values to Arrow if they are of the right type, and convert them singly if not.
 
     The types are looked at first because Arrow would turn 5.5 into 5 and True into 1.0. Of a float
     that becomes a decimal the shortest text counts, not its binary digits.
@@ -193,7 +275,7 @@ def _from_values(values: list[Any], column: Column, exact: bool) -> Any:
             return _settle(pa.array(values, kind.wire), column, exact)
         except (pa.ArrowException, UnicodeEncodeError, OverflowError):
             pass
-    return salvage(values, column, _at_rest(column, exact))
+    return coerce(values, column, _at_rest(column, exact), misfits)
 
 
 def info(body: bytes) -> dict[str, Any]:
@@ -233,6 +315,6 @@ def _info_text(body: bytes) -> re.Match[bytes] | None:
 
 def _full_info(body: bytes) -> dict[str, Any]:
     """Parse the whole answer for its info."""
-    answer = _loads(body, exact=False) if body else {}
+    answer = parse_json(body)
     found = answer.get("info") if isinstance(answer, dict) else None
     return found if isinstance(found, dict) else {}

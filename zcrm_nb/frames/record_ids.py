@@ -1,4 +1,4 @@
-"""Which records a verb is about: ids, or the rows of a table."""
+"""The records that an action is for: ids, or the rows of a table."""
 
 from __future__ import annotations
 
@@ -9,50 +9,53 @@ import pandas as pd
 
 from zcrm_nb.frames.records import to_records
 
-__all__ = ["Subject", "plain", "subject"]
+__all__ = ["RecordIds", "as_record_ids", "json_record"]
 
 #: Ids one by one, a column of ids, or a table that has a column ``id``.
-Subject: TypeAlias = "str | Iterable[str] | pd.Series | pd.DataFrame"
+RecordIds: TypeAlias = "str | Iterable[str] | pd.Series | pd.DataFrame"
 
 
-def subject(given: Subject) -> tuple[pd.Index, list[dict[str, Any]]]:
-    """Read which records are meant.
+def as_record_ids(records: RecordIds) -> tuple[pd.Index, list[dict[str, Any]]]:
+    """Read ids, or the rows of a table, as records with their labels.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from zcrm_nb.frames import subject
-    >>> index, rows = subject(pd.Series(["11", "12"], index=["a", "b"]))
+    >>> from zcrm_nb.frames import as_record_ids
+    >>> index, rows = as_record_ids(pd.Series(["11", "12"], index=["a", "b"]))
     >>> list(index), rows
     (['a', 'b'], [{'id': '11'}, {'id': '12'}])
     """
-    if isinstance(given, pd.DataFrame):
-        if "id" not in given:
-            raise ValueError(f"the table has no column 'id'; it has {', '.join(map(str, given))}")
-        table = given
+    if isinstance(records, pd.DataFrame):
+        if "id" not in records:
+            columns = ", ".join(map(str, records))
+            raise ValueError(f"The table has no column 'id'; its columns are {columns}.")
+        table = records
     else:
-        ids = [given] if isinstance(given, str) else given
+        ids = [records] if isinstance(records, str) else records
         table = pd.Series(ids, dtype=object, name="id").to_frame()
     rows = to_records(table)
-    if missing := sum(row["id"] is None for row in rows):
-        raise ValueError(f"{missing} of {len(rows)} rows have no id")
-    ids_seen: set[str] = set()
-    for row in rows:
-        row["id"] = str(row["id"])
-        if row["id"] in ids_seen:
-            raise ValueError(f"{row['id']} comes twice; nothing was sent")
-        ids_seen.add(row["id"])
+    if missing := sum(row["id"] in (None, "") for row in rows):
+        raise ValueError(f"{missing} of {len(rows)} rows have no id.")
+    _refuse_repeated([str(row["id"]) for row in rows])
     return table.index, rows
 
 
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Write one record's values as JSON knows them: dates, decimals, numpy scalars.
+def _refuse_repeated(ids: list[str]) -> None:
+    """Raise an error for an id that comes twice."""
+    repeated = pd.Series(ids, dtype=object)[lambda each: each.duplicated()]
+    if len(repeated):
+        raise ValueError(f"The id {repeated.iloc[0]} comes twice; nothing was sent.")
+
+
+def json_record(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the values of one record as JSON has them: dates, decimals, numpy scalars.
 
     Examples
     --------
     >>> from datetime import date
-    >>> from zcrm_nb.frames import plain
-    >>> plain({"Closing_Date": date(2026, 9, 30), "Amount": 5})
+    >>> from zcrm_nb.frames import json_record
+    >>> json_record({"Closing_Date": date(2026, 9, 30), "Amount": 5.0})
     {'Closing_Date': '2026-09-30', 'Amount': 5}
     """
     table = pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in values.items()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -14,9 +14,12 @@ from zcrm_nb.frames.types import STRING, categorical
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from zcrm_nb.frames.types import Column
+
 __all__ = [
     "ACTIONS",
     "STATUSES",
+    "Outcome",
     "Report",
     "ReportActions",
     "labels",
@@ -37,7 +40,26 @@ _DONE = {
     "restore": "restored",
 }
 SHOWN = 5  # rows that are not done, above a long report
-COLUMNS = ("action", "status", "id", "code", "field", "message")
+
+
+class Outcome(NamedTuple):
+    """The outcome of one row of a write: the columns of a report in their order, and two more.
+
+    ``stamp`` is the Modified_Time that Zoho gave the record, by which a later change is known;
+    ``details`` is what Zoho said besides.
+    """
+
+    action: str | None
+    status: str
+    id: str | None = None
+    code: str | None = None
+    field: str | None = None
+    message: str | None = None
+    stamp: str | None = None
+    details: Mapping[str, Any] | None = None
+
+
+COLUMNS = Outcome._fields[: Outcome._fields.index("stamp")]
 
 
 class ReportActions:
@@ -247,35 +269,59 @@ def _no_way(report: Report) -> ValueError:
 
 def to_report(
     index: pd.Index[Any],
-    outcomes: Iterable[Sequence[str | None]],
+    outcomes: Iterable[Outcome],
     *,
     facts: Mapping[str, Any],
-    way: ReportActions | None = None,
+    columns: Iterable[Column] = (),
+    actions: ReportActions | None = None,
 ) -> Report:
     """Make a report of outcomes in the order of the rows.
+
+    ``columns`` are more of them, whose values are among the details; they stand before ``code``.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from zcrm_nb.frames.report import to_report
-    >>> done = ("insert", "done", "4108", "SUCCESS", None, "record added")
+    >>> from zcrm_nb.frames.report import Outcome, to_report
+    >>> done = Outcome("insert", "done", "4108", "SUCCESS", None, "record added")
     >>> report = to_report(pd.Index(["a"]), [done], facts={"module": "Leads", "action": "insert"})
     >>> report.dtypes.astype(str).tolist()
     ['category', 'category', 'string', 'string', 'string', 'string']
     """
-    rows = list(zip(*(each[: len(COLUMNS)] for each in outcomes), strict=True))
-    rows = rows or [()] * len(COLUMNS)
+    rows = list(outcomes)
     listed = {"action": ACTIONS, "status": STATUSES}
-    data = {
-        name: pd.Categorical(values, dtype=categorical(listed[name])[1])
-        if name in listed
-        else pd.array(values, dtype=STRING)
-        for name, values in zip(COLUMNS, rows, strict=True)
-    }
+    data: dict[str, Any] = {}
+    for name in COLUMNS:
+        if name == "code":
+            data |= _more(rows, columns)
+        values = [getattr(each, name) for each in rows]
+        data[name] = (
+            pd.Categorical(values, dtype=categorical(listed[name])[1])
+            if name in listed
+            else pd.array(values, dtype=STRING)
+        )
     report = Report(pd.DataFrame(data, index=index))
     report.attrs["zcrm"] = dict(facts)
-    report._way = way
+    report._way = actions
     return report
+
+
+def _more(rows: Sequence[Outcome], columns: Iterable[Column]) -> dict[str, Any]:
+    """Make the columns whose values are among the details of outcomes.
+
+    A row is about one record, unless its details say of how many.
+    """
+    return {
+        column.name: pd.array(
+            [(each.details or {}).get(column.name, _DEFAULTS.get(column.name)) for each in rows],
+            dtype=_DTYPES[column.kind],
+        )
+        for column in columns
+    }
+
+
+_DEFAULTS = {"records": 1}
+_DTYPES: dict[str, Any] = {"text": STRING, "integer": "Int64"}
 
 
 # ---- Labels that outlive the kernel --------------------------------------------------------------
@@ -290,7 +336,7 @@ def pack_index(index: pd.Index[Any]) -> str:
     """Write an index as text for a journal; one that Arrow cannot hold becomes its positions."""
     try:
         table = pa.Table.from_pandas(pd.DataFrame(index=index))
-    except (pa.ArrowException, TypeError, ValueError):
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
         table = pa.Table.from_pandas(pd.DataFrame(index=range(len(index))))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
@@ -298,8 +344,14 @@ def pack_index(index: pd.Index[Any]) -> str:
     return base64.b64encode(sink.getvalue()).decode()
 
 
-def unpack_index(text: str) -> pd.Index[Any]:
-    """Read what :func:`pack_index` wrote."""
-    with pa.ipc.open_stream(base64.b64decode(text)) as stream:
-        index: pd.Index[Any] = stream.read_pandas().index
-    return index
+def unpack_index(text: str, length: int) -> pd.Index[Any]:
+    """Read what :func:`pack_index` wrote; positions, where that is not the index of so many rows.
+
+    The job of a view has a row more once it is over, and a file may be damaged.
+    """
+    try:
+        with pa.ipc.open_stream(base64.b64decode(text)) as stream:
+            index: pd.Index[Any] = stream.read_pandas().index
+    except (pa.ArrowException, OSError, ValueError):
+        return pd.RangeIndex(length)
+    return index if len(index) == length else pd.RangeIndex(length)

@@ -108,6 +108,10 @@ _LIARS: dict[str, str] = {
     **dict.fromkeys(("Territories", "Territory"), "object"),
 }
 
+# The kinds whose values can be what json_type says; any other kind is contradicted by it, and the
+# field is read as it comes.
+_JSON_KINDS = {"jsonobject": {"lookup", "user"}, "jsonarray": {"multipicklist", "tags"}}
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -142,7 +146,9 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"{self.kind!r} is no kind of column; there are {', '.join(KINDS)}.")
+            raise ValueError(
+                f"{self.kind!r} is not a kind of column. Use one of {', '.join(KINDS)}."
+            )
 
 
 def column_for(field: dict[str, Any], name: str | None = None) -> Column:
@@ -160,7 +166,8 @@ def column_for(field: dict[str, Any], name: str | None = None) -> Column:
     Column(name='Account_Name.Annual_Revenue', kind='float', categories=())
     """
     kind = _kind_of(field)
-    values = field.get("pick_list_values") or () if kind == "picklist" else ()
+    values = field.get("pick_list_values") if kind == "picklist" else None
+    values = values if isinstance(values, list) else []
     return Column(name or field["api_name"], kind, _categories(values))
 
 
@@ -168,21 +175,36 @@ def _kind_of(field: dict[str, Any]) -> str:
     """Translate a field's type into our word."""
     data_type = str(field.get("data_type"))
     if not field.get("custom_field"):
-        if field["api_name"] in _LIARS:
+        if field.get("api_name") in _LIARS:
             return _LIARS[field["api_name"]]
-        if field["api_name"] == "Tax" and data_type == "multiselectpicklist":
+        if field.get("api_name") == "Tax" and data_type == "multiselectpicklist":
             return "object"  # of Products: [{"id", "value"}]; an Invoice's Tax is a currency
     if data_type in {"formula", "rollup_summary"}:
-        data_type = str((field.get(data_type) or {}).get("return_type")).lower()
-    return _KIND_OF.get(data_type, "object")
+        data_type = str(_dict(field.get(data_type)).get("return_type")).lower()
+    kind = _KIND_OF.get(data_type, "object")
+    return kind if kind in _JSON_KINDS.get(str(field.get("json_type")), (kind,)) else "object"
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    """Return an object of an answer; an empty one where Zoho sent something else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _categories(values: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     """List display values in the CRM's order, used or not: old records hold unused ones."""
-    ordered = sorted(values, key=lambda each: int(each.get("sequence_number") or 0))
-    names = dict.fromkeys(each["display_value"] for each in ordered)
-    names.pop("-None-", None)  # the form's word for "nothing chosen"; the API says null
-    return tuple(names)
+    known = [value for value in values if isinstance(value, dict)]
+    ordered = sorted(known, key=lambda value: _number(value.get("sequence_number")))
+    names = dict.fromkeys(value.get("display_value") for value in ordered)
+    # "-None-" is the form's word for "nothing chosen"; the API says null.
+    return tuple(name for name in names if isinstance(name, str) and name != "-None-")
+
+
+def _number(value: Any) -> int:
+    """Read a sequence number, which may be text."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0
 
 
 def schema_of(columns: Iterable[Column], *, exact: bool = False) -> pa.Schema:

@@ -1,8 +1,8 @@
-"""What Zoho would refuse, found before it is sent: values held against field metadata.
+"""What Zoho would refuse, found before it is sent: values compared with field metadata.
 
-Only what is certain is said here: types, lengths, lists of choices, mandatory fields, the form of
-ids, mail addresses, numbers and times. Whether a lookup points to a record, or a value is there
-already, only Zoho can tell.
+Only what is certain is checked: types, lengths, lists of choices, mandatory fields, the form of
+ids, e-mail addresses, numbers and times, and whether JSON can carry a value. Whether a lookup
+points to a record, or a value exists already, only Zoho can tell.
 """
 
 from __future__ import annotations
@@ -15,13 +15,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from zcrm_nb.errors import ShortTraceback, did_you_mean
-from zcrm_nb.frames.records import ABSENT, Absent
 from zcrm_nb.frames.types import column_for
+from zcrm_nb.frames.values import ABSENT, LOST_ID, Absent, all_writable, unwritable
 
 if TYPE_CHECKING:
     Field = Mapping[str, Any]
 
-__all__ = ["InvalidDataError", "Problem", "check_columns", "check_values", "is_writable", "refuse"]
+__all__ = [
+    "InvalidDataError",
+    "Problem",
+    "check_columns",
+    "check_names",
+    "check_values",
+    "is_writable",
+    "refuse",
+]
 
 SHOWN = 10  # problems in a message; the error has them all
 TAG_LENGTH = 25
@@ -30,10 +38,7 @@ _LOOKUPS = {"lookup", "user"}
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong.
-
-    ``row`` is a position in the input; ``None`` when it is the column as a whole.
-    """
+    """A value that Zoho would refuse; ``row`` is a position, or ``None`` for the whole column."""
 
     row: int | None
     column: str
@@ -42,39 +47,39 @@ class Problem(NamedTuple):
 
 
 class InvalidDataError(ShortTraceback, ValueError):
-    """A table that Zoho would not take; nothing was sent.
+    """A table that Zoho would refuse; nothing was sent.
 
     Attributes
     ----------
     problems : pandas.DataFrame
-        Columns ``row`` (a label of the index, missing where it is the column as a whole),
-        ``column``, ``value`` and ``problem``.
+        Columns ``row`` (a label of the index, missing for a whole column), ``column``, ``value``
+        and ``problem``.
     """
 
     problems: pd.DataFrame
 
 
-def refuse(found: Sequence[Problem], subject: str, index: pd.Index[Any]) -> None:
-    """Raise an error that lists problems as a small table; do nothing where there is none."""
-    if not found:
+def refuse(problems: Sequence[Problem], subject: str, index: pd.Index[Any]) -> None:
+    """Raise an error that lists problems as a small table; do nothing if there are none."""
+    if not problems:
         return
-    rows = [[None if p.row is None else index[p.row], *p[1:]] for p in found]
+    rows = [[None if p.row is None else index[p.row], *p[1:]] for p in problems]
     table = pd.DataFrame(rows, columns=["row", "column", "value", "problem"], dtype=object)
     few = table.head(SHOWN).fillna({"row": ""})
     few["value"] = [_short(value) for value in few["value"]]
-    more = f"\n… and {len(found) - SHOWN:,} more; the error's .problems has all of them."
+    more = f"\n… and {len(problems) - SHOWN:,} more; the error's .problems has all of them."
     error = InvalidDataError(
-        f"Nothing was sent: {len(found):,} {'thing' if len(found) == 1 else 'things'} would stop"
-        f" this {subject}.\n{few.to_string(index=False, max_colwidth=60)}"
-        + (more if len(found) > SHOWN else "")
+        f"Nothing was sent: {len(problems):,} {'problem' if len(problems) == 1 else 'problems'} in"
+        f" this {subject}.\n{few.to_string(index=False, max_colwidth=100)}"
+        + (more if len(problems) > SHOWN else "")
     )
     error.problems = table
     raise error
 
 
 def _short(value: Any) -> str:
-    """Show the beginning of a value."""
-    text = "" if value is None else repr(value)
+    """Show the beginning of a value, without what a terminal cannot print."""
+    text = "" if value is None else ascii(value) if unwritable(value) else repr(value)
     return text if len(text) <= 30 else f"{text[:29]}…"
 
 
@@ -82,15 +87,25 @@ def _short(value: Any) -> str:
 
 
 def is_writable(field: Field, action: str) -> bool:
-    """Tell whether the API lets anybody write a field, in an insert or in an update."""
+    """Tell whether the API can write a field, in an insert or in an update."""
     allowed = field.get("operation_type") or {}
     keys = {"insert": ["api_create"], "update": ["api_update"]}.get(action, [*allowed])
     return (
-        field["data_type"] not in _COMPUTED
+        field.get("data_type") not in _COMPUTED
         and not field.get("field_read_only")
         and not field.get("read_only")
         and (not allowed or any(allowed.get(key, True) for key in keys))
     )
+
+
+def check_names(names: Iterable[Any]) -> list[Problem]:
+    """Find column names that are not text, as ``read_csv(header=None)`` and pivots make them."""
+    words = "the column name is not text but {}; rename it to a field"
+    return [
+        Problem(None, str(name), None, words.format(type(name).__name__))
+        for name in names
+        if not isinstance(name, str)
+    ]
 
 
 def check_columns(
@@ -105,23 +120,23 @@ def check_columns(
     for name in names:
         if name in passed_over or name[:1] == "$":  # such as $append_values and $se_module
             continue
-        words = _wrong_column(str(name), fields, action)
-        if words and f"{name}.id" not in names:
-            yield Problem(None, str(name), None, words)
+        problem = _wrong_column(name, fields, action)
+        if problem and f"{name}.id" not in names:
+            yield Problem(None, name, None, problem)
 
 
 def _wrong_column(name: str, fields: Mapping[str, Field], action: str) -> str:
-    """Tell what is wrong with one column; nothing if it can be written."""
+    """Say what is wrong with one column; nothing if it can be written."""
     if name == "id":
         return "Zoho gives a new record its id; leave the column out" if action == "insert" else ""
     own = name.removesuffix(".id")
     field = fields.get(own)
     if field is None:
         if own.partition(".")[0] in fields:
-            return "belongs to another record: write it there"
-        return f"no such field. {did_you_mean(own, fields)}".rstrip()
+            return "a field of another record: write it there"
+        return f"unknown field: no such field in this module. {did_you_mean(own, fields)}".rstrip()
     if own != name and column_for(dict(field)).kind not in _LOOKUPS:
-        return f"{own} is no lookup: it has no id"
+        return f"{own} is not a lookup: it has no id"
     return "" if is_writable(field, action) else "read-only: Zoho fills it; leave the column out"
 
 
@@ -140,19 +155,28 @@ def check_values(
     if action == "insert":
         for name, field in fields.items():
             if _is_mandatory(field) and name not in data and is_writable(field, action):
-                yield Problem(None, name, None, "mandatory, and there is no such column")
+                yield Problem(None, name, None, "mandatory, but the column is missing")
     for name, values in data.items():
         field = {"data_type": "id"} if name == "id" else fields.get(name, {})
-        if not field:
-            continue
-        if field["data_type"] == "subform":
+        unsendable = {} if all_writable(values) else _unsendable(values)
+        for row, problem in unsendable.items():
+            yield Problem(row, name, values[row], problem)
+        if field.get("data_type") == "subform":
             yield from _subform(name, values, (subforms or {}).get(name, {}), unlisted)
-        else:
-            yield from _column(name, values, field, action, unlisted)
+        elif field:
+            for each in _column(name, values, field, action, unlisted):
+                if each.row not in unsendable:
+                    yield each
+
+
+def _unsendable(values: Sequence[Any]) -> dict[int, str]:
+    """Find the values that JSON cannot carry, or that hold control characters."""
+    problems = ((row, unwritable(value)) for row, value in enumerate(values))
+    return {row: problem for row, problem in problems if problem}
 
 
 def _is_mandatory(field: Field) -> bool:
-    """Tell whether no record may be without the field."""
+    """Tell whether every record needs the field."""
     return bool(field.get("system_mandatory"))
 
 
@@ -170,31 +194,55 @@ def _column(
         return
     for row, value in enumerate(values):
         if value is not None and value is not ABSENT and value != "":
-            words = rule.wrong(value)
-            if words:
-                yield Problem(row, name, value, words)
+            problem = rule.wrong(value)
+            if problem:
+                yield Problem(row, name, value, problem)
 
 
 def _subform(
     name: str, values: Sequence[Any], fields: Mapping[str, Field], unlisted: bool
 ) -> Iterator[Problem]:
-    """Check the rows of a subform; a problem stands where its record does."""
-    for row, children in enumerate(values):
-        if children is None or children is ABSENT:
+    """Check the rows of a subform as records are; a problem stands in the row of its record."""
+    parents: dict[str, list[int]] = {"insert": [], "update": []}
+    children: dict[str, list[Mapping[str, Any]]] = {"insert": [], "update": []}
+    for row, rows in enumerate(values):
+        if rows is None or rows is ABSENT:
             continue
-        if not isinstance(children, list) or not all(isinstance(each, dict) for each in children):
-            yield Problem(row, name, children, "rows of a subform are a list of dicts")
+        if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
+            yield Problem(row, name, rows, "rows of a subform are a list of dicts")
             continue
-        for child in children:
-            action = "update" if "id" in child else "insert"
-            for each in check_values(
-                {key: [value] for key, value in child.items()}, fields, action, unlisted=unlisted
-            ):
-                yield Problem(row, f"{name}.{each.column}", each.value, each.problem)
+        for child in rows:
+            action = "update" if child.get("id") else "insert"
+            parents[action].append(row)
+            children[action].append(child)
+    for action, rows in children.items():
+        for each in _children(rows, fields, action, unlisted):
+            place = None if each.row is None else parents[action][each.row]
+            yield each._replace(row=place, column=f"{name}.{each.column}")
+
+
+def _children(
+    rows: Sequence[Mapping[str, Any]], fields: Mapping[str, Field], action: str, unlisted: bool
+) -> Iterator[Problem]:
+    """Check the columns and the values of new rows of a subform, or of existing ones."""
+    names = dict.fromkeys(key for each in rows for key in each)
+    if not names or not fields:
+        return
+    own = [name for name in names if name not in ("id", "_delete")]
+    wrong = list(check_columns(own, fields, action))
+    yield from wrong
+    known = [name for name in names if name not in {each.column for each in wrong}]
+    data = {name: [each.get(name, ABSENT) for each in rows] for name in known}
+    for each in check_values(data, fields, action, unlisted=unlisted):
+        if each.row is not None:
+            yield each
+            continue
+        for row in range(len(rows)):
+            yield each._replace(row=row)
 
 
 class _Rule(NamedTuple):
-    """How values of one field are checked: many at a glance, and one in words."""
+    """How values of one field are checked: many at a glance, and one with the reason."""
 
     glance: Callable[[Sequence[Any]], bool]
     wrong: Callable[[Any], str]
@@ -202,12 +250,12 @@ class _Rule(NamedTuple):
 
 def _rule(field: Field, unlisted: bool) -> _Rule | None:
     """Choose the rule for a field; ``None`` where only Zoho can tell."""
-    if field["data_type"] == "id":
+    if field.get("data_type") == "id":
         return _typed({str}, _wrong_id)
     kind = column_for(dict(field)).kind
     length = int(field.get("length") or 0)
     if kind == "text":
-        return _text_rule(str(field["data_type"]), length)
+        return _text_rule(str(field.get("data_type")), length)
     if kind in {"picklist", "multipicklist"}:
         return _choice_rule(field, kind, unlisted)
     if kind == "integer":
@@ -236,7 +284,7 @@ def _text_rule(data_type: str, length: int) -> _Rule:
 
     def wrong(value: Any) -> str:
         if not isinstance(value, str):
-            return f"not text but {type(value).__name__}"
+            return LOST_DIGITS if isinstance(value, float) else _not_text(value)
         if length and len(value) > length:
             return f"{len(value):,} characters, {length:,} fit"
         return "" if pattern is None or pattern.fullmatch(value) else words
@@ -250,7 +298,7 @@ def _text_rule(data_type: str, length: int) -> _Rule:
 
 
 def _all_short(values: Sequence[Any], length: int) -> bool:
-    """Tell whether all are texts that fit."""
+    """Tell whether all values are texts that fit."""
     if not _TEXTS.issuperset(map(type, values)):
         return False
     longest = max(map(len, filter(None, values)), default=0)
@@ -260,14 +308,14 @@ def _all_short(values: Sequence[Any], length: int) -> bool:
 def _choice_rule(field: Field, kind: str, unlisted: bool) -> _Rule | None:
     """Check picklists: values as they are shown, or as they are stored."""
     known = {
-        each[key]
+        each.get(key)
         for each in field.get("pick_list_values") or ()
         for key in ("display_value", "actual_value")
     }
 
     def one(value: Any) -> str:
         if not isinstance(value, str):
-            return f"not text but {type(value).__name__}"
+            return _not_text(value)
         if unlisted or not known or value in known:
             return ""
         return f"{value!r} is not in the list. {did_you_mean(value, known)}".rstrip()
@@ -285,70 +333,83 @@ def _choice_rule(field: Field, kind: str, unlisted: bool) -> _Rule | None:
     )
 
 
+def _not_text(value: Any) -> str:
+    """Say of which type a value is that should be text."""
+    return f"not text but {type(value).__name__}"
+
+
 def _wrong_id(value: Any) -> str:
-    """Want text of 1 to 19 digits."""
+    """Require text of 1 to 19 digits."""
+    if isinstance(value, float):
+        return LOST_ID
     right = isinstance(value, str) and _ID.fullmatch(value)
-    return "" if right else "no record id: 1 to 19 digits, as text"
+    return "" if right else "not a valid record id: 1 to 19 digits, as text"
 
 
 def _wrong_lookup(value: Any) -> str:
-    """Want an id in a lookup, for a name alone might mean several records."""
+    """Require an id in a lookup, for several records may have one name."""
     if isinstance(value, str):
         return "a display name; write the record's id, in a column that ends in .id"
     if not isinstance(value, dict) or "id" not in value:
-        return "no lookup: write {'id': …}"
+        return "not a lookup: write {'id': …}"
     return _wrong_id(value["id"])
 
 
 def _wrong_integer(value: Any, length: int) -> str:
-    """Want a whole number; a bigint may come as its digits."""
-    if isinstance(value, bool) or not (
-        isinstance(value, int) or (isinstance(value, str) and _WHOLE.fullmatch(value))
-    ):
-        return "not a whole number"
-    digits = len(str(abs(int(value))))
+    """Require a whole number that fits."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        lost = isinstance(value, float) and value.is_integer()
+        return LOST_DIGITS if lost else _no_number(value, "not a whole number")
+    digits = len(str(abs(value)))
     return f"{digits} digits, {length} fit" if length and digits > length else ""
 
 
+def _no_number(value: Any, otherwise: str) -> str:
+    """Say why a text is not a number."""
+    grouped = isinstance(value, str) and _GROUPED.fullmatch(value.strip())
+    return "write numbers without thousands separators, such as 1234.5" if grouped else otherwise
+
+
 def _all_whole(values: Sequence[Any], beyond: int) -> bool:
-    """Tell whether all are whole numbers that fit."""
-    if not {int, type(None)}.issuperset(map(type, values)):
+    """Tell whether all values are whole numbers that fit."""
+    if not {int, type(None), Absent}.issuperset(map(type, values)):
         return False
-    numbers = [value for value in values if value is not None]
+    numbers = [value for value in values if type(value) is int]
     return not numbers or (max(numbers) < beyond and -min(numbers) < beyond)
 
 
 def _wrong_number(value: Any) -> str:
-    """Want a number, and no truth value."""
+    """Require a number."""
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
         return "more digits than Zoho keeps; round it"
-    return "" if type(value) in (int, float) else "not a number"
+    return "" if type(value) in (int, float) else _no_number(value, "not a number")
 
 
 def _wrong_boolean(value: Any) -> str:
-    """Want True or False."""
+    """Require True or False."""
     return "" if isinstance(value, bool) else "neither True nor False"
 
 
 def _wrong_date(value: Any) -> str:
-    """Want a day on the calendar."""
+    """Require a day on the calendar."""
     text = str(value)
     if _DATETIME.fullmatch(text):
-        return "a date has no time of day; .dt.date, or .dt.normalize() without a zone"
-    return "" if _DATE.fullmatch(text) and _on_calendar(date, text) else "no date: 2026-03-31"
+        return "a date has no time of day; use .dt.date, or .dt.normalize() without a zone"
+    right = _DATE.fullmatch(text) and _on_calendar(date, text)
+    return "" if right else "not a valid date, such as 2026-03-31"
 
 
 def _wrong_datetime(value: Any) -> str:
-    """Want a moment with its offset."""
+    """Require a time with its offset."""
     text = str(value)
     if _DATE.fullmatch(text):
-        return "needs a time of day and a zone; .dt.tz_localize(…)"
+        return "needs a time of day and a zone; use .dt.tz_localize(…)"
     right = _DATETIME.fullmatch(text) and _on_calendar(datetime, text)
-    return "" if right else "no time with an offset: 2026-03-31T10:00:00+05:30"
+    return "" if right else "not a time with an offset, such as 2026-03-31T10:00:00+05:30"
 
 
 def _on_calendar(kind: Any, text: str) -> bool:
-    """Tell whether there is such a day."""
+    """Tell whether the calendar has such a day."""
     try:
         kind.fromisoformat(text)
     except ValueError:
@@ -357,7 +418,9 @@ def _on_calendar(kind: Any, text: str) -> bool:
 
 
 def _wrong_tags(value: Any) -> str:
-    """Want names of tags."""
+    """Require names of tags."""
+    if not isinstance(value, list):
+        return "tags are a list of their names"
     names = [each.get("name") if isinstance(each, dict) else None for each in value]
     if not all(isinstance(name, str) for name in names):
         return "tags are a list of their names"
@@ -366,17 +429,22 @@ def _wrong_tags(value: Any) -> str:
 
 
 _ID = re.compile(r"[0-9]{1,19}")
-_WHOLE = re.compile(r"-?[0-9]+")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{2,3})+(\.[0-9]+)?")
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:?\d\d)", re.ASCII)
 _TEXTS = {str, type(None), Absent}
 
+LOST_DIGITS = "a float of this size has lost digits; read the column as text or Int64"
+
 # Wider than Zoho's own: what these refuse, Zoho would refuse too. UNCONFIRMED what else it would.
 _PATTERNS = {
-    "email": (re.compile(r"[^@\s]+@[^@\s]+"), "no mail address"),
-    "phone": (re.compile(r"[\w\s()+.,;/#*-]*[\w#*][\w\s()+.,;/#*-]*"), "no telephone number"),
-    "website": (re.compile(r"\S+\.\S+"), "no web address"),
+    "email": (re.compile(r"[^@\s]+@[^@\s]+"), "not a valid e-mail address"),
+    "phone": (
+        re.compile(r"[\w\s()+.,;/#*-]*[\w#*][\w\s()+.,;/#*-]*"),
+        "not a valid telephone number",
+    ),
+    "website": (re.compile(r"\S+\.\S+"), "not a valid web address"),
 }
 _NUMBER_TYPES = {int, float}
 _BY_KIND: dict[str, _Rule] = {

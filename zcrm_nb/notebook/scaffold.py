@@ -6,6 +6,7 @@ byte for byte and a diff shows what changed in the data, not when or on which ma
 
 from __future__ import annotations
 
+import html
 import os
 import tempfile
 from pathlib import Path
@@ -15,7 +16,9 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbformat.v4 import new_notebook as empty_notebook
 
+from zcrm_nb.coql.text import written_name
 from zcrm_nb.notebook.progress import OUTPUT_MARK
+from zcrm_nb.notebook.source import block, literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -112,17 +115,23 @@ def _cells(module: str, fields: dict[str, str]) -> Iterator[Any]:
     columns = _telling(fields)
     if not columns:
         raise ValueError(f"{module} has no field that a first table could show")
-    yield new_markdown_cell(_OPENING.format(module=module), id="opening")
+    shown = _shown(module)
+    yield new_markdown_cell(_OPENING.format(module=shown), id="opening")
     yield new_code_cell("import zcrm_nb\n\ncrm = zcrm_nb.emulate()", id="connect")
-    yield new_markdown_cell(_FIELDS.format(module=module, many=len(fields)), id="about-fields")
-    yield new_code_cell(f'crm.fields("{module}")', id="fields")
-    yield new_markdown_cell(_TABLE.format(module=module, rows=_ROWS), id="about-table")
+    yield new_markdown_cell(_FIELDS.format(module=shown, many=len(fields)), id="about-fields")
+    yield new_code_cell(f"crm.fields({literal(module)})", id="fields")
+    yield new_markdown_cell(_TABLE.format(module=shown, rows=_ROWS), id="about-table")
     yield new_code_cell(_query(module, columns), id="table")
     yield new_code_cell("df.dtypes", id="dtypes")
     if stage := _stage(columns, fields):
-        yield new_markdown_cell(_PLOT.format(stage=stage), id="about-plot")
+        yield new_markdown_cell(_PLOT.format(stage=_shown(stage)), id="about-plot")
         yield new_code_cell(_plot(stage, columns, fields), id="plot")
-    yield new_markdown_cell(_NEXT.format(module=module), id="next")
+    yield new_markdown_cell(_NEXT.format(module=shown), id="next")
+
+
+def _shown(name: str) -> str:
+    """Write a name for the texts, which are Markdown and may hold HTML."""
+    return html.escape(" ".join(name.encode("utf-8", "backslashreplace").decode().split()))
 
 
 def _telling(fields: dict[str, str]) -> list[str]:
@@ -146,15 +155,17 @@ def _stage(columns: Iterable[str], fields: dict[str, str]) -> str | None:
 
 
 def _query(module: str, columns: list[str]) -> str:
-    """Write the cell that asks; COQL demands a condition, and every record has an id."""
-    return _ASK.format(columns=", ".join(columns), module=module, rows=_ROWS)
+    """Write the cell with the query; COQL demands a condition, and every record has an id."""
+    names = ", ".join(map(written_name, columns))
+    query = f"select {names}\nfrom {module}\nwhere id is not null\nlimit {_ROWS}"
+    return f"df = crm.coql({block(query)})\ndf.head(10)"
 
 
 def _plot(stage: str, columns: list[str], fields: dict[str, str]) -> str:
     """Write the cell that draws: a funnel, with sums where there is an amount."""
     money = next((name for name in columns if fields[name] == "currency"), None)
-    value = f', value="{money}"' if money else ""
-    return f'from zcrm_nb.notebook.plots import funnel\n\nfunnel(df, "{stage}"{value})'
+    value = f", value={literal(money)}" if money else ""
+    return f"zcrm_nb.plots.funnel(df, {literal(stage)}{value})"
 
 
 _OPENING = """# {module}: a first look
@@ -171,13 +182,6 @@ _TABLE = """## A first table
 
 COQL reads like SQL. It wants a `where`; this one keeps every record. `crm.records("{module}")`
 reads them all, this cell stops at {rows}."""
-_ASK = '''df = crm.coql("""
-    select {columns}
-    from {module}
-    where id is not null
-    limit {rows}
-""")
-df.head(10)'''
 _PLOT = """## A picture
 
 How many records stand at each {stage}, in the order your CRM gives them."""

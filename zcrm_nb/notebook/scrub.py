@@ -132,7 +132,7 @@ def scrub(
     Raises
     ------
     ValueError
-        The file is not a notebook.
+        The file is not a notebook, or is nested too deeply to be checked.
     OSError
         The file cannot be read or written; it is then as it was.
 
@@ -165,8 +165,12 @@ def scrub(
     """
     path = Path(path)
     content = path.read_bytes()
-    notebook = _notebook(path, content)
-    clean, found = _scrubbed(notebook, known)
+    try:
+        clean, found = _scrubbed(_notebook(path, content), known)
+    except RecursionError:
+        raise ValueError(
+            f"{path} is nested too deeply to be checked; nothing was changed"
+        ) from None
     if found and not check:
         target = path.resolve()  # a link stays a link
         mode = stat.S_IMODE(target.stat().st_mode)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Daybook", "Entry"]
+__all__ = ["CreditLog", "Entry"]
 
 HOUR_S = 60 * 60
 HOURS = 24
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
     left: int | None = None
 
 
-class Daybook:
+class CreditLog:
     """The notes of the last 24 hours: this connection writes its own, and reads those of others.
 
     Parameters
@@ -56,9 +56,9 @@ class Daybook:
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from zcrm_nb.state.credit_log import Daybook, Entry
+    >>> from zcrm_nb.state.credit_log import CreditLog, Entry
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     mine, yours = Daybook(Path(folder)), Daybook(Path(folder))
+    ...     mine, yours = CreditLog(Path(folder)), CreditLog(Path(folder))
     ...     mine.write(Entry(7200.0, 3))
     ...     yours.read(7201.0)
     [Entry(at=7200.0, credits=3, left=None)]
@@ -69,6 +69,10 @@ class Daybook:
         self._me = token_hex(4)
         self._hour: int | None = None
         self._read: dict[int, tuple[int, list[Entry]]] = {}  # by hour: bytes read, others' entries
+
+    def of_this_process(self) -> CreditLog:
+        """Open the same notes under a name of this process's own, after a fork."""
+        return CreditLog(self._folder)
 
     def write(self, entry: Entry) -> None:
         """Append an entry; it takes some millionths of a second."""

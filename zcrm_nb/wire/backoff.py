@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 
 __all__ = ["delay_s", "retry_after_s"]
 
@@ -30,8 +32,13 @@ def delay_s(
     return max(doubled_s, float(retry_after_s or 0)) + doubled_s * jitter / 4
 
 
-def retry_after_s(header: str | None, *, now: datetime | None = None) -> float | None:
+def retry_after_s(
+    header: str | None, *, date: str | None = None, now: datetime | None = None
+) -> float | None:
     """Read a ``Retry-After`` header, which Zoho does not document but a proxy may send.
+
+    A moment is compared with the ``Date`` of the same answer, because this machine's clock may be
+    wrong.
 
     Examples
     --------
@@ -39,13 +46,18 @@ def retry_after_s(header: str | None, *, now: datetime | None = None) -> float |
     >>> retry_after_s("12"), retry_after_s("soon")
     (12.0, None)
     """
-    text = (header or "").strip()
-    if text.isdecimal():
-        return float(text)
-    try:
-        when = parsedate_to_datetime(text)
-    except ValueError:
+    with suppress(ValueError):
+        seconds = float(header or "")
+        return seconds if isfinite(seconds) and seconds >= 0 else None
+    moment = _moment(header)
+    if moment is None:
         return None
-    if when.tzinfo is None:
-        return None
-    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
+    return max(0.0, (moment - (_moment(date) or now or datetime.now(UTC))).total_seconds())
+
+
+def _moment(header: str | None) -> datetime | None:
+    """Read a date of HTTP's, if it is one."""
+    with suppress(ValueError, TypeError, OverflowError):
+        moment = parsedate_to_datetime((header or "").strip())
+        return moment if moment.tzinfo is not None else None
+    return None

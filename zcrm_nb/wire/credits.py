@@ -20,7 +20,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.errors import LimitError
-from zcrm_nb.state.credit_log import Daybook, Entry
+from zcrm_nb.state.credit_log import CreditLog, Entry
+from zcrm_nb.state.process import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -267,8 +268,8 @@ class Return(NamedTuple):
     credits: int
 
 
-class Ledger:
-    """What was spent in the last 24 hours, and what is left as far as anybody knows.
+class Ledger(ProcessBound):
+    """What was spent in the last 24 hours, and what is left as far as is known.
 
     Parameters
     ----------
@@ -300,13 +301,20 @@ class Ledger:
         self._clock = clock
         self._lock = threading.Lock()
         self._own: deque[Entry] = deque()
-        self._daybook: Daybook | None = None
+        self._log: CreditLog | None = None
         self._budgets: tuple[Budget, ...] = ()
 
+    def _after_fork(self) -> None:
+        """Count this process's own calls; those of the parent are in its log."""
+        self._lock = threading.Lock()
+        if self._log is not None:
+            self._log = self._log.of_this_process()
+            self._own.clear()
+
     def keep(self, folder: Path | None) -> None:
-        """Share the account with whoever keeps it in the same folder; from now on."""
+        """Share the account with all that keep it in the same folder; from now on."""
         with self._lock:
-            self._daybook = None if folder is None else Daybook(folder)
+            self._log = None if folder is None else CreditLog(folder)
 
     @property
     def spent(self) -> int:
@@ -387,16 +395,16 @@ class Ledger:
             self._own.append(entry)
             while self._own[0].at <= entry.at - DAY_S:
                 self._own.popleft()
-            daybook = self._daybook
-        if daybook is not None:
-            daybook.write(entry)
+            log = self._log
+        if log is not None:
+            log.write(entry)
 
     def _window(self) -> list[Entry]:
         """List what is known of the last 24 hours, by time."""
         now = self._clock()
         with self._lock:
             own = [entry for entry in self._own if entry.at > now - DAY_S]
-            others = self._daybook.read(now) if self._daybook else []
+            others = self._log.read(now) if self._log else []
         return list(merge(own, others, key=attrgetter("at")))
 
     @property

@@ -8,7 +8,9 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from requests import exceptions as lost
+from requests import RequestException
+
+from zcrm_nb.state.process import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +24,7 @@ BLOCK_BYTES = 1 << 20
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
-class BrokenOffError(lost.RequestException):
+class BrokenOffError(RequestException):
     """The body ended before it was whole, or what came does not follow on what is here."""
 
 
@@ -95,7 +97,7 @@ class Landing:
         return int(told[1])
 
 
-class DownloadPace:
+class DownloadPace(ProcessBound):
     """No more than so many things begun in so many seconds.
 
     Parameters
@@ -126,14 +128,27 @@ class DownloadPace:
     ) -> None:
         self._window_s, self._clock, self._sleep = window_s, clock, sleep
         self._begun: deque[float] = deque(maxlen=most)
+        self._now = float("-inf")
+        self._lock = threading.Lock()
+
+    def _after_fork(self) -> None:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
         """Wait for one's turn; a turn once given counts."""
         with self._lock:
-            now = self._clock()
+            now = self._read_clock()
             full = len(self._begun) == self._begun.maxlen
             turn = max(now, self._begun[0] + self._window_s) if full else now
             self._begun.append(turn)
         if turn > now:
             self._sleep(turn - now)
+
+    def _read_clock(self) -> float:
+        """Read the clock; a clock set back takes what has begun back with it."""
+        now = self._clock()
+        if now < self._now:
+            back = self._now - now
+            self._begun = deque((at - back for at in self._begun), self._begun.maxlen)
+        self._now = now
+        return now

@@ -9,44 +9,29 @@ import logging
 import threading
 import time
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote
 
-import orjson
 import requests
-from requests import exceptions as lost
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
-from urllib3.exceptions import NewConnectionError
 
 from zcrm_nb.auth.data_centres import trusts
-from zcrm_nb.auth.loopback import LoopbackAdapter
-from zcrm_nb.auth.secret import mask, quiet_oauth_logs, without_frames
-from zcrm_nb.auth.token_lease import mark
+from zcrm_nb.auth.secret import mask, mask_body, quiet_oauth_logs, without_frames
+from zcrm_nb.auth.transport import LoopbackAdapter
 from zcrm_nb.errors import APIError, ConnectionFailed, RateLimitError, api_error
+from zcrm_nb.state.process import ProcessBound
+from zcrm_nb.wire.api_request import MOST_BYTES, BodyTooLargeError, api_request, download_request
 from zcrm_nb.wire.credits import (
     EXPENSIVE_IN_FLIGHT,
     MOST_IN_FLIGHT,
     Ledger,
     allowance,
     in_flight,
-    is_expensive,
     price,
 )
-from zcrm_nb.wire.download import BrokenOffError, DownloadPace, Landing
-from zcrm_nb.wire.multipart import multipart
-from zcrm_nb.wire.retry_flow import (
-    MOST_TRIES,
-    Answer,
-    Lost,
-    Renew,
-    SendStep,
-    Wait,
-    conversation,
-    usable,
-)
+from zcrm_nb.wire.download import DownloadPace, Landing
+from zcrm_nb.wire.response import Answer, Lost, lost, usable
+from zcrm_nb.wire.retry_flow import MOST_TRIES, Renew, SendStep, Wait, conversation
 from zcrm_nb.wire.trace import Call, Tracer
 
 if TYPE_CHECKING:
@@ -60,9 +45,10 @@ if TYPE_CHECKING:
     from zcrm_nb.auth.oauth import NoLogin, Token, TokenSource
     from zcrm_nb.auth.secret import Secret
     from zcrm_nb.auth.token_lease import Borrowed
+    from zcrm_nb.wire.api_request import ApiRequest
     from zcrm_nb.wire.credits import Hold
-    from zcrm_nb.wire.multipart import File, Multipart
-    from zcrm_nb.wire.retry_flow import Reply
+    from zcrm_nb.wire.multipart import File
+    from zcrm_nb.wire.response import Reply
     from zcrm_nb.wire.trace import Timing
 
 __all__ = ["Gate"]
@@ -71,11 +57,11 @@ CONNECT_TIMEOUT_S = 10.0
 # Past ten in a minute all fail, until the minute is over; a second more, for the way there.
 DOWNLOADS, DOWNLOADS_S = 10, 61.0
 DOWNLOAD_WAITS = 3  # of a minute each, for other programs download too
-READ_BYTES = 8 << 20  # requests itself reads 10 kB at a time, which costs a large page a third more
+ACCOUNTS_TRIES = 2  # Accounts counts every token call, and locks out those who repeat them
 _log = logging.getLogger("zcrm_nb")
 
 
-class Gate:
+class Gate(ProcessBound):
     """The way to Zoho CRM: one login, its addresses, its limits.
 
     It may be used from many threads at once. What Zoho limits is limited here, so that a pool of
@@ -97,6 +83,9 @@ class Gate:
         Called with a sentence before each wait; by default a warning of the logger ``zcrm_nb``.
     clock, sleep : callable
         Seconds since 1970; waiting.
+    monotonic : callable, optional
+        Seconds that no change of the clock disturbs, for waits; by default the system's, or
+        `clock` where that is another.
 
     Attributes
     ----------
@@ -105,7 +94,7 @@ class Gate:
     addresses : Addresses
         Where calls go now.
     clock, sleep : callable
-        As given: whoever waits for Zoho waits by these.
+        As given; what waits for Zoho uses these.
 
     Examples
     --------
@@ -137,6 +126,7 @@ class Gate:
         notify: Callable[[str], None] = _log.warning,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
         quiet_oauth_logs()
         self.addresses = addresses
@@ -144,13 +134,21 @@ class Gate:
         self._tokens: TokenSource | NoLogin | Borrowed = tokens
         self._timeouts_s = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
         self._notify, self.clock, self.sleep = notify, clock, sleep
-        self._session = _session(adapter)
-        self._known: dict[str, dict[str, Any]] = {}
-        self._told_time = ("", 0.0)
+        self._monotonic = monotonic or (time.monotonic if clock is time.time else clock)
+        self._adapter = adapter
+        self._server_time = ("", 0.0)
         self._tracer = Tracer()
+        self._edition = edition
+        self._closed = False
+        self._downloads = DownloadPace(DOWNLOADS, DOWNLOADS_S, clock=self._monotonic, sleep=sleep)
+        self._after_fork()
+
+    def _after_fork(self) -> None:
+        """Open connections and limits of this process's own."""
+        self._session = _session(self._adapter)
+        self._environment_settings: dict[str, dict[str, Any]] = {}
         self._expensive = threading.BoundedSemaphore(EXPENSIVE_IN_FLIGHT)
-        self._downloads = DownloadPace(DOWNLOADS, DOWNLOADS_S, clock=clock, sleep=sleep)
-        self.edition = edition
+        self._all = threading.BoundedSemaphore(in_flight(self._edition))
 
     @property
     def edition(self) -> str | None:
@@ -187,11 +185,11 @@ class Gate:
     def ahead_s(self) -> float:
         """How far this machine's clock is ahead of Zoho's, in seconds, by the last answer.
 
-        Zoho tells its time in whole seconds; 0.0 as long as it has not told any.
+        Zoho sends its time in whole seconds; 0.0 until it has sent any.
         """
-        told, at = self._told_time
+        date, at = self._server_time
         with suppress(ValueError):  # no Date, or not one of HTTP's
-            return at - parsedate_to_datetime(told).timestamp()
+            return at - parsedate_to_datetime(date).timestamp()
         return 0.0
 
     def send(
@@ -212,28 +210,25 @@ class Gate:
         Notes
         -----
         Throttled calls are sent up to 5 times, with waits of 1, 2, 4 and 8 seconds; safe calls
-        also when Zoho is down or the answer is lost. An unclear write is never sent twice.
+        also after every HTTP 5xx and every lost answer. An unclear write is never sent twice.
 
         References
         ----------
         Zoho CRM API V8, "Status codes and errors" and "API limits";
         https://www.zoho.com/crm/developer/docs/api/v8/status-codes.html
         """
-        method = method.upper()
-        ask = _Ask(
-            method=method,
-            path=_checked(path),
-            params=_as_zoho_writes(params or {}),
-            body=_body(json, files),
-            headers=dict(headers or {}),
-            host=_checked_host(host),
-            safe=method == "GET" if safe is None else safe,
-            query=json.get("select_query", "") if isinstance(json, dict) else "",
-            credits=price(method, path, params=params, json=json),
-            is_expensive=is_expensive(method, path, params=params, json=json),
+        request = api_request(
+            method,
+            path,
+            params=params,
+            json=json,
+            files=files,
+            headers=headers,
+            safe=safe,
+            host=host,
             notify=notify,
         )
-        return _outcome(ask, self._hold(ask))
+        return _outcome(request, self._converse(request))
 
     def download(
         self,
@@ -244,50 +239,44 @@ class Gate:
         origin: str = "api",
         tick: Callable[[int], None] | None = None,
     ) -> Path:
-        """Bring a file to the disk, whatever its size, and see it through.
+        """Download a file to the disk, whatever its size, and see it through.
 
         Notes
         -----
-        A body that broke off is gone on with where the server can do that (``Range``), and begun
-        anew where it cannot; up to 5 times. At most 10 downloads begin in a minute, as Zoho wants
-        it; when other programs have used them up, it waits, up to three minutes.
+        A body that broke off is continued where the server can do that (``Range``), else begun
+        again; up to 5 times. At most 10 downloads begin in a minute, as Zoho demands; when other
+        programs have used them up, it waits, up to three minutes.
 
         References
         ----------
         Zoho CRM API V8, "Download Bulk Read Result":
         https://www.zoho.com/crm/developer/docs/api/v8/bulk-read/download-result.html
         """
-        ask = _Ask(
-            method="GET",
-            path=_checked(path),
-            params=_as_zoho_writes(params or {}),
-            body=None,
-            headers={},
-            host=self._trusted(origin),
-            safe=True,
-            query="",
-            credits=price("GET", path, params=params),
-            is_expensive=False,
-            landing=Landing(target, tick),
+        request = download_request(
+            path, Landing(target, tick), params=params, host=self._trusted(origin)
         )
         for waits in range(DOWNLOAD_WAITS + 1):
+            self._check_open()
             self._downloads.wait()
             try:
-                _outcome(ask, self._hold(ask))
+                _outcome(request, self._converse(request))
             except RateLimitError:
                 if waits == DOWNLOAD_WAITS:
                     raise
-                self._notify(f"{ask.name}: too many downloads; trying again in a minute")
+                self._notify(f"{request.name}: too many downloads; trying again in a minute")
                 self.sleep(DOWNLOADS_S)
             else:
                 break
         if not target.exists():
-            raise ConnectionFailed(f"{ask.name} brought no file.", "", "Run it again.")
+            raise ConnectionFailed(f"{request.name} brought no file.", "", "Run it again.")
         return target
 
     @contextmanager
     def lend(self, path: str, *, refused: str = "") -> Iterator[tuple[Secret, Hold]]:
         """Let another process make one try of a download: in its turn, and on our account."""
+        from zcrm_nb.auth.token_lease import mark  # noqa: PLC0415 - only clusters need it
+
+        self._check_open()
         self._downloads.wait()
         token = self._tokens.token()
         if mark(token) == refused:
@@ -296,7 +285,7 @@ class Gate:
             yield token.access, hold
 
     def heard(self, calls: Iterable[Call]) -> None:
-        """Write calls into every open trace that another process made for us."""
+        """Add calls that another process made for us to every open trace."""
         for call in calls:
             self._tracer.note(call)
 
@@ -310,82 +299,105 @@ class Gate:
         return self._tracer.timings
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; calls raise from now on."""
+        self._closed = True
         self._session.close()
 
-    def _hold(self, ask: _Ask) -> Reply:
-        """Do what the conversation says until it is over."""
-        talk, tries, started = conversation(safe=ask.safe), 0, self.clock()
+    def _check_open(self) -> None:
+        """Refuse to send anything after :meth:`close`."""
+        if self._closed:
+            closed = ConnectionFailed(
+                "This CRM object was closed; nothing was sent.",
+                todo="Make a new one with zcrm_nb.connect(), login() or emulate().",
+            )
+            closed.sent = False
+            raise closed
+
+    def _converse(self, request: ApiRequest) -> Reply:
+        """Carry out the steps of a call until its reply is final."""
+        self._check_open()
+        steps, tries, started = conversation(safe=request.safe), 0, self._monotonic()
         token: Token | None = None
         reply: Reply | None = None
         try:
-            step = next(talk)
+            step = next(steps)
             while True:
                 match step:
                     case SendStep():
-                        token, reply = self._try(ask)
+                        token, reply = self._try(request)
                         tries += 1
                     case Renew():
-                        with suppress(ConnectionFailed):  # the next Send asks again
+                        with suppress(ConnectionFailed):  # the next try asks again
                             self._tokens.renew(token)
                     case Wait():
-                        self._wait(ask, step)
-                step = talk.send(reply)
+                        self._wait(request, step)
+                step = steps.send(reply)
         except StopIteration as end:
             return cast("Reply", end.value)
         finally:
             if reply is not None:
-                self._tracer.note(_call(ask, reply, tries, self.clock() - started))
+                self._tracer.note(_call(request, reply, tries, self._monotonic() - started))
 
-    def _wait(self, ask: _Ask, wait: Wait) -> None:
+    def _wait(self, request: ApiRequest, wait: Wait) -> None:
         """Say why, and wait."""
-        (ask.notify or self._notify)(
-            f"{ask.name}: {wait.because}; trying again in {wait.seconds:.1f} s"
+        (request.notify or self._notify)(
+            f"{request.name}: {wait.because}; trying again in {wait.seconds:.1f} s"
             f" (try {wait.tries + 1} of {MOST_TRIES})"
         )
         self.sleep(wait.seconds)
 
-    def _try(self, ask: _Ask) -> tuple[Token | None, Reply]:
+    def _try(self, request: ApiRequest) -> tuple[Token | None, Reply]:
         """Send a call once, within what Zoho and the budgets allow."""
         try:
             token = self._tokens.token()
         except ConnectionFailed as error:
-            return None, Lost(error.happened.rstrip("."), sent=False)
+            reason = error.happened.rstrip(".")
+            tries = ACCOUNTS_TRIES if error.sent else None
+            return None, Lost(reason, sent=False, most_tries=tries, error=error)
         self.addresses = self.addresses.following(token.api_domain)
-        with self._lanes(ask), self.ledger.hold(ask.credits) as hold:
-            reply = self._exchange(ask, token)
+        with self._lanes(request), self.ledger.hold(request.credits) as hold:
+            reply = self._exchange(request, token)
             hold.taken = _is_taken(reply)
         if isinstance(reply, Answer):
             self.ledger.reconcile(reply.headers.get("X-API-CREDITS-REMAINING"))
-            self._told_time = (reply.headers.get("Date", ""), self.clock())
+            self._server_time = (reply.headers.get("Date", ""), self.clock())
         return token, reply
 
     @contextmanager
-    def _lanes(self, ask: _Ask) -> Iterator[None]:
+    def _lanes(self, request: ApiRequest) -> Iterator[None]:
         """Take one of the places that Zoho gives to calls in flight."""
-        with self._expensive if ask.is_expensive else nullcontext(), self._all:
+        with self._expensive if request.is_expensive else nullcontext(), self._all:
             yield
 
-    def _exchange(self, ask: _Ask, token: Token) -> Reply:
-        """Send a request and read its answer: the one place where bytes travel.
+    def _exchange(self, request: ApiRequest, token: Token) -> Reply:
+        """Send a request and read its response: the one place where bytes travel.
 
         An interrupt leaves without the frames below, where the token is a local variable.
         """
         known = {"api": self.addresses.api_domain, "upload": self.addresses.upload_url}
-        origin = known.get(ask.host, ask.host)
-        request = self._session.prepare_request(ask.request(origin, token))
-        request.headers.update(ask.landing.headers() if ask.landing else {})
+        origin = known.get(request.host, request.host)
+        prepared = self._session.prepare_request(request.request(origin, token))
+        prepared.headers.update(request.landing.headers() if request.landing else {})
         try:
             response = self._session.send(
-                request,
+                prepared,
                 timeout=self._timeouts_s,
                 allow_redirects=False,
                 **self._settings(origin),
             )
-            body = ask.read(response)
+            # Whatever repeats the token here, as some gateways do, would show it in errors,
+            # reports and journals. Records that were read are the org's own and stay as they are.
+            body = mask_body(
+                request.read(response),
+                token.access,
+                patterns=response.status_code >= 400 or not request.safe,
+            )
             return usable(Answer(response.status_code, response.headers, body))
+        except BodyTooLargeError:
+            size = f"{MOST_BYTES >> 20} MB"
+            return Lost(f"the answer is larger than {size} when decompressed", True, most_tries=1)
         except requests.RequestException as error:
-            return _lost(error)
+            return lost(error)
         except BaseException as error:
             interrupt = without_frames(error)
         raise interrupt
@@ -393,7 +405,7 @@ class Gate:
     def _trusted(self, origin: str) -> str:
         """Refuse to show the token to a host that is not Zoho's."""
         if origin != "api" and not trusts(self.addresses, origin):
-            raise ValueError(f"{origin!r} is no address of this login's data centre")
+            raise ValueError(f"{origin!r} is not an address of this login's data centre")
         return origin
 
     def _settings(self, origin: str) -> dict[str, Any]:
@@ -401,65 +413,11 @@ class Gate:
 
         requests reads them for every call, which is a fifth of the time it spends.
         """
-        if origin not in self._known:
+        settings = self._environment_settings
+        if origin not in settings:
             merge = self._session.merge_environment_settings
-            self._known[origin] = dict(merge(origin, {}, True, None, None))
-        return self._known[origin]
-
-
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """One call, checked and priced."""
-
-    method: str
-    path: str
-    params: dict[str, str]
-    body: bytes | Multipart | None
-    headers: dict[str, str]
-    host: str
-    safe: bool
-    query: str
-    credits: int
-    is_expensive: bool
-    landing: Landing | None = None
-    notify: Callable[[str], None] | None = None
-
-    @property
-    def name(self) -> str:
-        """What errors and notices call it."""
-        return f"{self.method} {self.path}"
-
-    def request(self, origin: str, token: Token) -> requests.Request:
-        """Make the request of one try."""
-        return requests.Request(
-            self.method,
-            origin + self.path,
-            params=self.params,
-            data=self.body,
-            headers=_content_type(self.body) | self.headers,
-            auth=_ZohoAuth(token.access),
-        )
-
-    def read(self, response: requests.Response) -> bytes:
-        """Read the body of an answer; that of a file goes to the disk."""
-        if self.landing and self.landing.takes(response):
-            self.landing.take(response)
-            return b""
-        if self.landing and response.status_code == 416:
-            self.landing.again()
-            raise BrokenOffError("there is nothing behind what came before")
-        return b"".join(response.iter_content(READ_BYTES))
-
-
-class _ZohoAuth(AuthBase):
-    """Zoho's own word before the token, where the world says Bearer."""
-
-    def __init__(self, access: Secret) -> None:
-        self._access = access
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Zoho-oauthtoken {self._access.reveal()}"
-        return request
+            settings[origin] = dict(merge(origin, {}, True, None, None))
+        return settings[origin]
 
 
 def _session(adapter: BaseAdapter | None) -> requests.Session:
@@ -470,59 +428,6 @@ def _session(adapter: BaseAdapter | None) -> requests.Session:
     return session
 
 
-def _checked(path: str) -> str:
-    """Refuse a path that would lead the token elsewhere, or hide what is asked."""
-    plain = unquote(path)
-    segments = plain.split("/")[1:]
-    if (
-        not plain.startswith("/")
-        or any(segment in {"", ".", ".."} for segment in segments)
-        or not plain.isprintable()
-        or any(mark in plain for mark in "\\?#")
-    ):
-        raise ValueError(
-            f"{path!r} is not a path such as '/crm/v8/Leads'; parameters go into params="
-        )
-    return path
-
-
-def _checked_host(host: str) -> str:
-    """Refuse a name that is not one of the addresses."""
-    if host not in {"api", "upload"}:
-        raise ValueError(f"host={host!r} is neither 'api' nor 'upload'")
-    return host
-
-
-def _body(json: Any, files: Sequence[File] | None) -> bytes | Multipart | None:
-    """Make the body once: every try sends the same."""
-    if files is None:
-        return None if json is None else orjson.dumps(json)
-    if json is not None:
-        raise TypeError("A call has one body: json= or files=")
-    return multipart(files)
-
-
-def _content_type(body: bytes | Multipart | None) -> dict[str, str]:
-    """Name the type of a body, when there is one."""
-    if body is None:
-        return {}
-    return {"Content-Type": "application/json" if isinstance(body, bytes) else body.content_type}
-
-
-def _as_zoho_writes(params: Mapping[str, Any]) -> dict[str, str]:
-    """Write parameters as Zoho reads them: true and false in lower case, lists with commas."""
-    return {name: _text(value) for name, value in params.items() if value is not None}
-
-
-def _text(value: Any) -> str:
-    """Write one parameter."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return ",".join(_text(each) for each in value)
-    return str(value)
-
-
 def _is_taken(reply: Reply) -> bool:
     """Whether Zoho may have counted the call. UNCONFIRMED: that refusals at the door are free."""
     if isinstance(reply, Lost):
@@ -530,70 +435,56 @@ def _is_taken(reply: Reply) -> bool:
     return reply.status != 401 and not reply.is_throttled
 
 
-# First match wins; requests derives some of these from others.
-_LOSSES: tuple[tuple[type[requests.RequestException], str], ...] = (
-    (lost.ConnectTimeout, "no connection in time"),
-    (lost.ReadTimeout, "no answer in time"),
-    (lost.ProxyError, "the proxy did not let it through"),
-    (
-        lost.SSLError,
-        "the encrypted connection could not be made, or its certificate is not trusted",
-    ),
-    (lost.ChunkedEncodingError, "the answer broke off"),
-    (BrokenOffError, "the file broke off"),
-    (lost.ContentDecodingError, "the answer could not be decompressed"),
-    (lost.ConnectionError, "the connection failed"),
-)
-
-
-def _lost(error: requests.RequestException) -> Lost:
-    """Put a failure of the network into words of our own: its text may hold the whole address."""
-    words = next((words for kind, words in _LOSSES if isinstance(error, kind)), "nothing came back")
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    never_left = isinstance(reason, (NewConnectionError, ConnectionRefusedError))
-    return Lost(words, sent=not (never_left or isinstance(error, lost.ConnectTimeout)))
-
-
-def _outcome(ask: _Ask, reply: Reply) -> bytes:
+def _outcome(request: ApiRequest, reply: Reply) -> bytes:
     """Return the body, or raise: there is no third outcome."""
     if isinstance(reply, Lost):
+        raise _failed(request, reply)
+    if not reply.is_error:
+        return b"" if reply.status == 304 else reply.body
+    refusal = api_error(
+        reply.status,
+        reply.json,
+        request=request.name,
+        query=request.query,
+        retry_after_s=reply.retry_after_s,
+    )
+    if isinstance(refusal, APIError):
+        refusal.body = reply.body
+    raise refusal
+
+
+def _failed(request: ApiRequest, reply: Lost) -> ConnectionFailed:
+    """Make the error of a call without a usable answer."""
+    if isinstance(reply.error, ConnectionFailed):  # Accounts gave its own advice
+        failed = reply.error
+    else:
+        advice = reply.advice or "Check the network and any proxy, then run it again."
+        if not request.safe and reply.sent:
+            advice = "It is unknown whether Zoho took it: look there before you send it again."
         failed = ConnectionFailed(
-            f"{ask.name} got no usable answer.",
-            f"What happened: {reply.words}.",
-            "Check the network and any proxy, then run it again."
-            if ask.safe or not reply.sent
-            else "Nobody knows whether Zoho took it: look there before you send it again.",
+            f"{request.name} got no usable answer.", f"What happened: {reply.reason}.", advice
         )
-        failed.sent = reply.sent
-        raise failed
-    if reply.status < 300:
-        return reply.body
-    if reply.status == 304:
-        return b""
-    refused = api_error(reply.status, reply.said, request=ask.name, query=ask.query)
-    if isinstance(refused, APIError):
-        refused.body = reply.body
-    raise refused
+    failed.sent = reply.sent
+    return failed
 
 
-def _call(ask: _Ask, reply: Reply, tries: int, seconds: float) -> Call:
+def _call(request: ApiRequest, reply: Reply, tries: int, seconds: float) -> Call:
     """Describe a call that is over, without its secrets."""
     return Call(
-        ask.method,
-        ask.path,
-        {name: mask(value) for name, value in ask.params.items()},
-        query=ask.query,
+        request.method,
+        request.path,
+        {name: mask(value) for name, value in request.params.items()},
+        query=request.query,
         status=reply.status,
         attempts=tries,
         ms=seconds * 1000,
-        bytes=_size(ask, reply),
-        credits=ask.credits,
+        bytes=_size(request, reply),
+        credits=request.credits,
     )
 
 
-def _size(ask: _Ask, reply: Reply) -> int:
-    """Bytes of an answer's body, wherever it went."""
+def _size(request: ApiRequest, reply: Reply) -> int:
+    """Bytes of an answer's body, on the disk or in memory."""
     if isinstance(reply, Lost):
         return 0
-    return len(reply.body) or (ask.landing.size if ask.landing else 0)
+    return len(reply.body) or (request.landing.size if request.landing else 0)

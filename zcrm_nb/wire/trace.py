@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from zcrm_nb.state.process import ProcessBound
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -78,13 +80,16 @@ class Timing(NamedTuple):
     seconds: float
 
 
-class Tracer:
+class Tracer(ProcessBound):
     """Tells every open trace about every call, whatever thread it is made in."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: dict[object, tuple[list[Call], bool]] = {}
         self._timings: deque[Timing] = deque(maxlen=200)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     @property
     def timings(self) -> list[Timing]:

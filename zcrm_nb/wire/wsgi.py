@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
+
+from zcrm_nb.errors import ConnectionFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,7 +51,7 @@ class WSGIAdapter(BaseAdapter):
 
     def __init__(self, app: WSGIApplication) -> None:
         super().__init__()
-        self.app = app
+        self.app, self._pid = app, os.getpid()
 
     def send(
         self, request: requests.PreparedRequest, stream: bool = False, *args: Any, **options: Any
@@ -75,6 +78,12 @@ class WSGIAdapter(BaseAdapter):
         requests.ConnectionError
             The application raised ``ConnectionError``.
         """
+        if os.getpid() != self._pid:
+            raise ConnectionFailed(
+                "The emulated org lives in the process that made it; this is a child process.",
+                todo="Serve it for several processes: zcrm-nb emulate --port 8000, then connect() "
+                "in each.",
+            )
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import threading
 
+import ipywidgets
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -22,6 +24,7 @@ from zcrm_nb.notebook.explorer.form import ExploreForm
 from zcrm_nb.notebook.explorer.page import answer, fields_table, page
 from zcrm_nb.notebook.explorer.preview import look
 from zcrm_nb.notebook.explorer.query import (
+    USERS,
     Choice,
     Condition,
     code,
@@ -141,7 +144,9 @@ def test_every_field_is_offered_just_what_the_linter_allows(crm, module):
     asked = 0
     for name, field in fields.items():
         allowed = operators(field)
-        assert set(offered(module, field)) <= (allowed if allowed is not None else {*wants_all()})
+        by_name = {"like", "not like"} if field["data_type"] in USERS else set()
+        known = set(wants_all() if allowed is None else allowed) | by_name
+        assert set(offered(module, field)) <= known
         for operator in offered(module, field):
             text = query(
                 Choice(module, ["id"], [Condition(name, operator, fitting(field, operator))]),
@@ -178,6 +183,57 @@ def test_a_picklist_is_asked_by_its_values(crm):
     assert "where Stage is null" in clicked.explorer.query
     row._away.click()
     assert "where id is not null" in clicked.explorer.query
+
+
+@pytest.mark.parametrize(
+    ("operator", "typed", "expected"),
+    [
+        ("=", "Rohan Kulkarni", "where Owner.full_name = 'Rohan Kulkarni'"),
+        (
+            "in",
+            "Rohan Kulkarni, Asha Rao",
+            "where Owner.full_name in ('Rohan Kulkarni', 'Asha Rao')",
+        ),
+        ("like", "Rohan%", "where Owner.full_name like 'Rohan%'"),
+        ("=", "410888000000021001", "where Owner = '410888000000021001'"),
+    ],
+)
+def test_users_are_asked_for_by_their_full_name(crm, operator, typed, expected):
+    """Nobody knows ids of 18 digits by heart; whoever does may still type one."""
+    clicked = Clicked(zcrm_nb.explore(crm, "Deals", columns=["Deal_Name"]))
+    clicked.condition("Owner", operator, typed)
+    assert expected in clicked.explorer.query
+    assert clicked.explorer.findings() == []
+
+
+@pytest.mark.parametrize("name", ["Owner", "Created_By", "Modified_By"])
+def test_users_are_picked_from_a_list_once_they_are_known(crm, name):
+    """The directory that a run has paid for is offered as a menu of names."""
+    clicked = Clicked(zcrm_nb.explore(crm, "Deals", columns=["Deal_Name", name])).run()
+    (someone, *_) = clicked.explorer.df[name].dropna()
+    clicked.condition(name, "=", someone)
+    assert isinstance(clicked.form._conditions[0]._values[0], ipywidgets.Dropdown)
+    assert f"where {name}.full_name = '{someone}'" in clicked.explorer.query
+    assert set(clicked.run().explorer.df[name]) == {someone}
+
+
+def test_a_table_says_of_how_many_records_it_shows_the_first(crm):
+    """200 rows may be all or a few of many: that is said beside them and beside charts."""
+    clicked = Clicked(zcrm_nb.explore(crm, "Leads", columns=["City"])).run()
+    assert "200 × 2</b> (as many as the limit allows; Count tells the total)" in shown(clicked)
+    clicked.explorer.count()
+    clicked.run()
+    assert "200 × 2</b> (of 2,300 records)" in shown(clicked)
+    clicked.form._look.value = "City"
+    assert "200 rows (of 2,300 records) have a value" in clicked.form._seen.value
+    clicked.form._limit.value = ""
+    clicked.run()
+    assert "2,300 × 2</b>, kept" in shown(clicked)
+
+
+def shown(clicked: Clicked) -> str:
+    """The answer as HTML."""
+    return clicked.form._answer.value
 
 
 def test_conditions_are_joined_as_coql_wants_them(crm):
@@ -270,6 +326,31 @@ def test_the_code_gives_the_same_table(crm):
     pd.testing.assert_frame_equal(space["df"], explorer.run())
     assert len(explorer.df) == 7
     assert code("") == ""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a\0b",
+        "a\rb",
+        "a\r\nb",
+        'ends with "',
+        '"""',
+        "\\",
+        "\\N{DASH}",
+        "a'b",
+        "\u2028",
+        "\udc80",
+        "é",
+    ],
+)
+def test_the_code_means_the_query_whatever_is_in_its_values(value):
+    """Source files lose NULs and carriage returns, and read backslashes as escapes."""
+    text = f"select City\nfrom Leads\nwhere City = '{value}'"
+    (literal,) = [
+        each.value for each in ast.walk(ast.parse(code(text))) if isinstance(each, ast.Constant)
+    ]
+    assert literal.strip("\n") == text
 
 
 @pytest.mark.parametrize(

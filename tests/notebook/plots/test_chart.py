@@ -7,7 +7,7 @@ import pytest
 from matplotlib.dates import num2date
 
 from zcrm_nb.notebook.plots.chart import MOST_BARS, NothingFits, chart
-from zcrm_nb.notebook.plots.plots import PictureAxes
+from zcrm_nb.notebook.plots.picture import PictureAxes
 
 STAGES = pd.CategoricalDtype(["Qualification", "Closed Won", "Closed Lost"], ordered=True)
 CITIES = pd.Series([f"City {n}" for n in range(MOST_BARS + 1)], dtype="string")
@@ -116,3 +116,17 @@ def test_what_does_not_fit_is_said_in_words(stages, change, kind, words):
     with pytest.raises(NothingFits) as caught:
         chart(change(stages), kind)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("ending", "first"),
+    [
+        ("group by Stage", "Qualification"),
+        ("group by Stage order by Stage asc", "Closed Lost"),
+        ("group by Stage order by deals desc", "Closed Lost"),
+    ],
+)
+def test_groups_of_a_picklist_stand_in_the_order_of_the_crm(crm, ending, first):
+    """COQL sorts groups by text, which nobody chose; an ORDER BY somebody did."""
+    df = crm.coql(f"select Stage, COUNT(id) as deals from Deals where id is not null {ending}")
+    assert chart(df).get_yticklabels()[0].get_text() == first

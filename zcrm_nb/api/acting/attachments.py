@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.api.session import Session
+    from zcrm_nb.api.writing.journal import Batch
 
 __all__ = [
     "attaching",
@@ -55,26 +57,26 @@ COLUMNS = [
 ]
 
 
-def attachments_table(
-    send: Send, catalogue: Catalogue, module: str, subject: Any, **options: Any
-) -> pd.DataFrame:
+def attachments_table(session: Session, module: str, subject: Any, **options: Any) -> pd.DataFrame:
     """Return what is attached to one record or to many, each row with its ``parent_id``."""
-    catalogue.fields(module)
+    session.catalogue.fields(module)
     ids = unique([check_id(module, each) for each in ids_in(subject) if each])
 
     def fetch(record_id: str) -> list[dict[str, Any]]:
-        return [_named(each) for each in _listing(send, module, record_id)]
+        return [
+            _named(each) for each in _listing(session.send, f"{module}/{record_id}/Attachments")
+        ]
 
-    return by_record(fetch, ids, COLUMNS, **options)
+    return by_record(session, fetch, ids, COLUMNS, **options)
 
 
-def _listing(send: Send, module: str, record_id: str) -> list[dict[str, Any]]:
+def _listing(send: Send, path: str) -> list[dict[str, Any]]:
     """Fetch the list of a record's attachments."""
     found: list[dict[str, Any]] = []
     page = 1
     while True:
         params = {"fields": ",".join(FIELDS), "page": page, "per_page": PAGE_SIZE}
-        body = send("GET", f"{V8}{module}/{record_id}/Attachments", params=params)
+        body = send("GET", V8 + path, params=params)
         found += orjson.loads(body)["data"] if body else []
         if not body or not more(body):
             return found
@@ -121,14 +123,14 @@ def new_photo(
     """List the one call that gives a record its photo, or takes it away."""
     path = _photo_path(catalogue, module, record_id)
     if source is None:
-        return [WriteCall("photo", path, None, [record_id], key="", method="DELETE")]
+        return [WriteCall("photo", path, None, [record_id], method="DELETE")]
     _, content = _checked(source, "photo", PHOTO_MB)
     beginning = content[:8] if isinstance(content, bytes) else _beginning(content)
     ending = next((PICTURES[each] for each in PICTURES if beginning.startswith(each)), None)
     if ending is None:
         raise ValueError("A photo is a PNG, JPEG, GIF or BMP file; this is none of them.")
-    act = _upload("photo", path, [(f"photo{ending}", content)])
-    return [act._replace(ids=[record_id], key="")]
+    call = _upload("photo", path, [(f"photo{ending}", content)])
+    return [call._replace(ids=[record_id])]
 
 
 def _photo_path(catalogue: Catalogue, module: str, record_id: str) -> str:
@@ -158,6 +160,11 @@ def _checked(source: Any, name: str | None, most_mb: int) -> tuple[str, bytes | 
     else:
         path = Path(source).expanduser()
         size, content, name = path.stat().st_size, path, name or path.name
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        hint = "say name='…' (or rename the file)"
+        raise ValueError(f"{name!r} has letters that cannot be sent; {hint}.") from None
     if size == 0:
         raise ValueError(f"{name} is empty: Zoho takes no empty files.")
     if size > most_mb * MB:
@@ -183,9 +190,9 @@ def detaching(module: str, record_id: str, ids: Sequence[str]) -> list[WriteCall
     ]
 
 
-def detached(send: Send, module: str, record_id: str, ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Tell which attachments are gone by now."""
-    there = {each["id"] for each in _listing(send, module, record_id)}
+def detached(session: Session, batch: Batch, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return those attachments that are gone by now."""
+    there = {each["id"] for each in _listing(session.send, batch.path)}
     return {each: {} for each in ids if each not in there}
 
 
@@ -226,7 +233,10 @@ def download(
 def _files_of(send: Send, module: str, record_id: str, field: str | None) -> dict[str, str]:
     """Return the names of a record's files by their ids."""
     if field is None:
-        return {each["id"]: each["File_Name"] for each in _listing(send, module, record_id)}
+        return {
+            each["id"]: each["File_Name"]
+            for each in _listing(send, f"{module}/{record_id}/Attachments")
+        }
     body = send("GET", f"{V8}{module}/{record_id}", params={"fields": field})
     records = orjson.loads(body)["data"] if body else [{}]
     return {each["id"]: each["File_Name__s"] for each in records[0].get(field) or []}

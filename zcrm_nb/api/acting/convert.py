@@ -1,26 +1,35 @@
-"""Converting leads: what is asked for each, and finding out what became of one."""
+"""Converting leads: what is sent for each, and what a lead has become."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.api.pages import V8, records_of
 from zcrm_nb.api.reading.records import check_id
-from zcrm_nb.api.writing.calls import LOOKED_UP, WriteCall, batches, carry_out, settled
+from zcrm_nb.api.writing.calls import LOOKED_UP, WriteCall, batches
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.frames import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.api.session import Session
+    from zcrm_nb.api.writing.journal import Batch
+    from zcrm_nb.frames.report import Outcome
 
     Row = dict[str, Any]
-    Tick = Callable[[int], None]
 
-__all__ = ["CREDITS", "MADE", "Wishes", "convert_leads", "converted", "requests"]
+__all__ = [
+    "CREDITS",
+    "MADE",
+    "Conversion",
+    "conversion_calls",
+    "found_converted",
+    "look_afterwards",
+    "requests",
+]
 
 CREDITS = 5  # for each lead
 INTO = ("Accounts", "Contacts", "Deals")
@@ -34,8 +43,8 @@ MADE = [Column(f"{module}.id", "text") for module in INTO]
 _CONVERTED = {f"{module}.id": f"Converted_{module[:-1]}" for module in INTO}
 
 
-class Wishes(NamedTuple):
-    """What is wished for all leads alike; a lead's own row goes before it."""
+class Conversion(NamedTuple):
+    """What becomes of all leads alike; the row of a lead goes before it."""
 
     account: str | None = None
     contact: str | None = None
@@ -48,65 +57,75 @@ class Wishes(NamedTuple):
     attachments_to: str | None = None
 
 
-def requests(catalogue: Catalogue, rows: Sequence[Row], wishes: Wishes) -> list[tuple[str, Row]]:
+def requests(
+    catalogue: Catalogue, rows: Sequence[Row], conversion: Conversion
+) -> list[tuple[str, Row]]:
     """Write what is sent for each lead; raise before anything is sent if one cannot be.
 
     A row of a table may bring ``Accounts.id`` and ``Contacts.id`` of its own, and fields of its
     deal as ``Deals.<field>``.
     """
-    return [(check_id("Leads", row["id"]), _request(catalogue, row, wishes)) for row in rows]
+    return [(check_id("Leads", row["id"]), _request(catalogue, row, conversion)) for row in rows]
 
 
-def convert_leads(
-    send: Send, asked: Sequence[tuple[str, Row]], *, workers: int, tick: Tick
-) -> list[Row]:
-    """Convert leads and tell what became of each.
-
-    Where an answer was lost, or Zoho says the lead was converted before, the lead itself is looked
-    at: it knows what it has become.
-    """
-    acts = [
+def conversion_calls(leads: Sequence[tuple[str, Row]]) -> list[WriteCall]:
+    """List the calls that convert leads, one for each."""
+    return [
         WriteCall("convert", f"Leads/{lead}/actions/convert", {"data": [body]}, [lead])
-        for lead, body in asked
+        for lead, body in leads
     ]
-    told = carry_out(send, acts, workers=workers, tick=tick)
-    rows = [row | _made(details) for row, details in told]
-    doubtful = [
-        row["id"]
-        for row in rows
-        if row["status"] == "unknown" or row["code"] == "ID_ALREADY_CONVERTED"
-    ]
-    became: dict[str, Row] = {}
-    with suppress(ZohoError):  # then they stay unknown, which the report says
-        became = converted(send, doubtful)
-    return [_seen(row, became.get(row["id"])) for row in rows]
 
 
-def _seen(row: Row, became: Row | None) -> Row:
-    """Add what a lead was seen to have become; one that is not converted yet may still be."""
-    if became is None:
-        return row
-    return settled(row, became) if row["status"] == "unknown" else row | became
+def look_afterwards(send: Send, outcomes: Mapping[int, Outcome]) -> dict[int, Outcome]:
+    """Read what leads have become: of conversions that are done, doubtful or refused as repeated.
+
+    A lead whose answer was lost and that is not converted yet may still be.
+    """
+    rows = {
+        row: each._replace(details=_made(each.details or {}))
+        for row, each in outcomes.items()
+        if each.status == "done"
+    }
+    doubtful = {
+        str(each.id): row
+        for row, each in outcomes.items()
+        if each.status == "unknown" or each.code == "ID_ALREADY_CONVERTED"
+    }
+    try:
+        became = converted(send, [*doubtful]) if doubtful else {}
+    except ZohoError as error:  # nothing is lost by it: resolve() looks again
+        message = f"The lead could not be looked at ({error.happened}). Run report.resolve()."
+        return rows | {row: outcomes[row]._replace(message=message) for row in doubtful.values()}
+    for lead, made in became.items():
+        row = doubtful[lead]
+        outcome = outcomes[row]._replace(details=made)
+        if outcome.status == "unknown":
+            message = "found done, after the answer was lost"
+            outcome = outcome._replace(status="done", code="SUCCESS", message=message)
+        rows[row] = outcome
+    return rows
 
 
-def _request(catalogue: Catalogue, row: Row, wishes: Wishes) -> Row:
+def _request(catalogue: Catalogue, row: Row, conversion: Conversion) -> Row:
     """Write what is sent for one lead."""
     body: Row = {
-        "overwrite": wishes.overwrite,
-        "add_to_existing_record": wishes.match,
-        "notify_lead_owner": wishes.notify,
-        "notify_new_entity_owner": wishes.notify,
-        "assign_to": wishes.owner and {"id": wishes.owner},
-        "Accounts": row.get("Accounts") or (wishes.account and {"id": wishes.account}),
-        "Contacts": row.get("Contacts") or (wishes.contact and {"id": wishes.contact}),
-        "Deals": _deal(catalogue, row, wishes.deal),
-        "carry_over_tags": wishes.tags and {name: list(tags) for name, tags in wishes.tags.items()},
-        "move_attachments_to": wishes.attachments_to and {"api_name": wishes.attachments_to},
+        "overwrite": conversion.overwrite,
+        "add_to_existing_record": conversion.match,
+        "notify_lead_owner": conversion.notify,
+        "notify_new_entity_owner": conversion.notify,
+        "assign_to": conversion.owner and {"id": conversion.owner},
+        "Accounts": row.get("Accounts") or (conversion.account and {"id": conversion.account}),
+        "Contacts": row.get("Contacts") or (conversion.contact and {"id": conversion.contact}),
+        "Deals": _deal(catalogue, row, conversion.deal),
+        "carry_over_tags": conversion.tags
+        and {name: list(tags) for name, tags in conversion.tags.items()},
+        "move_attachments_to": conversion.attachments_to
+        and {"api_name": conversion.attachments_to},
     }
     for module in ("Accounts", "Contacts"):
         if body[module]:
             check_id(module, body[module]["id"])
-    if wishes.attachments_to == "Deals" and body["Deals"] is None:
+    if conversion.attachments_to == "Deals" and body["Deals"] is None:
         raise ValueError(
             f"attachments of lead {row['id']} cannot go to a deal: it gets none; nothing was sent"
         )
@@ -133,8 +152,8 @@ def _deal(catalogue: Catalogue, row: Row, common: Mapping[str, Any] | None) -> R
     return deal
 
 
-def _made(details: Row) -> Row:
-    """Read the ids of what a lead has become; older answers name them bare."""
+def _made(details: Mapping[str, Any]) -> Row:
+    """Return the ids of what a lead has become; older answers have them bare."""
     made = {}
     for module in INTO:
         found = details.get(module)
@@ -151,6 +170,12 @@ def converted(send: Send, leads: Sequence[str]) -> dict[str, Row]:
         body = send("GET", f"{V8}Leads", params=params)
         found |= dict(_converted(records_of(body)))
     return found
+
+
+def found_converted(session: Session, batch: Batch, ids: Sequence[str]) -> dict[str, Row]:
+    """Return what those leads have become that are converted by now."""
+    del batch
+    return converted(session.send, ids)
 
 
 def _converted(leads: Sequence[Row]) -> Iterator[tuple[str, Row]]:

@@ -8,30 +8,34 @@ import orjson
 
 from zcrm_nb.api.pages import V8
 from zcrm_nb.api.reading.records import check_id
-from zcrm_nb.api.writing.calls import REPORT, WriteCall, batches, carry_out, records_by_id
+from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.errors import ConnectionFailed, NotFoundError, ServerError, did_you_mean
+from zcrm_nb.frames import Column, column_for
+from zcrm_nb.frames.records import as_columns, as_rows
+from zcrm_nb.frames.report import Outcome, labels
+from zcrm_nb.frames.validate import check_columns, check_names, check_values, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from zcrm_nb.api.metadata import Catalogue
-    from zcrm_nb.api.pages import Send
+    from zcrm_nb.api.session import Session
+    from zcrm_nb.api.writing.journal import Batch
+    from zcrm_nb.api.writing.run import Run
 
     Row = dict[str, Any]
-    Tick = Callable[[int], None]
 
 __all__ = [
+    "COUNT_COLUMNS",
     "change_owner",
     "check_expected",
+    "check_one_of",
     "checked_values",
+    "follow",
     "follow_job",
-    "gone",
-    "having",
+    "job_call",
     "mass_delete",
     "mass_update",
-    "owned_by",
-    "run_job",
-    "there",
     "user_id",
     "view_count_query",
     "view_id",
@@ -47,175 +51,166 @@ SHORTEST_WAIT_S, LONGEST_WAIT_S = 1.0, 15.0
 COUNTS = {"mass_update": ("Updated_Count", "Not_Updated_Count"),
           "mass_delete": ("Deleted_Count", None)}  # fmt: skip
 
+COUNT_COLUMNS = [Column("records", "integer")]
+
 
 def change_owner(
-    send: Send,
     module: str,
     ids: Sequence[str],
     owner: str,
     *,
     notify: bool,
     related: Sequence[tuple[str, str]],
-    workers: int,
-    tick: Tick,
-) -> list[Row]:
-    """Hand records over to another user, 500 a call; related records go along with the first."""
+) -> list[WriteCall]:
+    """List the calls that hand records over to another user, 500 records each.
+
+    Related records go along with the first.
+    """
     body: Row = {"owner": {"id": owner}, "notify": notify}
     along = [{"api_name": name, "id": record} for name, record in related]
-    acts = [
-        WriteCall("change_owner", f"{module}/actions/change_owner",
-            {**body, "ids": list(batch), **({"related_modules": along} if along and not n else {})},
-            batch)
-        for n, batch in enumerate(batches(_checked(module, ids), IDS_PER_CALL))
-    ]  # fmt: skip
-    return [row for row, _ in carry_out(send, acts, workers=workers, tick=tick)]
+    path, values = f"{module}/actions/change_owner", {"Owner": {"id": owner}}
+    calls = []
+    for n, batch in enumerate(batches(_checked(module, ids), IDS_PER_CALL)):
+        more = {"related_modules": along} if along and not n else {}
+        json = {**body, "ids": list(batch), **more}
+        calls.append(WriteCall("change_owner", path, json, batch, values=values))
+    return calls
 
 
-def mass_update(
-    send: Send, module: str, ids: Sequence[str], values: Row, *, workers: int, tick: Tick
-) -> list[Row]:
-    """Write the same values into records, 500 a call."""
-    acts = [
-        WriteCall("update", f"{module}/actions/mass_update", {"data": [values], "ids": list(batch)},
-            batch)
-        for batch in batches(_checked(module, ids), IDS_PER_CALL)
-    ]  # fmt: skip
-    return [row for row, _ in carry_out(send, acts, workers=workers, tick=tick)]
-
-
-def mass_delete(
-    send: Send, module: str, ids: Sequence[str], *, workers: int, tick: Tick
-) -> list[Row]:
-    """Delete records, 500 a call."""
-    acts = [
-        WriteCall("delete", f"{module}/actions/mass_delete", {"ids": list(batch)}, batch)
+def mass_update(module: str, ids: Sequence[str], values: Row) -> list[WriteCall]:
+    """List the calls that write the same values into records, 500 records each."""
+    path = f"{module}/actions/mass_update"
+    return [
+        WriteCall("update", path, {"data": [values], "ids": list(batch)}, batch, values=values)
         for batch in batches(_checked(module, ids), IDS_PER_CALL)
     ]
-    return [row for row, _ in carry_out(send, acts, workers=workers, tick=tick)]
 
 
-def run_job(
-    send: Send,
-    module: str,
-    kind: str,
-    body: Row,
-    *,
-    wait_s: float,
-    sleep: Callable[[float], None],
-) -> list[Row]:
-    """Start a job over a custom view, wait for it, and tell how many records it changed."""
-    path = f"{module}/actions/{kind}"
-    act = WriteCall(kind.removeprefix("mass_"), path, body, [""])
-    ((row, details),) = carry_out(send, [act], workers=1, tick=_silent)
-    job = details.get("job_id")
-    if job is None:
-        return [row | {"id": None, "records": None}]
-    return follow_job(send, module, kind, job, wait_s=wait_s, sleep=sleep)
+def mass_delete(module: str, ids: Sequence[str]) -> list[WriteCall]:
+    """List the calls that delete records, 500 records each."""
+    path = f"{module}/actions/mass_delete"
+    return [
+        WriteCall("delete", path, {"ids": list(batch)}, batch)
+        for batch in batches(_checked(module, ids), IDS_PER_CALL)
+    ]
 
 
-def follow_job(
-    send: Send,
-    module: str,
-    kind: str,
-    job: str,
-    *,
-    wait_s: float,
-    sleep: Callable[[float], None],
-) -> list[Row]:
-    """Wait for a job and tell how many records it changed.
+# ---- Jobs over a view ----------------------------------------------------------------------------
+
+
+def job_call(module: str, kind: str, body: Row) -> WriteCall:
+    """Make the call that begins a job over all records of a custom view."""
+    return WriteCall(kind.removeprefix("mass_"), f"{module}/actions/{kind}", body, [""])
+
+
+def follow(session: Session, call: WriteCall, run: Run, wait_s: float) -> None:
+    """Wait for the job that Zoho made of a call, and settle how many records it changed."""
+    outcome = run.outcomes[0]
+    job = (outcome.details or {}).get("job_id")
+    if job is None:  # refused, or its answer was lost: of no number of records
+        run.settle({0: outcome._replace(id=None, details={"records": None})})
+    else:
+        rows = follow_job(session, call.batch(range(1)), str(job), wait_s)
+        run.settle(dict(enumerate(rows)))
+
+
+def follow_job(session: Session, batch: Batch, job: str, wait_s: float) -> list[Outcome]:
+    """Wait for a job and return how many records it changed.
 
     One row for those it changed, one for those it did not; their ``id`` is that of the job.
     """
-    path = f"{module}/actions/{kind}"
-    status, counts = _awaited(send, path, job, wait_s=wait_s, sleep=sleep)
-    row: Row = dict.fromkeys(REPORT)
-    row |= {"action": kind.removeprefix("mass_"), "status": "unknown", "id": job, "code": status}
-    row["records"] = None
+    status, counts = _awaited(session, batch.path, job, wait_s=wait_s)
+    kind = batch.path.rpartition("/")[2]
+    outcome = Outcome(batch.action, "unknown", job, status or None, details={"records": None})
     if status in FINISHED:
-        return _counted(row, kind, status, counts)
-    row["message"] = f"the job was {status or 'not to be asked about'} when last looked at"
-    return [row]
+        return _counted(outcome, kind, status, counts)
+    state = f"is {status}" if status else "cannot be looked at"
+    return [outcome._replace(message=f"The job {state}. Run report.resolve() to check again.")]
 
 
-def _counted(row: Row, kind: str, status: str, counts: Row) -> list[Row]:
-    """Tell how many records a finished job has changed, and how many not."""
+def _counted(outcome: Outcome, kind: str, status: str, counts: Row) -> list[Outcome]:
+    """Return how many records a finished job has changed, and how many not."""
     done_key, left_key = COUNTS[kind]
-    done = int(counts.get(done_key) or 0)
-    left = int(counts.get("Failed_Count") or 0) + int(counts.get(left_key or "") or 0)
-    total = int(counts.get("Total_Count") or done + left)
+    done = _number(counts.get(done_key))
+    left = _number(counts.get("Failed_Count")) + _number(counts.get(left_key or ""))
+    total = _number(counts.get("Total_Count")) or done + left
     rows = []
     if done or not left:
-        rows.append({**row, "status": "done", "records": done, "message": f"{done} of {total}"})
+        rows.append(
+            outcome._replace(status="done", message=f"{done} of {total}", details={"records": done})
+        )
     if left:
-        message = f"{left} of {total}; the job does not tell which, or why"
-        rows.append({**row, "status": "refused", "records": left, "message": message})
+        message = f"{left} of {total}; the job does not say which, or why"
+        rows.append(outcome._replace(status="refused", message=message, details={"records": left}))
     if status == "FAILED" and not left:
-        rows[-1] |= {"status": "refused", "message": "the job failed"}
+        rows[-1] = rows[-1]._replace(status="refused", message="the job failed")
     return rows
 
 
-def _awaited(
-    send: Send, path: str, job: str, *, wait_s: float, sleep: Callable[[float], None]
-) -> tuple[str, Row]:
+def _number(value: Any) -> int:
+    """Read a count; 0 where it is none."""
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _awaited(session: Session, path: str, job: str, *, wait_s: float) -> tuple[str, Row]:
     """Ask for a job's status until it is finished or the time is up."""
     pause, waited, status = SHORTEST_WAIT_S, 0.0, ""
     counts: Row = {}
     while True:
         try:
-            body = send("GET", V8 + path, params={"job_id": job})
-            counts = orjson.loads(body)["data"][0] if body else {}
+            counts = _job_line(session.send("GET", V8 + path, params={"job_id": job})) or counts
             status = str(counts.get("Status") or "").upper()
         except (ConnectionFailed, ServerError):
             pass  # only a look; the job goes on
         if status in FINISHED or waited >= wait_s:
             return status, counts
-        sleep(pause)
+        session.sleep(pause)
         waited, pause = waited + pause, min(2 * pause, LONGEST_WAIT_S)
 
 
-def owned_by(send: Send, module: str, ids: Sequence[str], owner: str) -> dict[str, Row]:
-    """Tell which records a user owns by now."""
-    found = records_by_id(send, module, ids, ["Owner"])
-    return {each: {} for each, record in found.items() if record["Owner"]["id"] == owner}
+def _job_line(body: bytes) -> Row:
+    """Return what an answer says of a job; empty where it cannot be read."""
+    try:
+        line = orjson.loads(body)["data"][0] if body else {}
+    except (ValueError, LookupError, TypeError):
+        return {}
+    return line if isinstance(line, dict) else {}
 
 
-def having(send: Send, module: str, ids: Sequence[str], values: Row) -> dict[str, Row]:
-    """Tell which records have some values by now."""
-    found = records_by_id(send, module, ids, list(values))
-    return {
-        each: {}
-        for each, record in found.items()
-        if all(record.get(name) == value for name, value in values.items())
-    }
-
-
-def gone(send: Send, module: str, ids: Sequence[str]) -> dict[str, Row]:
-    """Tell which records are not there any more."""
-    left = records_by_id(send, module, ids, [])
-    return {each: {} for each in ids if each not in left}
-
-
-def there(send: Send, module: str, ids: Sequence[str]) -> dict[str, Row]:
-    """Tell which records are there."""
-    return {each: {} for each in records_by_id(send, module, ids, [])}
-
-
-def checked_values(catalogue: Catalogue, module: str, values: Mapping[str, Any]) -> Row:
-    """Refuse values that a mass update cannot write, before they are sent."""
+def checked_values(
+    catalogue: Catalogue, module: str, values: Mapping[str, Any], *, unlisted: bool = False
+) -> Row:
+    """Write values as JSON, or refuse those that a mass update cannot write."""
     most = FIELDS_AT_ONCE.get(module, 1)
     if not 1 <= len(values) <= most:
         raise ValueError(
-            f"a mass update of {module} writes {most} field{'s' * (most > 1)} at once, not"
-            f" {len(values)}; crm.update writes more"
+            f"A mass update of {module} writes {most} field{'s' * (most > 1)} at once, not"
+            f" {len(values)}; crm.update writes more."
         )
+    subject, index = f"mass update of {module}", labels([values])
+    refuse(check_names(values), subject, index)
     for name in values:
         field = catalogue.field(module, name)
-        if field.get("mass_update") is False or field["data_type"] in NOT_IN_MASS:
+        if field.get("mass_update") is False or field.get("data_type") in NOT_IN_MASS:
             raise ValueError(
-                f"{name} is of type {field['data_type']}, which a mass update does not write;"
-                " crm.update does"
+                f"A mass update cannot write {name}, of type {field.get('data_type')};"
+                " crm.update can."
             )
-    return dict(values)
+    fields = catalogue.fields(module)
+    data = as_columns([values], [column_for(fields[name]) for name in values])
+    problems = [*check_columns(values, fields, "update")]
+    problems += check_values(data, fields, "update", unlisted=unlisted)
+    refuse(problems, subject, index)
+    return as_rows(data, 1)[0]
+
+
+def check_one_of(records: object, cvid: str | None) -> None:
+    """Refuse records and a view at once, and neither."""
+    if (records is None) == (cvid is None):
+        raise ValueError("Give either records (ids, or a table of them) or cvid=.")
 
 
 def view_count_query(module: str, cvid: str) -> str:
@@ -262,7 +257,3 @@ def user_id(catalogue: Catalogue, who: str) -> str:
 def _checked(module: str, ids: Sequence[str]) -> list[str]:
     """See that all ids can be ids."""
     return [check_id(module, each) for each in ids]
-
-
-def _silent(records: int) -> None:
-    """Tell nobody."""

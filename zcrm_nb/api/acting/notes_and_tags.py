@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.api.session import Session
+    from zcrm_nb.api.writing.journal import Batch
 
 __all__ = [
     "NOTE_FIELDS",
@@ -109,16 +111,22 @@ def retagging(
     ]
 
 
-def retagged(send: Send, asked: Sequence[WriteCall], ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Tell which records have the tags by now, or have them no more, as the calls wanted it."""
-    act = asked[0]
-    names = {each["name"] for each in act.json["tags"]}
-    found = records_by_id(send, act.path.partition("/")[0], ids, ["Tag"])
-    has = {each: {tag["name"] for tag in row.get("Tag") or []} for each, row in found.items()}
-    if act.action == "untag":
-        return {each: {} for each, tags in has.items() if names.isdisjoint(tags)}
-    whole = act.json.get("over_write")
-    return {each: {} for each, tags in has.items() if (names == tags if whole else names <= tags)}
+def retagged(session: Session, batch: Batch, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return those records that have the tags by now, or have them no more, as the call wanted."""
+    body = batch.body or {}
+    names = {tag["name"] for tag in body.get("tags") or ()}
+    found = records_by_id(session.send, batch.path.partition("/")[0], ids, ["Tag"])
+    tags = {record_id: _tag_names(record.get("Tag")) for record_id, record in found.items()}
+    if batch.action == "untag":
+        return {each: {} for each, own in tags.items() if names.isdisjoint(own)}
+    whole = body.get("over_write")
+    return {each: {} for each, own in tags.items() if (names == own if whole else names <= own)}
+
+
+def _tag_names(tags: Any) -> set[str]:
+    """Return the names of a record's tags."""
+    named = tags if isinstance(tags, list) else []
+    return {str(tag.get("name")) for tag in named if isinstance(tag, dict)}
 
 
 def _check_tags(names: Sequence[str]) -> None:

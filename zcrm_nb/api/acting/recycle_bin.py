@@ -9,16 +9,15 @@ import orjson
 
 from zcrm_nb.api.pages import V8, look_ahead
 from zcrm_nb.api.reading.records import check_id
-from zcrm_nb.api.writing.calls import WriteCall, batches, carry_out, row_of
+from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.frames import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from zcrm_nb.api.pages import Send
 
     Row = dict[str, Any]
-    Tick = Callable[[int], None]
 
 __all__ = ["BIN_COLUMNS", "bin_count", "bin_pages", "empty", "erase", "restore"]
 
@@ -60,27 +59,23 @@ def bin_count(send: Send) -> int:
     return int(orjson.loads(send("GET", f"{BIN}/actions/count"))["count"])
 
 
-def restore(send: Send, module: str, ids: Sequence[str], *, workers: int, tick: Tick) -> list[Row]:
-    """Put records back, 200 a call; ``unknown`` where Zoho does it later."""
-    acts = [
-        WriteCall("restore", "settings/recycle_bin/actions/restore", {"ids": list(batch)}, batch,
-            "recycle_bin")
+def restore(module: str, ids: Sequence[str]) -> list[WriteCall]:
+    """List the calls that put records back, 200 each; Zoho may do it later."""
+    path = "settings/recycle_bin/actions/restore"
+    return [
+        WriteCall("restore", path, {"ids": list(batch)}, batch)
         for batch in batches([check_id(module, each) for each in ids], IDS_PER_CALL)
-    ]  # fmt: skip
-    return [row for row, _ in carry_out(send, acts, workers=workers, tick=tick)]
+    ]
 
 
-def erase(send: Send, ids: Sequence[str], *, workers: int, tick: Tick) -> list[Row]:
-    """Delete records in the bin for good, 200 a call."""
-    acts = [
-        WriteCall("erase", "settings/recycle_bin", None, batch, "recycle_bin", "DELETE",
-            {"ids": ",".join(batch)})
+def erase(ids: Sequence[str]) -> list[WriteCall]:
+    """List the calls that delete records in the bin for good, 200 each."""
+    return [
+        WriteCall("erase", "settings/recycle_bin", None, batch, "DELETE", {"ids": ",".join(batch)})
         for batch in batches(ids, IDS_PER_CALL)
-    ]  # fmt: skip
-    return [row for row, _ in carry_out(send, acts, workers=workers, tick=tick)]
+    ]
 
 
-def empty(send: Send) -> Row:
-    """Empty the whole bin in one call, and tell what has become of it."""
-    told = orjson.loads(send("POST", f"{BIN}/actions/empty"))
-    return row_of("erase", None, told)
+def empty() -> list[WriteCall]:
+    """List the one call that empties the whole bin."""
+    return [WriteCall("erase", "settings/recycle_bin/actions/empty", None, [""])]

@@ -10,7 +10,8 @@ from zcrm_nb.api.metadata import USER_COLUMNS
 from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import check_id, field_batches, list_columns
-from zcrm_nb.api.reading.tables import coql_table, counted
+from zcrm_nb.api.reading.tables import coql_table, counted, typed_table
+from zcrm_nb.api.session import TableRequest
 from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.coql import fill
 from zcrm_nb.errors import LimitError, NotFoundError, did_you_mean
@@ -23,18 +24,20 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
-
-    Tick = Callable[[int], None]
+    from zcrm_nb.api.session import Session
+    from zcrm_nb.api.writing.journal import Batch
+    from zcrm_nb.frames import FrameOptions
 
 __all__ = [
     "LIST_COLUMNS",
     "ROWS_PER_QUERY",
-    "expanded",
+    "expand_request",
     "linked",
     "links",
     "lists",
+    "related_request",
     "related_table",
-    "subform_table",
+    "subform_request",
     "unique",
 ]
 
@@ -81,49 +84,69 @@ class RelatedPath(NamedTuple):
 
 
 def related_table(
-    send: Send,
-    catalogue: Catalogue,
+    session: Session,
     module: str,
     *,
     subject: Any,
     related_list: str,
     columns: Sequence[str] | None,
-    workers: int,
-    tick: Tick,
     **options: Any,
 ) -> pd.DataFrame:
-    """Return what is on a related list of one record or many, each row with its ``parent_id``."""
+    """Return the rows of a related list of one record or many, each with its ``parent_id``."""
+    catalogue = session.catalogue
     known = _list_named(catalogue, module, related_list)
     child = str((known.get("module") or {}).get("api_name") or related_list)
     ids = unique([check_id(module, each) for each in ids_in(subject) if each])
-    way = _way(catalogue, module, child, known)
-    options |= {"workers": workers, "tick": tick}
-    if way is not None and way.far:
-        return _through_links(send, catalogue, way, ids, child=child, columns=columns, **options)
-    if way is not None:
-        return _by_coql(send, catalogue, way, ids, columns=columns, **options)
+    path = _path_to(catalogue, module, child, known)
+    if path is not None and path.far:
+        return _through_links(session, path, ids, child=child, columns=columns, **options)
+    if path is not None:
+        return _by_coql(session, path, ids, columns=columns, **options)
     fields = list_columns(catalogue, child, columns)
 
     def fetch(record_id: str) -> list[dict[str, Any]]:
-        return _list_of(send, f"{V8}{module}/{record_id}/{related_list}", fields)
+        return _list_of(session.send, f"{V8}{module}/{record_id}/{related_list}", fields)
 
-    return by_record(fetch, ids, fields, **options)
+    return by_record(session, fetch, ids, fields, **options)
+
+
+def related_request(
+    catalogue: Catalogue,
+    module: str,
+    related_list: str,
+    ids: Any,
+    *,
+    columns: Sequence[str] | None,
+    options: FrameOptions,
+) -> TableRequest:
+    """Read a related list."""
+
+    def fetch(session: Session) -> pd.DataFrame:
+        return related_table(
+            session,
+            module,
+            subject=ids,
+            related_list=related_list,
+            columns=columns,
+            **catalogue.in_zone(options),
+        )
+
+    label = f"{related_list} of {module}"
+    return TableRequest(label, fetch, {"query": label, "module": module, "route": "related"})
 
 
 def by_record(
+    session: Session,
     fetch: Callable[[str], list[dict[str, Any]]],
     ids: Sequence[str],
     columns: Sequence[Column],
-    *,
-    workers: int,
-    tick: Tick,
     **options: Any,
 ) -> pd.DataFrame:
-    """Ask for each record by itself, side by side, and put the rows into one table."""
+    """Read the list of each record, side by side, and put the rows into one table."""
     rows: list[dict[str, Any]] = []
-    for record_id, found in zip(ids, side_by_side(fetch, ids, workers), strict=True):
-        rows += [{PARENT: record_id, **each} for each in found]
-        tick(len(found))
+    for record_id, found in zip(ids, side_by_side(fetch, ids, session.workers), strict=True):
+        rows += [{PARENT: record_id, **row} for row in found]
+        session.tick(len(found))
     return to_frame([rows], [Column(PARENT, "text"), *columns], **options)
 
 
@@ -163,7 +186,7 @@ def _list_named(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
     )
 
 
-def _way(
+def _path_to(
     catalogue: Catalogue, module: str, child: str, known: dict[str, Any]
 ) -> RelatedPath | None:
     """Find the lookup behind a related list; ``None`` where the metadata do not tell it."""
@@ -197,25 +220,23 @@ def _pointers(catalogue: Catalogue, module: str, target: str) -> list[dict[str, 
 
 
 def _by_coql(
-    send: Send,
-    catalogue: Catalogue,
-    way: RelatedPath,
+    session: Session,
+    path: RelatedPath,
     ids: Sequence[str],
     *,
     columns: Sequence[str] | None,
     **options: Any,
 ) -> pd.DataFrame:
     """Ask for the records that point to any of some records, a hundred of these at a time."""
-    selected = _selected(catalogue, way, columns)
-    text = f"select {', '.join(selected)} from {way.module} where {way.near} in :ids"  # noqa: S608
-    table = asked_by_ids(send, catalogue, text, ids, **options)
-    return _with_parent(table, way, ids, columns)
+    selected = _selected(session.catalogue, path, columns)
+    text = f"select {', '.join(selected)} from {path.module} where {path.near} in :ids"  # noqa: S608
+    table = asked_by_ids(session, text, ids, **options)
+    return _with_parent(table, path, ids, columns)
 
 
 def _through_links(
-    send: Send,
-    catalogue: Catalogue,
-    way: RelatedPath,
+    session: Session,
+    path: RelatedPath,
     ids: Sequence[str],
     *,
     child: str,
@@ -223,69 +244,66 @@ def _through_links(
     **options: Any,
 ) -> pd.DataFrame:
     """Ask a linking module who belongs to whom, and then for those at its far end."""
-    far = f"{way.far}.id"
-    links = _by_coql(send, catalogue, way, ids, columns=(), **options)[[PARENT, far]]
+    far = f"{path.far}.id"
+    links = _by_coql(session, path, ids, columns=(), **options)[[PARENT, far]]
     selected = "*" if columns is None else ", ".join(["id", *columns])
     text = f"select {selected} from {child} where id in :ids"  # noqa: S608
     far_ids = ids_in(links, far)
-    found = asked_by_ids(send, catalogue, text, far_ids, one_row_each=True, **options)
+    found = asked_by_ids(session, text, far_ids, one_row_each=True, **options)
     return joined(links, far, found, "").rename(columns={far: "id"})
 
 
-def _selected(catalogue: Catalogue, way: RelatedPath, columns: Sequence[str] | None) -> list[str]:
+def _selected(catalogue: Catalogue, path: RelatedPath, columns: Sequence[str] | None) -> list[str]:
     """List what a query selects: the fields asked for, and the lookup to the parent."""
-    if way.far:
-        return [way.near, way.far, *(f"{way.far}.{each}" for each in columns or ())]
+    if path.far:
+        return [path.near, path.far, *(f"{path.far}.{each}" for each in columns or ())]
     if columns is None:
         return ["*"]
     for each in columns:
-        catalogue.field(way.module, each)
-    return list(dict.fromkeys([way.near, *columns]))
+        catalogue.field(path.module, each)
+    return list(dict.fromkeys([path.near, *columns]))
 
 
 def _with_parent(
-    table: pd.DataFrame, way: RelatedPath, ids: Sequence[str], columns: Sequence[str] | None
+    table: pd.DataFrame, path: RelatedPath, ids: Sequence[str], columns: Sequence[str] | None
 ) -> pd.DataFrame:
     """Put ``parent_id`` first, and the rows into the order of their parents.
 
     The lookup to the parent says nothing more, unless it was asked for.
     """
-    own = [] if columns is not None and way.near in columns else [way.near, f"{way.near}.id"]
+    own = [] if columns is not None and path.near in columns else [path.near, f"{path.near}.id"]
     rest = [name for name in table if name not in {PARENT, "id", *own}]
-    led = table.assign(**{PARENT: table[f"{way.near}.id"]})[[PARENT, "id", *rest]]
+    led = table.assign(**{PARENT: table[f"{path.near}.id"]})[[PARENT, "id", *rest]]
     return in_order(led, PARENT, ids)
 
 
 def asked_by_ids(
-    send: Send,
-    catalogue: Catalogue,
+    session: Session,
     text: str,
     ids: Sequence[str],
     *,
-    workers: int,
-    tick: Tick,
     one_row_each: bool = False,
     **options: Any,
 ) -> pd.DataFrame:
-    """Ask one query about many ids, a hundred at a time, side by side: one table of all answers.
+    """Send one query for many ids, a hundred at a time, side by side: one table of all answers.
 
     Where each id means one row, a LIMIT of a hundred says so: it costs a third.
     """
+    catalogue = session.catalogue
     lists_of_ids = list(batches(unique(ids), ROWS_PER_QUERY))
-    queries = [
-        ask.prepared(catalogue, fill(text, ids=each), limit=len(each) if one_row_each else None)
-        for each in lists_of_ids or [["0"]]
+    prepared = [
+        ask.prepared(catalogue, fill(text, ids=some), limit=len(some) if one_row_each else None)
+        for some in lists_of_ids or [["0"]]
     ]
-    asked = [each.query for each in queries if each.query is not None]
-    columns = ask.answer_columns(catalogue, asked[0])
+    queries = [each.query for each in prepared if each.query is not None]
+    columns = ask.answer_columns(catalogue, queries[0])
     pages = side_by_side(
-        lambda query: list(ask.coql_bodies(send, query)),
-        asked if lists_of_ids else [],
-        min(workers, QUERIES_AT_ONCE),
+        lambda query: list(ask.coql_bodies(session.send, query)),
+        queries if lists_of_ids else [],
+        min(session.workers, QUERIES_AT_ONCE),
     )
-    users = catalogue.directory() if any(each.kind == "user" for each in columns) else None
-    bodies = counted(chain.from_iterable(pages), tick)
-    return to_frame(bodies, columns, users=users, **options)
+    bodies = counted(chain.from_iterable(pages), session.tick)
+    return typed_table(session, bodies, columns, **options)
 
 
 # ---- Linking -------------------------------------------------------------------------------------
@@ -307,13 +325,14 @@ def _link(path: str, ids: Sequence[str], *, away: bool) -> WriteCall:
     return WriteCall("link", path, {"data": [{"id": each} for each in ids]}, ids, method="PUT")
 
 
-def linked(send: Send, asked: Sequence[WriteCall], ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Tell which records are on the list by now, or off it, as the calls wanted them."""
-    away = asked[0].action == "unlink"
+def linked(session: Session, batch: Batch, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return those records that are on the list by now, or off it, as the call wanted them."""
+    away = batch.action == "unlink"
     found: set[str] = set()
     for some in batches(ids, RECORDS_PER_CALL):
         params = {"fields": "id", "ids": ",".join(some), "per_page": PAGE_SIZE}
-        found |= {each["id"] for each in records_of(send("GET", V8 + asked[0].path, params=params))}
+        body = session.send("GET", V8 + batch.path, params=params)
+        found |= {record["id"] for record in records_of(body)}
     return {each: {} for each in ids if (each in found) != away}
 
 
@@ -321,8 +340,7 @@ def linked(send: Send, asked: Sequence[WriteCall], ids: list[str]) -> dict[str, 
 
 
 def expanded(
-    send: Send,
-    catalogue: Catalogue,
+    session: Session,
     df: pd.DataFrame,
     *,
     module: str,
@@ -332,7 +350,7 @@ def expanded(
     **options: Any,
 ) -> pd.DataFrame:
     """Put fields of the records that a lookup names beside the rows that name them."""
-    key = f"{lookup}.id"
+    catalogue, key = session.catalogue, f"{lookup}.id"
     if key not in df:
         raise ValueError(f"The table has no column {key!r}, which tells the records to look up.")
     if catalogue.field(module, lookup)["data_type"] in {"ownerlookup", "userlookup"}:
@@ -343,10 +361,44 @@ def expanded(
     for each in columns:
         catalogue.field(target, each)
     text = f"select id, {', '.join(columns)} from {target} where id in :ids"  # noqa: S608
-    found = asked_by_ids(send, catalogue, text, ids, one_row_each=True, **options)
+    found = asked_by_ids(session, text, ids, one_row_each=True, **options)
     kinds = list_columns(catalogue, target, columns)
     many = [each.name for each in kinds if each.kind in {"multipicklist", "tags"}]
     return joined(df, key, found, f"{lookup}.", many)
+
+
+def expand_request(
+    catalogue: Catalogue,
+    df: pd.DataFrame,
+    lookup: str,
+    columns: Sequence[str],
+    *,
+    module: str | None,
+    max_credits: int | None,
+    options: FrameOptions,
+) -> TableRequest:
+    """Add fields of the records that a lookup names."""
+    known = dict(df.attrs.get("zcrm", {}))
+    owner = module or known.get("module")
+    if owner is None:
+        raise ValueError("The module of this table is unknown. Name it, such as module='Deals'.")
+
+    def fetch(session: Session) -> pd.DataFrame:
+        table = expanded(
+            session,
+            df,
+            module=owner,
+            lookup=lookup,
+            columns=columns,
+            max_credits=max_credits,
+            **catalogue.in_zone(options),
+        )
+        table.attrs = {}
+        return table
+
+    label = f"{lookup} of {owner}"
+    facts = {**known, "expanded": [*known.get("expanded", []), lookup], "module": owner}
+    return TableRequest(label, fetch, {"query": label, "route": "coql", **facts})
 
 
 def _target(catalogue: Catalogue, module: str, lookup: str) -> str:
@@ -388,8 +440,7 @@ def _afford(price: int, most: int | None, what: str) -> None:
 
 
 def subform_table(
-    send: Send,
-    catalogue: Catalogue,
+    session: Session,
     module: str,
     *,
     field: str,
@@ -398,27 +449,39 @@ def subform_table(
     **options: Any,
 ) -> pd.DataFrame:
     """Return the rows of a subform or the links of a multi-select lookup, with their parents."""
-    way = _behind(catalogue, module, field)
+    path = _behind(session.catalogue, module, field)
     if subject is not None:
         ids = unique([check_id(module, each) for each in ids_in(subject) if each])
-        return _by_coql(send, catalogue, way, ids, columns=columns, **options)
-    selected = _selected(catalogue, way, columns)
-    text = f"select {', '.join(selected)} from {way.module} where {way.near} is not null"  # noqa: S608
-    return _every_child(send, catalogue, way, text=text, columns=columns, **options)
+        return _by_coql(session, path, ids, columns=columns, **options)
+    selected = _selected(session.catalogue, path, columns)
+    text = f"select {', '.join(selected)} from {path.module} where {path.near} is not null"  # noqa: S608
+    table = coql_table(session, ask.prepared(session.catalogue, text), **options)
+    return _with_parent(table, path, sorted(set(table[f"{path.near}.id"])), columns)
 
 
-def _every_child(
-    send: Send,
+def subform_request(
     catalogue: Catalogue,
-    way: RelatedPath,
+    module: str,
+    field: str,
+    ids: Any,
     *,
-    text: str,
     columns: Sequence[str] | None,
-    **options: Any,
-) -> pd.DataFrame:
-    """Return the children of all records."""
-    table = coql_table(send, catalogue, ask.prepared(catalogue, text), **options)
-    return _with_parent(table, way, sorted(set(table[f"{way.near}.id"])), columns)
+    options: FrameOptions,
+) -> TableRequest:
+    """Read a subform as a child table."""
+
+    def fetch(session: Session) -> pd.DataFrame:
+        return subform_table(
+            session,
+            module,
+            field=field,
+            subject=ids,
+            columns=columns,
+            **catalogue.in_zone(options),
+        )
+
+    label = f"{field} of {module}"
+    return TableRequest(label, fetch, {"query": label, "module": module, "route": "coql"})
 
 
 def _behind(catalogue: Catalogue, module: str, name: str) -> RelatedPath:

@@ -11,6 +11,7 @@ from zcrm_nb.api.pages import side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import conversion, field_batches, list_columns, record_bodies
 from zcrm_nb.api.reading.tables import coql_table
+from zcrm_nb.api.session import Session
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import APIError
 from zcrm_nb.frames import beside, to_frame
@@ -49,6 +50,7 @@ def elsewhere(
     A query asks for all records from the first id to the last: 3 credits for each 2,000. A list is
     asked for 100 ids at a time: 1 credit each.
     """
+    options.setdefault("errors", "raise")  # columns of Python objects cannot be stored
     fields = {name: field_of(catalogue, module, name) for name in names}
     queried = [
         name
@@ -82,8 +84,7 @@ def _by_query(
     condition = f"id >= '{first}' and id <= '{last}'"
     text = f"select {', '.join(names)} from {module} where {condition}"  # noqa: S608 - COQL
     asked = ask.prepared(catalogue, text)
-    workers = gate.workers
-    return coql_table(gate.send, catalogue, asked, workers=workers, tick=_silent, **options)
+    return coql_table(Session(gate.send, catalogue, gate.workers), asked, **options)
 
 
 def _from_lists(

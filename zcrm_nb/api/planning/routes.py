@@ -35,6 +35,7 @@ from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.query import Prepared
 from zcrm_nb.api.reading.records import ONE_RECORD_ONLY, conversion, list_parameters
 from zcrm_nb.api.reading.tables import coql_table, ordered_here, records_table
+from zcrm_nb.api.session import Session
 from zcrm_nb.coql import tree
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import BulkWarning, LimitError, NotFoundError, QueryError
@@ -551,11 +552,11 @@ def fetched(
     """Fetch a table by one of the routes; bulk jobs are written down in the ``book``."""
     if route == "bulk":
         return _exported_table(gate, book(), wanted, tick=tick, **options)
-    options |= {"tick": tick, "workers": gate.workers}
+    session = Session(gate.send, wanted.catalogue, gate.workers, tick)
     if route == "rest":
-        return _listed_table(gate.send, wanted, counts, **options)
+        return _listed_table(session, wanted, counts, **options)
     prepared = Prepared(wanted.query, wanted.text, [])
-    return coql_table(gate.send, wanted.catalogue, prepared, rows=counts, **options)
+    return coql_table(session, prepared, rows=counts, **options)
 
 
 def _exported_table(
@@ -578,7 +579,7 @@ def _exported_table(
 
 
 def _listed_table(
-    send: Send, wanted: Wanted, counts: list[int] | None, *, workers: int, **options: Any
+    session: Session, wanted: Wanted, counts: list[int] | None, **options: Any
 ) -> pd.DataFrame:
     """Fetch a table by Get Records; an order of its own is made here."""
     condition = list_condition(wanted)
@@ -594,15 +595,12 @@ def _listed_table(
     )
     limit = wanted.query.limit if by_id else None
     whole = records_table(
-        send,
-        wanted.catalogue,
+        replace(session, workers=min(session.workers, EXPENSIVE_IN_FLIGHT)),
         wanted.module,
         [each.name for each in wanted.whole],
-        workers=min(workers, EXPENSIVE_IN_FLIGHT),
         limit=limit and limit + (wanted.query.offset or 0),
         rows=None if counts is None else _listed_rows(wanted, counts),
         params=params,
         **options,
     )
-    options.pop("tick")
     return ordered_here(whole, wanted.query, wanted.columns, **options)

@@ -16,10 +16,11 @@ from zcrm_nb.errors import LimitError, QueryError
 from zcrm_nb.frames import Column, column_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.api.session import Session
     from zcrm_nb.coql.tree import Condition, Query
 
     Fields = Mapping[str, dict[str, Any]]
@@ -132,19 +133,14 @@ def _groups(module: str, where: Condition, name: str, field: dict[str, Any]) -> 
 
 
 def profile_rows(
-    send: Send,
-    asked: Sequence[Question],
-    fields: Fields,
-    *,
-    workers: int,
-    tick: Callable[[int], None],
-    tz: str,
+    session: Session, queries: Sequence[Question], fields: Fields, *, tz: str
 ) -> list[dict[str, Any]]:
-    """Ask, and put the answers together: a row for each field."""
+    """Send the queries, and put the answers together: a row for each field."""
     facts: dict[str, Any] = {}
-    for answer in side_by_side(partial(_answer, send), asked, ask.lanes(workers)):
+    workers = ask.lanes(session.workers)
+    for answer in side_by_side(partial(_answer, session.send), queries, workers):
         facts |= answer
-        tick(1)
+        session.tick(1)
     total = facts["COUNT(id)"] or 0
     return [_row(name, field, facts, total, ZoneInfo(tz)) for name, field in fields.items()]
 

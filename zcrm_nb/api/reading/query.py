@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -13,7 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zcrm_nb import coql
 from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
 from zcrm_nb.coql import tree
-from zcrm_nb.errors import APIError, LimitError, NotFoundError, QueryError, QueryWarning, caret
+from zcrm_nb.errors import (
+    APIError,
+    LimitError,
+    NotFoundError,
+    QueryError,
+    QueryWarning,
+    caret,
+    levels_up,
+)
 from zcrm_nb.frames import Column, column_for, info
 from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT
 
@@ -216,7 +223,7 @@ def _among(membership: tree.Membership, values: Sequence[str | int | float]) -> 
 
 def _checked(catalogue: Catalogue, text: str) -> tuple[tree.Query, list[coql.Finding]]:
     """Return a query without errors, and the other findings."""
-    query, findings = coql.examine(text, catalogue.fields, catalogue.modules, catalogue.zone)
+    query, findings = coql.examine(text, catalogue.fields, catalogue.modules, catalogue.time_zone)
     errors = [each for each in findings if each.severity == "error"]
     if query is None or errors:
         raise _not_sent(text, errors)
@@ -224,14 +231,6 @@ def _checked(catalogue: Catalogue, text: str) -> tuple[tree.Query, list[coql.Fin
         if each.severity == "warning":
             warnings.warn(each.shown(text), QueryWarning, stacklevel=levels_up())
     return query, findings
-
-
-def levels_up() -> int:
-    """Count the calls up from our caller to whoever called this package: warnings point there."""
-    frame, levels = sys._getframe(1), 1
-    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == "zcrm_nb":
-        frame, levels = frame.f_back, levels + 1
-    return levels
 
 
 def as_written(text: str, *, limit: int | None = None) -> Prepared:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import asdict
-from functools import partial
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from itertools import chain
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
-from zcrm_nb.api.pages import V8, more, records_of
+from zcrm_nb.api.pages import V8, more, records_of, side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import (
     check_id,
@@ -25,16 +25,14 @@ from zcrm_nb.errors import LimitError, NotFoundError
 from zcrm_nb.frames import Column, beside, info, only_its_categories, sort_frame, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pandas as pd
 
     from zcrm_nb.api.metadata import Catalogue
-    from zcrm_nb.api.pages import Send
     from zcrm_nb.api.reading.query import Prepared
+    from zcrm_nb.api.session import Session, Tick
     from zcrm_nb.coql.tree import Query
-
-    Tick = Callable[[int], None]  # rows that have just come
 
 __all__ = [
     "coql_table",
@@ -64,33 +62,27 @@ def counted(bodies: Iterable[bytes], tick: Tick) -> Iterator[bytes]:
 
 
 def coql_table(
-    send: Send,
-    catalogue: Catalogue,
-    asked: Prepared,
-    *,
-    workers: int,
-    tick: Tick,
-    rows: Sequence[int] | None = None,
-    **options: Any,
+    session: Session, prepared: Prepared, *, rows: Sequence[int] | None = None, **options: Any
 ) -> pd.DataFrame:
-    """Return every row of a query as a table, in the order it asks for.
+    """Return every row of a query as a table, in the query's order.
 
-    Whoever has counted says how many rows each of its :func:`zcrm_nb.coql.parts` means.
+    ``rows`` are the counts of its :func:`zcrm_nb.coql.parts`, where they are known already.
     """
+    catalogue = session.catalogue
 
     def fetch(queries: Sequence[Query]) -> pd.DataFrame:
         columns = ask.answer_columns(catalogue, queries[0])
         counts: Sequence[int | None] = rows or [None] * len(queries)
         pages = (
-            ask.coql_bodies(send, each, workers=workers, rows=count)
-            for each, count in zip(queries, counts, strict=True)
+            ask.coql_bodies(session.send, query, workers=session.workers, rows=count)
+            for query, count in zip(queries, counts, strict=True)
         )
-        bodies = counted(chain.from_iterable(pages), tick)
-        return _table(bodies, columns, catalogue, **options)
+        bodies = counted(chain.from_iterable(pages), session.tick)
+        return typed_table(session, bodies, columns, **options)
 
-    query = asked.query
-    if query is None or asked.as_written:
-        return _as_written(send, catalogue, asked, tick=tick, **options)
+    query = prepared.query
+    if query is None or prepared.as_written:
+        return _as_written(session, prepared, **options)
     queries = coql.parts(query)
     if len(queries) == 1:
         try:
@@ -101,23 +93,22 @@ def coql_table(
     return ordered_here(whole, query, ask.answer_columns(catalogue, query), **options)
 
 
-def _table(
-    bodies: Iterable[bytes], columns: Sequence[Column], catalogue: Catalogue, **options: Any
+def typed_table(
+    session: Session, bodies: Iterable[bytes], columns: Sequence[Column], **options: Any
 ) -> pd.DataFrame:
-    """Build the table of a query; names of users need the directory."""
-    users = catalogue.directory() if any(each.kind == "user" for each in columns) else None
+    """Build the table of a query; full names of users come from the directory."""
+    has_users = any(column.kind == "user" for column in columns)
+    users = session.catalogue.directory() if has_users else None
     return to_frame(bodies, columns, users=users, **options)
 
 
-def _as_written(
-    send: Send, catalogue: Catalogue, asked: Prepared, *, tick: Tick, **options: Any
-) -> pd.DataFrame:
-    """Return what Zoho answers to one call; what cannot be typed comes as Python objects."""
-    bodies = list(counted([ask.send_text(send, asked.text)], tick))
-    if any(more(each) for each in bodies) and (asked.query is None or not asked.query.limit):
+def _as_written(session: Session, prepared: Prepared, **options: Any) -> pd.DataFrame:
+    """Return Zoho's answer to one call; what cannot be typed comes as Python objects."""
+    bodies = list(counted([ask.send_text(session.send, prepared.text)], session.tick))
+    if any(map(more, bodies)) and (prepared.query is None or not prepared.query.limit):
         raise _cut_short()
-    columns = _columns_of(catalogue, asked.query, bodies)
-    return _table(bodies, columns, catalogue, **options)
+    columns = _columns_of(session.catalogue, prepared.query, bodies)
+    return typed_table(session, bodies, columns, **options)
 
 
 def _columns_of(catalogue: Catalogue, query: Query | None, bodies: list[bytes]) -> list[Column]:
@@ -131,7 +122,7 @@ def _columns_of(catalogue: Catalogue, query: Query | None, bodies: list[bytes]) 
 
 def findings_table(catalogue: Catalogue, text: str) -> pd.DataFrame:
     """Return what the linter has to say to a query, one row for each finding."""
-    findings = coql.lint(text, catalogue.fields, catalogue.modules, catalogue.zone)
+    findings = coql.lint(text, catalogue.fields, catalogue.modules, catalogue.time_zone)
     rows = [{**asdict(each), "repaired": each.severity == "repaired"} for each in findings]
     return to_frame([rows], FINDING_COLUMNS)
 
@@ -161,13 +152,10 @@ def ordered_here(
 
 
 def records_table(
-    send: Send,
-    catalogue: Catalogue,
+    session: Session,
     module: str,
     names: Sequence[str] | None,
     *,
-    workers: int,
-    tick: Tick,
     limit: int | None = None,
     rows: int | None = None,
     params: dict[str, str] | None = None,
@@ -178,62 +166,70 @@ def records_table(
 
     All batches page through the same list, and are joined by ``id``.
     """
-    batches = field_batches(list_columns(catalogue, module, names))
-    share = max(1, workers // len(batches))
-    fetch = partial(
-        record_bodies,
-        send,
-        module,
-        limit=limit,
-        workers=share,
-        rows=rows,
-        params=params,
-        headers=headers,
-    )
+    batches = field_batches(list_columns(session.catalogue, module, names))
+    share = max(1, session.workers // len(batches))
 
-    def table(batch: Sequence[Any]) -> pd.DataFrame:
-        bodies = fetch([each.name for each in batch])
-        leading = batch is batches[0]
-        return to_frame(counted(bodies, tick if leading else _silent), batch, **options)
+    with stopping(session) as stoppable:
 
-    with ThreadPoolExecutor(len(batches), thread_name_prefix="zcrm-fields") as pool:
-        whole = beside(list(pool.map(table, batches)), "id")
+        def table(batch: Sequence[Column]) -> pd.DataFrame:
+            bodies = record_bodies(
+                stoppable.send,
+                module,
+                [column.name for column in batch],
+                limit=limit,
+                workers=share,
+                rows=rows,
+                params=params,
+                headers=headers,
+            )
+            own = stoppable if batch is batches[0] else stoppable.quiet()
+            return to_frame(counted(bodies, own.tick), batch, **options)
+
+        whole = beside(list(side_by_side(table, batches, len(batches))), "id")
     return whole if limit is None else whole.head(limit)
 
 
+@contextmanager
+def stopping(session: Session) -> Iterator[Session]:
+    """Hand out a session that sends nothing more once this block has failed or was stopped.
+
+    For threads that page on by themselves: cancelling their future would not reach them.
+    """
+    stopped = Event()
+
+    def send(*args: Any, **kwargs: Any) -> bytes:
+        if stopped.is_set():
+            raise CancelledError
+        return session.send(*args, **kwargs)
+
+    try:
+        yield replace(session, send=send)
+    except BaseException:
+        stopped.set()
+        raise
+
+
 def search_table(
-    send: Send,
-    catalogue: Catalogue,
+    session: Session,
     module: str,
     names: Sequence[str] | None,
     params: dict[str, str],
     *,
-    workers: int,
-    tick: Tick,
     limit: int | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Return what a search finds as a table."""
-    columns = list_columns(catalogue, module, names)
-    bodies = search_bodies(send, module, params, limit=limit, workers=workers)
-    whole = to_frame(counted(bodies, tick), columns, **options)
+    """Return the records that a search finds as a table."""
+    columns = list_columns(session.catalogue, module, names)
+    bodies = search_bodies(session.send, module, params, limit=limit, workers=session.workers)
+    whole = to_frame(counted(bodies, session.tick), columns, **options)
     return whole if limit is None else whole.head(limit)
 
 
-def _silent(rows: int) -> None:
-    """Tell nobody: the rows of the first batch are the rows."""
-
-
 def record_row(
-    send: Send,
-    catalogue: Catalogue,
-    module: str,
-    record_id: str,
-    *,
-    external: str | None = None,
-    **options: Any,
+    session: Session, module: str, record_id: str, *, external: str | None = None, **options: Any
 ) -> pd.DataFrame:
     """Return one record, with all its fields, as a table of one row."""
+    catalogue, send = session.catalogue, session.send
     columns = list_columns(catalogue, module, list(catalogue.fields(module)))
     if external is None:
         body = send("GET", f"{V8}{module}/{check_id(module, record_id)}")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.api.session import Session
 
     Row = dict[str, Any]
 
@@ -39,18 +40,18 @@ VIEW_DETAILS = [
 ]
 
 
-def views(send: Send, module: str, *, details: bool, workers: int) -> list[Row]:
-    """List the views of a module; with details, each is asked for by itself."""
-    found = list(_listed(send, module))
+def views(session: Session, module: str, *, details: bool) -> list[Row]:
+    """List the views of a module; details take one more call for each."""
+    found = list(_listed(session.send, module))
     if not details:
         return found
 
     def whole(view: Row) -> Row:
         path = f"{V8}settings/custom_views/{view['id']}"
-        body = send("GET", path, params={"module": module})
+        body = session.send("GET", path, params={"module": module})
         return _flat(orjson.loads(body)["custom_views"][0]) if body else view
 
-    return list(side_by_side(whole, found, workers))
+    return list(side_by_side(whole, found, session.workers))
 
 
 def _listed(send: Send, module: str) -> Iterator[Row]:

@@ -20,10 +20,20 @@ import orjson
 from zcrm_nb.api.polling import poll_s
 from zcrm_nb.api.writing.journal import Batch, WriteJournal, runs
 from zcrm_nb.api.writing.outcomes import Outcome, outcomes_of_error, refused, unknown
-from zcrm_nb.api.writing.writes import kept_before, open_journal, prepared, refuse_twins
-from zcrm_nb.errors import ConnectionFailed, JobError, WriteInterrupted, ZohoError, did_you_mean
+from zcrm_nb.api.writing.run import open_journal, stopped
+from zcrm_nb.api.writing.writes import kept_before, prepared, refuse_twins
+from zcrm_nb.errors import ConnectionFailed, JobError, WriteError, ZohoError, did_you_mean
 from zcrm_nb.frames import Column, column_for
-from zcrm_nb.frames.csv_writer import NOT_IN_CELLS, SHOWN, packed, telling, texts, told_of, unsaid
+from zcrm_nb.frames.csv_writer import (
+    NOT_IN_CELLS,
+    SHOWN,
+    by_distinct_values,
+    csv_bytes,
+    csv_cells,
+    read_results,
+    unsplittable,
+    zipped,
+)
 from zcrm_nb.frames.records import as_columns, as_rows
 from zcrm_nb.frames.validate import Problem, is_writable, refuse
 
@@ -36,7 +46,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.journal import Story
     from zcrm_nb.frames import Report
-    from zcrm_nb.frames.csv_writer import Told
+    from zcrm_nb.frames.csv_writer import RowResult
 
     Tick = Callable[[int], None]
     Say = Callable[[str], None]
@@ -45,7 +55,7 @@ __all__ = ["OPERATIONS", "ROUTE", "UNCLEAR_S", "BulkWriteRequest", "bulk_runs", 
 
 WRITE, UPLOAD = "/crm/bulk/v8/write", "/crm/v8/upload"
 OPERATIONS = ("insert", "update", "upsert")
-ROWS, COLUMNS, BYTES = 25_000, 200, 25 << 20  # of one file; the bytes are those of the ZIP
+ROWS, COLUMNS, BYTES = 25_000, 200, 25_000_000  # of one CSV file, before it is zipped
 #: Digests of Zoho's page; older ones add Users, Tasks and linking modules, which it may refuse.
 NOT_WRITTEN = ("Attachments", "Calls", "Events", "Notes")
 DONE = {"ADDED": ("insert", "record added"), "UPDATED": ("update", "record updated")}
@@ -208,9 +218,9 @@ def _sheet(
     if wish.find_by:
         refuse_twins(data, fields, "upsert", wish.checked, index)
     named = as_columns(df[[*wish.lookups]], [Column(name, "text") for name in wish.lookups])
-    cells = {_header(name, kinds[name]): texts(data[name], kinds[name]) for name in data}
-    cells |= {f"{name}.{wish.lookups[name]}": texts(named[name], "text") for name in named}
-    ordered = {name: cells[name] for name in telling(cells, wish.checked or ["id"])}
+    cells = {_header(name, kinds[name]): csv_cells(data[name], kinds[name]) for name in data}
+    cells |= {f"{name}.{wish.lookups[name]}": csv_cells(named[name], "text") for name in named}
+    ordered = {name: cells[name] for name in by_distinct_values(cells, wish.checked or ["id"])}
     mappings = [_mapping(header, place, kinds) for place, header in enumerate(ordered)]
     return index, Sheet(wish, data, ordered, mappings)
 
@@ -262,7 +272,7 @@ def _wrong_values(
 ) -> Iterator[Problem]:
     """Find the values that a cell would not hold, and rows that no record could be found by."""
     for name, values in data.items():
-        for row, words in unsaid(values, kinds[name]):
+        for row, words in unsplittable(values, kinds[name]):
             yield Problem(row, name, values[row], words)
     if wish.operation == "update" and wish.checked:
         (name,) = wish.checked
@@ -323,13 +333,13 @@ class _Jobs:
     def _begin(self, rows: range) -> None:
         """Send some rows; in halves where their file would be too large."""
         name = f"{self.sheet.wish.module}.csv"
-        content = packed(name, self.sheet.columns, rows)
+        content = csv_bytes(self.sheet.columns, rows)
         if len(content) > self.sheet.wish.most_bytes and len(rows) > 1:
             middle = rows.start + len(rows) // 2
             self._begin(range(rows.start, middle))
             self._begin(range(middle, rows.stop))
         elif self.refusal is None:
-            self._ask(rows, name, content)
+            self._ask(rows, name, zipped(name, content))
 
     def _ask(self, rows: range, name: str, content: bytes) -> None:
         """Upload a file and ask for its job, once."""
@@ -391,23 +401,18 @@ def _carried_out(means: WriteContext, journal: WriteJournal, jobs: _Jobs, rows: 
     try:
         with journal.held():
             jobs.run(rows)
-    except KeyboardInterrupt as interrupt:
-        report = means.report(journal)
-        stopped = WriteInterrupted(
-            f"{report._summary()}\n"
-            "Zoho goes on with the jobs it has; crm.report() takes the run up again."
-        )
-        stopped.report = report
-        raise stopped from interrupt
-    except ZohoError as error:
-        if not any(each.status == "unknown" for each in jobs.outcomes.values()):
+    except BaseException as error:
+        if not isinstance(error, ZohoError) or isinstance(error, WriteError):
+            note = "Zoho goes on with the jobs it has. "
+            raise stopped(means, journal, None, error, note) from error
+        if not any(outcome.status == "unknown" for outcome in jobs.outcomes.values()):
             raise
         jobs.say(error.happened)  # the jobs are Zoho's, and their rows are resolved later
     if jobs.refusal is not None and all(
         each.status == "refused" for each in jobs.outcomes.values()
     ):
         raise jobs.refusal
-    return means.report(journal)
+    return means.report(journal, None)
 
 
 def at_work(action: str | None, job: str) -> Outcome:
@@ -492,21 +497,21 @@ def _heard(
 
 def _fetched(
     means: WriteContext, journal: WriteJournal, job: str, url: str, cells: Sequence[tuple[str, ...]]
-) -> list[Told | None]:
+) -> list[RowResult | None]:
     """Download a result, and read it."""
     parts = urlsplit(url)
     origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else "api"
     target = journal.path.with_name(f"{journal.run}-{job}.zip")
     try:
         means.download(parts.path, target, params=dict(parse_qsl(parts.query)), origin=origin)
-        return told_of(target, cells)
+        return read_results(target, cells)
     except ValueError as strange:
         raise JobError(f"{strange}; the token was not shown there.") from strange
     finally:
         target.unlink(missing_ok=True)
 
 
-def _outcome(told: Told | None, known: str | None, sent: str | None) -> Outcome:
+def _outcome(told: RowResult | None, known: str | None, sent: str | None) -> Outcome:
     """Say what became of a row."""
     if told is None:
         words = "the result shows several such rows, which did not fare alike"

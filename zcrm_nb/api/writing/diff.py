@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.writing.journal import Batch
 from zcrm_nb.api.writing.outcomes import Outcome, refused
-from zcrm_nb.api.writing.writes import RECORDS, Run, finish, latest, open_journal, triggers
+from zcrm_nb.api.writing.run import Run, finish, open_journal
+from zcrm_nb.api.writing.writes import RECORDS, call_for, latest, triggers
 from zcrm_nb.errors import did_you_mean
 from zcrm_nb.frames import column_for
-from zcrm_nb.frames.compare import comparable, shown
-from zcrm_nb.frames.records import ABSENT, as_columns, only
+from zcrm_nb.frames.compare import comparable, keys_of, matches, shown
+from zcrm_nb.frames.records import ABSENT, as_columns, only, without_gaps
 from zcrm_nb.frames.report import labels
-from zcrm_nb.frames.validate import Problem, check_columns, check_values, is_writable, refuse
+from zcrm_nb.frames.validate import (
+    Problem,
+    check_columns,
+    check_names,
+    check_values,
+    is_writable,
+    refuse,
+)
 from zcrm_nb.frames.write_plan import cells_table, inserts_table, rows_table
 
 if TYPE_CHECKING:
@@ -27,8 +35,6 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.frames import Report
-
-    Tick = Callable[[int], None]
 
 __all__ = ["Difference", "apply", "find"]
 
@@ -92,32 +98,34 @@ class Difference:
 
 
 def find(
-    means: WriteContext,
+    context: WriteContext,
     module: str,
     source: Any,
     *,
     key: str | Sequence[str],
-    tick: Tick,
     unlisted: bool = False,
+    ignore_empty: bool = False,
 ) -> Difference:
     """Compare a table with what is there; ``CRM.diff`` tells the rest."""
-    fields = means.catalogue.fields(module)
+    fields = context.catalogue.fields(module)
     keys = [key] if isinstance(key, str) else list(key)
-    index = labels(source)
+    index, subject = labels(source), f"comparison with {module}"
     names = list(source.columns) if hasattr(source, "columns") else _keys_of(source)
+    refuse(check_names(names), subject, index)
     found = Difference(module, index, keys, fields)
-    wanted = _compared(found, names, means.there(module).readable)
+    wanted = _compared(found, names, context.there(module).readable)
     data = as_columns(only(source, wanted), [column_for(each) for each in fields.values()])
     seen = _seen(source, names, fields)
     own = [name.removesuffix(".id") for name in keys]
-    refuse(list(_bad_keys(data, own, fields, index)), f"comparison with {module}", index)
-    there = means.there(module)
+    refuse(list(_bad_keys(data, own, fields, index)), subject, index)
+    if ignore_empty:
+        data |= {name: without_gaps(data[name]) for name in data.keys() - own}
+    there = context.there(module)
     first = [each for each in data[own[0]] if each is not ABSENT and each is not None]
     plain = [each["id"] if isinstance(each, dict) else each for each in first]
-    records = there.by(own[0], plain, [*data], tick)
-    matches = _matches(data, records, own, fields, len(index))
-    found.when = _read_at(source, means)
-    _decide(found, data, matches, own, seen)
+    records = there.by(own[0], plain, [*data], context.tick)
+    found.when = _read_at(source, context)
+    _decide(found, data, _matches(data, records, own, fields), own, seen)
     _check(found, unlisted=unlisted)
     return found
 
@@ -166,34 +174,35 @@ def _bad_keys(
     index: pd.Index[Any],
 ) -> Iterator[Problem]:
     """Find rows that do not say which record they mean, and rows that mean the same one."""
-    first: dict[Hashable, int] = {}
-    for row, signature in enumerate(_signatures(data, keys, fields, len(index))):
-        if None in signature:
+    wrong = list(check_values({name: data[name] for name in keys}, _optional(fields), "update"))
+    yield from wrong
+    rows = {each.row for each in wrong}
+    columns = [keys_of(_given(data[name]), _field(fields, name)) for name in keys]
+    first: dict[tuple[Hashable, ...], int] = {}
+    for row, key in enumerate(zip(*columns, strict=True)):
+        if row in rows:
+            continue
+        if None in key:
             if keys != ["id"]:  # no id means a new record; no other key means nothing
                 yield Problem(row, ", ".join(keys), None, "the key is missing")
-        elif first.setdefault(signature, row) != row:
-            words = f"the same record as row {index[first[signature]]}; keep one"
-            yield Problem(row, ", ".join(keys), ", ".join(map(str, signature)), words)
+        elif first.setdefault(key, row) != row:
+            words = f"the same record as row {index[first[key]]}; keep one"
+            yield Problem(row, ", ".join(keys), ", ".join(map(str, key)), words)
 
 
-def _signatures(
-    data: Mapping[str, Sequence[Any]],
-    keys: Sequence[str],
-    fields: Mapping[str, Mapping[str, Any]],
-    length: int,
-) -> list[tuple[Hashable, ...]]:
-    """Give what the rows are found by, without regard to case, as COQL compares."""
-    columns = []
-    for name in keys:
-        about = fields.get(name) or {"api_name": "id", "data_type": "text"}
-        values = [None if each is ABSENT else each for each in data.get(name, [None] * length)]
-        columns.append([_folded(each) for each in comparable(values, about)])
-    return list(zip(*columns, strict=True))
+def _optional(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Describe fields of which none is mandatory."""
+    return {name: {**field, "system_mandatory": False} for name, field in fields.items()}
 
 
-def _folded(value: Hashable) -> Hashable:
-    """Fold the case of a text."""
-    return value.casefold() if isinstance(value, str) else value
+def _field(fields: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    """Describe a key."""
+    return fields.get(name) or {"api_name": "id", "data_type": "text"}
+
+
+def _given(values: Sequence[Any]) -> list[Any]:
+    """Take a key that a record does not have for a missing value."""
+    return [None if each is ABSENT else each for each in values]
 
 
 def _matches(
@@ -201,16 +210,14 @@ def _matches(
     records: Sequence[Record],
     keys: Sequence[str],
     fields: Mapping[str, Mapping[str, Any]],
-    length: int,
 ) -> list[list[Record]]:
     """Find the records of each row."""
-    columns = {name: [record.get(name) for record in records] for name in keys}
-    shelf: dict[Hashable, list[Record]] = defaultdict(list)
-    for record, signature in zip(
-        records, _signatures(columns, keys, fields, len(records)), strict=True
-    ):
-        shelf[signature].append(record)
-    return [shelf.get(each, []) for each in _signatures(data, keys, fields, length)]
+    positions = matches(
+        {name: _given(data[name]) for name in keys},
+        {name: [record.get(name) for record in records] for name in keys},
+        {name: _field(fields, name) for name in keys},
+    )
+    return [[records[place] for place in places] for places in positions]
 
 
 def _seen(
@@ -219,14 +226,15 @@ def _seen(
     """Read from the table when each record was modified, as its reader saw it."""
     if SEEN not in names or SEEN not in fields:
         return None
-    values: list[Any] = as_columns(only(source, [SEEN]))[SEEN]
-    return values
+    data = as_columns(only(source, [SEEN]), [column_for(dict(fields[SEEN]))])
+    refuse(list(check_values(data, fields, "update")), f"reading of {SEEN}", labels(source))
+    return data[SEEN]
 
 
-def _read_at(source: Any, means: WriteContext) -> datetime | None:
+def _read_at(source: Any, context: WriteContext) -> datetime | None:
     """Tell, by Zoho's clock, when the table was read; ``None`` if it came from elsewhere."""
     told = getattr(source, "attrs", {}).get("zcrm", {}).get("time")
-    return told and datetime.fromisoformat(told) - timedelta(seconds=means.ahead_s())
+    return told and datetime.fromisoformat(told) - timedelta(seconds=context.ahead_s())
 
 
 def _decide(
@@ -362,10 +370,9 @@ def _not_taken_back(found: Difference) -> dict[str, int]:
 
 
 def apply(
-    means: WriteContext,
+    context: WriteContext,
     found: Difference,
     *,
-    tick: Tick,
     force: bool = False,
     trigger: str | Sequence[str] | None = (),
 ) -> Report:
@@ -380,13 +387,13 @@ def apply(
             rows["update"].append(row)
         else:
             settled[row] = _settled(step, record_id, message)
-    mark = means.there(found.module).newest() if rows["insert"] else None
+    mark = context.there(found.module).newest() if rows["insert"] else None
     journal = open_journal(
-        means, found.module, "apply", found.index, trigger=allowed, mark=mark, undoable=True
+        context, found.module, "apply", found.index, trigger=allowed, mark=mark, undoable=True
     )
     if found.before:
         journal.note(before=list(found.before.values()))
-    run = Run(means, journal, found.module, trigger=allowed)
+    run = Run(context, journal, partial(call_for, found.module, trigger=allowed))
     run.settle(settled)
     phases = [
         [
@@ -395,7 +402,7 @@ def apply(
         ]
         for action, few in rows.items()
     ]
-    return finish(means, run, journal, phases, tick)
+    return finish(context, run, phases)
 
 
 def _settled(step: str, record_id: str | None, message: str | None) -> Outcome:

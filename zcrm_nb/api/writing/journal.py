@@ -1,10 +1,10 @@
 """What was sent and what was answered, on disk before anything else can happen.
 
-A run of writing has a file of its own, one JSON object a line, only ever added to. A line is there
-before its batch is sent, so that a kernel that dies leaves behind which rows are done, which were
-never sent, and of which nobody knows. It holds the records that were written and the values that
-they replaced, for nothing else could find or undo them; no token and no secret. Only its owner may
-read it, and after 30 days it is removed.
+A run of writing has a file of its own, one JSON object a line, only ever added to. A line is
+written before its batch is sent, so that a kernel that dies leaves behind which rows are done,
+which were never sent, and which are unknown. It holds the records that were written and the values
+that they replaced, for nothing else could find or undo them; no token and no secret. Only its owner
+may read it, and after 30 days it is removed.
 """
 
 from __future__ import annotations
@@ -31,29 +31,35 @@ __all__ = ["Batch", "Story", "WriteJournal", "begin", "runs"]
 
 FOLDER = "writes"
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-DAYS = 30  # records are personal data: they are kept for as long as somebody may want them back
+DAYS = 30  # records are personal data: they are kept only for as long as they may be wanted back
+NEEDED = {"rows": int, "index": str, "module": str, "action": str, "time": str}  # of a first line
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Up to 100 records that travel together.
+    """Records that travel together.
 
     Parameters
     ----------
     action : str
-        ``"insert"``, ``"update"``, ``"upsert"``, ``"delete"`` or ``"restore"``.
+        One of the actions of a report, or ``"upsert"``.
     rows : sequence of int
         Where the records stand in the input.
     records : list of dict
-        What is sent; of a deletion or a restoration, only ids.
+        What is sent; only ids, where the same is done to all of them.
     unmodified_since : str, optional
         Moment after which nobody else may have changed them.
+    path, body : str, object
+        Where it goes, and what is sent besides; of an insert, update, upsert, delete or restore the
+        action and the records say it.
     """
 
     action: str
     rows: Sequence[int]
     records: list[dict[str, Any]]
     unmodified_since: str | None = None
+    path: str = ""
+    body: Any = None
 
     @property
     def ids(self) -> list[str | None]:
@@ -61,7 +67,7 @@ class Batch:
         return [record.get("id") for record in self.records]
 
     def known(self) -> str | None:
-        """Name what it does; of an upsert nobody knows before it is done."""
+        """Return what it does; an upsert only knows once it is done."""
         return None if self.action == "upsert" else self.action
 
 
@@ -69,8 +75,8 @@ class Batch:
 class Story:
     """A run as its journal tells it.
 
-    ``lost`` tells of each batch without an answer when it was sent, or given up, by Zoho's clock.
-    ``jobs`` has, of a bulk write, the line about the job of each batch.
+    ``lost`` has, for each batch without an answer, when it was sent or given up, by Zoho's clock;
+    ``jobs`` the line about the job of each batch that became one.
     """
 
     header: dict[str, Any]
@@ -86,7 +92,8 @@ class Story:
     def rows(self) -> list[Outcome]:
         """What became of each row, in the order of the input."""
         missing = not_sent(None, "the run ended before")
-        return [self.outcomes.get(row, missing) for row in range(self.header["rows"])]
+        count = max(self.header["rows"], max(self.outcomes, default=-1) + 1)
+        return [self.outcomes.get(row, missing) for row in range(count)]
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -96,7 +103,7 @@ class Story:
         return {**self.header, **counts, "undone": len(self.undone)}
 
     def unknown(self) -> Iterator[tuple[int, Batch, list[int]]]:
-        """Yield the batches that hold rows of which nobody knows, and which of its rows."""
+        """Yield the batches that hold unknown rows, with the places of these rows."""
         for number, batch in self.batches.items():
             open_ = [
                 place
@@ -129,17 +136,25 @@ class WriteJournal:
 
     @property
     def _lock_file(self) -> Path:
-        """What whoever is writing holds."""
+        """The lock of the run that is being written."""
         return self.path.with_suffix(".lock")
 
     @property
     def header(self) -> dict[str, Any]:
-        """The first line, which tells what the run is about."""
+        """The first line, which says what the run is about; empty where it is damaged."""
         if self._header is None:
-            with self.path.open("rb") as file:
-                file.readline()  # empty, for each line has its break in front
-                self._header = orjson.loads(file.readline())
-        return self._header or {}
+            try:
+                with self.path.open("rb") as file:
+                    file.readline()  # empty, for each line has its break in front
+                    self._header = _header(file.readline())
+            except OSError:  # removed, or not readable
+                return {}
+        return self._header
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether its first line is missing or torn, as a full disk or a kill leaves it."""
+        return not self.header
 
     def note(self, *, durable: bool = False, **line: Any) -> None:
         """Add a line."""
@@ -163,6 +178,7 @@ class WriteJournal:
             records=batch.records,
             since=batch.unmodified_since,
             at=at,
+            **({"path": batch.path, "body": batch.body} if batch.path else {}),
         )
 
     def note_outcomes(
@@ -186,17 +202,32 @@ class WriteJournal:
 
     @property
     def is_held(self) -> bool:
-        """Whether somebody is writing, or looking for lost rows, now."""
+        """Whether the run is being written or resolved now."""
         return is_held(self._lock_file)
 
     def read(self) -> Story:
-        """Read the story so far; a last line that broke off was never acted on."""
-        first, *others = self.path.read_bytes().split(b"\n")[1:]
-        story = Story(orjson.loads(first))
-        for text in others:
-            with suppress(orjson.JSONDecodeError):
+        """Read the story so far; a line that broke off was never acted on."""
+        if self.is_damaged:
+            raise WriteError(
+                f"The journal of run {self.run} is damaged: its first line is missing.",
+                todo=f"The run cannot be resolved or undone. Delete {self.path} to forget it.",
+            )
+        story = Story(self.header)
+        for text in self.path.read_bytes().split(b"\n")[2:]:
+            with suppress(ValueError, KeyError, TypeError):
                 _take_in(story, orjson.loads(text))
         return story
+
+
+def _header(line: bytes) -> dict[str, Any]:
+    """Read a first line; empty where it is damaged."""
+    with suppress(ValueError):
+        header = orjson.loads(line)
+        if isinstance(header, dict) and all(
+            isinstance(header.get(key), kind) for key, kind in NEEDED.items()
+        ):
+            return header
+    return {}
 
 
 def _take_in(story: Story, line: dict[str, Any]) -> None:
@@ -204,13 +235,15 @@ def _take_in(story: Story, line: dict[str, Any]) -> None:
     if "before" in line:
         story.before |= {record["id"]: record for record in line["before"]}
     elif "batch" in line:
-        number = line["batch"]
-        batch = Batch(line["action"], line["rows"], line["records"], line["since"])
+        number, more = line["batch"], (line.get("path") or "", line.get("body"))
+        batch = Batch(line["action"], line["rows"], line["records"], line["since"], *more)
+        message = "the kernel ended before an answer came"
+        story.outcomes |= {
+            row: unknown(batch.known(), message, record_id)
+            for row, record_id in zip(batch.rows, batch.ids, strict=True)
+        }
         story.batches[number] = batch
         story.sent[number] = story.lost[number] = line["at"]
-        words = "the kernel ended before an answer came"
-        for row, record_id in zip(batch.rows, batch.ids, strict=True):
-            story.outcomes[row] = unknown(batch.known(), words, record_id)
     elif "outcomes" in line:
         story.outcomes |= {
             row: Outcome(*each) for row, each in zip(line["rows"], line["outcomes"], strict=True)
@@ -231,25 +264,34 @@ def _write_all(file: int, text: bytes) -> None:
 
 
 def begin(folder: Path, at: float, **header: Any) -> WriteJournal:
-    """Begin the journal of a run."""
-    home = folder / FOLDER
-    home.mkdir(mode=0o700, exist_ok=True)
-    _tidy(home, at)
-    moment = datetime.fromtimestamp(at, UTC)
+    """Begin the journal of a run; ``WriteError`` where it cannot be written."""
+    home, moment = folder / FOLDER, datetime.fromtimestamp(at, UTC)
     run = f"{moment:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
     first = {"run": run, "time": moment.isoformat(timespec="seconds"), **header}
     journal = WriteJournal(home / f"{run}.jsonl", first)
-    journal.note(durable=True, **first)
+    try:
+        home.mkdir(mode=0o700, exist_ok=True)
+        _tidy(home, at)
+        journal.note(durable=True, **first)
+    except OSError as error:
+        with suppress(OSError):
+            journal.path.unlink(missing_ok=True)
+        raise WriteError(
+            "Nothing was sent: the journal of the run cannot be written.",
+            f"What happened: {error}.",
+            f"Free some space in {home}, or set ZCRM_CONFIG_DIR to a folder that can be written.",
+        ) from error
     return journal
 
 
 def _tidy(home: Path, at: float) -> None:
     """Remove what is older than it should be."""
     for path in home.glob("*.*"):
-        if path.stat().st_mtime < at - DAYS * 86_400:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # removed by another kernel
+            if path.stat().st_mtime < at - DAYS * 86_400:
+                path.unlink()
 
 
 def runs(folder: Path) -> list[WriteJournal]:
-    """List the journals of an org, the oldest first."""
+    """List the journals of an org, the oldest first, damaged ones too."""
     return [WriteJournal(path) for path in sorted((folder / FOLDER).glob("*.jsonl"))]

@@ -1,56 +1,53 @@
-"""What became of each record of one call, read from whatever Zoho answered, or did not answer."""
+"""The outcome of each record of one call, read from whatever Zoho answered, or did not answer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.errors import APIError, ConnectionFailed, ZohoError
+from zcrm_nb.errors import APIError, ConnectionFailed, ServerError, ZohoError
+from zcrm_nb.frames.report import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Outcome", "not_sent", "outcomes_of", "outcomes_of_error", "refused", "unknown"]
+__all__ = ["NOT_SENT", "Outcome", "not_sent", "outcomes_of", "outcomes_of_error", "refused",
+           "unknown"]  # fmt: skip
 
 UPSERTED = {"insert", "update"}
+NOT_SENT, NO_ANSWER, SCHEDULED = "NOT_SENT", "NO_ANSWER", "SCHEDULED"
+# Where Zoho puts the results of single records.
+LISTS = ("data", "recycle_bin", "tags")
 
 
-class Outcome(NamedTuple):
-    """What became of one row: the columns of a report, in their order, and one thing more.
-
-    ``stamp`` is the Modified_Time that Zoho gave the record, by which a later change is known.
-    """
-
-    action: str | None
-    status: str
-    id: str | None = None
-    code: str | None = None
-    field: str | None = None
-    message: str | None = None
-    stamp: str | None = None
-
-
-def refused(action: str | None, code: str, message: str, **more: str | None) -> Outcome:
-    """Say that a row is certainly not done, and why."""
-    return Outcome(action, "refused", code=code, message=message, **more)
+def refused(
+    action: str | None,
+    code: str,
+    message: str,
+    *,
+    id: str | None = None,  # noqa: A002 - the column of a report
+    field: str | None = None,
+) -> Outcome:
+    """Make the outcome of a row that is certainly not done."""
+    return Outcome(action, "refused", id, code, field, message)
 
 
 def unknown(action: str | None, message: str, record_id: str | None = None) -> Outcome:
-    """Say that nobody knows what became of a row."""
-    return Outcome(action, "unknown", record_id, "NO_ANSWER", None, message)
+    """Make the outcome of a row that may be done or not."""
+    return Outcome(action, "unknown", record_id, NO_ANSWER, None, message)
 
 
 def not_sent(action: str | None, why: str, record_id: str | None = None) -> Outcome:
-    """Say that a row was not sent, because of what happened before."""
-    return Outcome(action, "refused", record_id, "NOT_SENT", None, f"not sent: {why}")
+    """Make the outcome of a row that was not sent, because of what happened before."""
+    return Outcome(action, "refused", record_id, NOT_SENT, None, f"not sent: {why}")
 
 
 def outcomes_of(body: bytes, action: str, ids: Sequence[str | None]) -> list[Outcome]:
     """Read the answer to a call, item by item, whatever its HTTP status was."""
-    items = _items(body)
+    items = _items(body, bare=len(ids) == 1)
     if len(items) != len(ids):
-        words = f"Zoho answered for {len(items)} of {len(ids)} records"
+        words = f"Zoho answered for {len(items):,} of {len(ids):,} records"
         return [unknown(_known(action), words, each) for each in ids]
     return [_outcome(item, action, sent) for item, sent in zip(items, ids, strict=True)]
 
@@ -58,111 +55,177 @@ def outcomes_of(body: bytes, action: str, ids: Sequence[str | None]) -> list[Out
 def outcomes_of_error(
     error: Exception, action: str, ids: Sequence[str | None]
 ) -> tuple[list[Outcome], bool]:
-    """Read what a failed call says about each record."""
+    """Read what a failed call says about each record, and whether it was refused as a whole."""
     lost = isinstance(error, ConnectionFailed) and error.sent
-    if lost or (isinstance(error, APIError) and error.status >= 500):
+    if lost or isinstance(error, ServerError) or getattr(error, "status", 0) >= 500:
         # Zoho has no idempotency key: what may have been done is never sent again.
-        return [unknown(_known(action), _words(error), each) for each in ids], False
+        return [unknown(_known(action), _one_line(error), each) for each in ids], False
+    details: Mapping[str, Any] = {}
     if isinstance(error, APIError):
         items = _items(error.body)
         if len(items) == len(ids) and all(_is_of_record(each, error) for each in items):
-            return outcomes_of(error.body, action, ids), False
-        field = _fields(error.details)
-        code, said = error.code, error.said.partition(": ")[2] or error.happened
+            return [_outcome(each, action, sent) for each, sent in zip(items, ids, strict=True)], (
+                False
+            )
+        details = _details(error.__dict__)
+        code, message = error.code, error.said.partition(": ")[2] or error.happened
     else:
-        code, field, said = _CODES.get(type(error).__name__, "NOT_SENT"), None, _words(error)
-    outcome = Outcome(_known(action), "refused", None, code, field, said)
-    return [outcome._replace(id=each) for each in ids], code != "ALREADY_MODIFIED"
+        code, message = _CODES.get(type(error).__name__, NOT_SENT), _one_line(error)
+    outcome = Outcome(
+        _known(action), "refused", None, code, _fields(details), message, details=details or None
+    )
+    return [outcome._replace(id=each or None) for each in ids], code != "ALREADY_MODIFIED"
 
 
 _CODES = {"ScopeError": "OAUTH_SCOPE_MISMATCH", "LoginError": "INVALID_TOKEN"}
+_UNCLEAR = {"INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"}
+_WHOLE = {"INVALID_MODULE", "INVALID_REQUEST_METHOD", "AUTHORIZATION_FAILED", "NO_PERMISSION"}
 
 
-def _words(error: Exception) -> str:
-    """Put an error into one line."""
+def _one_line(error: Exception) -> str:
+    """Write an error in one line."""
     if isinstance(error, ZohoError):
         return " ".join(filter(None, (error.happened, error.said)))
-    return str(error)
+    return f"{type(error).__name__}: {error}"
 
 
-def _items(body: bytes) -> list[dict[str, Any]]:
-    """Find the list of results: under ``data``, or under the name of a resource."""
+def _items(body: bytes, *, bare: bool = False) -> list[dict[str, Any]]:
+    """Return the results of single records; none where the answer does not hold any.
+
+    Of some calls the answer itself is the one result.
+    """
     try:
         answer = orjson.loads(body) if body else None
     except orjson.JSONDecodeError:
         return []
     if not isinstance(answer, dict):
         return []
-    lists = [answer.get("data"), answer.get("recycle_bin")]
-    found: list[Any] = next((each for each in lists if isinstance(each, list)), [])
-    return found if all(isinstance(each, dict) for each in found) else []
+    lists = (answer.get(key) for key in LISTS)
+    own = [answer] if bare and "status" in answer and "data" not in answer else []
+    items: list[Any] = next((each for each in lists if isinstance(each, list)), own)
+    return items if all(isinstance(each, dict) for each in items) else []
+
+
+def _details(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the details of a result; empty where they are not an object."""
+    details = item.get("details")
+    return details if isinstance(details, dict) else {}
 
 
 def _is_of_record(item: dict[str, Any], error: APIError) -> bool:
     """Tell a record's own error from a refusal of the whole call that Zoho wrapped in ``data``."""
-    details = item.get("details") or {}
     whole = {"resource_path_index", "param_name", "param_names", "permissions"}
     return item.get("code") not in _WHOLE and not (
-        error.status in (401, 403, 404) or whole & set(details)
+        error.status in (401, 403, 404) or whole & set(_details(item))
     )
-
-
-_UNCLEAR = {"INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"}
-_WHOLE = {"INVALID_MODULE", "INVALID_REQUEST_METHOD", "AUTHORIZATION_FAILED", "NO_PERMISSION"}
 
 
 def _outcome(item: dict[str, Any], action: str, sent: str | None) -> Outcome:
     """Read one result."""
-    details = item.get("details") or {}
-    status, code = item.get("status"), item.get("code")
-    did = item.get("action") if item.get("action") in UPSERTED else _known(action)
-    message = str(item.get("message") or "") or None
+    details, code = _details(item), str(item.get("code") or "") or None
+    status = str(item.get("status")).lower()
+    act = item.get("action") if item.get("action") in UPSERTED else _known(action)
+    message = _text(item.get("message"))
     if status == "success":
-        record_id = details.get("id") or sent
-        if record_id and code != "SCHEDULED":
-            stamp = details.get("Modified_Time")
-            return Outcome(did, "done", str(record_id), str(code), None, message, stamp)
-        return Outcome(did, "unknown", record_id, str(code), None, message or "done later")
+        return _success(Outcome(act, "done", sent or None, code, None, message), details)
     if status != "error" or code in _UNCLEAR:
-        return unknown(did, f"Zoho's result cannot be read: {item}"[:200], sent)
-    found = details.get("id") if code != "DUPLICATE_DATA" else None
-    field, words = _fields(details), _explained(item)
-    return Outcome(did, "refused", sent or found, str(code), field, words)
+        return unknown(act, f"Zoho's result cannot be read: {item}"[:200], sent or None)
+    own = details.get("id") if code != "DUPLICATE_DATA" else None
+    record_id = sent or (_text(own) if own else None)
+    return Outcome(
+        act, "refused", record_id, code, _fields(details), _explained(item), details=details or None
+    )
+
+
+def _success(outcome: Outcome, details: Mapping[str, Any]) -> Outcome:
+    """Read a result that is a success, unless Zoho does it later or names no new record."""
+    record_id = _text(details.get("id")) or outcome.id
+    if outcome.id is None and (job := _text(details.get("job_id"))):
+        of_job = {"job_id": job, "records": None}
+        return outcome._replace(status="unknown", id=job, code=SCHEDULED, details=of_job)
+    if outcome.code == SCHEDULED:
+        return outcome._replace(
+            status="unknown", id=record_id, message=outcome.message or "Zoho does it later"
+        )
+    if record_id is None and outcome.action in (None, "insert"):
+        message = "Zoho's answer names no record"
+        return outcome._replace(status="unknown", code="NO_ANSWER", message=message)
+    kept = None if outcome.action in _KNOWN_BY_ID else dict(details) or None
+    return outcome._replace(id=record_id, stamp=_text(details.get("Modified_Time")), details=kept)
+
+
+# Of these an id and a time say all that a report and an undo need.
+_KNOWN_BY_ID = {*UPSERTED, None, "delete", "restore"}
+
+
+def _text(value: Any) -> str | None:
+    """Return a value as text; nothing for nothing."""
+    return None if value in (None, "") else str(value)
 
 
 def _known(action: str) -> str | None:
-    """Name what was to be done; of an upsert nobody knows before it is done."""
+    """Return what was to be done; an upsert only knows once it is done."""
     return None if action == "upsert" else action
 
 
-def _fields(details: dict[str, Any]) -> str | None:
-    """Name the fields that an error is about; several errors may come bundled."""
-    several = details.get("errors")
-    if isinstance(several, list):
-        names = [_fields(each.get("details") or {}) for each in several if isinstance(each, dict)]
-        return ", ".join(dict.fromkeys(filter(None, names))) or None
+def _fields(details: Mapping[str, Any]) -> str | None:
+    """List the fields that an error is about; several errors may come bundled."""
     place = str(details.get("json_path") or "").partition("].")[2]
-    return place or details.get("api_name") or details.get("param_name")
+    names = [_fields(_details(each)) for each in _objects(details.get("errors"))]
+    names += [_fields(each) for each in _objects(details.get("expected_fields"))]
+    names.append(place or _text(details.get("api_name")) or _text(details.get("param_name")))
+    return ", ".join(dict.fromkeys(filter(None, names))) or None
 
 
-def _explained(item: dict[str, Any]) -> str:
-    """Add to Zoho's message what its details tell besides the place."""
-    details = item.get("details") or {}
-    several = details.get("errors")
-    if isinstance(several, list):
-        return "; ".join(_explained(each) for each in several if isinstance(each, dict))
-    facts = {key: details[key] for key in _TOLD if key in details}
-    if item.get("code") == "DUPLICATE_DATA" and details.get("id"):
-        facts["already in"] = details["id"]
-    told = ", ".join(f"{key.replace('_', ' ')}: {_listed(each)}" for key, each in facts.items())
-    return f"{item.get('message')} ({told})" if told else str(item.get("message"))
+def _objects(several: Any) -> list[dict[str, Any]]:
+    """Return those entries of a list that are objects."""
+    entries = several if isinstance(several, list) else []
+    return [each for each in entries if isinstance(each, dict)]
 
 
-_TOLD = ("expected_data_type", "maximum_length", "minimum_length", "supported_values", "regex")
+# ---- Details in words ----------------------------------------------------------------------------
+
+_PLACE = {"json_path", "api_name", "param_name", "param_names", "resource_path_index", "index"}
+SHOWN = 12  # values of a long list; the journal has all of them
 
 
-def _listed(value: Any) -> str:
-    """Write a list as a person would, and not all of a long one."""
-    if not isinstance(value, list):
-        return str(value)
-    return ", ".join(map(str, value[:6])) + (", …" if len(value) > 6 else "")
+def _explained(item: Mapping[str, Any]) -> str:
+    """Write Zoho's message and its details, but for the place, which is in a column of its own."""
+    details = _details(item)
+    if several := _objects(details.get("errors")):
+        return "; ".join(map(_explained, several))
+    facts = {key: value for key, value in details.items() if key not in _PLACE}
+    if item.get("code") == "DUPLICATE_DATA":
+        facts = _of_duplicate(facts)
+    else:
+        facts.pop("id", None)
+    words = ", ".join(f"{key.replace('_', ' ')}: {_shown(each)}" for key, each in facts.items())
+    message = _text(item.get("message")) or _text(item.get("code")) or "refused"
+    return f"{message} ({words})" if words else message
+
+
+def _of_duplicate(facts: dict[str, Any]) -> dict[str, Any]:
+    """Say first which record has the value already."""
+    other = facts.pop("duplicate_record", None)
+    other = dict(other) if isinstance(other, dict) else {}
+    module = facts.pop("module", None) or other.pop("module", None)
+    record_id = facts.pop("id", None) or other.get("id")
+    if record_id:
+        other.pop("id", None)
+        record_id = f"{_shown(module)} {record_id}" if module else record_id
+    more = {} if facts.get("more_records") else {"more_records": None}
+    first = {"already in": record_id} if record_id else {}
+    return {**first, **{key: each for key, each in facts.items() if key not in more}, **other}
+
+
+def _shown(value: Any) -> str:
+    """Write a value of details: names of what it is about, and not all of a long list."""
+    if isinstance(value, list):
+        more = f", … ({len(value):,} in all)" if len(value) > SHOWN else ""
+        return ", ".join(map(_shown, value[:SHOWN])) + more
+    if isinstance(value, dict):
+        name = value.get("api_name") or value.get("name")
+        if name:
+            return str(name)
+        return ", ".join(f"{key.replace('_', ' ')} {_shown(each)}" for key, each in value.items())
+    return str(value)

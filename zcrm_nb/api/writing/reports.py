@@ -1,24 +1,20 @@
-"""From a journal to a report that knows how to resolve and undo itself."""
+"""The reports of runs from their journals, and the list of all runs."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.writing.journal import runs
-from zcrm_nb.api.writing.resolve import resolve
-from zcrm_nb.api.writing.undo import undo
 from zcrm_nb.frames import Column, to_frame, to_report
-from zcrm_nb.frames.report import ReportActions, unpack_index
+from zcrm_nb.frames.report import unpack_index
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
 
-    from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.journal import Story, WriteJournal
-    from zcrm_nb.frames import Report
+    from zcrm_nb.frames import Report, ReportActions
 
 __all__ = ["find", "journal_table", "report_of"]
 
@@ -32,32 +28,45 @@ RUN_COLUMNS = [
 ]
 
 
-def report_of(means: WriteContext, journal: WriteJournal, story: Story) -> Report:
-    """Make the report of a run."""
-    way = ReportActions(partial(resolve, means, journal), partial(undo, means, journal))
-    facts = {key: story.header.get(key) for key in FACTS}
+def report_of(journal: WriteJournal, story: Story | None, actions: ReportActions) -> Report:
+    """Make the report of a run; its story need not be read if it is known."""
+    story = story or journal.read()
+    header = story.header
+    facts = {key: header.get(key) for key in FACTS}
+    if header.get("not_undoable"):
+        facts["not_undoable"] = header["not_undoable"]
     if story.jobs:
-        facts["jobs"] = [each["job"] for each in story.jobs.values()]
-    return to_report(unpack_index(story.header["index"]), story.rows, facts=facts, way=way)
+        facts["jobs"] = [line["job"] for line in story.jobs.values()]
+    columns = [Column(name, kind) for name, kind in header.get("columns") or ()]
+    index = unpack_index(header["index"], len(story.rows))
+    return to_report(index, story.rows, facts=facts, columns=columns, actions=actions)
 
 
 def journal_table(folder: Path) -> pd.DataFrame:
     """List the runs of writing that an org's folder knows of, the oldest first."""
-    return to_frame([[journal.read().summary for journal in runs(folder)]], RUN_COLUMNS)
+    return to_frame([[_line(journal) for journal in runs(folder)]], RUN_COLUMNS)
+
+
+def _line(journal: WriteJournal) -> dict[str, Any]:
+    """Describe a run; of a damaged journal, only its name."""
+    if journal.is_damaged:
+        return {"run": journal.run, "action": "damaged"}
+    return journal.read().summary
 
 
 def find(folder: Path, run: str | None) -> WriteJournal:
     """Find the journal of a run, of one of Zoho's jobs, or of the last run; or ``ValueError``."""
     known = {journal.run: journal for journal in runs(folder)}
-    if run is None and known:
-        return known[max(known)]
     if run in known:
         return known[run]
-    for journal in known.values() if run else ():
+    whole = [journal for journal in known.values() if not journal.is_damaged]
+    if run is None and whole:
+        return whole[-1]
+    for journal in whole if run else ():
         if run in {each["job"] for each in journal.read().jobs.values()}:
             return journal
     raise ValueError(
         f"No run or job {run!r} is known here; crm.journal() lists them."
         if run
-        else "Nothing has been written yet, as far as this folder knows."
+        else "No write is known in this folder yet."
     )

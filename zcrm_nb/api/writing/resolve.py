@@ -1,128 +1,273 @@
-"""Finding out what became of rows whose answer was lost, by looking what is there.
+"""Resolving rows whose answer was lost, by looking at what the CRM holds.
 
-Nothing is written here. A row that is found is done; a row that is certainly not there was not
-processed, and may be sent again. Where what is there allows no answer the row stays unknown, and
-says what was seen.
+Nothing is written here. A row that this login certainly wrote is done; a row that is certainly not
+there was not processed, and may be sent again. A record that another user wrote is never taken for
+one's own: where the CRM does not show who wrote it, the row stays unknown, and says what was seen.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from math import floor
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from zcrm_nb.api.pages import V8
+from zcrm_nb.api.pages import V8, records_of
+from zcrm_nb.api.reading.search import deleted_bodies
 from zcrm_nb.api.writing.bulk_write import ROUTE, UNCLEAR_S, collect
 from zcrm_nb.api.writing.current_records import matching
 from zcrm_nb.api.writing.outcomes import Outcome
-from zcrm_nb.errors import APIError, ScopeError
+from zcrm_nb.errors import PermissionDenied, ScopeError
 from zcrm_nb.frames.compare import comparable
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
+    from zcrm_nb.api.session import Session
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.current_records import CurrentRecords
-    from zcrm_nb.api.writing.journal import Story, WriteJournal
+    from zcrm_nb.api.writing.journal import Batch, Story, WriteJournal
     from zcrm_nb.frames import Report
 
-__all__ = ["resolve"]
+    Finder = Callable[[Session, Batch, Sequence[str]], Mapping[str, Mapping[str, Any]]]
 
-GRACE_S = 900.0  # a record made this long after its request was lost is somebody else's
+__all__ = ["Finders", "resolve"]
+
+GRACE_S = 900.0  # a record made this long after its request was lost is not of that request
+NO_USER = "this login may not read which user it is (scope ZohoCRM.users.READ)"
+RECORD_ACTIONS = ("insert", "update", "upsert", "delete", "restore", "change_owner")
 
 Record = dict[str, Any]
+Rows = list[tuple[int, Record]]
 
 
-def resolve(means: WriteContext, journal: WriteJournal, *, wait_s: float = 10.0) -> Report:
-    """Find out about the unknown rows of a run, and note it."""
+class Finders(NamedTuple):
+    """How the lost answers of other calls than those of records are found again.
+
+    ``by_action`` gives, for a batch and some of its ids, what is known of those that are done;
+    ``follow_job`` waits for a job that Zoho made of a call, and gives the outcomes of its rows.
+    """
+
+    by_action: Mapping[str, Finder]
+    follow_job: Callable[[Session, Batch, str, float], Sequence[Outcome]]
+
+
+def resolve(
+    context: WriteContext, journal: WriteJournal, finders: Finders, *, wait_s: float = 10.0
+) -> Report:
+    """Resolve the unknown rows of a run, and note what was found."""
     with journal.held():
-        busy = collect(means, journal)
+        busy = collect(context, journal)
         story = journal.read()
         for number in busy:
             del story.batches[number]
         if any(story.unknown()):
-            search = _Search(means, story)  # asks for the fields, and so hears Zoho's time
-            _let_settle(means, story, wait_s)
-            found = search.outcomes()
+            _let_settle(context, story, wait_s)
+            found = _resolved(context, story, finders, wait_s)
             journal.note_outcomes(list(found), list(found.values()))
-    return means.report(journal)
+    return context.report(journal, None)
 
 
-def _let_settle(means: WriteContext, story: Story, wait_s: float) -> None:
+def _let_settle(context: WriteContext, story: Story, wait_s: float) -> None:
     """Wait until no request of the run can still be on its way."""
+    if story.header["module"]:
+        context.catalogue.fields(story.header["module"])  # an answer, which has Zoho's time
     last = max(story.lost[number] for number, _, _ in story.unknown())
-    passed = max(0.0, means.zoho() - last)  # Zoho tells whole seconds: a last one may lie ahead
+    passed = max(0.0, context.zoho() - last)  # Zoho has whole seconds: a last one may lie ahead
     if passed < wait_s:
-        means.sleep(wait_s - passed)
+        context.sleep(wait_s - passed)
+
+
+def _resolved(
+    context: WriteContext, story: Story, finders: Finders, wait_s: float
+) -> dict[int, Outcome]:
+    """Return what is now known of each row that was unknown."""
+    rows: dict[str, Rows] = defaultdict(list)
+    found: dict[int, Outcome] = {}
+    for number, batch, places in story.unknown():
+        if number in story.jobs and batch.path:
+            job = story.jobs[number]["job"]
+            found |= dict(enumerate(finders.follow_job(context, batch, job, wait_s)))
+        elif batch.action in RECORD_ACTIONS and (not batch.path or all(batch.ids)):
+            for place in places:
+                rows[_kind(batch, place)].append((batch.rows[place], batch.records[place]))
+        else:
+            found |= _by_finder(context, story, finders, batch, places)
+    if rows:
+        found |= _Search(context, story).outcomes(rows)
+    return found
+
+
+def _kind(batch: Batch, place: int) -> str:
+    """Return how a record of a batch is looked for."""
+    has_id = batch.action == "upsert" and "id" in batch.records[place]
+    return "update" if has_id else batch.action
+
+
+def _by_finder(
+    context: WriteContext, story: Story, finders: Finders, batch: Batch, places: Sequence[int]
+) -> dict[int, Outcome]:
+    """Look which records of a batch are done by now, in the way of its action."""
+    finder = finders.by_action.get(batch.action)
+    ids = [batch.ids[place] or "" for place in places]
+    if finder is None or not all(ids):
+        return {}
+    done = finder(context, batch, ids)
+    return {
+        batch.rows[place]: _found(story.outcomes[batch.rows[place]], done.get(record_id))
+        for place, record_id in zip(places, ids, strict=True)
+    }
+
+
+def _found(outcome: Outcome, details: Mapping[str, Any] | None) -> Outcome:
+    """Return the outcome of a row that was looked for; what Zoho has put off may still be done."""
+    if details is not None:
+        message = "found done, after the answer was lost"
+        details = details or None
+        return outcome._replace(status="done", code="SUCCESS", message=message, details=details)
+    return outcome if outcome.code == "SCHEDULED" else _not_processed(outcome)
+
+
+def _not_processed(outcome: Outcome, why: str = "") -> Outcome:
+    """Return the outcome of a row that Zoho certainly did not process."""
+    message = why or "not found: Zoho did not process it; it may be sent again"
+    return outcome._replace(status="refused", code="NOT_PROCESSED", message=message)
 
 
 class _Search:
     """The search for the lost rows of one run."""
 
-    def __init__(self, means: WriteContext, story: Story) -> None:
-        self._means, self._story = means, story
-        self._there: CurrentRecords = means.there(story.header["module"])
+    def __init__(self, context: WriteContext, story: Story) -> None:
+        self._context, self._story = context, story
+        self._there: CurrentRecords = context.there(story.header["module"])
         self._fields = self._there.fields
         self._found: dict[int, Outcome] = {}
 
-    def outcomes(self) -> dict[int, Outcome]:
-        """Tell what is now known of each row that was unknown."""
-        lost: dict[str, list[tuple[int, Record]]] = defaultdict(list)
-        for _, batch, places in self._story.unknown():
-            for place in places:
-                record = batch.records[place]
-                kind = "update" if batch.action == "upsert" and "id" in record else batch.action
-                lost[kind].append((batch.rows[place], record))
-        for kind, rows in lost.items():
-            getattr(self, f"_{kind}")(rows)
+    def outcomes(self, rows: Mapping[str, Rows]) -> dict[int, Outcome]:
+        """Return what is now known of rows, by how they are looked for."""
+        for kind, some in rows.items():
+            match kind:
+                case "insert":
+                    self._insert(some)
+                case "upsert":
+                    self._upsert(some)
+                case "delete":
+                    self._delete(some)
+                case "restore":
+                    self._restore(some)
+                case _:
+                    self._update(kind, some)
         return self._found
+
+    # -- who wrote it ------------------------------------------------------------------------------
+
+    @cached_property
+    def _user(self) -> str | None:
+        """The id of this login's user; ``None`` where it cannot be read. 1 credit.
+
+        Swallowed is only that the login may not read it: after any other error nothing is decided.
+        """
+        send = self._context.send
+        try:
+            body = send("GET", f"{V8}users", params={"type": "CurrentUser"})
+        except (PermissionDenied, ScopeError):
+            return None
+        return _first_id(body)
+
+    def _is_own(self, record: Record, key: str) -> bool | None:
+        """Tell whether this login's user made or changed a record; ``None`` if that is unknown."""
+        user_id = _id_of(record.get(key))
+        if user_id is None or self._user is None:
+            return None
+        return user_id == self._user
+
+    def _by_whom(self, record: Record, key: str) -> str:
+        """Say who made or changed a record, and when."""
+        verb, time = (
+            ("changed", "Modified_Time") if key == "Modified_By" else ("made", "Created_Time")
+        )
+        if self._is_own(record, key) is None:
+            who = f"{NO_USER}" if self._user is None else "Zoho does not show by whom"
+            return f"it was {verb} at {record.get(time)}, and {who}"
+        return f"it was {verb} by {_name_of(record.get(key))} at {record.get(time)}"
 
     # -- by id -------------------------------------------------------------------------------------
 
-    def _delete(self, rows: Sequence[tuple[int, Record]]) -> None:
-        """Call deleted what is not there any more."""
+    def _delete(self, rows: Rows) -> None:
+        """Call deleted what this login's user deleted since the run began."""
         there = self._by_id(rows, [])
+        gone = [record["id"] for _, record in rows if record["id"] not in there]
+        deleted_by = self._deleted_by() if gone else {}
         for row, record in rows:
-            gone = record["id"] not in there
-            self._say(row, "delete", record["id"], done=gone)
+            record_id = record["id"]
+            if record_id in there:
+                self._say(row, "delete", record_id, done=False)
+            elif record_id not in deleted_by:
+                why = "there is no such record, and no deletion of it since the run began"
+                self._say(row, "delete", record_id, done=False, why=why)
+            elif self._user is None or deleted_by[record_id] is None:
+                why = NO_USER if self._user is None else "Zoho does not show by whom"
+                self._leave(row, "delete", record_id, f"it is deleted, and {why}")
+            elif deleted_by[record_id] != self._user:
+                why = "not processed: another user deleted the record"
+                self._say(row, "delete", record_id, done=False, why=why)
+            else:
+                self._say(row, "delete", record_id, done=True)
 
-    def _restore(self, rows: Sequence[tuple[int, Record]]) -> None:
+    def _deleted_by(self) -> dict[str, str | None]:
+        """Read who deleted which records since the run began; 1 credit for each 200."""
+        first = min(self._story.sent.values(), default=0.0)
+        since = datetime.fromtimestamp(floor(first) - 1, UTC).isoformat(timespec="seconds")
+        headers = {"If-Modified-Since": since}
+        bodies = deleted_bodies(self._context.send, self._there.module, "all", headers)
+        return {
+            str(record["id"]): _id_of(record.get("deleted_by"))
+            for body in bodies
+            for record in _dicts(records_of(body))
+            if record.get("id")
+        }
+
+    def _restore(self, rows: Rows) -> None:
         """Call restored what is there again."""
         there = self._by_id(rows, [])
         for row, record in rows:
             self._say(row, "restore", record["id"], done=record["id"] in there)
 
-    def _update(self, rows: Sequence[tuple[int, Record]]) -> None:
-        """Call updated what holds the values that were sent."""
+    def _update(self, action: str, rows: Rows) -> None:
+        """Call updated what holds the values that were sent, by this login's user."""
         there = self._by_id(rows, _names(record for _, record in rows))
         for row, record in rows:
-            self._compare(row, record, there.get(record["id"]))
+            self._compare(row, action, record, there.get(record["id"]))
 
-    def _by_id(self, rows: Sequence[tuple[int, Record]], names: Sequence[str]) -> dict[str, Record]:
+    def _by_id(self, rows: Rows, names: Sequence[str]) -> dict[str, Record]:
         """Read the records as they are now."""
         found = self._there.by("id", [record["id"] for _, record in rows], names)
         return {record["id"]: record for record in found}
 
-    def _compare(self, row: int, sent: Record, now: Record | None) -> None:
-        """Hold what was sent against what is there, and against what was there before."""
+    def _compare(self, row: int, action: str, sent: Record, now: Record | None) -> None:
+        """Compare what was sent with what is there, and with what was there before."""
         if now is None:
-            self._say(row, "update", sent["id"], done=False, why="there is no such record")
+            self._say(row, action, sent["id"], done=False, why="there is no such record")
             return
         record_id, old = now["id"], self._story.before.get(now["id"])
-        untouched = self._older(now) if old is None else _stamp(old) == _stamp(now)
+        untouched = self._is_older(now) if old is None else _stamp(old) == _stamp(now)
         written = [name for name in sent if name != "id"]
         seen = [name for name in written if name in now]
         alike = [name for name in seen if self._same(name, sent[name], now)]
         moved = old is not None and any(not self._same(name, sent[name], old) for name in alike)
-        if moved or (seen and alike == seen and (seen == written or not untouched)):
-            self._say(row, "update", record_id, done=True, stamp=now.get("Modified_Time"))
+        holds = moved or (bool(seen) and alike == seen and (seen == written or not untouched))
+        if holds and (untouched or self._is_own(now, "Modified_By")):
+            self._say(row, action, record_id, done=True, stamp=now.get("Modified_Time"))
         elif untouched:
-            self._say(row, "update", record_id, done=False)
+            self._say(row, action, record_id, done=False)
+        elif holds:
+            self._leave(row, action, record_id, self._by_whom(now, "Modified_By"))
         else:
             words = f"the record was changed at {now.get('Modified_Time')}, to other values"
-            self._leave(row, "update", record_id, words)
+            self._leave(row, action, record_id, words)
 
     def _same(self, name: str, value: Any, record: Record) -> bool:
         """Tell whether a record holds a value."""
@@ -131,29 +276,23 @@ class _Search:
         a, b = comparable([value, record.get(name)], self._fields[name])
         return a == b
 
-    def _older(self, now: Record) -> bool:
-        """Tell whether a record was last changed before the run began."""
-        first = min(self._story.sent.values())
-        return datetime.fromisoformat(now["Modified_Time"]).timestamp() < first
+    def _is_older(self, now: Record) -> bool:
+        """Tell whether a record was last changed before the run began; Zoho has whole seconds."""
+        moment = _stamp(now)
+        return moment is not None and moment.timestamp() < floor(min(self._story.sent.values()))
 
     # -- without an id -----------------------------------------------------------------------------
 
-    def _upsert(self, rows: Sequence[tuple[int, Record]]) -> None:
-        """Find records by the duplicate-check fields; one made since the run began is ours."""
+    def _upsert(self, rows: Rows) -> None:
+        """Find records by the duplicate-check fields."""
         checked = self._story.header["checked"]
         names = [*_names(record for _, record in rows), *checked]
         data = {name: [record.get(name) for _, record in rows] for name in checked}
         found = matching(self._there, data, checked, names)
         by_field = {name: self._keyed(name, found.values()) for name in checked}
         for row, sent in rows:
-            now = next(
-                (
-                    by_field[name][key]
-                    for name in checked
-                    if (key := self._key(name, sent.get(name))) in by_field[name]
-                ),
-                None,
-            )
+            keys = ((name, self._key(name, sent.get(name))) for name in checked)
+            now = next((by_field[name][key] for name, key in keys if key in by_field[name]), None)
             self._upserted(row, sent, now)
 
     def _keyed(self, name: str, records: Iterable[Record]) -> dict[Hashable, Record]:
@@ -166,7 +305,7 @@ class _Search:
         return keyed
 
     def _key(self, name: str, value: Any) -> Hashable:
-        """Give what values of a duplicate-check field are compared by."""
+        """Return what values of a duplicate-check field are compared by."""
         (key,) = comparable([value], self._fields[name])
         return key.casefold() if isinstance(key, str) else key
 
@@ -174,12 +313,14 @@ class _Search:
         """Decide about one row of an upsert."""
         if now is None:
             self._say(row, None, None, done=False)
-        elif not self._is_new(now):
-            self._compare(row, sent, now)
+        elif not self._is_new(now) or self._is_own(now, "Created_By") is False:
+            self._compare(row, "update", {"id": now["id"], **sent}, now)
+        elif self._is_own(now, "Created_By") is None:
+            self._leave(row, None, now["id"], self._by_whom(now, "Created_By"))
         elif all(self._same(name, sent[name], now) for name in sent if name in now):
             self._say(row, "insert", now["id"], done=True, stamp=now.get("Modified_Time"))
         else:
-            words = f"{now['id']} was made at {now['Created_Time']}, with other values"
+            words = f"{now['id']} was made at {now.get('Created_Time')}, with other values"
             self._leave(row, "insert", now["id"], words)
 
     def _is_new(self, record: Record) -> bool:
@@ -187,38 +328,61 @@ class _Search:
         mark = self._story.header.get("mark")
         if not mark or record["id"] in self._story.before or record["id"] in mark["ids"]:
             return False
-        since = mark["since"]
-        made = datetime.fromisoformat(record["Created_Time"])
-        return since is None or made >= datetime.fromisoformat(since)
+        since, made = mark["since"], _moment(record.get("Created_Time"))
+        return since is None or made is None or made >= datetime.fromisoformat(since)
 
-    def _insert(self, rows: Sequence[tuple[int, Record]]) -> None:
-        """Find the rows among the records that this user made since the run began.
+    def _insert(self, rows: Rows) -> None:
+        """Find the rows among the records that this login's user made since the run began.
 
         The fullest rows choose first, so that none takes a record that fits another one better.
         """
-        free = self._candidates(rows)
-        if free is None:
+        made = self._made(rows)
+        if made is None:
             for row, _ in rows:
                 self._leave(row, "insert", None, "what was made meanwhile cannot be read")
             return
-        shelves: dict[tuple[str, ...], dict[Hashable, list[Record]]] = {}
-        taken: set[str] = set()
-        left = []
-        for row, sent in sorted(rows, key=lambda each: -len(_said(each[1]))):
-            names = tuple(sorted(set(_said(sent)) & set(self._there.readable([*sent]))))
-            if names not in shelves:
-                shelves[names] = self._shelf(names, free)
-            fitting = shelves[names].get(self._signature(names, [sent])[0], [])
-            found = next((each for each in fitting if each["id"] not in taken), None)
-            if found is None or not names:
-                left.append((row, sent))
-                continue
-            taken.add(found["id"])
-            self._say(row, "insert", found["id"], done=True, stamp=found.get("Modified_Time"))
-        self._left_over(left, [each for each in free if each["id"] not in taken])
+        own = [record for record in made if self._is_own(record, "Created_By")]
+        left, taken = self._matched(rows, own)
+        unclear = [record for record in made if self._is_own(record, "Created_By") is None]
+        free = [record for record in own if record["id"] not in taken]
+        self._left_over(left, [*free, *unclear])
 
-    def _candidates(self, rows: Sequence[tuple[int, Record]]) -> list[Record] | None:
-        """Read what this user made meanwhile and no other row of the run is known to be."""
+    def _matched(self, rows: Rows, own: Sequence[Record]) -> tuple[Rows, set[str]]:
+        """Match rows with records that hold the same values; return the others, and ids taken.
+
+        Where more records fit than there are rows, nothing shows which of them is whose.
+        """
+        groups: dict[tuple[tuple[str, ...], Hashable], Rows] = defaultdict(list)
+        for row, sent in sorted(rows, key=lambda each: -len(_filled(each[1]))):
+            names = tuple(sorted(set(_filled(sent)) & set(self._there.readable([*sent]))))
+            groups[names, self._signature(names, [sent])[0]].append((row, sent))
+        shelves: dict[tuple[str, ...], dict[Hashable, list[Record]]] = {}
+        left: Rows = []
+        taken: set[str] = set()
+        for (names, signature), some in groups.items():
+            if names not in shelves:
+                shelves[names] = self._shelf(names, own)
+            records = shelves[names].get(signature, []) if names else []
+            fitting = [record for record in records if record["id"] not in taken]
+            if len(fitting) > len(some):
+                self._ambiguous(some, fitting)
+                taken |= {record["id"] for record in fitting}
+                continue
+            for (row, _), record in zip(some, fitting, strict=False):
+                taken.add(record["id"])
+                stamp = record.get("Modified_Time")
+                self._say(row, "insert", record["id"], done=True, stamp=stamp)
+            left += some[len(fitting) :]
+        return left, taken
+
+    def _ambiguous(self, rows: Rows, fitting: Sequence[Record]) -> None:
+        """Leave rows unknown that more records fit than there are of them."""
+        ids = ", ".join(record["id"] for record in fitting[:4])
+        for row, _ in rows:
+            self._leave(row, "insert", None, f"{len(fitting)} records hold these values: {ids}")
+
+    def _made(self, rows: Rows) -> list[Record] | None:
+        """Read what was made meanwhile and is not known to be another row of the run."""
         story = self._story
         mark = story.header.get("mark")
         if not mark:
@@ -228,23 +392,9 @@ class _Search:
         last = max(story.lost[number] for number, _, _ in story.unknown()) + late_s
         until = datetime.fromtimestamp(last, UTC).isoformat(timespec="seconds")
         names = _names(record for _, record in rows)
-        made = self._there.made_since(mark, names, until)
         known = {each.id for each in story.outcomes.values() if each.status == "done"}
-        me = self._me()
-        return [
-            each
-            for each in made
-            if each["id"] not in known
-            and (me is None or (each.get("Created_By") or {}).get("id") in (None, me))
-        ]
-
-    def _me(self) -> str | None:
-        """Ask who is logged in; ``None`` where this login may not know. 1 credit."""
-        try:
-            body = self._means.send("GET", f"{V8}users", params={"type": "CurrentUser"})
-        except (APIError, ScopeError):
-            return None
-        return str(orjson.loads(body)["users"][0]["id"]) if body else None
+        made = self._there.made_since(mark, names, until)
+        return [record for record in made if record["id"] not in known]
 
     def _shelf(
         self, names: Sequence[str], records: Sequence[Record]
@@ -256,21 +406,21 @@ class _Search:
         return shelf
 
     def _signature(self, names: Sequence[str], records: Sequence[Record]) -> list[Hashable]:
-        """Give what records hold in some fields."""
+        """Return what records hold in some fields."""
         columns = [
             comparable([record.get(name) for record in records], self._fields[name])
             for name in names
         ]
         return list(zip(*columns, strict=True)) if columns else [()] * len(records)
 
-    def _left_over(self, rows: Sequence[tuple[int, Record]], free: Sequence[Record]) -> None:
-        """Say of the others that they are not there, unless something resembles them."""
+    def _left_over(self, rows: Rows, records: Sequence[Record]) -> None:
+        """Call the others not processed, unless something resembles them."""
         for row, sent in rows:
-            twin = next((each for each in free if self._resembles(sent, each)), None)
+            twin = next((each for each in records if self._resembles(sent, each)), None)
             if twin is None:
                 self._say(row, "insert", None, done=False)
             else:
-                words = f"{twin['id']}, made at {twin['Created_Time']}, resembles it; look there"
+                words = f"{twin['id']} resembles it; {self._by_whom(twin, 'Created_By')}"
                 self._leave(row, "insert", None, words)
 
     def _resembles(self, sent: Record, record: Record) -> bool:
@@ -280,11 +430,12 @@ class _Search:
             for name, field in self._fields.items()
             if (field.get("system_mandatory") or field.get("display_field")) and name in sent
         ]
-        return bool(names) and all(
-            _folded(sent[name]) == _folded(record.get(name)) for name in names
-        )
+        if not names:
+            names = [name for name in _filled(sent) if name in record]
+            return bool(names) and all(self._same(name, sent[name], record) for name in names)
+        return all(_folded(sent[name]) == _folded(record.get(name)) for name in names)
 
-    # -- saying it ---------------------------------------------------------------------------------
+    # -- outcomes ----------------------------------------------------------------------------------
 
     def _say(
         self,
@@ -298,34 +449,67 @@ class _Search:
     ) -> None:
         """Note a decision."""
         if done:
-            words = "found there, after the answer was lost"
+            words = "found, after the answer was lost"
             self._found[row] = Outcome(action, "done", record_id, "SUCCESS", None, words, stamp)
         else:
-            words = why or "not there: Zoho did not process it; it may be sent again"
-            self._found[row] = Outcome(action, "refused", record_id, "NOT_PROCESSED", None, words)
+            outcome = Outcome(action, "refused", record_id)
+            self._found[row] = _not_processed(outcome, why)
 
-    def _leave(self, row: int, action: str, record_id: str | None, seen: str) -> None:
+    def _leave(self, row: int, action: str | None, record_id: str | None, seen: str) -> None:
         """Note that it stays unknown, and why."""
         words = f"cannot be decided: {seen}"
         self._found[row] = Outcome(action, "unknown", record_id, "NO_ANSWER", None, words)
 
 
+def _first_id(body: bytes) -> str | None:
+    """Return the id of the one user of an answer; ``None`` where it has none."""
+    try:
+        users = orjson.loads(body)["users"] if body else []
+        return _id_of(users[0])
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _id_of(reference: Any) -> str | None:
+    """Return the id of a reference to a record or user."""
+    found = reference.get("id") if isinstance(reference, dict) else None
+    return str(found) if found else None
+
+
+def _name_of(reference: Any) -> str:
+    """Return the name of a user, or the id."""
+    name = reference.get("name") if isinstance(reference, dict) else None
+    return str(name or f"user {_id_of(reference)}")
+
+
+def _dicts(records: Any) -> list[Record]:
+    """Return those entries of a list that are objects."""
+    return [each for each in records if isinstance(each, dict)] if isinstance(records, list) else []
+
+
 def _names(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Name the fields of records."""
+    """List the fields of records."""
     return list(dict.fromkeys(name for record in records for name in record))
 
 
-def _said(record: Mapping[str, Any]) -> list[str]:
-    """Name the fields that a record fills: what it leaves empty Zoho may fill by itself."""
+def _filled(record: Mapping[str, Any]) -> list[str]:
+    """List the fields that a record fills: what it leaves empty Zoho may fill by itself."""
     return [name for name, value in record.items() if value not in (None, "", []) and name != "id"]
 
 
-def _stamp(record: Mapping[str, Any]) -> Any:
-    """Give the moment of a record's last change."""
-    text = record.get("Modified_Time")
-    return text and datetime.fromisoformat(text)
+def _moment(text: Any) -> datetime | None:
+    """Read a moment; ``None`` where it is none."""
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def _stamp(record: Mapping[str, Any]) -> datetime | None:
+    """Return the moment of a record's last change."""
+    return _moment(record.get("Modified_Time"))
 
 
 def _folded(value: Any) -> str:
-    """Give a value without regard to case and spaces."""
+    """Return a value without regard to case and spaces."""
     return " ".join(str(value).casefold().split())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.writing.journal import Batch
 from zcrm_nb.api.writing.outcomes import Outcome, refused
-from zcrm_nb.api.writing.writes import RECORDS, Run, finish, latest, open_journal
+from zcrm_nb.api.writing.run import Run, finish, open_journal
+from zcrm_nb.api.writing.writes import RECORDS, call_for, latest
 from zcrm_nb.frames.compare import comparer, writable
 
 if TYPE_CHECKING:
@@ -23,34 +24,41 @@ if TYPE_CHECKING:
 __all__ = ["undo"]
 
 Record = dict[str, Any]
+UNDOABLE = {"insert", "update", "upsert", "delete", "restore", "apply", "undo"}
 BACK = {"insert": "delete", "delete": "restore", "restore": "delete", "update": "update"}
 
 
 def undo(
-    means: WriteContext, journal: WriteJournal, report: Report, *, force: bool = False
+    context: WriteContext, journal: WriteJournal, report: Report, *, force: bool = False
 ) -> Report:
     """Undo a run, or those of its rows that are in a report."""
     story = journal.read()
-    steps = _Steps(means.there(story.header["module"]), story, force=force)
+    module, action = story.header["module"], story.header["action"]
+    if action not in UNDOABLE:
+        raise ValueError(f"{action} in {module or 'Zoho'} cannot be undone.")
+    steps = _Steps(context.there(module), story, force=force)
     ids = report["id"].astype(object).where(report["id"].notna(), None)
     for row, (record_id, status) in enumerate(zip(ids, report["status"], strict=True)):
         take = steps.leave if status == "unknown" else steps.choose
         take(row, record_id)
     steps.plan()
     undoing = open_journal(
-        means, story.header["module"], "undo", report.index, undoes=journal.run, trigger=[],
-        undoable=True,
-    )  # fmt: skip
+        context, module, "undo", report.index, undoes=journal.run, trigger=[], undoable=True
+    )
     if steps.now:
         undoing.note(before=list(steps.now.values()))
-    run = Run(means, undoing, story.header["module"])
+    run = Run(context, undoing, partial(call_for, module))
     run.settle(steps.settled)
-    try:
-        with means.shown(f"undo in {story.header['module']}", len(steps.origin)) as tick:
-            return finish(means, run, undoing, steps.phases(), tick)
-    finally:
-        done = (row for row, each in run.outcomes.items() if each.status == "done")
-        journal.note(undone=[steps.origin[row] for row in done if row in steps.origin])
+
+    def note_undone() -> None:
+        rows = [row for row, each in run.outcomes.items() if each.status == "done"]
+        journal.note(undone=[steps.origin[row] for row in rows if row in steps.origin])
+        for row, names in steps.lost.items():
+            if run.outcomes[row].status == "done":
+                words = f"{run.outcomes[row].message}; {', '.join(names)} could not be put back"
+                run.settle({row: run.outcomes[row]._replace(field=", ".join(names), message=words)})
+
+    return finish(context, run, steps.phases(), note_undone)
 
 
 @dataclass(slots=True)
@@ -63,6 +71,7 @@ class _Steps:
     origin: dict[int, int] = field(default_factory=dict)
     settled: dict[int, Outcome] = field(default_factory=dict)
     now: dict[str, Record] = field(default_factory=dict)
+    lost: dict[int, list[str]] = field(default_factory=dict)
     records: dict[str, dict[int, Record]] = field(
         default_factory=lambda: {"update": {}, "delete": {}, "restore": {}}
     )
@@ -78,7 +87,7 @@ class _Steps:
                 self._by_id.setdefault(outcome.id, row)
 
     def choose(self, row: int, record_id: str | None) -> None:
-        """Find the row of the run that a row of the report is about."""
+        """Find the row of the run that a row of the report stands for."""
         origin = self._by_id.get(record_id or "")
         if origin is None or self.story.outcomes[origin].action is None:
             words = "nothing was done here"
@@ -90,8 +99,8 @@ class _Steps:
         self.settled[row] = Outcome(None, "done", record_id, "NOTHING_TO_UNDO", None, words)
 
     def leave(self, row: int, record_id: str | None) -> None:
-        """Leave a row of which nobody knows what would have to be undone."""
-        words = "nobody knows whether it was done; report.resolve() first"
+        """Leave a row that may be done or not."""
+        words = "it is unknown whether it was done; run report.resolve() first"
         self.settled[row] = refused(None, "CANNOT_UNDO", words, id=record_id)
 
     def plan(self) -> None:
@@ -116,7 +125,7 @@ class _Steps:
         elif self.force or not self._touched(outcome, now):
             self.records[action][row] = {"id": record_id}
         else:
-            words = f"not deleted: changed at {now['Modified_Time']}, after it was made"
+            words = f"not deleted: changed at {now.get('Modified_Time')}, after it was written"
             self._refuse(row, action, "CHANGED_SINCE", words)
 
     def _put_back(self, row: int, outcome: Outcome, now: Record) -> None:
@@ -125,7 +134,7 @@ class _Steps:
         old = self.story.before.get(str(outcome.id))
         names = [name for name in sent if name != "id" and name[:1] != "$"]
         blind = [name for name in names if old is None or name not in old or name not in now]
-        if blind and not (self.force and old):
+        if old is None or len(blind) == len(names):
             words = "the old values were not read" if old is None else "old values cannot be read"
             self._refuse(row, "update", "CANNOT_UNDO", words, blind)
             return
@@ -136,10 +145,11 @@ class _Steps:
             if self._touched(outcome, now) and not self._alike(name, sent[name], now[name])
         ]
         if theirs and not self.force:
-            words = f"changed by others since, at {now['Modified_Time']}"
+            words = f"changed by {_user(now)} at {now.get('Modified_Time')}, after it was written"
             self._refuse(row, "update", "CHANGED_SINCE", words, theirs)
             return
-        assert old is not None
+        if blind:
+            self.lost[row] = blind
         fields = self.there.fields
         back = {
             name: writable(old[name], fields[name])
@@ -149,9 +159,8 @@ class _Steps:
         if back:
             self.records["update"][row] = {"id": outcome.id, **back}
         else:
-            words = "the old values are there already"
-            done = Outcome("update", "done", outcome.id, "UNCHANGED", None, words)
-            self.settled[row] = done
+            words = "the record holds the old values already"
+            self.settled[row] = Outcome("update", "done", outcome.id, "UNCHANGED", None, words)
 
     def _alike(self, name: str, one: Any, other: Any) -> bool:
         """Tell whether two values of a field are the same."""
@@ -161,11 +170,21 @@ class _Steps:
         return compared(one) == compared(other)
 
     def _touched(self, outcome: Outcome, now: Record) -> bool:
-        """Tell whether a record was changed after the run had written it."""
-        ours = outcome.stamp or (now.get("Created_Time") if outcome.action == "insert" else None)
-        if ours is None:
+        """Tell whether a record was changed after the run had written it; if in doubt, it was."""
+        ours, changed = self._written_at(outcome, now), now.get("Modified_Time")
+        if ours is None or not changed:
             return True
-        return datetime.fromisoformat(now["Modified_Time"]) > datetime.fromisoformat(ours)
+        return datetime.fromisoformat(changed) > datetime.fromisoformat(ours)
+
+    def _written_at(self, outcome: Outcome, now: Record) -> str | None:
+        """Return when the run wrote a record, as far as that is known."""
+        if outcome.stamp:
+            return outcome.stamp
+        if outcome.action == "insert":
+            return now.get("Created_Time")
+        if outcome.action == "restore" and self.story.lost:  # it changes no time of the record
+            return datetime.fromtimestamp(max(self.story.lost.values()), UTC).isoformat()
+        return None
 
     def _refuse(
         self, row: int, action: str, code: str, words: str, names: Sequence[str] = ()
@@ -193,4 +212,11 @@ class _Steps:
         if action != "update" or self.force:
             return None
         ids = (str(self.records[action][row]["id"]) for row in rows)
-        return latest(self.now[each]["Modified_Time"] for each in ids)
+        return latest(self.now[each].get("Modified_Time") for each in ids)
+
+
+def _user(record: Record) -> str:
+    """Return the name of the user who changed a record last."""
+    reference = record.get("Modified_By")
+    name = reference.get("name") if isinstance(reference, dict) else None
+    return str(name or "another user")

@@ -1,56 +1,46 @@
-"""Writing records: checked before anything is sent, noted before each batch, a report at the end.
-
-Zoho has no idempotency key. So a batch is sent once; again only when Zoho certainly did not look at
-it (HTTP 429, an expired token, no connection), which the gate sees to. If its answer is lost, its
-rows are ``unknown`` until somebody looks what is there: :mod:`zcrm_nb.api.writing.resolve`.
-"""
+"""Insert, update, upsert, delete: checked before anything is sent, then sent as one run."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.pages import V8
-from zcrm_nb.api.writing.context import AT_ONCE
+from zcrm_nb.api.writing.calls import WriteCall
 from zcrm_nb.api.writing.current_records import matching
 from zcrm_nb.api.writing.external_ids import known_by, pointing_by
-from zcrm_nb.api.writing.journal import Batch, Story, begin
-from zcrm_nb.api.writing.outcomes import Outcome, not_sent, outcomes_of, outcomes_of_error, refused
-from zcrm_nb.errors import APIError, ScopeError, WriteInterrupted, ZohoError
+from zcrm_nb.api.writing.journal import Batch
+from zcrm_nb.api.writing.outcomes import refused
+from zcrm_nb.api.writing.run import Run, finish, open_journal
+from zcrm_nb.errors import PermissionDenied, ScopeError
 from zcrm_nb.frames import column_for
 from zcrm_nb.frames.compare import comparable
-from zcrm_nb.frames.records import ABSENT, as_columns, as_rows, ids_of, only
-from zcrm_nb.frames.report import labels, pack_index
+from zcrm_nb.frames.records import ABSENT, PARENT, as_columns, as_rows, ids_of, only
+from zcrm_nb.frames.report import labels
 from zcrm_nb.frames.validate import Problem, check_columns, check_values, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.current_records import CurrentRecords
-    from zcrm_nb.api.writing.journal import WriteJournal
     from zcrm_nb.frames import Report
+    from zcrm_nb.frames.report import Outcome
 
-    Make = Callable[[], Batch]
-    Tick = Callable[[int], None]
     Source = pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]
 
 __all__ = [
     "RECORDS",
-    "Run",
+    "WriteRequest",
+    "call_for",
     "delete",
-    "finish",
     "kept_before",
     "latest",
-    "open_journal",
     "prepared",
     "refuse_twins",
     "save",
@@ -59,233 +49,139 @@ __all__ = [
 
 RECORDS = 100  # in one call
 TRIGGERS = ("approval", "workflow", "blueprint", "pathfinder", "orchestration")
+REMOVED = "_delete"  # in a row of a subform
+RESTORE = "settings/recycle_bin/actions/restore"
 
 
-# ---- A run ---------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """How records are written: the arguments of ``CRM.insert``, ``update``, ``upsert``, ``delete``.
 
-
-class Run:
-    """Sends batches, several at a time, and notes each before and after.
-
-    Parameters
-    ----------
-    means : WriteContext
-        What it needs of the client.
-    journal : WriteJournal
-        Where it notes.
-    module : str
-        API name of the module.
-    trigger : tuple of str or None, default ()
-        Automation that runs; ``None`` leaves it to Zoho.
-    checked : sequence of str, default ()
-        Duplicate-check fields of an upsert.
+    ``checked`` are the duplicate-check fields of an upsert.
     """
 
-    def __init__(
-        self,
-        means: WriteContext,
-        journal: WriteJournal,
-        module: str,
-        *,
-        trigger: tuple[str, ...] | None = (),
-        checked: Sequence[str] = (),
-    ) -> None:
-        self._means, self._journal, self._module = means, journal, module
-        self._trigger, self._checked = trigger, checked
-        self._lock = threading.Lock()
-        self._numbers = count()
-        self._stopped = ""
-        self.outcomes: dict[int, Outcome] = {}
-        self.refusal: ZohoError | None = None
+    module: str
+    action: str
+    subforms: Mapping[str, pd.DataFrame] | None = None
+    trigger: str | Sequence[str] | None = ()
+    checked: Sequence[str] = ()
+    unmodified_since: datetime | str | None = None
+    undoable: bool = True
+    unlisted: bool = False
+    external: str | None = None
 
-    def settle(self, outcomes: Mapping[int, Outcome]) -> None:
-        """Note what became of rows that are not sent at all."""
-        if outcomes:
-            self._journal.note_outcomes(list(outcomes), list(outcomes.values()))
-            self.outcomes |= outcomes
+    @property
+    def subject(self) -> str:
+        """What errors call it."""
+        return f"{self.action} of {self.module}"
 
-    def carry_out(self, batches: Sequence[Make], tick: Tick) -> None:
-        """Send all batches."""
-        if not batches:
-            return
-        workers = min(self._means.workers, AT_ONCE, len(batches))
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="zcrm-write")
-        try:
-            futures = [pool.submit(self._one, next(self._numbers), each) for each in batches]
-            for future in as_completed(futures):
-                tick(future.result())
-        except BaseException:
-            self._stopped = "the run was stopped"
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    def _one(self, number: int, make: Make) -> int:
-        """Send one batch, unless the run has been stopped."""
-        if self._stopped:
-            return 0
-        batch = make()
-        self._journal.note_batch(number, batch, self._means.zoho())
-        outcomes, lost_at = self._sent(batch), None
-        if any(each.status == "unknown" for each in outcomes):
-            lost_at = self._means.zoho()
-        self._journal.note_outcomes(batch.rows, outcomes, batch=number, at=lost_at)
-        with self._lock:
-            self.outcomes |= dict(zip(batch.rows, outcomes, strict=True))
-        return len(batch.rows)
-
-    def _sent(self, batch: Batch) -> list[Outcome]:
-        """Send a batch and read what became of its rows."""
-        try:
-            body = self._send(batch)
-        except ZohoError as error:
-            outcomes, whole = outcomes_of_error(error, batch.action, batch.ids)
-            if whole:  # the next one would fare no better
-                with self._lock:
-                    self.refusal = self.refusal or error
-                    self._stopped = self._stopped or error.happened
-            return outcomes
-        return outcomes_of(body, batch.action, batch.ids)
-
-    def _send(self, batch: Batch) -> bytes:
-        """Make the call of a batch."""
-        path, since = V8 + self._module, batch.unmodified_since
-        body: dict[str, Any] = {"data": batch.records}
-        if self._trigger is not None:
-            body["trigger"] = list(self._trigger)
-        match batch.action:
-            case "delete":
-                params = {"ids": batch.ids, "wf_trigger": self._wf_trigger()}
-                return self._means.send("DELETE", path, params=params)
-            case "restore":
-                path = f"{V8}settings/recycle_bin/actions/restore"
-                return self._means.send("POST", path, json={"ids": batch.ids})
-            case "upsert":
-                path, body["duplicate_check_fields"] = f"{path}/upsert", list(self._checked)
-        headers = {"If-Unmodified-Since": since} if since else None
-        method = "PUT" if batch.action == "update" else "POST"
-        return self._means.send(method, path, json=body, headers=headers)
-
-    def _wf_trigger(self) -> bool | None:
-        """Say for a deletion, which knows workflows only, whether they run."""
-        return None if self._trigger is None else "workflow" in self._trigger
-
-    def story(self) -> Story:
-        """Tell what became of each row; those that were not sent any more, and why, are noted."""
-        rows = range(self._journal.header["rows"])
-        missing = not_sent(None, self._stopped or "the run ended before")
-        self.settle({row: missing for row in rows if row not in self.outcomes})
-        return Story(self._journal.header, outcomes=self.outcomes)
+    @property
+    def time_column(self) -> str | None:
+        """The column that holds when each record was modified as it was read."""
+        return self.unmodified_since if isinstance(self.unmodified_since, str) else None
 
 
-def finish(
-    means: WriteContext,
-    run: Run,
-    journal: WriteJournal,
-    phases: Sequence[Sequence[Make]],
-    tick: Tick,
-) -> Report:
-    """Carry a run out, one phase after the other, and report."""
-    try:
-        with journal.held():
-            for batches in phases:
-                run.carry_out(batches, tick)
-    except KeyboardInterrupt as interrupt:
-        report = means.report(journal, run.story())
-        stopped = WriteInterrupted(
-            f"{report._summary()}\ncrm.report() has the report; it can be resolved and undone."
-        )
-        stopped.report = report
-        raise stopped from interrupt
-    if run.refusal is not None and not any(
-        each.status != "refused" or each.code not in {"NOT_SENT", _code(run.refusal)}
-        for each in run.outcomes.values()
-    ):
-        raise run.refusal
-    return means.report(journal, run.story())
+# ---- Calls ---------------------------------------------------------------------------------------
 
 
-def _code(error: ZohoError) -> str | None:
-    """Name the code that rows of a refused call carry."""
-    return outcomes_of_error(error, "insert", [None])[0][0].code
+def call_for(
+    module: str,
+    batch: Batch,
+    *,
+    trigger: tuple[str, ...] | None = (),
+    checked: Sequence[str] = (),
+) -> WriteCall:
+    """Make the call of a batch; ``trigger=None`` leaves automation to Zoho."""
+    ids = [each or "" for each in batch.ids]
+    if batch.action == "restore":
+        return WriteCall("restore", RESTORE, {"ids": ids}, ids)
+    if batch.action == "delete":
+        workflows = None if trigger is None else "workflow" in trigger  # all that it knows
+        params = {"ids": ids, "wf_trigger": workflows}
+        return WriteCall("delete", module, None, ids, "DELETE", params)
+    body: dict[str, Any] = {"data": batch.records}
+    if trigger is not None:
+        body["trigger"] = list(trigger)
+    since = batch.unmodified_since
+    headers = {"If-Unmodified-Since": since} if since else None
+    if batch.action == "upsert":
+        body["duplicate_check_fields"] = list(checked)
+        return WriteCall("upsert", f"{module}/upsert", body, ids, headers=headers)
+    method = "PUT" if batch.action == "update" else "POST"
+    return WriteCall(batch.action, module, body, ids, method, headers=headers)
 
 
 # ---- Insert, update, upsert ----------------------------------------------------------------------
 
 
-def save(
-    means: WriteContext,
-    module: str,
-    action: str,
-    source: Source,
-    *,
-    tick: Tick,
-    subforms: Mapping[str, pd.DataFrame] | None = None,
-    trigger: str | Sequence[str] | None = (),
-    checked: Sequence[str] = (),
-    unmodified_since: datetime | str | None = None,
-    undoable: bool = True,
-    unlisted: bool = False,
-    external: str | None = None,
-) -> Report:
-    """Insert, update or upsert records; ``CRM.insert`` and its sisters tell the rest."""
-    fields = means.catalogue.fields(module)
-    allowed = triggers(trigger)
-    source, subject = [source] if isinstance(source, Mapping) else source, f"{action} of {module}"
-    if external is not None:
-        source = known_by(means, module, source, external, subject=subject)
-    source = pointing_by(means, module, source, subject=subject)
+def save(context: WriteContext, source: Source, request: WriteRequest) -> Report:
+    """Insert, update or upsert records."""
+    module, action, checked = request.module, request.action, list(request.checked)
+    fields = context.catalogue.fields(module)
+    allowed = triggers(request.trigger)
+    moment = _header(request.unmodified_since)
+    source = [source] if isinstance(source, Mapping) else source
+    if request.external is not None:
+        source = known_by(context, module, source, request.external, subject=request.subject)
+    source = pointing_by(context, module, source, subject=request.subject)
     for name in checked:
-        means.catalogue.field(module, name)
-    column = unmodified_since if isinstance(unmodified_since, str) else None
+        context.catalogue.field(module, name)
     index, data = prepared(
-        means, module, action, source, subforms=subforms, column=column, unlisted=unlisted
+        context,
+        module,
+        action,
+        source,
+        subforms=request.subforms,
+        column=request.time_column,
+        unlisted=request.unlisted,
     )
-    seen = data.pop(column, None) if column else None
+    seen = data.pop(request.time_column, None) if request.time_column else None
     refuse_twins(data, fields, action, checked, index)
-    kept, mark = kept_before(
-        means.there(module), action, data, checked, undoable=undoable, seen=seen
-    )
-    readable = kept is not None
+    there = context.there(module)
+    lost = _not_undoable(there, data) if request.undoable and action != "insert" else []
+    if lost:
+        context.warn(
+            f"{request.subject}: {', '.join(lost)} cannot be undone, because the old values cannot"
+            " be read."
+        )
+    kept, mark = kept_before(there, action, data, checked, undoable=request.undoable, seen=seen)
+    if kept is None and request.undoable:
+        context.warn(f"{request.subject} cannot be undone: this login may not read the old values.")
     journal = open_journal(
-        means,
+        context,
         module,
         action,
         index,
         trigger=allowed,
-        checked=list(checked),
+        checked=checked,
         mark=mark,
-        undoable=readable and (undoable or action == "insert"),
+        undoable=kept is not None and (request.undoable or action == "insert") and not lost,
+        not_undoable=lost,
     )
     kept = kept or {}
     if kept:
         journal.note(before=list(kept.values()))
-    run = Run(means, journal, module, trigger=allowed, checked=checked)
+    run = Run(
+        context,
+        journal,
+        partial(call_for, module, trigger=allowed, checked=checked),
+        action=None if action == "upsert" else action,
+        ids=data.get("id", ()),
+    )
     late = _changed_since(seen, data.get("id"), kept)
     run.settle(late)
     rows = [row for row in range(len(index)) if row not in late]
-    moment = _header(unmodified_since)
-    batches = [
+    makes = [
         partial(_batch, action, data, rows[at : at + RECORDS], seen, moment)
         for at in range(0, len(rows), RECORDS)
     ]
-    return finish(means, run, journal, [batches], tick)
+    return finish(context, run, [makes])
 
 
-def open_journal(
-    means: WriteContext, module: str, action: str, index: pd.Index[Any], **header: Any
-) -> WriteJournal:
-    """Begin the journal of a run over the rows of an index."""
-    return begin(
-        means.folder,
-        means.clock(),
-        org=(means.catalogue.known("org") or {}).get("id"),
-        module=module,
-        action=action,
-        rows=len(index),
-        index=pack_index(index),
-        **header,
-    )
+def _not_undoable(there: CurrentRecords, data: Mapping[str, Sequence[Any]]) -> list[str]:
+    """List the fields whose old values cannot be read: subforms, multi-select lookups, files."""
+    names = [name for name in data if name in there.fields and name != "id"]
+    return [name for name in names if name not in there.readable(names)]
 
 
 def triggers(trigger: str | Sequence[str] | None) -> tuple[str, ...] | None:
@@ -300,7 +196,7 @@ def triggers(trigger: str | Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def prepared(
-    means: WriteContext,
+    context: WriteContext,
     module: str,
     action: str,
     source: Source,
@@ -310,7 +206,7 @@ def prepared(
     unlisted: bool,
 ) -> tuple[pd.Index[Any], dict[str, list[Any]]]:
     """Turn the input into columns of JSON values, or refuse it with all that is wrong."""
-    catalogue, subject = means.catalogue, f"{action} of {module}"
+    catalogue, subject = context.catalogue, f"{action} of {module}"
     fields = catalogue.fields(module)
     records: Any = source
     index = labels(records)
@@ -326,11 +222,9 @@ def prepared(
         subforms = {name: rows for name, rows in (subforms or {}).items() if name not in wrong}
     columns = [column_for(each) for each in fields.values()]
     inner = _subform_fields(catalogue, module, [*names, *(subforms or ())])
-    columns += [
-        column_for(each, f"{form}.{name}")
-        for form, own in inner.items()
-        for name, each in own.items()
-    ]
+    for form, own in inner.items():
+        columns += [column_for(each, f"{form}.{name}") for name, each in own.items()]
+        found += _wrong_in_subform(form, own, records, (subforms or {}).get(form))
     data = as_columns(records, columns, subforms=subforms)
     for form in inner:  # nothing known of its rows is no reason to remove them
         data[form] = [ABSENT if rows is None else rows for rows in data[form]]
@@ -359,6 +253,34 @@ def _subform_fields(
     fields = catalogue.fields(module)
     forms = [name for name in names if fields.get(name, {}).get("data_type") == "subform"]
     return {name: catalogue.fields(fields[name]["associated_module"]["module"]) for name in forms}
+
+
+def _wrong_in_subform(
+    form: str, fields: Mapping[str, Any], records: Any, rows: pd.DataFrame | None
+) -> Iterator[Problem]:
+    """Find the columns of the rows of a subform that cannot be written."""
+    if rows is not None:
+        yield from _wrong_columns(
+            form, fields, [*map(str, rows.columns.drop(PARENT, errors="ignore"))]
+        )
+        return
+    is_table = hasattr(records, "columns")
+    values = records[form] if is_table else [record.get(form) for record in records]
+    known: set[tuple[Any, ...]] = set()
+    for row, children in enumerate(values):
+        for child in children if isinstance(children, list) else ():
+            names = tuple(child) if isinstance(child, Mapping) else ()
+            if names not in known:
+                known.add(names)
+                for each in _wrong_columns(form, fields, [*map(str, names)]):
+                    yield each._replace(row=row)
+
+
+def _wrong_columns(form: str, fields: Mapping[str, Any], names: Sequence[str]) -> Iterator[Problem]:
+    """Find the columns of one or many rows of a subform that cannot be written."""
+    action = "update" if "id" in names else "insert"
+    for each in check_columns(names, fields, action, passed_over=[REMOVED]):
+        yield each._replace(column=f"{form}.{each.column}")
 
 
 def refuse_twins(
@@ -394,15 +316,14 @@ def kept_before(
 ) -> tuple[dict[str, dict[str, Any]] | None, dict[str, Any] | None]:
     """Read what undoing and resolving will need: values about to be overwritten, newest records.
 
-    A login that may write and not ask in COQL still writes; only the way back is missing then.
+    A login that may write and may not query still writes; only the way back is missing then.
     """
     try:
         mark = there.newest() if action != "update" else None
         if action == "insert" or not (undoable or seen is not None):
             return {}, mark
-        names = [*data, *checked]
-        return matching(there, data, checked, names), mark
-    except (APIError, ScopeError):
+        return matching(there, data, checked, [*data, *checked]), mark
+    except (PermissionDenied, ScopeError):
         if seen is not None:
             raise
         return None, None
@@ -457,31 +378,25 @@ def latest(moments: Iterator[str | None]) -> str | None:
 # ---- Delete --------------------------------------------------------------------------------------
 
 
-def delete(
-    means: WriteContext,
-    module: str,
-    source: Any,
-    *,
-    tick: Tick,
-    trigger: str | Sequence[str] | None = (),
-    external: str | None = None,
-) -> Report:
-    """Delete records; ``CRM.delete`` tells the rest."""
-    means.catalogue.fields(module)
-    allowed = triggers(trigger)
-    if external is not None:
-        source = known_by(means, module, source, external, subject=f"delete of {module}")
+def delete(context: WriteContext, source: Any, request: WriteRequest) -> Report:
+    """Delete records."""
+    module = request.module
+    context.catalogue.fields(module)
+    allowed = triggers(request.trigger)
+    if request.external is not None:
+        source = known_by(context, module, source, request.external, subject=request.subject)
     index, ids = ids_of(source)
     data = {"id": ids}
     found = [
         Problem(row, "id", each, "missing") for row, each in enumerate(ids) if each in (None, "")
     ]
-    refuse(found + list(check_values(data, {}, "delete")), f"delete of {module}", index)
+    refuse(found + list(check_values(data, {}, "delete")), request.subject, index)
     refuse_twins(data, {}, "delete", (), index)
-    journal = open_journal(means, module, "delete", index, trigger=allowed, undoable=True)
-    run = Run(means, journal, module, trigger=allowed)
-    batches = [
+    journal = open_journal(context, module, "delete", index, trigger=allowed, undoable=True)
+    calls = partial(call_for, module, trigger=allowed)
+    run = Run(context, journal, calls, action="delete", ids=ids)
+    makes = [
         partial(_batch, "delete", data, range(at, min(at + RECORDS, len(ids))), None, None)
         for at in range(0, len(ids), RECORDS)
     ]
-    return finish(means, run, journal, [batches], tick)
+    return finish(context, run, [makes])

@@ -22,13 +22,14 @@ from zcrm_nb.notebook.explorer.query import (
     hint,
     offered,
     sortable,
-    values_of,
     wants,
 )
 from zcrm_nb.notebook.static_twin import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import pandas as pd
 
     from zcrm_nb.notebook.explorer.model import ExplorerModel
 
@@ -320,18 +321,27 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             return
         self._ran = asked
         self._say("")
-        self._answer.value = answer(df, self.explorer.name)
+        self._answer.value = answer(df, self.explorer.name, self._of_all(df))
         self._seen.value = ""
         columns = [each for each in df.columns if each != "id" and not each.endswith(".id")]
         self._set(self._look, [("a column …", ""), *((each, each) for each in columns)], "")
         self._result.layout.display = ""
+
+    def _of_all(self, df: pd.DataFrame) -> str:
+        """Say of how many records a table shows the first, as far as that is known."""
+        if self._is_stale():
+            return ""
+        total, limit = self.explorer.total, self.explorer.choice.limit.strip()
+        if total is not None:
+            return f"of {total:,} records" if total > len(df) else ""
+        return "as many as the limit allows; Count tells the total" if limit == str(len(df)) else ""
 
     def _look_at(self) -> None:
         """Look at a column of the table."""
         from zcrm_nb.notebook.explorer.preview import look  # noqa: PLC0415 - loads matplotlib
 
         df, column = self.explorer.df, self._look.value
-        self._seen.value = look(df, column) if df is not None and column else ""
+        self._seen.value = look(df, column, self._of_all(df)) if df is not None and column else ""
 
     def _spawn(self, work: Callable[[], object], then: Callable[[], None]) -> None:
         """Do something in a thread; what goes wrong is shown."""
@@ -436,7 +446,8 @@ class _ConditionRow:
     def _inputs(self, values: tuple[str, ...]) -> list[Any]:
         """Make the inputs for the values."""
         operator, field = self.condition.operator, self._form.field(self.condition.name)
-        count, known = wants(operator), [] if "like" in operator else values_of(field)
+        count = wants(operator)
+        known = [] if "like" in operator else self._form.explorer.values(self.condition.name)
         if count == "none":
             return []
         if known and count == "many":

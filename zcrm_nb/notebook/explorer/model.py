@@ -22,12 +22,14 @@ from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import NotFoundError, ZohoError
 from zcrm_nb.notebook.explorer.query import (
     MISSING,
+    USERS,
     Choice,
     code,
     condition,
     credits_said,
     query,
     sortable,
+    values_of,
 )
 
 if TYPE_CHECKING:
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.trace import Call
 
 __all__ = ["Explorable", "ExplorerModel"]
-
-_USERS = frozenset({"ownerlookup", "userlookup"})
 
 
 class Explorable(Protocol):
@@ -197,6 +197,20 @@ class ExplorerModel:
             {**field_row(each), "readable": name in readable} for name, each in self.fields.items()
         ]
 
+    def values(self, name: str) -> list[str]:
+        """List the values that a field can have, as far as they are known; nothing is sent.
+
+        Returns
+        -------
+        list of str
+            The values of a picklist, the full names of users; empty for other fields.
+        """
+        field = self.fields[name]
+        if field["data_type"] not in USERS:
+            return values_of(field)
+        users = self._crm._catalogue.known("users") or []
+        return sorted({user["full_name"] for user in users if user.get("full_name")})
+
     # ---- The query, and what is to be said about it ----------------------------------------------
 
     @property
@@ -282,7 +296,7 @@ class ExplorerModel:
 
     def _names(self) -> str:
         """Price the names of users, where they are selected and not known yet."""
-        named = any(self.fields[each]["data_type"] in _USERS for each in self.choice.columns)
+        named = any(self.fields[each]["data_type"] in USERS for each in self.choice.columns)
         known = self._crm._catalogue.known("users") is not None
         return "; 1 more for each 200 users, once, for their names" if named and not known else ""
 
@@ -310,6 +324,12 @@ class ExplorerModel:
         plan = self._paid(lambda: self._crm.plan(asked))
         self._counted = (asked, plan)
         return int(plan.rows)
+
+    @property
+    def total(self) -> int | None:
+        """How many records the query means, if they were counted."""
+        query, plan = self._counted
+        return plan.rows if plan is not None and query == self._unlimited() else None
 
     def _unlimited(self) -> str:
         """Write the query without its limit."""

@@ -172,11 +172,12 @@ def module_label(module: Row) -> str:
 # ---- A table that came ---------------------------------------------------------------------------
 
 
-def answer(df: pd.DataFrame, name: str = "explorer") -> str:
+def answer(df: pd.DataFrame, name: str = "explorer", of_all: str = "") -> str:
     """Write what a run brought: its shape, its columns with their types, its first rows."""
     rows, columns = df.shape
     spent = df.attrs.get("zcrm", {}).get("credits")
     cost = "" if spent is None else f", {credits_said(spent)} spent"
+    of_all = f" ({_safe(of_all)})" if of_all else ""
     first = f"; the first {PREVIEW_ROWS}" if rows > PREVIEW_ROWS else ""
     heads = "".join(
         f'<th scope="col"{_right(df[column])}>{_safe(column)}'
@@ -191,8 +192,8 @@ def answer(df: pd.DataFrame, name: str = "explorer") -> str:
         for at in range(len(top))
     )
     return (
-        f'<div role="status"><b>{rows:,} × {columns}</b>, kept as <code>{_safe(name)}.df</code>'
-        f'<span class="zcrm-soft">{cost}{first}</span></div>'
+        f'<div role="status"><b>{rows:,} × {columns}</b>{of_all}, kept as '
+        f'<code>{_safe(name)}.df</code><span class="zcrm-soft">{cost}{first}</span></div>'
         f'<div class="zcrm-scroll" tabindex="0"><table aria-label="First rows"><thead><tr>{heads}'
         f"</tr></thead><tbody>{lines}</tbody></table></div>"
     )

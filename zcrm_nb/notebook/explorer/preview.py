@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import EngFormatter
 
 from zcrm_nb.notebook.plots.chart import chart
-from zcrm_nb.notebook.plots.plots import PictureAxes
+from zcrm_nb.notebook.plots.picture import (
+    PictureAxes,
+    figure_of,
+    finish,
+    new_axes,
+    palette,
+    png,
+    set_title,
+    spaced,
+    time_axis,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,22 +28,19 @@ if TYPE_CHECKING:
 __all__ = ["look", "picture"]
 
 MOST_VALUES = 12  # bars; more are no glance
-_COLOUR, _INK = "#1f5f80", "#1b2a33"
-_BINS, _WIDTH_INCHES, _HEIGHT_INCHES = 24, 8.6, 2.2
+_BINS, _HEIGHT_INCHES = 24, 2.2
 _DPI, _SHARPNESS = 80, 2
 
 
-def look(df: pd.DataFrame, column: str) -> str:
-    """Tell about a column, as HTML.
-
-    Notes
-    -----
-    Only this process's memory is read: no API credits. What is said holds for the rows that were
-    read, which is not the module.
-    """
+def look(df: pd.DataFrame, column: str, of_all: str = "") -> str:
+    """Describe a column of the rows that were read, as HTML."""
     values = _flat(df[column])
     filled = int(df[column].notna().sum())
-    facts = f"{filled:,} of {len(df):,} rows have a value, {values.nunique():,} different ones"
+    different = values.nunique()
+    rows = f"{len(df):,} rows ({of_all})" if of_all else f"{len(df):,} rows"
+    facts = f"{filled:,} of {rows} have a value, {different:,} different ones"
+    if different > MOST_VALUES and values.dtype.kind not in "iufM":
+        facts += f"; the chart shows the {MOST_VALUES} most frequent"
     ax = picture(values)
     shown = "" if ax is None else _image(ax)
     return f'<div role="status">{html.escape(str(column))}: {facts}.</div>{shown}'
@@ -56,17 +59,25 @@ def picture(values: pd.Series[Any]) -> Axes | None:
     Pune     2
      Goa     1
     """
-    there = values.dropna()
-    if there.empty:
+    filled = values.dropna()
+    if filled.empty:
         return None
     if values.dtype.kind in "iufM":
-        return _histogram(there)
-    counts = there.astype("string").value_counts().head(MOST_VALUES)
+        return _histogram(filled)
+    counts = filled.value_counts() if values.dtype == "category" else _text_counts(filled)
+    counts = counts.head(MOST_VALUES)
     if counts.iloc[0] == 1:
         return None
+    if values.dtype == "category":  # a picklist, whose order is the CRM's
+        counts = counts[counts > 0].sort_index()
     name = str(values.name)
     table = pd.DataFrame({name: counts.index.astype("string"), "rows": counts.to_numpy()})
     return chart(table, "bar")
+
+
+def _text_counts(values: pd.Series[Any]) -> pd.Series[int]:
+    """Count values by their text."""
+    return values.astype("string").value_counts()
 
 
 def _flat(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -78,27 +89,23 @@ def _flat(column: pd.Series[Any]) -> pd.Series[Any]:
 
 def _histogram(values: pd.Series[Any]) -> PictureAxes:
     """Draw how numbers or times are spread."""
-    figure = Figure(
-        figsize=(_WIDTH_INCHES, _HEIGHT_INCHES),
-        layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1),
-    )
-    drawn = figure.subplots(squeeze=False, subplot_kw={"axes_class": PictureAxes})
-    ax: PictureAxes = drawn[0, 0]
+    ax = new_axes(_HEIGHT_INCHES)
+    colours = palette(ax)
     is_time = values.dtype.kind == "M"
-    shown = values.tolist() if is_time else values.astype("float64").tolist()
-    ax.hist(shown, bins=_BINS, color=_COLOUR, edgecolor="white", linewidth=0.5)
+    ax.hist([*(values if is_time else values.astype("float64"))], bins=_BINS, color=colours.main)
     if is_time:
-        locator = AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        time_axis(ax, values.tolist())
     else:
         ax.xaxis.set_major_formatter(EngFormatter(sep=" "))
     ax.spines[["top", "right"]].set_visible(False)
-    name = str(values.name).replace("_", " ")
-    ax.set_title(f"rows by {name}", loc="left", color=_INK, fontsize=11, fontweight="bold")
+    ax.tick_params(colors=colours.soft)
+    ax.grid(visible=False)
+    set_title(ax, f"rows by {spaced(values.name)}", size=11, pad=6)
     ax.words = (
-        f"{name}: from {values.min()} to {values.max()}, half of the rows up to {_half(values)}"
+        f"{spaced(values.name)}: from {values.min()} to {values.max()}, "
+        f"half of the rows up to {_half(values)}"
     )
+    finish(ax)
     return ax
 
 
@@ -108,12 +115,8 @@ def _half(values: pd.Series[Any]) -> str:
 
 
 def _image(ax: Axes) -> str:
-    """Write a picture into the page, with its words for who cannot see it."""
-    png = io.BytesIO()
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    figure.savefig(png, format="png", dpi=_DPI * _SHARPNESS, metadata={"Software": None})
-    width = round(figure.get_size_inches()[0] * _DPI)
-    inside = base64.b64encode(png.getvalue()).decode()
+    """Write a picture into the page, with its words as the text for screen readers."""
+    width = round(figure_of(ax).get_size_inches()[0] * _DPI)
+    inside = base64.b64encode(png(ax, _DPI * _SHARPNESS)).decode()
     words = html.escape(repr(ax))
     return f'<img src="data:image/png;base64,{inside}" width="{width}" alt="{words}">'

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.coql import examine, where
 from zcrm_nb.coql.fields import NUMBERS, PICKLISTS, is_readable, operators, type_of
 from zcrm_nb.coql.text import condition_text, written_name
+from zcrm_nb.notebook.source import block
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MISSING",
     "OPERATOR_WORDS",
+    "USERS",
     "Choice",
     "Condition",
     "code",
@@ -58,6 +60,10 @@ OPERATOR_WORDS = {
 MISSING = "…"
 """What stands in a query where a value is still to be filled in."""
 
+USERS = frozenset({"ownerlookup", "userlookup"})
+"""The data types of fields that hold a user; conditions name users by their full name."""
+
+_BY_NAME = frozenset({"like", "not like"})  # of a user's name, though not of the user
 _UNSURE = frozenset({"=", "!=", "is null", "is not null"})  # where only Zoho can tell
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _HINTS = {
@@ -65,7 +71,7 @@ _HINTS = {
     "date": "2026-03-31",
     "datetime": "2026-03-31T00:00:00+05:30",
     **dict.fromkeys(("lookup", "multi_module_lookup"), "id of the record"),
-    **dict.fromkeys(("ownerlookup", "userlookup"), "id of the user"),
+    **dict.fromkeys(USERS, "full name of the user"),
 }
 
 
@@ -126,6 +132,8 @@ def offered(module: str, field_: Field) -> list[str]:
     """List the operators that COQL has for a field, in the order in which people look for them."""
     allowed = operators(field_) if is_readable(module, field_) else frozenset()
     allowed = _UNSURE if allowed is None else allowed
+    if allowed and type_of(field_) in USERS:
+        allowed |= _BY_NAME
     return [each for each in OPERATOR_WORDS if each in allowed]
 
 
@@ -212,6 +220,8 @@ def _criterion(condition: Condition, field_: Field) -> str:
     typed = [_typed(each, field_) for each in condition.values if each.strip()]
     if len(typed) < (2 if wants(operator) == "two" else 1):
         return f"{written_name(name)} {operator} {MISSING}"
+    if type_of(field_) in USERS and not all(str(each).isdecimal() for each in typed):
+        name = f"{name}.full_name"
     if wants(operator) == "many":
         return where({name: (operator, typed)})
     return where({name: (operator, *typed)})
@@ -255,8 +265,7 @@ def code(text: str, crm: str = "crm") -> str:
     from Leads
     ''')
     """
-    inside = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f'df = {crm}.coql("""\n{inside}\n""")' if text else ""
+    return f"df = {crm}.coql({block(text)})" if text else ""
 
 
 def credits_said(number: int) -> str:

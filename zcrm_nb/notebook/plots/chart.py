@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from zcrm_nb.errors import ShortTraceback
-from zcrm_nb.notebook.plots.plots import PictureAxes
+from zcrm_nb.notebook.plots.grouped import query_of
+from zcrm_nb.notebook.plots.picture import (
+    BAR,
+    PictureAxes,
+    finish,
+    new_figure,
+    palette,
+    set_title,
+    spaced,
+    time_axis,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,8 +30,7 @@ __all__ = ["KINDS", "NothingFits", "chart"]
 
 KINDS = ("bar", "line")
 MOST_BARS, MOST_PANELS = 50, 6  # more are no picture but a table
-_INK, _SOFT, _COLOUR = "#1b2a33", "#5f6f78", "#1f5f80"
-_WIDTH_INCHES, _BAR_INCHES, _FRAME_INCHES, _LINE_INCHES = 8.6, 0.3, 1.0, 2.4
+_BAR_INCHES, _FRAME_INCHES, _LINE_INCHES = 0.3, 1.0, 2.4
 
 
 class NothingFits(ShortTraceback, ValueError):  # noqa: N818 - reads as what happened
@@ -35,7 +41,8 @@ def chart(df: pd.DataFrame, kind: Kind | None = None) -> PictureAxes:
     """Draw a table: bars for one category and numbers, lines for one date and numbers.
 
     Each number column gets a panel and a scale of its own, because a count and a sum of money have
-    none in common. Rows are drawn in the order of the table.
+    none in common. Rows are drawn in the order of the table. Groups of a picklist that a query
+    without ORDER BY returned are drawn in the order of the CRM.
 
     Parameters
     ----------
@@ -74,15 +81,25 @@ def chart(df: pd.DataFrame, kind: Kind | None = None) -> PictureAxes:
     kind = kind or _fitting(labels, dates)
     along = _only(labels, "category") if kind == "bar" else _only(dates, "date")
     _check(df, along, numbers, kind)
-    table = df[[along, *numbers]]
+    table = _in_order(df, along)[[along, *numbers]]
     panels = _panels(len(numbers), kind, len(df))
     draw: Callable[..., None] = _bars if kind == "bar" else _line
     for ax, number in zip(panels, numbers, strict=True):
         draw(ax, table[along], table[number].astype("float64"))
-        ax.set_title(_spaced(number), loc="left", color=_INK, fontsize=11, fontweight="bold")
-    heading = f"{', '.join(map(_spaced, numbers))} by {_spaced(along)}"
+        set_title(ax, spaced(number), size=11, pad=6)
+        finish(ax)
+    heading = f"{', '.join(map(spaced, numbers))} by {spaced(along)}"
     panels[0].words = f"{heading}\n{table.to_string(index=False)}"
     return panels[0]
+
+
+def _in_order(df: pd.DataFrame, along: str) -> pd.DataFrame:
+    """Put the groups of a picklist, which COQL sorts by text, into the order of the CRM."""
+    query = query_of(df)
+    is_by_text = df[along].dropna().astype("string").is_monotonic_increasing
+    if query and query.group_by and not query.order_by and is_by_text:
+        return df.sort_values(along, kind="stable") if df[along].dtype == "category" else df
+    return df
 
 
 def _columns(df: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
@@ -146,9 +163,7 @@ def _check(df: pd.DataFrame, along: str, numbers: Sequence[str], kind: Kind) -> 
 def _panels(count: int, kind: Kind, rows: int) -> list[PictureAxes]:
     """Make a figure outside pyplot: bars side by side, lines one above the other."""
     height = _FRAME_INCHES + (_BAR_INCHES * rows if kind == "bar" else _LINE_INCHES * count)
-    figure = Figure(
-        figsize=(_WIDTH_INCHES, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
-    )
+    figure = new_figure(height)
     shape = (1, count) if kind == "bar" else (count, 1)
     panels = figure.subplots(
         *shape,
@@ -162,40 +177,41 @@ def _panels(count: int, kind: Kind, rows: int) -> list[PictureAxes]:
 
 def _bars(ax: PictureAxes, labels: pd.Series[Any], values: pd.Series[float]) -> None:
     """Draw one bar for each row, from top to bottom."""
+    colours = palette(ax)
     names = [
-        "(empty)" if gone else str(each) for each, gone in zip(labels, labels.isna(), strict=True)
+        "(empty)" if is_null else str(label)
+        for label, is_null in zip(labels, labels.isna(), strict=True)
     ]
-    bars = ax.barh(range(len(names)), values.fillna(0).tolist(), height=0.72, color=_COLOUR)
-    ax.set_yticks(range(len(names)), names, color=_INK)
+    bars = ax.barh(range(len(names)), values.fillna(0).tolist(), height=BAR, color=colours.main)
+    ax.set_yticks(range(len(names)), names, color=colours.ink)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    texts = ["" if gone else _short(each) for each, gone in zip(values, values.isna(), strict=True)]
-    ax.bar_label(bars, texts, padding=4, color=_SOFT, fontsize=9)
+    texts = ["" if value != value else _short(value) for value in values.astype("float64")]  # noqa: PLR0124 - NaN
+    ax.bar_label(bars, texts, padding=4, color=colours.soft, fontsize=9)
     ax.margins(x=0.16)
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     ax.tick_params(length=0)
     ax.set_xticks([])
+    ax.grid(visible=False)
 
 
 def _line(ax: PictureAxes, dates: pd.Series[Any], values: pd.Series[float]) -> None:
     """Draw one line along time; a gap stays a gap."""
+    colours = palette(ax)
     order = dates.dropna().sort_values(kind="stable").index
     # Matplotlib reads Timestamps with their time zone, which an array of them has lost.
     times = dates.loc[order].tolist()
-    ax.plot(times, values.loc[order].tolist(), color=_COLOUR, marker="o", markersize=3)
-    locator = AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_locator(locator)
-    written = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_formatter(written)
+    ax.plot(times, values.loc[order].tolist(), color=colours.main, marker="o", markersize=3)
+    time_axis(ax, times)
+    is_whole = bool((values.dropna() % 1 == 0).all())
+    ax.yaxis.set_major_locator(MaxNLocator(6, integer=is_whole))
     ax.yaxis.set_major_formatter(EngFormatter(sep=" "))
     ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", alpha=0.25)
+    ax.tick_params(colors=colours.soft)
+    ax.grid(visible=False, axis="x")
+    ax.grid(visible=True, axis="y", color=colours.grid)
+    ax.set_axisbelow(True)
 
 
 def _short(number: float) -> str:
     """Write a number for a glance."""
     return f"{number:,.0f}" if abs(number) >= 100 or number == int(number) else f"{number:,.2f}"
-
-
-def _spaced(name: str) -> str:
-    """Write a column's name for a title."""
-    return str(name).replace("_", " ")

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.dates import date2num
 from matplotlib.ticker import MaxNLocator
 
-from zcrm_nb.notebook.plots.plots import PictureAxes
+from zcrm_nb.notebook.plots.picture import (
+    PictureAxes,
+    finish,
+    message,
+    new_axes,
+    palette,
+    set_title,
+    time_axis,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,13 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["COLOURS", "WIDTHS_S", "bins", "timeline"]
 
 COLOURS = {"insert": "#2a9d72", "update": "#3f7fbf", "delete": "#c8553d"}
-"""One colour for each operation: apart in lightness too, for whoever does not see red and green."""
+"""One colour for each operation: apart in lightness too, for readers who confuse red and green."""
 
 WIDTHS_S = (1, 5, 15, 30, 60, 300, 900, 3600, 21_600, 86_400, 604_800)
 """How wide a bar may be, in seconds; the narrowest of which 40 are enough is taken."""
 
-_MOST_BARS, _DAY_S = 40, 86_400
-_INK, _SOFT, _PAPER = "#1b2a33", "#5f6f78", "#ffffff"
+_MOST_BARS, _LEAST_BARS, _DAY_S = 40, 12, 86_400
 
 
 def timeline(df: pd.DataFrame, *, ax: Axes | None = None, title: str = "Changes") -> Axes:
@@ -46,16 +51,16 @@ def timeline(df: pd.DataFrame, *, ax: Axes | None = None, title: str = "Changes"
     2026-09-15 03:30:40       0       1       0
     """
     table = bins(df)
-    ax = ax if ax is not None else _new_axes()
-    ax.set_title(title, loc="left", color=_INK, fontsize=13, fontweight="bold", pad=14)
-    ax.set_facecolor(_PAPER)
+    ax = ax if ax is not None else new_axes(2.8)
+    set_title(ax, title)
     if isinstance(ax, PictureAxes):
         ax.words = f"{title}\n{_in_words(table)}"
     if table.empty:
-        ax.text(0.5, 0.5, "Nothing yet.", transform=ax.transAxes, ha="center", color=_SOFT)
+        message(ax, "Nothing yet.")
         ax.set_axis_off()
-        return ax
-    _draw(ax, table)
+    else:
+        _draw(ax, table)
+    finish(ax)
     return ax
 
 
@@ -70,18 +75,6 @@ def bins(df: pd.DataFrame) -> pd.DataFrame:
     return counts.resample(f"{width_s}s").sum()
 
 
-def _new_axes() -> PictureAxes:
-    """Make a figure of a usual size."""
-    figure = Figure(
-        figsize=(8.6, 2.8),
-        facecolor=_PAPER,
-        layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12),
-    )
-    ax = figure.add_subplot(axes_class=PictureAxes)
-    assert isinstance(ax, PictureAxes)
-    return ax
-
-
 def _draw(ax: Axes, table: pd.DataFrame) -> None:
     """Draw the bars of each operation on top of those before."""
     starts = [date2num(each) for each in table.index]  # type: ignore[no-untyped-call]
@@ -92,18 +85,25 @@ def _draw(ax: Axes, table: pd.DataFrame) -> None:
         if any(heights):
             ax.bar(starts, heights, width * 0.86, below, align="edge", color=colour, label=name)
             below = [old + new for old, new in zip(below, heights, strict=True)]
-    locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    colours = palette(ax)
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    ax.set_xlim(starts[0] - width, starts[-1] + 2 * width)
+    time_axis(ax, [*table.index], most=8)
+    ax.set_xlim(starts[0] - width, max(starts[-1] + 2 * width, starts[0] + _LEAST_BARS * width))
     ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", alpha=0.25)
+    ax.grid(visible=False, axis="x")
+    ax.grid(visible=True, axis="y", color=colours.grid)
     ax.set_axisbelow(True)
-    ax.tick_params(colors=_SOFT)
+    ax.tick_params(colors=colours.soft)
     zone = table.index.tz or "no time zone"  # type: ignore[attr-defined]
-    ax.set_xlabel(f"{zone}, a bar is {_spelled(round(width * _DAY_S))}", color=_SOFT, loc="left")
-    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, labelcolor=_SOFT)
+    bar = _spelled(round(width * _DAY_S))
+    ax.set_xlabel(f"{zone}, a bar is {bar}", color=colours.soft, loc="left")
+    ax.legend(
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=3,
+        frameon=False,
+        labelcolor=colours.soft,
+    )
 
 
 def _spelled(seconds: int) -> str:

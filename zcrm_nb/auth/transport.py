@@ -1,4 +1,4 @@
-"""Plain http to this machine, and to no other."""
+"""Transport to Zoho: plain http to this machine only, and certificates that are not trusted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from requests.adapters import HTTPAdapter
 
 from zcrm_nb.auth.data_centres import is_loopback
 
-__all__ = ["LoopbackAdapter"]
+__all__ = ["LoopbackAdapter", "is_untrusted_certificate"]
 
 
 class LoopbackAdapter(HTTPAdapter):
@@ -33,3 +33,9 @@ class LoopbackAdapter(HTTPAdapter):
         plain = request.copy()
         plain.url = urlunsplit(("http", *urlsplit(str(request.url))[1:]))
         return super().send(plain, *args, **options | {"proxies": None})
+
+
+def is_untrusted_certificate(error: requests.RequestException) -> bool:
+    """Tell whether a certificate was not trusted, as behind a proxy that inspects traffic."""
+    is_ssl = isinstance(error, requests.exceptions.SSLError)
+    return is_ssl and "CERTIFICATE_VERIFY_FAILED" in str(error)

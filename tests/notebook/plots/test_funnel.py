@@ -11,9 +11,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from zcrm_nb.api.planning.costs import Plan, Route, Speed, bulk_cost, coql_cost, rest_cost
-from zcrm_nb.frames.write_plan import WritePlan
-from zcrm_nb.notebook.plots.plots import PictureAxes, changes, funnel, prices
+from zcrm_nb.notebook.plots import funnel
+from zcrm_nb.notebook.plots.picture import PictureAxes
 
 STAGES = pd.CategoricalDtype(["Qualification", "Negotiation", "Closed Won", "Closed Lost"])
 
@@ -120,7 +119,7 @@ def test_pyplot_is_never_loaded():
     """Nothing global: drawing leaves pyplot, its figure list and its backend alone."""
     code = (
         "import sys, pandas as pd\n"
-        "from zcrm_nb.notebook.plots.plots import changes, funnel\n"
+        "from zcrm_nb.notebook.plots import funnel\n"
         "funnel(pd.DataFrame({'Stage': ['Won']}))._repr_mimebundle_()\n"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
@@ -160,88 +159,119 @@ def test_every_text_lies_inside_the_picture(deals):
         assert box.y0 <= extent.y0 <= extent.y1 <= box.y1
 
 
-# ---- What tables cost ----------------------------------------------------------------------------
+# ---- Open, won and lost --------------------------------------------------------------------------
+
+TYPES = {
+    "Qualification": "Open",
+    "Negotiation": "Open",
+    "Closed Won": "Closed Won",
+    "Closed Lost": "Closed Lost",
+}
+PICKLIST = pd.DataFrame(
+    {"display_value": [*TYPES], "forecast_type": [*TYPES.values()], "type": "used"}
+)
 
 
-def lines(ax: Axes) -> dict[str, list[tuple[int, int]]]:
-    """Rows and credits along each line that has more than a point, by colour order."""
-    long = [line for line in ax.lines if len(line.get_xdata()) > 2]
-    names = ["rest", "coql", "bulk"]
-    return {
-        name: list(zip(line.get_xdata(), line.get_ydata(), strict=True))
-        for name, line in zip(names, long, strict=True)
-    }
+def test_won_and_lost_stand_apart_from_the_open_stages(deals):
+    """Closed deals of years are no step of a funnel: they have shares and a scale of their own."""
+    many = pd.concat([deals, *[deals[deals["Stage"] == "Closed Won"]] * 99], ignore_index=True)
+    ax = funnel(many.dropna(subset=["Stage"]), picklist=PICKLIST)
+    assert names(ax) == ["Qualification", "Negotiation", "", "Closed Won"]
+    assert bars(ax)[0] == (-1.5, 3), "open stages fill the width, however many are closed"
+    assert len(ax.collections) == 1, "one slope, between the two open stages"
+    assert repr(ax).splitlines()[1:] == [
+        "open, with the share of all open ones:",
+        "Qualification    3  100 %",
+        "Negotiation      0    0 %",
+        "closed, with the share of all closed ones:",
+        "Closed Won     100  100 %",
+    ]
 
 
-def test_the_lines_are_the_prices_that_plans_are_made_of():
-    """Every point of the picture is what the arithmetic says."""
-    drawn = lines(prices())
-    assert all(credits_ == coql_cost(rows).credits for rows, credits_ in drawn["coql"])
-    assert all(credits_ == rest_cost(rows, 20).credits for rows, credits_ in drawn["rest"])
-    assert all(credits_ == bulk_cost(rows, 20).credits for rows, credits_ in drawn["bulk"])
-    assert max(rows for rows, _ in drawn["rest"]) <= 100_000
-    assert drawn["coql"][-1][0] == 2_000_000
+@pytest.mark.parametrize("route", ["coql", "records", "table", "grouped"])
+def test_tables_of_the_crm_know_which_stages_are_open(crm, route):
+    """The picture is right without a word more, by every route."""
+    df = {
+        "coql": lambda: crm.coql("select Stage from Deals where id is not null", limit=300),
+        "records": lambda: crm.records("Deals", ["Stage"]),
+        "table": lambda: crm.table("Deals", ["Stage"]),
+        "grouped": lambda: crm.coql(
+            "select Stage, COUNT(id) as n from Deals where id is not null group by Stage"
+        ),
+    }[route]()
+    ax = funnel(df)
+    closed = names(ax).index("")
+    assert names(ax)[0] == "Qualification"
+    assert names(ax)[closed + 1] == "Closed Won"
+    assert "Closed Lost" in names(ax)[closed:]
+    assert "Id. Decision Makers (old)" not in names(ax), "a stage of former times without records"
 
 
-def test_the_crossing_is_where_it_is_said():
-    """One row less, and a query is not dearer; the text twin says the same."""
-    (said,) = [text for text in texts(prices()) if "cheaper" in text]
-    crossing = int("".join(filter(str.isdecimal, said)))
-    assert coql_cost(crossing - 1).credits <= bulk_cost(1, 20).credits
-    assert coql_cost(crossing).credits > bulk_cost(1, 20).credits
-    assert f"from {crossing:,} rows on" in repr(prices())
-
-
-def test_more_fields_make_lists_dearer_only():
-    """A page of Get Records has 49 of them beside the id."""
-    few, many = lines(prices(fields=20)), lines(prices(fields=60))
-    assert few["coql"] == many["coql"]
-    assert all(2 * one[1] == other[1] for one, other in zip(few["rest"], many["rest"], strict=True))
-
-
-def test_a_plan_is_marked_and_lends_its_pace():
-    """Where the table at hand stands, and what its jobs would cost."""
-    plan = Plan("", 5_000, "", (Route("coql", 3, 8, 0.6),), "coql", 1, Speed(polls=10))
-    ax = prices(plan)
-    assert "5,000 rows" in texts(ax)
-    assert lines(ax)["bulk"][0][1] == 50 + 10 + 1
-
-
-def test_prices_draw_on_the_axes_they_are_given():
-    """Nothing global, and no figure of one's own."""
-    ax = Figure().add_subplot()
-    assert prices(ax=ax, title="What it costs") is ax
-    assert ax.get_title(loc="left") == "What it costs"
-
-
-# ---- What a write would change -------------------------------------------------------------------
-
-
-def plan_of(cells: list[tuple[str, str]], rows: int = 10) -> WritePlan:
-    """A plan that changes some cells, named by id and field."""
-    return WritePlan(
-        pd.DataFrame({"action": "update", "id": [f"{n}" for n in range(rows)]}),
-        pd.DataFrame(cells, columns=["id", "column"]),
-        pd.DataFrame(),
-        subject="Leads by id",
-        notes=[],
-        names={},
-        apply=lambda: None,
+def test_a_stage_of_former_times_is_shown_where_records_have_it(deals):
+    """Nothing that was counted is left out of the picture."""
+    deals["Stage"] = deals["Stage"].cat.rename_categories({"Negotiation": "Old"})
+    deals.loc[0, "Stage"] = "Old"
+    assert "Old  " in repr(
+        funnel(deals, picklist=PICKLIST[PICKLIST["display_value"] != "Negotiation"])
     )
 
 
-def test_each_changed_cell_is_a_line_at_the_place_of_its_row():
-    """The field with most changes is on top, and its number beside it."""
-    ax = changes(plan_of([("3", "City"), ("3", "Phone"), ("7", "Phone")]))
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["Phone", "City"]
-    assert [list(each.get_positions()) for each in ax.collections] == [[3, 7], [3]]
-    assert texts(ax) == ["2", "1"]
-    assert repr(ax).splitlines() == ["Cells to change in 10 rows", "Phone  2", "City   1"]
+# ---- Rows that are groups ------------------------------------------------------------------------
+
+GROUPED = {
+    "one count": (
+        "select Stage, COUNT(id) as n from Deals where id is not null group by Stage",
+        "n",
+    ),
+    "a count without a name": (
+        "select Stage, COUNT(id) from Deals where id is not null group by Stage",
+        "COUNT(id)",
+    ),
+    "two keys": (
+        "select Stage, Lead_Source, COUNT(id) as n from Deals where id is not null "
+        "group by Stage, Lead_Source",
+        "n",
+    ),
+    "with a sum": (
+        "select Stage, SUM(Amount) as total, COUNT(id) as n from Deals where id is not null "
+        "group by Stage",
+        "n",
+    ),
+}
 
 
-def test_nothing_to_change_is_said():
-    """An empty plan is a sentence, on any axes."""
-    ax = Figure().add_subplot()
-    assert changes(plan_of([]), ax=ax, title="Tidy") is ax
-    assert texts(ax) == ["Nothing to change."]
-    assert "Nothing to change." in repr(changes(plan_of([])))
+@pytest.mark.parametrize(("query", "column"), GROUPED.values(), ids=GROUPED)
+def test_groups_of_a_query_are_counted_by_their_count(crm, query, column):
+    """A row of GROUP BY is not one deal; the picture is that of the deals themselves."""
+    grouped = crm.coql(query)
+    plain = crm.coql("select Stage from Deals where id is not null", limit=2000)
+    assert grouped[column].sum() == len(plain)
+    assert repr(funnel(grouped)) == repr(funnel(plain))
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        (
+            "select Stage, SUM(Amount) as total from Deals where id is not null group by Stage",
+            "none of its columns does",
+        ),
+        (
+            "select Stage, COUNT(id) as n, COUNT(Amount) as m from Deals where id is not null "
+            "group by Stage",
+            "several count: n, m",
+        ),
+    ],
+)
+def test_groups_that_nothing_counts_are_refused(crm, query, says):
+    """Never a picture in which each group is one record."""
+    with pytest.raises(ValueError, match=f"GROUP BY.*{says}.*count="):
+        funnel(crm.coql(query))
+
+
+def test_groups_made_in_pandas_are_warned_of_and_counted_by_name():
+    """Of a table that says nothing of its query only its shape can be judged."""
+    df = pd.DataFrame({"City": ["Pune", "Goa", "Delhi", "Agra"], "n": [5, 1, 3, 2]})
+    with pytest.warns(UserWarning, match="counts as one record.*count="):
+        funnel(df, "City")
+    assert names(funnel(df, "City", count="n")) == ["Pune", "Delhi", "Agra", "Goa"]

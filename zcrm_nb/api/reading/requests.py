@@ -1,0 +1,99 @@
+"""Queries, lists and searches as :class:`TableRequest`: arguments checked, nothing read yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.api.reading import query as ask
+from zcrm_nb.api.reading.records import conversion, list_parameters
+from zcrm_nb.api.reading.search import search_parameters
+from zcrm_nb.api.reading.tables import coql_table, records_table, search_table
+from zcrm_nb.api.session import TableRequest
+from zcrm_nb.coql import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.api.session import Session
+    from zcrm_nb.frames import FrameOptions
+
+__all__ = ["coql_request", "records_request", "search_request"]
+
+
+def coql_request(
+    catalogue: Catalogue,
+    text: str,
+    values: Mapping[str, Any],
+    *,
+    limit: int | None,
+    strict: bool,
+    options: FrameOptions,
+) -> TableRequest:
+    """Fill in, lint and repair a query; ``strict`` leaves it as written."""
+    text = fill(text, **values)
+    prepared = (
+        ask.as_written(text, limit=limit) if strict else ask.prepared(catalogue, text, limit=limit)
+    )
+
+    def fetch(session: Session) -> pd.DataFrame:
+        return coql_table(session, prepared, **catalogue.in_zone(options))
+
+    facts = {"query": prepared.text, "repaired": prepared.repaired, "route": "coql"}
+    facts |= {"module": prepared.subject} if prepared.query else {}
+    return TableRequest(prepared.subject, fetch, facts)
+
+
+def records_request(
+    catalogue: Catalogue,
+    module: str,
+    columns: Sequence[str] | None,
+    *,
+    limit: int | None,
+    converted: bool | None,
+    cvid: str | None,
+    options: FrameOptions,
+    **which: Any,
+) -> TableRequest:
+    """Check the arguments of a list; ``which`` are those of :func:`list_parameters`."""
+    leads = conversion(catalogue, module, converted, cvid)
+    params, headers = list_parameters(module, cvid=cvid, converted=leads, **which)
+
+    def fetch(session: Session) -> pd.DataFrame:
+        return records_table(
+            session,
+            module,
+            columns,
+            limit=limit,
+            params=params,
+            headers=headers,
+            **catalogue.in_zone(options),
+        )
+
+    facts = {"query": f"{module} {params}", "module": module, "route": "rest"}
+    return TableRequest(module, fetch, facts)
+
+
+def search_request(
+    catalogue: Catalogue,
+    module: str,
+    columns: Sequence[str] | None,
+    *,
+    limit: int | None,
+    converted: bool | None,
+    options: FrameOptions,
+    **terms: Any,
+) -> TableRequest:
+    """Check the arguments of a search; ``terms`` are those of :func:`search_parameters`."""
+    leads = conversion(catalogue, module, converted)
+    params = search_parameters(list(columns or ()), converted=leads, **terms)
+
+    def fetch(session: Session) -> pd.DataFrame:
+        return search_table(
+            session, module, columns, params, limit=limit, **catalogue.in_zone(options)
+        )
+
+    facts = {"query": f"{module} {params}", "module": module, "route": "search"}
+    return TableRequest(module, fetch, facts)

@@ -1,0 +1,1 @@
+"""An impolite org: responses as the real world sends them on its odd days."""
