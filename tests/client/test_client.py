@@ -131,7 +131,7 @@ def test_exact_numbers_on_request(crm):
 @pytest.mark.parametrize(
     ("query", "kind", "words"),
     [
-        ("select Last_Name where id is not null", QueryError, "from is missing"),
+        ("select Last_Name where id is not null", QueryError, "FROM is missing"),
         ("select Last_Nmae from Leads where id is not null", QueryError, "Did you mean Last_Name"),
         ("select Last_Name from Leds where id is not null", NotFoundError, "Did you mean Leads"),
         ("select id from Leds where id is not null", NotFoundError, "Did you mean Leads"),

@@ -390,14 +390,14 @@ def _names_of(fields: Mapping[str, Field]) -> dict[str, str]:
 
 
 def near_names(word: str, names: Mapping[str, str]) -> list[str]:
-    """Find the names that a word is nearest to: those that differ in case or blanks alone first."""
+    """Find the names that a word is near to; one that differs only in case or blanks is alone."""
     folded: dict[str, str] = {}
-    for said, name in names.items():
-        folded.setdefault(_folded(said), name)
+    for label, name in names.items():
+        folded.setdefault(_folded(label), name)
     if _folded(word) in folded:
         return [folded[_folded(word)]]
-    near = get_close_matches(_folded(word), folded, n=3, cutoff=0.6)
-    return list(dict.fromkeys(folded[each] for each in near))
+    api_names = {name.casefold(): name for name in names.values()}
+    return [api_names[near] for near in get_close_matches(word.casefold(), api_names, 3, 0.6)]
 
 
 def _folded(name: str) -> str:
