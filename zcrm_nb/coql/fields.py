@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from zcrm_nb.coql.text import quoted
-from zcrm_nb.errors import did_you_mean
+from zcrm_nb.errors import LABELS, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -383,7 +383,7 @@ def _names_of(fields: Mapping[str, Field]) -> dict[str, str]:
     """List API names of fields by what people call them: the labels of Zoho's pages too."""
     names = {name: name for name in fields}
     for name, field in fields.items():
-        for key in ("field_label", "display_label"):
+        for key in LABELS:
             if isinstance(label := field.get(key), str):
                 names.setdefault(label, name)
     return names

@@ -53,6 +53,7 @@ from zcrm_nb.coql.tree import (
     path_of,
     subqueries,
 )
+from zcrm_nb.errors import LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -218,7 +219,7 @@ class _Linter:
         names = {name: name for name in (*self.modules, USERS)}
         labels = self.modules.values() if isinstance(self.modules, Mapping) else ()
         for module in labels:
-            for key in ("plural_label", "singular_label", "module_name"):
+            for key in LABELS:
                 if isinstance(label := module.get(key), str):
                     names.setdefault(label, module["api_name"])
         return names
