@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import pandas as pd
@@ -328,6 +329,13 @@ class Catalogue(ProcessBound):
         """Return the org."""
         described: dict[str, Any] = self._once("org", lambda: org(self.send))
         return described
+
+    def time_zone(self) -> str | None:
+        """Return the name of the org's time zone; ``None`` where this login may not read it."""
+        with suppress(PermissionDenied, ScopeError):  # then advice on times is written in UTC
+            name = self.org().get("time_zone")
+            return name if isinstance(name, str) else None
+        return None
 
     def zone(self, tz: str) -> str:
         """Return an IANA zone, the org's own for ``"org"``; ``ValueError`` if it is not one."""
