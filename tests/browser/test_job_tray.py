@@ -88,7 +88,7 @@ def test_a_job_is_taken_up_by_a_click(tray, lab_page):
         lab_page.evaluate(THEME, "JupyterLab Light")
     button.focus()
     lab_page.keyboard.press("Enter")
-    expect(line("Leads-2")).to_contain_text("here")
+    expect(line("Leads-2")).to_contain_text("downloaded")
     expect(line("Leads-2")).to_contain_text("2,502")
     expect(line("Leads-2")).to_contain_text("crm.job('Leads-2').df()")
     tray.screenshot("-taken-up")
