@@ -84,7 +84,7 @@ def _listing(send: Send, path: str) -> list[dict[str, Any]]:
 
 
 def _named(attachment: dict[str, Any]) -> dict[str, Any]:
-    """Name what Zoho tells under names that begin with a dollar."""
+    """Copy the values whose keys begin with a dollar to plain names."""
     own = {"type": attachment.get("$type"), "link_url": attachment.get("$link_url")}
     return {**attachment, **own}
 
@@ -106,7 +106,7 @@ def attaching_link(module: str, record_id: str, url: str, title: str | None) -> 
     """List the one call that attaches an address to a record."""
     parsed = urlsplit(url)
     if parsed.scheme.lower() not in LINKS or not parsed.netloc:
-        raise ValueError(f"{url!r} is no address such as 'https://example.com/report.pdf'.")
+        raise ValueError(f"{url!r} is not an address such as 'https://example.com/report.pdf'.")
     path = f"{module}/{check_id(module, record_id)}/Attachments"
     return [WriteCall("attach", path, None, [""], params={"attachmentUrl": url, "title": title})]
 
@@ -128,7 +128,7 @@ def new_photo(
     beginning = content[:8] if isinstance(content, bytes) else _beginning(content)
     ending = next((PICTURES[each] for each in PICTURES if beginning.startswith(each)), None)
     if ending is None:
-        raise ValueError("A photo is a PNG, JPEG, GIF or BMP file; this is none of them.")
+        raise ValueError("A photo must be a PNG, JPEG, GIF or BMP file.")
     call = _upload("photo", path, [(f"photo{ending}", content)])
     return [call._replace(ids=[record_id])]
 
@@ -243,7 +243,7 @@ def _files_of(send: Send, module: str, record_id: str, field: str | None) -> dic
 
 
 def _no_file(module: str, record_id: str, file: str) -> NotFoundError:
-    """Say that there is no such file."""
+    """Make the error for a file that does not exist."""
     return NotFoundError(
         f"{module} {record_id} has no file {file}.",
         "",

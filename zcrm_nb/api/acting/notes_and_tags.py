@@ -1,4 +1,4 @@
-"""Notes, tags and timelines: small things that hang on a record."""
+"""Notes, tags and timelines: what belongs to a record."""
 
 from __future__ import annotations
 
@@ -137,7 +137,9 @@ def _check_tags(names: Sequence[str]) -> None:
         raise ValueError(f"{len(names)} tags; a record has {TAGS_PER_RECORD} at most.")
     for each in names:
         if not 0 < len(each) <= TAG_LENGTH:
-            raise ValueError(f"{each!r} is no tag: it takes 1 to {TAG_LENGTH} characters.")
+            raise ValueError(
+                f"{each!r} is not a valid tag: a tag has 1 to {TAG_LENGTH} characters."
+            )
 
 
 # ---- Timelines -----------------------------------------------------------------------------------
