@@ -17,7 +17,8 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo lab test test-binder test-kernels test-matrix fuzz bench notebooks lint format clean
+.PHONY: help venv demo lab test test-binder test-kernels test-matrix coverage fault-matrix fuzz bench notebooks \
+	lint format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -62,8 +63,14 @@ test-kernels: $(STAMP) ## log in from the oldest ipykernel, Binder's and the new
 test-matrix: $(STAMP) ## the tests on every Python from 3.11 that is here, and on the minimum versions
 	@$(BIN)/python tests/version_matrix.py
 
+coverage: $(STAMP) ## write docs/emulator-coverage.md anew, from the emulator's own tables
+	@$(BIN)/python -c 'import pathlib, zcrm_nb.emulator as e; pathlib.Path("docs/emulator-coverage.md").write_text(e.coverage_markdown(), encoding="utf-8")'
+
 fuzz: $(STAMP) ## 100,000 mutated answers into every public method (20 minutes); RUNS=2000 for fewer
 	@$(BIN)/python tests/fuzz_answers.py --runs $(or $(RUNS),100000)
+
+fault-matrix: $(STAMP) ## write docs/fault-matrix.md: every public method under every fault (two minutes)
+	@$(BIN)/python tests/fault_matrix.py
 
 bench: $(STAMP) ## run the benchmarks, one after another
 	@set -e; for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python "$$each"; done

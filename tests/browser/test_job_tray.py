@@ -40,8 +40,8 @@ except JobError:
     """
 with crm.trace() as calls:
     crm.bulk("Deals", ["Deal_Name", "Stage"])
-    export = crm._book.find("Deals-1")
-    with crm._book.taken(export):
+    export = crm._job_store.find("Deals-1")
+    with crm._job_store.lock(export):
         import time
         time.sleep(2.5)
 """,

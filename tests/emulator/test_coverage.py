@@ -6,15 +6,20 @@ from pathlib import Path
 import pytest
 
 from zcrm_nb.emulator import EMULATED, coverage_markdown
-from zcrm_nb.emulator.routes import NOT_EMULATED, ROUTES
+from zcrm_nb.emulator.routes import NOT_EMULATED, ROUTES, Router
+from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.http import Request
 from zcrm_nb.emulator.serving.meter import PRICES
+from zcrm_nb.emulator.settings import Settings
 
-PAGE = Path(__file__).parents[2] / "docs" / "emulator-coverage.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "emulator-coverage.md"
+OPERATIONS = ROOT / "tests" / "data" / "v8_operations.txt"
 
 
 def test_the_page_is_up_to_date():
-    """Regenerate it with coverage_markdown() when this fails."""
-    assert PAGE.read_text(encoding="utf-8") == coverage_markdown()
+    """It is generated from the emulator's tables."""
+    assert PAGE.read_text(encoding="utf-8") == coverage_markdown(), "run: make coverage"
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
@@ -41,3 +46,32 @@ def test_every_refused_address_is_refused_loudly(ask, path, what):
     assert reply.body["details"] == {"emulated": False}
     assert what in reply.body["message"]
     assert "not emulated by zcrm_nb" in reply.body["message"]
+
+
+def operations():
+    """Method and path of everything that API V8 can do."""
+    lines = OPERATIONS.read_text(encoding="utf-8").splitlines()
+    return [tuple(line.split()) for line in lines if not line.startswith("#")]
+
+
+def test_what_is_not_emulated_is_not_refused_for_another_reason(schema):
+    """Each operation of V8 finds its own route or is refused as not emulated: no false reason."""
+    router, settings, wrong = Router(), Settings(), []
+    for method, path in operations():
+        segments = path.split("/")
+        # a module where one belongs, an id in the place of every other name
+        asked = [
+            "Leads" if re.fullmatch(r"\{module\w*\}", each) else "1" if each[:1] == "{" else each
+            for each in segments
+        ]
+        try:
+            route, _ = router.find(Request(method, "/".join(asked)), settings)
+        except Refusal as refusal:
+            if refusal.details != {"emulated": False}:
+                wrong.append((method, path, refusal.code))
+            continue
+        pairs = zip(segments, route.path.split("/"), strict=True)
+        taken = [each for each, name in pairs if name[:1] == "{" and each[:1] != "{"]
+        if not set(taken) <= set(schema.modules):
+            wrong.append((method, path, route.path))
+    assert wrong == []

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import inspect
 import os
-import shutil
 import warnings
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet, finalize
 
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.api.session import Session
 from zcrm_nb.notebook.progress import Progress
+from zcrm_nb.state.folders import remove_own, temporary_folder, usable_folder
 from zcrm_nb.state.process import ProcessBound
 from zcrm_nb.state.query_log import QueryLog
 
@@ -105,11 +104,11 @@ class Base(ProcessBound):
     def _folder(self) -> Path:
         """The folder for notes about this org; there when this returns."""
         if self._kept_folder is not None:
-            self._kept_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._kept_folder = usable_folder(self._kept_folder)
             return self._kept_folder
         if self._own_folder is None:
-            self._own_folder = Path(mkdtemp(prefix="zcrm-nb-"))
-            finalize(self, _remove, self._own_folder, os.getpid())
+            self._own_folder = temporary_folder()
+            finalize(self, remove_own, self._own_folder, os.getpid())
         return self._own_folder
 
     def _after_fork(self) -> None:
@@ -209,9 +208,3 @@ class Base(ProcessBound):
                     "seconds": round(self._gate.clock() - started, 3),
                 }
                 self._history.note(note)
-
-
-def _remove(folder: Path, pid: int) -> None:
-    """Remove a folder of this process; a forked child leaves it alone."""
-    if os.getpid() == pid:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 from zcrm_nb.api.exporting.job_store import JobStore
+from zcrm_nb.api.exporting.session import export_session
 from zcrm_nb.api.planning import routes
 from zcrm_nb.api.planning.costs import facts
 from zcrm_nb.api.reading import profile
@@ -149,12 +150,11 @@ class Planning(Base):
                 if plan.route is None:
                     raise routes.refuse(wanted, plan, named, max_credits)
                 table = routes.fetched(
-                    self._gate,
-                    lambda: JobStore(self._folder, self._gate.clock),
+                    self._session.with_progress(tick),
                     wanted,
                     plan.route,
                     counts,
-                    tick=tick,
+                    for_export=lambda session: export_session(session, self._gate, self._folder),
                     tz=zone,
                     exact=exact,
                 )
@@ -171,7 +171,7 @@ class Planning(Base):
     def _pace(self) -> Speed:
         """Tell how long things take, by what has been seen here."""
         noted = self._kept_folder or self._own_folder
-        exports = JobStore(self._folder, self._gate.clock).all() if noted else []
+        exports = JobStore(self._folder, self._gate.clock).records() if noted else []
         return routes.pace_of(self._gate.timings, self._gate.workers, exports)
 
     def _at_most(self, credits: int | None) -> AbstractContextManager[object]:  # noqa: A002

@@ -253,6 +253,7 @@ class Emulator:
 
     def close(self) -> None:
         """Stop its servers and close its file; a temporary file is removed."""
+        self.wsgi.closed = True
         for life in list(self._lives):
             life.stop()
         while self._servers:

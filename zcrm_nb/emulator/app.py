@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 BODILESS = (204, 304)
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
+CLOSED = Refusal(410, "EMULATOR_CLOSED", "This emulator is closed. Start another one.")
+
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +74,7 @@ class App:
         self._org, self._chores, self._faults = org, chores, faults
         self.latency_ms, self._sleep, self.rough = latency_ms, sleep, rough
         self.router = Router()
+        self.closed = False
         org.dispatch = self.inside
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -88,6 +91,8 @@ class App:
 
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
+        if self.closed:
+            return refused(CLOSED)
         if self.rough:
             return self.rough.around(request, lambda: self._answer(request))
         return self._answer(request)

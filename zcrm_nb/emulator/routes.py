@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from zcrm_nb.emulator import composite
 from zcrm_nb.emulator.bulk import reading, uploads, writing
@@ -27,7 +26,7 @@ from zcrm_nb.emulator.records import (
     tags_api,
     writes,
 )
-from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
 from zcrm_nb.emulator.serving.http import Request
 from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.settings import Settings
@@ -68,19 +67,45 @@ WORKS = {**recycle_bin.WORKS, **mass.WORKS}
 
 NOT_EMULATED = (
     ("/crm/bulk/v8/**", "This part of the bulk APIs"),
+    ("/crm/email/v8/**", "The e-mail API"),
+    (f"{V8}/__apis", "The list of APIs"),
+    (f"{V8}/__features/**", "The features API"),
+    (f"{V8}/__zia_org_enrichment/**", "Zia's enrichment of organizations"),
+    (f"{V8}/__zia_people_enrichment/**", "Zia's enrichment of people"),
+    (f"{V8}/actions/**", "This action on the org"),
+    (f"{V8}/Appointments_Rescheduled_History__s/**", "The history of appointments"),
+    (f"{V8}/Contacts/roles/**", "Contact roles"),
+    (f"{V8}/Entity_Scores__s/**", "Scores of records"),
+    (f"{V8}/Services__s/**", "Services"),
     (f"{V8}/files/**", "The file system"),
     (f"{V8}/settings/**", "This part of the settings"),
     (f"{V8}/users/**", "This part of the users API"),
     (f"{V8}/org/**", "This part of the org API"),
     (f"{V8}/{{module}}/actions/**", "This action on records"),
     (f"{V8}/{{module}}/{{id}}/actions/**", "This action on a record"),
-    (f"{V8}/{{module}}/{{id}}/Emails", "The e-mails of a record"),
+    (f"{V8}/{{module}}/{{id}}/Emails/**", "The e-mails of a record"),
+    (f"{V8}/{{module}}/{{id}}/__email_drafts/**", "Drafts of e-mails"),
+    (f"{V8}/{{module}}/{{id}}/__emails_sharing_details", "The sharing of e-mails"),
+    (f"{V8}/{{module}}/{{id}}/Locking_Information__s/**", "Record locking"),
     *((f"/crm/v{n}/**", f"Version {n} of the API") for n in (2, 3, 4, 5, 6, 7, 9)),
     ("/oauth/v2/**", "This part of the accounts server"),
     ("/oauth/v3/**", "This part of the accounts server"),
     ("/.well-known/openid-configuration", "OpenID discovery"),
 )
 """Addresses Zoho has and the emulator refuses, so that nobody takes a gap for an empty answer."""
+
+NOT_EMULATED_METHODS = {
+    f"{V8}/settings/fields": ("POST", "PATCH"),
+    f"{V8}/settings/fields/{{field_id}}": ("PATCH", "DELETE"),
+    f"{V8}/settings/layouts": ("PATCH",),
+    f"{V8}/settings/layouts/{{layout_id}}": ("PATCH", "DELETE"),
+    f"{V8}/settings/modules": ("POST", "PUT"),
+    f"{V8}/settings/modules/{{name}}": ("PUT",),
+    f"{V8}/users": ("POST", "PUT"),
+    f"{V8}/users/{{user_id}}": ("PUT", "DELETE"),
+    f"{V8}/{{module}}/actions/count": ("POST",),
+}
+"""Methods that Zoho has at emulated addresses and the emulator refuses."""
 
 NOT_EMULATED_DETAILS = (
     "the implicit flow (`response_type=token`), client types (every client may use every flow that "
@@ -123,22 +148,25 @@ class Router:
     def find(self, request: Request, settings: Settings) -> tuple[Route, dict[str, str]]:
         """Find route and path values of a request, or refuse an unknown address or method."""
         for pattern, answer in self._known:
-            found = pattern.fullmatch(request.path)
-            if found and isinstance(answer, str):
-                raise records.not_emulated(answer)
-            if found:
-                return _method(answer, request, settings), found.groupdict()
+            match = pattern.fullmatch(request.path)
+            if not match:
+                continue
+            if isinstance(answer, str):
+                raise not_emulated(answer)
+            return _route(answer, request, settings), match.groupdict()
         words = "Please check if the URL trying to access is a correct one"
         raise Refusal(404, "INVALID_URL_PATTERN", words)
 
 
-def _method(methods: Any, request: Request, settings: Settings) -> Route:
+def _route(routes: dict[str, Route], request: Request, settings: Settings) -> Route:
     """Choose by HTTP method, or refuse it."""
-    route: Route | None = methods.get(request.method)
-    if route is None:
-        words = "The http request method type is not a valid one"
-        raise Refusal(settings.invalid_method_status, "INVALID_REQUEST_METHOD", words)
-    return route
+    if route := routes.get(request.method):
+        return route
+    path = next(iter(routes.values())).path
+    if request.method in NOT_EMULATED_METHODS.get(path, ()):
+        raise not_emulated(f"The method {request.method} of this address")
+    words = "The http request method type is not a valid one"
+    raise Refusal(settings.invalid_method_status, "INVALID_REQUEST_METHOD", words)
 
 
 def _specificity(path: str) -> list[int]:
@@ -149,6 +177,6 @@ def _specificity(path: str) -> list[int]:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """Compile a path: ``{name}`` is one segment, ``**`` is everything below."""
-    escaped = re.escape(path).replace(r"\*\*", ".+")
+    """Compile a path: ``{name}`` is one segment, ``/**`` is the address and all below."""
+    escaped = re.escape(path).replace(r"/\*\*", "(?:/.*)?")
     return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", escaped))

@@ -18,7 +18,7 @@ from tests.worlds import Org
 from zcrm_nb import CRM
 from zcrm_nb.api.exporting import backfill, exporter, selection
 from zcrm_nb.auth.data_centres import addresses
-from zcrm_nb.connect import _by_hand, _gate
+from zcrm_nb.emulated import _by_hand, gate_of
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings
 from zcrm_nb.errors import (
@@ -123,7 +123,7 @@ def kernel(org: Emulator, tmp_path: Path) -> Callable[..., tuple[CRM, Line]]:
         line = Line(org)
         facts = org.credentials
         urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
-        gate = _gate(facts, addresses("in", **urls), org.edition, line, _by_hand(org))
+        gate = gate_of(facts, addresses("in", **urls), org.edition, line, _by_hand(org))
         return CRM(gate, folder=tmp_path / "notes"), line
 
     return kernel
@@ -173,8 +173,8 @@ def test_ranges_side_by_side_are_disjoint_and_complete(org, kernel, whole, jobs)
     crm, _ = kernel()
     df = crm.bulk("Leads", COLUMNS, jobs=jobs)
     assert_frame_equal(df, whole)
-    noted = crm._book.find("Leads-1")
-    sizes = [sum(link.rows for link in chain.links) for chain in noted.chains]
+    noted = crm._job_store.find("Leads-1")
+    sizes = [sum(job.rows for job in series.jobs) for series in noted.series]
     assert len(sizes) == jobs
     assert sum(sizes) == len(whole)
     assert max(sizes) < len(whole) / jobs * 1.2
@@ -241,7 +241,7 @@ def test_a_kernel_that_died_between_any_two_steps_is_gone_on_from(org, kernel, w
     (state,), paid_twice = crm.jobs()["state"], handled and line.calls[-1].startswith("POST")
     again, line = kernel()
     if state == "unclear":
-        with pytest.raises(JobError, match="nobody knows whether Zoho took it"):
+        with pytest.raises(JobError, match="unknown whether Zoho accepted a job"):
             again.bulk("Leads", COLUMNS)
         assert line.calls == []
         df = again.job("Leads-1").df(ask_again=True)
@@ -301,8 +301,8 @@ def test_two_kernels_do_not_work_on_one_export(kernel, whole):
     crm, _ = kernel()
     crm.bulk("Leads", COLUMNS)
     other, _ = kernel()
-    with crm._book.taken(crm._book.find("Leads-1")):
-        with pytest.raises(JobError, match="at work on Leads-1"):
+    with crm._job_store.lock(crm._job_store.find("Leads-1")):
+        with pytest.raises(JobError, match="Leads-1 is running in another notebook"):
             other.job("Leads-1").df()
         assert other.bulk("Leads", COLUMNS).attrs["zcrm"]["job"] == "Leads-2"
     assert_frame_equal(other.job("Leads-1").df(), whole)
@@ -359,7 +359,7 @@ def test_the_line_says_that_an_export_is_used_again(kernel, capsys, monkeypatch)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     crm.bulk("Leads", COLUMNS)
     last = capsys.readouterr().err.rstrip("\n").rpartition("\r")[2]
-    assert last.startswith("Leads: 250 rows, 3 parts; Leads-1, begun less than a minute ago, t")
+    assert last.startswith("Leads: 250 rows, 3 parts; Leads-1, as of 2026-")
 
 
 def test_an_older_export_that_is_still_there_is_offered(org, kernel, capsys, monkeypatch):
@@ -371,14 +371,14 @@ def test_an_older_export_that_is_still_there_is_offered(org, kernel, capsys, mon
     capsys.readouterr()
     assert not crm.bulk("Leads", COLUMNS).attrs["zcrm"]["reused"]
     said = capsys.readouterr().err
-    assert "Leads-1, begun 3 h ago, is still there: crm.job('Leads-1').df() reads it for" in said
+    assert "(3 h ago), is still here: crm.job('Leads-1').df() reads it at no cost" in said
     crm.bulk("Leads", COLUMNS, fresh=True)
-    assert "still there" not in capsys.readouterr().err
+    assert "still here" not in capsys.readouterr().err
     org.clock.advance(25 * HOURS)
     crm.bulk("Deals", ["Stage"])  # what is older than a day goes when the next export begins
     capsys.readouterr()
     crm.bulk("Leads", COLUMNS)
-    assert "still there" not in capsys.readouterr().err
+    assert "still here" not in capsys.readouterr().err
 
 
 # ---- Zoho fails ----------------------------------------------------------------------------------
@@ -407,7 +407,7 @@ def test_a_result_that_has_expired_is_an_error_with_a_way_out(org, kernel):
     org.clock.advance(25 * HOURS)
     crm, line = kernel()
     assert crm.job("Leads-1").state == "expired"
-    with pytest.raises(JobError, match="not brought to its end within a day"):
+    with pytest.raises(JobError, match="not finished within a day"):
         crm.job("Leads-1").df()
     assert line.calls == []
 
@@ -431,13 +431,13 @@ def test_a_page_token_that_has_expired_is_an_error(kernel, org):
     with pytest.raises(Killed):
         crm.bulk("Leads", COLUMNS, progress=False)
     _wait_for_threads()
-    noted = crm._book.find("Leads-1")
-    noted.chains[0].links = noted.chains[0].links[:1]  # the second job was never asked for
-    crm._book.write(noted)
+    noted = crm._job_store.find("Leads-1")
+    noted.series[0].jobs = noted.series[0].jobs[:1]  # the second job was never asked for
+    crm._job_store.save(noted)
     org.clock.advance(25 * HOURS)
     again, _ = kernel()
     again._gate.clock = lambda: noted.created
-    with pytest.raises(JobError, match="not brought to its end within a day"):
+    with pytest.raises(JobError, match="not finished within a day"):
         again.job("Leads-1").df()
 
 
@@ -521,7 +521,7 @@ def test_more_than_ten_files_in_a_minute_wait_for_the_next(kernel, whole, org, t
         line, facts = Line(emulator), emulator.credentials
         urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
         time = _by_hand(emulator)
-        gate = _gate(facts, addresses("in", **urls), "enterprise", line, time)
+        gate = gate_of(facts, addresses("in", **urls), "enterprise", line, time)
         crm = CRM(gate, folder=tmp_path / "other")
         assert len(crm.bulk("Leads", COLUMNS)) == 250
         assert line.asked == 13
@@ -540,7 +540,7 @@ def test_more_fields_than_one_job_brings_come_in_several(kernel, monkeypatch):
     df = crm.bulk("Deals", names)
     assert_frame_equal(df, crm.records("Deals", names))
     assert line.asked == 2
-    asked = [chain.query["fields"] for chain in crm._book.find("Deals-1").chains]
+    asked = [series.query["fields"] for series in crm._job_store.find("Deals-1").series]
     assert [len(fields) for fields in asked] == [4, 5]
     assert crm.jobs().loc[0, "rows"] == len(df)
     assert_frame_equal(crm.bulk("Deals", names, jobs=2, fresh=True), df)
@@ -592,7 +592,7 @@ def test_names_that_would_cost_thousands_of_calls_are_left_out_with_a_word(kerne
     """Ids come all the same."""
     monkeypatch.setattr(exporter, "MOST_LISTED", 4)
     crm, _ = kernel()
-    with pytest.warns(BulkWarning, match="too much to bring the names of What_Id of Tasks"):
+    with pytest.warns(BulkWarning, match="too much to fetch the names of What_Id of Tasks"):
         df = crm.bulk("Tasks", ["What_Id"])
     assert df["What_Id.id"].notna().any()
     assert df.attrs["zcrm"]["unnamed"] == ["What_Id"]
@@ -612,7 +612,7 @@ def test_what_is_asked_for_by_name_comes_another_way(kernel):
 def test_what_would_cost_thousands_of_calls_is_left_out_with_a_word(kernel, monkeypatch):
     """Images and the like are only in lists, a hundred records a credit."""
     monkeypatch.setattr(backfill, "MOST_LISTED", 249)
-    with pytest.warns(BulkWarning, match="would cost too much to bring Layout of Leads"):
+    with pytest.warns(BulkWarning, match="would cost too much to fetch Layout of Leads"):
         df = kernel()[0].bulk("Leads", ["Layout", "Tag", "City"])
     assert list(df) == ["id", "Tag", "City"]
     assert df.attrs["zcrm"]["left_out"] == ["Layout"]

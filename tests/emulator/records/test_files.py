@@ -1,6 +1,5 @@
 """The file system, photos, and the files of upload fields."""
 
-from zcrm_nb.emulator.records.files import parts
 from zcrm_nb.emulator.serving.http import Headers, Request
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
@@ -32,12 +31,12 @@ def test_a_body_that_is_torn_has_no_parts():
     """Half an upload is none."""
     headers = Headers({"Content-Type": "multipart/form-data; boundary=xyz"}.items())
     whole = b'--xyz\r\nContent-Disposition: form-data; name="file"\r\n\r\nhi\r\n--xyz--\r\n'
-    assert [each.content for each in parts(Request("POST", "/", headers=headers, body=whole))] == [
+    assert [each.content for each in Request("POST", "/", headers=headers, body=whole).parts()] == [
         b"hi"
     ]
     for cut in range(len(whole) - 12):
         torn = Request("POST", "/", headers=headers, body=whole[:cut])
-        assert parts(torn) == []
+        assert torn.parts() == []
 
 
 def test_a_photo_is_given_shown_and_taken_away(ask):

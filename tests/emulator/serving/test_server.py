@@ -3,7 +3,6 @@
 import gc
 import http.client
 import json
-import socket
 import threading
 import time
 from urllib.parse import urlencode
@@ -145,13 +144,6 @@ def test_a_head_request_has_no_body(call):
     assert call("GET", "/org")["org"]
 
 
-def test_a_body_without_length_is_refused(server):
-    """Chunked requests are not understood, and say so."""
-    with socket.create_connection((HOST, server.port), timeout=10) as raw:
-        raw.sendall(b"POST /crm/v8/Leads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-        assert b" 411 " in raw.recv(4096)
-
-
 def test_many_may_talk_at_once(emulator, server):
     """Eight connections write and read; nothing is lost."""
     failures = []
@@ -196,3 +188,42 @@ def test_an_answer_tells_the_time_of_the_org(fresh):
         crm.modules()
         there = crm._gate.clock() - crm._gate.ahead_s
         assert abs(there - fresh.clock.now()) < 10
+
+
+FORMS = ("urlencoded", "multipart", "chunked", "query")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_tokens_are_asked_for_in_every_form(server, form):
+    """As RFC 6749 has it, as Zoho's JavaScript SDKs do, in chunks, and in the address."""
+    names = ("client_id", "client_secret", "refresh_token")
+    asked = {"grant_type": "refresh_token"} | {name: server.credentials[name] for name in names}
+    path, headers, body = "/oauth/v2/token", {}, urlencode(asked).encode()
+    if form == "query":
+        path, body = f"{path}?{urlencode(asked)}", b""
+    if form == "multipart":
+        headers = {"Content-Type": "multipart/form-data; boundary=----4711"}
+        parts = (f'Content-Disposition: form-data; name="{n}"\r\n\r\n{v}' for n, v in asked.items())
+        body = "".join(f"------4711\r\n{part}\r\n" for part in parts) + "------4711--\r\n"
+        body = body.encode()
+    if form == "chunked":
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = iter([body[:7], body[7:]])
+    wire = http.client.HTTPConnection(HOST, server.port, timeout=10)
+    for _ in range(2):  # the connection is kept: nothing of the body is left on it
+        wire.request("POST", path, body, headers, encode_chunked=form == "chunked")
+        answer = wire.getresponse()
+        assert answer.status == 200
+        assert json.loads(answer.read())["access_token"].startswith("1000.")
+        if form == "chunked":
+            body = iter([urlencode(asked).encode()])
+    wire.close()
+
+
+def test_a_record_comes_in_chunks(call):
+    """Any call may, not only those for tokens."""
+    lead = call("POST", "/Leads", {"data": [{"Last_Name": "Rao"}]})["data"][0]["details"]["id"]
+    body = json.dumps({"data": [{"Last_Name": "Sen"}]}).encode()
+    token = {"Authorization": f"Zoho-oauthtoken {call.token}", "Transfer-Encoding": "chunked"}
+    call.wire.request("PUT", f"/crm/v8/Leads/{lead}", iter([body]), token, encode_chunked=True)
+    assert json.loads(call.wire.getresponse().read())["data"][0]["code"] == "SUCCESS"

@@ -7,7 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.api.metadata import USER_COLUMNS
-from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
+from zcrm_nb.api.pages import V8, look_ahead, more, next_token, records_of, side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import check_id, field_batches, list_columns
 from zcrm_nb.api.reading.tables import coql_table, counted, typed_table
@@ -15,10 +15,10 @@ from zcrm_nb.api.session import TableRequest
 from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.coql import fill
 from zcrm_nb.errors import LimitError, NotFoundError, did_you_mean
-from zcrm_nb.frames import Column, ids_in, in_order, info, joined, to_frame
+from zcrm_nb.frames import Column, ids_in, in_order, joined, to_frame, unique
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
@@ -38,7 +38,6 @@ __all__ = [
     "related_request",
     "related_table",
     "subform_request",
-    "unique",
 ]
 
 LIST_COLUMNS = [
@@ -57,11 +56,6 @@ RECORDS_PER_CALL = 100
 PARENT = "parent_id"
 # Neither is a module that COQL is known to read; they are read record by record.
 ONLY_BY_RECORD = frozenset({"Attachments", "Notes"})
-
-
-def unique(ids: Sequence[str]) -> list[str]:
-    """Keep each id once, in the order of their first places."""
-    return list(dict.fromkeys(each for each in ids if each))
 
 
 def lists(catalogue: Catalogue, module: str) -> list[dict[str, Any]]:
@@ -152,24 +146,34 @@ def by_record(
 
 def _list_of(send: Send, path: str, columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Fetch one record's list; more fields than one call brings come in several."""
-    rows: dict[str, dict[str, Any]] = {}
-    for batch in field_batches(columns):
-        for body in _list_bodies(send, path, [each.name for each in batch]):
-            for each in records_of(body):
-                rows.setdefault(each["id"], {}).update(each)
+    first, *others = field_batches(columns)
+    rows = _list_rows(send, path, first)
+    for batch in others:
+        further = _list_rows(send, path, batch)
+        # A list that shifted meanwhile: what is missing is read by id, what is gone is left out.
+        missing = [record_id for record_id in rows if record_id not in further]
+        for some in batches(missing, RECORDS_PER_CALL):
+            further |= _list_rows(send, path, batch, ids=",".join(some))
+        rows = {key: {**row, **further[key]} for key, row in rows.items() if key in further}
     return list(rows.values())
 
 
-def _list_bodies(send: Send, path: str, names: Sequence[str]) -> Iterator[bytes]:
-    """Yield the pages of one record's list: by number up to 2,000, then by token."""
-    asked: dict[str, Any] = {"fields": ",".join(names), "per_page": PAGE_SIZE}
-    body = b""
+def _list_rows(
+    send: Send, path: str, columns: Sequence[Column], **params: str
+) -> dict[str, dict[str, Any]]:
+    """Return the rows of one record's list by id: by page number up to 2,000, then by token."""
+    params |= {"fields": ",".join(column.name for column in columns), "per_page": str(PAGE_SIZE)}
+
+    def page(number: int) -> bytes:
+        return send("GET", path, params={**params, "page": number})
+
     numbers = range(1, PAGES_BY_NUMBER + 1)
-    for body in look_ahead(lambda n: send("GET", path, params={**asked, "page": n}), numbers, 1):
-        yield body
-    while more(body):
-        body = send("GET", path, params={**asked, "page_token": info(body)["next_page_token"]})
-        yield body
+    bodies = list(look_ahead(page, numbers, 1, PAGE_SIZE))
+    seen: set[str] = set()
+    while bodies and more(bodies[-1], PAGE_SIZE):
+        token = next_token(bodies[-1], seen)
+        bodies.append(send("GET", path, params={**params, "page_token": token}))
+    return {str(row.get("id")): row for body in bodies for row in records_of(body)}
 
 
 def _list_named(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:

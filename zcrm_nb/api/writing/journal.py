@@ -157,8 +157,19 @@ class WriteJournal:
         return not self.header
 
     def note(self, *, durable: bool = False, **line: Any) -> None:
-        """Add a line."""
+        """Add a line; ``WriteError`` where it cannot be written, as on a full disk."""
         text = b"\n" + orjson.dumps(line)  # in front, for the line before may have broken off
+        try:
+            self._append(text, durable=durable)
+        except OSError as error:
+            raise WriteError(
+                f"The journal of run {self.run} cannot be written.",
+                f"What happened: {error}.",
+                "Free some disk space, or set ZCRM_CONFIG_DIR to a folder that can be written.",
+            ) from error
+
+    def _append(self, text: bytes, *, durable: bool) -> None:
+        """Append bytes to the file."""
         file = os.open(self.path, _APPEND, 0o600)
         try:
             with self._lock:
@@ -273,12 +284,12 @@ def begin(folder: Path, at: float, **header: Any) -> WriteJournal:
         home.mkdir(mode=0o700, exist_ok=True)
         _tidy(home, at)
         journal.note(durable=True, **first)
-    except OSError as error:
+    except (OSError, WriteError) as error:
         with suppress(OSError):
             journal.path.unlink(missing_ok=True)
         raise WriteError(
             "Nothing was sent: the journal of the run cannot be written.",
-            f"What happened: {error}.",
+            error.said if isinstance(error, WriteError) else f"What happened: {error}.",
             f"Free some space in {home}, or set ZCRM_CONFIG_DIR to a folder that can be written.",
         ) from error
     return journal

@@ -185,7 +185,7 @@ def finish(
             if afterwards is not None:
                 afterwards()
     except BaseException as error:
-        if not run.has_sent and isinstance(error, ZohoError):
+        if not run.has_sent and isinstance(error, ZohoError) and not isinstance(error, WriteError):
             raise
         raise stopped(context, run.journal, run.story(), error) from error
     if run.refusal is not None and run.is_refused:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.parameters import is_id
 from zcrm_nb.emulator.watching.callbacks import Delivery
 from zcrm_nb.emulator.watching.channels import WatchOrg
 
@@ -111,7 +112,7 @@ class Jobs:
 
     def find(self, kind: str, job_id: str, user: int) -> Job | None:
         """Find a job of a user; those of others are not there."""
-        number = int(job_id) if job_id.isdecimal() and len(job_id) < 20 else 0
+        number = int(job_id) if is_id(job_id) else 0
         found = self._read("id = ? AND kind = ? AND user = ?", number, kind, user)
         return found[0] if found else None
 

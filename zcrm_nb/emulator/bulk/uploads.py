@@ -7,10 +7,10 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator.oauth.data_centres import CENTRES
-from zcrm_nb.emulator.records.files import parts
 from zcrm_nb.emulator.records.records import iso
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import API_ORIGIN, Answer, Request, json_answer
+from zcrm_nb.emulator.serving.parameters import is_id
 from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.world import ZGID
 
@@ -47,7 +47,7 @@ def keep(org: BulkOrg, user: int, content: bytes) -> int:
 def uploaded(org: BulkOrg, user: int, file_id: object) -> Path:
     """Find an uploaded file of a user, or refuse with ``INVALID_FILE_ID``."""
     text = str(file_id)
-    number = int(text) if text.isdecimal() and len(text) < 20 else 0
+    number = int(text) if is_id(text) else 0
     sql = "SELECT id FROM bulk_files WHERE id = ? AND user = ?"
     if not org.store.read(sql, (number, user)):
         raise Refusal(400, "INVALID_FILE_ID", "improper file id")
@@ -70,7 +70,7 @@ def _refuse_api_host(org: BulkOrg, request: Request) -> None:
 
 def _content(org: BulkOrg, request: Request) -> bytes:
     """Take the ZIP out of the body."""
-    sent = next((each for each in parts(request) if each.field == "file"), None)
+    sent = next((each for each in request.parts() if each.field == "file"), None)
     if sent is None:
         raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", {"api_name": "file"})
     if len(sent.content) > org.settings.bulk.upload_bytes:

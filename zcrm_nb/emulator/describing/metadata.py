@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator.catalog.describe import choices_json, field_json, layout_json, module_json
 from zcrm_nb.emulator.catalog.directory import FOUNDED
-from zcrm_nb.emulator.records.records import not_emulated
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from zcrm_nb.emulator.records.files import MB, Part, download, keep, parts, too_large
+from zcrm_nb.emulator.records.files import MB, download, keep, too_large
 from zcrm_nb.emulator.records.records import iso, module_named, plain_info
 from zcrm_nb.emulator.records.related import parent_of
 from zcrm_nb.emulator.records.writes import attempted, overall, success
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
-from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Part, Request, json_answer
 from zcrm_nb.emulator.serving.route import READ, UPDATE, V8, Route
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _chosen(attachment: dict[str, Any], asked: list[str]) -> dict[str, Any]:
 def post_attachment(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``POST /{module}/{id}/Attachments``: attach a file, or a link."""
     found, parent = _parent(org, module, record_id)
-    sent = parts(request)
+    sent = request.parts()
     values = {each.field: each.content.decode("utf-8", "replace") for each in sent if not each.name}
     values = {**request.params, **values}
     file = next((each for each in sent if each.field == "file" and each.name), None)

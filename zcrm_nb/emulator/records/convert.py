@@ -319,7 +319,7 @@ class Converter:
 
 def _lead(org: Org, text: str) -> Row:
     """Find the lead of an address."""
-    known = parameters.ID.fullmatch(text)
+    known = parameters.is_id(text)
     rows = org.store.rows("Leads", "id = ?", (int(text),)) if known else []
     if not rows:
         raise Refusal(400, "INVALID_DATA", "invalid data", {"resource_path_index": 1})
@@ -371,7 +371,7 @@ def _object(item: Row, name: str) -> Row | None:
 def _id(named: Row, path: str) -> int:
     """Read the id in an object."""
     text = str(named.get("id", ""))
-    if not parameters.ID.fullmatch(text):
+    if not parameters.is_id(text):
         raise _invalid("id", f"{path}.id")
     return int(text)
 

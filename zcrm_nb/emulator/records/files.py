@@ -6,11 +6,8 @@ The file system of its own (``/files``), the photo of a record, and the files of
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import orjson
 
@@ -18,7 +15,7 @@ from zcrm_nb.emulator.records.records import module_named
 from zcrm_nb.emulator.records.related import parent_of
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
-from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
+from zcrm_nb.emulator.serving.http import NOTHING, Answer, Part, Request, json_answer
 from zcrm_nb.emulator.serving.route import READ, UPDATE, V8, Route
 
 if TYPE_CHECKING:
@@ -31,53 +28,6 @@ PHOTO = "Record_Image"
 MB = 1 << 20
 #: How the kinds of pictures begin that a record may have as its photo.
 PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
-
-_PARAMETER = re.compile(rb';\s*(\w+)="((?:[^"\\]|\\.)*)"')
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a multipart body; ``name`` is the file's name, empty for a plain value."""
-
-    field: str
-    name: str
-    type: str
-    content: bytes
-
-
-def parts(request: Request) -> list[Part]:
-    """Take a multipart body apart; none where the body is something else."""
-    kind, _, rest = request.headers.get("Content-Type", "").partition(";")
-    found = re.search(r'boundary="?([^";]+)', rest)
-    if kind.strip().lower() != "multipart/form-data" or not found:
-        return []
-    return list(_parts(b"\r\n" + request.body, b"\r\n--" + found[1].encode()))
-
-
-def _parts(body: bytes, boundary: bytes) -> Iterator[Part]:
-    """Cut a body at its boundaries; the last one is followed by two dashes."""
-    start = body.find(boundary)
-    while start >= 0:
-        start += len(boundary)
-        end = body.find(boundary, start)
-        head_end = body.find(b"\r\n\r\n", start, end)
-        if body[start : start + 2] == b"--" or end < 0 or head_end < 0:
-            return
-        yield _part(body[start:head_end], body[head_end + 4 : end])
-        start = end
-
-
-def _part(head: bytes, content: bytes) -> Part:
-    """Read what stands above a part."""
-    lines = dict(line.split(b":", 1) for line in head.strip().split(b"\r\n") if b":" in line)
-    headers = {name.strip().lower(): value.strip() for name, value in lines.items()}
-    named = dict(_PARAMETER.findall(headers.get(b"content-disposition", b"")))
-    return Part(
-        named.get(b"name", b"").decode("utf-8", "replace"),
-        unquote(named.get(b"filename", b"").decode("utf-8", "replace")),
-        headers.get(b"content-type", b"application/octet-stream").decode("latin-1"),
-        content,
-    )
 
 
 def keep(org: Org, part: Part, user: int) -> str:
@@ -106,7 +56,7 @@ def download(org: Org, file_id: str | None) -> Answer:
 
 def post_files(org: Org, request: Request) -> Answer:
     """``POST /files``: keep up to ten files, for upload fields and the like."""
-    sent = [each for each in parts(request) if each.field == "file"]
+    sent = [each for each in request.parts() if each.field == "file"]
     if not sent or not all(each.content for each in sent):
         raise unreadable()
     if len(sent) > FILES:
@@ -158,7 +108,7 @@ def too_large(status: int) -> Refusal:
 def post_photo(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``POST /{module}/{id}/photo``: give a record its photo."""
     found, wanted = _pictured(org, module, record_id)
-    sent = [each for each in parts(request) if each.field == "file"]
+    sent = [each for each in request.parts() if each.field == "file"]
     if not sent:
         raise Refusal(415, "INVALID_DATA", "invalid file type")
     picture = sent[0]

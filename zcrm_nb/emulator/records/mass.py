@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zcrm_nb.emulator.catalog.describe import in_mass
 from zcrm_nb.emulator.query import filters, views
 from zcrm_nb.emulator.query.criteria import Condition, both
-from zcrm_nb.emulator.records.records import module_named, not_emulated
+from zcrm_nb.emulator.records.records import module_named
 from zcrm_nb.emulator.records.writes import Writer, attempted, overall, refuse_locked, success
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
 from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.storage import recycle_bin
@@ -93,7 +93,7 @@ def get_status(org: DeferringOrg, request: Request, module: str, *, kind: str) -
     if not text:
         words = "required param not found"
         raise Refusal(400, "MANDATORY_NOT_FOUND", words, {"param_name": "job_id"})
-    chore = org.chores.find(kind, found.api_name, int(text)) if text.isdecimal() else None
+    chore = org.chores.find(kind, found.api_name, int(text)) if parameters.is_id(text) else None
     if chore is None:
         words = "The jobid given seems to be invalid"
         raise Refusal(400, "INVALID_DATA", words, {"param_name": "job_id"})
@@ -199,7 +199,7 @@ def _listed(org: Org, ids: object) -> list[str]:
 
 def _known(org: Org, module: Module, text: str) -> str:
     """See that a record is there."""
-    there = parameters.ID.fullmatch(text) and org.store.read(
+    there = parameters.is_id(text) and org.store.read(
         f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
         (int(text),),
     )

@@ -91,7 +91,7 @@ def _ids(org: Org, body: Item) -> list[int]:
         details = {"maximum_length": IDS, **place}
         raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
     for number, each in enumerate(ids):
-        if not parameters.ID.fullmatch(str(each)):
+        if not parameters.is_id(str(each)):
             place = {"api_name": "ids", "json_path": f"$.ids[{number}]"}
             details = {"expected_data_type": "long", **place}
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
@@ -105,7 +105,7 @@ def _owner(org: Org, body: Item) -> int:
     if not text:
         place = {"api_name": "owner", "json_path": "$.owner"}
         raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
-    known = parameters.ID.fullmatch(text)
+    known = parameters.is_id(text)
     rows = org.store.read("SELECT status FROM Users WHERE id = ?", (int(text),)) if known else []
     if not rows:
         place = {"api_name": "owner", "json_path": "$.owner.id"}
@@ -148,7 +148,7 @@ def _related_record(org: Org, named: object, path: str) -> tuple[str, int]:
     if module not in org.settings.actions.change_owner_modules:
         place = {"api_name": "api_name", "json_path": f"{path}.api_name"}
         raise Refusal(400, "NOT_SUPPORTED", "The requested operation is not supported", place)
-    there = parameters.ID.fullmatch(text) and org.store.read(
+    there = parameters.is_id(text) and org.store.read(
         f'SELECT 1 FROM "{module}" WHERE id = ?',  # noqa: S608 - one of the settings
         (int(text),),
     )

@@ -13,7 +13,7 @@ from zcrm_nb.emulator.catalog.describe import TEXTAREAS
 from zcrm_nb.emulator.query import criteria, views
 from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.paging import LIFE_S, REACH, Binder, Position
 from zcrm_nb.emulator.serving.route import READ, SEARCH, V8, Route
@@ -144,12 +144,6 @@ def module_named(org: Org, name: str) -> Module:
         words = "the module name given seems to be invalid"
         raise Refusal(400, "INVALID_MODULE", words, {"resource_path_index": 0})
     return module
-
-
-def not_emulated(what: str) -> Refusal:
-    """Refuse what Zoho can do and the emulator cannot, so that nobody takes it for Zoho's no."""
-    words = f"{what} is not emulated by zcrm_nb"
-    return Refusal(404, "INVALID_URL_PATTERN", words, {"emulated": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -563,7 +557,7 @@ def fetch_full_data(org: Org, request: Request, module: str, record_id: str = ""
     for name, given in (("ids", texts), ("fields", asked)):
         if not given:
             raise parameters.missing(name)
-    if not all(parameters.ID.fullmatch(each) for each in texts):
+    if not all(parameters.is_id(each) for each in texts):
         words = "Either the request body or parameters is in wrong format"
         raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", words)
     fields = [found.by_name[name] for name in asked if name in found.by_name]

@@ -343,14 +343,14 @@ def _listed(value: object) -> list[int]:
     """Read the ids in a body."""
     if not isinstance(value, list):
         raise _invalid("ids", expected_data_type="jsonarray")
-    if not all(parameters.ID.fullmatch(str(each)) for each in value):
+    if not all(parameters.is_id(str(each)) for each in value):
         raise _invalid("ids")
     return [int(each) for each in value]
 
 
 def _path_id(text: str) -> int:
     """Read the id in an address."""
-    if not parameters.ID.fullmatch(text):
+    if not parameters.is_id(text):
         words = "the id given seems to be invalid"
         raise Refusal(400, "INVALID_DATA", words, {"resource_path_index": 2})
     return int(text)

@@ -121,7 +121,7 @@ def list_named(schema: Schema, parent: Module, name: str) -> RelatedList:
 
 def parent_of(org: Org, module: Module, text: str) -> int:
     """Read the id of the record that things hang on, or refuse one that is not there."""
-    if parameters.ID.fullmatch(text) and org.store.read(
+    if parameters.is_id(text) and org.store.read(
         f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
         (int(text),),
     ):
@@ -408,7 +408,7 @@ def _let_go(org: Org, request: Request, where: tuple[str, str, str], wanted: lis
     relation, parent = _relation(org, where)
 
     def let_go(text: str) -> dict[str, Any]:
-        if not parameters.ID.fullmatch(text) or not _hangs(org, relation, parent, int(text)):
+        if not parameters.is_id(text) or not _hangs(org, relation, parent, int(text)):
             raise Refusal(400, "INVALID_DATA", "relation not found", {"id": text})
         return _unlink(org, request.user, relation, parent, int(text))
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.query.criteria import Condition
-from zcrm_nb.emulator.records.records import Table, module_named, not_emulated
+from zcrm_nb.emulator.records.records import Table, module_named
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.errors import Refusal
+from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
 from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import CREATE, DELETE, UPDATE, V8, Route
 from zcrm_nb.emulator.storage import recycle_bin
@@ -117,7 +117,7 @@ class Writer:
         if "id" not in item:
             raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
         text = str(item["id"])
-        if not parameters.ID.fullmatch(text):
+        if not parameters.is_id(text):
             raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", place)
         modified = self._modified(int(text), place)
         refuse_locked(self._store, self._module, int(text), place)

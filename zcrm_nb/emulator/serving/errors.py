@@ -35,3 +35,9 @@ class Refusal(Exception):  # noqa: N818 - the emulator's own word for an answer 
             "message": self.message,
             "status": "error",
         }
+
+
+def not_emulated(what: str) -> Refusal:
+    """Refuse what Zoho can do and the emulator cannot, in words that tell the two apart."""
+    words = f"{what} is not emulated by zcrm_nb"
+    return Refusal(404, "INVALID_URL_PATTERN", words, {"emulated": False})

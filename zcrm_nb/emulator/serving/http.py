@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 from wsgiref.types import WSGIEnvironment
 
 import orjson
@@ -16,6 +17,7 @@ from zcrm_nb.emulator.serving.errors import Refusal
 API_ORIGIN = "https://www.zohoapis.test"
 UPLOAD_ORIGIN = "https://content.zohoapis.test"
 CHUNK = 1 << 18
+_PARAMETER = re.compile(rb';\s*(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 class Headers(Mapping[str, str]):
@@ -43,6 +45,16 @@ class AccessToken:
     user: int
     scopes: tuple[str, ...]
     expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart body; ``name`` is the file's name, empty for a plain value."""
+
+    field: str
+    name: str
+    type: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +102,20 @@ class Request:
         return parsed
 
     def form(self) -> dict[str, str]:
-        """Parameters of the query string and of a form body together."""
-        return self.params | dict(parse_qsl(self.body.decode("utf-8", "replace")))
+        """Parameters of the query string and of a form body together, in either encoding."""
+        if parts := self.parts():
+            sent = {part.field: part.content.decode("utf-8", "replace") for part in parts}
+        else:
+            sent = dict(parse_qsl(self.body.decode("utf-8", "replace")))
+        return self.params | sent
+
+    def parts(self) -> list[Part]:
+        """Take a multipart body apart; none where the body is something else."""
+        kind, _, rest = self.headers.get("Content-Type", "").partition(";")
+        boundary = re.search(r'boundary="?([^";]+)', rest)
+        if kind.strip().lower() != "multipart/form-data" or not boundary:
+            return []
+        return list(_parts(b"\r\n" + self.body, b"\r\n--" + boundary[1].encode()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +162,32 @@ class Answer:
         half = self.length // 2
         file = replace(self.file, length=half) if self.file else None
         return replace(self, body=self.body[:half], file=file)
+
+
+def _parts(body: bytes, boundary: bytes) -> Iterator[Part]:
+    """Cut a body at its boundaries; the last one is followed by two dashes."""
+    start = body.find(boundary)
+    while start >= 0:
+        start += len(boundary)
+        end = body.find(boundary, start)
+        head_end = body.find(b"\r\n\r\n", start, end)
+        if body[start : start + 2] == b"--" or end < 0 or head_end < 0:
+            return
+        yield _part(body[start:head_end], body[head_end + 4 : end])
+        start = end
+
+
+def _part(head: bytes, content: bytes) -> Part:
+    """Read what stands above a part."""
+    lines = dict(line.split(b":", 1) for line in head.strip().split(b"\r\n") if b":" in line)
+    headers = {name.strip().lower(): value.strip() for name, value in lines.items()}
+    named = dict(_PARAMETER.findall(headers.get(b"content-disposition", b"")))
+    return Part(
+        named.get(b"name", b"").decode("utf-8", "replace"),
+        unquote(named.get(b"filename", b"").decode("utf-8", "replace")),
+        headers.get(b"content-type", b"application/octet-stream").decode("latin-1"),
+        content,
+    )
 
 
 def json_answer(payload: object, status: int = 200) -> Answer:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.serving.http import Request
 
 PER_PAGE = 200
-ID = re.compile(r"\d{1,19}")
+ID = re.compile(r"[0-9]{1,19}")
+LARGEST = (1 << 63) - 1  # that sqlite keeps as an integer
 
 
 def whole_number(request: Request, name: str, default: int, most: int | None = None) -> int:
@@ -22,9 +23,15 @@ def whole_number(request: Request, name: str, default: int, most: int | None = N
     text = request.params.get(name)
     if text is None:
         return default
-    if not text.isdecimal() or int(text) < 1 or (most is not None and int(text) > most):
+    number = int(text) if ID.fullmatch(text) else 0
+    if not 1 <= number <= (most or LARGEST):
         raise not_matched(name)
-    return int(text)
+    return number
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be the id of a record."""
+    return ID.fullmatch(text) is not None and int(text) <= LARGEST
 
 
 def one_of(request: Request, name: str, supported: Sequence[str], default: str) -> str:
@@ -44,14 +51,14 @@ def names(request: Request, name: str) -> list[str]:
 def ids(request: Request, name: str = "ids") -> list[int]:
     """Read a comma-separated list of record ids, or refuse with ``INVALID_DATA``."""
     texts = names(request, name)
-    if not all(ID.fullmatch(each) for each in texts):
+    if not all(is_id(each) for each in texts):
         raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": name})
     return [int(each) for each in texts]
 
 
 def record_id(text: str) -> int:
     """Read the record id of an address, or refuse with ``INVALID_DATA``."""
-    if not ID.fullmatch(text):
+    if not is_id(text):
         words = "the id given seems to be invalid"
         raise Refusal(400, "INVALID_DATA", words, {"resource_path_index": 1})
     return int(text)

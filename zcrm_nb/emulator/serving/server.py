@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from wsgiref.types import WSGIApplication
 
 HOST = "127.0.0.1"
+LONGEST_BODY = 256 << 20
 _log = logging.getLogger(__name__)
 
 
@@ -163,15 +166,68 @@ class _Connection(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         """Let the WSGI callable answer one request."""
-        if "Transfer-Encoding" in self.headers:
-            self.send_error(411)
+        try:
+            body = self._body()
+        except ValueError:
+            self.send_error(400, "The length of the body is not clear")
             return
-        chunks = self.server.app(self._environ(), self._start)
+        if body is None:
+            self.send_error(413, f"A body may have {LONGEST_BODY:,} bytes")
+            return
+        chunks = self.server.app(self._environ(body), self._start)
         if self.command != "HEAD":
             sent = sum(map(self.wfile.write, chunks))
             self.close_connection = self.close_connection or sent < self._promised
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer  # noqa: N815
+    def __getattr__(self, name: str) -> Any:
+        """Give every HTTP method to the WSGI callable, which knows what to say."""
+        if name.startswith("do_"):
+            return self.answer
+        raise AttributeError(name)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what is no request, in the shape of Zoho's errors, and end the connection."""
+        words = message or explain or "The request cannot be read"
+        error = {"code": "INVALID_REQUEST", "details": {}, "message": words, "status": "error"}
+        body = orjson.dumps(error)
+        self.close_connection = True
+        self.request_version = self.protocol_version  # HTTP/0.9 would have no status line
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json;charset=UTF-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _body(self) -> bytes | None:
+        """Read the body, whole or in chunks; None where it is too long, an error where unclear."""
+        if "Transfer-Encoding" in self.headers:
+            return self._chunked()
+        text = self.headers.get("Content-Length") or "0"
+        if not (text.isascii() and text.isdecimal()):
+            raise ValueError(text)
+        return None if int(text[-20:]) > LONGEST_BODY or len(text) > 20 else self._read(int(text))
+
+    def _chunked(self) -> bytes | None:
+        """Read a body that comes in chunks, and the lines behind it."""
+        if self.headers["Transfer-Encoding"].strip().lower() != "chunked":
+            raise ValueError("an encoding other than chunked")
+        body = bytearray()
+        while size := int(self.rfile.readline(100).split(b";")[0], 16):
+            if not 0 < size <= LONGEST_BODY - len(body):
+                return None
+            body += self._read(size)
+            self.rfile.readline(3)
+        while self.rfile.readline(10_000).strip():
+            pass
+        return bytes(body)
+
+    def _read(self, size: int) -> bytes:
+        """Read so many bytes; fewer are an error, since the rest will not come."""
+        body = self.rfile.read(size)
+        if len(body) < size:
+            raise ConnectionResetError("the client left before its request was complete")
+        return body
 
     def handle_one_request(self) -> None:
         """Answer one request; a reset on purpose closes the socket the hard way."""
@@ -186,23 +242,22 @@ class _Connection(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Stay silent: a notebook is no place for an access log."""
 
-    def _environ(self) -> WSGIEnvironment:
+    def _environ(self, body: bytes) -> WSGIEnvironment:
         """Describe the request as PEP 3333 has it."""
         path, _, query = self.path.partition("?")
-        length = int(self.headers.get("Content-Length") or 0)
         environ: WSGIEnvironment = {
             "REQUEST_METHOD": self.command,
             "SCRIPT_NAME": "",
             "PATH_INFO": _unquoted(path),
             "QUERY_STRING": query,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(length),
+            "CONTENT_LENGTH": str(len(body)),
             "SERVER_NAME": self.server.server_name,
             "SERVER_PORT": str(self.server.server_port),
             "SERVER_PROTOCOL": self.request_version,
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(self.rfile.read(length)),
+            "wsgi.input": io.BytesIO(body),
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": True,
             "wsgi.multiprocess": False,
@@ -210,6 +265,7 @@ class _Connection(BaseHTTPRequestHandler):
         }
         for name, value in self.headers.items():
             environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
         return environ
 
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:

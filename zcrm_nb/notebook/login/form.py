@@ -27,7 +27,6 @@ from zcrm_nb.notebook.assets import style
 from zcrm_nb.notebook.login.request import (
     CONSOLE,
     FLOWS,
-    check_pasted,
     logged_in,
     needs,
     steps,
@@ -372,7 +371,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
                 return
             consent, request = self._consent
             try:
-                check_pasted(text, request, consent.request.state)
+                consent.read(text)
             except LoginError as error:
                 self._say(str(error), "zcrm-problem")
                 return
@@ -462,7 +461,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         self._hide_inputs(False)
         self._say(_FILL_IN)
 
-    # ---- In saved notebooks -------------------------------------------------------------------------
+    # ---- In saved notebooks ------------------------------------------------------------------------
 
     def __repr__(self) -> str:
         return f"<LoginForm: {self.state}>"

@@ -16,7 +16,7 @@ from zcrm_nb.auth.redirect_server import Catcher
 from zcrm_nb.auth.scopes import READ_ONLY, WANTS, scopes_for
 from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
-from zcrm_nb.notebook.login.request import FLOWS, check_pasted, needs, steps
+from zcrm_nb.notebook.login.request import FLOWS, needs, steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -185,7 +185,7 @@ class Prompt:
             for _ in range(TRIES):
                 text = self._answer(arrived)
                 try:
-                    check_pasted(text, request, consent.request.state)
+                    consent.read(text)
                 except LoginError as error:
                     self._say(str(error))
                 else:

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from zcrm_nb.auth.data_centres import addresses
-from zcrm_nb.auth.flows import Client, read_redirect
+from zcrm_nb.auth.flows import Client
 from zcrm_nb.auth.scopes import READ_ONLY, WANTS, lacking, scopes_for
 from zcrm_nb.auth.secret import Secret
-from zcrm_nb.errors import LoginError
 
 if TYPE_CHECKING:
     from zcrm_nb.auth.flows import Login
@@ -20,7 +19,6 @@ __all__ = [
     "FLOWS",
     "REDIRECT_URI",
     "LoginRequest",
-    "check_pasted",
     "logged_in",
     "needs",
     "steps",
@@ -144,21 +142,6 @@ def steps(request: LoginRequest, flow: str) -> list[str]:
     """Say, step by step, how to make a client for a sign-in method."""
     values = {"redirect_uri": request.redirect_uri, "scopes": ",".join(request.scopes)}
     return [step.format(**values) for step in _STEPS[flow]]
-
-
-def check_pasted(text: Secret, request: LoginRequest, state: str) -> None:
-    """Refuse what cannot be the answer of this login, before anything is sent.
-
-    A bare code is taken as it is. A whole address has to be that of the login, with its state:
-    another one, such as an address of another tab, would use the attempt up.
-    """
-    address = text.reveal().strip()
-    if "://" in address and not address.startswith(request.redirect_uri):
-        raise LoginError(
-            "This is not the address that this login ends at.",
-            todo=f"Paste the address that begins with {request.redirect_uri}",
-        )
-    read_redirect(text, state, must_have_state="://" in address)
 
 
 def logged_in(user: str, request: LoginRequest, login: Login) -> str:
