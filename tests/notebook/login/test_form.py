@@ -498,7 +498,7 @@ def test_the_scopes_to_enter_follow_what_is_ticked(wish):
 
 WRONG_ADDRESSES = {
     "another host": "http://example.com/?code=x",
-    "another path": "http://127.0.0.1:0/other?code=x&state={state}",
+    "another port": "http://127.0.0.1:1/callback?code=x",
     "another scheme": "https://127.0.0.1:0/callback?code=x&state={state}",
     "no state": "http://127.0.0.1:0/callback?code=x",
     "another state": "http://127.0.0.1:0/callback?code=x&state=abc",

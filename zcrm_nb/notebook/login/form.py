@@ -461,7 +461,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         self._hide_inputs(False)
         self._say(_FILL_IN)
 
-    # ---- In saved notebooks ------------------------------------------------------------------------
+    # ---- In saved notebooks ----------------------------------------------------------------------
 
     def __repr__(self) -> str:
         return f"<LoginForm: {self.state}>"
