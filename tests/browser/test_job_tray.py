@@ -103,7 +103,7 @@ def test_the_tray_keeps_up_with_other_cells(tray):
     view = tray.view.locator(".zcrm-live .zcrm-tray")
     line = lambda name: view.locator("tbody tr", has_text=name)  # noqa: E731
     tray.start(2)
-    expect(line("Deals-1")).to_contain_text("in progress")
+    expect(line("Deals-1")).to_contain_text("at work")
     expect(line("Deals-1")).to_contain_text("crm.job('Deals-1').df()", timeout=15_000)
     tray.run(3)
     view.get_by_role("button", name="Continue Leads-3").click()

@@ -580,7 +580,7 @@ def _told(path: Path, size: int) -> dict[str, Any]:
     journal = WriteJournal(path)
     story = journal.read()
     open_ = {number for number, _, _ in story.unknown()}
-    state = "waiting" if open_ else "here"
+    state = "waiting" if open_ else "done"
     return {
         "id": journal.run,
         "module": story.header["module"],

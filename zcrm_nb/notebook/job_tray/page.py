@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["STATES", "page", "text"]
 
 STATES = {
-    "at work": ("in progress", "this or another notebook continues it now"),
-    "waiting": ("running at Zoho", "still running at Zoho, or more parts to request"),
-    "ready": ("ready to download", "finished at Zoho; its files can be downloaded"),
-    "here": ("downloaded", "all files are on this computer"),
-    "failed": ("failed", "Zoho could not finish it"),
-    "expired": ("expired", "Zoho has deleted files that were not downloaded"),
-    "unclear": ("unknown", "the answer was lost, so whether Zoho took it is unknown"),
+    "at work": "running in this or another notebook",
+    "waiting": "still running at Zoho, or more parts to request",
+    "ready": "Zoho has finished; its files can be downloaded",
+    "downloaded": "all files are on this computer",
+    "done": "all rows are written",
+    "failed": "Zoho could not finish it",
+    "expired": "Zoho has deleted files that were not downloaded",
+    "unclear": "the reply was lost, so it is unknown whether Zoho accepted it",
+    "damaged": "the note of it cannot be read",
 }
-"""The label of each state of a job, and what it means."""
+"""What each state of a job means."""
 
 LINES = 15  # shown; crm.jobs() has them all
 _QUESTION_LENGTH = 90
@@ -36,10 +38,12 @@ _MARKS = {
     "at work": ("◉", "#3f7fbf"),
     "waiting": ("◐", "#d9822b"),
     "ready": ("◕", "#d9822b"),
-    "here": ("●", "#2a9d72"),
+    "downloaded": ("●", "#2a9d72"),
+    "done": ("●", "#2a9d72"),
     "failed": ("✕", "#c8553d"),
     "expired": ("○", "#8a949a"),
     "unclear": ("?", "#c8553d"),
+    "damaged": ("✕", "#c8553d"),
 }
 
 
@@ -65,16 +69,14 @@ def text(rows: Sequence[Row], now: float) -> str:
     """Write the tray as plain text."""
     lines = [f"Bulk jobs: {_summary(rows)}; as of {_moment(now)}"]
     width = max((len(_name(row)) for row in rows[:LINES]), default=0)
-    states = max((len(_label(row)) for row in rows[:LINES]), default=0)
     for row in rows[:LINES]:
         counted = f"{row['rows']:,} rows"
         kept = _kept(row, now)
         lines.append(
-            f"  {_name(row):<{width}}  {_label(row):<{states}}  {counted:>14}  "
-            f"started {_age(row, now)}"
+            f"  {_name(row):<{width}}  {row['state']:<10}  {counted:>14}  started {_age(row, now)}"
             f"{f', kept by Zoho for {kept}' if kept[0].isdecimal() else ''}; {_question(row)}"
         )
-        is_plain = row["state"] == "here" and row["operation"] == "read"
+        is_plain = row["state"] == "downloaded" and row["operation"] == "read"
         below = ": ".join(filter(None, (row["note"], "" if is_plain else row["next"])))
         if below:
             lines.append(f"  {'':<{width}}  {below}")
@@ -119,14 +121,8 @@ def _state(row: Row) -> str:
     note = f'<div class="zcrm-note {kind}">{_safe(row["note"])}</div>' if row["note"] else ""
     return (
         f'<span class="zcrm-mark" style="color: {colour}" aria-hidden="true">{mark}</span> '
-        f'<span title="{_safe(STATES[row["state"]][1])}">{_label(row)}</span>{note}'
+        f'<span title="{_safe(STATES[row["state"]])}">{row["state"]}</span>{note}'
     )
-
-
-def _label(row: Row) -> str:
-    """Name the state of a job."""
-    is_written = row["operation"] == "write" and row["state"] == "here"
-    return "finished" if is_written else STATES[row["state"]][0]
 
 
 def _next(row: Row, *, live: bool) -> str:
@@ -163,13 +159,8 @@ def _summary(rows: Sequence[Row]) -> str:
     """Count the jobs by state."""
     if not rows:
         return "none were started in the last week"
-    counts = Counter(_label(row) for row in sorted(rows, key=_rank))
-    return ", ".join(f"{count} {label}" for label, count in counts.items())
-
-
-def _rank(row: Row) -> int:
-    """Sort jobs by how much of them is left to do."""
-    return [*STATES].index(row["state"])
+    counts = Counter(row["state"] for row in rows)
+    return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
 
 
 def _older(rows: Sequence[Row]) -> str:

@@ -123,7 +123,7 @@ class Tray:
             "can": "stop" if running and not run.stopping else can,  # type: ignore[union-attr]
             "note": self._note(line, state, run),
             "next": "" if state == "at work" else _next(line),
-            "is_problem": state in {"failed", "unclear"} or bool(run and run.is_problem),
+            "is_problem": state in {"failed", "unclear", "damaged"} or bool(run and run.is_problem),
         }
 
     def _note(self, line: Line, state: str, run: _Run | None) -> str:
@@ -131,7 +131,7 @@ class Tray:
         if run is not None and not run.over:
             so_far = f"; {run.rows:,} rows so far" if run.rows else ""
             return "stopping" if run.stopping else f"{run.text}{so_far}"
-        if run is not None and (run.is_problem or state != "here"):
+        if run is not None and (run.is_problem or state not in {"downloaded", "done"}):
             return run.text
         return "in this or another notebook" if state == "at work" else _noted(line)
 
@@ -259,13 +259,13 @@ class Tray:
 def _noted(line: Line) -> str:
     """Describe a job that is not in progress."""
     state, files = line["state"], line["files"]
-    if line["said"] or state == "here":
+    if line["said"] or state in {"downloaded", "done"}:
         return str(line["said"])
     if state == "ready":
         return f"{files} of {line['parts']} files downloaded"
     if state == "waiting" and files:
         return f"{_counted(files)} downloaded; more to come"
-    return STATES[state][1]
+    return STATES[state]
 
 
 def _counted(files: int) -> str:
@@ -276,7 +276,9 @@ def _counted(files: int) -> str:
 def _next(line: Line) -> str:
     """Return the code to run next."""
     if line["operation"] == "write":
-        return f"crm.report({line['id']!r})" + (".resolve()" if line["state"] != "here" else "")
+        return f"crm.report({line['id']!r})" + (".resolve()" if line["state"] != "done" else "")
+    if line["state"] == "damaged":
+        return ""
     if line["state"] == "unclear":
         return f"crm.job({line['id']!r}).df(ask_again=True)"
     if line["state"] in {"failed", "expired"}:
