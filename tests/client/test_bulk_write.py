@@ -334,7 +334,7 @@ def test_jobs_are_listed(crm):
     listed = crm.jobs()
     assert sorted(listed["operation"]) == ["read", "write"]
     line = listed[listed["operation"] == "write"].iloc[0]
-    assert (line["module"], line["state"], line["rows"], line["parts"]) == ("Leads", "here", 2, 1)
+    assert (line["module"], line["state"], line["rows"], line["parts"]) == ("Leads", "done", 2, 1)
     (job,) = report.attrs["zcrm"]["jobs"]
     assert line["zoho_ids"] == [job]
     for name in (line["id"], job):

@@ -222,8 +222,8 @@ def _among(membership: tree.Membership, values: Sequence[str | int | float]) -> 
 
 
 def _checked(catalogue: Catalogue, text: str) -> tuple[tree.Query, list[coql.Finding]]:
-    """Return a query without errors and the rest that is to be said about it."""
-    query, findings = coql.examine(text, catalogue.fields, catalogue.modules)
+    """Return a query without errors, and the other findings."""
+    query, findings = coql.examine(text, catalogue.fields, catalogue.modules, catalogue.time_zone)
     errors = [each for each in findings if each.severity == "error"]
     if query is None or errors:
         raise _not_sent(text, errors)
@@ -269,7 +269,7 @@ def _not_sent(text: str, findings: Sequence[coql.Finding]) -> APIError:
     error = kind(
         f"This query was not sent. {first.problem}",
         first.said,
-        "\n".join(filter(None, [place, first.fix, *also])),
+        "\n".join(filter(None, [place, first.fix, first.corrected_text, *also])),
         code=first.code,
         status=400,
         details=first.details,

@@ -133,7 +133,7 @@ def _columns_of(catalogue: Catalogue, query: Query | None, bodies: list[bytes]) 
 
 def findings_table(catalogue: Catalogue, text: str) -> pd.DataFrame:
     """Return what the linter has to say to a query, one row for each finding."""
-    findings = coql.lint(text, catalogue.fields, catalogue.modules)
+    findings = coql.lint(text, catalogue.fields, catalogue.modules, catalogue.time_zone)
     rows = [{**asdict(each), "repaired": each.severity == "repaired"} for each in findings]
     return to_frame([rows], FINDING_COLUMNS)
 
@@ -151,6 +151,7 @@ def ordered_here(
     whole: pd.DataFrame, query: Query, columns: Sequence[Column], **options: Any
 ) -> pd.DataFrame:
     """Sort and cut a whole result as the query asks, where Zoho could not in one go."""
+    columns = read_as_is(columns, options.get("as_is", ()))
     start = query.offset or 0
     end = None if query.limit is None else start + query.limit
     # Parts of a list may share rows, for texts that differ in case may be equal.

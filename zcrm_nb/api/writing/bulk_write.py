@@ -389,7 +389,7 @@ def _described(path: Path, size: int) -> dict[str, Any]:
     journal = WriteJournal(path)
     story = journal.read()
     open_ = {number for number, _, _ in story.unknown()}
-    state = "waiting" if open_ else "here"
+    state = "waiting" if open_ else "done"
     return {
         "id": journal.run,
         "module": story.header["module"],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
 from zcrm_nb.api.pages import V8, more, records_of, side_by_side
-from zcrm_nb.api.reading.query import coql_bodies, parse, send_text
+from zcrm_nb.api.reading.query import coql_bodies, parse
 from zcrm_nb.coql.fields import is_readable
 
 if TYPE_CHECKING:
@@ -82,10 +82,14 @@ class CurrentRecords:
         selected = dict.fromkeys(["id", *STAMPS, *filter(self._in_coql, names)])
         columns = ", ".join(_name(each) for each in selected if each in {"id", *self.fields})
         text = f"select {columns} from {self.module} where {condition}"  # noqa: S608 - COQL
-        first = send_text(self.send, f"{text} limit 200")
+        first = self._query(f"{text} limit 200")
         if not more(first):
             return records_of(first)
         return [each for body in coql_bodies(self.send, parse(text)) for each in records_of(body)]
+
+    def _query(self, text: str) -> bytes:
+        """Send a query of one page."""
+        return self.send("POST", f"{V8}coql", json={"select_query": text}, safe=True)
 
     def _add_listed(self, found: dict[str, dict[str, Any]], names: Sequence[str]) -> None:
         """Read what only a list of records brings; 1 credit for each 100."""
@@ -110,7 +114,7 @@ class CurrentRecords:
             f"select Created_Time from {self.module} where id is not null"  # noqa: S608 - COQL
             " order by Created_Time desc limit 200"
         )
-        records = records_of(send_text(self.send, text))
+        records = records_of(self._query(text))
         since = records[0].get("Created_Time") if records else None
         return {"since": since, "ids": [record.get("id") for record in records]}
 

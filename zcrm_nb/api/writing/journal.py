@@ -21,17 +21,22 @@ import orjson
 
 from zcrm_nb.api.writing.outcomes import Outcome, not_sent, unknown
 from zcrm_nb.errors import WriteError
+from zcrm_nb.frames import Column, to_report
+from zcrm_nb.frames.report import unpack_index
 from zcrm_nb.state.files import GLANCE_S, is_held, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from zcrm_nb.frames import Report, ReportActions
+
 __all__ = ["Batch", "Story", "WriteJournal", "begin", "runs"]
 
 FOLDER = "writes"
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 DAYS = 30  # records are personal data: they are kept only for as long as they may be wanted back
+FACTS = ("run", "module", "action", "org", "time", "trigger", "undoable")
 NEEDED = {"rows": int, "index": str, "module": str, "action": str, "time": str}  # of a first line
 
 
@@ -101,6 +106,18 @@ class Story:
         statuses = [each.status for each in self.rows]
         counts = {name: statuses.count(name) for name in ("done", "refused", "unknown")}
         return {**self.header, **counts, "undone": len(self.undone)}
+
+    def report(self, actions: ReportActions) -> Report:
+        """Make the report of the run."""
+        header, rows = self.header, self.rows
+        facts = {key: header.get(key) for key in FACTS}
+        if header.get("not_undoable"):
+            facts["not_undoable"] = header["not_undoable"]
+        if self.jobs:
+            facts["jobs"] = [line["job"] for line in self.jobs.values()]
+        columns = [Column(name, kind) for name, kind in header.get("columns") or ()]
+        index = unpack_index(header["index"], len(rows))
+        return to_report(index, rows, facts=facts, columns=columns, actions=actions)
 
     def unknown(self) -> Iterator[tuple[int, Batch, list[int]]]:
         """Yield the batches that hold unknown rows, with the places of these rows."""
