@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from zcrm_nb.auth.credentials import REDIRECT_URI
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.flows import Client
 from zcrm_nb.auth.scopes import READ_ONLY, WANTS, scopes_for
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["CONSOLE", "FLOWS", "REDIRECT_URI", "LoginRequest", "logged_in", "needs"]
 
 CONSOLE = "https://api-console.zoho.com"
-
-REDIRECT_URI = "http://127.0.0.1:8765/callback"
 
 FLOWS = {
     "browser": "Accept in the browser",
