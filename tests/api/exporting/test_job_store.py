@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import orjson
 import pytest
 
 from zcrm_nb.api.exporting.job_store import DAY_S, JOB_COLUMNS, JobSeries, JobStore, ZohoJob
@@ -95,15 +96,68 @@ def test_what_is_not_noted_is_not_found(store):
         store.find("Leads-9")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"chains": [], "later": 1}'])
-def test_a_note_that_cannot_be_read_is_left_alone(store, content):
-    """Cut off by a full disk, or written by a version to come."""
-    begun(store)
-    strange = store.folder / "Leads-7.json"
-    strange.write_bytes(content)
-    assert [export.id for export in store.records()] == ["Leads-1"]
+NOTE = {
+    "id": "Leads-7",
+    "module": "Leads",
+    "operation": "read",
+    "created": NOW,
+    "question": QUESTION,
+    "chains": [{"query": {}, "links": [{"asked": NOW, "job": "57", "state": "COMPLETED"}]}],
+}
+DAMAGE = {
+    "empty": b"",
+    "cut off": orjson.dumps(NOTE)[:-30],
+    "null": b"null",
+    "a list": b"[]",
+    "an empty object": b"{}",
+    "of a later version": b'{"chains": [], "later": 1}',
+    "id of another file": orjson.dumps(NOTE | {"id": "../../etc"}),
+    "created as text": orjson.dumps(NOTE | {"created": "today"}),
+    "created far away": orjson.dumps(NOTE | {"created": 1e300}),
+    "question as text": orjson.dumps(NOTE | {"question": "all"}),
+    "chains of numbers": orjson.dumps(NOTE | {"chains": [1]}),
+    "a job without its time": orjson.dumps(NOTE | {"chains": [{"query": {}, "links": [{}]}]}),
+    "rows as text": orjson.dumps(
+        NOTE | {"chains": [{"query": {}, "links": [{"asked": NOW, "rows": "5"}]}]}
+    ),
+    "no batches": orjson.dumps(NOTE | {"batches": 0}),
+    "batches that do not fit": orjson.dumps(NOTE | {"batches": 2}),
+    "no UTF-8": b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("content", DAMAGE.values(), ids=DAMAGE)
+def test_a_note_that_cannot_be_read_is_listed_as_damaged_and_left_alone(store, content):
+    """Cut off by a full disk, or written by a later version: the others are listed as ever."""
+    begun(store, ZohoJob(NOW, **DONE))
+    damaged = store.folder / "Leads-7.json"
+    damaged.write_bytes(content)
+    assert [record.id for record in store.records()] == ["Leads-1"]
+    states = {row["id"]: row["state"] for row in store.rows()}
+    assert states == {"Leads-1": "ready", "Leads-7": "damaged"}
+    table = to_frame([store.rows()], JOB_COLUMNS)
+    assert table["module"].tolist() == ["Leads", "Leads"]
+    with pytest.raises(JobError, match=r"note of job Leads-7 is damaged.*\n.*Leads-7\.json"):
+        store.find("Leads-7")
     assert begun(store).id == "Leads-8"
-    assert strange.read_bytes() == content
+    assert damaged.read_bytes() == content
+
+
+def test_a_note_of_the_first_version_still_opens(store):
+    """Its keys are as they were written; a state that says failure is one."""
+    store.folder.mkdir()
+    old = {"asked": NOW, "job": "57", "state": "FAILURE", "rows": 5, "more": True, "token": "t",
+           "url": "/crm/bulk/x", "done": NOW, "file": "part.zip", "said": "why"}  # fmt: skip
+    note = NOTE | {"chains": [{"query": {}, "links": [old]}], "names": {}, "dropped": ["Website"]}
+    (store.folder / "Leads-7.json").write_bytes(orjson.dumps(note))
+    record = store.find("57")
+    expected = ZohoJob(
+        NOW, "57", "FAILURE", 5, True, "t", "/crm/bulk/x", NOW, "part.zip", "why", failed=True
+    )
+    assert (record.jobs, record.dropped) == ([expected], ["Website"])
+    store.save(record)
+    written = orjson.loads((store.folder / "Leads-7.json").read_bytes())
+    assert written["chains"][0]["links"] == [old | {"failed": True}]
 
 
 def test_the_same_question_is_found_whatever_was_asked_meanwhile(store, clock):

@@ -362,6 +362,7 @@ def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         if isinstance(first[name].dtype, pd.CategoricalDtype):
             known = first[name].cat.categories
             new = [each for each in dict.fromkeys(values.dropna()) if each not in known]
-            values = pd.Series(pd.Categorical(values, [*known, *new]))
+            categories = known.append(pd.Index(new, dtype=known.dtype)) if new else known
+            values = pd.Series(pd.Categorical(values, categories))
         columns[name] = values
     return pd.DataFrame(columns)
