@@ -133,13 +133,7 @@ class Base(ProcessBound):
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             return request.fetch(self._session.with_progress(tick))
 
-        return self._told(fetch, request.label, progress, **request.facts)
-
-    def _told(
-        self, fetch: Callable[[Task], Frame], label: str, progress: bool | Told, **facts: Any
-    ) -> Frame:
-        """As :meth:`_run`."""
-        return self._run(fetch, label, progress, **facts)
+        return self._run(fetch, request.label, progress, **request.facts)
 
     def _run(
         self,

@@ -175,7 +175,7 @@ class Planning(Base):
             }
             return table
 
-        return self._told(fetch, module, progress, module=module, query=text, route=named)
+        return self._run(fetch, module, progress, module=module, query=text, route=named)
 
     def _pace(self) -> Speed:
         """Tell how long things take, by what has been seen here."""
@@ -382,4 +382,4 @@ class Planning(Base):
                 rows = profile.profile_rows(session, questions, fields, tz=zone)
             return to_frame([rows], profile.PROFILE_COLUMNS)
 
-        return self._told(fetch, f"profile of {module}", progress, query=text, route="coql")
+        return self._run(fetch, f"profile of {module}", progress, query=text, route="coql")
