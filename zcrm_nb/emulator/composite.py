@@ -229,17 +229,17 @@ def _run(org: Org, request: Request, sub: Sub, subs: list[Sub]) -> None:
     """Do one call, unless one that it builds on has failed."""
     by_name = {each.name: each for each in subs if each.name}
     try:
-        asked = _asked(request, sub, by_name)
+        inner = _inner_request(request, sub, by_name)
     except _Stopped:
         sub.result = _stopped().body
         return
     except Refusal as refusal:
         sub.result = refusal.body
         return
-    answer = org.dispatch(asked)
+    answer = org.dispatch(inner)
     if org.settings.relations.composite_cuts_lists:
         answer = _cut(answer)
-    sub.answer, sub.result = answer, _told(answer)
+    sub.answer, sub.result = answer, _result(answer)
 
 
 class _Stopped(Exception):  # noqa: N818 - says what happened
@@ -251,7 +251,7 @@ def _stopped() -> Refusal:
     return Refusal(400, "PROCESSING_STOPPED", "processing stopped as a dependent request failed")
 
 
-def _asked(request: Request, sub: Sub, by_name: dict[str, Sub]) -> Request:
+def _inner_request(request: Request, sub: Sub, by_name: dict[str, Sub]) -> Request:
     """Make the request that a call stands for, its references replaced."""
     bodies = {}
     for name in sub.refers_to:
@@ -314,7 +314,7 @@ def _cut(answer: Answer) -> Answer:
     return json_answer({**body, "data": data[:LISTED], "info": info}, answer.status)
 
 
-def _told(answer: Answer) -> Item:
+def _result(answer: Answer) -> Item:
     """Tell what a call was answered."""
     headers = {"content-type": "application/json;charset=UTF-8"} | answer.headers
     body = orjson.loads(answer.body) if answer.body else None

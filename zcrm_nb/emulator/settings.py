@@ -352,7 +352,7 @@ class WatchSettings:
     timeout_s: float = fact(10.0, "seconds that a callback waits for its answer")
     retries: int = fact(0, "how often a callback without a 2xx answer is sent again")
 
-    def tells_of(self, way: str) -> bool:
+    def notifies_of(self, way: str) -> bool:
         """Whether changes made in a way are told."""
         return way not in self.silent_ways
 

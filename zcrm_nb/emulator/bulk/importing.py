@@ -62,7 +62,7 @@ class Outcome:
     nested: dict[tuple[str, int], Errors] = field(default_factory=dict)
 
     @property
-    def said(self) -> str:
+    def message(self) -> str:
         """The errors, as the result spells them."""
         return ":".join(f"{code}-{','.join(columns)}" for code, columns in self.errors.items())
 
@@ -267,7 +267,7 @@ def run(
     """Write all rows in one transaction, and their result into a ZIP."""
     imports = [Import(org, user, operation, each) for each in resources]
     notified = org.settings.bulk.notify_bulk_writes
-    with org.store.transaction(heard=notified), _indexes(org, resources):
+    with org.store.transaction(notify=notified), _indexes(org, resources):
         files = [list(each.rows()) for each in imports]
         children = [
             Children(imports[0], child, rows)
@@ -368,7 +368,7 @@ def _result(org: Org, resource: Resource, outcomes: list[Outcome]) -> str:
     writer.writerow([*names, "STATUS", "RECORD_ID", "ERRORS"])
     for each in outcomes:
         cells = [_cell(each.cells, one.index) for one in shown]
-        writer.writerow([*cells, each.status, each.record_id, each.said])
+        writer.writerow([*cells, each.status, each.record_id, each.message])
     return text.getvalue()
 
 

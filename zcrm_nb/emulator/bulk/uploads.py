@@ -83,8 +83,8 @@ def _content(org: BulkOrg, request: Request) -> bytes:
 
 def _gate(words: str) -> Answer:
     """Speak like the gateway in front of the upload host, which has a shape of its own."""
-    said = {"ERROR_CODE": 400, "ERROR_MESSAGE": "Bad Request", "x-error": words}
-    return json_answer({**said, "http_status": "400"}, 400)
+    error = {"ERROR_CODE": 400, "ERROR_MESSAGE": "Bad Request", "x-error": words}
+    return json_answer({**error, "http_status": "400"}, 400)
 
 
 ROUTES = (

@@ -42,7 +42,7 @@ class Column:
     module: str | None = None
 
     @property
-    def told(self) -> Body:
+    def described(self) -> Body:
         """What is told of it with the job."""
         return {
             "api_name": self.field.api_name,
@@ -103,24 +103,24 @@ class _Reader:
 
     def __init__(self, org: BulkOrg, body: Body, user: int, place: int) -> None:
         self._org, self._body, self._user, self._place = org, body, user, place
-        self._path, self._asked = f"$.resource[{place}]", body["resource"][place]
+        self._path, self._json = f"$.resource[{place}]", body["resource"][place]
         self._bulk, self._operation = org.settings.bulk, body["operation"]
 
     def resource(self) -> Resource:
         """Read it."""
-        if _needed(self._asked, "type", self._path) != "data":
+        if _needed(self._json, "type", self._path) != "data":
             details = {"api_name": "type", "supported_values": ["data"]}
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
         module, opened = self._module(), self._sheet()
         columns = self._columns(module, opened)
-        ignore = self._asked.get("ignore_empty", self._body.get("ignore_empty", False))
+        ignore = self._json.get("ignore_empty", self._body.get("ignore_empty", False))
         made = Resource(module, opened, columns, self._find_by(module, columns), bool(ignore))
         self._check_mandatory(made)
         return made
 
     def _module(self) -> Module:
         """Find the module."""
-        named = _needed(self._asked, "module", self._path)
+        named = _needed(self._json, "module", self._path)
         name = _needed(named if isinstance(named, dict) else {}, "api_name", f"{self._path}.module")
         module = self._org.schema.modules.get(name)
         if module is None or name in self._bulk.modules_not_written:
@@ -131,11 +131,11 @@ class _Reader:
 
     def _sheet(self) -> Sheet:
         """Open the file, if it is not too large."""
-        path = uploaded(self._org, self._user, _needed(self._asked, "file_id", self._path))
+        path = uploaded(self._org, self._user, _needed(self._json, "file_id", self._path))
         if len(self._body["resource"]) > 1:
-            _needed(self._asked, "file_names", self._path)
+            _needed(self._json, "file_names", self._path)
         opened = sheet(
-            path, self._asked.get("file_names") or [], self._body.get("character_encoding")
+            path, self._json.get("file_names") or [], self._body.get("character_encoding")
         )
         most = self._bulk.write_rows
         rows = sum(1 for _ in islice(opened.rows(), most + 1))
@@ -147,15 +147,15 @@ class _Reader:
 
     def _columns(self, module: Module, opened: Sheet) -> tuple[Column, ...]:
         """Read the mappings, or let the header be the mapping."""
-        asked = self._asked.get("field_mappings")
-        if asked is None:
+        mappings = self._json.get("field_mappings")
+        if mappings is None:
             return tuple(self._from_header(module, opened))
-        if not isinstance(asked, list) or not all(isinstance(each, dict) for each in asked):
+        if not isinstance(mappings, list) or not all(isinstance(each, dict) for each in mappings):
             details = {"api_name": "field_mappings", "expected_data_type": "jsonarray"}
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
-        if len(asked) > self._bulk.write_columns:
+        if len(mappings) > self._bulk.write_columns:
             raise _too_wide()
-        return tuple(self._column(module, opened, each, n) for n, each in enumerate(asked))
+        return tuple(self._column(module, opened, each, n) for n, each in enumerate(mappings))
 
     def _from_header(self, module: Module, opened: Sheet) -> list[Column]:
         """Map columns by their names; those of lookups say how the record is found."""
@@ -173,24 +173,24 @@ class _Reader:
             columns.append(column)
         return columns
 
-    def _column(self, module: Module, opened: Sheet, asked: Body, place: int) -> Column:
+    def _column(self, module: Module, opened: Sheet, mapping: Body, place: int) -> Column:
         """Read one mapping."""
         path = f"{self._path}.field_mappings[{place}]"
-        name = _needed(asked, "api_name", path)
+        name = _needed(mapping, "api_name", path)
         known = self._writable(module.by_name.get(name), name, "INVALID_FIELD")
-        default = asked.get("default_value")
-        named = asked.get("module")
-        index = asked.get("index")
+        default = mapping.get("default_value")
+        named = mapping.get("module")
+        index = mapping.get("index")
         if index is not None or default is None:
             index = _index(index, len(opened.header))
         column = Column(
             known,
             name if index is None else opened.header[index],
             index,
-            asked.get("find_by"),
-            asked.get("format"),
+            mapping.get("find_by"),
+            mapping.get("format"),
             default.get("value") if isinstance(default, dict) else None,
-            asked.get("parent_column_index"),
+            mapping.get("parent_column_index"),
             named.get("api_name") if isinstance(named, dict) else None,
         )
         self._check_column(column, path)
@@ -243,7 +243,7 @@ class _Reader:
 
     def _find_by(self, module: Module, columns: tuple[Column, ...]) -> Field | None:
         """Find the field by which existing records are known; it has to be among the columns."""
-        name = self._asked.get("find_by")
+        name = self._json.get("find_by")
         tied = any(each.parent_index is not None for each in columns)
         if name is None and self._operation != "insert" and not tied:
             words = "Required key find_by is not available"
@@ -260,7 +260,7 @@ class _Reader:
         """Refuse a job that adds records without what they must have."""
         if self._operation == "update":
             return
-        others = (each for each in self._body["resource"] if each is not self._asked)
+        others = (each for each in self._body["resource"] if each is not self._json)
         children = {(each.get("module") or {}).get("api_name") for each in others}
         mapped = {each.field.api_name for each in made.columns}
         for known in made.module.fields:

@@ -30,8 +30,10 @@ def post_write(org: BulkOrg, request: Request) -> Answer:
     check_callback(body.get("callback"))
     found = resources(org, body, request.user)
     _check_scopes(org, request, body["operation"], found)
-    told = [_told(each) for each in found]
-    job = org.jobs.add(WRITE, request.user, {**body, "told": told, "origin": request.origin})
+    resources_json = [_resource_json(each) for each in found]
+    job = org.jobs.add(
+        WRITE, request.user, {**body, "told": resources_json, "origin": request.origin}
+    )
     details = {"id": str(job.id), "created_by": made(org, job)["created_by"]}
     return json_answer(
         {"status": "success", "code": "SUCCESS", "message": "success", "details": details}, 201
@@ -62,8 +64,8 @@ def get_result(org: BulkOrg, request: Request, job_id: str, **address: str) -> A
 
 def _not_valid() -> Answer:
     """Speak like the host of the results, which has a shape of its own."""
-    said = {"info": "Forbidden", "x-info": "Link not valid", "http_status": "403"}
-    return json_answer(said, 403)
+    error = {"info": "Forbidden", "x-info": "Link not valid", "http_status": "403"}
+    return json_answer(error, 403)
 
 
 def _check_scopes(
@@ -97,13 +99,13 @@ def _work(org: BulkOrg, job: Job) -> Body:
 # -- what is told --------------------------------------------------------------------------------
 
 
-def _told(resource: Resource) -> Body:
+def _resource_json(resource: Resource) -> Body:
     """Say what is known of a file before its rows are looked at."""
     return {
         "type": "data",
         "module": {"api_name": resource.module.api_name, "id": str(resource.module.id)},
         "ignore_empty": resource.ignore_empty,
-        "field_mappings": [each.told for each in resource.columns],
+        "field_mappings": [each.described for each in resource.columns],
         "file": {"name": resource.sheet.name},
     }
 
@@ -115,7 +117,7 @@ def _described(org: BulkOrg, job: Job, origin: str = "") -> Body:
     """
     status = _status(org, job)
     body = job.body
-    told = {
+    described = {
         "status": status,
         "character_encoding": body.get("character_encoding", "UTF-8"),
         "resource": [_resource(job, place, status) for place in range(len(body["told"]))],
@@ -128,7 +130,7 @@ def _described(org: BulkOrg, job: Job, origin: str = "") -> Body:
         "operation": body["operation"],
         **made(org, job),
     }
-    return {**told, "callback": body["callback"]} if body.get("callback") else told
+    return {**described, "callback": body["callback"]} if body.get("callback") else described
 
 
 def _status(org: BulkOrg, job: Job) -> str:
@@ -141,15 +143,15 @@ def _status(org: BulkOrg, job: Job) -> str:
 
 def _resource(job: Job, place: int, status: str) -> Body:
     """Say how far one file of a job is."""
-    told: dict[str, Any] = job.body["told"][place]
+    resource: dict[str, Any] = job.body["told"][place]
     file: Body = {"status": status}
     if status != "ADDED":
-        file |= told["file"]
+        file |= resource["file"]
     if "files" in job.facts:
         file |= job.facts["files"][place]
     codes = {"COMPLETED": "SUCCESS", "FAILED": "INTERNAL_ERROR"}
-    said = {"message": job.facts["failed"]} if "failed" in job.facts else {}
-    return {"status": status, "code": codes.get(status, status), **said, **told, "file": file}
+    result = {"message": job.facts["failed"]} if "failed" in job.facts else {}
+    return {"status": status, "code": codes.get(status, status), **result, **resource, "file": file}
 
 
 def _address(org: BulkOrg, job: Job, origin: str) -> str:

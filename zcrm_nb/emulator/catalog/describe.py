@@ -255,11 +255,11 @@ def _convert_mapping(module: Module, schema: Schema) -> dict[str, Any] | None:
         each: {"name": "Standard", "id": str(schema.modules[each].id + 1)} for each in CONVERTED_TO
     }
     deals = schema.modules["Deals"]
-    asked = [
+    targets = [
         {**_minified_field(deals.by_name[name]), "required": name != "Amount"}
         for name in ("Amount", "Deal_Name", "Closing_Date", "Stage", "Pipeline")
     ]
-    return {**layouts, "Deals": {**layouts["Deals"], "fields": asked}}
+    return {**layouts, "Deals": {**layouts["Deals"], "fields": targets}}
 
 
 def _choice(field: Field, number: int, choice: Choice) -> dict[str, Any]:

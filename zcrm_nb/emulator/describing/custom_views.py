@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.emulator.catalog.directory import FOUNDED
 from zcrm_nb.emulator.catalog.views import mention
-from zcrm_nb.emulator.describing.metadata import module_asked
+from zcrm_nb.emulator.describing.metadata import requested_module
 from zcrm_nb.emulator.query import filters, views
 from zcrm_nb.emulator.query.views import View
 from zcrm_nb.emulator.records.records import ORDERS, iso, plain_info
@@ -47,12 +47,12 @@ class Desk(NamedTuple):
     @classmethod
     def of(cls, org: Org, request: Request) -> Desk:
         """Find the module that a request is about."""
-        return cls(org, module_asked(org, request), request.user)
+        return cls(org, requested_module(org, request), request.user)
 
 
 def get_views(org: Org, request: Request) -> Answer:
     """``GET /settings/custom_views?module=``: the views of a module."""
-    module = module_asked(org, request)
+    module = requested_module(org, request)
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
@@ -75,7 +75,7 @@ def get_views(org: Org, request: Request) -> Answer:
 
 def get_view(org: Org, request: Request, cvid: str) -> Answer:
     """``GET /settings/custom_views/{id}?module=``: one view, with its criteria and fields."""
-    found = views.find(org.store, module_asked(org, request).api_name, cvid)
+    found = views.find(org.store, requested_module(org, request).api_name, cvid)
     if found is None:
         return NOTHING
     shown = [_shown(org, found, request.user)]
@@ -140,7 +140,7 @@ def put_sort_one(org: Org, request: Request, cvid: str) -> Answer:
 
 def delete_views(org: Org, request: Request) -> Answer:
     """``DELETE /settings/custom_views?module=&ids=``: delete views."""
-    module = module_asked(org, request)
+    module = requested_module(org, request)
     wanted = parameters.names(request, "ids")
     if not wanted:
         raise parameters.missing("ids")
@@ -175,7 +175,7 @@ def _each(org: Org, request: Request, work: Callable[[Item, str], Item], status:
 
 def _answer(tried: list[tuple[Item, int | None]], good: int) -> Answer:
     """Tell what has become of each."""
-    statuses = [said or good for _, said in tried]
+    statuses = [error_status or good for _, error_status in tried]
     return json_answer({"custom_views": [each for each, _ in tried]}, overall(statuses, good))
 
 
@@ -347,8 +347,8 @@ def _invalid(name: str, path: str, **details: object) -> Refusal:
 
 def _done(message: str, view: int) -> Item:
     """Say that it is done."""
-    told = {"code": "SUCCESS", "details": {"id": str(view)}, "message": message}
-    return told | {"status": "success"}
+    result = {"code": "SUCCESS", "details": {"id": str(view)}, "message": message}
+    return result | {"status": "success"}
 
 
 _VIEWS = f"{V8}/settings/custom_views"

@@ -31,16 +31,16 @@ class Tickets(Generic[T]):
         self._lock = threading.Lock()
         self._open: dict[str, tuple[int, T]] = {}
 
-    def issue(self, asked: T) -> str:
+    def issue(self, content: T) -> str:
         """Write a ticket; unlike the tokens of a seeded org nobody can foretell it."""
         now, ticket = self._clock.now(), secrets.token_urlsafe(24)
         with self._lock:
             self._open = {name: held for name, held in self._open.items() if held[0] > now}
-            self._open[ticket] = (now + LIFE_S, asked)
+            self._open[ticket] = (now + LIFE_S, content)
         return ticket
 
     def take(self, ticket: str) -> T | None:
         """Give what was asked, once and in time."""
         with self._lock:
-            expires, asked = self._open.pop(ticket, (0, None))
-        return asked if expires > self._clock.now() else None
+            expires, content = self._open.pop(ticket, (0, None))
+        return content if expires > self._clock.now() else None

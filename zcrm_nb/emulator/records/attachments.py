@@ -27,8 +27,8 @@ FIELDS = ("id", "File_Name", "Size", "Owner", "Parent_Id", "Created_Time", "Modi
 def get_attachments(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/Attachments``: the files and links of a record, newest first."""
     found, parent = _parent(org, module, record_id)
-    asked = parameters.names(request, "fields")
-    if not asked:
+    names = parameters.names(request, "fields")
+    if not names:
         words = "One of the expected parameter is missing"
         raise Refusal(400, "REQUIRED_PARAM_MISSING", words, {"param_name": "fields"})
     page = parameters.whole_number(request, "page", 1)
@@ -44,7 +44,7 @@ def get_attachments(org: Org, request: Request, module: str, record_id: str) -> 
         return NOTHING
     tokens = ("next_page_token", "previous_page_token", "page_token_expiry")
     info = {**plain_info(page, per_page, len(shown)), **dict.fromkeys(tokens)}
-    data = [_chosen(each, asked) for each in shown[:per_page]]
+    data = [_chosen(each, names) for each in shown[:per_page]]
     return json_answer({"data": data, "info": info})
 
 
@@ -83,12 +83,12 @@ def _described(org: Org, module: Module, parent: int) -> list[dict[str, Any]]:
     ]
 
 
-def _chosen(attachment: dict[str, Any], asked: list[str]) -> dict[str, Any]:
+def _chosen(attachment: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Leave out the fields that were not asked for."""
     return {
         name: value
         for name, value in attachment.items()
-        if name in asked or name == "id" or name.startswith("$")
+        if name in names or name == "id" or name.startswith("$")
     }
 
 
@@ -175,7 +175,7 @@ def delete_attachments(org: Org, request: Request, module: str, record_id: str) 
         raise parameters.missing("ids")
     with org.store.transaction():
         tried = [attempted(org.store, _delete, org, parent, each, {"id": each}) for each in wanted]
-    statuses = [said or 200 for _, said in tried]
+    statuses = [error_status or 200 for _, error_status in tried]
     return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
 
 

@@ -48,7 +48,7 @@ class Match(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Conversion:
     """How a lead shall be converted."""
 
     overwrite: bool
@@ -70,16 +70,16 @@ def post_convert(org: Org, request: Request, lead_id: str) -> Answer:
     refuse_locked(org.store, org.schema.modules["Leads"], lead["id"])
     item = _item(request.json())
     try:
-        with org.store.transaction(heard=org.settings.watch.tells_of("convert")):
+        with org.store.transaction(notify=org.settings.watch.notifies_of("convert")):
             converter = Converter(org, request.user, lead)
-            details = converter.convert(converter.wish(item))
+            details = converter.convert(converter.read(item))
     except Refusal as refusal:
         status = org.settings.actions.convert_refused_status
         return json_answer({"data": [refusal.body]}, status)
     if org.settings.actions.convert_schedules:
         job = {"job_id": str(org.store.new_id())}
-        return _told("SCHEDULED", "Convert lead scheduled successfully", job, 202)
-    return _told("SUCCESS", "The record has been converted successfully", details, 200)
+        return _success("SCHEDULED", "Convert lead scheduled successfully", job, 202)
+    return _success("SUCCESS", "The record has been converted successfully", details, 200)
 
 
 def get_conversion_options(org: Org, request: Request, lead_id: str) -> Answer:
@@ -135,10 +135,10 @@ class Converter:
         self._org, self._store, self._user, self._lead = org, org.store, user, lead
         self._settings = org.settings.actions
 
-    def wish(self, item: Row) -> Wish:
+    def read(self, item: Row) -> Conversion:
         """Read what the body asks for, or refuse it."""
         flags = {name: _boolean(item, name) for name in FLAGS}
-        return Wish(
+        return Conversion(
             overwrite=flags["overwrite"],
             add=flags["add_to_existing_record"],
             owner=self._user_named(item) or self._lead["Owner"],
@@ -149,33 +149,35 @@ class Converter:
             attachments=_attachments(item),
         )
 
-    def convert(self, wish: Wish) -> dict[str, Any]:
+    def convert(self, conversion: Conversion) -> dict[str, Any]:
         """Make what is to be made, and tell what the lead has become."""
-        found = {each.module: each.ids[0] for each in reversed(self._found(wish))}
-        account = wish.account or found.get("Accounts")
+        found = {each.module: each.ids[0] for each in reversed(self._found(conversion))}
+        account = conversion.account or found.get("Accounts")
         if account is None and self._lead["Company"]:
-            account = self._make("Accounts", {"Owner": wish.owner})
-        contact = wish.contact or found.get("Contacts")
+            account = self._make("Accounts", {"Owner": conversion.owner})
+        contact = conversion.contact or found.get("Contacts")
         if contact is None:
-            links = {"Owner": wish.owner, "Account_Name": account}
+            links = {"Owner": conversion.owner, "Account_Name": account}
             contact = self._make("Contacts", links)
         elif account is not None:
-            self._link(contact, account, overwrite=wish.overwrite)
-        deal = None if wish.deal is None else self._deal(wish, account, contact)
+            self._link(contact, account, overwrite=conversion.overwrite)
+        deal = None if conversion.deal is None else self._deal(conversion, account, contact)
         made = {"Contacts": contact, "Deals": deal, "Accounts": account}
-        for module, names in wish.tags.items():
+        for module, names in conversion.tags.items():
             self._carry(module, made.get(module), names)
-        self._move_attachments(wish.attachments or self._settings.convert_attachments_to, made)
-        if wish.attachments and made[wish.attachments] is None:
+        self._move_attachments(
+            conversion.attachments or self._settings.convert_attachments_to, made
+        )
+        if conversion.attachments and made[conversion.attachments] is None:
             raise _invalid("api_name", f"{PATH}.move_attachments_to.api_name")
         if self._settings.convert_moves_related:
             self._move_related(contact, deal or account, "Deals" if deal else "Accounts")
         self._mark(made)
         return {module: self._reference(module, record) for module, record in made.items()}
 
-    def _found(self, wish: Wish) -> list[Match]:
+    def _found(self, conversion: Conversion) -> list[Match]:
         """Look for records to add to, where that is asked for."""
-        return list(matches(self._org, self._lead)) if wish.add else []
+        return list(matches(self._org, self._lead)) if conversion.add else []
 
     def _make(self, module: str, values: Row) -> int:
         """Make a record out of the lead's own values."""
@@ -202,9 +204,11 @@ class Converter:
             change = {"id": contact, "Account_Name": account}
             self._store.update("Contacts", [change], user=self._user)
 
-    def _deal(self, wish: Wish, account: int | None, contact: int) -> int:
+    def _deal(self, conversion: Conversion, account: int | None, contact: int) -> int:
         """Make the deal."""
-        sent = {name: value for name, value in (wish.deal or {}).items() if name not in NOT_FIELDS}
+        sent = {
+            name: value for name, value in (conversion.deal or {}).items() if name not in NOT_FIELDS
+        }
         deals, path = self._org.schema.modules["Deals"], self._settings.convert_deal_path
         for name in self._settings.convert_deal_needs:
             if sent.get(name) in (None, ""):
@@ -212,7 +216,7 @@ class Converter:
         row = Desk(self._store, deals, self._org.settings).draft(sent, path).row
         now = self._org.clock.now()
         links = {
-            "Owner": wish.owner,
+            "Owner": conversion.owner,
             "Account_Name": account,
             "Contact_Name": contact,
             "Lead_Conversion_Time": (now - self._lead["Created_Time"]) // DAY_S,
@@ -301,8 +305,8 @@ class Converter:
 
     def _tags(self, item: Row) -> dict[str, list[str]]:
         """Read which tags go to which module: by name, or as objects with a name."""
-        asked, path = _object(item, "carry_over_tags") or {}, f"{PATH}.carry_over_tags"
-        tags = {module: list(_names(asked[module], module, path)) for module in asked}
+        carried, path = _object(item, "carry_over_tags") or {}, f"{PATH}.carry_over_tags"
+        tags = {module: list(_names(carried[module], module, path)) for module in carried}
         if wrong := tags.keys() - MAPPING.keys():
             raise _invalid(min(wrong), f"{path}.{min(wrong)}")
         if not self._settings.convert_foreign_tags:
@@ -343,13 +347,13 @@ def _item(body: Row) -> Row:
 
 def _attachments(item: Row) -> str | None:
     """Read which of the three takes the attachments, by name."""
-    asked = _object(item, "move_attachments_to")
-    if asked is None:
+    target = _object(item, "move_attachments_to")
+    if target is None:
         return None
-    if asked.get("api_name") not in MAPPING:
+    if target.get("api_name") not in MAPPING:
         path = f"{PATH}.move_attachments_to.api_name"
         raise _invalid("api_name", path, supported_values=list(MAPPING))
-    return str(asked["api_name"])
+    return str(target["api_name"])
 
 
 def _boolean(item: Row, name: str) -> bool:
@@ -376,10 +380,10 @@ def _id(named: Row, path: str) -> int:
     return int(text)
 
 
-def _names(asked: object, module: str, path: str) -> Iterator[str]:
+def _names(tags: object, module: str, path: str) -> Iterator[str]:
     """Read the names of tags."""
     tags = [each.get("name") if isinstance(each, dict) else each
-            for each in (asked if isinstance(asked, list) else [None])]  # fmt: skip
+            for each in (tags if isinstance(tags, list) else [None])]  # fmt: skip
     for name in tags:
         if not isinstance(name, str):
             raise _invalid(module, f"{path}.{module}", expected_data_type="jsonarray")
@@ -392,10 +396,10 @@ def _invalid(api_name: str, path: str, **details: object) -> Refusal:
     return Refusal(400, "INVALID_DATA", "invalid data", details | place)
 
 
-def _told(code: str, message: str, details: Row, status: int) -> Answer:
+def _success(code: str, message: str, details: Row, status: int) -> Answer:
     """Say what has become of the lead."""
-    told = {"code": code, "details": details, "message": message, "status": "success"}
-    return json_answer({"data": [told]}, status)
+    item = {"code": code, "details": details, "message": message, "status": "success"}
+    return json_answer({"data": [item]}, status)
 
 
 def _match(

@@ -72,8 +72,8 @@ def _page(
     """Cut out one page: by its number, or behind the entry that a token names."""
     page = parameters.whole_number(request, "page", 1)
     size = parameters.whole_number(request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE)
-    asked = {key: value for key, value in request.params.items() if key not in PAGING}
-    binder = Binder.of(org.secret, request.user, {**asked, "path": request.path}.items())
+    bound = {key: value for key, value in request.params.items() if key not in PAGING}
+    binder = Binder.of(org.secret, request.user, {**bound, "path": request.path}.items())
     token = request.params.get("page_token")
     start = (page - 1) * size
     if token is not None:
@@ -196,13 +196,13 @@ def _shown(org: Org, module: Module, entry: Entry, inner: set[str]) -> Entry:
 def _change(org: Org, field: Field, values: tuple[Any, Any], inner: set[str]) -> Entry:
     """Write what a field was and became."""
     old, new = (_text(org, field, each) for each in values)
-    told = {
+    entry = {
         "data_type": field.data_type,
         "field_label": field.label,
         "enable_colour_code": any(each.colour for each in field.choices),
         "pick_list_values": choices_json(field),
     }
-    wanted = {key: told[key] for key in INNER if key in inner}
+    wanted = {key: entry[key] for key in INNER if key in inner}
     return {
         **wanted,
         "api_name": field.api_name,

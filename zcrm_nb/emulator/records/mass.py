@@ -56,12 +56,12 @@ def post_mass_update(org: DeferringOrg, request: Request, module: str) -> Answer
     def update(text: str) -> Item:
         return writer.update(values | {"id": _known(org, found, text)}, "$.data[0]")
 
-    with org.store.transaction(heard=org.settings.watch.tells_of("mass_update")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("mass_update")):
         tried = [attempted(org.store, update, each) for each in scope.ids]
         results = writer.receipts([result for result, _ in tried])
     for each in results:
         each["details"].pop("$approval_state", None)
-    return _answer(results, [said for _, said in tried])
+    return _answer(results, [error_status for _, error_status in tried])
 
 
 def post_mass_delete(org: DeferringOrg, request: Request, module: str) -> Answer:
@@ -79,11 +79,13 @@ def post_mass_delete(org: DeferringOrg, request: Request, module: str) -> Answer
         refuse_locked(org.store, found, record_id)
         return success("record is deleted", record_id)
 
-    with org.store.transaction(heard=org.settings.watch.tells_of("mass_delete")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("mass_delete")):
         tried = [attempted(org.store, delete, each) for each in scope.ids]
-        good = [int(result["details"]["id"]) for result, said in tried if said is None]
+        good = [
+            int(result["details"]["id"]) for result, error_status in tried if error_status is None
+        ]
         recycle_bin.throw_away(org.store, found.api_name, good, user=request.user)
-    return _answer([result for result, _ in tried], [said for _, said in tried])
+    return _answer([result for result, _ in tried], [error_status for _, error_status in tried])
 
 
 def get_status(org: DeferringOrg, request: Request, module: str, *, kind: str) -> Answer:
@@ -113,12 +115,12 @@ def _update_later(org: Org, chore: Chore) -> tuple[int, int]:
     """Write the values into every record that is still there."""
     writer = Writer(org, chore.user, org.schema.modules[chore.module])
     values = chore.facts["values"]
-    with org.store.transaction(heard=org.settings.watch.tells_of("mass_update")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("mass_update")):
         tried = [
             attempted(org.store, writer.update, values | {"id": str(each)}, "$.data[0]")
             for each in chore.facts["ids"]
         ]
-    failed = sum(said is not None for _, said in tried)
+    failed = sum(error_status is not None for _, error_status in tried)
     return len(tried) - failed, failed
 
 
@@ -127,7 +129,7 @@ def _delete_later(org: Org, chore: Chore) -> tuple[int, int]:
     sql = f'SELECT id FROM "{chore.module}" WHERE NOT Locked__s'  # noqa: S608 - a module's name
     free = {each for (each,) in org.store.read(sql)}
     good = [each for each in chore.facts["ids"] if each in free]
-    with org.store.transaction(heard=org.settings.watch.tells_of("mass_delete")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("mass_delete")):
         recycle_bin.throw_away(org.store, chore.module, good, user=chore.user)
     return len(good), len(chore.facts["ids"]) - len(good)
 
@@ -153,8 +155,8 @@ def _put_off(org: DeferringOrg, request: Request, module: Module, kind: str, fac
     total = len(facts["ids"])
     job = org.chores.put_off(kind, module.api_name, request.user, total, facts)
     words = f"{kind.replace('_', ' ')} scheduled successfully"
-    told = {"code": "SUCCESS", "details": {"job_id": str(job)}, "message": words}
-    return json_answer({"data": [told | {"status": "success"}]})
+    result = {"code": "SUCCESS", "details": {"job_id": str(job)}, "message": words}
+    return json_answer({"data": [result | {"status": "success"}]})
 
 
 # -- the body ------------------------------------------------------------------------------------
@@ -162,25 +164,25 @@ def _put_off(org: DeferringOrg, request: Request, module: Module, kind: str, fac
 
 def _scope(org: Org, request: Request, module: Module, body: Item) -> Scope | None:
     """Find out which records are meant; ``None`` where the body does not say."""
-    asked = [name for name in ("ids", "cvid", "criteria") if body.get(name) is not None]
+    scopes = [name for name in ("ids", "cvid", "criteria") if body.get(name) is not None]
     if "territory" in body:
         raise not_emulated("The key territory")
-    if "ids" in asked and len(asked) > 1:
+    if "ids" in scopes and len(scopes) > 1:
         words = "Please use either ids or cvid. Combination of both is not allowed"
-        due = [{"api_name": name, "json_path": f"$.{name}"} for name in asked]
+        due = [{"api_name": name, "json_path": f"$.{name}"} for name in scopes]
         raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
-    if not asked:
+    if not scopes:
         return None
-    if "ids" in asked:
+    if "ids" in scopes:
         return Scope(_listed(org, body["ids"]), None)
     where = Condition('r."Converted__s" = 0' if module.api_name == "Leads" else "1")
-    if "cvid" in asked:
+    if "cvid" in scopes:
         view = views.find(org.store, module.api_name, body["cvid"])
         if view is None:
             place = {"api_name": "cvid", "json_path": "$.cvid"}
             raise Refusal(400, "INVALID_DATA", "the cvid given seems to be invalid", place)
         where = both(where, views.condition(view, org, request.user))
-    if "criteria" in asked:
+    if "criteria" in scopes:
         where = both(where, filters.condition(body["criteria"], module, org, request.user))
     return Scope(None, where)
 
@@ -241,9 +243,9 @@ def _refused_item(refusal: Refusal) -> Answer:
     return json_answer({"data": [refusal.body]}, refusal.status)
 
 
-def _answer(results: list[Item], said: list[int | None]) -> Answer:
+def _answer(results: list[Item], error_statuses: list[int | None]) -> Answer:
     """Tell what has become of each record."""
-    return json_answer({"data": results}, overall([each or 200 for each in said], 200))
+    return json_answer({"data": results}, overall([each or 200 for each in error_statuses], 200))
 
 
 ROUTES = (

@@ -28,7 +28,7 @@ def post_owner(org: Org, request: Request, module: str, record_id: str) -> Answe
     found, body = _module(org, module), request.json()
     known = parameters.record_id(record_id)
     owner, related = _owner(org, body), _related(org, body)
-    with org.store.transaction(heard=org.settings.watch.tells_of("change_owner")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("change_owner")):
         result = _hand_over(org, request.user, found, known, owner)
         _take_along(org, request.user, related, owner)
     return json_answer({"data": [result]})
@@ -43,11 +43,11 @@ def post_owners(org: Org, request: Request, module: str) -> Answer:
     def hand_over(record_id: int) -> Item:
         return _hand_over(org, request.user, found, record_id, owner)
 
-    with org.store.transaction(heard=org.settings.watch.tells_of("change_owner")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("change_owner")):
         tried = [attempted(org.store, hand_over, each) for each in ids]
-        if any(said is None for _, said in tried):
+        if any(error_status is None for _, error_status in tried):
             _take_along(org, request.user, related, owner)
-    status = overall([said or 200 for _, said in tried], 200)
+    status = overall([error_status or 200 for _, error_status in tried], 200)
     if status == 207:
         status = org.settings.actions.change_owner_partly_status
     return json_answer({"data": [result for result, _ in tried]}, status)
@@ -123,14 +123,14 @@ def _owner(org: Org, body: Item) -> int:
 
 def _related(org: Org, body: Item) -> list[tuple[str, int]]:
     """Read which other records go along."""
-    asked = body.get("related_modules") or []
-    asked = (
-        [asked] if isinstance(asked, dict) else asked
+    related = body.get("related_modules") or []
+    related = (
+        [related] if isinstance(related, dict) else related
     )  # the page shows an object, the spec a list
-    if not isinstance(asked, list) or len(asked) > RELATED:
+    if not isinstance(related, list) or len(related) > RELATED:
         place = {"api_name": "related_modules", "json_path": "$.related_modules"}
         raise Refusal(400, "INVALID_DATA", "invalid data", place | {"maximum_length": RELATED})
-    return [_related_record(org, each, f"$.related_modules[{n}]") for n, each in enumerate(asked)]
+    return [_related_record(org, each, f"$.related_modules[{n}]") for n, each in enumerate(related)]
 
 
 def _related_record(org: Org, named: object, path: str) -> tuple[str, int]:

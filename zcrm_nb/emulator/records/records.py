@@ -168,18 +168,18 @@ def get_records(org: Org, request: Request, module: str) -> Answer:
 
 def listed(org: Org, request: Request, module: Module, within: Condition = EVERYTHING) -> Answer:
     """Answer with one page of the records that stand within a condition."""
-    asked = _listing(org, request, module, within)
-    page = _page(org, module, asked)
+    listing = _listing(org, request, module, within)
+    page = _page(org, module, listing)
     if not page.records:
-        return NOTHING if asked.since is None else Answer(304)
-    return json_answer({"data": page.records, "info": _info(org, asked, page)})
+        return NOTHING if listing.since is None else Answer(304)
+    return json_answer({"data": page.records, "info": _info(org, listing, page)})
 
 
 def _listing(org: Org, request: Request, module: Module, within: Condition) -> Listing:
     """Read and check everything that a request for a list says."""
     _refuse_what_is_not_emulated(request)
     fields = _fields(request, module, org.settings)
-    view = view_asked(org, request, module)
+    view = requested_view(org, request, module)
     by = parameters.one_of(request, "sort_by", SORTABLE, "id")
     order = parameters.one_of(request, "sort_order", ORDERS, "desc")
     sort = Sort(view.sort_by, view.sort_order) if view else Sort(by, order)
@@ -218,7 +218,7 @@ def _refuse_what_is_not_emulated(request: Request) -> None:
             raise not_emulated(f"The parameter {name}")
 
 
-def view_asked(org: Org, request: Request, module: Module) -> View | None:
+def requested_view(org: Org, request: Request, module: Module) -> View | None:
     """Find the view that the parameter ``cvid`` names, or refuse one that does not exist."""
     if "cvid" not in request.params:
         return None
@@ -230,25 +230,25 @@ def view_asked(org: Org, request: Request, module: Module) -> View | None:
 
 def _fields(request: Request, module: Module, settings: Settings) -> list[Field]:
     """Find the fields a list asks for, without those that only a single record shows."""
-    asked = parameters.names(request, "fields")
-    if not asked:
+    names = parameters.names(request, "fields")
+    if not names:
         raise parameters.missing("fields")
-    if len(asked) > FIELDS:
+    if len(names) > FIELDS:
         details = {"limit": FIELDS, "param_name": "fields"}
         raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
-    if settings.refuse_unknown_fields and not module.by_name.keys() >= set(asked):
+    if settings.refuse_unknown_fields and not module.by_name.keys() >= set(names):
         raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "fields"})
-    known = [module.by_name[name] for name in asked if name in module.by_name]
+    known = [module.by_name[name] for name in names if name in module.by_name]
     return [field for field in known if field.data_type not in ONLY_ON_ONE]
 
 
 def _binder(org: Org, request: Request) -> Binder:
     """Bind page tokens to the user and to all that was asked except for the page itself."""
-    asked = {**request.params, "path": request.path}
-    asked["If-Modified-Since"] = request.headers.get("If-Modified-Since", "")
+    bound = {**request.params, "path": request.path}
+    bound["If-Modified-Since"] = request.headers.get("If-Modified-Since", "")
     for name in ("page", "page_token"):
-        asked.pop(name, None)
-    return Binder.of(org.secret, request.user, asked.items())
+        bound.pop(name, None)
+    return Binder.of(org.secret, request.user, bound.items())
 
 
 def _since(org: Org, request: Request) -> int | None:
@@ -285,69 +285,69 @@ class Page(NamedTuple):
     more: bool
 
 
-def _page(org: Org, module: Module, asked: Listing) -> Page:
+def _page(org: Org, module: Module, listing: Listing) -> Page:
     """Read one page, from a numbered place or from the position in a token."""
-    if asked.by_number:
-        return _numbered_page(org, module, asked)
-    position = asked.position
+    if listing.by_number:
+        return _numbered_page(org, module, listing)
+    position = listing.position
     backwards = position is not None and position.backwards
-    room = _room(asked)
-    records, keys = Table(org.store, module, asked.fields, cut=True).read(
-        both(asked.where, asked.sort.beyond(position)) if position else asked.where,
-        asked.sort.sql(backwards=backwards),
+    room = _room(listing)
+    records, keys = Table(org.store, module, listing.fields, cut=True).read(
+        both(listing.where, listing.sort.beyond(position)) if position else listing.where,
+        listing.sort.sql(backwards=backwards),
         room + 1,
-        offset=0 if position else (asked.page - 1) * asked.per_page,
-        extra=(f'r."{asked.sort.by}"', "r.id"),
+        offset=0 if position else (listing.page - 1) * listing.per_page,
+        extra=(f'r."{listing.sort.by}"', "r.id"),
     )
     more = len(records) > room
     records, keys = records[:room], keys[:room]
     if position is None:
-        return Page(records, keys, (asked.page - 1) * asked.per_page, more)
+        return Page(records, keys, (listing.page - 1) * listing.per_page, more)
     if backwards:
         return Page(records[::-1], keys[::-1], position.served - len(records), more=True)
     return Page(records, keys, position.served, more)
 
 
-def _numbered_page(org: Org, module: Module, asked: Listing) -> Page:
+def _numbered_page(org: Org, module: Module, listing: Listing) -> Page:
     """Read one page of a view: sorted by any field, so it begins behind so many records."""
-    room, position = _room(asked), asked.position
+    room, position = _room(listing), listing.position
     if position is None:
-        before = (asked.page - 1) * asked.per_page
+        before = (listing.page - 1) * listing.per_page
     else:
         before = position.served - room * position.backwards
-    records, _ = Table(org.store, module, asked.fields, cut=True).read(
-        asked.where, asked.sort.sql(), room + 1, offset=before
+    records, _ = Table(org.store, module, listing.fields, cut=True).read(
+        listing.where, listing.sort.sql(), room + 1, offset=before
     )
     keys = [(0, int(each["id"])) for each in records[:room]]
     return Page(records[:room], keys, before, len(records) > room)
 
 
-def _room(asked: Listing) -> int:
+def _room(listing: Listing) -> int:
     """Count how many rows fit on this page."""
-    if asked.position is None:
-        return asked.per_page
-    served = asked.position.served
-    return min(asked.per_page, served if asked.position.backwards else REACH - served)
+    if listing.position is None:
+        return listing.per_page
+    served = listing.position.served
+    return min(listing.per_page, served if listing.position.backwards else REACH - served)
 
 
-def _info(org: Org, asked: Listing, page: Page) -> dict[str, Any]:
+def _info(org: Org, listing: Listing, page: Page) -> dict[str, Any]:
     """Make the ``info`` object of a list."""
     now = org.clock.now()
     after = page.before + len(page.records)
     following = Position(*page.keys[-1], served=after) if page.more else None
     previous = Position(*page.keys[0], page.before, backwards=True) if page.before else None
-    counts_on = asked.position is not None and org.settings.token_page_number
+    counts_on = listing.position is not None and org.settings.token_page_number
     return {
         "call": False,
         "email": False,
-        "per_page": asked.per_page,
+        "per_page": listing.per_page,
         "count": len(page.records),
-        "page": page.before // asked.per_page + 1 if counts_on else asked.page,
-        "sort_by": asked.sort.by,
-        "sort_order": asked.sort.order,
+        "page": page.before // listing.per_page + 1 if counts_on else listing.page,
+        "sort_by": listing.sort.by,
+        "sort_order": listing.sort.order,
         "more_records": page.more,
-        "next_page_token": following and asked.binder.seal(following, now),
-        "previous_page_token": previous and asked.binder.seal(previous, now),
+        "next_page_token": following and listing.binder.seal(following, now),
+        "previous_page_token": previous and listing.binder.seal(previous, now),
         "page_token_expiry": iso(org, now + LIFE_S) if following or previous else None,
     }
 
@@ -361,8 +361,8 @@ def get_record(org: Org, request: Request, module: str, record_id: str) -> Answe
     """``GET /{module}/{id}``: one record, with its subforms and multi-select lookups."""
     found = module_named(org, module)
     wanted = parameters.record_id(record_id)
-    asked = parameters.names(request, "fields")
-    chosen = [each for each in found.fields if not asked or each.api_name in asked]
+    names = parameters.names(request, "fields")
+    chosen = [each for each in found.fields if not names or each.api_name in names]
     since = _since(org, request)
     record = one_record(org.store, found, wanted, chosen)
     if record is None:
@@ -423,11 +423,11 @@ def search_records(org: Org, request: Request, module: str) -> Answer:
     sort = Sort(
         _search_key(org, request, found), parameters.one_of(request, "sort_order", ORDERS, "desc")
     )
-    asked = parameters.names(request, "fields")
+    names = parameters.names(request, "fields")
     fields = [
         each
         for each in found.fields
-        if each.data_type not in ONLY_ON_ONE and (not asked or each.api_name in asked)
+        if each.data_type not in ONLY_ON_ONE and (not names or each.api_name in names)
     ]
     where = both(where, _indexed(org))
     if state != APPROVED:  # nothing ever waits for approval here
@@ -486,7 +486,7 @@ def count_records(org: Org, request: Request, module: str) -> Answer:
     found = module_named(org, module)
     if "cvid" in request.params and any(each in request.params for each in SEARCHES):
         raise _view_and_search(request)
-    view = view_asked(org, request, found)
+    view = requested_view(org, request, found)
     where = _search(org, request, found)
     if view is not None:
         where = both(_converted(request, found), views.condition(view, org, request.user))
@@ -553,14 +553,14 @@ def fetch_full_data(org: Org, request: Request, module: str, record_id: str = ""
     """``GET /{module}[/{id}]/actions/fetch_full_data``: rich text that lists cut, whole."""
     found = module_named(org, module)
     texts = [record_id] if record_id else parameters.names(request, "ids")
-    asked = parameters.names(request, "fields")
-    for name, given in (("ids", texts), ("fields", asked)):
+    names = parameters.names(request, "fields")
+    for name, given in (("ids", texts), ("fields", names)):
         if not given:
             raise parameters.missing(name)
     if not all(parameters.is_id(each) for each in texts):
         words = "Either the request body or parameters is in wrong format"
         raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", words)
-    fields = [found.by_name[name] for name in asked if name in found.by_name]
+    fields = [found.by_name[name] for name in names if name in found.by_name]
     plain = [each for each in fields if each.data_type not in ONLY_ON_ONE]
     where = Condition(f"r.id IN ({', '.join('?' * len(texts))})", tuple(map(int, texts)))
     records, _ = Table(org.store, found, plain).read(where, "r.id", len(texts))

@@ -64,7 +64,7 @@ def get_bin(org: Org, request: Request) -> Answer:
         request, "sort_by", ("display_name", "deleted_time", "deleted_by"), "deleted_time"
     )
     order = parameters.one_of(request, "sort_order", ORDERS, "desc")
-    where = _asked(org, request)
+    where = _filter(org, request)
     wanted = parameters.ids(request)
     if wanted:
         where = both(where, _among(wanted))
@@ -86,7 +86,7 @@ def get_bin_record(org: Org, request: Request, record_id: str) -> Answer:
 
 def count_bin(org: Org, request: Request) -> Answer:
     """``GET /settings/recycle_bin/actions/count``: how many records are in the bin."""
-    where = _asked(org, request)
+    where = _filter(org, request)
     sql = f"SELECT count(*) {FROM} WHERE {where.sql}"
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
@@ -95,19 +95,19 @@ def post_restore(org: DeferringOrg, request: Request) -> Answer:
     """``POST /settings/recycle_bin/actions/restore``: by ids, by filters, or everything."""
     _expire(org)
     body = request.json()
-    asked = [name for name in ("ids", "filters", "restore_all_records") if body.get(name)]
-    if not asked:
+    selections = [name for name in ("ids", "filters", "restore_all_records") if body.get(name)]
+    if not selections:
         fields = [_place(name) for name in ("ids", "filters", "restore_all_records")]
         words = "one of the expected fields is missing"
         raise Refusal(400, "EXPECTED_FIELD_MISSING", words, {"expected_fields": fields})
-    if len(asked) > 1:
+    if len(selections) > 1:
         words = "Please use only one of ids, filters and restore_all_records"
-        due = [_place(name) for name in asked]
+        due = [_place(name) for name in selections]
         raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
-    if asked == ["ids"]:
+    if selections == ["ids"]:
         return _each(org, request, _listed(body["ids"]), "restore")
     where = IN_BIN
-    if asked == ["filters"]:
+    if selections == ["filters"]:
         where = both(where, _filtered(body["filters"]))
     _put_off(org, request, "restore", _ids(org, where))
     words = "Bulk restoration of records based on filters has been scheduled"
@@ -133,7 +133,7 @@ def delete_bin(org: DeferringOrg, request: Request) -> Answer:
         raise Refusal(400, "EXPECTED_PARAM_MISSING", words, details)
     if not filtered:
         return _each(org, request, wanted, "erase")
-    ids = _ids(org, _asked(org, request))
+    ids = _ids(org, _filter(org, request))
     _put_off(org, request, "erase", ids)
     results = [_scheduled("record has been scheduled for deletion", {"id": str(i)}) for i in ids]
     return json_answer({"recycle_bin": results}, 202) if results else NOTHING
@@ -153,8 +153,8 @@ def post_empty(org: DeferringOrg, request: Request) -> Answer:
         _put_off(org, request, "erase", ids)
         return json_answer(_scheduled("Empty bin action has been scheduled", {}), 202)
     recycle_bin.erase(org.store, ids)
-    told = {"code": "SUCCESS", "details": {}, "message": "recyclebin is cleared"}
-    return json_answer(told | {"status": "success"})
+    result = {"code": "SUCCESS", "details": {}, "message": "recyclebin is cleared"}
+    return json_answer(result | {"status": "success"})
 
 
 # -- doing it ------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ def _shown(org: Org, row: Sequence[Any]) -> Item:
     }
 
 
-def _asked(org: Org, request: Request) -> Condition:
+def _filter(org: Org, request: Request) -> Condition:
     """Find the records in the bin that the parameter ``filters`` asks for."""
     _expire(org)
     text = request.params.get("filters")

@@ -152,8 +152,8 @@ def get_related_one(
     wanted = parameters.record_id(related_id)
     if not _hangs(org, relation, parent, wanted):
         return NOTHING
-    asked = parameters.names(request, "fields")
-    fields = [each for each in relation.module.fields if not asked or each.api_name in asked]
+    names = parameters.names(request, "fields")
+    fields = [each for each in relation.module.fields if not names or each.api_name in names]
     return json_answer({"data": [one_record(org.store, relation.module, wanted, fields)]})
 
 
@@ -251,33 +251,33 @@ def count_related(org: Org, request: Request, module: str, record_id: str) -> An
     found = module_named(org, module)
     parent = parent_of(org, found, record_id)
     key = "get_related_records_count"
-    asked = request.json().get(key)
+    requests = request.json().get(key)
     place: dict[str, Any] = {"api_name": key, "json_path": f"$.{key}"}
-    if not isinstance(asked, list) or not all(isinstance(each, dict) for each in asked):
+    if not isinstance(requests, list) or not all(isinstance(each, dict) for each in requests):
         details = {"expected_data_type": "jsonarray", **place}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
-    if len(asked) > LISTS_COUNTED:
+    if len(requests) > LISTS_COUNTED:
         details = {"maximum_length": LISTS_COUNTED, **place}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     tried = [
         attempted(org.store, _counted, org, found, parent, each, f"$.{key}[{index}]")
-        for index, each in enumerate(asked)
+        for index, each in enumerate(requests)
     ]
-    statuses = [said or 200 for _, said in tried]
+    statuses = [error_status or 200 for _, error_status in tried]
     return json_answer({key: [result for result, _ in tried]}, overall(statuses, 200))
 
 
 def _counted(
-    org: Org, module: Module, parent: int, asked: dict[str, Any], path: str
+    org: Org, module: Module, parent: int, item: dict[str, Any], path: str
 ) -> dict[str, Any]:
     """Count one list."""
-    if not isinstance(asked.get("related_list"), dict):
+    if not isinstance(item.get("related_list"), dict):
         place = {"api_name": "related_list", "json_path": f"{path}.related_list"}
         raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
-    if asked.get("params"):
+    if item.get("params"):
         place = {"api_name": "params", "json_path": f"{path}.params"}
         raise Refusal(400, "NOT_SUPPORTED", "params are not emulated by zcrm_nb", place)
-    name, list_id = _chosen(org, module, asked["related_list"], f"{path}.related_list")
+    name, list_id = _chosen(org, module, item["related_list"], f"{path}.related_list")
     if name == ATTACHMENTS:
         sql = "SELECT count(*) FROM attachments WHERE parent = ?"
         values: tuple[object, ...] = (parent,)
@@ -290,21 +290,21 @@ def _counted(
     return {"count": number, "related_list": {"api_name": name, "id": list_id}}
 
 
-def _chosen(org: Org, module: Module, asked: dict[str, Any], path: str) -> tuple[str, str]:
+def _chosen(org: Org, module: Module, item: dict[str, Any], path: str) -> tuple[str, str]:
     """Find API name and id of the list that is asked for by either of them."""
     known = {each.api_name: str(each.id) for each in lists_of(org.schema, module)}
     known[ATTACHMENTS] = str(module.id + 2)
     places = [{"api_name": key, "json_path": f"{path}.{key}"} for key in ("id", "api_name")]
-    if not {"id", "api_name"} & asked.keys():
+    if not {"id", "api_name"} & item.keys():
         details: dict[str, Any] = {"expected_fields": places[::-1]}
         raise Refusal(400, "EXPECTED_FIELD_MISSING", "Specify atleast one field", details)
     for name, list_id in known.items():
-        if asked.get("api_name", name) == name and str(asked.get("id", list_id)) == list_id:
+        if item.get("api_name", name) == name and str(item.get("id", list_id)) == list_id:
             return name, list_id
-    if asked.get("api_name") in known and str(asked.get("id")) in known.values():
+    if item.get("api_name") in known and str(item.get("id")) in known.values():
         words = "Ambiguity while processing the request"
         raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": places})
-    place = places[0] if "id" in asked else places[1]
+    place = places[0] if "id" in item else places[1]
     raise Refusal(400, "INVALID_DATA", "Given related_list is invalid", place)
 
 
@@ -325,7 +325,7 @@ def post_related(org: Org, request: Request, module: str, record_id: str, relate
     with org.store.transaction():
         tried = _each(org, add, items_of(request.json()))
         results = writer.receipts([result for result, _ in tried])
-    statuses = [said or 201 for _, said in tried]
+    statuses = [error_status or 201 for _, error_status in tried]
     return json_answer({"data": results}, overall(statuses, 201))
 
 
@@ -444,7 +444,7 @@ def _relation(org: Org, where: tuple[str, str, str]) -> tuple[RelatedList, int]:
 
 def _answer(tried: list[tuple[dict[str, Any], int | None]]) -> Answer:
     """Answer with the result of each."""
-    statuses = [said or 200 for _, said in tried]
+    statuses = [error_status or 200 for _, error_status in tried]
     return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
 
 

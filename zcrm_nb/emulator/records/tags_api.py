@@ -217,7 +217,7 @@ def _each(org: Org, request: Request, work: Callable[[Item, str], Item], status:
         tried = [
             attempted(org.store, work, each, f"$.tags[{index}]") for index, each in enumerate(sent)
         ]
-    statuses = [said or status for _, said in tried]
+    statuses = [error_status or status for _, error_status in tried]
     return json_answer({"tags": [result for result, _ in tried]}, overall(statuses, status))
 
 
@@ -272,7 +272,7 @@ def add_tags(org: Org, request: Request, module: str, record_id: str = "") -> An
 
     found = _with_tags(module_named(org, module))
     names = [_name(each, f"$.tags[{index}]") for index, each in enumerate(_sent(body))]
-    with org.store.transaction(heard=org.settings.watch.tells_of("tags")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("tags")):
         new: list[Item] = [tag(org.store, found, name, request.user) for name in names]
         return _change_records(org, request, found, _ids(org, request, body, record_id), add)
 
@@ -286,7 +286,7 @@ def remove_tags(org: Org, request: Request, module: str, record_id: str = "") ->
     def remove(old: list[Item]) -> list[Item]:
         return [each for each in old if gone.isdisjoint((each["name"], each["id"]))]
 
-    with org.store.transaction(heard=org.settings.watch.tells_of("tags")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("tags")):
         return _change_records(org, request, found, _ids(org, request, body, record_id), remove)
 
 
@@ -323,8 +323,8 @@ def _change_records(
         return done | {"details": {"id": text, "affected_data": None, "tags": tags}}
 
     tried = [attempted(org.store, change, each) for each in ids]
-    statuses = [said or 200 for _, said in tried]
-    good = sum(said is None for _, said in tried)
+    statuses = [error_status or 200 for _, error_status in tried]
+    good = sum(error_status is None for _, error_status in tried)
     return json_answer(
         {
             "data": [result for result, _ in tried],

@@ -143,9 +143,11 @@ class Writer:
 
     def _appended(self, item: Item, record_id: int) -> Item:
         """Put old values of multi-select picklists in front, where ``$append_values`` says so."""
-        asked = item.get("$append_values")
+        appended = item.get("$append_values")
         names = (
-            [name for name, wanted in asked.items() if wanted] if isinstance(asked, dict) else []
+            [name for name, wanted in appended.items() if wanted]
+            if isinstance(appended, dict)
+            else []
         )
         fields = [self._module.by_name[name] for name in names if name in self._module.by_name]
         if not fields:
@@ -248,9 +250,9 @@ def _write(
     with org.store.transaction():
         results, statuses = [], []
         for index, item in enumerate(items):
-            result, said = attempted(org.store, work, writer, item, f"$.data[{index}]")
+            result, error_status = attempted(org.store, work, writer, item, f"$.data[{index}]")
             results.append(result)
-            statuses.append(said or status)
+            statuses.append(error_status or status)
         results = writer.receipts(results)
     if results and all(each.get("action") == "insert" for each in results):
         status = org.settings.upsert_insert_status
@@ -262,7 +264,7 @@ def _delete(org: Org, request: Request, module: Module, wanted: list[int]) -> An
     writer = Writer(org, request.user, module)
     with org.store.transaction():
         tried = [attempted(org.store, Writer.delete, writer, record_id) for record_id in wanted]
-    statuses = [said or 200 for _, said in tried]
+    statuses = [error_status or 200 for _, error_status in tried]
     return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
 
 
@@ -324,8 +326,8 @@ def _checked(org: Org, body: dict[str, Any], module: Module) -> list[Field]:
     system = dict(org.settings.duplicate_check_fields).get(module.api_name, ("Name",))
     unique = [each.api_name for each in module.fields if each.unique]
     allowed = [name for name in (*system, *unique) if name in module.by_name]
-    asked = body.get("duplicate_check_fields") or allowed
-    for index, name in enumerate(asked):
+    fields = body.get("duplicate_check_fields") or allowed
+    for index, name in enumerate(fields):
         if name not in allowed or index >= CHECK_FIELDS:
             details = {
                 "api_name": "duplicate_check_fields",
@@ -333,7 +335,7 @@ def _checked(org: Org, body: dict[str, Any], module: Module) -> list[Field]:
                 "supported_values": allowed,
             }
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
-    return [module.by_name[name] for name in asked]
+    return [module.by_name[name] for name in fields]
 
 
 ROUTES = (

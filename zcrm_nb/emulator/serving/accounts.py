@@ -205,30 +205,32 @@ class Accounts:
             self._refresh[token.text] = token
             return token.text
 
-    def trade(self, grant_type: str, asked: Mapping[str, str]) -> dict[str, object]:
+    def trade(self, grant_type: str, params: Mapping[str, str]) -> dict[str, object]:
         """Give an access token for a grant code or a refresh token."""
-        may_lack_secret = "code_verifier" in asked and not self._settings.pkce_needs_secret
+        may_lack_secret = "code_verifier" in params and not self._settings.pkce_needs_secret
         client = self.client(
-            asked.get("client_id", ""),
-            asked.get("client_secret", ""),
+            params.get("client_id", ""),
+            params.get("client_secret", ""),
             may_lack_secret=may_lack_secret,
         )
         if grant_type == "authorization_code":
-            return self.exchange(asked, client)
+            return self.exchange(params, client)
         if grant_type == "refresh_token":
-            return self.refresh(asked, client)
+            return self.refresh(params, client)
         raise AccountsError("invalid_client")
 
-    def exchange(self, asked: Mapping[str, str], client: Client) -> dict[str, object]:
+    def exchange(self, params: Mapping[str, str], client: Client) -> dict[str, object]:
         """Trade a grant code for tokens."""
         with self._lock:
-            text = asked.get("code", "")
+            text = params.get("code", "")
             code = self._codes.get(text)
             if code is None or code.client_id != client.client_id:
                 raise AccountsError("invalid_code")
-            if code.expires <= self._clock.now() or not _verified(code, asked.get("code_verifier")):
+            if code.expires <= self._clock.now() or not _verified(
+                code, params.get("code_verifier")
+            ):
                 raise AccountsError("invalid_code")
-            if code.redirect_uri and code.redirect_uri != asked.get("redirect_uri"):
+            if code.redirect_uri and code.redirect_uri != params.get("redirect_uri"):
                 raise AccountsError("invalid_redirect_uri")
             del self._codes[text]
             return self.first_tokens(code.client_id, code.user, code.scopes, offline=code.offline)
@@ -249,10 +251,10 @@ class Accounts:
             text = self.issue_refresh_token(client_id, user, scopes, prefix)
             return self._reply(self._renew(self._refresh[text])) | {"refresh_token": text}
 
-    def refresh(self, asked: Mapping[str, str], client: Client) -> dict[str, object]:
+    def refresh(self, params: Mapping[str, str], client: Client) -> dict[str, object]:
         """Make a new access token from a refresh token."""
         with self._lock:
-            token = self._refresh.get(asked.get("refresh_token", ""))
+            token = self._refresh.get(params.get("refresh_token", ""))
             if token is None or token.client_id != client.client_id:
                 raise AccountsError("invalid_code")
             return self._reply(self._renew(token))

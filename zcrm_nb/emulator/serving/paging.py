@@ -50,12 +50,12 @@ class Binder(NamedTuple):
 
     secret: bytes
     user: int
-    asked: tuple[tuple[str, str], ...]
+    bound_to: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, secret: bytes, user: int, asked: Iterable[tuple[str, str]]) -> Binder:
+    def of(cls, secret: bytes, user: int, bound_to: Iterable[tuple[str, str]]) -> Binder:
         """Bind to a user and to what was asked, in any order."""
-        return cls(secret, user, tuple(sorted(asked)))
+        return cls(secret, user, tuple(sorted(bound_to)))
 
     def seal(self, position: Position, now: int) -> str:
         """Write a token; at most 96 characters, as Zoho's."""
@@ -98,7 +98,7 @@ class Binder(NamedTuple):
 
     def _digest(self) -> bytes:
         """Sum up what was asked in eight bytes."""
-        return hashlib.sha256(repr(self.asked).encode()).digest()[:_BOUND]
+        return hashlib.sha256(repr(self.bound_to).encode()).digest()[:_BOUND]
 
     def _mac(self, bound: bytes) -> bytes:
         """Make the seal over a token from the org's secret and the user."""

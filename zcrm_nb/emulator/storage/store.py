@@ -206,19 +206,19 @@ class Store:
     # -- writing ---------------------------------------------------------------------------------
 
     @contextmanager
-    def transaction(self, *, heard: bool = True) -> Iterator[None]:
+    def transaction(self, *, notify: bool = True) -> Iterator[None]:
         """Do all writes of the block or none; a block within a block joins it.
 
         What is not ``heard`` reaches no listener: a bulk job that notifies nobody.
         """
         with self._lock:
             if self._writing is not None:
-                with self._heard(heard):
+                with self._notifying(notify):
                     yield
                 return
             self._writer.execute("BEGIN IMMEDIATE")
             self._writing = threading.get_ident()
-            self._changes = [] if heard and self.listener else None
+            self._changes = [] if notify and self.listener else None
             try:
                 yield
             except BaseException:
@@ -233,10 +233,10 @@ class Store:
                 self._writing = self._changes = None
 
     @contextmanager
-    def _heard(self, heard: bool) -> Iterator[None]:
+    def _notifying(self, notify: bool) -> Iterator[None]:
         """Let what a block within a block writes be heard or not; the block around it goes on."""
         changes = self._changes
-        self._changes = changes if heard else None
+        self._changes = changes if notify else None
         try:
             yield
         finally:

@@ -205,17 +205,17 @@ class Channels:
 
     def _callbacks(self, channel: Channel, changes: list[Change]) -> Iterator[Delivery]:
         """Make the callbacks for a channel: one for each module and operation of a transaction."""
-        told = [each for each in changes if self._tells(each) and channel.wants(each)]
+        notified = [each for each in changes if self._notifies(each) and channel.wants(each)]
         if channel.notify_on_related_action and self._settings.related_actions:
-            told = _net([*told, *self._related(channel, changes)])
+            notified = _net([*notified, *self._related(channel, changes)])
         groups: dict[tuple[str, str], list[Change]] = {}
-        for each in told:
+        for each in notified:
             if channel.watches(each.module, each.operation):
                 groups.setdefault((each.module, each.operation), []).append(each)
         for group in groups.values():
             yield self._callback(channel, group)
 
-    def _tells(self, change: Change) -> bool:
+    def _notifies(self, change: Change) -> bool:
         """Tell whether a change is worth a callback; settings, for what no page tells."""
         if change.restored:
             return self._settings.restored

@@ -259,7 +259,7 @@ def _subscribed(org: WatchOrg, channel: Channel, names: list[str], words: str) -
 
 def _removed(org: WatchOrg, channel: Channel, names: list[str], words: str) -> list[Item]:
     """Tell what is watched no longer."""
-    told = [
+    removed = [
         _success(
             {
                 "resource_uri": resource_uri(org, name),
@@ -270,7 +270,7 @@ def _removed(org: WatchOrg, channel: Channel, names: list[str], words: str) -> l
         )
         for name in names
     ]
-    return told if org.settings.watch.removed_per_module else told[:1]
+    return removed if org.settings.watch.removed_per_module else removed[:1]
 
 
 def _listed(org: WatchOrg, channel: Channel, name: str) -> Item:

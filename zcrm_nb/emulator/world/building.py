@@ -75,8 +75,12 @@ def build(
         views.seed(store)
         for module in MAKERS:
             _make(org, module, counts[module])
-        told = [f"{world} world", f"seed {seed}", *(f"{n} {module}" for module, n in rows.items())]
-        store.execute("INSERT INTO meta VALUES ('world', ?)", (", ".join(told),))
+        description = [
+            f"{world} world",
+            f"seed {seed}",
+            *(f"{n} {module}" for module, n in rows.items()),
+        ]
+        store.execute("INSERT INTO meta VALUES ('world', ?)", (", ".join(description),))
 
 
 def newcomer(store: Store, batch: Batch) -> dict[str, Any]:
