@@ -82,11 +82,11 @@ def _text(path: Path, name: str, encoding: str) -> Iterator[io.TextIOWrapper]:
 def _known(encoding: str) -> str:
     """Find the encoding that a job names."""
     try:
-        found = codecs.lookup(encoding).name
+        codec = codecs.lookup(encoding).name
     except LookupError as unknown:
         details = {"api_name": "character_encoding"}
         raise Refusal(400, "INVALID_DATA", "invalid data", details) from unknown
-    return "utf-8-sig" if found == "utf-8" else found
+    return "utf-8-sig" if codec == "utf-8" else codec
 
 
 def _guessed(path: Path, name: str) -> str:

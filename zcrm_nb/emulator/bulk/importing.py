@@ -103,9 +103,9 @@ class Import:
         for cells in self.resource.sheet.rows():
             yield Row(self._item(cells), Outcome(cells))
 
-    def write(self, row: Row, place: int) -> None:
+    def write(self, row: Row, index: int) -> None:
         """Write one row, whole or not at all."""
-        path = f"$.data[{place}]"
+        path = f"$.data[{index}]"
         try:
             with self._org.store.attempt():
                 status, done = self._written(row.item, path)
@@ -134,45 +134,45 @@ class Import:
 
     def _written(self, item: Item, path: str) -> tuple[str, Item]:
         """Add or change a record, as the operation and ``find_by`` have it."""
-        known = self._existing(item)
+        record_id = self._existing(item)
         if self._operation == "insert":
-            if known is not None:
+            if record_id is not None:
                 raise self._refusal("DUPLICATE_DATA")
             return ADDED, self._writer.insert(item, path)
-        if known is not None:
-            return UPDATED, self._writer.update(item | {"id": str(known)}, path)
+        if record_id is not None:
+            return UPDATED, self._writer.update(item | {"id": str(record_id)}, path)
         if self._operation == "upsert" and self._names_nobody(item):
             return ADDED, self._writer.insert(item, path)
         raise self._refusal("MANDATORY_NOT_FOUND" if self._blank(item) else "RESOURCE_NOT_FOUND")
 
     def _existing(self, item: Item) -> int | None:
         """Find the record that a row is about."""
-        known = self.resource.find_by
-        if known is None or self._blank(item):
+        known_field = self.resource.find_by
+        if known_field is None or self._blank(item):
             return None
-        if known.api_name == "id":
+        if known_field.api_name == "id":
             text = str(item["id"])
-            wanted = int(text) if _WHOLE.fullmatch(text) and len(text) < 19 else 0
-            return self.desk.find(known, wanted)
+            id_number = int(text) if _WHOLE.fullmatch(text) and len(text) < 19 else 0
+            return self.desk.find(known_field, id_number)
         try:
-            return self.desk.find(known, encode(known, item[known.api_name]))
+            return self.desk.find(known_field, encode(known_field, item[known_field.api_name]))
         except ValueError:
             return None
 
     def _names_nobody(self, item: Item) -> bool:
         """Tell whether a row that found no record may become one: not when it names an id."""
-        known = self.resource.find_by
-        return known is None or known.api_name != "id" or self._blank(item)
+        known_field = self.resource.find_by
+        return known_field is None or known_field.api_name != "id" or self._blank(item)
 
     def _blank(self, item: Item) -> bool:
         """Tell whether a row has no value to find a record by."""
-        known = self.resource.find_by
-        return known is None or item.get(known.api_name) in (None, "")
+        known_field = self.resource.find_by
+        return known_field is None or item.get(known_field.api_name) in (None, "")
 
     def _refusal(self, code: str) -> Refusal:
         """Refuse a row for the field it is found by."""
-        known = self.resource.find_by
-        return Refusal(400, code, code, {"api_name": known.api_name if known else ""})
+        known_field = self.resource.find_by
+        return Refusal(400, code, code, {"api_name": known_field.api_name if known_field else ""})
 
     # -- cells -------------------------------------------------------------------------------------
 
@@ -206,15 +206,15 @@ class Import:
     def _moment(self, column: Column, text: str) -> object:
         """Read a date; what is none becomes a number, which no date field takes."""
         is_date = column.field.kind == "date"
-        found = date_formats.parse(
+        parsed = date_formats.parse(
             text, column.format or (date_formats.DATE if is_date else date_formats.DATETIME)
         )
-        if found is None:
+        if parsed is None:
             return 0
         if is_date:
-            return found.date().isoformat()
-        zone = found.tzinfo or self._org.store.zone
-        return found.replace(tzinfo=zone).isoformat(timespec="seconds")
+            return parsed.date().isoformat()
+        zone = parsed.tzinfo or self._org.store.zone
+        return parsed.replace(tzinfo=zone).isoformat(timespec="seconds")
 
     def _reference(self, column: Column, text: str) -> Item:
         """Find the record that a cell names; one that there is not has an id that there is not."""
@@ -315,8 +315,8 @@ class Children:
                 row.outcome = Outcome(row.outcome.cells, ADDED, str(ids[place]))
                 continue
             own = parent.outcome.nested.get((self._holder.api_name, place))
-            words = self._child.skipped if own else self._child.unprocessed
-            row.outcome = Outcome(row.outcome.cells, words, errors=own or {})
+            message = self._child.skipped if own else self._child.unprocessed
+            row.outcome = Outcome(row.outcome.cells, message, errors=own or {})
 
     def _ids(self, parent: Row) -> list[int]:
         """Find the ids of the rows that were just added to a parent."""
@@ -332,14 +332,14 @@ def _cell(cells: list[str], index: int | None) -> str:
 @contextmanager
 def _indexes(org: Org, resources: tuple[Resource, ...]) -> Iterator[None]:
     """Index what records will be found by while the rows are written: there may be 25,000."""
-    wanted = {(each.module.api_name, each.find_by.api_name) for each in resources if each.find_by}
-    wanted |= {
+    keys = {(each.module.api_name, each.find_by.api_name) for each in resources if each.find_by}
+    keys |= {
         (column.module or str(column.field.target), str(column.find_by))
         for each in resources
         for column in each.columns
         if column.find_by
     }
-    names = {f"bulk.{module}.{name}": (module, name) for module, name in wanted if name != "id"}
+    names = {f"bulk.{module}.{name}": (module, name) for module, name in keys if name != "id"}
     for index, (module, name) in names.items():
         org.store.execute(f'CREATE INDEX "{index}" ON "{module}" ("{name}")')
     yield

@@ -113,13 +113,13 @@ class Jobs:
     def find(self, kind: str, job_id: str, user: int) -> Job | None:
         """Find a job of a user; those of others are not there."""
         number = int(job_id) if is_id(job_id) else 0
-        found = self._read("id = ? AND kind = ? AND user = ?", number, kind, user)
-        return found[0] if found else None
+        jobs = self._read("id = ? AND kind = ? AND user = ?", number, kind, user)
+        return jobs[0] if jobs else None
 
     def by_token(self, token: str, user: int) -> Job | None:
         """Find the job whose result named a page token."""
-        found = self._read("user = ? AND json_extract(facts, '$.next_page_token') = ?", user, token)
-        return found[0] if found else None
+        jobs = self._read("user = ? AND json_extract(facts, '$.next_page_token') = ?", user, token)
+        return jobs[0] if jobs else None
 
     def state(self, job: Job) -> str:
         """Tell how far a job is, by the clock; it is for the caller to call the words as Zoho."""
@@ -149,8 +149,8 @@ class Jobs:
         if not busy.acquire(blocking):
             return job
         try:
-            (known,) = self._read("id = ?", job.id)
-            return known if known.finished else self._finished(known)
+            (current,) = self._read("id = ?", job.id)
+            return current if current.finished else self._finished(current)
         finally:
             busy.release()
 

@@ -153,8 +153,8 @@ def _found(org: BulkOrg, request: Request, job_id: str) -> Job:
 
 def _not_there(org: BulkOrg, resource: str) -> Refusal:
     """Refuse what is not, or no longer, there."""
-    status, words = org.settings.bulk.missing_job_status, "The requested resource doesn't exist."
-    return Refusal(status, "RESOURCE_NOT_FOUND", words, {"resource": resource})
+    status, message = org.settings.bulk.missing_job_status, "The requested resource doesn't exist."
+    return Refusal(status, "RESOURCE_NOT_FOUND", message, {"resource": resource})
 
 
 # -- what is told --------------------------------------------------------------------------------

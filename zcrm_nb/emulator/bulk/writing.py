@@ -28,9 +28,9 @@ def post_write(org: BulkOrg, request: Request) -> Answer:
     if "callBack" in body:  # as one sample has it
         body["callback"] = body.pop("callBack")
     check_callback(body.get("callback"))
-    found = resources(org, body, request.user)
-    _check_scopes(org, request, body["operation"], found)
-    resources_json = [_resource_json(each) for each in found]
+    resources_ = resources(org, body, request.user)
+    _check_scopes(org, request, body["operation"], resources_)
+    resources_json = [_resource_json(each) for each in resources_]
     job = org.jobs.add(
         WRITE, request.user, {**body, "told": resources_json, "origin": request.origin}
     )
@@ -69,11 +69,11 @@ def _not_valid() -> Answer:
 
 
 def _check_scopes(
-    org: BulkOrg, request: Request, operation: str, found: tuple[Resource, ...]
+    org: BulkOrg, request: Request, operation: str, parsed: tuple[Resource, ...]
 ) -> None:
     """Refuse a token that may run bulk jobs but not write the modules."""
     assert request.token is not None, "the route needs a token"
-    for each in found:
+    for each in parsed:
         names = [each.module.api_name, "custom"][: 1 + (each.module.generated_type != "default")]
         needed = [f"ZohoCRM.modules.{{module}}.{does}" for does in NEEDED[operation]]
         org.accounts.require(request.token, needed, [{"module": name} for name in names])
@@ -83,16 +83,16 @@ def _found(org: BulkOrg, request: Request, job_id: str) -> Job:
     """Find a job as it stands now, or refuse."""
     job = org.jobs.find(WRITE, job_id, request.user)
     if job is None:
-        words = "The requested resource doesn't exist."
+        message = "The requested resource doesn't exist."
         status = org.settings.bulk.missing_write_status
-        raise Refusal(status, "RESOURCE_NOT_FOUND", words, {"resource": job_id})
+        raise Refusal(status, "RESOURCE_NOT_FOUND", message, {"resource": job_id})
     return org.jobs.settled(job)
 
 
 def _work(org: BulkOrg, job: Job) -> Body:
     """Write the records of a job."""
-    found = resources(org, job.body, job.user)
-    counts = importing.run(org, job.user, job.body["operation"], found, org.jobs.file(job))
+    resources_ = resources(org, job.body, job.user)
+    counts = importing.run(org, job.user, job.body["operation"], resources_, org.jobs.file(job))
     return {"files": counts}
 
 
@@ -120,7 +120,7 @@ def _described(org: BulkOrg, job: Job, origin: str = "") -> Body:
     described = {
         "status": status,
         "character_encoding": body.get("character_encoding", "UTF-8"),
-        "resource": [_resource(job, place, status) for place in range(len(body["told"]))],
+        "resource": [_resource(job, index, status) for index in range(len(body["told"]))],
         "id": str(job.id),
         **(
             {"result": {"download_url": _address(org, job, origin or body["origin"])}}
@@ -141,14 +141,14 @@ def _status(org: BulkOrg, job: Job) -> str:
     return "ADDED" if state in {"ADDED", "QUEUED"} else org.settings.bulk.in_progress
 
 
-def _resource(job: Job, place: int, status: str) -> Body:
+def _resource(job: Job, index: int, status: str) -> Body:
     """Say how far one file of a job is."""
-    resource: dict[str, Any] = job.body["told"][place]
+    resource: dict[str, Any] = job.body["told"][index]
     file: Body = {"status": status}
     if status != "ADDED":
         file |= resource["file"]
     if "files" in job.facts:
-        file |= job.facts["files"][place]
+        file |= job.facts["files"][index]
     codes = {"COMPLETED": "SUCCESS", "FAILED": "INTERNAL_ERROR"}
     result = {"message": job.facts["failed"]} if "failed" in job.facts else {}
     return {"status": status, "code": codes.get(status, status), **result, **resource, "file": file}

@@ -35,10 +35,10 @@ def get_modules(org: Org, request: Request) -> Answer:
 
 def get_module(org: Org, request: Request, name: str) -> Answer:
     """``GET /settings/modules/{api_name|id}``: one module."""
-    found = next((m for m in org.schema.modules.values() if name in (m.api_name, str(m.id))), None)
-    if found is None:
+    module = next((m for m in org.schema.modules.values() if name in (m.api_name, str(m.id))), None)
+    if module is None:
         raise _unknown_module({"resource_path_index": 2})
-    return json_answer({"modules": [module_json(found, org.schema)]})
+    return json_answer({"modules": [module_json(module, org.schema)]})
 
 
 def get_fields(org: Org, request: Request) -> Answer:

@@ -154,10 +154,10 @@ class People:
             rows = self.org.store.read(sql, (record_id,))
             if rows:
                 owner, *values = rows[0]
-                known = {staff.user_id(place) for place in SELLERS}
+                seller_ids = {staff.user_id(index) for index in SELLERS}
                 return {
                     "id": record_id,
-                    "Owner": owner if owner in known else MANAGER,
+                    "Owner": owner if owner in seller_ids else MANAGER,
                     **dict(zip(columns, values, strict=True)),
                 }
             pile.drop(record_id)
@@ -201,8 +201,8 @@ class People:
     @staticmethod
     def _happening(what: str, module: str, record_id: str, user: int) -> Happening:
         """Tell of a deed."""
-        place = user - staff.user_id(0)
-        return Happening(what, module, record_id, " ".join(staff.PEOPLE[place][:2]))
+        index = user - staff.user_id(0)
+        return Happening(what, module, record_id, " ".join(staff.PEOPLE[index][:2]))
 
 
 Deed: TypeAlias = Callable[[People], Happening | None]

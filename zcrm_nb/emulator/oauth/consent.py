@@ -73,8 +73,8 @@ def get_auth(org: ConsentOrg, request: Request) -> Answer:
         client, redirect_uri = _sender(org, request)
         return _ask(org, request, client, redirect_uri)
     except Declined as declined:
-        words = ADVICE[declined.word]
-        return pages.page(pages.refusal(declined.word, words, declined.detail), 400)
+        message = ADVICE[declined.word]
+        return pages.page(pages.refusal(declined.word, message, declined.detail), 400)
 
 
 def post_auth(org: ConsentOrg, request: Request) -> Answer:
@@ -91,11 +91,11 @@ def post_auth(org: ConsentOrg, request: Request) -> Answer:
 def permissions(org: Org, scopes: str) -> tuple[Permission, ...]:
     """Put scopes into words; an unknown one, or none at all, is declined."""
     modules = {each.api_name: each.plural for each in org.schema.modules.values()}
-    found = [(scope, permission(scope, modules)) for scope in split(scopes)]
-    unknown = [scope for scope, known in found if known is None]
-    if unknown or not found:
+    matched = [(scope, permission(scope, modules)) for scope in split(scopes)]
+    unknown = [scope for scope, known in matched if known is None]
+    if unknown or not matched:
         raise Declined("invalid_scope", ", ".join(unknown))
-    return tuple(known for _, known in found if known)
+    return tuple(known for _, known in matched if known)
 
 
 def refresh_token_due(org: Org, client_id: str, *, offline: bool, prompt: bool) -> bool:
@@ -144,10 +144,10 @@ def _ask(org: ConsentOrg, request: Request, client: Client, redirect_uri: str) -
         if declined.word not in org.settings.redirected_refusals:
             raise
         return _redirect(redirect_uri, error=declined.word, state=request.params.get("state"))
-    known = org.accounts.has_consented(
+    consented = org.accounts.has_consented(
         client.client_id, ADMIN, auth_request.scopes, offline=auth_request.offline
     )
-    if known and not auth_request.prompt:
+    if consented and not auth_request.prompt:
         return _granted(org, request, auth_request)
     return pages.page(_question(auth_request, pages.person(org), org.consents.issue(auth_request)))
 

@@ -29,16 +29,14 @@ def get_attachments(org: Org, request: Request, module: str, record_id: str) -> 
     found, parent = _parent(org, module, record_id)
     names = parameters.names(request, "fields")
     if not names:
-        words = "One of the expected parameter is missing"
-        raise Refusal(400, "REQUIRED_PARAM_MISSING", words, {"param_name": "fields"})
+        message = "One of the expected parameter is missing"
+        raise Refusal(400, "REQUIRED_PARAM_MISSING", message, {"param_name": "fields"})
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
-    wanted = set(parameters.ids(request))
-    every = [
-        each for each in _described(org, found, parent) if not wanted or int(each["id"]) in wanted
-    ]
+    ids = set(parameters.ids(request))
+    every = [each for each in _described(org, found, parent) if not ids or int(each["id"]) in ids]
     shown = every[(page - 1) * per_page :]
     if not shown and org.settings.relations.no_attachments_status == 204:
         return NOTHING
@@ -104,8 +102,8 @@ def post_attachment(org: Org, request: Request, module: str, record_id: str) -> 
     with org.store.transaction():
         if file is not None:
             _check(org, file)
-            kept = keep(org, file, request.user)
-            row: tuple[object, ...] = (file.name, len(file.content), kept, None)
+            file_ids = keep(org, file, request.user)
+            row: tuple[object, ...] = (file.name, len(file.content), file_ids, None)
         else:
             link = _link(values["attachmentUrl"])
             row = (values.get("title") or link, 0, None, link)
@@ -153,8 +151,8 @@ def get_attachment(
     if not rows:
         return NOTHING
     if rows[0][1]:
-        words = "As it is a linked attachment, you can not download it"
-        raise Refusal(400, "DOWNLOAD_NOT_ALLOWED", words)
+        message = "As it is a linked attachment, you can not download it"
+        raise Refusal(400, "DOWNLOAD_NOT_ALLOWED", message)
     return download(org, rows[0][0])
 
 
@@ -170,21 +168,21 @@ def delete_attachment(
 def delete_attachments(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``DELETE /{module}/{id}/Attachments?ids=``: take several attachments away."""
     _, parent = _parent(org, module, record_id)
-    wanted = parameters.names(request, "ids")
-    if not wanted:
+    ids = parameters.names(request, "ids")
+    if not ids:
         raise parameters.missing("ids")
     with org.store.transaction():
-        tried = [attempted(org.store, _delete, org, parent, each, {"id": each}) for each in wanted]
+        tried = [attempted(org.store, _delete, org, parent, each, {"id": each}) for each in ids]
     statuses = [error_status or 200 for _, error_status in tried]
     return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
 
 
-def _delete(org: Org, parent: int, attachment_id: str, place: dict[str, Any]) -> dict[str, Any]:
+def _delete(org: Org, parent: int, attachment_id: str, details: dict[str, Any]) -> dict[str, Any]:
     """Take one attachment away, or refuse an unknown one."""
     sql = "SELECT file_id FROM attachments WHERE parent = ? AND id = ?"
     rows = org.store.read(sql, (parent, attachment_id))
     if not rows:
-        raise Refusal(400, "INVALID_DATA", "record not deleted", place)
+        raise Refusal(400, "INVALID_DATA", "record not deleted", details)
     with org.store.transaction():
         org.store.execute("DELETE FROM attachments WHERE id = ?", (attachment_id,))
         org.store.execute("DELETE FROM files WHERE id = ?", rows[0])
@@ -193,8 +191,8 @@ def _delete(org: Org, parent: int, attachment_id: str, place: dict[str, Any]) ->
 
 def _parent(org: Org, module: str, record_id: str) -> tuple[Module, int]:
     """Find the record that things are attached to."""
-    found = module_named(org, module)
-    return found, parent_of(org, found, record_id)
+    module_info = module_named(org, module)
+    return module_info, parent_of(org, module_info, record_id)
 
 
 _EVERY = f"{V8}/{{module}}/{{record_id}}/Attachments"

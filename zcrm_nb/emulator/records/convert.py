@@ -65,8 +65,8 @@ def post_convert(org: Org, request: Request, lead_id: str) -> Answer:
     """``POST /Leads/{id}/actions/convert``: convert a lead."""
     lead = _lead(org, lead_id)
     if lead["Converted__s"]:
-        words = "id already converted"
-        raise Refusal(400, "ID_ALREADY_CONVERTED", words, {"resource_path_index": 1})
+        message = "id already converted"
+        raise Refusal(400, "ID_ALREADY_CONVERTED", message, {"resource_path_index": 1})
     refuse_locked(org.store, org.schema.modules["Leads"], lead["id"])
     item = _item(request.json())
     try:
@@ -85,12 +85,12 @@ def post_convert(org: Org, request: Request, lead_id: str) -> Answer:
 def get_conversion_options(org: Org, request: Request, lead_id: str) -> Answer:
     """``GET /Leads/{id}/__conversion_options``: which records may be the lead's already."""
     lead = _lead(org, lead_id)
-    found = list(matches(org, lead))
-    if not found:
+    found_matches = list(matches(org, lead))
+    if not found_matches:
         return NOTHING
-    first = {each.module: each for each in reversed(found)}
+    first = {each.module: each for each in reversed(found_matches)}
     options = {
-        "module_preference": _mention(org, found[0].module),
+        "module_preference": _mention(org, found_matches[0].module),
         **{module: _shown(org, first.get(module)) for module in OPTIONS_SHOW},
         "preference_field_matched_value": {
             module: _matched(org, first.get(module)) for module in OPTIONS_SHOW
@@ -151,11 +151,11 @@ class Converter:
 
     def convert(self, conversion: Conversion) -> dict[str, Any]:
         """Make what is to be made, and tell what the lead has become."""
-        found = {each.module: each.ids[0] for each in reversed(self._found(conversion))}
-        account = conversion.account or found.get("Accounts")
+        found_matches = {each.module: each.ids[0] for each in reversed(self._found(conversion))}
+        account = conversion.account or found_matches.get("Accounts")
         if account is None and self._lead["Company"]:
             account = self._make("Accounts", {"Owner": conversion.owner})
-        contact = conversion.contact or found.get("Contacts")
+        contact = conversion.contact or found_matches.get("Contacts")
         if contact is None:
             links = {"Owner": conversion.owner, "Account_Name": account}
             contact = self._make("Contacts", links)
@@ -182,11 +182,11 @@ class Converter:
     def _make(self, module: str, values: Row) -> int:
         """Make a record out of the lead's own values."""
         row = self._mapped(module) | values
-        known = self._org.schema.modules[module]
-        desk = Desk(self._store, known, self._org.settings)
+        field = self._org.schema.modules[module]
+        desk = Desk(self._store, field, self._org.settings)
         for name, value in row.items():
-            if known.by_name[name].unique:
-                desk.check_unique(known.by_name[name], value, f"{PATH}.{module}.{name}")
+            if field.by_name[name].unique:
+                desk.check_unique(field.by_name[name], value, f"{PATH}.{module}.{name}")
         return self._store.insert(module, [row], user=self._user)[0]
 
     def _mapped(self, module: str) -> Row:
@@ -231,12 +231,12 @@ class Converter:
         carried = [{"name": name} for name in names if name in mine]
         if record is None or not carried:
             return
-        known = self._org.schema.modules[module]
-        old, _ = Table(self._store, known, [known.by_name["Tag"]]).read(
+        module_info = self._org.schema.modules[module]
+        old, _ = Table(self._store, module_info, [module_info.by_name["Tag"]]).read(
             Condition("r.id = ?", (record,)), "r.id", 1
         )
         tags = {each["name"]: {"name": each["name"]} for each in [*old[0]["Tag"], *carried]}
-        desk = Desk(self._store, known, self._org.settings)
+        desk = Desk(self._store, module_info, self._org.settings)
         row = desk.draft({"Tag": list(tags.values())}, PATH, record_id=record).row
         self._store.update(module, [row | {"id": record}], user=self._user)
 
@@ -323,8 +323,8 @@ class Converter:
 
 def _lead(org: Org, text: str) -> Row:
     """Find the lead of an address."""
-    known = parameters.is_id(text)
-    rows = org.store.rows("Leads", "id = ?", (int(text),)) if known else []
+    id_number = parameters.is_id(text)
+    rows = org.store.rows("Leads", "id = ?", (int(text),)) if id_number else []
     if not rows:
         raise Refusal(400, "INVALID_DATA", "invalid data", {"resource_path_index": 1})
     return rows[0]
@@ -332,17 +332,17 @@ def _lead(org: Org, text: str) -> Row:
 
 def _item(body: Row) -> Row:
     """Find the one conversion in a body."""
-    place = {"api_name": "data", "json_path": "$.data"}
+    details = {"api_name": "data", "json_path": "$.data"}
     if "data" not in body:
-        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
     items = body["data"]
     if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
         raise _invalid("data", "$.data", expected_data_type="jsonarray")
     if len(items) != 1:
         limit = {"minimum_length": 1} if not items else {"maximum_length": 1}
         raise _invalid("data", "$.data", **limit)
-    found: Row = items[0]
-    return found
+    item: Row = items[0]
+    return item
 
 
 def _attachments(item: Row) -> str | None:
@@ -392,8 +392,8 @@ def _names(tags: object, module: str, path: str) -> Iterator[str]:
 
 def _invalid(api_name: str, path: str, **details: object) -> Refusal:
     """Refuse a value of the body."""
-    place = {"api_name": api_name, "json_path": path}
-    return Refusal(400, "INVALID_DATA", "invalid data", details | place)
+    location = {"api_name": api_name, "json_path": path}
+    return Refusal(400, "INVALID_DATA", "invalid data", details | location)
 
 
 def _success(code: str, message: str, details: Row, status: int) -> Answer:

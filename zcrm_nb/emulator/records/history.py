@@ -47,13 +47,15 @@ FIRST_ENTRY = ORG_PREFIX + 700_000_000_000
 
 def get_timeline(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/__timeline``: what happened to a record, the latest first."""
-    found = module_named(org, module)
-    parent = parent_of(org, found, record_id)
+    module_info = module_named(org, module)
+    parent = parent_of(org, module_info, record_id)
     parameters.one_of(request, "sort_by", ("audited_time",), "audited_time")
     upwards = parameters.one_of(request, "sort_order", ("asc", "desc"), "desc") == "asc"
     if "page_token" in request.params and "per_page" in request.params:
         raise parameters.ambiguous("page_token", "per_page")
-    entries = [each for each in _entries(org, found, parent) if _fits(each, _filters(request))]
+    entries = [
+        each for each in _entries(org, module_info, parent) if _fits(each, _filters(request))
+    ]
     if not entries:
         return NOTHING
     entries.sort(key=_place, reverse=not upwards)
@@ -62,7 +64,7 @@ def get_timeline(org: Org, request: Request, module: str, record_id: str) -> Ans
         each.removeprefix("field_history.")
         for each in parameters.names(request, "include_inner_details")
     }
-    shown = [_shown(org, found, each, inner) for each in page]
+    shown = [_shown(org, module_info, each, inner) for each in page]
     return json_answer({"__timeline": shown, "info": info})
 
 
@@ -154,8 +156,8 @@ def _arrivals(org: Org, module: Module, record_id: int, itself: Entry) -> Iterat
                 yield {**done, "related": itself}
     sql = "SELECT id, created_time, created_by, file_name FROM attachments WHERE parent = ?"
     for each, at, user, name in org.store.read(sql, (record_id,)):
-        place = {"api_name": "Attachments", "id": str(module.id + 2)}
-        record = {"module": place, "name": name, "id": str(each)}
+        details = {"api_name": "Attachments", "id": str(module.id + 2)}
+        record = {"module": details, "name": name, "id": str(each)}
         yield {**_entry(each, at, user, "added", record), "related": itself}
 
 
@@ -163,8 +165,8 @@ def _thing(org: Org, module: Module, record_id: int) -> Entry:
     """Name a record, as timelines do."""
     sql = f'SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
     rows = org.store.read(sql, (record_id,))
-    place = {"api_name": module.api_name, "id": str(module.id)}
-    return {"module": place, "name": rows[0][0] if rows else None, "id": str(record_id)}
+    details = {"api_name": module.api_name, "id": str(module.id)}
+    return {"module": details, "name": rows[0][0] if rows else None, "id": str(record_id)}
 
 
 # -- how it is shown -------------------------------------------------------------------------------
@@ -202,9 +204,9 @@ def _change(org: Org, field: Field, values: tuple[Any, Any], inner: set[str]) ->
         "enable_colour_code": any(each.colour for each in field.choices),
         "pick_list_values": choices_json(field),
     }
-    wanted = {key: entry[key] for key in INNER if key in inner}
+    entry_part = {key: entry[key] for key in INNER if key in inner}
     return {
-        **wanted,
+        **entry_part,
         "api_name": field.api_name,
         "id": str(field.id),
         "_value": {"old": old, "new": new},
@@ -276,8 +278,8 @@ def _leaf(entry: Entry, name: str, comparator: str, value: Any) -> bool:
 
 def _bad_filter() -> Refusal:
     """Refuse filters; the words are those of Zoho's specification."""
-    words = "the relation name given seems to be invalid"
-    return Refusal(400, "INVALID_DATA", words, {"param_name": "filters"})
+    message = "the relation name given seems to be invalid"
+    return Refusal(400, "INVALID_DATA", message, {"param_name": "filters"})
 
 
 ROUTES = (

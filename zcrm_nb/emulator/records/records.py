@@ -141,8 +141,8 @@ def module_named(org: Org, name: str) -> Module:
     """Find a module by its API name, or refuse with ``INVALID_MODULE``."""
     module = org.schema.modules.get(name)
     if module is None or not module.api_supported:
-        words = "the module name given seems to be invalid"
-        raise Refusal(400, "INVALID_MODULE", words, {"resource_path_index": 0})
+        message = "the module name given seems to be invalid"
+        raise Refusal(400, "INVALID_MODULE", message, {"resource_path_index": 0})
     return module
 
 
@@ -190,8 +190,8 @@ def _listing(org: Org, request: Request, module: Module, within: Condition) -> L
     binder = _binder(org, request)
     token = request.params.get("page_token")
     if token is None and page * per_page > DISCRETE:
-        words = "You can only get the first 2000 records without using page_token param"
-        raise Refusal(400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", words, {"limit": DISCRETE})
+        message = "You can only get the first 2000 records without using page_token param"
+        raise Refusal(400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", message, {"limit": DISCRETE})
     since = _since(org, request)
     where = both(within, _where(request, module, since))
     return Listing(
@@ -238,8 +238,8 @@ def _fields(request: Request, module: Module, settings: Settings) -> list[Field]
         raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
     if settings.refuse_unknown_fields and not module.by_name.keys() >= set(names):
         raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "fields"})
-    known = [module.by_name[name] for name in names if name in module.by_name]
-    return [field for field in known if field.data_type not in ONLY_ON_ONE]
+    known_field = [module.by_name[name] for name in names if name in module.by_name]
+    return [field for field in known_field if field.data_type not in ONLY_ON_ONE]
 
 
 def _binder(org: Org, request: Request) -> Binder:
@@ -262,9 +262,9 @@ def _where(request: Request, module: Module, since: int | None) -> Condition:
     where = _converted(request, module)
     if since is not None:
         where = both(where, Condition('r."Modified_Time" > ?', (since,)))
-    wanted = parameters.ids(request)
-    if wanted:
-        where = both(where, Condition(f"r.id IN ({', '.join('?' * len(wanted))})", tuple(wanted)))
+    ids = parameters.ids(request)
+    if ids:
+        where = both(where, Condition(f"r.id IN ({', '.join('?' * len(ids))})", tuple(ids)))
     return where
 
 
@@ -359,15 +359,15 @@ def iso(org: Org, moment: int) -> str:
 
 def get_record(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}``: one record, with its subforms and multi-select lookups."""
-    found = module_named(org, module)
-    wanted = parameters.record_id(record_id)
+    module_info = module_named(org, module)
+    id_number = parameters.record_id(record_id)
     names = parameters.names(request, "fields")
-    chosen = [each for each in found.fields if not names or each.api_name in names]
+    chosen = [each for each in module_info.fields if not names or each.api_name in names]
     since = _since(org, request)
-    record = one_record(org.store, found, wanted, chosen)
+    record = one_record(org.store, module_info, id_number, chosen)
     if record is None:
         return _unknown_id(org)
-    if since is not None and not _newer(org.store, found, wanted, since):
+    if since is not None and not _newer(org.store, module_info, id_number, since):
         return Answer(304)
     return json_answer({"data": [record]})
 
@@ -393,8 +393,10 @@ def _unknown_id(org: Org) -> Answer:
     """Answer for a well-formed id that names no record: Zoho's pages allow both."""
     if org.settings.unknown_id_status == 204:
         return NOTHING
-    words = "the id given seems to be invalid"
-    raise Refusal(org.settings.unknown_id_status, "INVALID_DATA", words, {"resource_path_index": 1})
+    message = "the id given seems to be invalid"
+    raise Refusal(
+        org.settings.unknown_id_status, "INVALID_DATA", message, {"resource_path_index": 1}
+    )
 
 
 def _newer(store: Store, module: Module, record_id: int, since: int) -> bool:
@@ -405,7 +407,7 @@ def _newer(store: Store, module: Module, record_id: int, since: int) -> bool:
 
 def search_records(org: Org, request: Request, module: str) -> Answer:
     """``GET /{module}/search``: records that fit criteria, an e-mail address, a phone or a word."""
-    found = module_named(org, module)
+    module_info = module_named(org, module)
     if "cvid" in request.params:
         raise not_emulated("The parameter cvid of a search")
     state = parameters.one_of(request, "approval_state", APPROVAL_STATES, APPROVED)
@@ -413,26 +415,27 @@ def search_records(org: Org, request: Request, module: str) -> Answer:
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
-    where = _search(org, request, found)
+    where = _search(org, request, module_info)
     if where is None:
-        words = "one of the expected parameter is missing"
-        raise Refusal(400, "EXPECTED_PARAM_MISSING", words, {"param_names": list(SEARCHES)})
+        message = "one of the expected parameter is missing"
+        raise Refusal(400, "EXPECTED_PARAM_MISSING", message, {"param_names": list(SEARCHES)})
     if page * per_page > DISCRETE:
-        words = "maximum response iteration limit reached"
-        raise Refusal(400, "LIMIT_REACHED", words, {"limit": str(DISCRETE)})
+        message = "maximum response iteration limit reached"
+        raise Refusal(400, "LIMIT_REACHED", message, {"limit": str(DISCRETE)})
     sort = Sort(
-        _search_key(org, request, found), parameters.one_of(request, "sort_order", ORDERS, "desc")
+        _search_key(org, request, module_info),
+        parameters.one_of(request, "sort_order", ORDERS, "desc"),
     )
     names = parameters.names(request, "fields")
     fields = [
         each
-        for each in found.fields
+        for each in module_info.fields
         if each.data_type not in ONLY_ON_ONE and (not names or each.api_name in names)
     ]
     where = both(where, _indexed(org))
     if state != APPROVED:  # nothing ever waits for approval here
         where = both(where, NOTHING_FITS)
-    records, _ = Table(org.store, found, fields, cut=True).read(
+    records, _ = Table(org.store, module_info, fields, cut=True).read(
         where, sort.sql(), per_page + 1, offset=(page - 1) * per_page
     )
     if not records:
@@ -442,13 +445,13 @@ def search_records(org: Org, request: Request, module: str) -> Answer:
     )
 
 
-def plain_info(page: int, per_page: int, found: int) -> dict[str, Any]:
+def plain_info(page: int, per_page: int, count: int) -> dict[str, Any]:
     """Make the ``info`` of a list without tokens, after looking for ``per_page + 1`` rows."""
     return {
         "per_page": per_page,
-        "count": min(found, per_page),
+        "count": min(count, per_page),
         "page": page,
-        "more_records": found > per_page,
+        "more_records": count > per_page,
     }
 
 
@@ -483,32 +486,34 @@ def _indexed(org: Org) -> Condition:
 
 def count_records(org: Org, request: Request, module: str) -> Answer:
     """``GET /{module}/actions/count``: how many records fit."""
-    found = module_named(org, module)
+    module_info = module_named(org, module)
     if "cvid" in request.params and any(each in request.params for each in SEARCHES):
         raise _view_and_search(request)
-    view = requested_view(org, request, found)
-    where = _search(org, request, found)
+    view = requested_view(org, request, module_info)
+    where = _search(org, request, module_info)
     if view is not None:
-        where = both(_converted(request, found), views.condition(view, org, request.user))
+        where = both(_converted(request, module_info), views.condition(view, org, request.user))
     if where is None and org.settings.count_needs_search:
-        words = "one of the expected parameter is missing"
-        raise Refusal(400, "EXPECTED_PARAM_MISSING", words, {"param_names": list(SEARCHES)})
-    where = where or _converted(request, found)
+        message = "one of the expected parameter is missing"
+        raise Refusal(400, "EXPECTED_PARAM_MISSING", message, {"param_names": list(SEARCHES)})
+    where = where or _converted(request, module_info)
     sql = f'SELECT count(*) FROM "{module}" AS r WHERE {where.sql}'  # noqa: S608
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
 
 def _view_and_search(request: Request) -> Refusal:
     """Refuse to count a view and a search at once."""
-    words = "Please use either Cvid or Search Params. Combination of both the params is not allowed"
+    message = (
+        "Please use either Cvid or Search Params. Combination of both the params is not allowed"
+    )
     searches = [each for each in SEARCHES if each in request.params]
     due = [{"param_name": each} for each in ("cvid", *searches)]
-    return Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
+    return Refusal(400, "AMBIGUITY_DURING_PROCESSING", message, {"ambiguity_due_to": due})
 
 
 def get_deleted(org: Org, request: Request, module: str) -> Answer:
     """``GET /{module}/deleted``: what was deleted, when and by whom."""
-    found = module_named(org, module)
+    module_info = module_named(org, module)
     kind = request.params.get("type", "all")
     if kind not in ("all", "recycle", "permanent"):
         raise parameters.not_matched("type")
@@ -522,7 +527,7 @@ def get_deleted(org: Org, request: Request, module: str) -> Answer:
         "SELECT id, display_name, type, deleted_time, deleted_by, created_by FROM deleted "
         "WHERE module = ? AND (? = 'all' OR type = ?) AND deleted_time > ? "
         "ORDER BY deleted_time DESC, id DESC LIMIT ? OFFSET ?",
-        (found.api_name, kind, kind, since or 0, per_page + 1, (page - 1) * per_page),
+        (module_info.api_name, kind, kind, since or 0, per_page + 1, (page - 1) * per_page),
     )
     if not rows:
         return NOTHING if since is None else Answer(304)
@@ -551,19 +556,19 @@ def _person(user: int | None, people: dict[int, str]) -> dict[str, str] | None:
 
 def fetch_full_data(org: Org, request: Request, module: str, record_id: str = "") -> Answer:
     """``GET /{module}[/{id}]/actions/fetch_full_data``: rich text that lists cut, whole."""
-    found = module_named(org, module)
+    module_info = module_named(org, module)
     texts = [record_id] if record_id else parameters.names(request, "ids")
     names = parameters.names(request, "fields")
     for name, given in (("ids", texts), ("fields", names)):
         if not given:
             raise parameters.missing(name)
     if not all(parameters.is_id(each) for each in texts):
-        words = "Either the request body or parameters is in wrong format"
-        raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", words)
-    fields = [found.by_name[name] for name in names if name in found.by_name]
+        message = "Either the request body or parameters is in wrong format"
+        raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", message)
+    fields = [module_info.by_name[name] for name in names if name in module_info.by_name]
     plain = [each for each in fields if each.data_type not in ONLY_ON_ONE]
     where = Condition(f"r.id IN ({', '.join('?' * len(texts))})", tuple(map(int, texts)))
-    records, _ = Table(org.store, found, plain).read(where, "r.id", len(texts))
+    records, _ = Table(org.store, module_info, plain).read(where, "r.id", len(texts))
     return json_answer({"data": records}) if records else NOTHING
 
 

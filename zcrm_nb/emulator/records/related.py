@@ -75,14 +75,14 @@ def lists_of(schema: Schema, parent: Module) -> list[RelatedList]:
     >>> [each.api_name for each in lists_of(schema, schema.modules["Products"])]
     ['Notes', 'Cases', 'Solutions', 'Site_Visits']
     """
-    found: dict[str, RelatedList] = {}
+    lists: dict[str, RelatedList] = {}
     for module, near in _pointers(schema, parent):
         name = module.list_name(near, parent.api_name)
         label = module.plural if name == module.api_name else f"{module.plural} ({near.label})"
-        found[name] = RelatedList(name, label, parent, module, near)
+        lists[name] = RelatedList(name, label, parent, module, near)
     for each in _links(schema, parent):
-        found.setdefault(each.api_name, each)
-    return sorted(found.values(), key=lambda each: each.api_name != "Notes")
+        lists.setdefault(each.api_name, each)
+    return sorted(lists.values(), key=lambda each: each.api_name != "Notes")
 
 
 def _pointers(schema: Schema, parent: Module) -> Iterator[tuple[Module, Field]]:
@@ -112,11 +112,11 @@ def _links(schema: Schema, parent: Module) -> Iterator[RelatedList]:
 
 def list_named(schema: Schema, parent: Module, name: str) -> RelatedList:
     """Find a related list, or refuse an unknown one."""
-    found = next((each for each in lists_of(schema, parent) if each.api_name == name), None)
-    if found is None:
-        words = "the relation name given seems to be invalid"
-        raise Refusal(400, "INVALID_DATA", words, {"resource_path_index": 2})
-    return found
+    relation = next((each for each in lists_of(schema, parent) if each.api_name == name), None)
+    if relation is None:
+        message = "the relation name given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", message, {"resource_path_index": 2})
+    return relation
 
 
 def parent_of(org: Org, module: Module, text: str) -> int:
@@ -126,9 +126,9 @@ def parent_of(org: Org, module: Module, text: str) -> int:
         (int(text),),
     ):
         return int(text)
-    words = "the related id given seems to be invalid"
+    message = "the related id given seems to be invalid"
     status = org.settings.relations.unknown_parent_status
-    raise Refusal(status, "INVALID_DATA", words, {"resource_path_index": 1})
+    raise Refusal(status, "INVALID_DATA", message, {"resource_path_index": 1})
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -136,9 +136,9 @@ def parent_of(org: Org, module: Module, text: str) -> int:
 
 def get_related(org: Org, request: Request, module: str, record_id: str, related: str) -> Answer:
     """``GET /{module}/{id}/{related_list}``: one page of what hangs on a record."""
-    found = module_named(org, module)
-    parent = parent_of(org, found, record_id)
-    relation = list_named(org.schema, found, related)
+    module_info = module_named(org, module)
+    parent = parent_of(org, module_info, record_id)
+    relation = list_named(org.schema, module_info, related)
     return listed(org, request, relation.module, relation.holds(parent))
 
 
@@ -146,36 +146,36 @@ def get_related_one(
     org: Org, request: Request, *, module: str, record_id: str, related: str, related_id: str
 ) -> Answer:
     """``GET /{module}/{id}/{related_list}/{related_id}``: one of the records on a list."""
-    found = module_named(org, module)
-    parent = parent_of(org, found, record_id)
-    relation = list_named(org.schema, found, related)
-    wanted = parameters.record_id(related_id)
-    if not _hangs(org, relation, parent, wanted):
+    module_info = module_named(org, module)
+    parent = parent_of(org, module_info, record_id)
+    relation = list_named(org.schema, module_info, related)
+    id_number = parameters.record_id(related_id)
+    if not _hangs(org, relation, parent, id_number):
         return NOTHING
     names = parameters.names(request, "fields")
     fields = [each for each in relation.module.fields if not names or each.api_name in names]
-    return json_answer({"data": [one_record(org.store, relation.module, wanted, fields)]})
+    return json_answer({"data": [one_record(org.store, relation.module, id_number, fields)]})
 
 
 def get_deleted_related(
     org: Org, request: Request, module: str, record_id: str, related: str
 ) -> Answer:
     """``GET /{module}/deleted/{id}/{related_list}``: what hung on a record in the recycle bin."""
-    found = module_named(org, module)
-    relation = list_named(org.schema, found, related)
+    module_info = module_named(org, module)
+    relation = list_named(org.schema, module_info, related)
     try:
-        owner, kept = recycle_bin.kept_of(org.store, parameters.record_id(record_id))
+        owner, snapshot = recycle_bin.kept_of(org.store, parameters.record_id(record_id))
     except KeyError:
         owner = None
-    if owner is not found:
-        words = "the related id given seems to be invalid"
-        raise Refusal(400, "INVALID_DATA", words, {"resource_path_index": 2})
+    if owner is not module_info:
+        message = "the related id given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", message, {"resource_path_index": 2})
     if relation.linking and relation.far:
-        rows = kept.parts.get(relation.linking.api_name, [])
+        rows = snapshot.parts.get(relation.linking.api_name, [])
         ids = [row[relation.far.api_name] for row in rows]
     else:
         by = (relation.module.api_name, relation.near.api_name)
-        ids = [each for *pointer, each in kept.pointers if tuple(pointer) == by]
+        ids = [each for *pointer, each in snapshot.pointers if tuple(pointer) == by]
     marks = ", ".join("?" * len(ids))
     return listed(org, request, relation.module, Condition(f"r.id IN ({marks})", tuple(ids)))
 
@@ -191,11 +191,11 @@ def get_related_lists(org: Org, request: Request) -> Answer:
     """``GET /settings/related_lists?module=``: the lists that records of a module have."""
     name = request.params.get("module")
     if not name:
-        words = "One of the expected parameter is missing"
-        raise Refusal(400, "REQUIRED_PARAM_MISSING", words, {"param_name": "module"})
+        message = "One of the expected parameter is missing"
+        raise Refusal(400, "REQUIRED_PARAM_MISSING", message, {"param_name": "module"})
     if name not in org.schema.modules:
-        words = "the module name given seems to be invalid"
-        raise Refusal(400, "INVALID_MODULE", words, {"param_name": "module"})
+        message = "the module name given seems to be invalid"
+        raise Refusal(400, "INVALID_MODULE", message, {"param_name": "module"})
     module = org.schema.modules[name]
     described = [_attachments_json(module)]
     described += [_list_json(each) for each in lists_of(org.schema, module)]
@@ -248,19 +248,19 @@ def _attachments_json(module: Module) -> dict[str, Any]:
 
 def count_related(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``POST /{module}/{id}/actions/get_related_records_count``: how much hangs on a record."""
-    found = module_named(org, module)
-    parent = parent_of(org, found, record_id)
+    module_info = module_named(org, module)
+    parent = parent_of(org, module_info, record_id)
     key = "get_related_records_count"
     requests = request.json().get(key)
-    place: dict[str, Any] = {"api_name": key, "json_path": f"$.{key}"}
+    location: dict[str, Any] = {"api_name": key, "json_path": f"$.{key}"}
     if not isinstance(requests, list) or not all(isinstance(each, dict) for each in requests):
-        details = {"expected_data_type": "jsonarray", **place}
+        details = {"expected_data_type": "jsonarray", **location}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     if len(requests) > LISTS_COUNTED:
-        details = {"maximum_length": LISTS_COUNTED, **place}
+        details = {"maximum_length": LISTS_COUNTED, **location}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     tried = [
-        attempted(org.store, _counted, org, found, parent, each, f"$.{key}[{index}]")
+        attempted(org.store, _counted, org, module_info, parent, each, f"$.{key}[{index}]")
         for index, each in enumerate(requests)
     ]
     statuses = [error_status or 200 for _, error_status in tried]
@@ -272,11 +272,11 @@ def _counted(
 ) -> dict[str, Any]:
     """Count one list."""
     if not isinstance(item.get("related_list"), dict):
-        place = {"api_name": "related_list", "json_path": f"{path}.related_list"}
-        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+        details = {"api_name": "related_list", "json_path": f"{path}.related_list"}
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
     if item.get("params"):
-        place = {"api_name": "params", "json_path": f"{path}.params"}
-        raise Refusal(400, "NOT_SUPPORTED", "params are not emulated by zcrm_nb", place)
+        details = {"api_name": "params", "json_path": f"{path}.params"}
+        raise Refusal(400, "NOT_SUPPORTED", "params are not emulated by zcrm_nb", details)
     name, list_id = _chosen(org, module, item["related_list"], f"{path}.related_list")
     if name == ATTACHMENTS:
         sql = "SELECT count(*) FROM attachments WHERE parent = ?"
@@ -292,20 +292,20 @@ def _counted(
 
 def _chosen(org: Org, module: Module, item: dict[str, Any], path: str) -> tuple[str, str]:
     """Find API name and id of the list that is asked for by either of them."""
-    known = {each.api_name: str(each.id) for each in lists_of(org.schema, module)}
-    known[ATTACHMENTS] = str(module.id + 2)
+    list_ids = {each.api_name: str(each.id) for each in lists_of(org.schema, module)}
+    list_ids[ATTACHMENTS] = str(module.id + 2)
     places = [{"api_name": key, "json_path": f"{path}.{key}"} for key in ("id", "api_name")]
     if not {"id", "api_name"} & item.keys():
         details: dict[str, Any] = {"expected_fields": places[::-1]}
         raise Refusal(400, "EXPECTED_FIELD_MISSING", "Specify atleast one field", details)
-    for name, list_id in known.items():
+    for name, list_id in list_ids.items():
         if item.get("api_name", name) == name and str(item.get("id", list_id)) == list_id:
             return name, list_id
-    if item.get("api_name") in known and str(item.get("id")) in known.values():
-        words = "Ambiguity while processing the request"
-        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": places})
-    place = places[0] if "id" in item else places[1]
-    raise Refusal(400, "INVALID_DATA", "Given related_list is invalid", place)
+    if item.get("api_name") in list_ids and str(item.get("id")) in list_ids.values():
+        message = "Ambiguity while processing the request"
+        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", message, {"ambiguity_due_to": places})
+    location = places[0] if "id" in item else places[1]
+    raise Refusal(400, "INVALID_DATA", "Given related_list is invalid", location)
 
 
 # -- linking ---------------------------------------------------------------------------------------
@@ -315,8 +315,8 @@ def post_related(org: Org, request: Request, module: str, record_id: str, relate
     """``POST /{module}/{id}/Notes``: write up to 100 notes about a record."""
     relation, parent = _relation(org, (module, record_id, related))
     if relation.module.api_name not in OWNED:
-        words = "The http request method type is not a valid one"
-        raise Refusal(org.settings.invalid_method_status, "INVALID_REQUEST_METHOD", words)
+        message = "The http request method type is not a valid one"
+        raise Refusal(org.settings.invalid_method_status, "INVALID_REQUEST_METHOD", message)
     writer = Writer(org, request.user, relation.module)
 
     def add(item: dict[str, Any], path: str) -> dict[str, Any]:
@@ -386,14 +386,14 @@ def _tie(org: Org, user: int, relation: RelatedList, parent: int, child: int) ->
 def delete_related(org: Org, request: Request, module: str, record_id: str, related: str) -> Answer:
     """``DELETE /{module}/{id}/{related_list}?ids=``: let go of up to 100 records."""
     if "ids" not in request.params:
-        words = "One of the expected parameter is missing"
-        raise Refusal(400, "MANDATORY_NOT_FOUND", words, {"param_name": "ids"})
-    wanted = parameters.names(request, "ids")
-    if len(wanted) > RECORDS:
-        words = f"Limit Exceeded, You cannot give more than {RECORDS} record ids"
+        message = "One of the expected parameter is missing"
+        raise Refusal(400, "MANDATORY_NOT_FOUND", message, {"param_name": "ids"})
+    ids = parameters.names(request, "ids")
+    if len(ids) > RECORDS:
+        message = f"Limit Exceeded, You cannot give more than {RECORDS} record ids"
         details = {"limit": str(RECORDS), "param_name": "ids"}
-        raise Refusal(400, "LIMIT_EXCEEDED", words, details)
-    return _let_go(org, request, (module, record_id, related), wanted)
+        raise Refusal(400, "LIMIT_EXCEEDED", message, details)
+    return _let_go(org, request, (module, record_id, related), ids)
 
 
 def delete_related_one(
@@ -403,7 +403,7 @@ def delete_related_one(
     return _let_go(org, request, (module, record_id, related), [related_id])
 
 
-def _let_go(org: Org, request: Request, where: tuple[str, str, str], wanted: list[str]) -> Answer:
+def _let_go(org: Org, request: Request, where: tuple[str, str, str], ids: list[str]) -> Answer:
     """Undo the link of every record; what only lives on a list is deleted."""
     relation, parent = _relation(org, where)
 
@@ -413,7 +413,7 @@ def _let_go(org: Org, request: Request, where: tuple[str, str, str], wanted: lis
         return _unlink(org, request.user, relation, parent, int(text))
 
     with org.store.transaction():
-        tried = [attempted(org.store, let_go, each) for each in wanted]
+        tried = [attempted(org.store, let_go, each) for each in ids]
     return _answer(tried)
 
 
@@ -437,9 +437,9 @@ def _unlink(org: Org, user: int, relation: RelatedList, parent: int, child: int)
 def _relation(org: Org, where: tuple[str, str, str]) -> tuple[RelatedList, int]:
     """Find list and record of an address."""
     module, record_id, related = where
-    found = module_named(org, module)
-    parent = parent_of(org, found, record_id)
-    return list_named(org.schema, found, related), parent
+    module_info = module_named(org, module)
+    parent = parent_of(org, module_info, record_id)
+    return list_named(org.schema, module_info, related), parent
 
 
 def _answer(tried: list[tuple[dict[str, Any], int | None]]) -> Answer:

@@ -298,10 +298,10 @@ class Accounts:
     def check(self, header: str) -> AccessToken:
         """Find the access token that an Authorization header names, or refuse."""
         prefix, _, text = header.partition(" ")
-        known = (
+        schemes = (
             {"zoho-oauthtoken", "bearer"} if self._settings.accept_bearer else {"zoho-oauthtoken"}
         )
-        if prefix.lower() not in known or not text:
+        if prefix.lower() not in schemes or not text:
             raise Refusal(401, "AUTHENTICATION_FAILURE", "Authentication failed")
         with self._lock:
             self.prefixes_seen[prefix] += 1

@@ -192,9 +192,9 @@ class Faults:
         >>> emulator.faults.add("lost_callback", share=0.05, times=None)
         >>> emulator.close()
         """
-        known = (*KINDS, *CALLBACKS)
-        if kind not in known:
-            raise ValueError(f"no fault called {kind!r}; there are: {', '.join(known)}")
+        kinds = (*KINDS, *CALLBACKS)
+        if kind not in kinds:
+            raise ValueError(f"no fault called {kind!r}; there are: {', '.join(kinds)}")
         if path is None:
             path = "" if kind in CALLBACKS else "/crm/"
         with self._lock:

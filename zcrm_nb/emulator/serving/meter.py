@@ -80,8 +80,8 @@ def _ids_to_tag(request: Request) -> int:
 def _query_limit(request: Request) -> int:
     """Find the LIMIT that a COQL query ends with; 200 when it names none."""
     query = str(_body(request).get("select_query", ""))
-    found = re.search(r"\blimit\s+(\d+)(?:\s*,\s*(\d+))?(?:\s+offset\s+\d+)?\s*$", query, re.I)
-    return int(found[2] or found[1]) if found else 200
+    match = re.search(r"\blimit\s+(\d+)(?:\s*,\s*(\d+))?(?:\s+offset\s+\d+)?\s*$", query, re.I)
+    return int(match[2] or match[1]) if match else 200
 
 
 def _query_credits(request: Request) -> int:

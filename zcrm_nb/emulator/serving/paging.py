@@ -68,19 +68,19 @@ class Binder(NamedTuple):
         packed, digest = self._authentic(token)
         key, id_, served, issued, backwards = _LAYOUT.unpack(packed)
         if digest != self._digest():
-            words = (
+            message = (
                 "The page_token given seems to be invalid "
                 "or input param is added or altered or deleted"
             )
             details = {"param_name": "page_token"}
-            raise Refusal(400, "TOKEN_BOUND_DATA_MISMATCH", words, details)
+            raise Refusal(400, "TOKEN_BOUND_DATA_MISMATCH", message, details)
         if issued + LIFE_S <= now:
             details = {"api_name": "page_token", "json_path": "$.query.page_token"}
             raise Refusal(400, "EXPIRED_VALUE", "Page token expired", details)
         if served >= REACH and not backwards:
-            words = f"You can only get upto {REACH} records using page_token param"
+            message = f"You can only get upto {REACH} records using page_token param"
             details = {"param_name": "page_token"}
-            raise Refusal(400, "PAGINATION_LIMIT_EXCEEDED", words, details)
+            raise Refusal(400, "PAGINATION_LIMIT_EXCEEDED", message, details)
         return Position(key, id_, served, backwards)
 
     def _authentic(self, token: str) -> tuple[bytes, bytes]:

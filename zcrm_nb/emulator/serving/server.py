@@ -187,8 +187,8 @@ class _Connection(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse what is no request, in the shape of Zoho's errors, and end the connection."""
-        words = message or explain or "The request cannot be read"
-        error = {"code": "INVALID_REQUEST", "details": {}, "message": words, "status": "error"}
+        text = message or explain or "The request cannot be read"
+        error = {"code": "INVALID_REQUEST", "details": {}, "message": text, "status": "error"}
         body = orjson.dumps(error)
         self.close_connection = True
         self.request_version = self.protocol_version  # HTTP/0.9 would have no status line

@@ -179,9 +179,9 @@ class Store:
         self, module: str, where: str = "1", params: Sequence[object] = ()
     ) -> list[dict[str, Any]]:
         """Fetch records as somebody wrote them, by column; what follows from others is left out."""
-        found = self.schema.module(module)
-        columns = [each.api_name for each in found.fields if each.written]
-        if found.polymorphic:
+        module_info = self.schema.module(module)
+        columns = [each.api_name for each in module_info.fields if each.written]
+        if module_info.polymorphic:
             columns.append("$se_module")
         names = ", ".join(f'"{column}"' for column in columns)
         rows = self.read(f'SELECT {names} FROM "{module}" WHERE {where} ORDER BY id', params)  # noqa: S608
@@ -424,9 +424,9 @@ class Store:
         """Read a record that is about to change, when somebody listens."""
         if self._changes is None:
             return {}
-        found = self._writer.execute(f'SELECT * FROM "{module}" WHERE id = ?', (record_id,))  # noqa: S608
-        names = [column[0] for column in found.description]
-        return dict(zip(names, found.fetchone() or (), strict=False))
+        cursor = self._writer.execute(f'SELECT * FROM "{module}" WHERE id = ?', (record_id,))  # noqa: S608
+        names = [column[0] for column in cursor.description]
+        return dict(zip(names, cursor.fetchone() or (), strict=False))
 
     def _stamps(self, module: str, user: int, columns: Iterable[str]) -> dict[str, int]:
         """Say who and when, in those of the columns that the module has."""

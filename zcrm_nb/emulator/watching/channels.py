@@ -109,8 +109,8 @@ class Channels:
         self._courier = org.courier
         self._last_time = 0
         self._open: dict[tuple[object, ...], Channel] = {}
-        kept = orjson.loads(org.store.remembered("channels") or "[]")
-        self._replace(Channel(**{**each, "events": tuple(each["events"])}) for each in kept)
+        saved = orjson.loads(org.store.remembered("channels") or "[]")
+        self._replace(Channel(**{**each, "events": tuple(each["events"])}) for each in saved)
 
     @property
     def post(self) -> Post:
@@ -151,13 +151,13 @@ class Channels:
     def of(self, user: int, client_id: str) -> list[Channel]:
         """List the open channels that a caller sees."""
         mine, now = self._key(user, client_id, "")[:-1], self._org.clock.now()
-        known = self._open.items()
-        return [each for key, each in known if key[:-1] == mine and each.expiry > now]
+        channels = self._open.items()
+        return [each for key, each in channels if key[:-1] == mine and each.expiry > now]
 
     def find(self, user: int, client_id: str, channel_id: str) -> Channel | None:
         """Find an open channel of a caller."""
-        found = self._open.get(self._key(user, client_id, channel_id))
-        return found if found and found.expiry > self._org.clock.now() else None
+        channel = self._open.get(self._key(user, client_id, channel_id))
+        return channel if channel and channel.expiry > self._org.clock.now() else None
 
     def keep(self, channel: Channel) -> None:
         """Open a channel, or replace it."""
@@ -172,8 +172,8 @@ class Channels:
         with self._org.store.transaction():
             gone = self._name(old)
             self._replace([each for key, each in self._open.items() if key != gone] + new)
-            kept = orjson.dumps([asdict(each) for each in self._open.values()]).decode()
-            self._org.store.remember("channels", kept)
+            saved = orjson.dumps([asdict(each) for each in self._open.values()]).decode()
+            self._org.store.remember("channels", saved)
 
     def _replace(self, channels: Iterable[Channel]) -> None:
         """Open these and no others, without those that ended; listen while there are any."""
@@ -291,8 +291,12 @@ class Channels:
             if child.parent is None:
                 continue
             parent = self._org.schema.module(child.parent)
-            pointer = next(known for known in child.fields if known.target == parent.api_name)
-            holder = next(known for known in parent.fields if known.target == child.api_name)
+            pointer = next(
+                known_field for known_field in child.fields if known_field.target == parent.api_name
+            )
+            holder = next(
+                known_field for known_field in parent.fields if known_field.target == child.api_name
+            )
             record_id = (each.before or self._now(child, each.id)).get(pointer.api_name)
             if record_id is not None:
                 yield Change(parent.api_name, "update", record_id, (holder.api_name,))
@@ -303,15 +307,17 @@ class Channels:
         for each in changes:
             module = self._org.schema.module(each.module)
             pointers = [
-                known for known in module.fields if watched & {known.target, *known.targets}
+                known_field
+                for known_field in module.fields
+                if watched & {known_field.target, *known_field.targets}
             ]
             if not pointers or module.parent is not None:
                 continue
             row = each.before if each.operation == "delete" else self._now(module, each.id)
-            for known in pointers:
-                target = row.get("$se_module") if known.targets else known.target
-                if target in watched and row.get(known.api_name) is not None:
-                    yield Change(str(target), "update", row[known.api_name])
+            for known_field in pointers:
+                target = row.get("$se_module") if known_field.targets else known_field.target
+                if target in watched and row.get(known_field.api_name) is not None:
+                    yield Change(str(target), "update", row[known_field.api_name])
 
     def _now(self, module: Module, record_id: int) -> dict[str, Any]:
         """Read a record as the store keeps it."""

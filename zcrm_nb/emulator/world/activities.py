@@ -153,9 +153,9 @@ def _visit_rows(org: GeneratedOrg, batch: Batch) -> None:
         for who in random.sample(range(2, 11), int(random.random() * 3))
     ])  # fmt: skip
     org.load_rows("Site_Visits_X_Products", ("Site_Visit", "Products_Shown"), [
-        (visit, first_product + place, at)
+        (visit, first_product + index, at)
         for visit, at in visits
-        for place in random.sample(products, min(len(products), int(random.random() * 3)))
+        for index in random.sample(products, min(len(products), int(random.random() * 3)))
     ])  # fmt: skip
 
 

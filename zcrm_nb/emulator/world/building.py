@@ -170,8 +170,8 @@ def _users(roles: Mapping[str, int], profiles: Mapping[str, int], founded: int) 
     """Make the users' columns; each joined a month after the one before."""
     first, last, role, profile, zone, country, _, status = zip(*staff.PEOPLE, strict=True)
     n = len(staff.PEOPLE)
-    ids = [staff.user_id(place) for place in range(n)]
-    joined = [founded + 30 * 86_400 * place for place in range(n)]
+    ids = [staff.user_id(index) for index in range(n)]
+    joined = [founded + 30 * 86_400 * index for index in range(n)]
     names = [f"{slug(a)}.{slug(b)}" for a, b in zip(first, last, strict=True)]
     alike = {
         "locale": "en_IN",
@@ -184,7 +184,7 @@ def _users(roles: Mapping[str, int], profiles: Mapping[str, int], founded: int) 
     }
     return {
         "id": ids,
-        "zuid": [str(600_100 + place) for place in range(n)],
+        "zuid": [str(600_100 + index) for index in range(n)],
         "first_name": first,
         "last_name": last,
         "email": [f"{name}@vindhya.example.com" for name in names],

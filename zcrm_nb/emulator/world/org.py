@@ -80,7 +80,7 @@ class GeneratedOrg:
     def refer(self, module: str, places: Iterable[int | None]) -> list[int | None]:
         """Point to the records at these places."""
         base = self.first_id(module)
-        return [None if place is None else base + place for place in places]
+        return [None if index is None else base + index for index in places]
 
     def any(self, batch: Batch, column: str, module: str) -> list[int | None]:
         """Point to any record of a module."""
@@ -101,8 +101,8 @@ class GeneratedOrg:
 
     def look(self, module: str, column: str, places: Iterable[int | None]) -> list[Any]:
         """Look up a remembered column at some places; no place, no value."""
-        kept = self.kept[module, column]
-        return [None if place is None else kept[place] for place in places]
+        column_values = self.kept[module, column]
+        return [None if index is None else column_values[index] for index in places]
 
     def contacts_of(self, account: int | None) -> list[int]:
         """Give the places of the contacts of the account at one place."""

@@ -213,8 +213,8 @@ def _contacts(org: GeneratedOrg, batch: Batch, accounts: Sequence[int | None]) -
     people: list[int | None] = []
     rows = zip(accounts, batch.created, batch.uniform("Contact_Name"), strict=True)
     for account, made, die in rows:
-        known = [each for each in org.contacts_of(account) if since[each] < made]
-        people.append(known[int(die * len(known))] if known else None)
+        contacts = [each for each in org.contacts_of(account) if since[each] < made]
+        people.append(contacts[int(die * len(contacts))] if contacts else None)
     return people
 
 
@@ -280,8 +280,8 @@ def _items(org: GeneratedOrg, batch: Batch, module: str) -> None:
 
 def _item(org: GeneratedOrg, random: Random, prices: Sequence[float]) -> tuple[Any, ...]:
     """Draw one line item: product, quantity, price, discount and tax at 18 per cent."""
-    place = int(random.random() * len(prices))
-    quantity, price = float(1 + int(random.random() ** 3 * 40)), prices[place]
+    index = int(random.random() * len(prices))
+    quantity, price = float(1 + int(random.random() ** 3 * 40)), prices[index]
     discount = round(quantity * price * 0.05, 2) if random.random() < 0.2 else 0.0
     tax = round((quantity * price - discount) * 0.18, 2)
-    return org.first_id("Products") + place, quantity, price, discount, tax
+    return org.first_id("Products") + index, quantity, price, discount, tax
