@@ -101,7 +101,7 @@ class Emulator:
     Raises
     ------
     ValueError
-        If there is no such edition, world or kind of trouble, or ``path`` is no emulated org.
+        If the edition, world or kind of trouble is unknown, or ``path`` is not an emulated org.
 
     Notes
     -----
@@ -131,7 +131,8 @@ class Emulator:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if edition not in EDITIONS:
-            raise ValueError(f"no edition called {edition!r}; there are: {', '.join(EDITIONS)}")
+            names = ", ".join(EDITIONS)
+            raise ValueError(f"{edition!r} is not a valid edition; choose from: {names}")
         kinds = kinds_of(rough)
         self.clock = clock or RunningClock()
         self.settings = settings or Settings()
@@ -178,7 +179,7 @@ class Emulator:
         self.credentials = self._self_client()
         self._servers: list[Server] = []
         self._lives: weakref.WeakSet[Life] = weakref.WeakSet()
-        # An emulator that nobody closed still takes its temporary file along.
+        # The temporary file goes with an emulator that was not closed.
         weakref.finalize(self, self.store.close)
 
     @property
@@ -264,7 +265,7 @@ class Emulator:
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """What became of the notifications that were sent, oldest first; the last 10,000.
+        """The outcome of the notifications that were sent, oldest first; the last 10,000.
 
         Examples
         --------

@@ -156,7 +156,7 @@ class App:
             return refused(Refusal(500, "INTERNAL_ERROR", "Internal Server Error", details))
 
     def _signals(self, token: AccessToken) -> dict[str, str]:
-        """Headers that tell a client what it has left."""
+        """Headers with the remaining life of the token and the remaining credits."""
         reset = datetime.fromtimestamp(token.expires, self._org.store.zone)
         return {"X-ACCESSTOKEN-RESET": reset.isoformat()} | self._org.meter.signals()
 

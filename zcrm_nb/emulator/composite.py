@@ -315,7 +315,7 @@ def _cut(answer: Answer) -> Answer:
 
 
 def _result(answer: Answer) -> Item:
-    """Tell what a call was answered."""
+    """Describe what a call was answered."""
     headers = {"content-type": "application/json;charset=UTF-8"} | answer.headers
     body = orjson.loads(answer.body) if answer.body else None
     response = {"status_code": answer.status, "headers": headers, "body": body}

@@ -92,7 +92,7 @@ NOT_EMULATED = (
     ("/oauth/v3/**", "This part of the accounts server"),
     ("/.well-known/openid-configuration", "OpenID discovery"),
 )
-"""Addresses Zoho has and the emulator refuses, so that nobody takes a gap for an empty answer."""
+"""Addresses Zoho has and the emulator refuses, so that a gap is not taken for an empty answer."""
 
 NOT_EMULATED_METHODS = {
     f"{V8}/settings/fields": ("POST", "PATCH"),

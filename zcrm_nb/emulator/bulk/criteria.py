@@ -51,7 +51,7 @@ def check_number(several: Iterable[object], settings: BulkSettings) -> None:
 
 
 def leaves(criteria: object) -> Iterator[Leaf]:
-    """Yield the leaves of a criteria object; what is no criteria has none."""
+    """Yield the leaves of a criteria object; anything else has none."""
     if isinstance(criteria, dict) and isinstance(criteria.get("group"), list):
         for each in criteria["group"]:
             yield from leaves(each)

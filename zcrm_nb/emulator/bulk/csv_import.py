@@ -1,4 +1,4 @@
-"""The files that somebody uploaded: CSV in a ZIP, read as they are needed."""
+"""Uploaded files: CSV in a ZIP, read as they are needed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def sheet(path: Path, names: list[str], encoding: str | None) -> Sheet:
 
 
 def not_supported() -> Refusal:
-    """Refuse a file that is no CSV file of the right size and shape."""
+    """Refuse a file that is not a CSV file of the right size and shape."""
     return Refusal(400, "FILE_NOT_SUPPORTED", "File not supported for bulk write")
 
 
@@ -90,7 +90,7 @@ def _known(encoding: str) -> str:
 
 
 def _guessed(path: Path, name: str) -> str:
-    """Take UTF-8 for UTF-8, and what is none for the code page of Windows."""
+    """Read UTF-8, and anything else as the code page of Windows."""
     with zipfile.ZipFile(path) as archive, archive.open(name) as member:
         start = member.read(LOOKED_AT)
     try:
@@ -101,7 +101,7 @@ def _guessed(path: Path, name: str) -> str:
 
 
 def _delimiter(line: str) -> str:
-    """Find what separates the names in a header: the mark that stands there most often."""
+    """Find what separates the names in a header: the one that is most frequent."""
     outside = "".join(line.split('"')[::2])
     counted = Counter(each for each in outside if each in DELIMITERS)
     return max(DELIMITERS, key=lambda mark: counted[mark])

@@ -50,7 +50,7 @@ _CODES = {
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one row: its status, the id of its record, its errors by code.
+    """The outcome of one row: its status, the id of its record, its errors by code.
 
     ``nested`` are errors of rows below it, by the field that holds them and their place.
     """
@@ -160,12 +160,12 @@ class Import:
             return None
 
     def _names_nobody(self, item: Item) -> bool:
-        """Tell whether a row that found no record may become one: not when it names an id."""
+        """Whether a row that found no record may become one: not when it names an id."""
         known_field = self.resource.find_by
         return known_field is None or known_field.api_name != "id" or self._blank(item)
 
     def _blank(self, item: Item) -> bool:
-        """Tell whether a row has no value to find a record by."""
+        """Whether a row has no value to find a record by."""
         known_field = self.resource.find_by
         return known_field is None or item.get(known_field.api_name) in (None, "")
 
@@ -204,7 +204,7 @@ class Import:
         return _VALUES.get(column.field.kind, str)(text)
 
     def _moment(self, column: Column, text: str) -> object:
-        """Read a date; what is none becomes a number, which no date field takes."""
+        """Read a date; anything else becomes a number, which no date field takes."""
         is_date = column.field.kind == "date"
         parsed = date_formats.parse(
             text, column.format or (date_formats.DATE if is_date else date_formats.DATETIME)
@@ -228,7 +228,7 @@ class Import:
         """Find a record by a field; what was found once is remembered."""
         key = (module, name, text)
         if key not in self._found:
-            sql = f'SELECT min(id) FROM "{module}" WHERE "{name}" = ?'  # noqa: S608
+            sql = f'SELECT min(id) FROM "{module}" WHERE "{name}" = ?'
             self._found[key] = self._org.store.read(sql, (text,))[0][0]
         return self._found[key]
 
@@ -308,7 +308,7 @@ class Children:
             parent.item[self._holder.api_name] = [each.item for each in self._attached]
 
     def settle(self, parent: Row) -> None:
-        """Tell what became of the rows of a parent that was written, or refused."""
+        """Give the outcome of the rows of a parent that was written, or refused."""
         ids = self._ids(parent) if parent.outcome.record_id else []
         for place, row in enumerate(self._attached):
             if ids:
@@ -357,7 +357,7 @@ def _write_result(org: Org, imports: list[Import], files: list[list[Row]], path:
 
 
 def _result(org: Org, resource: Resource, outcomes: list[Outcome]) -> str:
-    """Write the first three columns that are mapped, and what became of each row."""
+    """Write the first three columns that are mapped, and the outcome of each row."""
     shown = [each for each in resource.columns if each.index is not None][:SHOWN]
     by_field = org.settings.bulk.result_headers == "field"
     names = [each.field.api_name if by_field else each.header for each in shown]
@@ -373,7 +373,7 @@ def _result(org: Org, resource: Resource, outcomes: list[Outcome]) -> str:
 
 
 def _counts(rows: list[Row]) -> dict[str, int]:
-    """Count what became of the rows of a file."""
+    """Count the outcome of the rows of a file."""
     counted = Counter(row.outcome.status for row in rows)
     added, updated = counted[ADDED], counted[UPDATED]
     return {

@@ -1,8 +1,8 @@
 """Bulk jobs: kept in the store, worked on by the org's clock, their files beside the store's own.
 
 A job is worked on when it is looked at and its time has come; one with a callback has a thread that
-looks at it, so that the callback needs nobody who asks. Jobs that write are looked at before every
-call, so that whoever reads then finds what they wrote.
+looks at it, so that the callback needs no request. Jobs that write are looked at before every
+call, so that each call reads what they wrote.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Job:
 class Kind(NamedTuple):
     """What jobs of one kind do, and what is told of one.
 
-    ``work`` gives the facts of the result; ``writes`` tells whether it changes records.
+    ``work`` gives the facts of the result; ``writes`` is True where it changes records.
     """
 
     work: Callable[[BulkOrg, Job], dict[str, Any]]
@@ -79,7 +79,7 @@ class Jobs:
     org : BulkOrg
         The org; callbacks that its file still owes will be sent.
     kinds : mapping of str to Kind
-        What there is to do.
+        The kinds of jobs.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class Jobs:
         return jobs[0] if jobs else None
 
     def state(self, job: Job) -> str:
-        """Tell how far a job is, by the clock; it is for the caller to call the words as Zoho."""
+        """Say how far a job is, by the clock; it is for the caller to call the words as Zoho."""
         bulk, age = self._org.settings.bulk, self._org.clock.now() - job.created
         if age < bulk.added_s:
             return "ADDED"
@@ -141,7 +141,7 @@ class Jobs:
         return self._settled(job, blocking=True)
 
     def _settled(self, job: Job, *, blocking: bool) -> Job:
-        """Work on a job whose time has come, unless somebody does and nobody waits for that."""
+        """Work on a job that is due, unless another thread does and the caller need not wait."""
         if job.finished or self.state(job) != "DONE":
             return job
         with self._lock:
@@ -211,7 +211,7 @@ class Jobs:
                 _log.exception("The callback of job %s failed", job.id)
 
     def _callback(self, job: Job) -> Delivery:
-        """Write a callback: the same that whoever asks is told."""
+        """Write a callback; its body is that of a request for the job."""
         return Delivery(
             channel_id="",
             module="",
@@ -225,7 +225,7 @@ class Jobs:
 
     def _read(self, where: str, *values: object) -> list[Job]:
         """Read jobs."""
-        sql = f"SELECT {_COLUMNS} FROM bulk_jobs WHERE {where} ORDER BY id"  # noqa: S608 - ours
+        sql = f"SELECT {_COLUMNS} FROM bulk_jobs WHERE {where} ORDER BY id"
         return [
             Job(number, kind, user, created, orjson.loads(body), orjson.loads(facts))
             for number, kind, user, created, body, facts in self._org.store.read(sql, values)

@@ -92,7 +92,7 @@ def _view(org: Org, query: Body, module: Module, user: int) -> Condition:
         raise Refusal(400, "CVID_NOT_SUPPORTED", "cvid not supported")
     check_number([query.get("criteria"), view.criteria], org.settings.bulk)
     found = views.condition(view, org, user)
-    sql = f't0.id IN (SELECT id FROM "{module.api_name}" WHERE {found.sql})'  # noqa: S608
+    sql = f't0.id IN (SELECT id FROM "{module.api_name}" WHERE {found.sql})'
     return Condition(sql, found.values)
 
 

@@ -61,7 +61,7 @@ def _path(org: BulkOrg, file_id: int) -> Path:
 
 
 def _refuse_api_host(org: BulkOrg, request: Request) -> None:
-    """Know nothing of uploads where the API is; on loopback all hosts are one."""
+    """Refuse uploads at the host of the API; on loopback all hosts are one."""
     api = {API_ORIGIN, *(each.api for each in CENTRES.values())}
     if request.origin in api and not org.settings.bulk.upload_on_api_host:
         message = "Please check if the URL trying to access is a correct one"
@@ -82,7 +82,7 @@ def _content(org: BulkOrg, request: Request) -> bytes:
 
 
 def _gate(message: str) -> Answer:
-    """Speak like the gateway in front of the upload host, which has a shape of its own."""
+    """Speak like the gateway in front of the upload host, which has another shape."""
     error = {"ERROR_CODE": 400, "ERROR_MESSAGE": "Bad Request", "x-error": message}
     return json_answer({**error, "http_status": "400"}, 400)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("insert", "update", "upsert")
 SYSTEM = ("Created_By", "Modified_By", "Created_Time", "Modified_Time")
-#: Whom an owner's column may name, besides by id.
+#: How an owner's column may name a user, besides by id.
 PERSON = ("id", "email", "full_name", "last_name")
 
 
@@ -229,7 +229,7 @@ class _Reader:
             raise _invalid(column.field.api_name)
 
     def _writable(self, field: Field | None, name: str, code: str) -> Field:
-        """Refuse a field that there is not, or that nobody writes."""
+        """Refuse a field that there is not, or that no client writes."""
         if field is None:
             raise _invalid(name, code)
         if field.api_name == "id" or field.data_type == "layout":
@@ -291,7 +291,7 @@ def _no_column(index: object) -> Refusal:
 
 
 def _is_lookup(field: Field) -> bool:
-    """Tell whether the values of a field are records."""
+    """Whether the values of a field are records."""
     return bool(field.target or field.targets)
 
 

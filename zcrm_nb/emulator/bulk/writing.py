@@ -46,7 +46,7 @@ def get_write(org: BulkOrg, request: Request, job_id: str) -> Answer:
 
 
 def get_result(org: BulkOrg, request: Request, job_id: str, **address: str) -> Answer:
-    """``GET`` the ``download_url`` of a job: the ZIP that tells what became of each row."""
+    """``GET`` the ``download_url`` of a job: the ZIP with the outcome of each row."""
     job = org.jobs.find(WRITE, job_id, request.user)
     if job is None or set(address.values()) - {str(ZGID), job_id} or not job.facts.get("files"):
         return _not_valid()
@@ -63,7 +63,7 @@ def get_result(org: BulkOrg, request: Request, job_id: str, **address: str) -> A
 
 
 def _not_valid() -> Answer:
-    """Speak like the host of the results, which has a shape of its own."""
+    """Speak like the host of the results, which has another shape."""
     error = {"info": "Forbidden", "x-info": "Link not valid", "http_status": "403"}
     return json_answer(error, 403)
 
@@ -113,7 +113,7 @@ def _resource_json(resource: Resource) -> Body:
 def _described(org: BulkOrg, job: Job, origin: str = "") -> Body:
     """Say what is told of a job; unlike that of Bulk Read it stands bare.
 
-    ``origin`` is where somebody asked; a callback goes to whoever asked for the job.
+    ``origin`` is the origin of the request; a callback has that of the request for the job.
     """
     status = _status(org, job)
     body = job.body
@@ -134,7 +134,7 @@ def _described(org: BulkOrg, job: Job, origin: str = "") -> Body:
 
 
 def _status(org: BulkOrg, job: Job) -> str:
-    """Call the state of a job as Bulk Write does, which knows no queue and spells IN PROGRESS."""
+    """Call the state of a job as Bulk Write does, which has no queue and spells IN PROGRESS."""
     if job.finished:
         return "FAILED" if "failed" in job.facts else "COMPLETED"
     state = org.jobs.state(job)
@@ -155,7 +155,7 @@ def _resource(job: Job, index: int, status: str) -> Body:
 
 
 def _address(org: BulkOrg, job: Job, origin: str) -> str:
-    """Tell where the result is: at a host of its own, or as a path that names none."""
+    """Give the place where the result is: at a separate host, or as a path that names none."""
     if not org.settings.bulk.absolute_result_urls:
         return f"/v8/crm/org{ZGID}/bulk-write/{job.id}/{job.id}.zip"
     ends = {API_ORIGIN: ".test"}
@@ -183,7 +183,7 @@ ROUTES = (
         "GET",
         "/{org_id}/bulk-write/{job_id}.zip",
         get_result,
-        "the result of a Bulk Write job, at a host of its own",
+        "the result of a Bulk Write job, at a separate host",
         _SCOPES,
     ),
     Route(

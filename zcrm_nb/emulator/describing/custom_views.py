@@ -38,7 +38,7 @@ ONLY_ON_ONE = ("criteria", "fields", "sort_by", "sort_order", "shared_to")
 
 
 class Desk(NamedTuple):
-    """Where views of a module are made and changed, and by whom."""
+    """Where views of a module are made and changed, and by which user."""
 
     org: Org
     module: Module
@@ -174,7 +174,7 @@ def _each(org: Org, request: Request, work: Callable[[Item, str], Item], status:
 
 
 def _answer(tried: list[tuple[Item, int | None]], good: int) -> Answer:
-    """Tell what has become of each."""
+    """Give the result of each."""
     statuses = [error_status or good for _, error_status in tried]
     return json_answer({"custom_views": [each for each, _ in tried]}, overall(statuses, good))
 
@@ -282,7 +282,7 @@ def _sortable(module: Module, named: object, path: str) -> Item:
 
 
 def _shown(org: Org, view: View, user: int) -> Item:
-    """Show one view as Zoho tells of it."""
+    """Show one view as Zoho describes it."""
     body, system = view.body, view.body.get("system_name")
     creator = body.get("created_by")
     category = "created_by_me" if creator == user else "other_users_views"

@@ -1,4 +1,4 @@
-"""Modules, fields, layouts and picklists, as the settings API tells of them."""
+"""Modules, fields, layouts and picklists, as the settings API describes them."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _field(module: Module, field_id: str) -> Field | None:
 
 
 def _unchanged(request: Request) -> bool:
-    """Tell whether the caller knows the metadata already: it is as old as the org."""
+    """Whether the client has the metadata already: it is as old as the org."""
     since = parameters.moment(request, "If-Modified-Since")
     return since is not None and since >= datetime.fromisoformat(FOUNDED).timestamp()
 

@@ -2,7 +2,7 @@
 
 What Zoho's pages list as failures of this request is refused here too. Which failures reach the
 redirect URI they do not say, so that is a setting; one about the client or its redirect URI never
-does, since nobody may be sent to an address that is not registered.
+does, since no one may be sent to an address that is not registered.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class AuthRequest(NamedTuple):
         return tuple(each.scope for each in self.permissions)
 
 
-class Declined(Exception):  # noqa: N818 - the emulator's own word for a request that is no good
+class Declined(Exception):  # noqa: N818 - the emulator's name for an invalid request
     """An authorize request that no person gets to see."""
 
     def __init__(self, word: str, detail: str = "") -> None:
@@ -99,7 +99,7 @@ def permissions(org: Org, scopes: str) -> tuple[Permission, ...]:
 
 
 def refresh_token_due(org: Org, client_id: str, *, offline: bool, prompt: bool) -> bool:
-    """Tell whether a consent brings a refresh token: the first one offline, or one asked anew."""
+    """Whether a consent brings a refresh token: the first one offline, or one asked anew."""
     repeated = org.accounts.has_consented(client_id, ADMIN, (), offline=True)
     return offline and (prompt or not repeated)
 

@@ -101,11 +101,11 @@ class Devices:
         return next((each for each in fits if each.allowed is None and not self.over(each)), None)
 
     def over(self, flow: Device) -> bool:
-        """Tell whether a flow's time is up."""
+        """Whether a flow's time is up."""
         return flow.expires <= self._clock.now()
 
     def poll(self, code: str, client_id: str, origin: str, interval_s: int) -> tuple[str, Device]:
-        """Note a poll; tell how the flow stands, in Zoho's word or ``"allowed"``."""
+        """Note a poll; give the state of the flow, in Zoho's word or ``"allowed"``."""
         now = self._clock.now()
         with self._lock:
             flow = self._flows[code]

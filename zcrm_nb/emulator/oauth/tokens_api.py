@@ -43,7 +43,7 @@ def get_serverinfo(org: Org, request: Request) -> Answer:
 def _traded(
     org: Org, request: Request, grant_type: str, params: dict[str, str]
 ) -> dict[str, object]:
-    """Give tokens, unless in another data centre, which has never heard of the client."""
+    """Give tokens, unless in another data centre, where the client is unknown."""
     location = org.settings.location
     if not is_home(request.origin, location):
         raise AccountsError("invalid_client")

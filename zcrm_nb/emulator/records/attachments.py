@@ -1,4 +1,4 @@
-"""Attachments: files and links that hang on a record."""
+"""Attachments: files and links of a record."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _described(org: Org, module: Module, parent: int) -> list[dict[str, Any]]:
         for user, name, email in org.store.read("SELECT id, full_name, email FROM Users")
     }
     name = org.store.read(
-        f'SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
+        f'SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = ?',
         (parent,),
     )[0][0]
     rows = org.store.read(
@@ -124,7 +124,7 @@ def _check(org: Org, file: Part) -> None:
 
 
 def _link(text: str) -> str:
-    """Take an address, or refuse what is none."""
+    """Take an address, or refuse anything else."""
     parsed = urlsplit(text)
     if parsed.scheme.lower() not in LINKS or not parsed.netloc:
         raise Refusal(400, "INVALID_URL_PATTERN", "the given attachment URL is incorrect")
@@ -132,7 +132,7 @@ def _link(text: str) -> str:
 
 
 def _receipt(org: Org, module: Module, parent: int, attachment: int) -> dict[str, Any]:
-    """Say what was attached, when and by whom."""
+    """Say what was attached, with time and user."""
     shown = next(each for each in _described(org, module, parent) if each["id"] == str(attachment))
     stamps = ("id", "Created_Time", "Modified_Time", "Created_By", "Modified_By")
     done = success("attachment uploaded successfully", attachment)

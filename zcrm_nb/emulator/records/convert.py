@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 PATH = "$.data[0]"
 FLAGS = ("overwrite", "notify_lead_owner", "notify_new_entity_owner", "add_to_existing_record")
-#: Keys of Deals that are no fields of a deal.
+#: Keys of Deals that are not fields of a deal.
 NOT_FIELDS = ("Contact_Role", "$move_attachments")
 ACTIVITIES = ("Tasks", "Events", "Calls")
 DAY_S = 24 * 3600
@@ -150,7 +150,7 @@ class Converter:
         )
 
     def convert(self, conversion: Conversion) -> dict[str, Any]:
-        """Make what is to be made, and tell what the lead has become."""
+        """Make the records of a conversion, and give their ids."""
         found_matches = {each.module: each.ids[0] for each in reversed(self._found(conversion))}
         account = conversion.account or found_matches.get("Accounts")
         if account is None and self._lead["Company"]:
@@ -277,7 +277,7 @@ class Converter:
         if record is None:
             return None
         name = self._org.schema.modules[module].name_field
-        sql = f'SELECT "{name}" FROM "{module}" WHERE id = ?'  # noqa: S608 - names of the schema
+        sql = f'SELECT "{name}" FROM "{module}" WHERE id = ?'
         return {"name": self._store.read(sql, (record,))[0][0], "id": str(record)}
 
     # -- the body --------------------------------------------------------------------------------
@@ -288,7 +288,7 @@ class Converter:
         if named is None:
             return None
         record, path = _id(named, f"{PATH}.{module}"), f"{PATH}.{module}.id"
-        if not self._store.read(f'SELECT 1 FROM "{module}" WHERE id = ?', (record,)):  # noqa: S608
+        if not self._store.read(f'SELECT 1 FROM "{module}" WHERE id = ?', (record,)):
             raise _invalid("id", path)
         return record
 
@@ -397,7 +397,7 @@ def _invalid(api_name: str, path: str, **details: object) -> Refusal:
 
 
 def _success(code: str, message: str, details: Row, status: int) -> Answer:
-    """Say what has become of the lead."""
+    """Say the outcome of the lead."""
     item = {"code": code, "details": details, "message": message, "status": "success"}
     return json_answer({"data": [item]}, status)
 
@@ -407,7 +407,7 @@ def _match(
 ) -> Iterator[Match]:
     """Find the records of a module that have some values."""
     where = " AND ".join(f'"{name}" = ?' for name in values)
-    sql = f'SELECT id FROM "{module}" WHERE {where} ORDER BY id LIMIT {MOST_OPTIONS}'  # noqa: S608
+    sql = f'SELECT id FROM "{module}" WHERE {where} ORDER BY id LIMIT {MOST_OPTIONS}'
     ids = [record for (record,) in org.store.read(sql, tuple(values.values()))]
     if ids:
         value = " ".join(str(each) for each in reversed(values.values()))
@@ -429,7 +429,7 @@ def _shown(org: Org, match: Match | None) -> list[Row] | None:
 
 
 def _matched(org: Org, match: Match | None) -> list[Row] | None:
-    """Tell by which field and value they were found."""
+    """Say by which field and value they were found."""
     if match is None:
         return None
     field = org.schema.modules[match.module].by_name[match.field]

@@ -78,9 +78,9 @@ def _unknown() -> Refusal:
 
 
 def _id_of(org: Org, own: tuple[Module, Field], value: object) -> str:
-    """Find the id of the record with an external id; none has the id that stands for nobody."""
+    """Find the id of the record with an external id; none has the id that no record has."""
     module, field = own
-    sql = f'SELECT id FROM "{module.api_name}" WHERE "{field.api_name}" = ?'  # noqa: S608
+    sql = f'SELECT id FROM "{module.api_name}" WHERE "{field.api_name}" = ?'
     rows = org.store.read(sql, (value,))
     return str(rows[0][0]) if rows else NOBODY
 
@@ -105,7 +105,7 @@ def _in_address(
 def _in_body(
     org: Org, request: Request, paths: list[list[str]], own: tuple[Module, Field] | None
 ) -> tuple[Item, list[tuple[Field, str] | None]]:
-    """Replace the external ids in the items of a body; tell which items are known by one."""
+    """Replace the external ids in the items of a body; give those of each item."""
     body, upserts = request.json(), request.path.endswith("/upsert")
     if request.method == "POST" and not upserts:
         own = None  # a new record brings its external id along
@@ -137,7 +137,7 @@ def _in_lookup(org: Org, item: Any, path: list[str], end: tuple[Module, Field]) 
 
 
 def _with_externals(answer: Answer, external_ids: list[tuple[Field, str] | None]) -> Answer:
-    """Tell the external id beside Zoho's in the result of each item."""
+    """Give the external id beside Zoho's in the result of each item."""
     body = orjson.loads(answer.body)
     results = body.get("data") if isinstance(body, dict) else None
     if not isinstance(results, list) or len(results) != len(external_ids):

@@ -1,6 +1,6 @@
 """Files in the CRM: how they come in, where they are kept, how they go out again.
 
-The file system of its own (``/files``), the photo of a record, and the files of its upload fields.
+The file system (``/files``), the photo of a record, and the files of its upload fields.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
 
 
 def keep(org: Org, part: Part, user: int) -> str:
-    """Store a file and return its id, which tells nothing."""
+    """Store a file and return its id, which is opaque."""
     number = org.store.count("files")
     file_id = hashlib.sha1(org.secret + b"%d" % number).hexdigest()  # noqa: S324 - an id, no seal
     org.store.execute(
@@ -42,7 +42,7 @@ def keep(org: Org, part: Part, user: int) -> str:
 
 
 def download(org: Org, file_id: str | None) -> Answer:
-    """Answer with a file, or with nothing where there is none."""
+    """Answer with a file, or with nothing where it does not exist."""
     rows = org.store.read("SELECT name, type, content FROM files WHERE id = ?", (file_id,))
     if not rows:
         return NOTHING
@@ -127,7 +127,7 @@ def post_photo(org: Org, request: Request, module: str, record_id: str) -> Answe
 def get_photo(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/photo``: the photo of a record."""
     module_info, id_number = _pictured(org, module, record_id)
-    sql = f'SELECT "{PHOTO}" FROM "{module_info.api_name}" WHERE id = ?'  # noqa: S608
+    sql = f'SELECT "{PHOTO}" FROM "{module_info.api_name}" WHERE id = ?'
     return download(org, org.store.read(sql, (id_number,))[0][0])
 
 
@@ -171,7 +171,7 @@ def get_field_file(org: Org, request: Request, module: str, record_id: str) -> A
     if not uploads:
         return NOTHING
     columns = ", ".join(f'"{name}"' for name in uploads)
-    sql = f'SELECT {columns} FROM "{module_info.api_name}" WHERE id = ?'  # noqa: S608
+    sql = f'SELECT {columns} FROM "{module_info.api_name}" WHERE id = ?'
     values: list[dict[str, Any]] = [
         each for text in org.store.read(sql, (parent,))[0] for each in orjson.loads(text or "[]")
     ]

@@ -1,7 +1,7 @@
 """Timelines: what happened to a record, told from what SQLite noted of every update.
 
 The store has triggers that note every change, so no writer can forget one. What was added
-to a record is told by the things themselves: they know when they were made and by whom.
+to a record is told by the things themselves: they have the time and the user of their creation.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Entry = dict[str, Any]
 
 SOURCE = "crm_api"
-#: What tells its own arrival on the timeline of the record it belongs to.
+#: What has an entry for itself on the timeline of the record it belongs to.
 TOLD = ("Notes", "Tasks", "Events", "Calls")
 #: What an update is called that changes this field alone.
 CALLED = {
@@ -106,7 +106,7 @@ def _place(entry: Entry) -> tuple[int, int]:
 
 
 def _entries(org: Org, module: Module, record_id: int) -> Iterator[Entry]:
-    """Tell everything that happened to a record."""
+    """List everything that happened to a record."""
     (row,) = org.store.rows(module.api_name, "id = ?", (record_id,))
     itself = _thing(org, module, record_id)
     yield _entry(record_id, row["Created_Time"], row["Created_By"], "added", itself)
@@ -146,11 +146,11 @@ def _members(name: str, value: str | None) -> set[str]:
 
 
 def _arrivals(org: Org, module: Module, record_id: int, itself: Entry) -> Iterator[Entry]:
-    """Tell what was added to a record: notes, activities, attachments."""
+    """Describe what was added to a record: notes, activities, attachments."""
     for relation in lists_of(org.schema, module):
         if relation.module.api_name in TOLD:
             where = relation.holds(record_id)
-            sql = f'SELECT id, Created_Time, Created_By FROM "{relation.module.api_name}" AS r'  # noqa: S608
+            sql = f'SELECT id, Created_Time, Created_By FROM "{relation.module.api_name}" AS r'
             for each, at, user in org.store.read(f"{sql} WHERE {where.sql}", where.values):
                 done = _entry(each, at, user, "added", _thing(org, relation.module, each))
                 yield {**done, "related": itself}
@@ -163,7 +163,7 @@ def _arrivals(org: Org, module: Module, record_id: int, itself: Entry) -> Iterat
 
 def _thing(org: Org, module: Module, record_id: int) -> Entry:
     """Name a record, as timelines do."""
-    sql = f'SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
+    sql = f'SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = ?'
     rows = org.store.read(sql, (record_id,))
     details = {"api_name": module.api_name, "id": str(module.id)}
     return {"module": details, "name": rows[0][0] if rows else None, "id": str(record_id)}
@@ -220,7 +220,7 @@ def _text(org: Org, field: Field, stored: Any) -> str | None:
     if field.targets:  # which of the modules it was is not kept
         return str(stored)
     sql = ", ".join(shape(field, "r", "rest", org.store).expressions)
-    rows = org.store.read(f'SELECT {sql} FROM (SELECT ? AS "{field.api_name}") AS r', (stored,))  # noqa: S608
+    rows = org.store.read(f'SELECT {sql} FROM (SELECT ? AS "{field.api_name}") AS r', (stored,))
     value = shape(field, "r", "rest", org.store).show(*rows[0])
     if isinstance(value, dict):
         return str(value["name"] if org.settings.relations.timeline_names else value["id"])
@@ -244,7 +244,7 @@ def _filters(request: Request) -> Any:
 
 
 def _fits(entry: Entry, wanted: Any) -> bool:
-    """Tell whether an entry fits the filters."""
+    """Whether an entry fits the filters."""
     match wanted:
         case None:
             return True
@@ -257,7 +257,7 @@ def _fits(entry: Entry, wanted: Any) -> bool:
 
 
 def _leaf(entry: Entry, name: str, comparator: str, value: Any) -> bool:
-    """Tell whether an entry fits one criterion."""
+    """Whether an entry fits one criterion."""
     if name not in FILTERED:
         raise _bad_filter()
     if name == "audited_time":

@@ -130,7 +130,7 @@ def _update_later(org: Org, chore: Chore) -> tuple[int, int]:
 
 def _delete_later(org: Org, chore: Chore) -> tuple[int, int]:
     """Delete every record that is still there and not locked."""
-    sql = f'SELECT id FROM "{chore.module}" WHERE NOT Locked__s'  # noqa: S608 - a module's name
+    sql = f'SELECT id FROM "{chore.module}" WHERE NOT Locked__s'
     free = {each for (each,) in org.store.read(sql)}
     good = [each for each in chore.facts["ids"] if each in free]
     with org.store.transaction(notify=org.settings.watch.notifies_of("mass_delete")):
@@ -144,7 +144,7 @@ WORKS: dict[str, Work] = {UPDATE: _update_later, DELETE: _delete_later}
 def _fitting(org: Org, module: Module, where: Condition | None) -> list[int]:
     """Find the records that fit now, or refuse none at all and too many."""
     assert where is not None, "without ids there is a condition"
-    sql = f'SELECT id FROM "{module.api_name}" AS r WHERE {where.sql} ORDER BY id LIMIT ?'  # noqa: S608
+    sql = f'SELECT id FROM "{module.api_name}" AS r WHERE {where.sql} ORDER BY id LIMIT ?'
     ids = [each for (each,) in org.store.read(sql, (*where.values, IN_VIEW + 1))]
     if not ids:
         raise Refusal(400, "NO_RECORDS_FOUND", "no record found to update")
@@ -206,7 +206,7 @@ def _listed(org: Org, ids: object) -> list[str]:
 def _known(org: Org, module: Module, text: str) -> str:
     """See that a record is there."""
     there = parameters.is_id(text) and org.store.read(
-        f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
+        f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',
         (int(text),),
     )
     if not there:
@@ -251,7 +251,7 @@ def _refused_item(refusal: Refusal) -> Answer:
 
 
 def _answer(results: list[Item], error_statuses: list[int | None]) -> Answer:
-    """Tell what has become of each record."""
+    """Give the result of each record."""
     return json_answer({"data": results}, overall([each or 200 for each in error_statuses], 200))
 
 

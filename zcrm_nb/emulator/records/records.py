@@ -42,7 +42,7 @@ NOT_EMULATED_PARAMS = (
     "filterId",
 )
 SEARCHES = ("criteria", "email", "phone", "word")
-#: What a note tells of the files attached to it; null without any.
+#: What a note says of the files attached to it; null without any.
 ATTACHED = (
     "(SELECT CASE WHEN count(*) THEN json_group_array(json_object('$file_id', a.file_id,"
     " 'File_Name', a.file_name, 'Size', CAST(a.size AS TEXT), 'id', CAST(a.id AS TEXT)))"
@@ -123,7 +123,7 @@ class Table:
     ) -> tuple[list[dict[str, Any]], list[Any]]:
         """Read rows as records, and beside them the extra columns asked for."""
         sql = (
-            f"SELECT {', '.join((*self._expressions, *extra))} "  # noqa: S608 - names of the schema
+            f"SELECT {', '.join((*self._expressions, *extra))} "
             f'FROM "{self._module.api_name}" AS r WHERE {where.sql} ORDER BY {order} '
             "LIMIT ? OFFSET ?"
         )
@@ -133,7 +133,7 @@ class Table:
 
 
 def _is_rich_text(field: Field) -> bool:
-    """Tell a rich text area from a plain one, by its length."""
+    """Distinguish a rich text area from a plain one, by its length."""
     return field.data_type == "textarea" and TEXTAREAS.get(field.length) == "rich_text"
 
 
@@ -400,8 +400,8 @@ def _unknown_id(org: Org) -> Answer:
 
 
 def _newer(store: Store, module: Module, record_id: int, since: int) -> bool:
-    """Tell whether a record was modified after a moment."""
-    sql = f'SELECT 1 FROM "{module.api_name}" WHERE id = ? AND "Modified_Time" > ?'  # noqa: S608
+    """Whether a record was modified after a moment."""
+    sql = f'SELECT 1 FROM "{module.api_name}" WHERE id = ? AND "Modified_Time" > ?'
     return bool(store.read(sql, (record_id, since)))
 
 
@@ -497,7 +497,7 @@ def count_records(org: Org, request: Request, module: str) -> Answer:
         message = "one of the expected parameter is missing"
         raise Refusal(400, "EXPECTED_PARAM_MISSING", message, {"param_names": list(SEARCHES)})
     where = where or _converted(request, module_info)
-    sql = f'SELECT count(*) FROM "{module}" AS r WHERE {where.sql}'  # noqa: S608
+    sql = f'SELECT count(*) FROM "{module}" AS r WHERE {where.sql}'
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
 
@@ -512,7 +512,7 @@ def _view_and_search(request: Request) -> Refusal:
 
 
 def get_deleted(org: Org, request: Request, module: str) -> Answer:
-    """``GET /{module}/deleted``: what was deleted, when and by whom."""
+    """``GET /{module}/deleted``: what was deleted, with time and user."""
     module_info = module_named(org, module)
     kind = request.params.get("type", "all")
     if kind not in ("all", "recycle", "permanent"):

@@ -235,7 +235,7 @@ def _put_off(org: DeferringOrg, request: Request, kind: str, ids: list[int]) -> 
 
 
 def _expire(org: Org) -> None:
-    """Let go of what has been in the bin too long."""
+    """Drop what has been in the bin too long."""
     days = org.settings.actions.bin_days
     recycle_bin.expire(org.store, org.clock.now() - days * DAY_S)
 

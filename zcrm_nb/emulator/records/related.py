@@ -1,4 +1,4 @@
-"""Related lists: what hangs on a record by somebody's lookup, and how it is linked and let go."""
+"""Related lists: what belongs to a record through a lookup, and how it is linked and unlinked."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 LISTS_COUNTED = 20
 ATTACHMENTS = "Attachments"
-#: Records that live and die with the record they hang on: letting go of one deletes it.
+#: Records that live and die with their record: unlinking one deletes it.
 OWNED = ("Notes",)
 
 
 @dataclass(frozen=True, slots=True)
 class RelatedList:
-    """The records of ``module`` that hang on a record of the module ``parent``.
+    """The records of ``module`` of a record of the module ``parent``.
 
     They point to it by their own lookup ``near``; or, where there is a ``linking`` module, its rows
     point to the parent by ``near`` and to them by ``far``.
@@ -55,7 +55,7 @@ class RelatedList:
         """Write the condition for the records on the list of one record."""
         if self.linking and self.far:
             return Condition(
-                f'r.id IN (SELECT "{self.far.api_name}" FROM "{self.linking.api_name}"'  # noqa: S608
+                f'r.id IN (SELECT "{self.far.api_name}" FROM "{self.linking.api_name}"'
                 f' WHERE "{self.near.api_name}" = ?)',
                 (record_id,),
             )
@@ -66,7 +66,7 @@ class RelatedList:
 
 
 def lists_of(schema: Schema, parent: Module) -> list[RelatedList]:
-    """List what hangs on the records of a module, besides attachments.
+    """List what belongs to the records of a module, besides attachments.
 
     Examples
     --------
@@ -120,9 +120,9 @@ def list_named(schema: Schema, parent: Module, name: str) -> RelatedList:
 
 
 def parent_of(org: Org, module: Module, text: str) -> int:
-    """Read the id of the record that things hang on, or refuse one that is not there."""
+    """Read the id of the record that the list belongs to, or refuse one that is not there."""
     if parameters.is_id(text) and org.store.read(
-        f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
+        f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',
         (int(text),),
     ):
         return int(text)
@@ -135,7 +135,7 @@ def parent_of(org: Org, module: Module, text: str) -> int:
 
 
 def get_related(org: Org, request: Request, module: str, record_id: str, related: str) -> Answer:
-    """``GET /{module}/{id}/{related_list}``: one page of what hangs on a record."""
+    """``GET /{module}/{id}/{related_list}``: one page of what belongs to a record."""
     module_info = module_named(org, module)
     parent = parent_of(org, module_info, record_id)
     relation = list_named(org.schema, module_info, related)
@@ -181,9 +181,9 @@ def get_deleted_related(
 
 
 def _hangs(org: Org, relation: RelatedList, parent: int, record_id: int) -> bool:
-    """Tell whether a record is on the list."""
+    """Whether a record is on the list."""
     where = relation.holds(parent)
-    sql = f'SELECT 1 FROM "{relation.module.api_name}" AS r WHERE {where.sql} AND r.id = ?'  # noqa: S608
+    sql = f'SELECT 1 FROM "{relation.module.api_name}" AS r WHERE {where.sql} AND r.id = ?'
     return bool(org.store.read(sql, (*where.values, record_id)))
 
 
@@ -247,7 +247,7 @@ def _attachments_json(module: Module) -> dict[str, Any]:
 
 
 def count_related(org: Org, request: Request, module: str, record_id: str) -> Answer:
-    """``POST /{module}/{id}/actions/get_related_records_count``: how much hangs on a record."""
+    """``POST /{module}/{id}/actions/get_related_records_count``: how many records a list has."""
     module_info = module_named(org, module)
     parent = parent_of(org, module_info, record_id)
     key = "get_related_records_count"
@@ -284,7 +284,7 @@ def _counted(
     else:
         relation = list_named(org.schema, module, name)
         where = relation.holds(parent)
-        sql = f'SELECT count(*) FROM "{relation.module.api_name}" AS r WHERE {where.sql}'  # noqa: S608
+        sql = f'SELECT count(*) FROM "{relation.module.api_name}" AS r WHERE {where.sql}'
         values = where.values
     number = org.store.read(sql, values)[0][0]
     return {"count": number, "related_list": {"api_name": name, "id": list_id}}
@@ -384,7 +384,7 @@ def _tie(org: Org, user: int, relation: RelatedList, parent: int, child: int) ->
 
 
 def delete_related(org: Org, request: Request, module: str, record_id: str, related: str) -> Answer:
-    """``DELETE /{module}/{id}/{related_list}?ids=``: let go of up to 100 records."""
+    """``DELETE /{module}/{id}/{related_list}?ids=``: unlink up to 100 records."""
     if "ids" not in request.params:
         message = "One of the expected parameter is missing"
         raise Refusal(400, "MANDATORY_NOT_FOUND", message, {"param_name": "ids"})
@@ -399,7 +399,7 @@ def delete_related(org: Org, request: Request, module: str, record_id: str, rela
 def delete_related_one(
     org: Org, request: Request, *, module: str, record_id: str, related: str, related_id: str
 ) -> Answer:
-    """``DELETE /{module}/{id}/{related_list}/{related_id}``: let go of one record."""
+    """``DELETE /{module}/{id}/{related_list}/{related_id}``: unlink one record."""
     return _let_go(org, request, (module, record_id, related), [related_id])
 
 
@@ -418,14 +418,14 @@ def _let_go(org: Org, request: Request, where: tuple[str, str, str], ids: list[s
 
 
 def _unlink(org: Org, user: int, relation: RelatedList, parent: int, child: int) -> dict[str, Any]:
-    """Let go of one record."""
+    """Unlink one record."""
     near = relation.near.api_name
     if relation.module.api_name in OWNED:
         recycle_bin.throw_away(org.store, relation.module.api_name, [child], user=user)
         return success("record deleted", child)
     if relation.linking and relation.far:
         linking = relation.linking.api_name
-        sql = f'SELECT id FROM "{linking}" WHERE "{near}" = ? AND "{relation.far.api_name}" = ?'  # noqa: S608
+        sql = f'SELECT id FROM "{linking}" WHERE "{near}" = ? AND "{relation.far.api_name}" = ?'
         rows = [row for (row,) in org.store.read(sql, (parent, child))]
         recycle_bin.throw_away(org.store, linking, rows, user=user)
     else:
@@ -466,10 +466,10 @@ ROUTES = (
         "how many records up to 20 related lists hold",
         READ,
     ),
-    Route("GET", _LIST, get_related, "related list: as a list, of what hangs on a record", READ),
+    Route("GET", _LIST, get_related, "related list: as a list, of what belongs to a record", READ),
     Route("POST", _LIST, post_related, "write up to 100 notes about a record", UPDATE, "write"),
     Route("PUT", _LIST, put_related, "link up to 100 records", UPDATE),
-    Route("DELETE", _LIST, delete_related, "let go of up to 100 records", UPDATE),
+    Route("DELETE", _LIST, delete_related, "unlink up to 100 records", UPDATE),
     Route(
         "GET",
         f"{V8}/{{module}}/deleted/{{record_id}}/{{related}}",
@@ -479,5 +479,5 @@ ROUTES = (
     ),
     Route("GET", _ONE, get_related_one, "one record of a related list", READ),
     Route("PUT", _ONE, put_related_one, "link one record", UPDATE),
-    Route("DELETE", _ONE, delete_related_one, "let go of one record", UPDATE),
+    Route("DELETE", _ONE, delete_related_one, "unlink one record", UPDATE),
 )

@@ -45,7 +45,7 @@ def get_tags(org: Org, request: Request) -> Answer:
 def _described(org: Org, where: str, values: tuple[object, ...]) -> list[Item]:
     """Describe tags as the settings do."""
     people = dict(org.store.read("SELECT id, full_name FROM Users"))
-    rows = org.store.read(f"SELECT {COLUMNS} FROM tags WHERE {where} ORDER BY id", values)  # noqa: S608
+    rows = org.store.read(f"SELECT {COLUMNS} FROM tags WHERE {where} ORDER BY id", values)
     return [
         {
             "id": str(each),
@@ -236,13 +236,13 @@ def _sent(body: Item) -> list[Item]:
 
 
 def _done(message: str, details: Item) -> Item:
-    """Say what became of a tag."""
+    """Say the outcome of a tag."""
     return {"code": "SUCCESS", "details": details, "message": message, "status": "success"}
 
 
 def _tagged(org: Org, module: Module, tag_id: str) -> list[tuple[int, list[Item]]]:
     """Find the records that have a tag, and all tags of each."""
-    sql = f'SELECT id, Tag FROM "{module.api_name}" WHERE Tag LIKE ?'  # noqa: S608
+    sql = f'SELECT id, Tag FROM "{module.api_name}" WHERE Tag LIKE ?'
     rows = org.store.read(sql, (f'%"id":"{tag_id}"%',))
     return [(record_id, orjson.loads(tags)) for record_id, tags in rows]
 
@@ -252,7 +252,7 @@ def _replace(org: Org, module: Module, tag_id: str, by: Item | None) -> None:
     for record_id, tags in _tagged(org, module, tag_id):
         remaining = [by if each["id"] == tag_id else each for each in tags]
         once = {each["id"]: each for each in remaining if each}
-        sql = f'UPDATE "{module.api_name}" SET Tag = ? WHERE id = ?'  # noqa: S608
+        sql = f'UPDATE "{module.api_name}" SET Tag = ? WHERE id = ?'
         org.store.execute(sql, (orjson.dumps(list(once.values())).decode(), record_id))
 
 

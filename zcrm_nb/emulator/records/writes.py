@@ -38,7 +38,7 @@ class Writer:
     module : Module
         Whose records.
     unmodified_since : int, optional
-        Only what nobody has changed since is changed.
+        Change only what was not changed since then.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class Writer:
         return success("record deleted", record_id)
 
     def receipts(self, results: Sequence[Item]) -> list[Item]:
-        """Fill in what Zoho tells of each record that was added or changed."""
+        """Fill in what Zoho says of each record that was added or changed."""
         written = [int(each["details"]["id"]) for each in results if each["code"] == "SUCCESS"]
         stamps = [self._module.by_name[name] for name in STAMPS]
         where = Condition(f"r.id IN ({', '.join('?' * len(written))})", tuple(written))
@@ -126,8 +126,8 @@ class Writer:
         return int(text)
 
     def _modified(self, record_id: int, details: dict[str, str]) -> int:
-        """Tell when a record was modified, or refuse an unknown id."""
-        sql = f'SELECT "Modified_Time" FROM "{self._module.api_name}" WHERE id = ?'  # noqa: S608
+        """Give the time when a record was modified, or refuse an unknown id."""
+        sql = f'SELECT "Modified_Time" FROM "{self._module.api_name}" WHERE id = ?'
         rows = self._store.read(sql, (record_id,))
         if not rows:
             raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", details)
@@ -271,10 +271,10 @@ def _delete(org: Org, request: Request, module: Module, ids: list[int]) -> Answe
 def refuse_locked(
     store: Store, module: Module, record_id: int, location: dict[str, str] | None = None
 ) -> None:
-    """Refuse to change a record that somebody has locked."""
+    """Refuse to change a record that is locked."""
     if "Locked__s" not in module.by_name:
         return
-    sql = f'SELECT Locked__s FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
+    sql = f'SELECT Locked__s FROM "{module.api_name}" WHERE id = ?'
     if store.read(sql, (record_id,)) == [(1,)]:
         message = "Sorry, you cannot perform this operation as the record is locked."
         details = {"action": "record_locking", **(location or {"id": str(record_id)})}

@@ -157,7 +157,7 @@ KINDS = {
     "fields_without_type": Kind(
         "some fields lack `data_type` or `json_type`, or have null there", alter=_without_type
     ),
-    "unknown_data_types": Kind("fields of data types nobody documents", alter=_unknown_type),
+    "unknown_data_types": Kind("fields of undocumented data types", alter=_unknown_type),
     "contradicting_types": Kind(
         "fields whose `json_type` says object where `data_type` says text or number; so do values",
         alter=_contradicting,

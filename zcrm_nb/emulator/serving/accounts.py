@@ -119,8 +119,8 @@ class Accounts:
     -----
     The limits are those of Zoho's token-validity page: ten access tokens in ten minutes from one
     refresh token, fifteen alive at once, twenty refresh tokens for a user, ten grant codes in ten
-    minutes for a client. What is one too many pushes out the oldest, except that whoever makes
-    codes or access tokens too fast is told to wait.
+    minutes for a client. What is one too many pushes out the oldest; codes and access tokens that
+    are made too fast are refused instead.
     """
 
     def __init__(self, clock: Clock, settings: Settings, seed: int) -> None:
@@ -147,7 +147,7 @@ class Accounts:
     def has_consented(
         self, client_id: str, user: int, scopes: Iterable[str], *, offline: bool
     ) -> bool:
-        """Tell whether a user has allowed all this before."""
+        """Whether a user has allowed all this before."""
         with self._lock:
             given = self._consents[client_id, user]
             return given.scopes.issuperset(scopes) and given.offline >= offline
@@ -322,12 +322,12 @@ class Accounts:
                 raise Refusal(401, "OAUTH_SCOPE_MISMATCH", self._settings.scope_message)
 
     def grants(self, token: AccessToken, needed: str) -> bool:
-        """Tell whether a token includes one scope, such as ``ZohoCRM.modules.Leads.READ``."""
+        """Whether a token includes one scope, such as ``ZohoCRM.modules.Leads.READ``."""
         writes = self._settings.write_scope_covers
         return any(covers(granted, needed, writes) for granted in token.scopes)
 
     def _rival(self, other: RefreshToken, client_id: str, user: int) -> bool:
-        """Tell whether two refresh tokens share one allowance."""
+        """Whether two refresh tokens share one allowance."""
         same_client = self._settings.refresh_tokens_per == "user" or other.client_id == client_id
         return other.user == user and same_client
 

@@ -1,7 +1,7 @@
-"""Page tokens: where a page of records begins, sealed so that nobody else can use or alter it.
+"""Page tokens: where a page of records begins, sealed so that no one else can use or alter it.
 
 A token holds the sort key of the row a page starts behind, not a number of rows to skip. So a page
-stays what it is when records are inserted or deleted while somebody pages.
+stays what it is when records are inserted or deleted while a client pages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Position(NamedTuple):
     """A place between two rows.
 
     ``key`` and ``id`` are those of the row next to it, ``served`` the rows that come before it, and
-    ``backwards`` tells that the page ends there instead of beginning.
+    ``backwards`` says that the page ends there instead of beginning.
     """
 
     key: int

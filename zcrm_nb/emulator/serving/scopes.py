@@ -104,7 +104,7 @@ def permission(scope: str, modules: Mapping[str, str]) -> Permission | None:
 
 
 def covers(granted: str, needed: str, write_covers: Iterable[str] = ()) -> bool:
-    """Tell whether a granted scope includes a needed one.
+    """Whether a granted scope includes a needed one.
 
     Examples
     --------

@@ -60,7 +60,7 @@ def throw_away(store: Store, module: str, ids: Iterable[int], *, user: int) -> N
             chunk = id_list[start : start + CHUNK]
             if module_info.generated_type not in PARTS:
                 _keep_all(store, module_info, chunk, user)
-            store.execute(f'DELETE FROM "{module}" WHERE id IN {_marks(chunk)}', chunk)  # noqa: S608
+            store.execute(f'DELETE FROM "{module}" WHERE id IN {_marks(chunk)}', chunk)
 
 
 def restore(store: Store, record_id: int) -> None:
@@ -83,7 +83,7 @@ def erase(store: Store, ids: Sequence[int]) -> None:
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
         store.execute(
-            "UPDATE deleted SET type = 'permanent', display_name = NULL, deleted_by = NULL,"  # noqa: S608
+            "UPDATE deleted SET type = 'permanent', display_name = NULL, deleted_by = NULL,"
             f" created_by = NULL, owner = NULL, record = NULL WHERE id IN {_marks(chunk)}",
             chunk,
         )
@@ -110,25 +110,25 @@ def kept_of(store: Store, record_id: int) -> tuple[Module, Kept]:
 
 
 def _keep_all(store: Store, module: Module, ids: list[int], user: int) -> None:
-    """Note everything about some records, and let go of what goes with them."""
+    """Note everything about some records, and drop what goes with them."""
     marks = _marks(ids)
     snapshot = {row["id"]: Kept(row) for row in store.rows(module.api_name, f"id IN {marks}", ids)}
     for child, column in _parts(store, module):
         where = f'"{column}" IN {marks}'
         for row in store.rows(child.api_name, where, ids):
             snapshot[row[column]].parts.setdefault(child.api_name, []).append(row)
-        store.execute(f'DELETE FROM "{child.api_name}" WHERE {where}', ids)  # noqa: S608
+        store.execute(f'DELETE FROM "{child.api_name}" WHERE {where}', ids)
     for other, pointer in _pointers(store, module):
-        sql = f'SELECT "{pointer.api_name}", id FROM "{other.api_name}" WHERE "{pointer.api_name}" '  # noqa: S608
+        sql = f'SELECT "{pointer.api_name}", id FROM "{other.api_name}" WHERE "{pointer.api_name}" '
         for target, source in store.read(f"{sql} IN {marks}", ids):
             snapshot[target].pointers.append((other.api_name, pointer.api_name, source))
         if pointer.targets:  # plain lookups have foreign keys, which empty them
             store.execute(
-                f'UPDATE "{other.api_name}" SET "{pointer.api_name}" = NULL, "$se_module" = NULL'  # noqa: S608
+                f'UPDATE "{other.api_name}" SET "{pointer.api_name}" = NULL, "$se_module" = NULL'
                 f' WHERE "{pointer.api_name}" IN {marks}',
                 ids,
             )
-    sql = f'SELECT id, "{module.name_field}" FROM "{module.api_name}" WHERE id IN {marks}'  # noqa: S608
+    sql = f'SELECT id, "{module.name_field}" FROM "{module.api_name}" WHERE id IN {marks}'
     names = dict(store.read(sql, ids))
     for record_id, each in snapshot.items():
         store.execute(
@@ -203,7 +203,7 @@ def _point_again(
     setting = ", ".join(f'"{name}" = ?' for name in change)
     where = f'id = ? AND "{column}" IS NULL'
     store.execute(
-        f'UPDATE "{module}" SET {setting} WHERE {where}',  # noqa: S608
+        f'UPDATE "{module}" SET {setting} WHERE {where}',
         (*change.values(), source),
     )
     try:
@@ -241,8 +241,8 @@ def _load(store: Store, module: Module, row: Row) -> None:
 
 
 def _exists(store: Store, module: str, record_id: int) -> bool:
-    """Tell whether a record is there."""
-    return bool(store.read(f'SELECT 1 FROM "{module}" WHERE id = ?', (record_id,)))  # noqa: S608
+    """Whether a record is there."""
+    return bool(store.read(f'SELECT 1 FROM "{module}" WHERE id = ?', (record_id,)))
 
 
 def _rewrite(store: Store, record_id: int, snapshot: Kept) -> None:

@@ -1,4 +1,4 @@
-"""A record that somebody wants written: checked field by field, and encoded for the store."""
+"""A record to be written: checked field by field, and encoded for the store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NUMBERS = ("double", "decimal", "currency", "percent")
 class Draft:
     """A record ready to be written.
 
-    ``row`` holds the values of its own table, ``children`` the rows of its subforms and links by
+    ``row`` holds the values of its table, ``children`` the rows of its subforms and links by
     the name of the field; a child with an ``id`` exists already, ``removed`` are ids to delete.
     """
 
@@ -171,7 +171,7 @@ class Desk:
         if found is None or found == record_id:
             return
         sql = (
-            f'SELECT u.full_name, u.id, u.zuid FROM "{self._module.api_name}" r LEFT JOIN Users u '  # noqa: S608
+            f'SELECT u.full_name, u.id, u.zuid FROM "{self._module.api_name}" r LEFT JOIN Users u '
         )
         name, owner, zuid = self._store.read(sql + "ON u.id = r.Owner WHERE r.id = ?", (found,))[0]
         twin = {
@@ -186,7 +186,7 @@ class Desk:
 
     def find(self, field: Field, stored: object) -> int | None:
         """Find the first record that has a value."""
-        sql = f'SELECT min(id) FROM "{self._module.api_name}" WHERE "{field.api_name}" = ?'  # noqa: S608
+        sql = f'SELECT min(id) FROM "{self._module.api_name}" WHERE "{field.api_name}" = ?'
         found: int | None = self._store.read(sql, (stored,))[0][0]
         return found
 
@@ -207,14 +207,14 @@ class Desk:
 
     def _exists(self, field: Field, target: str, stored: object, path: str) -> None:
         """Refuse a lookup to a record that does not exist."""
-        if not self._store.read(f'SELECT 1 FROM "{target}" WHERE id = ?', (stored,)):  # noqa: S608
+        if not self._store.read(f'SELECT 1 FROM "{target}" WHERE id = ?', (stored,)):
             message = "the id given seems to be invalid"
             raise Refusal(400, "INVALID_DATA", message, _place(field.api_name, path))
 
     def rows_of(self, field: Field, record_id: int | None) -> set[int]:
         """Find the ids of a record's rows in a subform, or of its links; a new record has none."""
         child, parent = self.behind(field)
-        sql = f'SELECT id FROM "{child.api_name}" WHERE "{parent.api_name}" = ?'  # noqa: S608
+        sql = f'SELECT id FROM "{child.api_name}" WHERE "{parent.api_name}" = ?'
         return {each for (each,) in self._store.read(sql, (record_id,))}
 
     def behind(self, field: Field) -> tuple[Module, Field]:

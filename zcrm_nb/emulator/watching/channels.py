@@ -1,8 +1,8 @@
 """Who is told what: the notification channels of the org, and the callbacks that changes lead to.
 
 They listen to the store, below every API that writes: whatever changes a record, through REST, a
-bulk job or the life simulator, is heard, and nothing has to remember to tell. While no channel is
-open nobody listens.
+bulk job or the life simulator, is noticed, and no writer has to announce it. While no channel is
+open there is no listener.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class Channel:
         return [each for each in self.events if each.rpartition(".")[0] == module]
 
     def watches(self, module: str, operation: str) -> bool:
-        """Tell whether an operation on a module is among its events."""
+        """Whether an operation on a module is among its events."""
         return not {f"{module}.{ACTIONS[operation]}", f"{module}.all"}.isdisjoint(self.events)
 
     def wants(self, change: Change) -> bool:
-        """Tell whether its conditions let a change pass; they look at the fields of an edit."""
+        """Whether its conditions let a change pass; they look at the fields of an edit."""
         if change.operation != "update":
             return True
         return all(
@@ -76,7 +76,7 @@ class Channel:
 
 
 def _holds(selection: Mapping[str, Any], changed: Iterable[str]) -> bool:
-    """Tell whether the fields that a selection names have changed: any or all of each group."""
+    """Whether the fields that a selection names have changed: any or all of each group."""
     if selection.get("field"):
         return selection["field"]["api_name"] in changed
     every = all if selection["group_operator"].lower() == "and" else any
@@ -193,7 +193,7 @@ class Channels:
     # -- callbacks -------------------------------------------------------------------------------
 
     def _hear(self, changes: list[Change]) -> None:
-        """Tell of committed changes; the write is done and must not fail for a bug of ours."""
+        """Describe committed changes; the write is done and must not fail for a bug of ours."""
         try:
             self._replace(self._open.values())
             net = _net([*changes, *self._of_parents(changes)])
@@ -216,7 +216,7 @@ class Channels:
             yield self._callback(channel, group)
 
     def _notifies(self, change: Change) -> bool:
-        """Tell whether a change is worth a callback; settings, for what no page tells."""
+        """Whether a change is worth a callback; settings, for what no page tells."""
         if change.restored:
             return self._settings.restored
         return bool(change.operation != "update" or change.fields or self._settings.unchanged)
@@ -253,7 +253,7 @@ class Channels:
         )
 
     def _server_time(self) -> int:
-        """Tell the time in milliseconds, no moment twice."""
+        """Give the time in milliseconds, no moment twice."""
         self._last_time = max(self._org.clock.now() * 1000, self._last_time + 1)
         return self._last_time
 
@@ -326,7 +326,7 @@ class Channels:
             names.append("$se_module")
         columns = ", ".join(f'"{name}"' for name in names)
         rows = self._org.store.read(
-            f'SELECT {columns} FROM "{module.api_name}" WHERE id = ?',  # noqa: S608 - the schema's
+            f'SELECT {columns} FROM "{module.api_name}" WHERE id = ?',
             (record_id,),
         )
         return dict(zip(names, rows[0], strict=True)) if rows else {}

@@ -245,7 +245,7 @@ def _resource(org: WatchOrg, name: str) -> Item:
 
 
 def _subscribed(org: WatchOrg, channel: Channel, names: list[str], message: str) -> Item:
-    """Tell of a channel that is open now."""
+    """Describe a channel that is open now."""
     events = [
         {
             "channel_expiry": _expiry(org, channel),
@@ -258,7 +258,7 @@ def _subscribed(org: WatchOrg, channel: Channel, names: list[str], message: str)
 
 
 def _removed(org: WatchOrg, channel: Channel, names: list[str], message: str) -> list[Item]:
-    """Tell what is watched no longer."""
+    """Describe what is watched no longer."""
     removed = [
         _success(
             {

@@ -138,7 +138,7 @@ class Form:
         return self._item.get("channel_expiry") is not None
 
     def has(self, key: str) -> bool:
-        """Tell whether a key was sent."""
+        """Whether a key was sent."""
         return key in self._item
 
     def _mandatory(self, key: str) -> tuple[Any, Place]:
@@ -173,7 +173,7 @@ class Condition:
     Parameters
     ----------
     org : Org
-        The org that knows the fields.
+        The org that has the fields.
     sent : object
         The object as sent.
     place : Place

@@ -92,7 +92,7 @@ def newcomer(store: Store, batch: Batch) -> dict[str, Any]:
 def _counts(world: str, rows: Mapping[str, int]) -> dict[str, int]:
     """Count the records each module shall have."""
     if world not in FACTORS:
-        raise ValueError(f"there is no world {world!r}; there are {', '.join(FACTORS)}")
+        raise ValueError(f"{world!r} is not a world; the worlds are {', '.join(FACTORS)}")
     if unknown := set(rows) - set(MAKERS):
         raise ValueError(f"no rows can be made for {', '.join(sorted(unknown))}")
     counts = {module: n * FACTORS[world] for module, (_, n, _) in MAKERS.items()}

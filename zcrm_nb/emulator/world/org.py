@@ -74,7 +74,7 @@ class GeneratedOrg:
         return range(first, first + batch.n)
 
     def first_id(self, module: str) -> int:
-        """Tell where a module's ids begin."""
+        """Give the place where a module's ids begin."""
         return self.store.schema.module(module).first_record_id
 
     def refer(self, module: str, places: Iterable[int | None]) -> list[int | None]:
@@ -151,7 +151,7 @@ class GeneratedOrg:
 
 
 def owners(batch: Batch, cities: Sequence[City]) -> list[int]:
-    """Draw who gets a record: whoever looks after its country, or the staff by their share."""
+    """Draw who gets a record: the user who looks after its country, or the staff by their share."""
     return [
         anyone if city.country.staff is None else city.country.staff
         for anyone, city in zip(batch.weighted("Owner", OWNERS), cities, strict=True)

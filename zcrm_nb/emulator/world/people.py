@@ -110,7 +110,7 @@ def leads(org: GeneratedOrg, batch: Batch) -> Columns:
     return _entered_twice(batch, _converted(org, batch, columns))
 
 
-# -- what became of leads ------------------------------------------------------------------------
+# -- the outcome of leads ------------------------------------------------------------------------
 
 
 def _converted(org: GeneratedOrg, batch: Batch, columns: Columns) -> Columns:
@@ -190,7 +190,7 @@ def _statuses(batch: Batch) -> list[str | None]:
 
 
 def _visits(batch: Batch) -> Columns:
-    """Tell what the web site noticed of one lead in four before it gave its name."""
+    """Describe what the web site noticed of one lead in four before it gave its name."""
     days = batch.some("Days_Visited", batch.integers("Days_Visited", 1, 30), 0.25)
     seen = list(zip(days, batch.created, strict=True))
     return {
@@ -291,7 +291,7 @@ def _numbers(batch: Batch, column: str, templates: Sequence[str]) -> list[str]:
 
 
 def _dialled(batch: Batch, numbers: Sequence[str]) -> list[str]:
-    """Write one number in ten as it is dialled, or as it stood in somebody's signature."""
+    """Write one number in ten as it is dialled, or as it stood in a signature."""
     return [
         DIALLED[int(die * 10 * len(DIALLED))](number) if die < 0.1 else number
         for number, die in zip(numbers, batch.uniform("Phone typed"), strict=True)

@@ -197,18 +197,18 @@ def _progress(batch: Batch) -> dict[str, list[Any]]:
 
 
 def _stage(created: int, cycle_s: int, end: str, late: float) -> tuple[str, str, int | None]:
-    """Tell one deal's stage, closing date and, once it is closed, its duration in days."""
+    """Give one deal's stage, closing date and, once it is closed, its duration in days."""
     age_s = NOW - created
     if age_s > cycle_s:
         return end, iso_date(day_of(created + cycle_s)), cycle_s // DAY_S
     stage = list(OPEN)[int(len(OPEN) * (age_s / cycle_s) ** 1.4)]
-    # One open deal in twelve has slipped past its date and nobody has moved it.
+    # One open deal in twelve has slipped past its date and was not moved.
     due_s = age_s // 2 if late < 0.08 else cycle_s
     return stage, iso_date(day_of(created + due_s)), None
 
 
 def _contacts(org: GeneratedOrg, batch: Batch, accounts: Sequence[int | None]) -> list[int | None]:
-    """Choose somebody at the account who was known by then, if there is one."""
+    """Choose a contact of the account who was known by then, if there is one."""
     since = org.kept["Contacts", "created"]
     people: list[int | None] = []
     rows = zip(accounts, batch.created, batch.uniform("Contact_Name"), strict=True)

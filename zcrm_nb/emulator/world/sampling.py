@@ -1,6 +1,6 @@
 """Random columns that never disturb each other.
 
-Every column of every module has a stream of its own, grown from the seed and its name: another
+Every column of every module has its own stream, grown from the seed and its name: another
 column, another module or another number of its rows changes nothing in it.
 """
 
