@@ -17,7 +17,8 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo lab test test-binder test-kernels test-matrix coverage fuzz bench notebooks lint format clean
+.PHONY: help venv demo lab test test-binder test-kernels test-matrix coverage fault-matrix fuzz bench notebooks \
+	lint format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -67,6 +68,9 @@ coverage: $(STAMP) ## write docs/emulator-coverage.md anew, from the emulator's 
 
 fuzz: $(STAMP) ## 100,000 mutated answers into every public method (20 minutes); RUNS=2000 for fewer
 	@$(BIN)/python tests/fuzz_answers.py --runs $(or $(RUNS),100000)
+
+fault-matrix: $(STAMP) ## write docs/fault-matrix.md: every public method under every fault (two minutes)
+	@$(BIN)/python tests/fault_matrix.py
 
 bench: $(STAMP) ## run the benchmarks, one after another
 	@set -e; for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python "$$each"; done

@@ -13,7 +13,6 @@ import json
 import random
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 import warnings
@@ -24,109 +23,24 @@ from typing import TYPE_CHECKING, Any
 if __name__ == "__main__":  # run as a program, from anywhere
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import pandas as pd
 
-from tests.worlds import Org
+from tests.calls import CALLS, learn_ids, small_org
 from zcrm_nb.connect import attach
-from zcrm_nb.emulator import ManualClock
 from zcrm_nb.errors import ZohoError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from zcrm_nb import CRM
+    from zcrm_nb.emulator import Emulator
 
-ROWS = {
-    **dict.fromkeys(("Contacts", "Tasks", "Events", "Calls", "Campaigns", "Products"), 5),
-    **dict.fromkeys(("Vendors", "Quotes", "Invoices", "Notes", "Site_Visits"), 2),
-    **{"Leads": 20, "Accounts": 5, "Deals": 12},
-}
+
 BATCH = 500  # runs in one child process
 ODD = [None, 0, -1, 1e308, 2**70, True, "", "x", "\u0000", "\ud800", [], {}, [None], {"id": None}]
 
 
 BODIES = [b"", b"null", b"[]", b"{}", b"true", b"7", b'"text"', b"<html>gone</html>"]
 BODIES += [b'{"data": null}', b'{"data": {}}', b'{"data": [null]}', b'{"info": {}}']
-
-
-def first(crm: CRM, module: str) -> str:
-    """The id of a record, known before anything is mutated."""
-    return FIRST[module]
-
-
-FIRST: dict[str, str] = {}
-FILE = Path(tempfile.gettempdir()) / "zcrm-fuzz.txt"
-
-CALLS: dict[str, Callable[[CRM], object]] = {
-    "coql": lambda crm: crm.coql("select Last_Name, Owner, City from Leads where id is not null"),
-    "coql_join": lambda crm: crm.coql(
-        "select Deal_Name, Account_Name.Industry, Amount from Deals where Amount > 0 limit 5"
-    ),
-    "coql_group": lambda crm: crm.coql(
-        "select Stage, COUNT(id) as n, SUM(Amount) as total from Deals where id is not null "
-        "group by Stage"
-    ),
-    "records": lambda crm: crm.records("Leads"),
-    "records_ids": lambda crm: crm.records("Leads", ["City"], ids=[first(crm, "Leads")]),
-    "record": lambda crm: crm.record("Site_Visits", first(crm, "Site_Visits")),
-    "search": lambda crm: crm.search("Leads", word="an"),
-    "table": lambda crm: crm.table("Deals", ["Deal_Name", "Stage", "Amount", "Owner"]),
-    "bulk": lambda crm: crm.bulk("Deals", ["Deal_Name", "Stage", "Owner", "Account_Name"]),
-    "count": lambda crm: crm.count("Leads", "City is not null"),
-    "deleted": lambda crm: crm.deleted("Leads"),
-    "related": lambda crm: crm.related("Accounts", first(crm, "Accounts"), "Contacts"),
-    "subform": lambda crm: crm.subform("Quotes", "Quoted_Items", first(crm, "Quotes")),
-    "expand": lambda crm: crm.expand(
-        crm.coql("select Deal_Name, Account_Name from Deals where id is not null limit 3"),
-        "Account_Name",
-        ["Industry"],
-    ),
-    "notes": lambda crm: crm.notes("Leads", first(crm, "Leads")),
-    "attachments": lambda crm: crm.attachments("Leads", first(crm, "Leads")),
-    "timeline": lambda crm: crm.timeline("Leads", first(crm, "Leads")),
-    "modules": lambda crm: crm.modules(),
-    "fields": lambda crm: crm.fields("Deals"),
-    "picklist": lambda crm: crm.picklist("Deals", "Stage"),
-    "users": lambda crm: crm.users(),
-    "org": lambda crm: crm.org(),
-    "views": lambda crm: crm.views("Leads"),
-    "tags": lambda crm: crm.tags("Leads"),
-    "related_lists": lambda crm: crm.related_lists("Leads"),
-    "profile": lambda crm: crm.profile("Leads", ["City", "Annual_Revenue"]),
-    "plan": lambda crm: crm.plan("Leads", ["City"]),
-    "watches": lambda crm: crm.watches(),
-    "watch": lambda crm: crm.watch("Leads", notify_url="https://app.example.com/hook"),
-    "doctor": lambda crm: crm.doctor(),
-    "recycle_bin": lambda crm: crm.recycle_bin("Leads"),
-    "insert": lambda crm: crm.insert("Leads", [{"Last_Name": "A"}, {"Last_Name": "B"}]),
-    "update": lambda crm: crm.update("Leads", [{"id": first(crm, "Leads"), "City": "Pune"}]),
-    "upsert": lambda crm: crm.upsert(
-        "Leads", [{"Last_Name": "A", "Email": "a@example.com"}], duplicate_check_fields="Email"
-    ),
-    "delete": lambda crm: crm.delete("Vendors", [first(crm, "Vendors")]),
-    "diff": lambda crm: crm.diff("Leads", [{"id": first(crm, "Leads"), "City": "Goa"}]).apply(),
-    "bulk_write": lambda crm: crm.bulk_write(
-        "Leads", pd.DataFrame({"Last_Name": ["A"]}), operation="insert"
-    ),
-    "convert": lambda crm: crm.convert([first(crm, "Leads")]),
-    "change_owner": lambda crm: crm.change_owner("Leads", [first(crm, "Leads")], FIRST["user"]),
-    "mass_update": lambda crm: crm.mass_update(
-        "Leads", [first(crm, "Leads")], values={"City": "Goa"}
-    ),
-    "mass_delete": lambda crm: crm.mass_delete("Tasks", [first(crm, "Tasks")]),
-    "tag": lambda crm: crm.tag("Leads", [first(crm, "Leads")], "vip"),
-    "untag": lambda crm: crm.untag("Leads", [first(crm, "Leads")], "vip"),
-    "add_note": lambda crm: crm.add_note("Leads", first(crm, "Leads"), "Called"),
-    "attach": lambda crm: crm.attach("Leads", first(crm, "Leads"), FILE),
-    "link": lambda crm: crm.link(
-        "Campaigns", first(crm, "Campaigns"), "Leads", [first(crm, "Leads")]
-    ),
-    "resolve": lambda crm: crm.insert("Leads", [{"Last_Name": "C"}]).resolve(wait_s=0),
-    "undo": lambda crm: crm.update("Leads", [{"id": first(crm, "Leads"), "City": "X"}]).undo(),
-    "live": lambda crm: crm.live("Leads", mode="poll", background=False).update(),
-    "request": lambda crm: crm.request("GET", "settings/modules"),
-}
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:
@@ -191,7 +105,7 @@ class Mutator:
         return [body]
 
 
-def run(org: Org, whole: Any, number: int) -> str:
+def run(org: Emulator, whole: Any, number: int) -> str:
     """Make one run; what went wrong in one line, or nothing."""
     draw = random.Random(number)
     name = draw.choice(sorted(CALLS))
@@ -216,20 +130,13 @@ def run(org: Org, whole: Any, number: int) -> str:
 def run_all(start: int, count: int) -> list[str]:
     """Make some runs on one org, in this process."""
     warnings.simplefilter("ignore")
-    FILE.write_text("42")
-    problems = []
-    org = Org(rows=ROWS, clock=ManualClock())
+    learn_ids()
+    problems, org = [], small_org()
     whole = org.wsgi
-    crm = attach(org)
-    modules = ("Leads", "Accounts", "Site_Visits", "Quotes", "Vendors", "Tasks", "Campaigns")
-    FIRST.update(
-        {m: crm.coql(f"select id from {m} where id is not null limit 1")["id"][0] for m in modules}
-    )
-    FIRST["user"] = crm.users()["id"][0]
     for number in range(start, start + count):
         if number % 50 == 0:  # what was written, converted and deleted is forgotten
             org.close()
-            org = Org(rows=ROWS, clock=ManualClock())
+            org = small_org()
             whole = org.wsgi
         problem = run(org, whole, number)
         if problem:

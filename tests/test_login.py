@@ -1,5 +1,6 @@
 """login(): at once where a saved login works; else a person is asked."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -159,7 +160,7 @@ def test_with_nobody_to_ask_the_message_names_the_way_for_pipelines(options):
     ("wrong", "words"),
     [
         ({"ui": "gui"}, "'form' nor 'text'"),
-        ({"flow": "carrier pigeon"}, "none of browser"),
+        ({"flow": "carrier pigeon"}, "not one of browser"),
         ({"scopes": ["everything"]}, "no scope"),
         ({"edition": "gold"}, "enterprise"),
         ({"dc": "india"}, "not a data centre"),
@@ -209,3 +210,87 @@ def test_no_secret_is_shown_or_kept_in_clear(options, person, client, capsys, tm
         path.read_bytes() for path in (tmp_path / "config").iterdir() if path.suffix != ".key"
     )
     assert not [secret for secret in secrets if secret in shown or secret.encode() in files]
+
+
+@pytest.mark.parametrize("name", ["Acme", "My Org", "acme/prod", "é", ".", "x" * 65])
+@pytest.mark.parametrize("given", ["argument", "environment"])
+def test_a_name_that_cannot_be_one_is_refused_before_the_consent(
+    options, person, monkeypatch, name, given
+):
+    """A refresh token that is lost pushes another out."""
+    if given == "environment":
+        monkeypatch.setenv("ZCRM_PROFILE", name)
+    with pytest.raises(ValueError, match="not a profile name"):
+        zcrm_nb.login(*([name] if given == "argument" else []), **options)
+    assert person == []
+
+
+def revoke(fresh):
+    """Make the saved login one that Zoho refuses."""
+    vault = Vault()
+    fresh.accounts.revoke(vault.load("default").grant.refresh_token.reveal())
+    vault.save("default", replace(vault.load("default"), token=None, renewed_at=()))
+
+
+def test_why_a_saved_login_is_not_used_is_said(options, person, fresh, capsys):
+    """Revoked: in a terminal first, then the questions."""
+    zcrm_nb.login(**options).close()
+    revoke(fresh)
+    capsys.readouterr()
+    zcrm_nb.login(**options).close()
+    assert len(person) == 2
+
+
+def test_a_scheduled_notebook_says_why_beside_that_it_cannot_ask(options, person, fresh):
+    """The reason comes first."""
+    zcrm_nb.login(**options).close()
+    revoke(fresh)
+    with pytest.raises(LoginError, match=r"'default' no longer works.*refused.*invalid_code"):
+        zcrm_nb.login(**options | {"ui": None})
+
+
+def test_the_form_says_why(options, person, fresh, monkeypatch):
+    """In its first line."""
+    zcrm_nb.login(**options).close()
+    revoke(fresh)
+    shown = []
+    monkeypatch.setattr("zcrm_nb.notebook.login.form.show", shown.append)
+    zcrm_nb.login(**options | {"ui": "form"}).close()
+    assert "no longer works" in shown[0]._status.value
+
+
+def test_a_throttled_login_is_not_led_into_a_new_consent(options, person):
+    """That would make the wait longer."""
+    zcrm_nb.login(**options).close()
+    vault = Vault()
+    kept = vault.load("default")
+    now = time.time()
+    at = tuple(now - 100 + each for each in range(10))
+    vault.save("default", replace(kept, token=None, renewed_at=at))
+    for ui in ("text", "form", None):
+        with pytest.raises(LoginError, match=r"Wait \d+ min"):
+            zcrm_nb.login(**options | {"ui": ui})
+    assert len(person) == 1
+
+
+def test_a_login_that_may_too_little_says_what_is_missing(options, person, capsys):
+    """Beside that nobody can be asked."""
+    zcrm_nb.login(**options).close()
+    with pytest.raises(LoginError, match="was not granted: notifications"):
+        zcrm_nb.login(**options | {"scopes": ["read", "notifications"], "ui": None})
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("odd")])
+def test_a_consent_is_not_lost_whatever_keeps_it_from_being_saved(
+    options, person, monkeypatch, capsys, error
+):
+    """It works for the session, and says that it could not be kept."""
+
+    def fail(*args, **options):
+        raise error
+
+    monkeypatch.setattr("tempfile.mkstemp", fail)
+    with zcrm_nb.login(**options) as crm:
+        assert crm.count("Deals") > 0
+    assert "could not be kept" in capsys.readouterr().out
+    assert Vault().profiles() == []

@@ -25,13 +25,14 @@ import difflib
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.masking import mask_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 __all__ = [
     "APIError",
@@ -53,6 +54,7 @@ __all__ = [
     "WriteWarning",
     "ZohoError",
     "api_error",
+    "by_label",
     "caret",
     "did_you_mean",
     "levels_up",
@@ -103,6 +105,10 @@ def _calling_line(error: BaseException) -> list[str]:
     in_cell = "ipykernel_" in own.filename or own.filename.startswith("<ipython-input")
     file = "the cell" if in_cell else own.filename
     return [f"(line {own.lineno} of {file}: {own.line}; %tb shows the full traceback)"]
+
+
+# Keys of metadata under which the screen's names of modules and fields stand.
+LABELS = ("module_name", "singular_label", "plural_label", "field_label", "display_label")
 
 
 class ZohoError(ShortTraceback, Exception):
@@ -539,3 +545,21 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     by_fold = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_fold, n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(by_fold[each] for each in near)}?" if near else ""
+
+
+def by_label(word: str, names: Collection[str]) -> str:
+    """Suggest the API name behind a label of the screen, or the nearest names, as a question.
+
+    Examples
+    --------
+    >>> from zcrm_nb.errors import by_label
+    >>> by_label("Opportunities", {"Deals": {"plural_label": "Opportunities"}, "Leads": {}})
+    'Did you mean Deals?'
+    """
+    folded, entries = word.casefold(), names if isinstance(names, Mapping) else {}
+    labelled = [
+        name
+        for name, entry in entries.items()
+        if folded in {str(entry.get(key)).casefold() for key in LABELS}
+    ]
+    return f"Did you mean {' or '.join(labelled)}?" if labelled else did_you_mean(word, names)

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from zcrm_nb.api.identity import who
-from zcrm_nb.errors import LoginError, ScopeError
+from zcrm_nb.errors import LoginError, RateLimitError, ScopeError, ServerError
 
 
 def test_user_and_org_are_named(crm):
@@ -12,6 +12,9 @@ def test_user_and_org_are_named(crm):
     name, _, org = who(crm.send).partition(" at ")
     assert name == "Rohan Deshmukh (rohan.deshmukh@vindhya.example.com)"
     assert org == crm.org()["company_name"]
+
+
+NOBODY = "a user who may see neither users nor org"
 
 
 def sees(**answers):
@@ -30,7 +33,13 @@ def sees(**answers):
     ("send", "words"),
     [
         (sees(org={"org": [{"company_name": "Acme"}]}), "Acme"),
-        (sees(), "a user who may see neither users nor org"),
+        (sees(users={"users": [{"full_name": "Ada Ruiz"}]}), "Ada Ruiz"),
+        (
+            sees(users={"users": [None, {"email": "a@example.com"}]}, org={"org": []}),
+            "a@example.com",
+        ),
+        (sees(users={"users": None}, org={"org": [{"company_name": None}]}), NOBODY),
+        (sees(), NOBODY),
     ],
 )
 def test_what_the_login_may_not_see_is_left_out(send, words):
@@ -42,3 +51,10 @@ def test_a_login_that_does_not_work_is_an_error():
     """It must not look like a narrow one."""
     with pytest.raises(LoginError):
         who(sees(users=LoginError("revoked")))
+
+
+@pytest.mark.parametrize("failure", [ServerError("x", status=500), RateLimitError("x", status=429)])
+def test_a_passing_fault_is_not_a_missing_permission(failure):
+    """Only what Zoho documents as "no permission" is left out."""
+    with pytest.raises(type(failure)):
+        who(sees(users=failure))

@@ -5,7 +5,16 @@ import threading
 import orjson
 import pytest
 
-from zcrm_nb.api.pages import look_ahead, more, records_of, side_by_side, worker_pool
+from zcrm_nb.api.pages import (
+    look_ahead,
+    more,
+    next_token,
+    numbered_pages,
+    records_of,
+    side_by_side,
+    worker_pool,
+)
+from zcrm_nb.errors import ZohoError
 
 
 def body(number, last):
@@ -115,3 +124,31 @@ def test_an_empty_body_holds_no_records_and_says_that_none_follow():
     """HTTP 204 is Zoho's way to say nothing found."""
     assert records_of(b"") == []
     assert not more(b"")
+
+
+def test_a_page_that_comes_again_ends_the_loop():
+    """Where the page number is ignored, every page is the first one: a credit each, for ever."""
+    same = body(1, 5)
+    for pages in (numbered_pages(lambda number: same), look_ahead(lambda n: same, range(1, 99), 4)):
+        with pytest.raises(ZohoError, match="same page twice"):
+            list(pages)
+
+
+@pytest.mark.parametrize(
+    "facts", [b"null", b"[]", b'{"count":1}', b'{"more_records":null}', b'"x"']
+)
+def test_a_page_that_is_not_full_is_the_last_where_nothing_is_said(facts):
+    """Zoho may leave info out; a full page without it could hide what follows."""
+    page = b'{"data":[{"id":"1"}],"info":' + facts + b"}"
+    assert not more(page, 2)
+    assert not more(page)
+    with pytest.raises(ZohoError, match="full page"):
+        more(page, 1)
+
+
+def test_tokens_are_used_once():
+    """A token that came before would read the same pages again."""
+    page, seen = b'{"data":[],"info":{"more_records":true,"next_page_token":"t"}}', set()
+    assert next_token(page, seen) == "t"
+    with pytest.raises(ZohoError, match="already read"):
+        next_token(page, seen)

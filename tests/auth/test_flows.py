@@ -186,7 +186,10 @@ def test_a_host_that_the_caller_named_is_not_left():
         f"{HERE}?state=xyz&code={CODE}",
         f"<{HERE}?code={CODE}&state=xyz>",
         f"/callback?state=xyz&code={CODE}",
-        f"https://example.com/cb#state=xyz&code={CODE}",
+        f"{HERE}#state=xyz&code={CODE}",
+        f"{HERE}?state=xyz&\n  code={CODE[:20]}\n{CODE[20:]}",
+        f"{CODE[:20]} {CODE[20:]}",
+        f"\ufeff{CODE}\u200b",
     ],
 )
 def test_whatever_a_person_pastes_is_read(text):
@@ -201,7 +204,7 @@ def test_whatever_a_person_pastes_is_read(text):
         (f"{HERE}?state=xyz", "no code"),
         ("", "no code"),
         ("I accepted it, what now?", "no code"),
-        (f"{HERE}?state=xyz&error=access_denied", "sent back a no"),
+        (f"{HERE}?state=xyz&error=access_denied", "declined"),
         (f"{HERE}?state=other&error=access_denied", "another login"),
         (f"{HERE}?state=xyz&error=invalid_scope", "refused"),
     ],
@@ -214,10 +217,40 @@ def test_what_is_no_answer_is_told_with_what_to_do(text, words):
     assert not leaks(caught.value)
 
 
-def test_where_anybody_can_knock_an_answer_without_a_state_is_refused():
-    """A paste may lack it, a listener's caller may not."""
-    with pytest.raises(LoginError, match="another login"):
-        read_redirect(Secret(f"{HERE}?code={CODE}"), "xyz", must_have_state=True)
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{HERE}?code={CODE}",
+        f"https://example.com/callback?state=xyz&code={CODE}",
+        f"http://127.0.0.1:8766/callback?state=xyz&code={CODE}",
+        f"http://user@evil.example/callback?state=xyz&code={CODE}",
+        f"https://accounts.zoho.eu/oauth/v2/auth?state=xyz&client_id=1000.ABC&code={CODE}",
+    ],
+)
+def test_an_address_that_was_not_asked_for_is_refused_before_it_is_sent(address):
+    """Without this login's state, or at another host: its code may be another person's."""
+    with pytest.raises(LoginError, match="not the address we asked for") as caught:
+        read_redirect(Secret(address), "xyz", redirect_uri=HERE)
+    assert not leaks(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://[x/?code=1", "http://[::1/?state=xyz", "//[", "[x]?code=a"]
+)
+def test_brackets_in_a_paste_are_no_traceback(text):
+    """Urlsplit takes them for half an IPv6 address."""
+    with suppress(LoginError):
+        read_redirect(Secret(text), "xyz", redirect_uri=HERE)
+
+
+@pytest.mark.parametrize("pasted", ["<your code>", "1000.ab cd!", "é", "1000.a\u0430b.cd"])
+def test_a_code_that_cannot_be_one_is_not_sent(pasted):
+    """It would only use up one of ten tries."""
+    accounts = Accounts(TOKENS)
+    for log_in in (log_in_with_code, log_in_with_token):
+        with pytest.raises(LoginError, match="nothing was sent"):
+            log_in(client(accounts), Secret(pasted))
+    assert accounts.asked == []
 
 
 @given(text=st.text())
@@ -328,7 +361,7 @@ def test_a_place_that_is_no_other_data_centre_ends_the_login(time, place):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ({"error": "access_denied"}, "a no"),
+        ({"error": "access_denied"}, "declined"),
         ({"error": "expired"}, "not used in time"),
         ({"error": "invalid_client_secret"}, "Check the client secret"),
         ({"error": "odd"}, "log in again"),
@@ -356,7 +389,7 @@ def test_a_login_that_is_given_up_asks_no_more():
     """Cancel means now."""
     accounts = Accounts(ASKED)
     device = ask_for_device(client(accounts), ["a.b.READ"])
-    with pytest.raises(LoginError, match="given up"):
+    with pytest.raises(LoginError, match="cancelled"):
         await_device(client(accounts), device, wait=lambda seconds: True)
     assert len(accounts.asked) == 1
 

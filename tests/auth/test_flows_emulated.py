@@ -47,7 +47,7 @@ def test_a_bare_code_pasted_at_the_wrong_data_centre_is_explained(org):
 def test_a_person_who_refuses_is_no_login(org):
     """The page has two buttons."""
     asked = Consent.ask(client(org, "eu"), ["ZohoCRM.modules.READ"], HERE)
-    with pytest.raises(LoginError, match="a no"):
+    with pytest.raises(LoginError, match="declined"):
         asked.finish(Secret(org.refuse(asked.request.url)))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from zcrm_nb.auth.keyring import KeyFile, Passphrase, SystemKeyring, system_keyring
 from zcrm_nb.auth.secret import Secret
+from zcrm_nb.errors import LoginError
 
 
 def test_a_passphrase_gives_the_same_key_for_the_same_salt_only():
@@ -90,3 +91,46 @@ def test_without_the_package_there_is_no_keyring(monkeypatch):
     """The package is an extra."""
     monkeypatch.setitem(sys.modules, "keyring", None)
     assert system_keyring() is None
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "keyrings.gone.Keyring",
+        "keyring.backends.null.Gone",
+        "null",
+        "keyring.backends.fail.Keyring",
+    ],
+)
+def test_a_backend_that_is_gone_is_no_reason_to_fail(backend, monkeypatch, caplog):
+    """Left over from another program's image: the key file is used instead."""
+    keyring = pytest.importorskip("keyring")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
+    assert system_keyring() is None
+
+
+@pytest.mark.parametrize("error", [ValueError("unsupported"), AttributeError("scrypt")])
+def test_without_scrypt_of_pythons_own_the_key_is_the_same(error, monkeypatch):
+    """FIPS or LibreSSL: a login that was saved elsewhere opens here."""
+    key = Passphrase(Secret("correct horse"), "00" * 16)
+    usual = key.find()
+
+    def refuse(*args, **options):
+        raise error
+
+    monkeypatch.setattr("hashlib.scrypt", refuse)
+    key.check()
+    assert key.find() == usual
+
+
+def test_a_machine_without_any_scrypt_says_so_beforehand(monkeypatch):
+    """Before a person is sent to Zoho."""
+
+    def refuse(*args, **options):
+        raise ValueError("unsupported")
+
+    monkeypatch.setattr("hashlib.scrypt", refuse)
+    monkeypatch.setattr("cryptography.hazmat.primitives.kdf.scrypt.Scrypt", refuse)
+    with pytest.raises(LoginError, match="ZCRM_PASSPHRASE"):
+        Passphrase(Secret("correct horse"), "00" * 16).check()

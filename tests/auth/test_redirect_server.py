@@ -66,8 +66,41 @@ def test_strangers_are_turned_away_and_the_waiting_goes_on(catcher, came, target
 def test_a_person_who_says_no_is_an_answer_too(catcher, came):
     """The form must not wait for ever."""
     _, text = ask(catcher, "/callback?state=the-state&error=access_denied")
-    assert "a no" in text
+    assert "declined" in text
     assert "access_denied" in came.get(timeout=10).reveal()
+
+
+@pytest.mark.parametrize("refusals", [1, 2, 5])
+def test_after_a_refusal_the_port_is_open_as_the_page_promises(catcher, came, refusals):
+    """Declined by mistake, opened again, accepted: the consent arrives."""
+    for _ in range(refusals):
+        ask(catcher, "/callback?state=the-state&error=access_denied")
+        assert "access_denied" in came.get(timeout=10).reveal()
+    _, text = ask(catcher, f"/callback?state=the-state&code={CODE}")
+    assert "has arrived" in text
+    assert CODE in came.get(timeout=10).reveal()
+
+
+def test_an_older_listener_gives_way_to_a_newer_one(came):
+    """A login cell run twice: the second form must hear its own answer."""
+    older = Catcher("http://127.0.0.1:0/callback", "old", came.put)
+    uri = f"http://127.0.0.1:{older.port}/callback"
+    newer = Catcher(uri, "new", came.put)
+    try:
+        ask(newer, f"/callback?state=new&code={CODE}")
+        assert CODE in came.get(timeout=10).reveal()
+    finally:
+        older.close()
+        newer.close()
+
+
+@pytest.mark.parametrize("target", ["http://[x/", "//[", "http://[x/callback?state=the-state"])
+def test_brackets_in_a_request_are_refused(catcher, target, capfd):
+    """They must not end in a traceback in the notebook."""
+    with socket.create_connection(("127.0.0.1", catcher.port), timeout=10) as line:
+        line.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert line.recv(100).split()[1] in {b"400", b"404"}
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_it_listens_on_this_machine_only(catcher):
@@ -90,7 +123,7 @@ def test_a_port_in_use_is_told_with_the_way_round(came):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(LoginError, match=f"port {port} is taken") as caught:
+        with pytest.raises(LoginError, match=f"port {port} is in use") as caught:
             Catcher(f"http://127.0.0.1:{port}/callback", "s", came.put)
     assert "Paste" in str(caught.value)
 

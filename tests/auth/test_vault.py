@@ -234,10 +234,10 @@ def spoiled(content):
     """Ways to spoil a vault file, with what to say."""
     header, _, body = content.partition(b"\n")
     return {
-        "empty": (b"", "damaged, or is no vault"),
-        "foreign": (b"[profile]\nname = x\n", "damaged, or is no vault"),
+        "empty": (b"", "damaged, or is not a vault"),
+        "foreign": (b"[profile]\nname = x\n", "damaged, or is not a vault"),
         "newer": (b"zcrm_nb vault 2 hsm:slot-7\n" + body, "newer zcrm_nb.*version 2.*reads 1"),
-        "unknown key": (b"zcrm_nb vault 1 hsm\n" + body, "damaged, or is no vault"),
+        "unknown key": (b"zcrm_nb vault 1 hsm\n" + body, "damaged, or is not a vault"),
         "cut short": (content[:-1], "did not open"),
         "cut to the header": (header + b"\n", "did not open"),
         "longer": (content + b"x", "did not open"),

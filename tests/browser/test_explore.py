@@ -113,7 +113,7 @@ def test_what_does_not_fit_stands_there(explorer, lab_page):
     row.locator("input").nth(1).fill("much")
     first = view.locator(".zcrm-condition").first
     first.locator("select").nth(2).select_option(["Closed Won", "Closed Lost"])
-    expect(view).to_contain_text("Write digits")
+    expect(view).to_contain_text("Amount needs a number")
     expect(view.get_by_role("button", name="Run")).to_be_disabled()
     lab_page.set_viewport_size(WIDE)
     explorer.screenshot("-problem")

@@ -40,8 +40,8 @@ except JobError:
     """
 with crm.trace() as calls:
     crm.bulk("Deals", ["Deal_Name", "Stage"])
-    export = crm._book.find("Deals-1")
-    with crm._book.taken(export):
+    export = crm._job_store.find("Deals-1")
+    with crm._job_store.lock(export):
         import time
         time.sleep(2.5)
 """,
@@ -88,7 +88,7 @@ def test_a_job_is_taken_up_by_a_click(tray, lab_page):
         lab_page.evaluate(THEME, "JupyterLab Light")
     button.focus()
     lab_page.keyboard.press("Enter")
-    expect(line("Leads-2")).to_contain_text("here")
+    expect(line("Leads-2")).to_contain_text("downloaded")
     expect(line("Leads-2")).to_contain_text("2,502")
     expect(line("Leads-2")).to_contain_text("crm.job('Leads-2').df()")
     tray.screenshot("-taken-up")

@@ -278,7 +278,7 @@ def test_jobs_are_listed(crm):
     listed = crm.jobs()
     assert sorted(listed["operation"]) == ["read", "write"]
     line = listed[listed["operation"] == "write"].iloc[0]
-    assert (line["module"], line["state"], line["rows"], line["parts"]) == ("Leads", "here", 2, 1)
+    assert (line["module"], line["state"], line["rows"], line["parts"]) == ("Leads", "done", 2, 1)
     (job,) = report.attrs["zcrm"]["jobs"]
     assert line["zoho_ids"] == [job]
     for name in (line["id"], job):
@@ -292,7 +292,7 @@ def test_jobs_are_listed(crm):
     ("columns", "options", "words"),
     [
         ({"Last_Name": ["A"], "Nmae": ["x"]}, {}, "no such field"),
-        ({"City": ["Pune"]}, {}, "mandatory, and there is no such column"),
+        ({"City": ["Pune"]}, {}, "mandatory, but the column is missing"),
         ({"Last_Name": ["A"], "Full_Name": ["x"]}, {}, "read-only"),
         ({"Last_Name": ["A"], "Record_Image": ["x"]}, {}, "Record_Image"),
         ({"Last_Name": ["A"], "id": ["4108"]}, {}, "leave the column out"),
@@ -306,7 +306,7 @@ def test_jobs_are_listed(crm):
         (
             {"Last_Name": ["A", "B"], "Email": ["a@example.com"] * 2},
             {"operation": "upsert", "find_by": "Email"},
-            "twice",
+            "repeated",
         ),
         ({"Email": [None]}, {"operation": "update", "find_by": "Email"}, "found by it"),
         (

@@ -131,11 +131,11 @@ def test_exact_numbers_on_request(crm):
 @pytest.mark.parametrize(
     ("query", "kind", "words"),
     [
-        ("select Last_Name where id is not null", QueryError, "from is missing"),
+        ("select Last_Name where id is not null", QueryError, "FROM is missing"),
         ("select Last_Nmae from Leads where id is not null", QueryError, "Did you mean Last_Name"),
         ("select Last_Name from Leds where id is not null", NotFoundError, "Did you mean Leads"),
         ("select id from Leds where id is not null", NotFoundError, "Did you mean Leads"),
-        ("select City.Name from Leads where id is not null", QueryError, "no lookup"),
+        ("select City.Name from Leads where id is not null", QueryError, "not a lookup"),
         ("select Owner.frist_name from Leads where id is not null", QueryError, "first_name"),
         ("select City from Leads where Cty = 'x'", QueryError, "City"),
         ("select City from Leads where id is not null order by Cty", QueryError, "City"),
@@ -169,8 +169,12 @@ def test_an_error_shows_all_that_is_wrong(crm):
     assert happened == "This query was not sent. Leads has no field 'Cty'."
     assert said.startswith("Zoho would say INVALID_QUERY")
     assert (caught.value.line, caught.value.column) == (1, 8)
-    assert [(each.line, each.column) for each in caught.value.findings] == [(1, 8), (1, 13), (2, 7)]
-    assert "Also line 2, column 7: Email_Opt_Out is a boolean" in str(caught.value)
+    assert [(each.line, each.column) for each in caught.value.findings] == [
+        (1, 8),
+        (1, 13),
+        (2, 21),
+    ]
+    assert "Also line 2, column 21: > does not work with Email_Opt_Out" in str(caught.value)
 
 
 # ---- Repairs -------------------------------------------------------------------------------------
@@ -184,7 +188,7 @@ def test_a_query_without_where_means_every_record(crm):
     assert len(df) == 5
     assert facts["query"] == "select City from Leads where id is not null"
     assert facts["repaired"] == [
-        "line 1, column 23: COQL wants a WHERE in every query. Written as: where id is not null"
+        "line 1, column 23: COQL needs a WHERE in every query. Written as: where id is not null"
     ]
     assert calls[-1].query.startswith(facts["query"])
 

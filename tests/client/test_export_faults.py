@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import fsspec
 import pytest
 import requests
@@ -16,11 +18,12 @@ from pandas.testing import assert_frame_equal
 from requests.adapters import BaseAdapter
 
 from zcrm_nb import CRM, open_export
+from zcrm_nb.api.exporting.target_lock import target_lock
 from zcrm_nb.auth.data_centres import addresses
-from zcrm_nb.connect import _by_hand, _gate
+from zcrm_nb.emulated import _by_hand, gate_of
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings
-from zcrm_nb.errors import BulkWarning, JobError
+from zcrm_nb.errors import BulkWarning, JobError, ZohoError
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 if TYPE_CHECKING:
@@ -120,7 +123,7 @@ def kernel(org, tmp_path):
         Disk.life = life or Life()
         line, facts = Line(org, Disk.life), org.credentials
         urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
-        gate = _gate(facts, addresses("in", **urls), org.edition, line, _by_hand(org))
+        gate = gate_of(facts, addresses("in", **urls), org.edition, line, _by_hand(org))
         return CRM(gate, folder=tmp_path / notes), line
 
     return kernel
@@ -174,7 +177,7 @@ def test_a_kernel_may_die_between_any_two_steps(org, kernel, whole, tmp_path, ta
         taken = jobs_at_zoho(org) - before
         if "unclear" in set(crm.jobs()["state"]):
             with pytest.raises(
-                JobError, match=r"The same crm.export\(…, ask_again=True\) asks again"
+                JobError, match=r"The same crm.export\(…, ask_again=True\) requests it again"
             ):
                 crm.export("Leads", **asked)
             assert line.calls == 0
@@ -282,8 +285,8 @@ def test_what_has_expired_is_begun_anew_on_request(org, kernel, whole, tmp_path,
     killed(kernel, target, 13)
     org.clock.advance(25 * HOUR)
     crm, line = kernel()
-    with pytest.raises(JobError, match=r"(?s)cannot be gone on with; [0-3] of its parts are there, "
-                       r"\d+ rows.*for a day.*fresh=True removes them"):  # fmt: skip
+    with pytest.raises(JobError, match=r"(?s)cannot be continued; it has [0-3] parts, "
+                       r"\d+ rows.*for one day.*fresh=True removes them"):  # fmt: skip
         crm.export("Leads", target, COLUMNS)
     assert line.calls == 0
     assert_frame_equal(crm.export("Leads", target, COLUMNS, fresh=True).df(), whole)
@@ -318,8 +321,8 @@ def test_somebody_else_at_work_on_it_is_left_alone(kernel, tmp_path):
     """Two notebooks do not write one export."""
     killed(kernel, tmp_path / "leads", 13)
     crm, line = kernel()
-    noted = crm._book.find("Leads-1")
-    with crm._book.taken(noted), pytest.raises(JobError, match="at work on Leads-1"):
+    noted = crm._job_store.find("Leads-1")
+    with crm._job_store.lock(noted), pytest.raises(JobError, match="Leads-1 is running"):
         crm.export("Leads", tmp_path / "leads", COLUMNS)
     assert line.calls == 0
 
@@ -378,3 +381,198 @@ def test_one_file_of_duckdbs_holds_several_exports(kernel, tmp_path):
         crm.export("Leads", path, COLUMNS, fresh=True)
     del held
     assert crm.export("Leads", path, COLUMNS, fresh=True).rows == 50
+
+
+# ---- What a failed export leaves behind ----------------------------------------------------------
+
+
+def refused(org, crm, tmp_path):
+    """Zoho does not export the module."""
+    return {"module": "Notes"}
+
+
+def out_of_credits(org, crm, tmp_path):
+    """The budget ends before the first job."""
+    return {"module": "Leads"}
+
+
+def failed_job(org, crm, tmp_path):
+    """Zoho gives up on the first job."""
+    org.jobs.fail_next("Out of cheese")
+    return {"module": "Leads"}
+
+
+def no_such_range(org, crm, tmp_path):
+    """The module cannot be cut into ranges."""
+    return {"module": "Leads", "jobs": 0}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("trouble", [refused, out_of_credits, failed_job, no_such_range])
+def test_a_failed_export_leaves_nothing_behind(org, kernel, tmp_path, kind, trouble):
+    """No folder, no manifest, no empty table: whoever opens the target finds no export."""
+    crm, _ = kernel()
+    target = tmp_path / TARGETS[kind]
+    budget = crm.budget(10 if trouble is out_of_credits else 1000)
+    with pytest.raises((ZohoError, ValueError)), budget:
+        crm.export(target=target, **trouble(org, crm, tmp_path))
+    assert not target.exists()
+    with pytest.raises(FileNotFoundError, match="holds no export"):
+        open_export(target)
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("trouble", [refused, failed_job])
+def test_a_failed_export_leaves_what_was_there_before(org, kernel, tmp_path, kind, trouble):
+    """Files of the person's own, and other tables of a DuckDB file."""
+    crm, _ = kernel()
+    target = tmp_path / TARGETS[kind]
+    if kind == "duckdb":
+        crm.export("Deals", target, ["Stage"])
+    else:
+        target.mkdir()
+        target.joinpath("mine.txt").write_text("mine")
+    with pytest.raises(ZohoError):
+        crm.export(target=target, **trouble(org, crm, tmp_path))
+    if kind == "duckdb":
+        assert open_export(target).module == "Deals"
+    else:
+        assert [path.name for path in target.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_an_export_that_failed_half_way_says_so_and_not_that_it_goes_on(
+    org, kernel, whole, tmp_path, kind
+):
+    """Its first part is there, and the last job has failed: only fresh=True helps."""
+    crm, _ = kernel()
+    target, sleep, written = tmp_path / TARGETS[kind], crm._gate.sleep, threading.Event()
+
+    def fail_the_last(seconds):
+        if jobs_at_zoho(org) == 2 and not written.is_set():
+            assert written.wait(20)
+            org.jobs.fail_next("Out of cheese")
+        sleep(seconds)
+
+    crm._gate.sleep = fail_the_last
+    with pytest.raises(JobError, match="could not finish the bulk job"):
+        crm.export("Leads", target, COLUMNS, progress=lambda *rows: written.set())
+    crm._gate.sleep = sleep
+    with pytest.raises(ValueError, match=r"(?s)not complete and cannot be continued.*fresh=True"):
+        open_export(target)
+    with pytest.raises(JobError, match=r"(?s)cannot be continued; it has [12] parts.*fresh=True"):
+        crm.export("Leads", target, COLUMNS)
+    assert_frame_equal(crm.export("Leads", target, COLUMNS, fresh=True).df(), whole)
+
+
+def test_an_unfinished_export_says_until_when_it_can_be_continued(kernel, tmp_path):
+    """The reader of the files has no login to look it up with."""
+    killed(kernel, tmp_path / "leads", 13)
+    with pytest.raises(ValueError, match=r"begun at 2026-.* not complete.\nRun the same .* day"):
+        open_export(tmp_path / "leads")
+
+
+# ---- Two kernels, one target ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_a_target_is_written_by_one_kernel_at_a_time(org, kernel, whole, tmp_path, kind):
+    """The second is told who is writing, at once and before it pays; then it opens the export."""
+    target = tmp_path / TARGETS[kind]
+    crm, _ = kernel()
+    other, line = kernel(notes="others")
+    refusals = []
+
+    def meanwhile(rows, parts, total):
+        if parts == 1:
+            with pytest.raises((JobError, OSError)) as caught:
+                other.export("Leads", target, COLUMNS)
+            refusals.append(str(caught.value))
+
+    assert_frame_equal(crm.export("Leads", target, COLUMNS, progress=meanwhile).df(), whole)
+    (refusal,) = refusals
+    if kind != "duckdb":  # which has a lock of its own
+        assert f"Another export is writing to {target}: Leads, by process {os.getpid()}" in refusal
+    assert line.calls == 0
+    assert other.export("Leads", target, COLUMNS).rows == 50
+    assert jobs_at_zoho(org) == PARTS
+
+
+def test_a_target_is_the_same_by_every_way_to_write_it(kernel, tmp_path, monkeypatch):
+    """Relative, through a link, with a slash behind it; a kernel that died holds nothing."""
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("real").mkdir()
+    tmp_path.joinpath("link").symlink_to(tmp_path / "real")
+    with target_lock(str(tmp_path / "real/leads"), "Leads", 0.0):
+        for written in ("real/leads", "link/leads", "real/leads/", "./real/../real/leads"):
+            with pytest.raises(JobError, match="is writing to"), target_lock(written, "Deals", 0.0):
+                raise AssertionError
+        with target_lock("real/other", "Leads", 0.0):
+            pass
+    with target_lock("real/leads", "Leads", 0.0):
+        pass
+
+
+# ---- Damaged manifests ---------------------------------------------------------------------------
+
+DAMAGE = {
+    "cut off": lambda text: text[:-60],
+    "empty": lambda text: "",
+    "null": lambda text: "null",
+    "a list": lambda text: "[]",
+    "no question": lambda text: text.replace('"question"', '"questions"'),
+    "no parts": lambda text: text.replace('"parts"', '"pieces"'),
+    "rows as text": lambda text: text.replace('"rows": 20', '"rows": "20"'),
+    "facts gone": lambda text: text.replace('"facts": {', '"facts": null, "x": {'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_manifest_is_told_in_words_and_can_be_replaced(kernel, whole, tmp_path, damage):
+    """By whoever opens it and by whoever exports again; nothing is sent before that."""
+    crm, line = kernel()
+    target = tmp_path / "leads"
+    crm.export("Leads", target, COLUMNS)
+    manifest, calls = target / "_manifest.json", line.calls
+    manifest.write_text(DAMAGE[damage](manifest.read_text()))
+    with pytest.raises(
+        ValueError, match=r"(?s)manifest of the export in .* is damaged.*fresh=True"
+    ):
+        open_export(target)
+    with pytest.raises(
+        ValueError, match=r"(?s)manifest of the export in .* is damaged.*fresh=True"
+    ):
+        crm.export("Leads", target, COLUMNS)
+    assert line.calls == calls
+    assert_frame_equal(crm.export("Leads", target, COLUMNS, fresh=True).df(), whole)
+
+
+@pytest.mark.parametrize("line", ["", "null", "{", '{"question": 5}'])
+def test_a_damaged_manifest_in_duckdb_is_told_in_words(kernel, whole, tmp_path, line):
+    """The same, where it is a row of a table."""
+    crm, _ = kernel()
+    target = tmp_path / "crm.duckdb"
+    crm.export("Leads", target, COLUMNS)
+    with duckdb.connect(str(target)) as db:
+        db.execute("UPDATE zcrm_nb.exports SET manifest = ?", [line])
+    with pytest.raises(ValueError, match="is damaged"):
+        open_export(target)
+    assert_frame_equal(crm.export("Leads", target, COLUMNS, fresh=True).df(), whole)
+
+
+# ---- How old it is -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize(("hours", "age"), [(1, "60 min"), (5, "5 h"), (24 * 7, "7 days")])
+def test_an_old_export_says_how_old_it_is(org, kernel, tmp_path, kind, hours, age):
+    """A nightly call that sends nothing does not look like today's."""
+    crm, _ = kernel()
+    target = tmp_path / TARGETS[kind]
+    first = crm.export("Leads", target, COLUMNS)
+    assert first.as_of == first.df().attrs["zcrm"]["as_of"]
+    assert "as of 2026-" in repr(first)
+    org.clock.advance(hours * HOUR)
+    with pytest.warns(BulkWarning, match=rf"already holds this export, as of .* \({age} ago\)"):
+        assert crm.export("Leads", target, COLUMNS).as_of == first.as_of
+    assert crm.export("Leads", target, COLUMNS, fresh=True).as_of > first.as_of

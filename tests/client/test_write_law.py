@@ -12,6 +12,7 @@ import sys
 import textwrap
 import warnings
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -22,7 +23,8 @@ from zcrm_nb import CRM, connect
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.oauth import Grant, TokenSource
 from zcrm_nb.auth.secret import Secret
-from zcrm_nb.emulator import Emulator
+from zcrm_nb.emulator import Emulator, ManualClock
+from zcrm_nb.emulator.world import ADMIN
 from zcrm_nb.errors import WriteWarning, ZohoError
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.wsgi import WSGIAdapter
@@ -221,3 +223,149 @@ def test_a_request_that_is_handled_after_the_time_out_is_found(org, tmp_path):
     assert found["status"].tolist() == ["done", "done"]
     there = org.store.read("SELECT id FROM Leads WHERE Last_Name LIKE 'Late %' ORDER BY id")
     assert found["id"].tolist() == [str(each) for (each,) in there]
+
+
+# ---- Records of others ---------------------------------------------------------------------------
+
+SCOPES = ("modules.ALL", "settings.ALL", "coql.READ", "users.READ", "org.READ")
+PATHS = ("/users", "/coql", "/settings/fields", "/crm/v8/Leads/deleted", "/crm/v8/Leads")
+KINDS = ("500", "429", "html", "lost", "truncated")
+ODD = (b"null", b"[]", b"{}", b'{"users": null, "data": null}', b'{"users": [], "data": [{}]}',
+       b'{"users": [{}], "data": ["x"]}', b'{"users": [{"id": null}], "data": [null]}')  # fmt: skip
+
+
+def login_of(org, user_id, scopes=SCOPES):
+    """A CRM of another login on an org, which never waits."""
+    client = org.accounts.register()
+    names = tuple(f"ZohoCRM.{scope}" for scope in scopes)
+    token = org.accounts.issue_refresh_token(client.client_id, int(user_id), names)
+    facts = {"client_id": client.client_id, "client_secret": client.client_secret}
+    quiet = {"sleep": lambda seconds: None, "notify": lambda sentence: None}
+    login = {**org.credentials, **facts, "refresh_token": token}
+    return connected(login, WSGIAdapter(org.wsgi), **quiet)
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """An org of two users, whose time stands still until a test moves it."""
+    with Emulator(rows={"Leads": 5, "Deals": 5}, clock=ManualClock()) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def own(shared):
+    """The CRM of one of them."""
+    return login_of(shared, ADMIN)
+
+
+@pytest.fixture(scope="module")
+def colleague(shared, own):
+    """The CRM of the other one."""
+    users = own.users()
+    return login_of(shared, users.loc[users["status"] == "active", "id"].iloc[3])
+
+
+def lost_write(org, crm, verb, *args, **options):
+    """Write, so that the call is certainly not processed and its answer is lost."""
+    org.faults.add("reset", path="/crm/v8/Leads", method=METHODS[verb])
+    with pytest.warns(WriteWarning, match="unknown"):
+        return getattr(crm, verb)("Leads", *args, progress=False, **options)
+
+
+METHODS = {"insert": "POST", "update": "PUT", "upsert": "POST", "delete": "DELETE"}
+
+
+def planted(org, crm, colleague, verb):
+    """Lose a write, let a colleague do the very same; return the report, and what is there now."""
+    run, options = f"Plant{next(serial)}", {}
+    record = {"Last_Name": run, "City": "Pune", "Email": f"{run}@example.com"}
+    if verb in ("update", "delete"):
+        org.clock.advance(2)
+        record["id"] = crm.insert("Leads", {**record, "City": "Goa"})["id"].item()
+        org.clock.advance(2)
+    if verb == "upsert":
+        options = {"duplicate_check_fields": "Email"}
+    source = [record["id"]] if verb == "delete" else record
+    report = lost_write(org, crm, verb, source, **options)
+    org.clock.advance(2)
+    assert getattr(colleague, verb)("Leads", source, **options)["status"].item() == "done"
+    return report, run, state_of(org, run)
+
+
+def state_of(org, run):
+    """What the org holds of a run's records."""
+    return org.store.read("SELECT id, Last_Name, City FROM Leads WHERE Last_Name = ?", (run,))
+
+
+def resolved_and_undone(report):
+    """Resolve and undo, whatever comes of it; the last report there is."""
+    for step in ("resolve", "undo"):
+        try:
+            options = {"wait_s": 0} if step == "resolve" else {}
+            found = getattr(report, step)(**options)
+            report = found if step == "resolve" else report
+        except ZohoError:
+            continue
+    return report
+
+
+@pytest.mark.parametrize("verb", METHODS)
+@pytest.mark.parametrize("path", PATHS)
+def test_undo_never_touches_what_another_user_wrote(shared, own, colleague, verb, path):
+    """Under each kind of trouble on each call that resolving and undoing make."""
+    for kind in KINDS:
+        report, run, before = planted(shared, own, colleague, verb)
+        shared.faults.add(kind, times=None, path=path)
+        try:
+            report = resolved_and_undone(report)
+        finally:
+            shared.faults.clear()
+        assert state_of(shared, run) == before, (kind, report.to_string())
+        report = resolved_and_undone(report)
+        assert state_of(shared, run) == before, (kind, report.to_string())
+        assert report["status"].item() != "done", (kind, report.to_string())
+
+
+@pytest.mark.parametrize("verb", METHODS)
+@pytest.mark.parametrize("path", ["/users", "/coql", "/Leads/deleted"])
+def test_odd_answers_never_make_it_ones_own(shared, own, colleague, verb, path):
+    """What cannot be read is no reason to claim a record."""
+    whole = shared.faults.around
+    for body in ODD:
+        report, run, before = planted(shared, own, colleague, verb)
+
+        def odd(request, proceed, body=body):
+            answer = whole(request, proceed)
+            return replace(answer, body=body) if request.path.endswith(path) else answer
+
+        shared.faults.around = odd
+        try:
+            report = resolved_and_undone(report)
+        finally:
+            shared.faults.around = whole
+        assert state_of(shared, run) == before, (body, report.to_string())
+        assert report["status"].item() != "done", (body, report.to_string())
+
+
+@pytest.mark.parametrize("verb", METHODS)
+def test_a_login_that_may_not_read_users_claims_nothing(shared, own, colleague, verb):
+    """It cannot know whose a record is; and says so."""
+    narrow = login_of(shared, ADMIN, SCOPES[:3])
+    report, run, before = planted(shared, narrow, colleague, verb)
+    found = report.resolve(wait_s=0)
+    assert found["status"].item() == "unknown"
+    assert "ZohoCRM.users.READ" in found["message"].item()
+    assert found.undo()["code"].item() == "CANNOT_UNDO"
+    assert state_of(shared, run) == before
+
+
+def test_of_two_equal_records_of_ones_own_none_is_chosen(shared, own):
+    """Another kernel of the same user may have made one of them."""
+    run = f"Twin{next(serial)}"
+    shared.faults.add("lost", path="/crm/v8/Leads", method="POST")
+    with pytest.warns(WriteWarning, match="unknown"):
+        report = own.insert("Leads", {"Last_Name": run})
+    own.insert("Leads", {"Last_Name": run})
+    found = report.resolve(wait_s=0)
+    assert found["status"].item() == "unknown"
+    assert "2 records hold these values" in found["message"].item()

@@ -530,17 +530,59 @@ def test_ids_that_lead_nowhere_are_named_and_nothing_is_sent(crm, accounts):
     own.loc[1, "ERP_Customer_Id"] = "nope"
     own.loc[2, "ERP_Customer_Id"] = None
     with crm.trace() as calls:
-        with pytest.raises(ValueError, match=r"(?s)1.*'nope' no Accounts has this.*2.*missing"):
+        with pytest.raises(ValueError, match=r"(?s)'nope' no record in Accounts has.*missing"):
             crm.update("Accounts", own, external="ERP_Customer_Id")
-        with pytest.raises(ValueError, match="no Accounts has this ERP_Customer_Id"):
+        with pytest.raises(ValueError, match="no record in Accounts has this ERP_Customer_Id"):
             crm.insert("Contacts", {"Last_Name": "x", "Account_Name.ERP_Customer_Id": "nope"})
-        with pytest.raises(ValueError, match="leave out the ids"):
+        with pytest.raises(ValueError, match="leave out the column"):
             crm.update("Accounts", accounts, external="ERP_Customer_Id")
         with pytest.raises(ValueError, match="no such column"):
             crm.update("Accounts", accounts[["Fax"]], external="ERP_Customer_Id")
         with pytest.raises(NotFoundError, match="no field 'ERP_Id'"):
             crm.delete("Accounts", ["x"], external="ERP_Id")
     assert sent(calls) == []
+
+
+@pytest.fixture
+def numbered(crm):
+    """An account whose key in the other system is a number: text here, a float beside a gap."""
+    rows = pd.DataFrame({"Account_Name": ["A", "B"], "ERP_Customer_Id": [77001, np.nan]})
+    crm.upsert("Accounts", rows, duplicate_check_fields="ERP_Customer_Id")
+    return rows.head(1)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "Int64", object, "string", "category", "float32"])
+def test_keys_that_are_numbers_find_their_records(crm, numbered, dtype):
+    """Whatever column they stand in, by every door; nothing is doubled."""
+    key, before = "ERP_Customer_Id", crm.count("Accounts")
+    cells = numbered[key].astype("Int64") if dtype == "string" else numbered[key]
+    table = numbered.assign(**{key: cells.astype(dtype)})
+    for source in (table, table.to_dict("records")):
+        update = [
+            {k: v for k, v in each.items() if k != "Account_Name"}
+            for each in table.to_dict("records")
+        ]
+        assert crm.update("Accounts", update, external=key)["status"].tolist() == ["done"]
+        upsert = crm.upsert("Accounts", source, duplicate_check_fields=key)
+        assert upsert["action"].tolist() == ["update"]
+        assert crm.diff("Accounts", source, key=key).rows["action"].tolist() == ["unchanged"]
+        person = {"Last_Name": "x", f"Account_Name.{key}": table[key].iloc[0]}
+        assert crm.insert("Contacts", person)["status"].tolist() == ["done"]
+        assert crm.count("Accounts", f"{key} = :key", key=table[key].iloc[0]) == 1
+    assert crm.count("Accounts") == before
+    assert crm.delete("Accounts", table[key], external=key)["status"].tolist() == ["done"]
+
+
+@pytest.mark.parametrize("empty", [None, "", np.nan, pd.NA])
+def test_rows_without_an_id_are_new_records_of_an_upsert(crm, empty):
+    """As an outer merge brings them; Zoho refuses an id that is null."""
+    known = leads(crm, "City", limit=1)["id"][0]
+    people = {"Last_Name": ["Known", "New"], "Email": ["k@w.example", "n@w.example"]}
+    table = pd.DataFrame({"id": pd.Series([known, empty], dtype=object), **people})
+    report = crm.upsert("Leads", table, duplicate_check_fields="Email")
+    assert report["action"].tolist() == ["update", "insert"]
+    report = crm.upsert("Leads", table.to_dict("records"), duplicate_check_fields="Email")
+    assert report["action"].tolist() == ["update", "update"]
 
 
 # ---- Look before the leap ------------------------------------------------------------------------

@@ -182,7 +182,7 @@ def test_every_record_is_a_job_without_criteria(where: str, criteria: object) ->
         ("Image = '5'", "of a profileimage", "Image"),
         ("Amount = lots", "'lots' is not", "lots"),
         (f"City = '{'x' * 256}'", "255", "'x"),
-        ("City = 'a' and", "too early", ""),
+        ("City = 'a' and", "AND joins two conditions", ""),
         ("City = 'a' limit 5", "ends before", "City"),
         (f"Amount in ({', '.join(map(str, range(501)))})", "26 criteria", "Amount in"),
     ],

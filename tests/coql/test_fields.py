@@ -48,7 +48,7 @@ def test_a_path_ends_on_its_field(path, kind):
     [
         ("Acount_Name", "Did you mean Account_Name"),
         ("Account_Name.Indutry", "Accounts has no field 'Indutry'. Did you mean Industry"),
-        ("Account_Name.Industry.x", "Industry is no lookup"),
+        ("Account_Name.Industry.x", "Industry is not a lookup"),
         ("What.Industry", "'What->Accounts.Industry'"),
         ("What->Acounts.Industry", "Did you mean Accounts"),
         ("Owner.role.nme", "Did you mean role.name"),

@@ -1,14 +1,18 @@
 """Files that several processes share."""
 
+import errno
+import fcntl
 import multiprocessing
 import os
 import stat
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
 
-from zcrm_nb.state.files import _put_in_place, locked, write_whole
+from zcrm_nb.state import files
+from zcrm_nb.state.files import _put_in_place, is_held, locked, write_whole
 
 
 def test_a_lock_is_held_by_one_at_a_time(tmp_path):
@@ -132,3 +136,56 @@ def test_a_place_that_is_held_for_a_moment_is_waited_for(tmp_path, held, done):
         with pytest.raises(PermissionError):
             _put_in_place(fresh, path, tries=3)
     assert path.read_bytes() == (b"new" if done else b"old")
+
+
+def test_a_lock_file_that_is_removed_is_made_anew(tmp_path):
+    """A sweep may remove it between two takers: they must not hold two different files."""
+    path = tmp_path / "lock"
+    with locked(path, wait_s=0):
+        path.unlink()
+        with locked(path, wait_s=0):
+            assert is_held(path)
+    with locked(path, wait_s=0):
+        assert path.exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_has_those_of_the_machine(tmp_path, monkeypatch, number):
+    """Some network homes have none: turns are taken all the same, and it is said once."""
+    flock = fcntl.flock
+
+    def no_locks(file, how):
+        if tmp_path in Path(f"/proc/self/fd/{file}").readlink().parents:
+            raise OSError(number, os.strerror(number))
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr("tempfile.tempdir", tempfile.mkdtemp())
+    files._warn_of_missing_locks.cache_clear()
+    with (
+        pytest.warns(UserWarning, match="ZCRM_CONFIG_DIR"),
+        locked(tmp_path / "lock", wait_s=0),
+        pytest.raises(TimeoutError),
+        locked(tmp_path / "lock", wait_s=0),
+    ):
+        pass
+    with locked(tmp_path / "lock", wait_s=0):
+        pass
+
+
+def test_a_read_only_folder_is_locked_elsewhere(tmp_path, monkeypatch):
+    """A login in a read-only folder can be read."""
+    real = os.open
+
+    def read_only(path, flags, *rest):
+        if str(path).startswith(str(tmp_path / "config")) and flags & os.O_CREAT:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(path, flags, *rest)
+
+    (tmp_path / "config").mkdir()
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(os, "open", read_only)
+    path = tmp_path / "config" / "lock"
+    with locked(path, wait_s=0), pytest.raises(TimeoutError), locked(path, wait_s=0):
+        pass

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from zcrm_nb.api.identity import who
 from zcrm_nb.auth.data_centres import DATA_CENTRES, dc_of, environment_of, is_loopback
 from zcrm_nb.auth.oauth import NoLogin, TokenSource
+from zcrm_nb.auth.renewal import TOKENS_IN_WINDOW, WINDOW_S
 from zcrm_nb.auth.scopes import WANTS, lacking
-from zcrm_nb.auth.vault import TOKENS_IN_WINDOW, WINDOW_S
 from zcrm_nb.errors import LoginError, ZohoError
 from zcrm_nb.frames import Column
 

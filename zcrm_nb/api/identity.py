@@ -1,30 +1,20 @@
-"""Who is logged in, and where."""
+"""The user and org that a login belongs to."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from zcrm_nb.api.pages import V8
-from zcrm_nb.errors import APIError, ScopeError
+from zcrm_nb.api.pages import V8, entries_of
+from zcrm_nb.errors import PermissionDenied, ScopeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from zcrm_nb.api.pages import Send
 
 __all__ = ["who"]
 
 
-def who(send: Callable[..., bytes]) -> str:
-    """Say who is logged in, in words for a person.
-
-    Notes
-    -----
-    2 credits.
-
-    References
-    ----------
-    Zoho CRM API V8, "Get Users": zoho.com/crm/developer/docs/api/v8/get-users.html
+def who(send: Send) -> str:
+    """Describe the user who is logged in, and their org; 2 credits.
 
     Examples
     --------
@@ -34,15 +24,17 @@ def who(send: Callable[..., bytes]) -> str:
     ...     who(crm.send)
     'Rohan Deshmukh (rohan.deshmukh@vindhya.example.com) at ...'
     """
-    user = _first(send, "users", "users", "{full_name} ({email})", type="CurrentUser")
-    org = _first(send, "org", "org", "{company_name}")
-    return " at ".join(filter(None, (user, org))) or "a user who may see neither users nor org"
+    user = _first(send, "users", type="CurrentUser")
+    name, email = user.get("full_name") or "", user.get("email") or ""
+    named = f"{name} ({email})" if name and email else f"{name}{email}"
+    company = _first(send, "org").get("company_name") or ""
+    return " at ".join(filter(None, (named, company))) or "a user who may see neither users nor org"
 
 
-def _first(send: Callable[..., bytes], path: str, key: str, words: str, **params: str) -> str:
-    """Describe the one thing that an address answers with, if this login may see it."""
+def _first(send: Send, key: str, **params: str) -> dict[str, Any]:
+    """Return the first entry of a list; an empty one where this login may not see it."""
     try:
-        body = send("GET", V8 + path, params=params)
-    except (APIError, ScopeError):
-        return ""
-    return words.format(**orjson.loads(body)[key][0]) if body else ""
+        body = send("GET", V8 + key, params=params)
+    except (PermissionDenied, ScopeError):
+        return {}
+    return next(iter(entries_of(body, key)), {})

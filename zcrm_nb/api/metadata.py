@@ -1,19 +1,33 @@
-"""What the org knows about itself: modules, fields, users, the org. Asked once, remembered."""
+"""Metadata and directories of the org: modules, fields, related lists, users, the org.
+
+Nothing of it is believed: Zoho leaves out keys, sends nulls, and describes fields in ways that no
+page knows. What can be read is read; what cannot be understood is left out, with a warning.
+"""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+import warnings
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypedDict
 
-import orjson
+import pandas as pd
 
-from zcrm_nb.api.pages import V8
-from zcrm_nb.errors import APIError, NotFoundError, ScopeError, did_you_mean
-from zcrm_nb.frames import Column, directory
+from zcrm_nb.api.pages import V8, entries_of, numbered_pages
+from zcrm_nb.errors import (
+    LABELS,
+    DataWarning,
+    NotFoundError,
+    PermissionDenied,
+    ScopeError,
+    by_label,
+    levels_up,
+)
+from zcrm_nb.frames import Column, directory, sequence_number
 from zcrm_nb.state.process import ProcessBound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import pandas as pd
 
@@ -26,6 +40,10 @@ __all__ = [
     "PICKLIST_COLUMNS",
     "USER_COLUMNS",
     "Catalogue",
+    "Field",
+    "Module",
+    "Org",
+    "User",
     "choices",
     "field_row",
     "fields",
@@ -34,6 +52,67 @@ __all__ = [
     "related_lists",
     "users",
 ]
+
+
+class Module(TypedDict, total=False):
+    """A module as Zoho describes it; only ``api_name`` is certain."""
+
+    api_name: str
+    module_name: str | None
+    singular_label: str | None
+    plural_label: str | None
+    generated_type: str | None
+    api_supported: bool | None
+    id: str | None
+
+
+class Field(TypedDict, total=False):
+    """A field as Zoho describes it; only ``api_name`` and ``data_type`` are certain."""
+
+    api_name: str
+    data_type: str
+    json_type: str | None
+    field_label: str | None
+    custom_field: bool | None
+    system_mandatory: bool | None
+    read_only: bool | None
+    pick_list_values: list[dict[str, Any]]
+    lookup: dict[str, Any]
+    formula: dict[str, Any]
+    id: str | None
+
+
+class User(TypedDict, total=False):
+    """A user as Zoho lists them; nothing is certain."""
+
+    id: str | None
+    full_name: str | None
+    last_name: str | None
+    email: str | None
+    status: str | None
+
+
+class Org(TypedDict, total=False):
+    """The org as Zoho describes it; nothing is certain."""
+
+    id: str | None
+    company_name: str | None
+    time_zone: str | None
+    license_details: dict[str, Any]
+
+
+# Keys of a field that hold objects.
+_OBJECTS = (
+    "lookup",
+    "multi_module_lookup",
+    "formula",
+    "rollup_summary",
+    "associated_module",  # its module is text
+    "subform",
+    "multiselectlookup",
+    "multiuserlookup",
+    "textarea",
+)
 
 # The columns of crm.modules(), crm.fields(), crm.picklist() and crm.users(): what an analyst reads
 # metadata for. Everything else is one crm.request("GET", "settings/…") away.
@@ -85,81 +164,142 @@ USER_COLUMNS = [
 ]
 
 
-def modules(send: Send) -> list[dict[str, Any]]:
-    """Return the modules of the org as Zoho tells them; 1 credit."""
-    return _resource(send, "settings/modules", "modules")
+def _named(entries: Iterable[dict[str, Any]], what: str) -> dict[str, dict[str, Any]]:
+    """Return entries by API name; those without one are left out with a warning."""
+    entries = list(entries)
+    named = {name: e for e in entries if isinstance(name := e.get("api_name"), str) and name}
+    if nameless := [e for e in entries if not isinstance(e.get("api_name"), str)]:
+        labels = [str(e.get(key)) for e in nameless for key in LABELS if e.get(key)]
+        _warn(
+            f"{len(nameless)} of {len(entries)} {what} have no API name and are left out"
+            f"{': ' + ', '.join(dict.fromkeys(labels)) if labels else ''}."
+        )
+    return named
 
 
-def fields(send: Send, module: str) -> list[dict[str, Any]]:
-    """Return the fields of one module as Zoho tells them; 1 credit."""
-    return _resource(send, "settings/fields", "fields", module=module)
+def _warn(message: str) -> None:
+    """Warn at the line that called this package."""
+    warnings.warn(message, DataWarning, stacklevel=levels_up())
 
 
-def related_lists(send: Send, module: str) -> list[dict[str, Any]]:
-    """Return the related lists of one module as Zoho tells them; 1 credit."""
-    return _resource(send, "settings/related_lists", "related_lists", module=module)
+def modules(send: Send) -> dict[str, dict[str, Any]]:
+    """Return the modules of the org by API name; 1 credit."""
+    return _named(_listed(send, "settings/modules", "modules"), "modules")
+
+
+def fields(send: Send, module: str) -> dict[str, dict[str, Any]]:
+    """Return the fields of a module by API name; 1 credit."""
+    listed = _listed(send, "settings/fields", "fields", module=module)
+    named = _named(map(_field, listed), f"fields of {module}")
+    if untyped := [name for name, field in named.items() if not field["data_type"]]:
+        _warn(
+            f"Zoho does not say which type {', '.join(untyped)} of {module} has: read as Python "
+            "objects, as Zoho sends them."
+        )
+    return named
+
+
+def _field(field: dict[str, Any]) -> dict[str, Any]:
+    """Return a field whose type is text and whose objects are objects."""
+    objects = {key: _object(field[key]) for key in _OBJECTS if key in field}
+    if "lookup" in objects:
+        objects["lookup"] = _with_module(objects["lookup"])
+    values = field.get("pick_list_values")
+    data_type = field.get("data_type")
+    return {
+        **field,
+        **objects,
+        "data_type": data_type if isinstance(data_type, str) else "",
+        "pick_list_values": [v for each in _list(values) if (v := _pick_list_value(each))],
+    }
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """Return an object; an empty one where Zoho sent something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def _with_module(described: dict[str, Any]) -> dict[str, Any]:
+    """Return a lookup or related list whose ``module`` is an object, if it is there at all."""
+    module = described.get("module")
+    if "module" not in described or isinstance(module, dict):
+        return described
+    return {**described, "module": {"api_name": module} if isinstance(module, str) else {}}
+
+
+def _pick_list_value(value: Any) -> dict[str, Any] | None:
+    """Return a value of a picklist with a text to display, or ``None``."""
+    if not isinstance(value, dict):
+        return None
+    shown = [value.get(key) for key in ("display_value", "actual_value")]
+    text = next((text for text in shown if isinstance(text, str)), None)
+    return None if text is None else {**value, "display_value": text}
+
+
+def _list(value: Any) -> list[Any]:
+    """Return a list; an empty one where Zoho sent something else."""
+    return value if isinstance(value, list) else []
+
+
+def related_lists(send: Send, module: str) -> dict[str, dict[str, Any]]:
+    """Return the related lists of a module by API name; 1 credit."""
+    listed = _listed(send, "settings/related_lists", "related_lists", module=module)
+    return _named(map(_with_module, listed), f"related lists of {module}")
 
 
 def org(send: Send) -> dict[str, Any]:
-    """Return what Zoho tells about the org; 1 credit."""
-    return _resource(send, "org", "org")[0]
+    """Return what Zoho says about the org; empty where it says nothing; 1 credit."""
+    return next(iter(_listed(send, "org", "org")), {})
 
 
 def users(send: Send) -> list[dict[str, Any]]:
     """Return all users, active or not; 1 credit for each 200."""
-    found: list[dict[str, Any]] = []
-    page = 1
-    while True:
-        body = send("GET", f"{V8}users", params={"type": "AllUsers", "page": page, "per_page": 200})
-        answer = orjson.loads(body) if body else {}
-        found += answer.get("users", [])
-        if not answer.get("info", {}).get("more_records"):
-            return found
-        page += 1
+
+    def page(number: int) -> bytes:
+        params = {"type": "AllUsers", "page": number, "per_page": 200}
+        return send("GET", f"{V8}users", params=params)
+
+    return [user for body in numbered_pages(page) for user in entries_of(body, "users")]
 
 
-def _resource(send: Send, path: str, key: str, **params: str) -> list[dict[str, Any]]:
+def _listed(send: Send, path: str, key: str, **params: str) -> list[dict[str, Any]]:
     """Return the list under ``key``; empty where Zoho answers 204."""
-    body = send("GET", V8 + path, params=params)
-    found: list[dict[str, Any]] = orjson.loads(body)[key] if body else []
-    return found
+    return entries_of(send("GET", V8 + path, params=params), key)
 
 
 def field_row(field: dict[str, Any]) -> dict[str, Any]:
     """Lay a field's nested metadata flat, as ``crm.fields()`` shows it."""
+    computed = field.get("formula") or field.get("rollup_summary") or {}
     return {
         **field,
+        "data_type": field["data_type"] or None,
         "mandatory": field.get("system_mandatory"),
         "unique": bool(field.get("unique")),
         "lookup": _lookup_target(field),
-        "returns": (field.get("formula") or field.get("rollup_summary") or {}).get("return_type"),
-        "values": [each["display_value"] for each in field.get("pick_list_values") or []] or None,
+        "returns": computed.get("return_type"),
+        "values": [v["display_value"] for v in field.get("pick_list_values") or []] or None,
     }
 
 
 def _lookup_target(field: dict[str, Any]) -> str | None:
     """Name the module, or modules, that a lookup points to."""
     one = (field.get("lookup") or {}).get("module") or {}
-    several = (field.get("multi_module_lookup") or {}).get("modules") or []
-    return one.get("api_name") or ", ".join(each["api_name"] for each in several) or None
+    several = _list((field.get("multi_module_lookup") or {}).get("modules"))
+    names = [m.get("api_name") for m in (one, *several) if isinstance(m, dict)]
+    return ", ".join(name for name in names if isinstance(name, str)) or None
 
 
 def choices(field: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a picklist's values; ``ValueError`` where the field has none."""
+    """Return a picklist's values in the CRM's order; ``ValueError`` where the field has none."""
     values: list[dict[str, Any]] = field.get("pick_list_values") or []
     if not values:
-        raise ValueError(f"{field['api_name']} is of type {field['data_type']}: it has no values.")
-    return sorted(values, key=lambda each: each.get("sequence_number") or 0)
+        kind = field["data_type"] or "an unknown type"
+        raise ValueError(f"{field['api_name']} is of type {kind}: it has no values.")
+    return sorted(values, key=sequence_number)
 
 
 class Catalogue(ProcessBound):
-    """The org's metadata, each part asked for once and kept for as long as the CRM object lives.
-
-    Parameters
-    ----------
-    send : callable
-        Sends one call, as :meth:`zcrm_nb.wire.gate.Gate.send` does.
-    """
+    """The org's metadata, each part read once and kept for as long as the CRM object lives."""
 
     def __init__(self, send: Send) -> None:
         self.send = send
@@ -174,25 +314,41 @@ class Catalogue(ProcessBound):
         with self._lock:
             self._kept.clear()
 
-    def _once(self, key: str, ask: Callable[[], Any]) -> Any:
-        """Ask, unless it was asked before."""
+    def _once(self, key: str, fetch: Callable[[], Any]) -> Any:
+        """Return what is kept under a key; fetch it the first time."""
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = ask()
+                self._kept[key] = fetch()
             return self._kept[key]
 
     def known(self, key: str) -> Any:
-        """Return what is already known under ``"org"``, or ``None``; never asks."""
+        """Return what is already known under ``"org"``, or ``None``; sends nothing."""
         return self._kept.get(key)
 
     def org(self) -> dict[str, Any]:
         """Return the org."""
-        found: dict[str, Any] = self._once("org", lambda: org(self.send))
-        return found
+        described: dict[str, Any] = self._once("org", lambda: org(self.send))
+        return described
+
+    def time_zone(self) -> str | None:
+        """Return the name of the org's time zone; ``None`` where this login may not read it."""
+        with suppress(PermissionDenied, ScopeError):  # then advice on times is written in UTC
+            name = self.org().get("time_zone")
+            return name if isinstance(name, str) else None
+        return None
 
     def zone(self, tz: str) -> str:
-        """Return an IANA zone, the org's own for ``"org"``."""
-        return str(self.org()["time_zone"]) if tz == "org" else tz
+        """Return an IANA zone, the org's own for ``"org"``; ``ValueError`` if it is not one."""
+        name = self.org().get("time_zone") if tz == "org" else tz
+        if not name:
+            raise ValueError("Zoho does not say which time zone the org has: name one, tz='UTC'.")
+        try:
+            pd.DatetimeTZDtype("s", name)
+        except (TypeError, ValueError, KeyError, OSError) as error:
+            raise ValueError(
+                f"{name!r} is not a known time zone. Use an IANA name, such as 'Asia/Kolkata'."
+            ) from error
+        return str(name)
 
     def in_zone(self, options: FrameOptions) -> FrameOptions:
         """Return options of a table with ``tz="org"`` replaced by the org's own zone."""
@@ -200,19 +356,16 @@ class Catalogue(ProcessBound):
 
     def modules(self) -> dict[str, dict[str, Any]]:
         """Return the modules by API name."""
-        found: dict[str, dict[str, Any]] = self._once(
-            "modules", lambda: {each["api_name"]: each for each in modules(self.send)}
-        )
-        return found
+        named: dict[str, dict[str, Any]] = self._once("modules", lambda: modules(self.send))
+        return named
 
     def fields(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the fields of a module by API name; ``NotFoundError`` for an unknown module."""
         self._check_module(module)
-        found: dict[str, dict[str, Any]] = self._once(
-            f"fields {module}",
-            lambda: {each["api_name"]: each for each in fields(self.send, module)},
+        named: dict[str, dict[str, Any]] = self._once(
+            f"fields {module}", lambda: fields(self.send, module)
         )
-        return found
+        return named
 
     def forecast_types(self, module: str, table: pd.DataFrame) -> dict[str, dict[str, str]]:
         """Return what each stage in a table means (open, won, lost); never asks.
@@ -231,45 +384,61 @@ class Catalogue(ProcessBound):
     def related_lists(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the related lists of a module by API name."""
         self._check_module(module)
-        found: dict[str, dict[str, Any]] = self._once(
-            f"related_lists {module}",
-            lambda: {each["api_name"]: each for each in related_lists(self.send, module)},
+        named: dict[str, dict[str, Any]] = self._once(
+            f"related_lists {module}", lambda: related_lists(self.send, module)
         )
-        return found
+        return named
 
     def users(self) -> list[dict[str, Any]]:
         """Return the users."""
-        found: list[dict[str, Any]] = self._once("users", lambda: users(self.send))
-        return found
+        listed: list[dict[str, Any]] = self._once("users", lambda: users(self.send))
+        return listed
 
     def directory(self) -> dict[str, str] | None:
-        """Return users' full names by id, or ``None`` where this login may not read users."""
+        """Return users' full names by id, or ``None`` where this login may not read users.
+
+        Any other failure is raised: the names in a table must not depend on a passing fault.
+        """
+        names: dict[str, str] | None = self._once("directory", self._read_directory)
+        return names
+
+    def _read_directory(self) -> dict[str, str] | None:
+        """Read the directory; warn where this login may not."""
         try:
             return directory(self.users())
-        except (APIError, ScopeError):
+        except (PermissionDenied, ScopeError) as refused:
+            _warn(
+                "This login may not read the list of users, so their names are those that Zoho "
+                f"sends with the records (COQL sends last names only). {refused.said}".rstrip()
+            )
             return None
 
     def field(self, module: str, name: str) -> dict[str, Any]:
         """Return one field; ``NotFoundError`` with a suggestion for an unknown name."""
         known = self.fields(module)
+        if not isinstance(name, str):
+            raise TypeError(f"The name of a field is needed, not a {type(name).__name__}.")
         if name not in known:
             raise NotFoundError(
                 f"{module} has no field {name!r}; nothing was sent.",
                 "",
-                did_you_mean(name, known) or f"crm.fields({module!r}) lists the fields.",
+                by_label(name, known) or f"crm.fields({module!r}) lists the fields.",
                 code="INVALID_FIELD",
                 details={"module": module, "api_name": name},
             )
         return known[name]
 
     def _check_module(self, module: str) -> None:
-        """Refuse a module that the org does not have, or that the API cannot read."""
+        """Refuse a module that the org does not list."""
+        if not isinstance(module, str):
+            raise TypeError(f"The name of a module is needed, not a {type(module).__name__}.")
         known = self.modules()
         if module not in known:
+            hint = by_label(module, known) or "crm.modules() lists the modules."
             raise NotFoundError(
                 f"There is no module {module!r} in this org; nothing was sent.",
                 "",
-                did_you_mean(module, known) or "crm.modules() lists the modules.",
+                f"{hint} To send a query unchecked: crm.coql(…, strict=True).",
                 code="INVALID_MODULE",
                 details={"module": module},
             )

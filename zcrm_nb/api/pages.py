@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import orjson
-
-from zcrm_nb.frames import info
+from zcrm_nb.errors import ZohoError
+from zcrm_nb.frames import info, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,13 +49,89 @@ def at(path: str) -> str:
 
 def records_of(body: bytes) -> list[dict[str, Any]]:
     """Return the records of one answer; none where Zoho answered with an empty body."""
-    records: list[dict[str, Any]] = orjson.loads(body)["data"] if body else []
-    return records
+    answer = parse_json(body)
+    records = answer.get("data") if isinstance(answer, dict) else None
+    if isinstance(records, list):
+        return [record for record in records if isinstance(record, dict)]
+    if not body:
+        return []
+    raise ZohoError("An answer of Zoho's holds no records.", f"It begins with {body[:80]!r}.")
 
 
-def more(body: bytes) -> bool:
-    """Tell whether Zoho says that more records follow."""
-    return bool(info(body).get("more_records"))
+def entries_of(body: bytes, key: str) -> list[dict[str, Any]]:
+    """Return the entries of a list in an answer; what is not an object is left out."""
+    answer = parse_json(body)
+    listed = answer if isinstance(answer, list) else None
+    if isinstance(answer, dict) and answer:
+        if key not in answer:
+            content = ", ".join(map(str, answer))
+            raise ZohoError(f"An answer holds no {key}.", f"It holds: {content}.")
+        listed = answer[key]
+    if isinstance(listed, dict):
+        listed = [listed] if {"api_name", "id"} & set(listed) else list(listed.values())
+    listed = listed if isinstance(listed, list) else []
+    return [entry for entry in listed if isinstance(entry, dict)]
+
+
+def rows_in(body: bytes) -> int:
+    """Return the number of rows in one answer."""
+    count = info(body).get("count")
+    return count if type(count) is int else len(records_of(body))
+
+
+def more(body: bytes, size: int | None = None) -> bool:
+    """Whether more records follow this page, which was to hold ``size`` of them.
+
+    A full page that does not say so would make a table silently short, an empty page that says so
+    would make a loop without end: both are errors.
+    """
+    facts = info(body)
+    follows = facts.get("more_records")
+    if follows is None and size is not None and body and len(records_of(body)) >= size:
+        raise ZohoError(
+            "A full page does not say whether more records follow.",
+            f"It holds {size} records and no info.more_records.",
+            "Run it again, or give limit= to read fewer records.",
+        )
+    if follows and facts.get("count") == 0:
+        raise ZohoError("An empty page says that more records follow.", "", "Run it again.")
+    return follows is True or str(follows).lower() == "true"
+
+
+def next_token(body: bytes, seen: set[str]) -> str:
+    """Return the token of the page that follows; an error where there is none, or an old one."""
+    token = info(body).get("next_page_token")
+    if not isinstance(token, str) or not token or token in seen:
+        fault = "the token of a page already read" if token in seen else "no token of a next page"
+        raise ZohoError(
+            f"Zoho says that more records follow, but sent {fault}.",
+            "Reading on would repeat or lose records.",
+            "Run it again; crm.coql(…) reads without page tokens.",
+        )
+    seen.add(token)
+    return token
+
+
+def numbered_pages(fetch: Callable[[int], bytes], size: int | None = None) -> Iterator[bytes]:
+    """Yield pages by number until Zoho says that no more follow."""
+    last = b""
+    for number in count(1):
+        body = fetch(number)
+        _check_new(body, last)
+        yield body
+        if not more(body, size):
+            return
+        last = body
+
+
+def _check_new(body: bytes, last: bytes) -> None:
+    """Refuse a page that is the last one again."""
+    if body and body == last:
+        raise ZohoError(
+            "Zoho sent the same page twice.",
+            "The page number seems to be ignored; reading on would never end.",
+            "Run it again; crm.coql(…) may read the same records.",
+        )
 
 
 @contextmanager
@@ -93,7 +169,7 @@ def side_by_side(fetch: Callable[[T], Page], items: Iterable[T], workers: int) -
 
 
 def look_ahead(
-    fetch: Callable[[int], bytes], pages: Iterable[int], workers: int
+    fetch: Callable[[int], bytes], pages: Iterable[int], workers: int, size: int | None = None
 ) -> Iterator[bytes]:
     """Fetch pages whose number is unknown, further ahead with each one that exists.
 
@@ -101,7 +177,7 @@ def look_ahead(
     under way than twice the pages seen so far.
     """
     numbers = iter(pages)
-    seen = 0
+    seen, last = 0, b""
     with worker_pool(workers) as pool:
         under_way: deque[Future[bytes]] = deque()
         while True:
@@ -112,9 +188,10 @@ def look_ahead(
             if not under_way:
                 return
             body = under_way.popleft().result()
+            _check_new(body, last)
             yield body
-            seen += 1
-            if not more(body):
+            seen, last = seen + 1, body
+            if not more(body, size):
                 for future in under_way:
                     future.cancel()
                 return

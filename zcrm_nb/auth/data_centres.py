@@ -245,7 +245,10 @@ def _api(centre: DataCentre, environment: str) -> str:
 def _host(host_or_url: str) -> str:
     """Host name in lower case, without port."""
     text = host_or_url if "://" in host_or_url else f"//{host_or_url}"
-    return (urlsplit(text).hostname or "").lower()
+    try:
+        return (urlsplit(text).hostname or "").lower()
+    except ValueError:  # a bracket in the place of a host
+        return ""
 
 
 def _hosts() -> dict[str, tuple[str, str | None]]:
@@ -282,8 +285,8 @@ def _did_you_mean(text: str, words: dict[str, str]) -> str:
 
 def _origin(name: str, url: str) -> str:
     """Check that secrets may travel to this origin, and give it without a slash at its end."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
+    parts = urlsplit(url if _host(url) else "")
+    if _host(url) and parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
         raise ValueError(
             f"{name} must be https, or http on loopback: a secret must not travel in clear"
         )
@@ -292,14 +295,14 @@ def _origin(name: str, url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _same_environment(asked: str, granted: str | None) -> None:
-    """Refuse a sandbox login where production was asked for.
+def _same_environment(requested: str, granted: str | None) -> None:
+    """Refuse a sandbox login where production was requested.
 
     The other way round is no proof of anything: it is UNCONFIRMED whether the reply to a sandbox
-    login names the sandbox, so the environment asked for stays and Zoho refuses a wrong token.
+    login names the sandbox, so the requested environment stays and Zoho refuses a wrong token.
     """
-    if granted not in (None, "production", asked):
+    if granted not in (None, "production", requested):
         raise LoginError(
-            f"This login belongs to the {granted} environment, not to {asked}.",
-            todo=f"Give environment={granted!r}, or log in again and choose {asked}.",
+            f"This login belongs to the {granted} environment, not to {requested}.",
+            todo=f"Give environment={granted!r}, or log in again and choose {requested}.",
         )

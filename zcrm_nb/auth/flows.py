@@ -1,10 +1,10 @@
-"""The ways to log in: consent in the browser, a device code, a code made by hand, a token at hand.
+"""The login flows: consent in the browser, a device code, a code made by hand, a refresh token.
 
 Each ends in a :class:`Login`. Nothing here knows a widget or a terminal: the form and the prompt
-both walk these ways, and a test walks them without either.
+both use these flows, and a test uses them without either.
 
-Wherever Zoho names a host to go on at, the client secret would travel there: so only hosts of the
-table of data centres are followed, and none at all from a host that the caller named.
+Wherever Zoho names a host to continue at, the client secret would travel there: so only hosts of
+the table of data centres are followed, and none at all from a host that the caller named.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from zcrm_nb.auth.accounts import json_object, post, refused
+from zcrm_nb.auth.credentials import cleaned, joined
 from zcrm_nb.auth.data_centres import DATA_CENTRES, addresses, dc_of, environment_of
 from zcrm_nb.auth.oauth import (
     AuthorizationRequest,
@@ -51,7 +52,7 @@ __all__ = [
     "read_redirect",
 ]
 
-POLL_S = 30.0  # Zoho answers "slow_down" to whoever asks more often
+POLL_S = 30.0  # Zoho answers "slow_down" to more frequent requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,10 @@ class Redirect:
     location: str = ""
 
 
-def read_redirect(text: Secret, state: str, *, must_have_state: bool = False) -> Redirect:
+def read_redirect(text: Secret, state: str, *, redirect_uri: str = "") -> Redirect:
     """Read what came back from the consent page: a whole address, its query, or the bare code.
+
+    An address must lead to `redirect_uri` where that is given, and carry the state of this login.
 
     References
     ----------
@@ -123,22 +126,30 @@ def read_redirect(text: Secret, state: str, *, must_have_state: bool = False) ->
     --------
     >>> from zcrm_nb.auth.flows import read_redirect
     >>> from zcrm_nb.auth.secret import Secret
-    >>> came = Secret("http://127.0.0.1:8765/callback?state=xyz&code=1000.ab.cd&location=eu")
-    >>> read_redirect(came, "xyz").location
+    >>> address = Secret("http://127.0.0.1:8765/callback?state=xyz&code=1000.ab.cd&location=eu")
+    >>> read_redirect(address, "xyz").location
     'eu'
     """
     fields = _fields(text)
-    if (fields["state"] or must_have_state) and not carries_state(text, state):
+    if redirect_uri and fields.origin and fields.origin != _origin(redirect_uri):
         raise LoginError(
-            "This answer belongs to another login: its state is another.",
-            todo="Open the link of this login again, accept there, and bring what comes back then.",
+            f"This is not the address we asked for: it leads to {fields.origin}, and the browser "
+            f"should end at {redirect_uri}. Nothing was sent.",
+            todo="Accept on the consent page, then copy the address that the browser ends at.",
+        )
+    if (fields["state"] or fields.origin) and not carries_state(text, state):
+        raise LoginError(
+            "This is not the address we asked for: it belongs to another login (its state is "
+            "missing or another). Nothing was sent.",
+            todo="Open the link of this login again, accept there, and copy the whole address that "
+            "the browser ends at.",
         )
     if fields["error"]:
         raise _declined(fields["error"])
     if not fields["code"]:
         raise LoginError(
             "There is no code in what came back.",
-            todo="Copy the whole address that the browser stands at after you accepted; it holds "
+            todo="Copy the whole address that the browser ends at after you accepted; it contains "
             "code=….",
         )
     return Redirect(Secret(fields["code"]), fields["accounts-server"], fields["location"])
@@ -150,10 +161,12 @@ def carries_state(text: Secret, state: str) -> bool:
 
 
 class _Fields(dict[str, str]):
-    """Fields of a redirect; what is missing is empty, and a traceback does not show what is there.
+    """Fields of a redirect; a missing one is empty, and a traceback shows only their names.
 
     A plain dict is a local variable that verbose tracebacks print, code and all.
     """
+
+    origin = ""  # scheme and host of the address, if it was a whole one
 
     def __missing__(self, name: str) -> str:
         return ""
@@ -163,23 +176,34 @@ class _Fields(dict[str, str]):
 
 
 def _fields(text: Secret) -> _Fields:
-    """Take apart what came back."""
-    bare = re.fullmatch(r"[\w.~-]+", text.reveal().strip(" \t\r\n'\"<>"))
-    if bare:
-        return _Fields(code=bare[0])
-    parts = urlsplit(text.reveal().strip(" \t\r\n'\"<>"))
+    """Take apart what came back; blanks that a terminal or a mail put into it are harmless."""
+    line = joined(text).reveal().strip("<>")
+    if re.fullmatch(r"1\d{3}\.[\w.~-]+", line) or re.fullmatch(r"[\w.~-]+", cleaned(text.reveal())):
+        return _Fields(code=line)
+    try:
+        parts = urlsplit(line)
+    except ValueError:  # a bracket in the place of a host
+        return _Fields()
     query = parts.query or parts.fragment or parts.path
-    return _Fields({name: values[0] for name, values in parse_qs(query).items()})
+    fields = _Fields({name: values[0] for name, values in parse_qs(query).items()})
+    fields.origin = _origin(line) if parts.netloc else ""
+    return fields
+
+
+def _origin(url: str) -> str:
+    """Scheme and host of an address, without user, port written as it is."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
 
 
 def _declined(error: str) -> LoginError:
-    """Say that the consent page sent back no."""
+    """Say that the consent page sent back a refusal."""
     if error == "access_denied":
         return LoginError(
-            "The consent page sent back a no.",
+            "The consent was declined.",
             "Zoho said access_denied.",
-            "Open the link again and accept. If you did: more than 10 codes in 10 minutes are "
-            "refused in the same words; then wait 10 minutes.",
+            "Open the link again and accept. If you did accept: more than 10 codes in 10 minutes "
+            "are refused with the same code; then wait 10 minutes.",
         )
     return refused(error)
 
@@ -223,12 +247,16 @@ class Consent:
         )
         return cls(client, request, redirect_uri)
 
+    def read(self, text: Secret) -> Redirect:
+        """Read what came back, if it belongs to this login; nothing is sent."""
+        return read_redirect(text, self.request.state, redirect_uri=self.redirect_uri)
+
     def finish(self, text: Secret, *, clock: Callable[[], float] = time.time) -> Login:
         """Exchange the code that came back, at the data centre that came with it."""
-        came = read_redirect(text, self.request.state)
-        where = _followed(self.client.where, came.accounts_server, came.location)
+        redirect = self.read(text)
+        where = _followed(self.client.where, redirect.accounts_server, redirect.location)
         grant, token = exchange(
-            came.code,
+            redirect.code,
             client_id=self.client.client_id,
             client_secret=self.client.client_secret,
             accounts_url=where.accounts_url,
@@ -248,9 +276,9 @@ def _followed(where: Addresses, accounts_server: str = "", location: str = "") -
         return where
     if named not in known.values():
         raise LoginError(
-            f"Zoho's answer leads to {urlsplit(named).hostname or 'nowhere'}, which is no accounts "
-            "server of Zoho's: nothing was sent there.",
-            todo="Start again. If it comes again, somebody may be tampering with the login.",
+            f"Zoho's answer leads to {named!r}, which is not an accounts server of Zoho's: nothing "
+            "was sent there.",
+            todo="Start again. If it happens again, the login may be under attack.",
         )
     if where.accounts_url not in known.values():
         return where  # the caller named this host: secrets are sent there and nowhere else
@@ -281,7 +309,7 @@ def log_in_with_code(
     Secret('****')
     """
     grant, token = exchange(
-        code,
+        _pasted(code, "code"),
         client_id=client.client_id,
         client_secret=client.client_secret,
         accounts_url=client.where.accounts_url,
@@ -294,10 +322,22 @@ def log_in_with_code(
 def log_in_with_token(
     client: Client, refresh_token: Secret, *, clock: Callable[[], float] = time.time
 ) -> Login:
-    """Log in with a refresh token from elsewhere, and try it."""
-    grant = Grant(client.client_id, client.client_secret, refresh_token, client.where.accounts_url)
+    """Log in with an existing refresh token, and try it."""
+    pasted = _pasted(refresh_token, "refresh token")
+    grant = Grant(client.client_id, client.client_secret, pasted, client.where.accounts_url)
     token = TokenSource(grant, adapter=client.adapter, clock=clock).token()
     return Login(grant, token, client.where.following(token.api_domain))
+
+
+def _pasted(text: Secret, what: str) -> Secret:
+    """Put a pasted code or token together, and refuse what cannot be one before it is sent."""
+    text = joined(text)
+    if not re.fullmatch(r"[\w.~+/=-]+", text.reveal(), re.ASCII):
+        raise LoginError(
+            f"This is not a {what}; nothing was sent.",
+            todo=f"Copy the {what} again: letters, digits and dots, such as 1000.8cb9….",
+        )
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +429,7 @@ def await_device(
     wait: Callable[[float], object] = time.sleep,
     tell: Callable[[float], object] = lambda left_s: None,
     clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] | None = None,
 ) -> Login:
     """Ask every 30 seconds whether the person has accepted.
 
@@ -400,11 +441,12 @@ def await_device(
     ----------
     https://www.zoho.com/accounts/protocol/oauth/devices/polling-request.html
     """
-    until, every_s, failures = clock() + device.life_s, device.every_s, 0
-    while (left_s := until - clock()) > 0:
+    now = monotonic or (time.monotonic if clock is time.time else clock)
+    until, every_s, failures = now() + device.life_s, device.every_s, 0
+    while (left_s := until - now()) > 0:
         tell(left_s)
         if wait(min(every_s, left_s)):
-            raise LoginError("The login was given up.", todo="Start it again when you like.")
+            raise LoginError("The login was cancelled.", todo="Start it again when you like.")
         try:
             step = _poll(client, device, clock)
         except ConnectionFailed:

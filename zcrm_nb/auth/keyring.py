@@ -6,6 +6,7 @@ Three keepers of one shape. A keeper is told apart by its ``mark``, which stands
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import unicodedata
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeper", "KeyFile", "Keyring", "Passphrase", "SystemKeyring", "system_keyring"]
 
+_LOG = logging.getLogger("zcrm_nb")
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SERVICE = "zcrm_nb"  # the keys stand under this name in the keyring
 
-# An allow-list: a backend that nobody here knows may well write plain text, as keyrings.alt does.
+# An allow-list: a backend that is not known here may well write plain text, as keyrings.alt does.
 _SYSTEM_KEYRINGS = {
     f"keyring.backends.{name}"
     for name in ("SecretService", "Windows", "kwallet", "libsecret", "macOS")
@@ -51,14 +53,14 @@ class Keeper(Protocol):
     Attributes
     ----------
     mark : str
-        How the vault file names it.
+        Its name in the vault file.
     missing, todo : str
-        What to tell a person when the key is not to be had, and what can be done.
+        What a person reads when there is no key, and what can be done.
     """
 
     @property
     def mark(self) -> str:
-        """How the vault file names it."""
+        """Its name in the vault file."""
 
     @property
     def missing(self) -> str:
@@ -67,6 +69,9 @@ class Keeper(Protocol):
     @property
     def todo(self) -> str:
         """What can be done."""
+
+    def check(self) -> None:
+        """Raise ``LoginError`` where no key can be made on this machine."""
 
     def find(self) -> Secret | None:
         """Give the key, if it is to be had."""
@@ -98,27 +103,22 @@ class Passphrase:
 
     @property
     def mark(self) -> str:
-        """How the vault file names it."""
+        """Its name in the vault file."""
         return f"passphrase {self.salt}"
+
+    def check(self) -> None:
+        """Try scrypt at no cost: some builds of Python and some security policies refuse it."""
+        _scrypt(b"", b"", n=2)
 
     def find(self) -> Secret | None:
         """Work the key out: about a second and 128 MB on purpose: guessing is dear."""
         return self.make() if self.passphrase else None
 
     def make(self) -> Secret:
-        """Work the key out, with scrypt at the cost that OWASP's password cheat sheet asks for."""
-        return Secret(
-            hashlib.scrypt(
-                # A Mac and a PC may write the same é in two ways.
-                unicodedata.normalize("NFC", self.passphrase.reveal()).encode(),
-                salt=bytes.fromhex(self.salt),
-                n=2**17,
-                r=8,
-                p=1,
-                maxmem=2**28,
-                dklen=32,
-            ).hex()
-        )
+        """Work the key out, with scrypt at the cost that OWASP's password cheat sheet demands."""
+        # A Mac and a PC may write the same é in two ways.
+        passphrase = unicodedata.normalize("NFC", self.passphrase.reveal()).encode()
+        return Secret(_scrypt(passphrase, bytes.fromhex(self.salt), n=2**17).hex())
 
     def forget(self) -> None:
         """Do nothing: nothing was kept."""
@@ -140,11 +140,14 @@ class SystemKeyring:
     entry: str
 
     mark = "keyring"
-    missing = "its key is in a system keyring that cannot be reached from here"
+    missing = "its key is in a system keyring that cannot be reached from this session"
     todo = "Unlock the keyring; it needs the keyring package, and the session that saved the key."
 
+    def check(self) -> None:
+        """Do nothing: only storing a key shows whether the keyring takes one."""
+
     def find(self) -> Secret | None:
-        """Ask for the key; whatever goes wrong in there, it is not to be had."""
+        """Read the key; whatever goes wrong in a backend, it is not to be had."""
         with suppress(Exception):
             if self.backend is not None:
                 return _a_key(Secret(self.backend.get_password(_SERVICE, self.entry) or ""))
@@ -188,6 +191,9 @@ class KeyFile:
     missing = "its key file is missing or damaged"
     todo = "Bring the .key file back from where the profile came."
 
+    def check(self) -> None:
+        """Do nothing: any folder for the vault takes a key file too."""
+
     def find(self) -> Secret | None:
         """Read the key."""
         try:
@@ -210,12 +216,36 @@ def system_keyring() -> Keyring | None:
     """Find the keyring of the operating system."""
     try:
         import keyring  # noqa: PLC0415 - an extra; looking for the desktop takes it a while
+
+        found = keyring.get_keyring()
+        backends = getattr(found, "backends", [found])  # several, behind a front
     except ImportError:
         return None
-    found = keyring.get_keyring()
-    backends = getattr(found, "backends", [found])  # several, behind a front
-    real = (one for one in backends if type(one).__module__ in _SYSTEM_KEYRINGS)
-    return next(real, None)
+    except Exception as error:  # a backend that is set and gone raises whatever it likes
+        _LOG.warning(
+            "The system keyring cannot be used (%s); the key is kept in a file instead.",
+            type(error).__name__,
+        )
+        return None
+    return next((each for each in backends if type(each).__module__ in _SYSTEM_KEYRINGS), None)
+
+
+def _scrypt(passphrase: bytes, salt: bytes, *, n: int) -> bytes:
+    """Derive a key by Python's own scrypt, else by that of cryptography."""
+    with suppress(AttributeError, ValueError, MemoryError):
+        return hashlib.scrypt(passphrase, salt=salt, n=n, r=8, p=1, maxmem=2**28, dklen=32)
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - rarely needed
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # noqa: PLC0415 - rarely needed
+
+    try:
+        return Scrypt(salt=salt, length=32, n=n, r=8, p=1).derive(passphrase)
+    except (UnsupportedAlgorithm, ValueError, MemoryError) as error:
+        problem = type(error).__name__
+    # Raised outside the handler: the frames down there have the passphrase in a variable.
+    raise LoginError(
+        f"No key can be made of a passphrase on this machine (scrypt: {problem}).",
+        todo="Unset ZCRM_PASSPHRASE to use the system keyring or a key file.",
+    )
 
 
 def _new_key() -> Secret:

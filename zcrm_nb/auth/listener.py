@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -384,7 +385,15 @@ def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
         if not colon or name.lower() in {"content-length", "transfer-encoding"} & headers.keys():
             raise _Refused(Said(400))
         headers[name.lower()] = value.strip()
-    target = parts[1]
+    return parts[0], _checked_target(parts[1]), headers
+
+
+def _checked_target(target: str) -> str:
+    """Let a path pass, also as the whole address that proxies send."""
     if target.startswith("//"):  # which urlsplit would take for a host
         target = "/" + target.lstrip("/")
-    return parts[0], target, headers
+    try:
+        urlsplit(target)
+    except ValueError:  # a bracket in the place of a host
+        raise _Refused(Said(400)) from None
+    return target

@@ -1,4 +1,4 @@
-"""Catches the browser on its way back from the consent page: one answer, on this machine only."""
+"""Receives the browser when it comes back from the consent page, on this machine only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import html
 import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from zcrm_nb.auth.data_centres import is_loopback
 from zcrm_nb.auth.flows import carries_state, read_redirect
@@ -21,18 +22,24 @@ __all__ = ["Catcher"]
 LIFE_S = 600.0
 
 
+_LISTENING: WeakValueDictionary[int, Catcher] = WeakValueDictionary()
+
+
 class Catcher:
-    """Listens on 127.0.0.1 until the browser comes back, and then no longer.
+    """Listens on 127.0.0.1 until the browser brings a consent, and then no longer.
+
+    A refusal does not end it: the person may open the link again and accept. One that listens at
+    the same port in this process gives way to a newer one.
 
     Parameters
     ----------
     redirect_uri : str
         As registered for the client: ``http``, this machine, and a port.
     state : str
-        As it was sent; whoever knocks without it is turned away, and the listening goes on.
+        As it was sent; a request without it is turned away, and the listening goes on.
     take : callable
-        Called once, from a thread of its own, with what the browser brought: a ``Secret`` for
-        :meth:`zcrm_nb.auth.flows.Consent.finish`.
+        Called from a thread of its own with what the browser brought: a ``Secret`` for
+        :meth:`zcrm_nb.auth.flows.Consent.finish`. More than once after refusals.
     life_s : float, default 600
         How long to listen, in seconds.
 
@@ -52,7 +59,7 @@ class Catcher:
     >>> catcher = Catcher("https://example.com/callback", "state", print)
     Traceback (most recent call last):
     ...
-    zcrm_nb.errors.LoginError: Nobody can listen at https://example.com/callback from here.
+    zcrm_nb.errors.LoginError: This process cannot listen at https://example.com/callback.
     Paste the address that the browser ends at instead.
     """
 
@@ -68,6 +75,7 @@ class Catcher:
         self._done = threading.Event()
         self._taken = threading.Lock()
         self._listener = self._listening(redirect_uri)
+        _LISTENING[self.port] = self
         reaper = threading.Thread(
             target=self._reap, args=(life_s,), name="zcrm_nb login", daemon=True
         )
@@ -84,16 +92,23 @@ class Catcher:
         self._done.set()
 
     def _reap(self, life_s: float) -> None:
-        """Stop when it is done, or when nobody came."""
+        """Stop when it is done, or when its time is over."""
         self._done.wait(life_s)
+        self._listener.close()
+
+    def _give_way(self) -> None:
+        """Free the port for a newer one."""
+        self._done.set()
         self._listener.close()
 
     def _listening(self, redirect_uri: str) -> Listener:
         """Open the port."""
         parts = urlsplit(redirect_uri)
+        if parts.port and (older := _LISTENING.get(parts.port)) is not None:
+            older._give_way()
         if parts.scheme != "http" or not is_loopback(redirect_uri) or parts.port is None:
             raise LoginError(
-                f"Nobody can listen at {redirect_uri} from here.",
+                f"This process cannot listen at {redirect_uri}.",
                 todo="Paste the address that the browser ends at instead.",
             )
         try:
@@ -105,28 +120,30 @@ class Catcher:
             )
         except OSError as error:
             raise LoginError(
-                f"Nobody can listen at {redirect_uri}: port {parts.port} is taken or not allowed.",
+                f"This process cannot listen at {redirect_uri}: port {parts.port} is in use or not "
+                "allowed.",
                 f"The system said: {error.strerror}.",
                 "Paste the address that the browser ends at, or close the program at that port.",
             ) from None
 
     def _answer(self, target: Secret) -> Said:
-        """Judge a request; the tab is told first, whatever follows."""
+        """Judge a request; the tab gets its page first."""
         if urlsplit(target.reveal()).path != self._path:
             return _page(404, "There is nothing here.")
         if not carries_state(target, self._state):
             return _page(400, "This answer belongs to another login.")
-        if not self._taken.acquire(blocking=False):
-            return _page(200, "This login came back already. You can close this tab.")
         try:
             read_redirect(target, self._state)
-            said = "Your consent has arrived."
         except LoginError as error:
-            said = error.happened
-        return _page(200, f"{said} You can close this tab.", lambda: self._finish(target))
+            text = f"{error} You can close this tab."
+            return _page(200, text, lambda: self._take(target))
+        if not self._taken.acquire(blocking=False):
+            return _page(200, "This login came back already. You can close this tab.")
+        text = "Your consent has arrived. You can close this tab."
+        return _page(200, text, lambda: self._finish(target))
 
     def _finish(self, target: Secret) -> None:
-        """Hand over what came, and stop."""
+        """Hand over the consent, and stop."""
         self._done.set()
         self._take(target)
 
@@ -138,7 +155,7 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>zcrm_nb</
 
 
 def _page(status: int, said: str, then: Callable[[], object] | None = None) -> Said:
-    """Make a page that passes its address on to nobody."""
+    """Make a page that passes its address on to no other."""
     headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Referrer-Policy": "no-referrer",

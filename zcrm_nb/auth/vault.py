@@ -6,13 +6,13 @@ profile in the place of another, is noticed. What that is worth depends on where
 ===============  ==============================================  ==================================
 key              protects against                                does not protect against
 ===============  ==============================================  ==================================
-passphrase       somebody who gets your files: a stolen disk,    programs that run as you; somebody
-                 a backup, a shared home folder; as far as       who reads ``ZCRM_PASSPHRASE``
-                 nobody guesses the passphrase                   where you set it
+passphrase       anyone who gets your files: a stolen disk, a    programs that run as you; anyone
+                 backup, a shared home folder; as long as the    who reads ``ZCRM_PASSPHRASE``
+                 passphrase is not guessed                       where you set it
 system keyring   the same, and there is nothing to guess         programs that run as you while you
                                                                  are logged in
-key file         a profile that gets away alone: into a commit,  anybody who can read the folder:
-                 a mail, a copy of single files                  the key lies beside what it opens
+key file         a profile that leaks alone: into a commit, an   anyone who can read the folder:
+                 e-mail, a copy of single files                  the key lies beside what it opens
 ===============  ==============================================  ==================================
 
 A passphrase is used when there is one; else the keyring of the system; else a key file. Nothing
@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import re
 import time
@@ -33,14 +32,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from zcrm_nb.auth.keyring import KeyFile, Passphrase, SystemKeyring, system_keyring
-from zcrm_nb.auth.oauth import MARGIN_S, Grant, Token
+from zcrm_nb.auth.oauth import Grant, Token
+from zcrm_nb.auth.renewal import is_good, recent_renewals
 from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
-from zcrm_nb.state.files import config_folder, locked, write_whole
+from zcrm_nb.state.files import locked, write_whole
+from zcrm_nb.state.folders import config_folder, private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,9 +47,6 @@ if TYPE_CHECKING:
     from zcrm_nb.auth.keyring import Keeper, Keyring
 
 __all__ = ["Profile", "Vault", "notes_of"]
-
-TOKENS_IN_WINDOW = 10  # access tokens that Zoho makes of one refresh token …
-WINDOW_S = 600.0  # … in ten minutes; asking for more makes the wait longer
 
 VERSION = 1
 _HEADER = re.compile(rb"zcrm_nb vault ([1-9]\d{0,3}) ([ -~]{1,200})\n")
@@ -120,7 +116,7 @@ class Vault:
         Whether to keep keys in the keyring of the operating system, if the ``keyring`` package is
         installed and finds one that does not write plain text; or a backend of your own.
     wait_s : float, default 120
-        Seconds to wait for another kernel that is renewing the token of the same profile.
+        Seconds to wait while another kernel renews the token of the same profile.
     clock : callable, default time.time
         Seconds since 1970.
 
@@ -171,6 +167,19 @@ class Vault:
         names = (path.stem for path in self.folder.glob("*.vault"))
         return sorted(name for name in names if _NAME.fullmatch(name))
 
+    def check(self, name: str) -> str:
+        """Say why a login could not be kept under a name, if so, before a person is sent to Zoho.
+
+        A name that cannot be one is a ``ValueError``.
+        """
+        self._path(name, "vault")
+        try:
+            with self._turn(name):
+                self._chosen(name).check()
+        except LoginError as error:
+            return " ".join(filter(None, (error.happened, error.said)))
+        return ""
+
     def load(self, name: str) -> Profile:
         """Open a profile."""
         self._check_there(name)
@@ -197,11 +206,11 @@ class Vault:
     def renew(
         self, name: str, grant: Grant, stale: Token | None, refresh: Callable[[], Token]
     ) -> Token:
-        """Give the token that all kernels share; make a new one only if nobody has yet.
+        """Give the token that all kernels share; make a new one only if none has yet.
 
         A :class:`~zcrm_nb.auth.oauth.TokenSource` takes ``partial(vault.renew, name)`` as its
-        ``shared``. The lock is held meanwhile: whoever comes second waits, and then finds what the
-        first one brought.
+        ``shared``. The lock is held meanwhile: a second kernel waits, and then finds the token of
+        the first.
 
         References
         ----------
@@ -214,46 +223,29 @@ class Vault:
             profile = opened.profile
             if profile.grant != grant:
                 return refresh()
-            if profile.token and profile.token != stale and self._is_good(profile.token):
+            now = self._clock()
+            if profile.token is not None and is_good(profile.token, stale, now):
                 return profile.token
-            recent = self._recent(name, profile)
+            recent = recent_renewals(f"Profile {name!r}", profile.renewed_at, now)
             token = refresh()
             fresh = replace(profile, token=token, renewed_at=(*recent, self._clock()))
             self._put_if_possible(name, opened._replace(profile=fresh))
             return token
 
-    def _is_good(self, token: Token) -> bool:
-        """Tell whether a token has some seconds left."""
-        return token.expires_at - MARGIN_S > self._clock()
-
-    def _recent(self, name: str, profile: Profile) -> tuple[float, ...]:
-        """List when tokens were made in the last ten minutes, if one more is allowed."""
-        now = self._clock()
-        recent = tuple(at for at in profile.renewed_at if now - WINDOW_S < at <= now)
-        if len(recent) < TOKENS_IN_WINDOW:
-            return recent
-        minutes = math.ceil((recent[0] + WINDOW_S - now) / 60)
-        raise LoginError(
-            f"Profile {name!r} had {TOKENS_IN_WINDOW} access tokens within 10 minutes, which is "
-            "all that Zoho makes; no other was asked for.",
-            todo=f"Wait {minutes} min. If it comes again, good tokens are being refused: check "
-            "data centre and environment.",
-        )
-
     def _put_if_possible(self, name: str, opened: _Opened) -> None:
-        """Keep a new token; a full disk must not stop the work that has the token already."""
+        """Keep a new token; a full or read-only disk must not stop the work that has the token."""
         try:
             self._put(name, opened)
         except LoginError as error:
             _LOG.warning("The new access token could not be kept. %s", error.said)
 
     def _check_there(self, name: str) -> None:
-        """Refuse a profile that is not there, naming those that are."""
+        """Refuse a profile that does not exist, naming those that do."""
         if not self._path(name, "vault").exists():
             raise LoginError(
                 f"There is no profile {name!r} in {self.folder}.",
                 todo=f"Make it with zcrm_nb.login({name!r}), in a terminal zcrm-nb login {name}. "
-                f"There are: {', '.join(self.profiles()) or 'none'}.",
+                f"Saved logins: {', '.join(self.profiles()) or 'none'}.",
             )
 
     @contextmanager
@@ -262,7 +254,7 @@ class Vault:
         lock = self._path(name, "lock")
         with ExitStack() as held:
             with _in_words(name):
-                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                private_folder(self.folder)
                 held.enter_context(locked(lock, wait_s=self._wait_s))
             yield
 
@@ -293,7 +285,8 @@ class Vault:
         """Name a file of a profile."""
         if not _NAME.fullmatch(name):
             raise ValueError(
-                f"{name!r} is not a profile name: small letters, digits, '.', '_' and '-', up to 64"
+                f"{name!r} is not a profile name: lower-case letters, digits, '.', '_' and '-', up "
+                f"to 64{_suggested(name)}"
             )
         return self.folder / f"{name}.{kind}"
 
@@ -326,6 +319,12 @@ def notes_of(vault: Vault, name: str) -> Path:
     return vault.folder / "notes" / name
 
 
+def _suggested(name: str) -> str:
+    """Suggest a name that is near."""
+    near = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:64]
+    return f"; {near!r} would be one" if near else ""
+
+
 def _header(name: str, content: bytes) -> tuple[bytes, str, str]:
     """Read the first line: all of it, the kind of key, the salt."""
     line = _HEADER.match(content)
@@ -338,13 +337,15 @@ def _header(name: str, content: bytes) -> tuple[bytes, str, str]:
     mark = _MARK.fullmatch(line[2].decode()) if line else None
     if line is None or mark is None:
         raise LoginError(
-            f"The file of profile {name!r} is damaged, or is no vault of zcrm_nb.", todo=_AGAIN
+            f"The file of profile {name!r} is damaged, or is not a vault of zcrm_nb.", todo=_AGAIN
         )
     return line[0], mark[1], mark[2] or ""
 
 
 def _sealed(name: str, opened: _Opened) -> bytes:
     """Encrypt a profile. Its name and the header can be read, but are sealed with it."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
+
     cipher, nonce = AESGCM(bytes.fromhex(opened.key.reveal())), os.urandom(_NONCE)
     sealed = cipher.encrypt(nonce, _json(opened.profile), opened.header + name.encode())
     return opened.header + nonce + sealed
@@ -352,6 +353,9 @@ def _sealed(name: str, opened: _Opened) -> bytes:
 
 def _unsealed(name: str, content: bytes, header: bytes, key: Secret) -> Secret | None:
     """Decrypt a profile, unless a byte of it, its name or the key is another."""
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - heavy
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - heavy
+
     cipher, body = AESGCM(bytes.fromhex(key.reveal())), content[len(header) :]
     try:
         # A body cut to less than a nonce is a ValueError.

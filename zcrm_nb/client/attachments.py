@@ -209,7 +209,7 @@ class Attaching(Reporting):
             return attachments.attachments_table(session, module, ids, tz=self._zone(tz))
 
         what = f"Attachments of {module}"
-        return self._told(fetch, what, progress, query=what, module=module, route="related")
+        return self._run(fetch, what, progress, query=what, module=module, route="related")
 
     def attach(
         self,

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import inspect
 import os
-import shutil
 import warnings
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet, finalize
 
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.api.session import Session
 from zcrm_nb.notebook.progress import Progress
+from zcrm_nb.state.folders import remove_own, temporary_folder, usable_folder
 from zcrm_nb.state.process import ProcessBound
 from zcrm_nb.state.query_log import QueryLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from zcrm_nb.notebook.job_tray.tray import Tray
     from zcrm_nb.notebook.progress import Told
     from zcrm_nb.wire.gate import Gate
+    from zcrm_nb.wire.trace import Call
 
 __all__ = ["Base", "Task", "warn_user"]
 
@@ -105,11 +105,11 @@ class Base(ProcessBound):
     def _folder(self) -> Path:
         """The folder for notes about this org; there when this returns."""
         if self._kept_folder is not None:
-            self._kept_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._kept_folder = usable_folder(self._kept_folder)
             return self._kept_folder
         if self._own_folder is None:
-            self._own_folder = Path(mkdtemp(prefix="zcrm-nb-"))
-            finalize(self, _remove, self._own_folder, os.getpid())
+            self._own_folder = temporary_folder()
+            finalize(self, remove_own, self._own_folder, os.getpid())
         return self._own_folder
 
     def _after_fork(self) -> None:
@@ -133,13 +133,7 @@ class Base(ProcessBound):
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             return request.fetch(self._session.with_progress(tick))
 
-        return self._told(fetch, request.label, progress, **request.facts)
-
-    def _told(
-        self, fetch: Callable[[Task], Frame], label: str, progress: bool | Told, **facts: Any
-    ) -> Frame:
-        """As :meth:`_run`."""
-        return self._run(fetch, label, progress, **facts)
+        return self._run(fetch, request.label, progress, **request.facts)
 
     def _run(
         self,
@@ -201,6 +195,8 @@ class Base(ProcessBound):
                 yield note
             except BaseException as error:
                 note["outcome"] = type(error).__name__
+                if type(error) is KeyboardInterrupt:
+                    error.add_note(_cost(calls))
                 raise
             finally:
                 note |= {
@@ -211,7 +207,8 @@ class Base(ProcessBound):
                 self._history.note(note)
 
 
-def _remove(folder: Path, pid: int) -> None:
-    """Remove a folder of this process; a forked child leaves it alone."""
-    if os.getpid() == pid:
-        shutil.rmtree(folder, ignore_errors=True)
+def _cost(calls: Sequence[Call]) -> str:
+    """Say what a reading method that was stopped has cost."""
+    spent = [(len(calls), "call"), (sum(call.credits for call in calls), "credit")]
+    words = ", ".join(f"{number:,} {word}{'s'[: number != 1]}" for number, word in spent)
+    return f"Stopped: {words}; no rows were kept."

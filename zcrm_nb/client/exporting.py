@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import warnings
-from contextlib import nullcontext
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.exporting import exporter
+from zcrm_nb.api.exporting import exports
 from zcrm_nb.api.exporting.job_store import JOB_COLUMNS, JobStore
-from zcrm_nb.api.exporting.selection import asked
+from zcrm_nb.api.exporting.question import query_text
+from zcrm_nb.api.exporting.session import export_session
 from zcrm_nb.api.writing import bulk_write
 from zcrm_nb.client.writing import Writing
-from zcrm_nb.errors import BulkWarning
-from zcrm_nb.frames import Column, store_at, to_frame
-from zcrm_nb.frames import Export as Dataset
+from zcrm_nb.frames import store_at, to_frame
 from zcrm_nb.notebook.job_tray.tray import Tray
 from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
     from distributed import Client
 
     from zcrm_nb.api.exporting.dask_cluster import Crew
-    from zcrm_nb.api.exporting.exporter import Where
+    from zcrm_nb.api.exporting.exports import Say
     from zcrm_nb.api.exporting.job_store import JobRecord
+    from zcrm_nb.api.exporting.question import Where
+    from zcrm_nb.api.exporting.session import ExportSession
     from zcrm_nb.auth.data_centres import Addresses
+    from zcrm_nb.frames import Export as Dataset
     from zcrm_nb.frames import Report, Store
     from zcrm_nb.notebook.progress import Told
 
@@ -38,9 +40,14 @@ class Exporting(Writing):
     """What exports and writes records by bulk jobs."""
 
     @property
-    def _book(self) -> JobStore:
+    def _job_store(self) -> JobStore:
         """Where exports are written down."""
         return JobStore(self._folder, self._gate.clock)
+
+    @property
+    def _export_session(self) -> ExportSession:
+        """What the export functions need of this object."""
+        return export_session(self._session, self._gate, self._folder)
 
     def bulk(
         self,
@@ -155,28 +162,17 @@ class Exporting(Writing):
         'Deals-1'
         >>> crm.close()
         """
-        criteria = exporter.criteria_of(self._catalogue, module, where, values)
-        wanted = asked(self._catalogue, module, columns)
-        asks = exporter.question(module, columns, criteria, cvid)
-        book, known = self._book, None
-        if not fresh:
-            known = exporter.reusable(book, asks, self._gate.clock())
+        session, zone = self._export_session, self._zone(tz)
+        request = exports.export_request(
+            session, module, columns, where=where, cvid=cvid, values=values
+        )
 
-        def begin() -> JobRecord:
-            return known or exporter.begin(
-                self._gate, self._catalogue, book, wanted, asks, jobs=jobs
+        def fetch(session: ExportSession, say: Say) -> pd.DataFrame:
+            return exports.bulk_table(
+                session, request, say=say, jobs=jobs, fresh=fresh, tz=zone, exact=exact
             )
 
-        offer = "" if fresh or known else exporter.offer(book, asks, self._gate.clock())
-        return self._exported(
-            begin,
-            asks,
-            again="; fresh=True asks anew" if known else None,
-            offer=offer,
-            tz=tz,
-            exact=exact,
-            progress=progress,
-        )
+        return self._exported(fetch, request.question, progress)
 
     def export(
         self,
@@ -324,31 +320,23 @@ class Exporting(Writing):
         """
         store = store_at(target, module, format=format, table=table)
         crew = self._crew(client, store)
-        criteria = exporter.criteria_of(self._catalogue, module, where, values)
-        wanted = asked(self._catalogue, module, columns)
-        asks = exporter.question(module, columns, criteria, cvid)
-        source = exporter.source_of(self._catalogue, module)
-        told = None if fresh else store.answer_to(asks, source=source, exact=exact)
-        if told and told["complete"]:
-            return Dataset(store, told)
-        if len(wanted.batches()) > 1:
-            raise ValueError("These are more fields than one job brings: name fewer columns.")
-        store.prepare()
-        book, now, known = self._book, self._gate.clock(), None
-        if told:
-            known = exporter.begun(book, store, told, now)
-        elif not fresh:
-            known = exporter.reusable(book, asks, now)
-        noted = known or exporter.begin(self._gate, self._catalogue, book, wanted, asks, jobs=jobs)
-        return self._into_files(
-            noted,
-            store,
-            again=bool(known),
-            exact=exact,
-            ask_again=ask_again,
-            progress=progress,
-            crew=crew,
+        request = exports.export_request(
+            self._export_session, module, columns, where=where, cvid=cvid, values=values
         )
+        with self._under_progress(request.question, progress) as (session, say, note):
+            export = exports.export_files(
+                session,
+                request,
+                store,
+                say=say,
+                jobs=jobs,
+                fresh=fresh,
+                ask_again=ask_again,
+                exact=exact,
+                crew=crew,
+            )
+            note["rows"] = export.rows
+        return export
 
     def _crew(self, client: Client | None, store: Store) -> Crew | None:
         """Find the workers of a cluster, if one is to be used."""
@@ -363,42 +351,6 @@ class Exporting(Writing):
     def _addresses_from_afar(self) -> Addresses:
         """Zoho's hosts, as other processes reach them."""
         return self._gate.addresses
-
-    def _into_files(
-        self,
-        noted: JobRecord,
-        store: Store,
-        *,
-        again: bool,
-        exact: bool,
-        ask_again: bool,
-        progress: bool | Told,
-        crew: Crew | None,
-    ) -> Dataset:
-        """Bring an export to its end under progress, into files."""
-        module, asks = noted.module, noted.question
-        shown = Progress(module, show=progress, unit="part")
-        facts: dict[str, Any] = {"query": f"{module} {exporter.said(asks)}", "route": "bulk"}
-        with (
-            self._noted(module, facts) as note,
-            shown as tick,
-            self._book.taken(noted),
-            crew or nullcontext(),
-        ):
-            run = self._exporter(self._book.find(noted.id), tick, shown, crew)
-            facts |= {**run.facts(reused=again), "time": note["time"]}
-            if again:
-                shown.say(f"{exporter.age(noted, self._gate.clock())}, taken up", stay=True)
-            try:
-                told = run.into(store, facts, exact=exact, ask_again=ask_again)
-            except KeyboardInterrupt:
-                shown.say("the same crm.export goes on", stay=True)
-                raise
-            done = Dataset(store, told)
-            note["rows"] = done.rows
-        for words in run.words:
-            warnings.warn(words, BulkWarning, stacklevel=3)
-        return done
 
     def bulk_write(
         self,
@@ -609,23 +561,19 @@ class Exporting(Writing):
 
     def _job_lines(self) -> list[dict[str, Any]]:
         """Tell about the bulk jobs that are noted, the newest first."""
-        lines = self._book.rows() + bulk_write.bulk_runs(self._folder, self._gate.clock())
+        lines = self._job_store.rows() + bulk_write.bulk_runs(self._folder, self._gate.clock())
         return sorted(lines, key=lambda line: line["created"], reverse=True)
 
-    def _taken_up(self, id: str, tick: Callable[..., None], say: Callable[[str], None]) -> str:  # noqa: A002
-        """Go on with a job until its files are here; of a write, ask how far it is."""
+    def _taken_up(self, id: str, tick: Callable[..., None], say: Say) -> str:  # noqa: A002
+        """Download what is missing of an export; of a write, ask how far it is."""
         if any(line["id"] == id and line["operation"] == "write" for line in self._job_lines()):
             return self.report(id).resolve()._summary()
-        export = self._book.find(id)
-        asks: dict[str, Any] = {"query": f"{export.module} {exporter.said(export.question)}"}
-        with self._noted(export.module, {**asks, "route": "bulk"}) as note:
-            with self._book.taken(export):
-                run = exporter.Exporter(
-                    self._gate, self._catalogue, self._book, export, tick=tick, say=say
-                )
-                run.fetch()
-            note["rows"] = run.export.rows
-        return " ".join(run.words)
+        record = self._job_store.find(id)
+        facts = {"query": query_text(record.question), "route": "bulk"}
+        with self._noted(record.module, facts) as note:
+            text = exports.fetch(replace(self._export_session, tick=tick), record, say=say)
+            note["rows"] = self._job_store.find(id).rows
+        return text
 
     def job(self, id: str) -> Job:  # noqa: A002 - the column of crm.jobs()
         """Find an export that was begun before, to go on with it.
@@ -655,68 +603,37 @@ class Exporting(Writing):
         True
         >>> crm.close()
         """
-        return Job(self, self._book.find(id).id)
+        return Job(self, self._job_store.find(id).id)
 
     def _exported(
         self,
-        begin: Callable[[], JobRecord],
-        asks: Mapping[str, Any],
-        *,
-        again: str | None,
-        tz: str,
-        exact: bool,
+        fetch: Callable[[ExportSession, Say], pd.DataFrame],
+        question: Mapping[str, Any],
         progress: bool | Told,
-        offer: str = "",
-        ask_again: bool = False,
     ) -> pd.DataFrame:
-        """Bring an export to its end under progress, and write into the table where it came from.
-
-        ``again`` is said behind the age of an export that was there before, ``offer`` where there
-        is an older one. Warnings point at the line of whoever called the method that calls this.
-        """
-        module, zone, book = asks["module"], self._zone(tz), self._book
-        to_frame([], [Column("", "datetime")], tz=zone)  # a zone that is none costs no job
-        shown = Progress(module, show=progress, unit="part")
-        facts: dict[str, Any] = {"query": f"{module} {exporter.said(asks)}", "route": "bulk"}
-        with self._noted(module, facts) as note, shown as tick:
-            if offer:
-                shown.say(offer, stay=True)
-            export = begin()
-            with book.taken(export):
-                now, run = (
-                    self._gate.clock(),
-                    self._exporter(book.find(export.id), tick, shown),
-                )
-                if again is not None:
-                    shown.say(f"{exporter.age(export, now)}, taken up{again}", stay=True)
-                try:
-                    table = run.table(tz=zone, exact=exact, ask_again=ask_again)
-                except KeyboardInterrupt:
-                    shown.say(f"crm.job({export.id!r}).df() goes on", stay=True)
-                    raise
+        """Make the table of an export under progress, and write into it where it came from."""
+        with self._under_progress(question, progress) as (session, say, note):
+            table = fetch(session, say)
             note["rows"] = len(table)
         table.attrs["zcrm"] = {
-            **facts,
-            **run.facts(reused=again is not None),
+            "query": note["query"],
+            "route": "bulk",
+            **table.attrs["zcrm"],
             "org": (self._catalogue.known("org") or {}).get("id"),
             "time": note["time"],
             "credits": note["credits"],
         }
-        for words in run.words:
-            warnings.warn(words, BulkWarning, stacklevel=3)
         return table
 
-    def _exporter(
-        self,
-        export: JobRecord,
-        tick: Callable[[int], None],
-        shown: Progress,
-        crew: Crew | None = None,
-    ) -> exporter.Exporter:
-        """Make what brings an export to its end."""
-        return exporter.Exporter(
-            self._gate, self._catalogue, self._book, export, tick=tick, say=shown.say, crew=crew
-        )
+    @contextmanager
+    def _under_progress(
+        self, question: Mapping[str, Any], progress: bool | Told
+    ) -> Iterator[tuple[ExportSession, Say, dict[str, Any]]]:
+        """Show the progress of an export, and note it in the query log."""
+        shown = Progress(question["module"], show=progress, unit="part")
+        facts = {"query": query_text(question), "route": "bulk"}
+        with self._noted(question["module"], facts) as note, shown as tick:
+            yield replace(self._export_session, tick=tick), shown.say, note
 
 
 class Job:
@@ -780,16 +697,14 @@ class Job:
         JobError
             It failed, has expired, is unclear, or another notebook is at work on it.
         """
-        noted = self._noted
-        return self._crm._exported(
-            lambda: noted,
-            noted.question,
-            again="",
-            tz=tz,
-            exact=exact,
-            progress=progress,
-            ask_again=ask_again,
-        )
+        record, zone = self._noted, self._crm._zone(tz)
+
+        def fetch(session: ExportSession, say: Say) -> pd.DataFrame:
+            return exports.job_table(
+                session, record, say=say, tz=zone, exact=exact, ask_again=ask_again
+            )
+
+        return self._crm._exported(fetch, record.question, progress)
 
     def forget(self) -> None:
         """Delete its files and the note of it, here; Zoho deletes its own after a day.
@@ -799,13 +714,13 @@ class Job:
         JobError
             Another notebook is at work on it.
         """
-        with self._crm._book.taken(self._noted):
-            self._crm._book.forget(self._noted)
+        with self._crm._job_store.lock(self._noted):
+            self._crm._job_store.delete(self._noted)
 
     @property
     def _noted(self) -> JobRecord:
         """What is written down now, perhaps by another notebook."""
-        return self._crm._book.find(self.id)
+        return self._crm._job_store.find(self.id)
 
     def __repr__(self) -> str:
         return f"<Job {self.id}: {self.state}, {self.rows:,} rows>"

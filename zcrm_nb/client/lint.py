@@ -61,9 +61,9 @@ def lint(query: str, crm: CRM, **values: Any) -> pd.DataFrame:
     >>> crm = zcrm_nb.emulate()
     >>> found = zcrm_nb.lint("select Last_Nmae from Leads where Rating > 'Hot'", crm)
     >>> found[["line", "column", "problem"]]
-       line  column                                       problem
-    0     1       8                Leads has no field 'Last_Nmae'.
-    1     1      35  Rating is a picklist, and > does not fit that.
+       line  column                                            problem
+    0     1       8                    Leads has no field 'Last_Nmae'.
+    1     1      42  > does not work with Rating, which is of type ...
     >>> found["fix"][0]
     'Did you mean Last_Name or First_Name?'
     >>> crm.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.acting.finders import FINDERS
-from zcrm_nb.api.writing import reports
-from zcrm_nb.api.writing.context import WriteContext
+from zcrm_nb.api.writing.context import AT_ONCE, WriteContext
+from zcrm_nb.api.writing.current_records import CurrentRecords
 from zcrm_nb.api.writing.resolve import resolve
 from zcrm_nb.api.writing.run import carry_out
 from zcrm_nb.api.writing.undo import undo
@@ -67,11 +67,19 @@ class Reporting(Base):
 
     def _context(self, tick: Tick) -> WriteContext:
         """Return what a run of writing needs."""
-        gate = self._gate
+        gate, catalogue, workers = self._gate, self._catalogue, self._gate.workers
         return WriteContext(
-            **vars(self._session.with_progress(tick)),
+            gate.send,
+            catalogue,
+            workers,
+            tick,
+            gate.clock,
+            gate.sleep,
             folder=self._folder,
-            ahead_s=lambda: gate.ahead_s,
+            zoho=lambda: gate.clock() - gate.ahead_s,
+            there=lambda module: CurrentRecords(
+                gate.send, module, catalogue.fields(module), min(workers, AT_ONCE)
+            ),
             download=gate.download,
             warn=lambda text: warn_user(WriteWarning(text)),
             report=self._report_of,
@@ -95,7 +103,7 @@ class Reporting(Base):
                 progress=True,
             )
 
-        return reports.report_of(journal, story, ReportActions(resolved, undone))
+        return (story or journal.read()).report(ReportActions(resolved, undone))
 
 
 def _unknown(report: Report, label: str, count: int) -> WriteWarning:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.writing import diff, reports, writes
-from zcrm_nb.api.writing.writes import WriteRequest
+from zcrm_nb.api.writing.prepare import WriteRequest
 from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames.write_plan import WritePlan
 from zcrm_nb.notebook.progress import Progress
@@ -35,6 +35,7 @@ class Writing(Reporting):
         subforms: Mapping[str, pd.DataFrame] | None = None,
         trigger: str | Sequence[str] | None = (),
         unlisted: bool = False,
+        invalid: str = "raise",
         raise_on_refused: bool = False,
         progress: bool | Told = True,
     ) -> Report:
@@ -57,6 +58,11 @@ class Writing(Reporting):
             ``None`` leaves it to Zoho.
         unlisted : bool, default False
             Let values pass that a picklist does not list; Zoho then decides.
+        invalid : {"raise", "report"}, default "raise"
+            What to do with rows whose values Zoho would refuse. ``"raise"`` sends nothing and
+            raises an error that names all of them. ``"report"`` sends the other rows; those that
+            are invalid are ``refused`` in the report, with the code ``INVALID_DATA``. A column that
+            cannot be written is an error in any case.
         raise_on_refused : bool, default False
             Raise ``WriteError``, which carries the report, if any row is not done.
         progress : bool or callable, default True
@@ -121,6 +127,15 @@ class Writing(Reporting):
            action status       message
         0  insert   done  record added
         1  insert   done  record added
+
+        Send what is right, and see what is not:
+
+        >>> mixed = [{"Last_Name": "Okafor"}, {"Last_Name": "Sato", "Email": "sato at example"}]
+        >>> report = crm.insert("Leads", mixed, invalid="report")
+        >>> report[["status", "field", "message"]]
+            status  field                               message
+        0     done   <NA>                          record added
+        1  refused  Email  not sent: not a valid e-mail address
         >>> crm.close()
         """
         request = WriteRequest(
@@ -129,6 +144,7 @@ class Writing(Reporting):
             subforms=subforms,
             trigger=trigger,
             unlisted=unlisted,
+            invalid=invalid,
         )
         return self._write(
             lambda context: writes.save(context, records, request),
@@ -148,6 +164,8 @@ class Writing(Reporting):
         external: str | None = None,
         undoable: bool = True,
         unlisted: bool = False,
+        ignore_empty: bool = False,
+        invalid: str = "raise",
         raise_on_refused: bool = False,
         progress: bool | Told = True,
     ) -> Report:
@@ -158,7 +176,8 @@ class Writing(Reporting):
         module : str
             API name of the module.
         records : DataFrame, or sequence of dict, or dict
-            A column ``id``, and those to change. A missing value empties a field.
+            A column ``id``, and those to change. A missing value empties a field, unless
+            ``ignore_empty``.
         subforms : mapping of str to DataFrame, optional
             Rows of subforms by the name of the subform field; their column ``parent_id`` holds the
             id of the record they belong to. Rows with an ``id`` of their own are changed, others
@@ -176,6 +195,11 @@ class Writing(Reporting):
             Read the old values first, so that ``report.undo()`` can put them back.
         unlisted : bool, default False
             Let values pass that a picklist does not list; Zoho then decides.
+        ignore_empty : bool, default False
+            Leave a field as it is where the table has a missing value, an empty text or an empty
+            list. By default such a value empties the field: it is sent as ``null``.
+        invalid : {"raise", "report"}, default "raise"
+            Whether invalid rows stop the others; as for :meth:`insert`.
         raise_on_refused : bool, default False
             Raise ``WriteError``, which carries the report, if any row is not done.
         progress : bool or callable, default True
@@ -232,6 +256,14 @@ class Writing(Reporting):
         >>> back = report.undo()
         >>> crm.records("Leads", ["City"], ids=leads["id"])["City"].tolist()
         ['Pune', 'Pune', 'Pune']
+
+        A table with a gap empties the field, or leaves it alone:
+
+        >>> gap = leads.head(1).assign(City=None, Rating="Active")
+        >>> crm.update("Leads", gap, ignore_empty=True)["status"].tolist()
+        ['done']
+        >>> crm.records("Leads", ["City", "Rating"], ids=gap["id"]).iloc[0, 1:].tolist()
+        ['Pune', 'Active']
         >>> crm.close()
         """
         request = WriteRequest(
@@ -243,6 +275,8 @@ class Writing(Reporting):
             external=external,
             undoable=undoable,
             unlisted=unlisted,
+            ignore_empty=ignore_empty,
+            invalid=invalid,
         )
         return self._write(
             lambda context: writes.save(context, records, request),
@@ -262,6 +296,8 @@ class Writing(Reporting):
         unmodified_since: datetime | None = None,
         undoable: bool = True,
         unlisted: bool = False,
+        ignore_empty: bool = False,
+        invalid: str = "raise",
         raise_on_refused: bool = False,
         progress: bool | Told = True,
     ) -> Report:
@@ -272,7 +308,8 @@ class Writing(Reporting):
         module : str
             API name of the module.
         records : DataFrame, or sequence of dict, or dict
-            The records. One with an ``id`` changes that record.
+            The records. One with an ``id`` changes that record; one whose ``id`` is missing is
+            found by the fields below, or new.
         duplicate_check_fields : str or sequence of str
             The fields by which Zoho finds a record, tried in this order, at most ten: those that
             the module itself checks (``Email`` of Leads and Contacts), and unique ones. To be
@@ -289,6 +326,11 @@ class Writing(Reporting):
             Read the old values first, so that ``report.undo()`` can put them back.
         unlisted : bool, default False
             Let values pass that a picklist does not list; Zoho then decides.
+        ignore_empty : bool, default False
+            Leave a field as it is where the table has a missing value, an empty text or an empty
+            list. By default such a value empties the field: it is sent as ``null``.
+        invalid : {"raise", "report"}, default "raise"
+            Whether invalid rows stop the others; as for :meth:`insert`.
         raise_on_refused : bool, default False
             Raise ``WriteError``, which carries the report, if any row is not done.
         progress : bool or callable, default True
@@ -356,6 +398,8 @@ class Writing(Reporting):
             unmodified_since=unmodified_since,
             undoable=undoable,
             unlisted=unlisted,
+            ignore_empty=ignore_empty,
+            invalid=invalid,
         )
         return self._write(
             lambda context: writes.save(context, records, request),
@@ -448,6 +492,7 @@ class Writing(Reporting):
         *,
         key: str | Sequence[str] = "id",
         unlisted: bool = False,
+        ignore_empty: bool = False,
         progress: bool | Told = True,
     ) -> WritePlan:
         """Compare a table with what is there, and plan what to write. Nothing is written.
@@ -464,6 +509,8 @@ class Writing(Reporting):
             row whose id is missing, or whose other key is not there, is a new record.
         unlisted : bool, default False
             Let values pass that a picklist does not list; Zoho then decides.
+        ignore_empty : bool, default False
+            Leave a field as it is where the table has a missing value; as for :meth:`update`.
         progress : bool or callable, default True
             Show progress when it takes longer than a second; a callable is told
             ``(rows, calls, total)`` after each call.
@@ -518,7 +565,9 @@ class Writing(Reporting):
         shown = Progress(f"{module}: compared", show=progress, total=len(records))
         with shown as tick:
             context = self._context(tick)
-            found = diff.find(context, module, records, key=key, unlisted=unlisted)
+            found = diff.find(
+                context, module, records, key=key, unlisted=unlisted, ignore_empty=ignore_empty
+            )
 
         def apply(*, progress: bool | Told, raise_on_refused: bool, **options: Any) -> Report:
             return self._write(

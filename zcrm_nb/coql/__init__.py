@@ -1,7 +1,8 @@
 """COQL, the query language of Zoho CRM: pure text in, trees and text out."""
 
+from zcrm_nb.coql.advice import explained
 from zcrm_nb.coql.criteria import CRITERIA_LIMITS, bulk_criteria
-from zcrm_nb.coql.diagnostics import Finding, ParseError, explained
+from zcrm_nb.coql.diagnostics import Finding, ParseError
 from zcrm_nb.coql.fields import AstrayError, resolve
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, parse
 from zcrm_nb.coql.lint import examine, lint

@@ -6,7 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from zcrm_nb.coql.diagnostics import Finding, ParseError, explained, found
+from zcrm_nb.coql.advice import explained
+from zcrm_nb.coql.diagnostics import Finding, ParseError, found
 from zcrm_nb.coql.fields import (
     LOOKUPS,
     NUMBERS,
@@ -16,6 +17,7 @@ from zcrm_nb.coql.fields import (
     AstrayError,
     resolve,
     type_of,
+    value_problem,
     wrong_value,
 )
 from zcrm_nb.coql.repair import repair
@@ -240,11 +242,9 @@ class _Writer:
     def value(self, field: Json, literal: Literal) -> object:
         """Write a value as the type of its field needs."""
         kind, value = type_of(field), literal.value
-        fix = wrong_value(value, field)
-        if fix:
-            self.refuse(
-                literal.at, f"{field['api_name']} is of type {kind}; {value!r} is not.", fix
-            )
+        wrong = wrong_value(value, field)
+        if wrong:
+            self.refuse(literal.at, value_problem(field["api_name"], kind, value), wrong.fix)
         if kind == "boolean":
             return str(value).lower() == "true"
         if kind in NUMBERS:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from typing import Literal as OneOf
 
 from zcrm_nb.errors import caret
 
-__all__ = ["Finding", "ParseError", "explained", "found", "place"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Edit", "Finding", "ParseError", "edited", "found", "place"]
+
+
+LONGEST_SHOWN = 400  # characters of a corrected query in a message
 
 
 class ParseError(Exception):
@@ -83,6 +89,8 @@ class Finding:
         What Zoho would answer.
     details : dict, optional
         The details of Zoho's answer.
+    corrected : str, default ""
+        The whole query with this one thing corrected, where there is one likely correction.
 
     Examples
     --------
@@ -100,6 +108,7 @@ class Finding:
     code: str = ""
     message: str = ""
     details: dict[str, Any] = field(default_factory=dict, hash=False)
+    corrected: str = ""
 
     def __str__(self) -> str:
         return " ".join(
@@ -124,128 +133,42 @@ class Finding:
         Returns
         -------
         str
-            The problem, the line with a caret, the fix.
+            The problem, the line with a caret, the fix, the corrected query.
 
         Examples
         --------
         >>> from zcrm_nb.coql import lint
         >>> text = "select City from Leads where Rating = 'Hot' limit 0"
         >>> print(lint(text)[0].shown(text))
-        LIMIT begins at 1.
+        LIMIT starts at 1.
             select City from Leads where Rating = 'Hot' limit 0
                                                               ^
-        Ask for one row at least.
+        Ask for at least one row.
         """
-        return "\n".join(
-            filter(None, [self.problem, caret(text, self.line, self.column), self.fix])
-        )
+        lines = [self.problem, caret(text, self.line, self.column), self.fix, self.corrected_text]
+        return "\n".join(filter(None, lines))
+
+    @property
+    def corrected_text(self) -> str:
+        """The corrected query as a message shows it; empty where it is long, or there is none."""
+        short = 0 < len(self.corrected) <= LONGEST_SHOWN
+        return f"Corrected: {self.corrected}" if short else ""
 
 
-def found(text: str, at: int, problem: str, fix: str = "", **facts: Any) -> Finding:
+Edit: TypeAlias = tuple[int, int, str]
+"""Where a text is changed, from one position to another, and what is written there."""
+
+
+def found(
+    text: str, at: int, problem: str, fix: str = "", edits: Iterable[Edit] = (), **facts: Any
+) -> Finding:
     """Make a finding at a position of the text."""
-    return Finding(*place(text, at), problem, fix, **facts)
+    return Finding(*place(text, at), problem, fix, corrected=edited(text, edits), **facts)
 
 
-# ---- Zoho's refusals in plain words --------------------------------------------------------------
-
-# By code and the keys of details, never by the words of a message. {braces} hold details.
-_EXPLAINED: dict[tuple[str, ...], tuple[str, str]] = {
-    ("SYNTAX_ERROR", "clause"): (
-        "{clause} is missing here.",
-        "A query reads: select … from … where …; to mean every record: where id is not null",
-    ),
-    ("SYNTAX_ERROR", "near"): (
-        "COQL joins two conditions at a time, and this is a third.",
-        "Bracket them in pairs: ((A and B) and C). Where AND meets OR, which of them comes first "
-        "is yours to say.",
-    ),
-    ("SYNTAX_ERROR", "operator"): (
-        "COQL has no operator {operator}.",
-        "There are = != > >= < <= in, like, between, each also with not before it, and is null.",
-    ),
-    ("INVALID_QUERY", "limit"): ("LIMIT wants a whole number, not {limit}.", "Write: limit 200"),
-    ("INVALID_QUERY", "offset"): (
-        "OFFSET wants a whole number, not {offset}.",
-        "Write: limit 200 offset 400",
-    ),
-    ("INVALID_QUERY", "column_name", "sub_query_sequence"): (
-        "A query in brackets selects one column, not {column_name}.",
-        "Select only what the outer field is compared with, mostly: select id from …",
-    ),
-    ("INVALID_QUERY", "alias", "column_name"): (
-        "{alias} is the name of another column, so it cannot stand for {column_name}.",
-        "Choose another alias.",
-    ),
-    ("INVALID_ALIAS", "alias", "column_name"): (
-        "The alias of {column_name} is empty.",
-        "Name it, or leave AS out.",
-    ),
-    ("DUPLICATE_ALIAS", "alias", "referred_columns"): (
-        "Two columns have the alias {alias}.",
-        "Give each one its own.",
-    ),
-    ("DUPLICATE_DATA", "column_name"): ("{column_name} stands here twice.", "Leave one out."),
-    ("DUPLICATE_DATA", "aggregate", "column_name"): (
-        "{aggregate}({column_name}) stands here twice.",
-        "Select it once; to sort by it, give it an alias: {aggregate}({column_name}) as x … "
-        "order by x",
-    ),
-    ("INVALID_DATA",): ("LIMIT begins at 1.", "Ask for one row at least."),
-    ("INVALID_DATA", "column", "reason"): (
-        "COQL has no function in {column}.",
-        "There are SUM, MIN, MAX, AVG and COUNT; anything else pandas can do with the table.",
-    ),
-    ("LIMIT_EXCEEDED", "clause", "limit"): (
-        "Zoho takes at most {limit} in one query's {clause}.",
-        "Ask in several queries, or filter the table in pandas.",
-    ),
-}
-_MISSING = {
-    "*": "Name the columns; COUNT(id) counts records.",
-    "case": "Make such a column of the table: df[…].map(…), or numpy.where(…).",
-    "distinct": "Group instead: select City from … group by City; or call .drop_duplicates().",
-    "having": "Filter the groups in pandas: df[df[…] > 5].",
-    "join": "Follow a lookup by a dot: Account_Name.Industry",
-    "union": "Ask twice and join the tables: pandas.concat([…]).",
-    "exists": "Use a query in brackets: Account_Name in (select id from Accounts where …)",
-}
-
-
-def explained(refusal: ParseError, text: str) -> Finding:
-    """Explain a refusal of the grammar."""
-    key = (refusal.code, *sorted(refusal.details))
-    if key == ("SYNTAX_ERROR",):
-        problem, fix = _unsupported(text, refusal.at)
-    elif key == ("SYNTAX_ERROR", "column", "line", "near"):
-        problem, fix = _unexpected(refusal.details["near"])
-    else:
-        facts = refusal.details
-        problem, fix = (words.format(**facts) for words in _EXPLAINED[key])
-    facts = {"code": refusal.code, "message": refusal.message, "details": refusal.details}
-    return found(text, refusal.at, problem, fix, **facts)
-
-
-def _unsupported(text: str, at: int) -> tuple[str, str]:
-    """Name what COQL does not have, and what to do instead."""
-    word = (text[at:].split(maxsplit=1) or [""])[0]
-    word = word if word[:1].isalpha() else word[:1]
-    if word.lower() in _MISSING:
-        return f"COQL has no {word.upper()}.", _MISSING[word.lower()]
-    if not word or word.isalpha():
-        return "COQL only reads: a query begins with SELECT.", "Write: select … from … where …"
-    return "COQL does not reckon.", "Select the columns, and reckon with those of the table."
-
-
-def _unexpected(near: str) -> tuple[str, str]:
-    """Tell about a word that stands where it cannot."""
-    if not near:
-        return "The query ends too early.", "A query reads: select … from … where …"
-    if near[0] in "'\"":
-        return "This quote is not closed, or text stands here where it cannot.", (
-            "Inside text, write a quote twice: 'O''Brien'"
-        )
-    if near.lower() == "null":
-        return "Nothing is compared with null.", "Write: is null, or is not null"
-    return f"{near} cannot stand here.", (
-        "Look at what comes before it. Names that are words of COQL stand in quotes."
-    )
+def edited(text: str, edits: Iterable[Edit]) -> str:
+    """Change a text; empty where there is nothing to change."""
+    changed = text
+    for start, end, new in sorted(edits, reverse=True):
+        changed = changed[:start] + new + changed[end:]
+    return changed if changed != text else ""

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from zcrm_nb.coql.text import quoted
-from zcrm_nb.errors import did_you_mean
+from zcrm_nb.errors import LABELS, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from datetime import tzinfo
 
     from zcrm_nb.coql.tree import Path, Step
 
     Field: TypeAlias = Mapping[str, Any]
+    Zone: TypeAlias = Callable[[], tzinfo]  # the org's time zone, read only when needed
     FieldsOf: TypeAlias = Callable[[str], Mapping[str, dict[str, Any]]]
 
 __all__ = [
     "LOOKUPS",
+    "MULTI_LINE",
     "NUMBERS",
     "OPERATORS",
     "PICKLISTS",
@@ -27,10 +33,17 @@ __all__ = [
     "USERS",
     "USER_PATHS",
     "AstrayError",
+    "Wrong",
+    "aggregates_field",
+    "by_name",
+    "in_zone",
     "is_readable",
+    "name_field",
+    "near_names",
     "operators",
     "resolve",
     "type_of",
+    "value_problem",
     "wrong_value",
 ]
 
@@ -42,8 +55,10 @@ NUMBERS = frozenset(
     | {"number", "long"}  # as formulas call what they return
 )
 TIMES = frozenset({"date", "datetime", "event_reminder"})
+USER_LOOKUPS = frozenset({"ownerlookup", "userlookup"})
 LOOKUPS = frozenset({"lookup", "multi_module_lookup", "ownerlookup", "userlookup"})
 PICKLISTS = frozenset({"picklist", "multiselectpicklist"})
+MULTI_LINE = frozenset({"textarea", "mediumtext"})
 TEXTS = frozenset({"text", "textarea", "mediumtext", "email", "phone", "website", "autonumber"})
 
 OPERATORS: dict[str, frozenset[str]] = {
@@ -92,52 +107,108 @@ def is_readable(module: str, field: Field) -> bool:
     return not hidden and field["data_type"] not in _UNREADABLE
 
 
-# ---- What each type of field can be compared with ------------------------------------------------
+# ---- Values --------------------------------------------------------------------------------------
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DATETIME = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?P<fraction>\.\d+)?(?P<offset>Z|[+-]\d\d:\d\d)?", re.ASCII
 )
+_BOOLEANS = {
+    **dict.fromkeys(("yes", "y", "1", "on", "t"), "true"),
+    **dict.fromkeys(("no", "n", "0", "off", "f"), "false"),
+}
+_TODAY = frozenset({"today", "now", "current_date", "current_timestamp", "sysdate"})
+_OTHER_DATES = ("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d %B %Y", "%B %d, %Y", "%d %b %Y", "%Y%m%d")
+_EITHER_WAY = re.compile(r"(\d\d?)[/-](\d\d?)[/-](\d{4})", re.ASCII)
 
 
-def _wrong_number(value: object, field: Field) -> str:
+class Wrong(NamedTuple):
+    """What to write instead of a value: in words, and as the literal itself where that is clear."""
+
+    fix: str
+    right: str = ""
+
+
+def _wrong_number(value: object, field: Field, zone: Zone) -> Wrong | None:
     """Tell what is wrong with a value for a number."""
-    del field
-    if isinstance(value, int | float):
-        right = not isinstance(value, bool)
-    else:
-        right = bool(_NUMBER.fullmatch(str(value)))
-    return "" if right else "Write digits: 5000, or 5000.50"
+    del field, zone
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return None
+    if _NUMBER.fullmatch(str(value)):
+        return None
+    digits = re.sub(r"^\W+(?=\d)|(?<=\d),(?=\d{2,3}\b)|\s*%$", "", str(value).strip())
+    right = digits if _NUMBER.fullmatch(digits) else ""
+    return Wrong(f"Write: {right or '5000, or 5000.50'}", right)
 
 
-def _wrong_boolean(value: object, field: Field) -> str:
+def _wrong_boolean(value: object, field: Field, zone: Zone) -> Wrong | None:
     """Tell what is wrong with a value for a boolean."""
-    right = isinstance(value, bool) or str(value).lower() in {"true", "false"}
-    return "" if right else f"Write: {field['api_name']} = 'true', or 'false'"
+    del zone
+    if isinstance(value, bool) or str(value).lower() in {"true", "false"}:
+        return None
+    right = quoted(_BOOLEANS[str(value).lower()]) if str(value).lower() in _BOOLEANS else ""
+    return Wrong(f"Write: {field['api_name']} = 'true', or 'false'", right)
 
 
-def _wrong_date(value: object, field: Field) -> str:
+def _wrong_date(value: object, field: Field, zone: Zone) -> Wrong | None:
     """Tell what is wrong with a value for a date."""
     del field
-    text = str(value)
-    if _DATETIME.fullmatch(text):
-        return f"A date has no time: '{text[:10]}'"
-    return "" if _DATE.fullmatch(text) and _on_calendar(text) else "Write: '2026-03-31'"
+    text = str(value).strip()
+    if _DATE.fullmatch(str(value)) and _on_calendar(str(value)):
+        return None
+    day = _day(text, zone)
+    if day and re.match(r"\d{4}-\d\d-\d\d[T ]", text):
+        return Wrong(f"A date has no time: '{day}'", quoted(day))
+    fix = f"Write: '{day}'" if day else "Write year, month and day: '2026-03-31'"
+    return Wrong(fix, quoted(day) if day else "")
 
 
-def _wrong_datetime(value: object, field: Field) -> str:
+def _day(text: str, zone: Zone) -> str:
+    """Read a date in another form; empty where it is none, or can be read in two ways."""
+    if text.lower() in _TODAY:
+        return datetime.now(zone()).date().isoformat()
+    if _DATE.match(text) and _on_calendar(text[:10]):
+        return text[:10]
+    if match := _EITHER_WAY.fullmatch(text):
+        first, second, year = map(int, match.groups())
+        if first > 12 or second > 12 or first == second:
+            day, month = (first, second) if first > 12 else (second, first)
+            text = f"{day}.{month}.{year}"
+    for form in _OTHER_DATES:
+        with suppress(ValueError):
+            return datetime.strptime(text, form).date().isoformat()  # noqa: DTZ007 - a day alone
+    return ""
+
+
+def _wrong_datetime(value: object, field: Field, zone: Zone) -> Wrong | None:
     """Tell what is wrong with a value for a datetime."""
     del field
-    text = str(value)
-    if _DATE.fullmatch(text):
-        return f"Add a time and its zone: '{text}T00:00:00+00:00'"
-    parted = _DATETIME.fullmatch(text)
-    if not parted or not _on_calendar(text):
-        return "Write: '2026-03-31T23:59:59+05:30'"
-    if parted["fraction"]:
-        return f"Leave out the fraction of a second: '{text.replace(parted['fraction'], '', 1)}'"
-    return "" if parted["offset"] else f"Add the zone: '{text}+00:00'"
+    text = str(value).strip()
+    parts = _DATETIME.fullmatch(str(value))
+    if parts and _on_calendar(text) and parts["offset"] and not parts["fraction"]:
+        return None
+    if parts and _on_calendar(text) and parts["fraction"]:
+        text = text.replace(parts["fraction"], "", 1)
+        text = text if parts["offset"] else in_zone(text, zone())
+        return Wrong(f"Leave out the fraction of a second: '{text}'", quoted(text))
+    try:
+        # A blank for the T, no seconds, no zone: what other databases take.
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        day = _day(text, zone)
+        right = in_zone(f"{day}T00:00:00", zone()) if day else ""
+        example = "2026-03-31T23:59:59+05:30"
+        return Wrong(f"Write: '{right or example}'", quoted(right) if right else "")
+    right = in_zone(moment.replace(microsecond=0).isoformat(), zone())
+    what = "Add a time and its zone" if _DATE.fullmatch(text) else "Add the zone"
+    return Wrong(f"{what}: '{right}'", quoted(right))
+
+
+def in_zone(text: str, zone: tzinfo) -> str:
+    """Write a moment with the offset that the org has then, if it has none yet."""
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).isoformat()
 
 
 def _on_calendar(text: str) -> bool:
@@ -149,20 +220,16 @@ def _on_calendar(text: str) -> bool:
     return True
 
 
-def _wrong_id(value: object, field: Field) -> str:
+def _wrong_id(value: object, field: Field, zone: Zone) -> Wrong | None:
     """Tell what is wrong with a value for a lookup."""
-    name = field["api_name"]
-    right = not isinstance(value, bool) and str(value).isdecimal()
-    if right:
-        return ""
-    if type_of(field) in {"ownerlookup", "userlookup"}:
-        return (
-            f"A user is compared by id in quotes; by name: {name}.last_name = {quoted(str(value))}"
-        )
-    return f"A record is compared by id in quotes; follow the lookup to its name: {name}.…"
+    del zone
+    if not isinstance(value, bool) and str(value).isdecimal():
+        return None
+    whose = "user" if type_of(field) in USER_LOOKUPS else "record"
+    return Wrong(f"Compare with the {whose}'s id in quotes: {field['api_name']} = '410…'")
 
 
-_WRONG: dict[str, Callable[[object, Field], str]] = {
+_WRONG: dict[str, Callable[[object, Field, Zone], Wrong | None]] = {
     **dict.fromkeys(NUMBERS, _wrong_number),
     **dict.fromkeys(LOOKUPS, _wrong_id),
     "date": _wrong_date,
@@ -171,10 +238,63 @@ _WRONG: dict[str, Callable[[object, Field], str]] = {
 }
 
 
-def wrong_value(value: object, field: Field) -> str:
-    """Tell what to write instead of a value that the field's type does not have; else nothing."""
+def _utc() -> tzinfo:
+    """Return UTC, where the org's time zone is unknown."""
+    return UTC
+
+
+def wrong_value(value: object, field: Field, zone: Zone = _utc) -> Wrong | None:
+    """Tell what to write instead of a value that the field's type does not have."""
     wrong = _WRONG.get(type_of(field))
-    return wrong(value, field) if wrong else ""
+    return wrong(value, field, zone) if wrong else None
+
+
+_NEEDS = {
+    **dict.fromkeys(NUMBERS, "a number"),
+    "date": "a date",
+    **dict.fromkeys(("datetime", "event_reminder"), "a date with time and zone"),
+    "boolean": "true or false",
+}
+
+
+def value_problem(name: str, kind: str, value: object) -> str:
+    """Say that a field is compared with what its type does not have."""
+    if kind in USER_LOOKUPS:
+        return f"{name} is a user; {value!r} is not a user's id."
+    if kind in LOOKUPS:
+        return f"{name} is a lookup; {value!r} is not a record's id."
+    return f"{name} needs {_NEEDS.get(kind, kind)}; {value!r} is not one."
+
+
+def by_name(field: Field, value: str, fields_of: FieldsOf) -> str:
+    """Name the field behind a lookup that holds what was compared: the name, or an e-mail address.
+
+    Zoho shows users by their last names; two words are a full name. Empty where it is unknown.
+    """
+    if type_of(field) in USER_LOOKUPS:
+        if "@" in value:
+            return "email"
+        return "full_name" if " " in value.strip("% ") else "last_name"
+    module = ((field.get("lookup") or {}).get("module") or {}).get("api_name")
+    return name_field(fields_of(module)) if module else ""
+
+
+def name_field(fields: Mapping[str, Field]) -> str:
+    """Find the field whose value a lookup shows of a module's records."""
+    shown = [name for name, field in fields.items() if field.get("display_field")]
+    usual = [name for name in _NAMES if name in fields]
+    return next(iter([*shown, *usual]), "")
+
+
+_NAMES = (
+    "Full_Name",
+    "Account_Name",
+    "Deal_Name",
+    "Product_Name",
+    "Vendor_Name",
+    "Name",
+    "Subject",
+)
 
 
 # ---- Paths ---------------------------------------------------------------------------------------
@@ -191,22 +311,13 @@ USER_PATHS = {
 }
 USERS = "Users"
 """The module of the users, which the metadata does not list."""
-_TO_USERS = frozenset({"ownerlookup", "userlookup"})
 
 
 class AstrayError(LookupError):
-    """A path that leads nowhere.
+    """A path that leads nowhere; ``path`` is the one that was probably meant, or empty."""
 
-    Parameters
-    ----------
-    problem : str
-        Which name is not there.
-    fix : str
-        What may have been meant.
-    """
-
-    def __init__(self, problem: str, fix: str) -> None:
-        self.problem, self.fix = problem, fix
+    def __init__(self, problem: str, fix: str, path: str = "") -> None:
+        self.problem, self.fix, self.path = problem, fix, path
         super().__init__(f"{problem} {fix}")
 
 
@@ -230,41 +341,84 @@ def resolve(
     """
     if path.root not in {None, module}:
         raise AstrayError(f"!{path.root} is not the module behind FROM.", f"Write: !{module}.…")
-    steps = path.steps
+    steps, whole = path.steps, path.text
     for index, here in enumerate(steps):
         rest = steps[index + 1 :]
         if module == USERS:
-            return _of_user(".".join(each.name for each in steps[index:]))
+            return _of_user(steps, index)
         if here.name == "id" and not rest:
             return {"api_name": "id", "data_type": "bigint"}
-        field = _field(module, here.name, fields_of)
+        field = _field(path, index, module, fields_of)
         if not rest:
             return field
         if rest[0].module is None and field["data_type"] == "multi_module_lookup":
             return _its_module(field, rest)
-        module = rest[0].module or _target(field)
+        if rest[0].module is None and not target_of(field):
+            problem = f"{field['api_name']} is not a lookup, so nothing follows its dot."
+            raise AstrayError(problem, "Only lookups lead to fields of other records.")
+        module = rest[0].module or target_of(field)
         _check_module(module, modules)
-    raise AstrayError("The path is empty.", "Name a field.")
+    raise AstrayError(f"The path {whole!r} is empty.", "Name a field.")
 
 
-def _field(module: str, name: str, fields_of: FieldsOf) -> dict[str, Any]:
+def _field(path: Path, index: int, module: str, fields_of: FieldsOf) -> dict[str, Any]:
     """Find a field of a module."""
-    fields = fields_of(module)
-    if name not in fields:
-        hint = did_you_mean(name, fields) or f"crm.fields({module!r}) lists the fields."
-        raise AstrayError(f"{module} has no field {name!r}.", hint)
-    return fields[name]
+    fields, name = fields_of(module), path.steps[index].name
+    if name in fields:
+        return fields[name]
+    problem = f"{module} has no field {name!r}."
+    if index == 0 and name == module and len(path.steps) > 1:
+        rest = replace(path, steps=path.steps[1:]).text
+        raise AstrayError(problem, f"Write the field alone: {rest}", rest)
+    if index and index == len(path.steps) - 1 and name.lower() in {"name", "label"}:
+        names = [name_field(fields)]
+    else:
+        names = near_names(name, _names_of(fields))
+    hint = f"Did you mean {' or '.join(names)}?" if any(names) else ""
+    hint = hint or f"crm.fields({module!r}) lists the fields."
+    raise AstrayError(problem, hint, _with_step(path.steps, index, names[0]) if any(names) else "")
 
 
-def _target(field: dict[str, Any]) -> str:
-    """Name the module that a lookup points to."""
-    if field["data_type"] in _TO_USERS:
+def _names_of(fields: Mapping[str, Field]) -> dict[str, str]:
+    """List API names of fields by what people call them: the labels of Zoho's pages too."""
+    names = {name: name for name in fields}
+    for name, field in fields.items():
+        for key in LABELS:
+            if isinstance(label := field.get(key), str):
+                names.setdefault(label, name)
+    return names
+
+
+def near_names(word: str, names: Mapping[str, str]) -> list[str]:
+    """Find the names that a word is near to; one that differs only in case or blanks is alone."""
+    folded: dict[str, str] = {}
+    for label, name in names.items():
+        folded.setdefault(_folded(label), name)
+    if _folded(word) in folded:
+        return [folded[_folded(word)]]
+    api_names = {name.casefold(): name for name in names.values()}
+    return [api_names[near] for near in get_close_matches(word.casefold(), api_names, 3, 0.6)]
+
+
+def _folded(name: str) -> str:
+    """Write a name without case, blanks and underscores."""
+    return re.sub(r"[\s_]+", "", name).casefold()
+
+
+def _with_step(steps: tuple[Step, ...], index: int, name: str) -> str:
+    """Write a path with another name in one of its steps."""
+    text = ""
+    for n, step in enumerate(steps):
+        own = name if n == index else step.name
+        text += f"->{step.module}.{own}" if step.module else f".{own}"
+    return text[1:]
+
+
+def target_of(field: Field) -> str:
+    """Name the module that a lookup points to; empty where it is not a lookup to one."""
+    if field["data_type"] in USER_LOOKUPS:
         return USERS
-    target = ((field.get("lookup") or {}).get("module") or {}).get("api_name")
-    if not target:
-        problem = f"{field['api_name']} is no lookup, so nothing follows its dot."
-        raise AstrayError(problem, "Only lookups lead to fields of other records.")
-    return str(target)
+    return str(((field.get("lookup") or {}).get("module") or {}).get("api_name") or "")
 
 
 def _its_module(field: dict[str, Any], rest: tuple[Step, ...]) -> dict[str, Any]:
@@ -272,21 +426,38 @@ def _its_module(field: dict[str, Any], rest: tuple[Step, ...]) -> dict[str, Any]
     name = field["api_name"]
     if rest[0].name != "module":
         modules = (field.get("multi_module_lookup") or {}).get("modules") or [{"api_name": "Leads"}]
-        hint = f"Say which by an arrow: '{name}->{modules[0]['api_name']}.{rest[0].name}'"
-        raise AstrayError(f"{name} points to several modules.", hint)
+        hint = f"'{name}->{modules[0]['api_name']}.{rest[0].name}'"
+        problem = f"{name} points to several modules."
+        raise AstrayError(problem, f"Name one by an arrow: {hint}", hint.strip("'"))
     return {"api_name": "module", "data_type": "text"}
 
 
-def _of_user(path: str) -> dict[str, Any]:
+def _of_user(steps: tuple[Step, ...], index: int) -> dict[str, Any]:
     """Answer a path that goes on behind a user."""
-    if path not in USER_PATHS:
-        hint = did_you_mean(path, USER_PATHS) or "There are last_name, email, role.name …"
-        raise AstrayError(f"Users have no {path!r}.", hint)
-    return {"api_name": path, "data_type": USER_PATHS[path]}
+    path = ".".join(step.name for step in steps[index:])
+    if path in USER_PATHS:
+        return {"api_name": path, "data_type": USER_PATHS[path]}
+    names = near_names(path, {**_USER_NAMES, **{name: name for name in USER_PATHS}})
+    hint = f"Did you mean {' or '.join(names)}?" if names else ""
+    before = "".join(f"{step.name}." for step in steps[:index])
+    right = f"{before}{names[0]}" if names else ""
+    hint = hint or "Users have last_name, full_name, email, role.name …"
+    raise AstrayError(f"Users have no {path!r}.", hint, right)
+
+
+_USER_NAMES = {"name": "full_name", "username": "full_name", "mail": "email"}
 
 
 def _check_module(module: str, modules: Collection[str]) -> None:
-    """Refuse an arrow to a module that is not there."""
+    """Refuse an arrow to a module that the org does not have."""
     if modules and module not in modules and module != USERS:
         hint = did_you_mean(module, modules) or "crm.modules() lists the modules."
-        raise AstrayError(f"There is no module {module!r} in this org.", hint)
+        raise AstrayError(f"This org has no module {module!r}.", hint)
+
+
+def aggregates_field(function: str, field: Field) -> bool:
+    """Tell whether an aggregate takes a field; of an unknown type only Zoho can tell."""
+    kind = type_of(field)
+    if function == "COUNT" or kind not in OPERATORS or kind in NUMBERS:
+        return True
+    return function in {"MIN", "MAX"} and kind in TIMES

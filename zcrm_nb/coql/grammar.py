@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.coql.tree import Condition, Expression
 
-__all__ = ["AGGREGATES", "RESERVED", "Lexeme", "Parser", "parse"]
+__all__ = ["AGGREGATES", "RESERVED", "Lexeme", "Parser", "parse", "tokens"]
 
 T = TypeVar("T")
 
@@ -67,8 +67,10 @@ _TOKEN = re.compile(
     r"""
     (?P<text> '[^']*(?:''[^']*)*' | "[^"]*(?:""[^"]*)*" )
   | (?P<name> !?[$]?[A-Za-z_]\w*(?:\.[$]?[A-Za-z_]\w*)* )
+  | (?P<date> \d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?(?![\w-]) )
   | (?P<number> \d{1,308}(?:\.\d{1,400})?(?![\w.]) )
-  | (?P<mark> -> | [=<>!~]+ | [(),#*/%+-] )
+  | (?P<mark> -> | [=<>!~]+ | && | \|\| | [(),#*/%+-] )
+  | (?P<tick> `[^`\n]*` | \[[A-Za-z_][\w\ .]*\] )
   | (?P<junk> ['"].* | \w+ | \S )
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,

@@ -1,25 +1,43 @@
-"""The linter: what Zoho would say to a query, said beforehand and in plain words."""
+"""The linter: what Zoho would answer to a query, before it is sent and in plain words."""
 
 from __future__ import annotations
 
+import re
+from calendar import monthrange
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from zcrm_nb.coql.diagnostics import Finding, ParseError, explained, found
+from zcrm_nb.coql.advice import explained
+from zcrm_nb.coql.diagnostics import Finding, ParseError, found
 from zcrm_nb.coql.fields import (
-    NUMBERS,
-    OPERATORS,
+    LOOKUPS,
+    MULTI_LINE,
     PICKLISTS,
+    TEXTS,
+    TIMES,
     USERS,
     AstrayError,
+    Wrong,
+    aggregates_field,
+    by_name,
+    in_zone,
     is_readable,
+    near_names,
     operators,
     resolve,
     type_of,
+    value_problem,
     wrong_value,
 )
+from zcrm_nb.coql.grammar import tokens
 from zcrm_nb.coql.paging import LIMITS
-from zcrm_nb.coql.repair import repair
+from zcrm_nb.coql.repair import as_sql, repair
+from zcrm_nb.coql.text import cleaned, quoted, written_name
 from zcrm_nb.coql.tree import (
     Aggregate,
     Between,
@@ -27,38 +45,47 @@ from zcrm_nb.coql.tree import (
     IsNull,
     Literal,
     Membership,
+    conjunctions,
     criteria,
     is_aggregate,
     literals,
+    operator_of,
     path_of,
     subqueries,
 )
-from zcrm_nb.errors import did_you_mean
+from zcrm_nb.errors import LABELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from datetime import tzinfo
 
+    from zcrm_nb.coql.diagnostics import Edit
     from zcrm_nb.coql.fields import FieldsOf
+    from zcrm_nb.coql.grammar import Lexeme
     from zcrm_nb.coql.tree import Path, Query
 
     Criterion: TypeAlias = Comparison | Between | Membership | IsNull
     Field: TypeAlias = Mapping[str, Any]
     ModulesOf: TypeAlias = Callable[[], Collection[str]]
+    ZoneOf: TypeAlias = Callable[[], str | None]
 
 __all__ = ["Examined", "examine", "lint"]
 
 
 class Examined(NamedTuple):
-    """A query that was read, and what is to be said about it; no tree where it means nothing."""
+    """A query that was read, and the findings about it; no tree where it could not be read."""
 
     query: Query | None
     findings: list[Finding]
 
 
 def lint(
-    text: str, fields_of: FieldsOf | None = None, modules: ModulesOf | None = None
+    text: str,
+    fields_of: FieldsOf | None = None,
+    modules: ModulesOf | None = None,
+    zone: ZoneOf | None = None,
 ) -> list[Finding]:
-    """Tell what Zoho would say to a query, before it is sent.
+    """Tell what Zoho would answer to a query, before it is sent.
 
     References
     ----------
@@ -69,79 +96,133 @@ def lint(
     >>> from zcrm_nb.coql import lint
     >>> for finding in lint("select Stage, count(id) from Deals"):
     ...     print(finding)
-    line 1, column 8: Stage stands beside an aggregate, but not in GROUP BY. Add: group by Stage
-    line 1, column 15: COQL knows COUNT in upper case only. Written as COUNT.
-    line 1, column 35: COQL wants a WHERE in every query. Written as: where id is not null
+    line 1, column 8: Stage is selected beside an aggregate, but not grouped by. Add: group by Stage
+    line 1, column 15: COQL knows COUNT only in upper case. Written as COUNT.
+    line 1, column 35: COQL needs a WHERE in every query. Written as: where id is not null
     """
-    return examine(text, fields_of, modules).findings
+    return examine(text, fields_of, modules, zone).findings
 
 
 def examine(
-    text: str, fields_of: FieldsOf | None = None, modules: ModulesOf | None = None
+    text: str,
+    fields_of: FieldsOf | None = None,
+    modules: ModulesOf | None = None,
+    zone: ZoneOf | None = None,
 ) -> Examined:
-    """Read a query as :func:`zcrm_nb.coql.repair` does, and :func:`lint` it."""
-    linter = _Linter(text, fields_of, modules)
+    """Read a query as :func:`zcrm_nb.coql.repair` does, and :func:`lint` it.
+
+    ``zone`` returns the name of the org's time zone, which the advice on datetimes is written in.
+    """
+    linter = _Linter(text, fields_of, modules, zone)
     try:
         query, changes = repair(text, linter.fields if fields_of else None)
     except ParseError as refusal:
-        return Examined(None, [explained(refusal, text)])
-    linter.look_at(query)
-    findings = sorted([*changes, *linter.findings], key=lambda each: (each.line, each.column))
+        finding = explained(refusal, text)
+        if refusal.details.get("near") == "where" and not finding.corrected:
+            finding = replace(finding, corrected=as_sql(text))
+        return Examined(None, [finding])
+    linter.check(query)
+    findings = sorted(
+        [*changes, *linter.findings], key=lambda finding: (finding.line, finding.column)
+    )
     return Examined(query, findings)
 
 
 class _Linter:
-    """A text, the org's metadata, and what was found so far."""
+    """A text, the org's metadata, and the findings so far."""
 
-    def __init__(self, text: str, fields_of: FieldsOf | None, modules: ModulesOf | None) -> None:
-        self.text, self.fields_of, self.modules_of = text, fields_of, modules
+    def __init__(
+        self,
+        text: str,
+        fields_of: FieldsOf | None,
+        modules: ModulesOf | None,
+        zone: ZoneOf | None,
+    ) -> None:
+        self.text, self.fields_of, self.modules_of, self.zone_of = text, fields_of, modules, zone
         self.findings: list[Finding] = []
-        self._known: dict[str, Mapping[str, dict[str, Any]]] = {}
+        self._fields: dict[str, Mapping[str, dict[str, Any]]] = {}
 
     @cached_property
     def modules(self) -> Collection[str]:
-        """The org's modules, asked for when the text is known to be a query."""
+        """The org's modules, read when the text turns out to be a query."""
         return self.modules_of() if self.modules_of else ()
 
-    def say(self, at: int, problem: str, fix: str = "", **facts: Any) -> None:
-        """Write a finding down."""
-        self.findings.append(found(self.text, at, problem, fix, **facts))
+    @cached_property
+    def zone(self) -> tzinfo:
+        """The org's time zone, read when advice needs it."""
+        with suppress(ValueError, ZoneInfoNotFoundError):
+            return ZoneInfo((self.zone_of and self.zone_of()) or "UTC")
+        return UTC
+
+    @cached_property
+    def tokens(self) -> dict[int, Lexeme]:
+        """The tokens of the text by their positions."""
+        return {token.at: token for token in tokens(cleaned(self.text)[0])}
+
+    def add(
+        self, at: int, problem: str, fix: str = "", edits: Iterable[Edit] = (), **facts: Any
+    ) -> None:
+        """Add a finding."""
+        self.findings.append(found(self.text, at, problem, fix, edits, **facts))
+
+    def swap(self, at: int, new: str) -> list[Edit]:
+        """Write something in the place of the token at a position."""
+        token = self.tokens.get(at)
+        return [(at, at + len(token.text), new)] if token else []
+
+    def swap_path(self, path: Path, new: str) -> list[Edit]:
+        """Write another name in the place of a path, quoted where it has to be."""
+        root = f"!{path.root}." if path.root else ""
+        return self.swap(path.at, written_name(root + new))
 
     def fields(self, module: str) -> Mapping[str, dict[str, Any]]:
-        """Return a module's fields, asked for once; none of a module that is not there."""
-        if module not in self._known:
-            there = not self.modules or module in self.modules
-            self._known[module] = self.fields_of(module) if there and self.fields_of else {}
-        return self._known[module]
+        """Return a module's fields, read once; none of a module that the org does not have."""
+        if module not in self._fields:
+            exists = not self.modules or module in self.modules
+            self._fields[module] = self.fields_of(module) if exists and self.fields_of else {}
+        return self._fields[module]
 
-    def look_at(self, query: Query) -> None:
-        """Look at a whole query and at the queries within it."""
+    def check(self, query: Query) -> None:
+        """Check a whole query and the queries within it."""
         self.rows(query)
-        for each in (query, *(subquery.query for subquery in subqueries(query))):
-            self.groups(each)
-            if self.is_known(each):
-                self.columns(each)
-                for criterion in criteria(each.where):
-                    self.criterion(each, criterion)
+        for part in (query, *(subquery.query for subquery in subqueries(query))):
+            self.groups(part)
+            if self.has_module(part):
+                self.columns(part)
+                for criterion in criteria(part.where):
+                    self.criterion(part, criterion)
+                self.ranges(part)
 
     def rows(self, query: Query) -> None:
         """Note a LIMIT that one call cannot give; it is the last clause of the text."""
         most = LIMITS["limit"]
         if query.limit is not None and query.limit > most:
             at = self.text.lower().rfind("limit")
-            problem = f"Zoho gives at most {most:,} rows a call."
+            problem = f"Zoho returns at most {most:,} rows a call."
             fix = f"Fetched in pages of {most:,}."
-            self.say(at, problem, fix, severity="repaired", code="LIMIT_EXCEEDED")
+            self.add(at, problem, fix, severity="repaired", code="LIMIT_EXCEEDED")
 
-    def is_known(self, query: Query) -> bool:
+    def has_module(self, query: Query) -> bool:
         """Refuse a module that the org does not have."""
         if not self.modules or query.module in {*self.modules, USERS}:
             return True
-        problem = f"There is no module {query.module!r} in this org."
-        hint = did_you_mean(query.module, self.modules) or "crm.modules() lists the modules."
+        problem = f"This org has no module {query.module!r}."
+        names = near_names(query.module, self.module_names())
+        fix = _did_you_mean(names) or "crm.modules() lists the modules."
+        edits = self.swap(query.module_at, names[0]) if names else []
         message = "the given module is not supported in api"
-        self.say(query.module_at, problem, hint, code="INVALID_MODULE", message=message)
+        self.add(query.module_at, problem, fix, edits, code="INVALID_MODULE", message=message)
         return False
+
+    def module_names(self) -> dict[str, str]:
+        """List API names of the modules by what people call them."""
+        names = {name: name for name in (*self.modules, USERS)}
+        labels = self.modules.values() if isinstance(self.modules, Mapping) else ()
+        for module in labels:
+            for key in LABELS:
+                if isinstance(label := module.get(key), str):
+                    names.setdefault(label, module["api_name"])
+        return names
 
     # --- columns --------------------------------------------------------------------------------
 
@@ -149,20 +230,31 @@ class _Linter:
         """Refuse a plain column beside groups."""
         if not is_aggregate(query):
             return
-        named = {each.text for each in query.group_by}
-        for each in (column.expression for column in query.columns):
-            if not isinstance(each, Aggregate) and each.text not in named:
-                problem = f"{each.text} stands beside an aggregate, but not in GROUP BY."
-                self.ungrouped(each, problem)
-        named |= {column.key for column in query.columns}
-        for each in (order.key for order in query.order_by):
-            if not isinstance(each, Aggregate) and each.text not in named:
-                self.ungrouped(each, f"Groups have no {each.text} to be sorted by.")
+        names = {path.text for path in query.group_by}
+        for expression in (column.expression for column in query.columns):
+            if not isinstance(expression, Aggregate) and expression.text not in names:
+                problem = f"{expression.text} is selected beside an aggregate, but not grouped by."
+                self.ungrouped(query, expression, problem)
+        names |= {column.key for column in query.columns}
+        for key in (order.key for order in query.order_by):
+            if not isinstance(key, Aggregate) and key.text not in names:
+                self.ungrouped(query, key, f"Groups have no {key.text} to be sorted by.")
 
-    def ungrouped(self, path: Path, problem: str) -> None:
+    def ungrouped(self, query: Query, path: Path, problem: str) -> None:
         """Refuse one column that has no single value in a group."""
         details = {"reason": "column not in group by", "column_name": path.text}
-        self.say(path.at, problem, f"Add: group by {path.text}", **_invalid_query(details))
+        edits = self.grouped_by(query, path)
+        self.add(path.at, problem, f"Add: group by {path.text}", edits, **_invalid_query(details))
+
+    def grouped_by(self, query: Query, path: Path) -> list[Edit]:
+        """Add a path to GROUP BY, which comes before ORDER BY and LIMIT."""
+        if query.group_by:
+            last = self.tokens.get(query.group_by[-1].at)
+            return [(at := last.at + len(last.text), at, f", {path.text}")] if last else []
+        later = [n for n, each in self.tokens.items() if n > query.where.at and _ends_where(each)]
+        at = len(self.text[: later[0]].rstrip()) if later else len(self.text.rstrip().rstrip(";"))
+        inner = any(token.text == ")" for n, token in self.tokens.items() if n > query.where.at)
+        return [] if inner and query.at else [(at, at, f" group by {path.text}")]
 
     def columns(self, query: Query) -> None:
         """Refuse what cannot be selected, grouped or sorted by."""
@@ -171,48 +263,58 @@ class _Linter:
             if field is not None and isinstance(column.expression, Aggregate):
                 self.aggregate(column.expression, field)
         aliases = {column.alias for column in query.columns}
-        for key in (*query.group_by, *(order.key for order in query.order_by)):
-            if key.text not in aliases:
-                self.field(query, path_of(key))
+        keys = [order.key for order in query.order_by if order.key.text not in aliases]
+        for key in (*query.group_by, *keys):
+            self.field(query, path_of(key))
 
     def field(self, query: Query, path: Path) -> Field | None:
-        """Find the field of a path; what is not there, or cannot be read, is refused."""
+        """Find the field of a path; one that is unknown, or cannot be read, is refused."""
         if self.fields_of is None:
             return None
         try:
             field = resolve(path, query.module, self.fields, self.modules)
         except AstrayError as astray:
-            facts = {"column_name": path.text}
-            message = "column given seems to be invalid"
-            is_alias = path.text in {column.alias for column in query.columns}
-            fix = "An alias stands in SELECT and ORDER BY only." if is_alias else astray.fix
-            self.say(path.at, astray.problem, fix, **_invalid_query(facts, message))
+            self.unknown(query, path, astray)
             return None
         if not is_readable(query.module if len(path.steps) == 1 else "", field):
             problem = f"COQL cannot read {path.text}, which is of type {field['data_type']}."
-            facts = {"column_name": path.text}
-            self.say(
-                path.at, problem, _way_to(field), **_invalid_query(facts, "unsupported column")
-            )
+            details = {"column_name": path.text}
+            facts = _invalid_query(details, "unsupported column")
+            self.add(path.at, problem, _other_way(field), **facts)
             return None
         return field
 
+    def unknown(self, query: Query, path: Path, astray: AstrayError) -> None:
+        """Refuse a name that is not in the metadata, and suggest the nearest."""
+        facts = _invalid_query({"column_name": path.text}, "column given seems to be invalid")
+        real = {column.alias: column.expression for column in query.columns}.get(path.text)
+        if isinstance(real, Aggregate):
+            fix = "An alias works in ORDER BY only. Filter the groups in pandas: df[df[…] > 5]"
+            self.add(path.at, astray.problem, fix, **facts)
+        elif real is not None:
+            fix = f"An alias works in SELECT and ORDER BY only. Write: {real.text}"
+            self.add(path.at, astray.problem, fix, self.swap_path(path, real.text), **facts)
+        else:
+            edits = self.swap_path(path, astray.path) if astray.path else []
+            self.add(path.at, astray.problem, astray.fix, edits, **facts)
+
     def aggregate(self, aggregate: Aggregate, field: Field) -> None:
-        """Refuse a sum of what is no number."""
-        kind = type_of(field)
-        if aggregate.function in {"SUM", "AVG"} and kind in OPERATORS.keys() - NUMBERS:
-            problem = (
-                f"{aggregate.function} wants numbers, and {aggregate.path.text} is {_a(kind)}."
-            )
-            details = {"reason": "unsupported aggregate function", "column": aggregate.text}
-            facts = {"code": "INVALID_DATA", "message": "invalid data", "details": details}
-            self.say(aggregate.at, problem, "COUNT takes any field.", **facts)
+        """Refuse a sum of what is not a number."""
+        if aggregates_field(aggregate.function, field):
+            return
+        name = aggregate.path.text
+        problem = f"{aggregate.function} needs numbers{_OR_DATES.get(aggregate.function, '')}; "
+        problem += f"{name} is of type {type_of(field)}."
+        details = {"reason": "unsupported aggregate function", "column": aggregate.text}
+        facts = {"code": "INVALID_DATA", "message": "invalid data", "details": details}
+        fix = f"Count it, COUNT({name}), or select it and go on in pandas."
+        self.add(aggregate.at, problem, fix, (), **facts)
 
     # --- criteria -------------------------------------------------------------------------------
 
     def criterion(self, query: Query, criterion: Criterion) -> None:
         """Refuse an operator or a value that does not fit the field."""
-        path, operator = criterion.path, _operator(criterion)
+        path, operator = criterion.path, operator_of(criterion)
         field = self.field(query, path)
         if operator == "not like":
             self.pattern(path, literals(criterion)[0])
@@ -220,93 +322,279 @@ class _Linter:
             return
         allowed = operators(field)
         if allowed is not None and operator not in allowed:
-            self.operator(path, operator, allowed, type_of(field))
+            self.operator(criterion, operator, allowed, field)
             return
-        for literal in literals(criterion):
-            self.value(path, field, literal)
+        if not self.values(criterion, field):
+            return
         if type_of(field) in PICKLISTS and "like" not in operator:
             self.choices(field, literals(criterion))
+        elif type_of(field) in TEXTS or type_of(field) in PICKLISTS:
+            self.text_values(criterion, field)
 
-    def operator(self, path: Path, operator: str, allowed: frozenset[str], kind: str) -> None:
+    def operator(
+        self, criterion: Criterion, operator: str, allowed: frozenset[str], field: Field
+    ) -> None:
         """Refuse an operator."""
+        path, kind = criterion.path, type_of(field)
         if not allowed:
-            problem = f"{path.text} can be selected, but not asked for."
+            problem = f"{path.text} can be selected, but not used in a condition."
             facts = _invalid_query({"column_name": path.text}, "unsupported column in criteria")
-            self.say(path.at, problem, "Select it, and filter the table in pandas.", **facts)
+            self.add(path.at, problem, "Select it, and filter the table in pandas.", **facts)
             return
-        problem = f"{path.text} is {_a(kind)}, and {operator} does not fit that."
-        reason = {"reason": "invalid operator found", "column_name": path.text}
-        facts = _invalid_query({**reason, "operator": operator})
-        self.say(path.at, problem, f"There is {', '.join(sorted(allowed))}.", **facts)
+        problem = f"{operator.upper()} does not work with {path.text}, which is of type {kind}."
+        fix, edits = self.other_operator(criterion, operator, allowed, field)
+        details = {
+            "reason": "invalid operator found",
+            "column_name": path.text,
+            "operator": operator,
+        }
+        self.add(self.operator_at(path), problem, fix, edits, **_invalid_query(details))
+
+    def other_operator(
+        self, criterion: Criterion, operator: str, allowed: frozenset[str], field: Field
+    ) -> tuple[str, list[Edit]]:
+        """Say how the same condition is written with an operator that the type has."""
+        path, values = criterion.path, literals(criterion)
+        value = str(values[0].value) if values else ""
+        if "like" in operator and type_of(field) in LOOKUPS:
+            return self.compared_by_name(path, field, value)
+        if operator == "!=" and type_of(field) == "boolean":
+            right = "false" if value.lower() == "true" else "true"
+            at = self.operator_at(path)
+            edits = [*self.swap(at, "="), *self.swap(values[0].at, f"'{right}'")]
+            return f"Write: {path.text} = '{right}'", edits
+        month = _MONTH_PATTERN.fullmatch(value)
+        if operator == "like" and month and "between" in allowed:
+            first, last = _first_and_last(int(month[1]), int(month[2] or 0))
+            right = f"between '{first}' and '{last}'"
+            edits = [*self.swap(self.operator_at(path), right), *self.cut(values[0].at)]
+            return f"Write: {path.text} {right}", edits
+        return f"It works with {', '.join(sorted(allowed))}.", []
+
+    def operator_at(self, path: Path) -> int:
+        """Find the operator behind a path."""
+        return next((at for at in self.tokens if at > path.at), path.at)
+
+    def cut(self, at: int) -> list[Edit]:
+        """Leave out a token and the blank before it."""
+        return [(at - 1, at + len(self.tokens[at].text), "")] if at in self.tokens else []
 
     def pattern(self, path: Path, literal: Literal) -> None:
         """Refuse NOT LIKE with a pattern that is not open at both ends."""
         pattern = str(literal.value)
         if not (pattern.startswith("%") and pattern.endswith("%") and pattern != "%"):
-            middle = pattern.strip("%")
+            right = quoted(f"%{pattern.strip('%')}%")
             details = {"column_name": path.text, "reason": "not like needs % at both ends"}
             problem = "NOT LIKE works only with % at both ends."
-            self.say(
-                literal.at, problem, f"Write: not like '%{middle}%'", **_invalid_value(details)
-            )
+            edits = self.swap(literal.at, right)
+            fix = f"Write: not like {right}"
+            self.add(literal.at, problem, fix, edits, **_invalid_value(details))
 
-    def value(self, path: Path, field: Field, literal: Literal) -> None:
-        """Refuse a value that the type does not have."""
-        kind = type_of(field)
-        fix = wrong_value(literal.value, field)
-        if fix:
-            problem = f"{path.text} is {_a(kind)}, and {literal.value!r} is none."
+    def values(self, criterion: Criterion, field: Field) -> bool:
+        """Refuse values that the type does not have; tell whether all are right."""
+        path, kind = criterion.path, type_of(field)
+        if kind in LOOKUPS:
+            return self.ids(criterion, field)
+        wrong = [
+            (literal, self.wrong(criterion, field, literal)) for literal in literals(criterion)
+        ]
+        for literal, advice in wrong:
+            if advice is None:
+                continue
+            problem = value_problem(path.text, kind, literal.value)
             details = {"column_name": path.text, "expected_data_type": kind}
-            self.say(literal.at, problem, fix, **_invalid_value(details))
+            edits = self.swap(literal.at, advice.right) if advice.right else []
+            whole_day = self.whole_day(criterion, literal, advice)
+            fix, edits = whole_day or (advice.fix, edits)
+            self.add(literal.at, problem, fix, edits, **_invalid_value(details))
+        return not any(advice for _, advice in wrong)
+
+    def wrong(self, criterion: Criterion, field: Field, literal: Literal) -> Wrong | None:
+        """Judge one value; a day that ends a range ends with its last second."""
+        advice = wrong_value(literal.value, field, lambda: self.zone)
+        is_day = isinstance(literal.value, str) and _DAY.fullmatch(literal.value)
+        if advice and advice.right and is_day and type_of(field) in TIMES - {"date"}:
+            at_end = operator_of(criterion) in {">", "<="} or (
+                isinstance(criterion, Between) and literal is criterion.high
+            )
+            if at_end:
+                right = in_zone(f"{literal.value}T23:59:59", self.zone)
+                return Wrong(f"Add a time and its zone: '{right}'", quoted(right))
+        return advice
+
+    def whole_day(
+        self, criterion: Criterion, literal: Literal, advice: Wrong
+    ) -> tuple[str, list[Edit]] | None:
+        """Write a moment compared with a day as a range: no second is the whole day."""
+        is_day = isinstance(literal.value, str) and _DAY.fullmatch(literal.value)
+        sign = operator_of(criterion)
+        if not (is_day and sign in {"=", "!="} and "T" in advice.right):
+            return None
+        first, last = (
+            quoted(in_zone(f"{literal.value}T{time}", self.zone))
+            for time in ("00:00:00", "23:59:59")
+        )
+        word = "between" if sign == "=" else "not between"
+        right = f"{first} and {last}"
+        edits = [*self.swap(self.operator_at(criterion.path), word), *self.swap(literal.at, right)]
+        return f"Write: {word} {right}", edits
+
+    def ids(self, criterion: Criterion, field: Field) -> bool:
+        """Refuse a lookup that is compared with something else than an id, once."""
+        path = criterion.path
+        for literal in literals(criterion):
+            if wrong := wrong_value(literal.value, field):
+                fix, edits = self.compared_by_name(path, field, str(literal.value))
+                problem = value_problem(path.text, type_of(field), literal.value)
+                details = {"column_name": path.text, "expected_data_type": "bigint"}
+                facts = _invalid_value(details)
+                self.add(literal.at, problem, fix or wrong.fix, edits, **facts)
+                return False
+        return True
+
+    def compared_by_name(self, path: Path, field: Field, value: str) -> tuple[str, list[Edit]]:
+        """Follow a lookup to the name that a value was compared with."""
+        name = by_name(field, value, self.fields)
+        if not name:
+            return "", []
+        longer = f"{path.text}.{name}"
+        at = self.operator_at(path)
+        if name == "Full_Name" and getattr(self.tokens.get(at), "text", "") == "=":
+            # It begins with the salutation, if there is one.
+            right = quoted(f"%{value}")
+            value_at = self.operator_at(replace(path, at=at))
+            edits = [*self.swap_path(path, longer), *self.swap(at, "like")]
+            return f"Write: {longer} like {right}", [*edits, *self.swap(value_at, right)]
+        sign = "like" if "%" in value else "="
+        return f"Write: {longer} {sign} {quoted(value)}", self.swap_path(path, longer)
+
+    def text_values(self, criterion: Criterion, field: Field) -> None:
+        """Warn of texts that Zoho takes, but that find something else than was meant."""
+        path, operator = criterion.path, operator_of(criterion)
+        if field["data_type"] in MULTI_LINE:
+            problem = f"Zoho may refuse a condition on {path.text}, which holds several lines."
+            fix = "If it does, select it and filter the table in pandas."
+            self.add(path.at, problem, fix, severity="warning")
+        for literal in literals(criterion)[:1]:
+            text = str(literal.value)
+            if not text and operator in {"=", "!="}:
+                right = f"is {'not ' * (operator == '!=')}null"
+                problem = "Zoho keeps an empty text as null, so an empty text finds nothing."
+                edits = [*self.swap(self.operator_at(path), right), *self.cut(literal.at)]
+                fix = f"Write: {path.text} {right}"
+            elif "like" in operator and "*" in text and "%" not in text:
+                right = quoted(text.replace("*", "%"))
+                problem = "LIKE has % for any text; * is only a star."
+                edits, fix = self.swap(literal.at, right), f"Write: {operator} {right}"
+            elif operator == "like" and "%" not in text:
+                right = quoted(f"%{text}%")
+                problem = "LIKE without % finds only this text itself."
+                edits, fix = self.swap(literal.at, right), f"To find it inside a text: like {right}"
+            elif operator in {"=", "!="} and text.strip("%") != text and text.strip("%"):
+                right = "like" if operator == "=" else "not like"
+                problem = f"{operator} compares with the text as it is; % works with LIKE only."
+                edits, fix = (
+                    self.swap(self.operator_at(path), right),
+                    f"Write: {right} {quoted(text)}",
+                )
+            else:
+                continue
+            self.add(literal.at, problem, fix, edits, severity="warning")
 
     def choices(self, field: Field, values: tuple[Literal, ...]) -> None:
         """Warn of values that the picklist does not have: records may, from other times."""
         choices = field.get("pick_list_values") or ()
-        known = {each[key] for each in choices for key in ("display_value", "actual_value")}
-        folded = {name.casefold() for name in known}
-        for literal in values if known else ():
-            for value in str(literal.value).split(";"):
-                if value.casefold() not in folded:
-                    problem = f"{field['api_name']} has no value {value!r}."
-                    fix = did_you_mean(value, known)
-                    self.say(literal.at, problem, fix, severity="warning")
+        names = {choice.get(key) for choice in choices for key in ("display_value", "actual_value")}
+        known = {name.casefold(): name for name in names if isinstance(name, str)}
+        strange = [
+            (literal, value)
+            for literal in (values if known else ())
+            for value in str(literal.value).split(";")
+            if value.casefold() not in known
+        ]
+        if not strange:
+            return
+        listed = ", ".join(repr(value) for _, value in strange[:3])
+        more = f" and {len(strange) - 3:,} more" if len(strange) > 3 else ""
+        literal, value = strange[0]
+        near = near_names(value, {name: name for name in known.values()})
+        edits = (
+            self.swap(literal.at, quoted(str(literal.value).replace(value, near[0])))
+            if near
+            else []
+        )
+        if len(strange) > 1:
+            edits = []
+        problem = f"{field['api_name']} has no {'values' if more or len(strange) > 1 else 'value'} "
+        self.add(
+            literal.at, f"{problem}{listed}{more}.", _did_you_mean(near), edits, severity="warning"
+        )
+
+    def ranges(self, query: Query) -> None:
+        """Warn of a range of moments in two conditions, which some modules refuse."""
+        for condition in conjunctions(query.where):
+            low, high = condition.left, condition.right
+            if not (isinstance(low, Comparison) and isinstance(high, Comparison)):
+                continue
+            if low.operator[0] == "<":
+                low, high = high, low
+            is_range = (low.operator[0], high.operator[0]) == (">", "<") and low.path == high.path
+            values = (*literals(low), *literals(high))
+            if not is_range or len(values) != 2 or not self.is_moment(query, low.path):
+                continue
+            first, last = (quoted(str(value.value)) for value in values)
+            problem = f"Some modules refuse two conditions on {low.path.text} with a SYNTAX_ERROR."
+            fix = f"If so, write: {low.path.text} between {first} and {last}"
+            self.add(high.at, problem, f"{fix} (both ends belong to it)", severity="warning")
+
+    def is_moment(self, query: Query, path: Path) -> bool:
+        """Tell whether a path leads to a date with a time."""
+        if self.fields_of is None:
+            return False
+        with suppress(AstrayError):
+            return type_of(resolve(path, query.module, self.fields)) in TIMES - {"date"}
+        return False
 
 
-def _operator(criterion: Criterion) -> str:
-    """Spell the operator of a criterion as the grammar does."""
-    match criterion:
-        case Comparison(operator=operator):
-            return operator
-        case IsNull(negated=negated):
-            return "is not null" if negated else "is null"
-        case Between(negated=negated):
-            return "not between" if negated else "between"
-        case _:
-            return "not in" if criterion.negated else "in"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MONTH_PATTERN = re.compile(r"(\d{4})-?(\d\d)?-?%", re.ASCII)
+_OR_DATES = {"MIN": " or dates", "MAX": " or dates"}
+
+
+def _first_and_last(year: int, month: int) -> tuple[date, date]:
+    """Find the first and the last day of a month, or of a year."""
+    if not month:
+        return date(year, 1, 1), date(year, 12, 31)
+    return date(year, month, 1), date(year, month, monthrange(year, month)[1])
+
+
+def _ends_where(token: Lexeme) -> bool:
+    """Tell whether a token begins a clause behind WHERE."""
+    return token.kind == "name" and token.word in {"order", "limit"}
+
+
+def _did_you_mean(names: Sequence[str]) -> str:
+    """Ask for names that may be meant."""
+    return f"Did you mean {' or '.join(names[:3])}?" if names else ""
 
 
 def _invalid_query(
     details: dict[str, Any], message: str = "Invalid query formed"
 ) -> dict[str, Any]:
-    """Word what Zoho would say to a query that cannot be."""
+    """Write what Zoho answers to a query that cannot be."""
     return {"code": "INVALID_QUERY", "message": message, "details": details}
 
 
 def _invalid_value(details: dict[str, Any]) -> dict[str, Any]:
-    """Word what Zoho would say to a value."""
+    """Write what Zoho answers to a value that does not fit."""
     return _invalid_query(details, "value given seems to be invalid for the column")
 
 
-def _a(kind: str) -> str:
-    """Put an article before the name of a type."""
-    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind}"
-
-
-def _way_to(field: Field) -> str:
-    """Tell how else a field can be read."""
+def _other_way(field: Field) -> str:
+    """Say how else a field can be read."""
     subform = (field.get("subform") or {}).get("module")
     linking = (field.get(field["data_type"]) or {}).get("linking_details") if not subform else None
     module = subform or ((linking or {}).get("module") or {}).get("api_name")
     if module:
-        return f"Its rows are records of {module}: ask for those."
-    return "crm.record(module, id) brings it."
+        return f"Its rows are records of {module}: query that module."
+    return "crm.record(module, id) returns it."

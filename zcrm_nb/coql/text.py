@@ -9,7 +9,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from functools import reduce
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from zcrm_nb.coql.grammar import RESERVED
 from zcrm_nb.coql.tree import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         SelectItem,
     )
 
-__all__ = ["fill", "places", "quoted", "to_text", "where"]
+__all__ = ["cleaned", "fill", "places", "quoted", "to_text", "where"]
 
 
 def to_text(query: Query) -> str:
@@ -137,6 +137,65 @@ def _literal(literal: Literal) -> str:
     if isinstance(value, str):
         return quoted(value)
     return str(value).lower() if isinstance(value, bool) else number(value)
+
+
+# ---- What comes along when a query is pasted -----------------------------------------------------
+
+_PASTED = re.compile(
+    r"""
+    '[^']*(?:''[^']*)*(?:'|$) | "[^"]*(?:""[^"]*)*(?:"|$)
+  | (?P<comment> --[^\n]* | /\*.*?(?:\*/|$) | \#(?!\d)[^\n]* )
+  | (?P<blank> [^\S \t\r\n] | [\ufeff\u200b-\u200f\u2060\u00ad] )
+  | (?P<single> [\u2018-\u201b\u2032] [^'\u2018-\u201b\u2032]* [\u2018-\u201b\u2032] )
+  | (?P<double> [\u201c-\u201f\u2033] [^"\u201c-\u201f\u2033]* [\u201c-\u201f\u2033] )
+  | (?P<minus> [\u2010-\u2014\u2212](?=\s*\d) )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_PLAIN = {"single": "'", "double": '"'}
+_SUSPECT = re.compile(r"--|/\*|\#|[^\x09\x0a\x0d\x20-\x7e]")
+
+
+class Pasted(NamedTuple):
+    """A part of a text that COQL does not read; ``kind`` is a group of the pattern above."""
+
+    kind: str
+    text: str
+    at: int
+
+
+def cleaned(text: str) -> tuple[str, list[Pasted]]:
+    """Turn comments and odd blanks into blanks, and curly quotes into plain ones.
+
+    The result is as long as the text, so that places stay where they are. An invisible character
+    inside a word is left alone: without it, the word is another one.
+
+    Examples
+    --------
+    >>> from zcrm_nb.coql.text import cleaned
+    >>> cleaned("select City -- of the lead")
+    ('select City               ', [Pasted(kind='comment', text='-- of the lead', at=12)])
+    """
+    pasted: list[Pasted] = []
+
+    def replaced(match: re.Match[str]) -> str:
+        kind, piece, start, end = match.lastgroup, match[0], match.start(), match.end()
+        if kind is None or (kind == "blank" and _is_inside_word(text, start, end)):
+            return piece
+        pasted.append(Pasted(kind, piece, start))
+        if quote := _PLAIN.get(kind):
+            return quote + piece[1:-1] + quote
+        return "-" if kind == "minus" else re.sub(r"[^\n]", " ", piece)
+
+    if _SUSPECT.search(text):
+        text = _PASTED.sub(replaced, text)
+    return text, pasted
+
+
+def _is_inside_word(text: str, start: int, end: int) -> bool:
+    """Tell whether an invisible character has a word on both sides."""
+    around = text[max(start - 1, 0) : start], text[end : end + 1]
+    return not text[start].isspace() and all(re.match(r"\w", each) for each in around)
 
 
 # ---- Values in the place of names ----------------------------------------------------------------

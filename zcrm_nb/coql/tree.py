@@ -256,3 +256,26 @@ def literals(criterion: Condition) -> tuple[Literal, ...]:
             return values
         case _:
             return ()
+
+
+def conjunctions(condition: Condition) -> Iterator[Logic]:
+    """Yield each pair of conditions that AND joins."""
+    waiting = [condition]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, Logic):
+            waiting += (current.right, current.left)
+            if current.operator == "and":
+                yield current
+
+
+def operator_of(criterion: Comparison | Between | Membership | IsNull) -> str:
+    """Spell the operator of a criterion as the grammar does."""
+    match criterion:
+        case Comparison():
+            return criterion.operator
+        case IsNull():
+            return "is not null" if criterion.negated else "is null"
+        case _:
+            name = "between" if isinstance(criterion, Between) else "in"
+            return f"not {name}" if criterion.negated else name

@@ -12,6 +12,8 @@ from zcrm_nb.frames.combine import (
     only_its_categories,
     series,
     sort_frame,
+    stacked,
+    unique,
 )
 from zcrm_nb.frames.csv_reader import NOT_IN_BULK, PartReader, header
 from zcrm_nb.frames.dataset import Export, open_export, store_at
@@ -21,7 +23,7 @@ from zcrm_nb.frames.records import to_records
 from zcrm_nb.frames.report import Report, ReportActions, to_report
 from zcrm_nb.frames.store import Folder, Store, key_of
 from zcrm_nb.frames.text_table import TextTable
-from zcrm_nb.frames.types import Column, column_for
+from zcrm_nb.frames.types import Column, column_for, sequence_number
 from zcrm_nb.frames.validate import InvalidDataError
 from zcrm_nb.frames.zip_member import read_through
 
@@ -59,10 +61,13 @@ __all__ = [
     "parse_json",
     "read_as_is",
     "read_through",
+    "sequence_number",
     "series",
     "sort_frame",
+    "stacked",
     "store_at",
     "to_frame",
     "to_records",
     "to_report",
+    "unique",
 ]

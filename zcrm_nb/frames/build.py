@@ -169,10 +169,15 @@ def directory(users: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     {'4108': 'Ada Ruiz'}
     """
     return {
-        str(user["id"]): str(user["full_name"])
-        for user in users
-        if user.get("id") and user.get("full_name")
+        str(user["id"]): name for user in users if user.get("id") and (name := _full_name(user))
     }
+
+
+def _full_name(user: Mapping[str, Any]) -> str:
+    """Return a user's full name, or put it together."""
+    name = user.get("full_name")
+    parts = [name] if name else [user.get("first_name"), user.get("last_name")]
+    return " ".join(part for part in parts if isinstance(part, str) and part)
 
 
 def _several(pages: Any) -> Iterable[Page]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from zcrm_nb.frames.types import categorical
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -20,6 +22,8 @@ __all__ = [
     "only_its_categories",
     "series",
     "sort_frame",
+    "stacked",
+    "unique",
 ]
 
 
@@ -52,6 +56,20 @@ def _lined_up(part: pd.DataFrame, keys: pd.Series[Any], key: str) -> pd.DataFram
     if not part[key].equals(keys):
         part = part.set_index(key).reindex(keys).reset_index()
     return part.drop(columns=key)
+
+
+def stacked(parts: Sequence[pd.DataFrame], columns: Iterable[Column]) -> pd.DataFrame:
+    """Put tables of the same columns one below the other; picklists keep the CRM's order."""
+    filled = [part for part in parts if len(part)] or [parts[0]]
+    if len(filled) == 1:
+        return filled[0].reset_index(drop=True)
+    for column in columns:
+        if column.kind == "picklist":
+            values = [part[column.name].cat.categories for part in filled]
+            strange = sorted(set().union(*values) - set(column.categories))
+            dtype = categorical((*column.categories, *strange))[1]
+            filled = [part.astype({column.name: dtype}) for part in filled]
+    return pd.concat(filled, ignore_index=True)
 
 
 def sort_frame(table: pd.DataFrame, keys: Sequence[tuple[str, bool]]) -> pd.DataFrame:
@@ -137,6 +155,11 @@ def only_its_categories(table: pd.DataFrame, columns: Iterable[Column]) -> pd.Da
                 # Not remove_categories, which sorts those that stay.
                 table = table.assign(**{column.name: values.cat.set_categories(kept)})
     return table
+
+
+def unique(ids: Iterable[str]) -> list[str]:
+    """Keep each id once, in the order of their first places; leave empty ones out."""
+    return list(dict.fromkeys(record_id for record_id in ids if record_id))
 
 
 def ids_in(subject: Any, column: str = "id") -> list[str]:

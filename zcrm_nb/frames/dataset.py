@@ -70,8 +70,21 @@ def open_export(path: str | Path, *, table: str | None = None) -> Export:
     if isinstance(store, Folder):
         store = Folder(str(path), told["format"])
     if not told["complete"]:
-        raise ValueError(f"The export in {path} is not complete; the same crm.export goes on.")
+        raise ValueError(_not_complete(path, told))
     return Export(store, told)
+
+
+def _not_complete(path: str | Path, manifest: Mapping[str, Any]) -> str:
+    """Say why an export cannot be opened, and what completes it."""
+    if manifest.get("failed"):
+        return (
+            f"The export in {path} is not complete and cannot be continued: {manifest['failed']}\n"
+            "Run crm.export(…, fresh=True) to replace it."
+        )
+    return (
+        f"The export in {path}, begun at {manifest['facts']['as_of']}, is not complete.\n"
+        "Run the same crm.export(…) within a day of that to continue it; later, with fresh=True."
+    )
 
 
 def store_at(
@@ -114,6 +127,8 @@ class Export:
         Whose records it holds.
     rows : int
         How many.
+    as_of : str
+        When it was begun: an ISO 8601 time in UTC.
     """
 
     def __init__(self, store: Store, told: Mapping[str, Any]) -> None:
@@ -121,6 +136,7 @@ class Export:
         self.path = store.target
         self.module = str(told["question"]["module"])
         self.rows = sum(part["rows"] for part in told["parts"].values())
+        self.as_of = str(told["facts"]["as_of"])
         self._columns = [Column(name, kind, tuple(known)) for name, kind, known in told["columns"]]
         self._schema = schema_of(self._columns, exact=told["exact"])
 
@@ -224,4 +240,6 @@ class Export:
     def __repr__(self) -> str:
         parts = len(self._told["parts"])
         word = "part" if parts == 1 else "parts"
-        return f"<Export of {self.module}: {self.rows:,} rows in {parts} {word}, {self.path}>"
+        as_of = f"as of {self.as_of[:16].replace('T', ' ')} UTC"
+        rows = f"{self.rows:,} rows in {parts} {word}"
+        return f"<Export of {self.module}: {rows}, {as_of}, {self.path}>"

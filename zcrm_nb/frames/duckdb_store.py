@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 
 from zcrm_nb.frames.formats import groups
-from zcrm_nb.frames.store import Store, Unlisted, key_of, needed, quoted
+from zcrm_nb.frames.store import Store, Unlisted, checked_manifest, key_of, needed, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,6 +52,7 @@ class DuckFile(Store):
         self._path = Path(target).expanduser().absolute()
         self._table = table
         self._writing: Any = None
+        self._is_new = False
 
     def __reduce__(self) -> tuple[type[DuckFile], tuple[str, str]]:
         """Travel as an address: whoever unpickles it opens the file anew."""
@@ -69,9 +70,9 @@ class DuckFile(Store):
     def prepare(self) -> None:
         """Make the file, and see that no table of somebody else's is in the way."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._is_new = not self._path.exists()
         with self._connected() as db:
-            db.execute(_BOOKS)
-            if self._has_table(db) and self._told_of(db) is None:
+            if self._has_table(db) and not self._is_export(db):
                 raise ValueError(
                     f"{self.target} has a table {self.table} already, which is no export: "
                     "name another one with table=."
@@ -105,10 +106,20 @@ class DuckFile(Store):
         if self._writing is not None:
             self._writing.close()
             self._writing = None
+        if self._is_new and not self._told:
+            self._path.unlink(missing_ok=True)
+
+    def _discard(self) -> None:
+        """Drop the table, if it is empty; :meth:`close` removes a file that was made for it."""
+        with self._cursor() as db:
+            db.execute(f"DROP TABLE IF EXISTS {quoted(self.table)}")
+            db.execute('DELETE FROM zcrm_nb.exports WHERE "table" = ?', [self.table])
+        self._told = {}
 
     def _begin(self, schema: pa.Schema, *, anew: bool) -> None:
         """Open the file for writing; make the table, where it is not there as it should be."""
         self._writing = self._opened()
+        self._writing.execute(_BOOKS)
         most = MOST_MB + MOST_MB_FOR_A_COLUMN * len(schema)
         self._writing.execute(f"SET memory_limit = '{most}MB'")
         if anew:
@@ -215,10 +226,14 @@ class DuckFile(Store):
         found = db.execute(query, [self.table]).fetchall()
         if not found:
             return None
-        told: dict[str, Any] = orjson.loads(found[0][0])
         query = 'SELECT part, said FROM zcrm_nb.parts WHERE "table" = ?'
         parts: Sequence[tuple[str, str]] = db.execute(query, [self.table]).fetchall()
-        return {**told, "parts": {part: orjson.loads(said) for part, said in parts}}
+        return checked_manifest(found[0][0], self.target, parts)
+
+    def _is_export(self, db: Any) -> bool:
+        """Whether the table was exported, though its manifest may be damaged."""
+        query = 'SELECT count(*) FROM zcrm_nb.exports WHERE "table" = ?'
+        return _has_books(db) and bool(db.execute(query, [self.table]).fetchall()[0][0])
 
     def _has_table(self, db: Any) -> bool:
         """Tell whether there is a table, or a view, of this name; DuckDB ignores case."""

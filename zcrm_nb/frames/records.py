@@ -128,20 +128,23 @@ def as_columns(
     return data
 
 
-def ids_of(
-    source: pd.DataFrame | pd.Series[Any] | Sequence[Any],
-) -> tuple[pd.Index[Any], list[Any]]:
-    """Take the ids out of a table, a column, records, or a list of them; with their labels."""
+def cells_of(source: Any, name: str) -> tuple[pd.Index[Any], pd.Series[Any] | list[Any]]:
+    """Take a column out of a table, or of records; a Series, or a list, is the column itself."""
     if isinstance(source, pd.DataFrame):
-        if "id" not in source:
-            raise ValueError("This table has no column 'id'.")
-        source = source["id"]
+        if name not in source:
+            raise ValueError(f"The table has no column {name!r}.")
+        source = source[name]
     if isinstance(source, pd.Series):
-        return source.index, id_values(source)
-    if isinstance(source, str):
-        source = [source]
-    ids = [each.get("id") if isinstance(each, Mapping) else each for each in source]
-    return pd.RangeIndex(len(ids)), id_values(ids)
+        return source.index, source
+    cells = [source] if isinstance(source, str) else list(source)
+    cells = [each.get(name) if isinstance(each, Mapping) else each for each in cells]
+    return pd.RangeIndex(len(cells)), cells
+
+
+def ids_of(source: Any) -> tuple[pd.Index[Any], list[Any]]:
+    """Take the ids out of a table, a column, records, or a list of them; with their labels."""
+    index, cells = cells_of(source, "id")
+    return index, id_values(cells)
 
 
 def without_gaps(values: Sequence[Any]) -> list[Any]:

@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from zcrm_nb.frames.csv_reader import PartReader
     from zcrm_nb.frames.types import Column
 
-__all__ = ["MANIFEST", "Folder", "Store", "Unlisted", "key_of", "needed", "quoted"]
+__all__ = [
+    "MANIFEST",
+    "Folder",
+    "Store",
+    "Unlisted",
+    "checked_manifest",
+    "key_of",
+    "needed",
+    "quoted",
+]
 
 MANIFEST = "_manifest.json"  # the dash hides it from whoever reads the folder as one Parquet table
 UNFINISHED = ".unfinished"  # how the name of a file ends that may still be in the making
@@ -65,7 +74,7 @@ class Store(ABC):
 
     def begin(self, reader: PartReader, facts: Mapping[str, Any]) -> None:
         """Say what will be here; parts of the same question that are here stay, others go."""
-        before = self.manifest() or {}
+        before = self._readable_manifest() or {}
         columns = [[each.name, each.kind, list(each.categories)] for each in reader.columns]
         fresh = {**facts, "format": self.format, "exact": reader.exact, "columns": columns}
         same = all(before.get(key) == fresh[key] for key in ("question", "job", "exact", "columns"))
@@ -91,8 +100,22 @@ class Store(ABC):
             self._keep_manifest()
         return self._told
 
+    def fail(self, reason: str) -> None:
+        """Note that the export cannot be continued; without any part nothing of it stays."""
+        with self._lock:
+            if not self._told:
+                return
+            if self._told["parts"]:
+                self._told["failed"] = reason
+                self._keep_manifest()
+            else:
+                self._discard()
+
     def close(self) -> None:
-        """Let nothing be written any more: after an interrupt, threads may still be at it."""
+        """Let nothing be written any more: after an interrupt, threads may still be at it.
+
+        What :meth:`prepare` made goes where nothing was begun.
+        """
         with self._lock:
             self._open = False
             self._lock.wait_for(lambda: not self._adding, timeout=UNTIL_GIVEN_UP_S)
@@ -142,6 +165,16 @@ class Store(ABC):
 
     # ---- How each kind does it -------------------------------------------------------------------
 
+    def _readable_manifest(self) -> dict[str, Any] | None:
+        """Read the manifest; a damaged one counts as none, as the export is written anew."""
+        with suppress(ValueError):
+            return self.manifest()
+        return None
+
+    @abstractmethod
+    def _discard(self) -> None:
+        """Remove the manifest and whatever else was made for the export."""
+
     @abstractmethod
     def _begin(self, schema: pa.Schema, *, anew: bool) -> None:
         """Write the manifest down; ``anew`` after removing whatever parts there are."""
@@ -190,6 +223,7 @@ class Folder(Store):
         super().__init__(target)
         self.format, self._format = format, FORMATS[format]
         self._files, self._folder = _opened(target)
+        self._is_new = False
 
     def __reduce__(self) -> tuple[type[Folder], tuple[str, str]]:
         """Travel as an address: whoever unpickles it opens the folder anew."""
@@ -203,14 +237,28 @@ class Folder(Store):
                 f"{self.target} is a file. An export of this kind is a folder with a file for each "
                 "part: name a folder."
             )
-        probe = self._path(f"_{token_hex(8)}{UNFINISHED}")
+        self._is_new = self._files.get_file_info(self._folder).type == files.FileType.NotFound
         try:
             self._files.create_dir(self._folder, recursive=True)
-            with self._files.open_output_stream(probe) as stream:
-                stream.write(b"{}")
-            self._files.delete_file(probe)
+            with self.probe():
+                pass
         except (NotImplementedError, OSError) as error:
             raise OSError(f"{self.target} cannot be written to: {error}") from error
+
+    @contextmanager
+    def probe(self) -> Iterator[str]:
+        """Write a small file, and remove it when the block ends; its name."""
+        name = f"_{token_hex(8)}{UNFINISHED}"
+        with self._files.open_output_stream(self._path(name)) as stream:
+            stream.write(b"{}")
+        try:
+            yield name
+        finally:
+            self._remove(name)
+
+    def sees(self, name: str) -> bool:
+        """Whether a file of this name is in the folder, as this machine sees it."""
+        return bool(self._files.get_file_info(self._path(name)).type == files.FileType.File)
 
     def add(
         self, chain: int, number: int, reader: PartReader, batches: Iterable[pa.RecordBatch]
@@ -256,8 +304,7 @@ class Folder(Store):
         if self._files.get_file_info(path).type == files.FileType.NotFound:
             return None
         with self._files.open_input_stream(path) as stream:
-            told: dict[str, Any] = orjson.loads(stream.read())
-        return told
+            return checked_manifest(stream.read(), self.target)
 
     def pieces(self, told: Mapping[str, Any]) -> list[str]:
         """List the names of the files."""
@@ -286,6 +333,21 @@ class Folder(Store):
             self._remove(MANIFEST)  # first: without it, what is left is no export
         self._sweep(anew=anew)
         self._keep_manifest()
+
+    def close(self) -> None:
+        """Let nothing be written any more; a folder made for nothing goes."""
+        super().close()
+        if self._is_new and not self._told:
+            self._discard()
+
+    def _discard(self) -> None:
+        """Remove the manifest, and the folder if :meth:`prepare` made it and it is empty."""
+        if self._told:
+            self._remove(MANIFEST)
+            self._told = {}
+        with suppress(FileNotFoundError):  # an object store has no empty folders
+            if self._is_new and not self._files.get_file_info(files.FileSelector(self._folder)):
+                self._files.delete_dir(self._folder)
 
     def _sweep(self, *, anew: bool = False) -> None:
         """Remove what is unfinished; ``anew`` the parts as well."""
@@ -351,6 +413,38 @@ class Unlisted:
     def found(self) -> dict[str, list[str]]:
         """By column, sorted; columns without any are not named."""
         return {name: sorted(values) for name, values in self._found.items() if values}
+
+
+def checked_manifest(
+    text: str | bytes, target: str, parts: Iterable[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """Read a manifest; ``ValueError`` in plain words where it is damaged.
+
+    ``parts`` are written apart from it in a database.
+    """
+    try:
+        manifest: dict[str, Any] = orjson.loads(text)
+        if manifest["parts"] is None:
+            manifest["parts"] = {part: orjson.loads(line) for part, line in parts}
+        texts = [manifest["question"]["module"], manifest["format"], manifest["facts"]["as_of"]]
+        texts += [manifest[name] for name in ("job", "source")]
+        columns = [each for name, kind, _ in manifest["columns"] for each in (name, kind)]
+        rows = [part["rows"] for part in manifest["parts"].values()]
+        flags = [manifest["complete"], manifest["exact"]]
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise _damaged(target, f"{type(error).__name__}: {error}") from error
+    for values, kind in ((texts + columns, str), (rows, int), (flags, bool)):
+        if odd := [each for each in values if not isinstance(each, kind)]:
+            raise _damaged(target, f"{odd[0]!r:.40} is not of type {kind.__name__}")
+    return manifest
+
+
+def _damaged(target: str, reason: str) -> ValueError:
+    """Make the error for a manifest that cannot be read."""
+    return ValueError(
+        f"The manifest of the export in {target} is damaged ({reason}).\n"
+        "Run crm.export(…, fresh=True) to replace the export, or name another target."
+    )
 
 
 def needed(module: str, extra: str) -> ModuleType:

@@ -16,7 +16,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["KINDS", "Column", "Kind", "column_for", "schema_of"]
+__all__ = ["KINDS", "Column", "Kind", "column_for", "schema_of", "sequence_number"]
 
 TEXT = pa.large_string()
 STRING: Any = pd.StringDtype("pyarrow")
@@ -193,17 +193,17 @@ def _dict(value: Any) -> dict[str, Any]:
 def _categories(values: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     """List display values in the CRM's order, used or not: old records hold unused ones."""
     known = [value for value in values if isinstance(value, dict)]
-    ordered = sorted(known, key=lambda value: _number(value.get("sequence_number")))
+    ordered = sorted(known, key=sequence_number)
     names = dict.fromkeys(value.get("display_value") for value in ordered)
     # "-None-" is the form's word for "nothing chosen"; the API says null.
     return tuple(name for name in names if isinstance(name, str) and name != "-None-")
 
 
-def _number(value: Any) -> int:
-    """Read a sequence number, which may be text."""
+def sequence_number(value: dict[str, Any]) -> int:
+    """Return the place of a picklist value in the CRM's order; the number may be text."""
     try:
-        return int(value)
-    except (TypeError, ValueError):
+        return int(value["sequence_number"])
+    except (KeyError, TypeError, ValueError):
         return 0
 
 

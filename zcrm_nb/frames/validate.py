@@ -229,9 +229,9 @@ def _children(
     if not names or not fields:
         return
     own = [name for name in names if name not in ("id", "_delete")]
-    wrong = list(check_columns(own, fields, action))
+    wrong = check_names(own) or list(check_columns(own, fields, action))
     yield from wrong
-    known = [name for name in names if name not in {each.column for each in wrong}]
+    known = [name for name in names if str(name) not in {each.column for each in wrong}]
     data = {name: [each.get(name, ABSENT) for each in rows] for name in known}
     for each in check_values(data, fields, action, unlisted=unlisted):
         if each.row is not None:

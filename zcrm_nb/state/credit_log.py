@@ -12,6 +12,8 @@ from contextlib import suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING, NamedTuple
 
+from zcrm_nb.state.folders import private_folder
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -108,7 +110,7 @@ class CreditLog:
         """Begin an hour: see that there is a folder, and drop what no window reaches any more."""
         if hour == self._hour:
             return
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self._folder)
         for path in self._folder.glob("credits-*.log"):
             number = path.stem.partition("-")[2]
             if number.isdecimal() and int(number) < hour - HOURS:

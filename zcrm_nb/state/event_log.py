@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from zcrm_nb.state.files import write_whole
+from zcrm_nb.state.folders import private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ class EventLog:
     def __init__(
         self, folder: Path, *, most_bytes: int = 64 << 20, part_bytes: int = 1 << 20
     ) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
         self._folder, self._most_bytes, self._part_bytes = folder, most_bytes, part_bytes
         self._lock = threading.Lock()
         self._part, self._offset = self._done = self._position()

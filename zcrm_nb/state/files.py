@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+import warnings
+from contextlib import contextmanager, suppress
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_config_dir
+from zcrm_nb.state.process import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["GLANCE_S", "config_folder", "is_held", "locked", "write_whole"]
+__all__ = ["GLANCE_S", "is_held", "locked", "sweep", "write_whole"]
 
 POLL_S = 0.05
-GLANCE_S = 0.2  # so long nobody holds a lock who only looks whether it is held
+GLANCE_S = 0.2  # is_held() takes a lock for less than this
+DAY_S, HOUR_S = 86_400.0, 3_600.0
+_UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}")  # as write_whole names a file that is not whole yet
+_CANNOT_LOCK = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 # By hand, since it is so little: the filelock package would cost every `import zcrm_nb` that logs
-# in 70 ms and the installation 1.3 MB, for soft locks, asyncio and SQLite locks that nobody needs.
+# in 70 ms and the installation 1.3 MB, for soft locks, asyncio and SQLite locks that no one needs.
 if sys.platform == "win32":
     import msvcrt
 
     def _take(file: int) -> bool:
-        """Lock the first byte, if nobody else has."""
+        """Lock the first byte, unless it is locked."""
         try:
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         except PermissionError:
@@ -41,7 +50,7 @@ else:
     import fcntl
 
     def _take(file: int) -> bool:
-        """Lock the file, if nobody else has: flock, which tells threads apart too."""
+        """Lock the file, unless it is locked: flock, which tells threads apart too."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -53,20 +62,15 @@ else:
         fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def config_folder() -> Path:
-    """Tell where this user's logins, and what is noted about each, are kept."""
-    named = os.environ.get("ZCRM_CONFIG_DIR", "").strip()
-    return Path(named or user_config_dir("zcrm_nb", appauthor=False))
-
-
 @contextmanager
 def locked(path: Path, *, wait_s: float) -> Iterator[None]:
     """Hold a lock file while the block runs.
 
     Notes
     -----
-    Not re-entrant. The operating system lets go when the holder ends, however it ends, so there is
-    no stale lock to clean up. On a network folder it is as good as that folder's locks.
+    Not re-entrant. The operating system releases the lock when its holder ends, however it ends, so
+    there is no stale lock to clean up. Where a folder is read-only or its file system has no locks,
+    a lock of this machine's takes its place.
 
     Examples
     --------
@@ -78,19 +82,90 @@ def locked(path: Path, *, wait_s: float) -> Iterator[None]:
     ...         print("alone")
     alone
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = _LockFile(path)
     try:
-        _wait_for(file, path, wait_s)
-        try:
-            yield
-        finally:
-            _let_go(file)
+        _wait_for(lock, path, wait_s)
+        yield
     finally:
-        os.close(file)
+        lock.close()
+
+
+class _LockFile(ProcessBound):
+    """An open lock file. A forked child closes its copy, and the lock stays the parent's."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._is_locked = path, False
+        self._file: int | None = None
+        try:
+            self._open(path)
+        except OSError as error:
+            if error.errno not in _READ_ONLY or not path.parent.is_dir():
+                raise
+            self._open(_substitute(path))
+
+    def _after_fork(self) -> None:
+        self._is_locked = False
+        self._close()
+
+    def _open(self, path: Path) -> None:
+        self._close()
+        self._path, self._file = path, os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def take(self) -> bool:
+        """Lock it, unless another holds it; one that was removed meanwhile is made anew."""
+        assert self._file is not None, "a child does not take its parent's lock"
+        try:
+            self._is_locked = _take(self._file)
+        except OSError as error:
+            if error.errno not in _CANNOT_LOCK:
+                raise
+            _warn_of_missing_locks(self._path.parent)
+            self._open(_substitute(self._path))
+            self._is_locked = _take(self._file)
+        if self._is_locked and not self._is_in_place():
+            self._open(self._path)
+            return self.take()
+        return self._is_locked
+
+    def _is_in_place(self) -> bool:
+        """Whether the locked file is still the one under its name."""
+        assert self._file is not None
+        with suppress(FileNotFoundError):
+            return os.path.samestat(self._path.stat(), os.fstat(self._file))
+        return False
+
+    def close(self) -> None:
+        """Release the lock."""
+        if self._is_locked and self._file is not None:
+            _let_go(self._file)
+        self._close()
+
+
+def _substitute(path: Path) -> Path:
+    """Name the lock of this machine that stands for one that a folder cannot have."""
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
+    folder = Path(tempfile.gettempdir()) / f"zcrm-nb-locks-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / f"{sha256(str(path.absolute()).encode()).hexdigest()[:32]}.lock"
+
+
+@cache
+def _warn_of_missing_locks(folder: Path) -> None:
+    """Warn once for each folder."""
+    warnings.warn(
+        f"The file system of {folder} has no locks: only programs on this machine take turns. Set "
+        "ZCRM_CONFIG_DIR to a folder on a local disk.",
+        stacklevel=2,
+    )
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether somebody holds a lock file now.
+    """Tell whether a lock file is held now.
 
     Examples
     --------
@@ -113,13 +188,32 @@ def is_held(path: Path) -> bool:
         return True
 
 
-def _wait_for(file: int, path: Path, wait_s: float) -> None:
-    """Try again and again: a blocking lock could not be given up."""
+def _wait_for(lock: _LockFile, path: Path, wait_s: float) -> None:
+    """Try again and again: a blocking lock could not be interrupted."""
     deadline = time.monotonic() + wait_s
-    while not _take(file):
+    while not lock.take():
         if time.monotonic() >= deadline:
-            raise TimeoutError(f"{path} was held by somebody else for {wait_s:g} seconds")
+            raise TimeoutError(f"{path} was held by another program for {wait_s:g} seconds")
         time.sleep(POLL_S)
+
+
+@cache
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left in a folder and below it, once for each process."""
+    now = time.time()
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            age_s = now - path.stat().st_mtime
+            if age_s > HOUR_S and _UNFINISHED.fullmatch(path.name):
+                path.unlink()
+            elif age_s > DAY_S and path.suffix == ".lock" and sys.platform != "win32":
+                _remove_lock(path)
+
+
+def _remove_lock(path: Path) -> None:
+    """Remove a lock file that is not held; who opened it meanwhile sees that it is gone."""
+    with suppress(TimeoutError), locked(path, wait_s=0):
+        path.unlink()
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
@@ -138,7 +232,7 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         raise
 
 
-# On Windows nobody can replace a file that somebody has open, be it a virus scanner for a moment.
+# On Windows a file cannot be replaced while a program has it open, be it a virus scanner.
 TRIES = 20 if sys.platform == "win32" else 1
 
 

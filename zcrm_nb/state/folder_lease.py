@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from zcrm_nb.state.files import locked, write_whole
+from zcrm_nb.state.folders import private_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,7 @@ class FolderLease:
     """
 
     def __init__(self, parent: Path, name: str) -> None:
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(parent)
         self._held = ExitStack()
         for number in count(1):
             own = name if number == 1 else f"{name}-{number}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from zcrm_nb.state.files import locked, write_whole
+from zcrm_nb.state.folders import private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ class QueryLog:
 
     def _append(self, folder: Path, line: bytes) -> None:
         """Add a line; alone, because the file may be cut meanwhile."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
         path = _path(folder)
         with locked(folder / "history.lock", wait_s=_WAIT_S):
             old = path.read_bytes() if path.exists() else b""

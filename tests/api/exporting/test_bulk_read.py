@@ -7,7 +7,7 @@ import json
 import pytest
 
 from zcrm_nb.api.exporting import bulk_read
-from zcrm_nb.api.exporting.job_store import Link
+from zcrm_nb.api.exporting.job_store import ZohoJob
 from zcrm_nb.errors import APIError, JobError, NotFoundError, api_error
 
 # From "Create Bulk Read Job" of API V8.
@@ -111,7 +111,7 @@ def test_what_follows_is_asked_for_by_its_token_alone(send):
 def test_an_answer_without_an_id_is_an_error(send, answer):
     """The job may be running; nothing is made up."""
     send.answer = answer
-    with pytest.raises(JobError, match="without an id"):
+    with pytest.raises(JobError, match="has no job id"):
         bulk_read.create(send, bulk_read.following("x"))
 
 
@@ -138,7 +138,7 @@ def test_a_completed_job_tells_rows_token_and_place(send):
     said = bulk_read.status(send, "5725000000123456")
     assert said[:4] == ("COMPLETED", 200000, True, "bca6fba1")
     assert (
-        bulk_read.result_path(Link(0.0, job="5725000000123456", url=said.url))
+        bulk_read.result_path(ZohoJob(0.0, id="5725000000123456", url=said.url))
         == RESULT["download_url"]
     )
 
@@ -148,7 +148,7 @@ def test_a_completed_job_tells_rows_token_and_place(send):
 )
 def test_a_place_that_is_no_plain_path_is_not_followed(url):
     """The token goes nowhere but to the documented address."""
-    assert bulk_read.result_path(Link(0.0, job="57", url=url)) == "/crm/bulk/v8/read/57/result"
+    assert bulk_read.result_path(ZohoJob(0.0, id="57", url=url)) == "/crm/bulk/v8/read/57/result"
 
 
 def test_a_failure_says_why(send):
@@ -156,7 +156,7 @@ def test_a_failure_says_why(send):
     send.answer = told("FAILURE", FAILED)
     said = bulk_read.status(send, "5725000000123456")
     assert said.state == "FAILURE"
-    assert said.said == "INTERNAL_SERVER_ERROR: Internal server error occurred."
+    assert said.error == "INTERNAL_SERVER_ERROR: Internal server error occurred."
 
 
 def test_an_unknown_job_has_gone(send):

@@ -20,7 +20,7 @@ from requests.adapters import BaseAdapter
 from zcrm_nb import CRM
 from zcrm_nb.api.writing import bulk_write
 from zcrm_nb.auth.data_centres import addresses
-from zcrm_nb.connect import _by_hand, _gate
+from zcrm_nb.emulated import _by_hand, gate_of
 from zcrm_nb.emulator import Emulator, ManualClock, Settings
 from zcrm_nb.emulator.settings import BulkSettings
 from zcrm_nb.errors import JobError
@@ -94,7 +94,7 @@ def kernel(org: Emulator, folder: Path) -> CRM:
     """Begin a kernel."""
     facts = org.credentials
     urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}
-    gate = _gate(facts, addresses("in", **urls), org.edition, Line(org), _by_hand(org))
+    gate = gate_of(facts, addresses("in", **urls), org.edition, Line(org), _by_hand(org))
     crm = CRM(gate, folder=folder)
     crm.users()  # what is asked for once is none of the steps
     return crm

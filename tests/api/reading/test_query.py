@@ -181,7 +181,7 @@ def test_a_budget_that_ends_on_the_way_is_passed_on():
             None,
             "((A and B) and C)",
         ),
-        ("select City, from Leads where id is not null", (1, 14), "FROM"),
+        ("select City, from Leads where id is not null", (1, 12), "unexpected token"),
     ],
 )
 def test_what_zoho_would_refuse_is_not_sent_and_says_what_to_do(text, place, words):

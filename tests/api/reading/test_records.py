@@ -16,7 +16,6 @@ from zcrm_nb.errors import APIError, LimitError, NotFoundError
 from zcrm_nb.frames import Column
 
 PLAIN = {
-    "ids": None,
     "modified_since": None,
     "sort_by": "id",
     "ascending": True,
@@ -126,21 +125,21 @@ def test_a_malformed_id_is_not_sent(bad):
 def test_a_moment_without_a_zone_is_refused():
     """A naive time means another moment on each machine."""
     with pytest.raises(ValueError, match="time zone"):
-        list_parameters("Leads", **{**PLAIN, "modified_since": datetime(2026, 9, 1)})  # noqa: DTZ001
+        list_parameters(**{**PLAIN, "modified_since": datetime(2026, 9, 1)})  # noqa: DTZ001
 
 
 def test_a_list_is_asked_for_by_ascending_id_unless_told_otherwise():
     """Records added while paging come last, and shift none."""
-    assert list_parameters("Leads", **PLAIN) == ({"sort_by": "id", "sort_order": "asc"}, {})
+    assert list_parameters(**PLAIN) == ({"sort_by": "id", "sort_order": "asc"}, {})
 
 
 def test_a_custom_view_is_not_sorted():
     """Zoho refuses cvid together with sort_by."""
-    assert list_parameters("Leads", **{**PLAIN, "cvid": "7"}) == ({"cvid": "7"}, {})
+    assert list_parameters(**{**PLAIN, "cvid": "7"}) == ({"cvid": "7"}, {})
 
 
 def test_the_moment_travels_as_a_header():
     """With its offset, without fractions."""
     since = datetime(2026, 9, 1, 12, 30, 5, 999, tzinfo=UTC)
-    _, headers = list_parameters("Leads", **{**PLAIN, "modified_since": since})
+    _, headers = list_parameters(**{**PLAIN, "modified_since": since})
     assert headers == {"If-Modified-Since": "2026-09-01T12:30:05+00:00"}

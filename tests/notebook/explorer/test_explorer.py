@@ -257,9 +257,9 @@ def test_conditions_are_joined_as_coql_wants_them(crm):
     ("name", "operator", "value", "words"),
     [
         ("Amount", ">", "", "Amount: a value is missing"),
-        ("Amount", ">", "much", "Write digits"),
+        ("Amount", ">", "much", "Amount needs a number"),
         ("Closing_Date", ">=", "tomorrow", "2026-03-31"),
-        ("Account_Name", "=", "Acme", "A record is compared by id"),
+        ("Account_Name", "=", "Acme", "Account_Name is a lookup"),
         ("Deal_Name", "not like", "a%", "% at both ends"),
     ],
 )

@@ -23,7 +23,7 @@ CREATED, EXPIRES = "2027-01-15T06:00:00+00:00", "2027-01-16T06:00:00+00:00"
 def line(**values):
     usual = {
         **{"id": "Leads-1", "module": "Leads", "operation": "read", "asked": "City"},
-        **{"state": "here", "rows": 1200, "parts": 1, "files": 1, "zoho_ids": ["57"]},
+        **{"state": "downloaded", "rows": 1200, "parts": 1, "files": 1, "zoho_ids": ["57"]},
         **{"created": CREATED, "age_minutes": 120, "expires": EXPIRES},
         **{"at_work": False, "said": ""},
     }
@@ -37,14 +37,18 @@ def tray_of(*lines, take_up=lambda job, tick, say: ""):
 @pytest.mark.parametrize(
     ("values", "shown"),
     [
-        ({}, ["here", "crm.job('Leads-1').df()", "2 h ago", "22 h", "1,200"]),
+        ({}, ["downloaded", "crm.job('Leads-1').df()", "2 h ago", "22 h", "1,200"]),
         ({"at_work": True, "state": "waiting"}, ["at work", "in this or another notebook"]),
-        ({"state": "waiting", "files": 1, "parts": 2}, ["waiting", "1 file here; more to come"]),
-        ({"state": "waiting", "files": 0}, ["waiting", "or there is more to ask for"]),
-        ({"state": "ready", "files": 1, "parts": 3}, ["ready", "1 of 3 files here"]),
+        (
+            {"state": "waiting", "files": 1, "parts": 2},
+            ["waiting", "1 file downloaded; more to come"],
+        ),
+        ({"state": "waiting", "files": 0}, ["waiting", "or more parts to request"]),
+        ({"state": "ready", "files": 1, "parts": 3}, ["ready", "1 of 3 files downloaded"]),
         ({"state": "failed", "said": "OUT: of cheese"}, ["failed", "of cheese", "fresh=True"]),
         ({"state": "expired", "expires": CREATED}, ["expired", "Zoho has deleted", "fresh=True"]),
-        ({"state": "unclear"}, ["unclear", "nobody knows", "ask_again=True"]),
+        ({"state": "damaged", "said": "cut off"}, ["damaged", "cut off"]),
+        ({"state": "unclear"}, ["unclear", "unknown whether", "ask_again=True"]),
         ({"expires": None}, ["–" + "</td>"]),
         ({"operation": "write", "id": "2027-x", "said": "3 done"}, ["3 done", "crm.report("]),
         ({"operation": "write", "state": "waiting"}, [").resolve()"]),
@@ -167,9 +171,9 @@ def test_the_widget_keeps_up_until_the_tray_is_closed(monkeypatch):
     tray = Tray(lambda: lines, lambda job, tick, say: "", lambda: NOW)
     view, painted = tray._view(), threading.Event()
     view.observe(lambda change: painted.set(), "page")
-    lines[:] = [line(state="here")]
+    lines[:] = [line(state="downloaded")]
     assert painted.wait(10)
-    assert ">here<" in view.page
+    assert ">downloaded<" in view.page
     tray.close()
     _join("zcrm-tray")
 
@@ -230,7 +234,7 @@ def test_an_export_that_was_left_is_brought_here_by_a_click(crm):
         assert "Leads-1" in repr(tray)
     assert calls == []
     tray.take_up("Leads-1", background=False)
-    assert crm.job("Leads-1").state == "here"
+    assert crm.job("Leads-1").state == "downloaded"
     assert crm.emulator.store.read("SELECT count(*) FROM bulk_jobs")[0][0] == 3
     with crm.trace() as calls:
         assert len(crm.job("Leads-1").df(progress=False)) == crm.job("Leads-1").rows >= 250
@@ -248,7 +252,7 @@ def test_a_damaged_file_is_fetched_again(crm):
     crm.emulator.faults.add("truncated", path="/result")
     tray = crm.job_tray()
     tray.take_up("Leads-1", background=False)
-    assert tray.rows()[0]["state"] == "here"
+    assert tray.rows()[0]["state"] == "downloaded"
 
 
 def test_what_zoho_has_lost_is_said(crm):
@@ -266,10 +270,10 @@ def test_an_export_that_another_is_at_is_left_alone(crm):
     """The state tells it, and a click that came too late is told."""
     left_half_way(crm)
     tray = crm.job_tray()
-    with crm._book.taken(crm._book.find("Leads-1")):
+    with crm._job_store.lock(crm._job_store.find("Leads-1")):
         assert tray.rows()[0]["state"] == "at work"
         tray.take_up("Leads-1", background=False)
-    assert "is at work on Leads-1" in tray.rows()[0]["note"]
+    assert "Leads-1 is running" in tray.rows()[0]["note"]
 
 
 def test_of_a_bulk_write_zoho_is_asked_how_far_it_is(crm):
@@ -290,7 +294,7 @@ def test_of_a_bulk_write_zoho_is_asked_how_far_it_is(crm):
     crm.emulator.clock.advance(60)
     tray.take_up(row["id"], background=False)
     (row,) = tray.rows()
-    assert (row["state"], row["can"]) == ("here", "")
+    assert (row["state"], row["can"]) == ("done", "")
     assert sum(int(each.split()[0]) for each in row["note"].split(", ")) == 2
     assert f"crm.report('{row['id']}')" in repr(tray)
 

@@ -153,7 +153,7 @@ def test_a_person_who_refuses_is_told_so_and_may_think_again(org, wish):
     """Reject, then accept."""
     person = Person(lambda person: org.refuse(person.link), lambda person: org.approve(person.link))
     assert person.prompt().log_in(replace(wish, flow="paste")).token
-    assert any("sent back a no" in line for line in person.said)
+    assert any("declined" in line for line in person.said)
 
 
 def test_a_device_code_is_shown_and_waited_for(org, wish):

@@ -281,7 +281,7 @@ def test_other_errors_keep_their_traceback(shell):
         ("%coql --plan select id from Leads where", QueryError, "SYNTAX_ERROR"),
         ("%coql", UsageError, "Write a query"),
         ("%coql --limit 5", UsageError, "Write a query"),
-        ("%coql --plan select id, from Leads", QueryError, "unexpected token"),
+        ("%coql --plan select id id from Leads", QueryError, "unexpected token"),
     ],
 )
 def test_a_mistake_is_answered_in_words(shell, cell, kind, words):

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from zcrm_nb.api.acting.related import RECORDS_PER_CALL, by_record, unique
+from zcrm_nb.api.acting.related import RECORDS_PER_CALL, by_record
 from zcrm_nb.api.pages import V8, more
 from zcrm_nb.api.reading.records import check_id
 from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.errors import LimitError, NotFoundError
-from zcrm_nb.frames import Column, ids_in
+from zcrm_nb.frames import Column, ids_in, unique
 from zcrm_nb.state.files import write_whole
 
 if TYPE_CHECKING:

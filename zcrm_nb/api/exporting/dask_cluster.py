@@ -97,7 +97,7 @@ class Made:
     ----------
     written : dict, default {}
         What ``Folder.write`` told, for ``Folder.take``.
-    heads : list of str, default []
+    columns : list of str, default []
         Columns of the file; empty for one without a header.
     calls : list of Call, default []
         What was sent for it.
@@ -106,7 +106,7 @@ class Made:
     """
 
     written: dict[str, Any] = field(default_factory=dict)
-    heads: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     error: ZohoError | None = None
 
@@ -283,9 +283,9 @@ def _hand_over(crew: str, key: str, answer: _Answer, dask_worker: Any) -> None:
         counter.take(key, answer)
 
 
-def _sees(folder: Folder, told: Mapping[str, Any]) -> bool:
-    """Tell whether a worker finds at a target what was written there; Dask runs this there."""
-    return folder.manifest() == told
+def _sees(folder: Folder, name: str) -> bool:
+    """Whether a worker sees a file in the target; Dask runs this there."""
+    return folder.sees(name)
 
 
 # ---- Here ----------------------------------------------------------------------------------------
@@ -371,9 +371,10 @@ class Crew:
             self._client.unsubscribe_topic(self.name)
             self._client.unregister_worker_plugin(self.name)
 
-    def look_round(self) -> None:
-        """Make sure that the workers there are find the target, before a job is asked for."""
-        told = self._client.run(_sees, self._folder, self._folder.manifest(), on_error="return")
+    def check_target(self) -> None:
+        """Make sure that the workers see the target, before a job is requested."""
+        with self._folder.probe() as name:
+            told = self._client.run(_sees, self._folder, name, on_error="return")
         for missing in told.values():
             if isinstance(missing, ModuleNotFoundError):
                 raise _not_installed(missing)
@@ -395,10 +396,10 @@ class Crew:
             raise _gone()
         return made
 
-    def take(self, chain: int, number: int, made: Made) -> None:
+    def take(self, series: int, number: int, made: Made) -> None:
         """Give a part its place, and say in the manifest that it is here."""
         try:
-            self._folder.take(chain, number, made.written)
+            self._folder.take(series, number, made.written)
         except FileNotFoundError as missing:
             raise JobError(
                 f"A Dask worker wrote {made.written['file']}, which is not in "

@@ -1,19 +1,18 @@
-"""From a question to an export, and from an export to a table: the bulk route."""
+"""From an export to a table or to files: the bulk route."""
 
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb import coql
+import pandas as pd
+
 from zcrm_nb.api.exporting import bulk_read
 from zcrm_nb.api.exporting.backfill import MOST_LISTED, UnknownUsers, elsewhere, name_users
-from zcrm_nb.api.exporting.job_store import JobSeries
-from zcrm_nb.api.exporting.ranges import both, ranges
+from zcrm_nb.api.exporting.question import as_of, source_of
 from zcrm_nb.api.exporting.runner import Runner
-from zcrm_nb.api.exporting.selection import ColumnSelection, asked
+from zcrm_nb.api.exporting.selection import select
 from zcrm_nb.errors import JobError, NotFoundError
 from zcrm_nb.frames import (
     FrameAssembler,
@@ -29,413 +28,341 @@ from zcrm_nb.frames import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import pandas as pd
-
     from zcrm_nb.api.exporting.dask_cluster import Crew
-    from zcrm_nb.api.exporting.job_store import JobRecord, JobStore, Link
+    from zcrm_nb.api.exporting.job_store import JobRecord
     from zcrm_nb.api.exporting.runner import Part
-    from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.api.exporting.session import ExportSession
     from zcrm_nb.frames import Store
-    from zcrm_nb.wire.gate import Gate
 
-    Where = str | Mapping[str, Any]
-
-__all__ = [
-    "FRESH_S",
-    "Exporter",
-    "age",
-    "begin",
-    "begun",
-    "criteria_of",
-    "offer",
-    "question",
-    "reusable",
-    "said",
-    "source_of",
-]
-
-FRESH_S = 15 * 60.0  # an export of the same question younger than this is used again
-_OF_ZOHO = frozenset({"field", "group", "group_operator"})
-
-
-# ---- The question --------------------------------------------------------------------------------
-
-
-def criteria_of(
-    catalogue: Catalogue, module: str, where: Where | None, values: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """Write a condition in bulk read's words."""
-    if where is None or isinstance(where, str):
-        text = coql.fill(where or "id is not null", **values)
-    elif where.keys() & _OF_ZOHO:
-        return dict(where)
-    else:
-        text = coql.where(where)
-    return coql.bulk_criteria(text, module, catalogue.fields)
-
-
-def question(
-    module: str, columns: Sequence[str] | None, criteria: Any, cvid: str | None
-) -> dict[str, Any]:
-    """Write what is asked so that it can be compared with what was asked before."""
-    named = None if columns is None else list(columns)
-    return {"module": module, "columns": named, "criteria": criteria, "cvid": cvid}
-
-
-def said(asks: Mapping[str, Any]) -> dict[str, Any]:
-    """Say what is asked beside the module: what there is of it."""
-    return {key: value for key, value in asks.items() if key != "module" and value is not None}
-
-
-def age(export: JobRecord, now: float) -> str:
-    """Say which export it is and how old."""
-    minutes = int((now - export.created) // 60)
-    words = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
-    return f"{export.id}, begun {words if minutes else 'less than a minute'} ago"
-
-
-def source_of(catalogue: Catalogue, module: str) -> str:
-    """Name the module of this org and no other, for what outlives the login."""
-    return str(catalogue.modules()[module]["id"])
-
-
-def begin(
-    gate: Gate,
-    catalogue: Catalogue,
-    book: JobStore,
-    wanted: ColumnSelection,
-    asks: Mapping[str, Any],
-    *,
-    jobs: int = 1,
-) -> JobRecord:
-    """Write an export down, with all chains it takes; nothing is asked for yet."""
-    module = asks["module"]
-    # What Zoho refused lately it would refuse again; each refusal may cost a job's credits.
-    dropped = sorted(
-        {name for each in book.all() if each.module == module for name in each.dropped}
-    )
-    wanted.drop(dropped, by_name=asks["columns"] is not None)
-    parts = ranges(gate.send, catalogue, module, jobs)
-    batches = wanted.batches()
-    chains = [
-        JobSeries(
-            bulk_read.query(
-                module, fields, criteria=both(asks["criteria"], part), cvid=asks["cvid"]
-            )
-        )
-        for fields in batches
-        for part in parts
-    ]
-    return book.begin(module, "read", asks, chains, batches=len(batches), dropped=dropped)
-
-
-def reusable(book: JobStore, asks: Mapping[str, Any], now: float) -> JobRecord | None:
-    """Find an export of the same question that is young enough, and that nobody else is at."""
-    for export in book.like("read", asks):
-        young = now - export.created < FRESH_S
-        hopeless = export.state(now) in {"failed", "expired"}
-        if young and not hopeless and not book.is_worked_on(export):
-            return export
-    return None
-
-
-def begun(book: JobStore, store: Store, told: Mapping[str, Any], now: float) -> JobRecord:
-    """Find the export that a manifest names, to go on with it."""
-    for export in book.like("read", told["question"]):
-        if export.id == told["job"] and _made(export) == told["facts"]["as_of"]:
-            if export.state(now, has=lambda *place: key_of(*place) in told["parts"]) != "expired":
-                return export
-            why = "Zoho keeps a result, and the token for what follows it, for a day."
-            break
-    else:
-        why = "Here is no note of its jobs: it was begun with another login, or a week ago."
-    rows, parts = sum(part["rows"] for part in told["parts"].values()), len(told["parts"])
-    raise JobError(
-        f"The export in {store.target} was begun at {told['facts']['as_of']} and cannot be gone on "
-        f"with; {parts} of its parts are there, {rows:,} rows.",
-        why,
-        "fresh=True removes them and asks anew.",
-    )
-
-
-def _made(export: JobRecord) -> str:
-    """Tell when an export was begun, as its tables do."""
-    return datetime.fromtimestamp(int(export.created), UTC).isoformat()
-
-
-def offer(book: JobStore, asks: Mapping[str, Any], now: float) -> str:
-    """Name an export of the same question that is too old to be used again by itself, in words."""
-    for export in book.like("read", asks):
-        state = export.state(now)
-        if now - export.created >= FRESH_S and state in {"waiting", "ready", "here"}:
-            reads = "reads it for nothing" if state == "here" else "goes on with it"
-            return f"{age(export, now)}, is still there: crm.job({export.id!r}).df() {reads}"
-    return ""
-
-
-# ---- The table -----------------------------------------------------------------------------------
+__all__ = ["Exporter"]
 
 
 class Exporter:
-    """Brings one export to its end and makes a table of it.
+    """Brings one export to its end and makes a table, or files, of it.
 
     Parameters
     ----------
-    gate : Gate
-        The way to Zoho.
-    catalogue : Catalogue
-        The org's metadata.
-    book : JobStore
-        Where the export is written down.
-    export : JobRecord
-        Which.
-    wanted : Asked, optional
-        What it asks for, if that is at hand; else it is worked out again.
-    tick : callable, optional
-        Told how many rows each part has.
+    session : ExportSession
+        The way to Zoho, and where the export is written down.
+    record : JobRecord
+        What is written down.
     say : callable, optional
-        Told in words what Zoho is doing.
-    crew : Crew, optional
-        The workers of a cluster that fetch and convert what goes into files.
+        Takes a sentence about what Zoho is doing.
 
     Attributes
     ----------
-    words : list of str
-        What is to be said about the table in the end: what it lacks.
+    warnings : list of str
+        What the result lacks, to be warned of in the end.
     """
 
     def __init__(
         self,
-        gate: Gate,
-        catalogue: Catalogue,
-        book: JobStore,
-        export: JobRecord,
+        session: ExportSession,
+        record: JobRecord,
         *,
-        wanted: ColumnSelection | None = None,
-        tick: Callable[[int], None] | None = None,
         say: Callable[[str], None] | None = None,
-        crew: Crew | None = None,
     ) -> None:
-        self._gate, self._catalogue, self._book, self.export = gate, catalogue, book, export
-        self._tick = tick or (lambda rows: None)
-        self._by_name = export.question["columns"] is not None
-        self.wanted = wanted or asked(catalogue, export.module, export.question["columns"])
-        self.wanted.drop([*export.dropped, *export.unjoined], by_name=self._by_name)
+        self._session, self.record, self._say = session, record, say
+        self._by_name = record.question["columns"] is not None
+        self.selection = select(session.catalogue, record.module, record.question["columns"])
+        self.selection.drop([*record.dropped, *record.unjoined], by_name=self._by_name)
         self._lock = threading.Lock()
         self._missing: set[str] = set()
-        self._file_reader: PartReader
-        self._without_fields: Callable[[], None] = lambda: None
-        self.words: list[str] = []
-        self._crew = crew
-        self._runner = Runner(
-            gate, book, export, say=say, refused=self._refused, **self._by_crew(crew)
-        )
+        self.warnings: list[str] = []
 
     def facts(self, *, reused: bool) -> dict[str, Any]:
-        """Tell what ``df.attrs`` should know of the export."""
+        """Return what ``df.attrs`` keeps of the export."""
         return {
-            "job": self.export.id,
-            "as_of": _made(self.export),
+            "job": self.record.id,
+            "as_of": as_of(self.record),
             "reused": reused,
-            "left_out": self.wanted.left_out,
-            "elsewhere": self.wanted.elsewhere,
-            "unnamed": self.wanted.unnamed,
+            "left_out": self.selection.left_out,
+            "elsewhere": self.selection.elsewhere,
+            "unnamed": self.selection.unnamed,
         }
 
-    def run(self, on_part: Callable[[Part], None], *, ask_again: bool = False) -> None:
-        """Bring every file here and hand each on as it comes; as ``Runner.run``."""
-        self._runner.run(on_part, ask_again=ask_again)
-
     def fetch(self) -> None:
-        """Bring every file here, for somebody to read later; a damaged one is fetched again."""
+        """Download every file, to be read later; a damaged one is downloaded again."""
 
-        def look(part: Part) -> None:
+        def check(part: Part) -> None:
             read_through(part.path)
-            self._tick(part.rows if part.chain < self._chains_each else 0)
+            self._session.tick(self._counted_rows(part))
 
-        self.run(look)
-
-    def reader(self, batch: int, *, exact: bool = False) -> PartReader:
-        """Make the reader for the files of one batch of fields."""
-        fields = set(self.export.chains[batch * self._chains_each].query["fields"])
-        columns = [c for c in self.wanted.in_bulk if c.name == "id" or c.name in fields]
-        users = None
-        if any(each.kind == "user" for each in columns):
-            users = self._catalogue.directory()
-        return PartReader(columns, names=self.wanted.names, users=users, exact=exact)
+        runner = self._runner()
+        runner.start()
+        runner.run(check)
 
     def table(self, *, tz: str, exact: bool, ask_again: bool = False) -> pd.DataFrame:
         """Bring it to its end and make the table."""
-        fillers: dict[int, tuple[PartReader, FrameAssembler]] = {}
-        places = self._places()
-        alone = places is not None and len(self.export.links) == 1
+        runner = self._runner()
+        runner.start(ask_again=ask_again)
+        tables = [_BatchTable(self, batch, tz, exact) for batch in range(self.record.batches)]
 
         def add(part: Part) -> None:
-            batch = part.chain // self._chains_each
-            with self._lock:
-                if batch not in fillers:
-                    fillers[batch] = self._filler(batch, tz, exact, told=places is not None)
-                reader, filler = fillers[batch]
-            self._look_at_header(header(part.path), reader)
-            place = places[part.chain, part.number] if places else part.chain * 1000 + part.number
-            # Held nowhere else, so that its memory goes as the table fills.
-            rows = filler.add(place, reader.table(part.path, threads=alone), threads=alone)
-            self._check_rows(part, rows)
-            self._tick(rows if batch == 0 else 0)
+            table = tables[self._batch_of(part)]
+            self._check_header(header(part.path), table.reader)
+            self._check_rows(part, table.add(part))
+            self._session.tick(self._counted_rows(part))
 
-        self._runner.run(add, ask_again=ask_again)
-        frames = [in_id_order(fillers[batch][1].frame()) for batch in sorted(fillers)]
-        return self._completed(beside(frames, "id"), tz=tz, exact=exact)
+        runner.run(add)
+        frames = [in_id_order(table.assembler.frame()) for table in tables]
+        return self._completed(self._side_by_side(frames, tz=tz, exact=exact), tz=tz, exact=exact)
 
     def into(
-        self, store: Store, facts: Mapping[str, Any], *, exact: bool, ask_again: bool = False
+        self,
+        target: Store,
+        facts: Mapping[str, Any],
+        *,
+        exact: bool,
+        manifest: Mapping[str, Any] | None = None,
+        ask_again: bool = False,
+        crew: Crew | None = None,
     ) -> dict[str, Any]:
-        """Bring it to its end and write it into files, part by part as they come."""
-        told = {
-            "question": self.export.question,
-            "source": source_of(self._catalogue, self.export.module),
-            "job": self.export.id,
+        """Bring it to its end and write it into files, part by part; return their manifest.
+
+        ``manifest`` is that of the target, where it holds some parts of this export already.
+        """
+        parts = (manifest or {}).get("parts", {})
+        runner = self._runner(retry_call="The same crm.export(…, ask_again=True)")
+        try:
+            if crew is not None:
+                crew.check_target()
+            # Zoho refuses fields with the first job: columns are certain only afterwards.
+            runner.start(ask_again=ask_again, has_part=lambda *number: key_of(*number) in parts)
+            reader = self.reader(0, exact=exact)
+            target.begin(reader, self._manifest(facts))
+            self._write_parts(runner, target, reader, crew)
+            self._note_missing_columns()
+            return target.finish()
+        except JobError as error:
+            if self.record.state(self._session.clock()) in {"failed", "expired"}:
+                target.fail(error.happened)
+            raise
+        finally:
+            target.close()
+
+    def _manifest(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the manifest of files says of the export."""
+        return {
+            "question": self.record.question,
+            "source": source_of(self._session.catalogue, self.record.module),
+            "job": self.record.id,
             "facts": facts,
         }
-        strangers = UnknownUsers(self._gate, self._catalogue, self.export.module)
 
-        def begin() -> None:
-            self._file_reader = self.reader(0, exact=exact)
-            store.begin(self._file_reader, told)
+    def _write_parts(
+        self, runner: Runner, target: Store, reader: PartReader, crew: Crew | None
+    ) -> None:
+        """Write each part as it comes, here or on a cluster."""
+        users = UnknownUsers(self._session, self.record.module)
 
         def write(part: Part) -> None:
-            reader = self._file_reader
-            self._look_at_header(header(part.path), reader)
-            batches = strangers.named(reader, reader.batches(part.path))
-            rows = store.add(part.chain, part.number, reader, batches)
+            self._check_header(header(part.path), reader)
+            batches = users.named(reader, reader.batches(part.path))
+            rows = target.add(part.series, part.number, reader, batches)
             self._check_rows(part, rows)
-            self._tick(rows)
+            self._session.tick(rows)
 
-        try:
-            begin()
-            if self._crew is not None:
-                self._crew.look_round()
-            # Zoho refuses fields when the first jobs are asked for: before there is any part.
-            self._without_fields = begin
-            for chain, number, link in self.export.places():
-                if store.has(chain, number):
-                    self._tick(link.rows)
-            self._runner.again = "The same crm.export(…, ask_again=True)"
-            self._runner.run(write, ask_again=ask_again, has=store.has)
-            self._note("Files of an export have no", self.wanted.elsewhere)
-            if self._by_name:
-                self._note("Files of an export have ids, but no names, for", self.wanted.unnamed)
-            self._note("Zoho's files have nothing in", sorted(self._missing))
-            return store.finish()
-        finally:
-            store.close()
-
-    def _by_crew(self, crew: Crew | None) -> dict[str, Any]:
-        """Tell a runner who fetches what is not here."""
+        for series, number, job in self.record.numbered_jobs():
+            if target.has(series, number):
+                self._session.tick(job.rows or 0)
         if crew is None:
-            return {}
-        return {"elsewhere": partial(self._made_elsewhere, crew), "at_a_time": crew.at_a_time}
-
-    def _made_elsewhere(self, crew: Crew, part: Part, link: Link) -> None:
-        """Let a worker make a part, and give it its place here."""
-        name = f"{self.export.id}-part-{part.chain}-{part.number}"
-        try:
-            made = crew.make(name, bulk_read.result_path(link), self._file_reader)
-        except NotFoundError as unknown:
-            raise bulk_read.gone(link.job, unknown) from unknown
-        crew.take(part.chain, part.number, made)
-        self._look_at_header(made.heads, self._file_reader)
-        self._check_rows(part, made.written["rows"])
-        self._tick(made.written["rows"])
-
-    @property
-    def _chains_each(self) -> int:
-        """How many chains a batch of fields has."""
-        return len(self.export.chains) // self.export.batches
-
-    def _places(self) -> dict[tuple[int, int], int] | None:
-        """Give each part its number in its batch, if it is known how many there will be."""
-        if not self.export.is_complete:
-            return None
-        places: dict[tuple[int, int], int] = {}
-        for number, each in enumerate(self.export.chains):
-            if number % self._chains_each == 0:
-                count = 0
-            for link in range(len(each.links)):
-                places[number, link] = count
-                count += 1
-        return places
-
-    def _filler(
-        self, batch: int, tz: str, exact: bool, *, told: bool
-    ) -> tuple[PartReader, FrameAssembler]:
-        """Make the reader and the table of one batch."""
-        start = batch * self._chains_each
-        links = [
-            link for c in self.export.chains[start : start + self._chains_each] for link in c.links
-        ]
-        reader = self.reader(batch, exact=exact)
-        rows = [link.rows for link in links] if told else None
-        return reader, FrameAssembler(reader.columns, rows=rows, tz=tz, exact=exact)
-
-    def _refused(self, fields: list[str]) -> None:
-        """Do without fields that Zoho turned out not to export, and say so."""
-        missing = self.wanted.drop(fields, by_name=self._by_name)
-        self._note("Zoho does not export", missing)
-        self._without_fields()
-
-    def _look_at_header(self, heads: list[str], reader: PartReader) -> None:
-        """Note columns that a file should have and has not."""
-        if heads:
-            with self._lock:
-                self._missing |= reader.asks - set(heads)
-
-    def _check_rows(self, part: Part, rows: int) -> None:
-        """Say so when a file has another number of records than Zoho told; it is whole."""
-        if rows != part.rows:
-            self.words.append(
-                f"Zoho told {part.rows:,} records for the job {part.job}; its file has {rows:,}."
+            runner.run(write, has_part=target.has)
+        else:
+            remotely = partial(self._write_remotely, crew, reader)
+            runner.run(
+                write, has_part=target.has, fetch_remotely=remotely, at_a_time=crew.at_a_time
             )
 
-    def _note(self, what: str, missing: list[str]) -> None:
-        """Keep a word about what the table will not have."""
+    def _write_remotely(self, crew: Crew, reader: PartReader, part: Part) -> None:
+        """Let a worker make a part, and take it into the target."""
+        name = f"{self.record.id}-part-{part.series}-{part.number}"
+        try:
+            made = crew.make(name, bulk_read.result_path(part.job), reader)
+        except NotFoundError as unknown:
+            raise bulk_read.result_gone(part.job.id, unknown) from unknown
+        crew.take(part.series, part.number, made)
+        self._check_header(made.columns, reader)
+        self._check_rows(part, made.written["rows"])
+        self._session.tick(made.written["rows"])
+
+    # ---- Parts -----------------------------------------------------------------------------------
+
+    def _runner(self, retry_call: str = "") -> Runner:
+        """Make the runner of the jobs."""
+        return Runner(
+            self._session.gate,
+            self._session.store,
+            self.record,
+            say=self._say,
+            on_refused=self._drop_refused,
+            retry_call=retry_call,
+        )
+
+    def reader(self, batch: int, *, exact: bool = False) -> PartReader:
+        """Make the reader for the files of one batch of fields."""
+        columns = self.selection.with_fields(self._fields(batch))
+        has_users = any(column.kind == "user" for column in columns)
+        users = self._session.catalogue.directory() if has_users else None
+        return PartReader(columns, names=self.selection.names, users=users, exact=exact)
+
+    def _fields(self, batch: int) -> set[str]:
+        """Return the fields that the jobs of a batch are asked for."""
+        return set(self.record.series[batch * self.series_per_batch].query["fields"])
+
+    @property
+    def series_per_batch(self) -> int:
+        """How many series of jobs a batch of fields has."""
+        return len(self.record.series) // self.record.batches
+
+    def _batch_of(self, part: Part) -> int:
+        """Return the number of the batch that a part belongs to."""
+        return part.series // self.series_per_batch
+
+    def _counted_rows(self, part: Part) -> int:
+        """Rows of a part for the progress line: a record counts once, in the first batch."""
+        return (part.job.rows or 0) if self._batch_of(part) == 0 else 0
+
+    def _drop_refused(self, fields: list[str]) -> None:
+        """Do without fields that Zoho turned out not to export, and say so."""
+        self._note("Zoho does not export", self.selection.drop(fields, by_name=self._by_name))
+
+    def _check_header(self, columns: Sequence[str], reader: PartReader) -> None:
+        """Note columns that a file should have and lacks; an empty file has no header."""
+        if columns:
+            with self._lock:
+                self._missing |= reader.asks - set(columns)
+
+    def _check_rows(self, part: Part, rows: int) -> None:
+        """Note a file with another number of records than Zoho said; its checksum is right."""
+        if part.job.rows is not None and rows != part.job.rows:
+            self.warnings.append(
+                f"Zoho announced {part.job.rows:,} records for the job {part.job.id}; its file has "
+                f"{rows:,}."
+            )
+
+    def _note(self, what: str, missing: Sequence[str]) -> None:
+        """Keep a sentence about what the table will not have."""
         if missing:
-            self.words.append(f"{what} {', '.join(missing)} of {self.export.module}.")
+            self.warnings.append(f"{what} {', '.join(missing)} of {self.record.module}.")
+
+    def _note_missing_columns(self) -> None:
+        """Say what the files of an export do not have."""
+        self._note("Files of an export have no", self.selection.elsewhere)
+        if self._by_name:
+            unnamed = self.selection.unnamed
+            self._note("Files of an export have ids, but no names, for", unnamed)
+        self._note("Zoho's files have nothing in", sorted(self._missing))
+
+    # ---- The table -------------------------------------------------------------------------------
+
+    def _side_by_side(self, frames: list[pd.DataFrame], *, tz: str, exact: bool) -> pd.DataFrame:
+        """Join the batches of fields. Their jobs ran one after another while people worked.
+
+        What a later batch lacks is read by id; records deleted meanwhile are left out.
+        """
+        first, *others = frames
+        for batch, frame in enumerate(others, 1):
+            lacking = first["id"][~first["id"].isin(frame["id"])]
+            if len(lacking):
+                others[batch - 1] = self._with_rows(batch, frame, lacking, tz=tz, exact=exact)
+                kept = first["id"].isin(others[batch - 1]["id"])
+                first = first[kept].reset_index(drop=True)
+        return beside([first, *others], "id")
+
+    def _with_rows(
+        self, batch: int, frame: pd.DataFrame, ids: pd.Series[Any], *, tz: str, exact: bool
+    ) -> pd.DataFrame:
+        """Add the records with these ids, as they are now, to the table of a batch."""
+        columns = self.selection.with_fields(self._fields(batch))
+        names = [column.name for column in columns if column.name != "id"]
+        found = elsewhere(self._session, self.record.module, names, ids, tz=tz, exact=exact)
+        if not found:
+            self._note(f"{len(ids):,} records have no", names)
+            return _stacked([frame, pd.DataFrame({"id": ids})])
+        rows = beside([each[each["id"].isin(ids)].reset_index(drop=True) for each in found], "id")
+        return _stacked([frame, rows])
 
     def _completed(self, table: pd.DataFrame, *, tz: str, exact: bool) -> pd.DataFrame:
-        """Bring what jobs do not, and put the columns into their order."""
-        self._note(
-            "Zoho's files lack", self.wanted.drop(sorted(self._missing), by_name=self._by_name)
-        )
-        name_users(self._gate, self._catalogue, self.export.module, table, self.wanted.in_bulk)
-        if self._by_name and self.wanted.unnamed:
-            self._name_elsewhere(len(table))
-        if self.wanted.elsewhere:
-            table = self._with_columns_from_elsewhere(table, tz=tz, exact=exact)
-        order = list(to_frame([], self.wanted.table, tz=tz, exact=exact))
+        """Add what jobs do not bring, and put the columns into their order."""
+        lost = self.selection.drop(sorted(self._missing), by_name=self._by_name)
+        self._note("Zoho's files lack", lost)
+        in_bulk = self.selection.in_bulk
+        name_users(self._session, self.record.module, table, in_bulk)
+        if self._by_name and self.selection.unnamed:
+            self._name_lookups(len(table))
+        if self.selection.elsewhere:
+            table = self._with_other_columns(table, tz=tz, exact=exact)
+        order = list(to_frame([], self.selection.table, tz=tz, exact=exact))
         return table if list(table) == order else table[order]
 
-    def _name_elsewhere(self, rows: int) -> None:
-        """Have lookups brought whose names no job tells; of too many records they have ids only."""
+    def _name_lookups(self, rows: int) -> None:
+        """Have lookups fetched whose names no job brings; of too many records they get ids only."""
         if rows > MOST_LISTED:
-            names = [f"the names of {each}" for each in self.wanted.unnamed]
-            self._note(f"For {rows:,} records it would cost too much to bring", names)
+            names = [f"the names of {each}" for each in self.selection.unnamed]
+            self._note(f"For {rows:,} records it would cost too much to fetch", names)
             return
-        self.wanted.elsewhere += self.wanted.unnamed
-        self.wanted.unnamed = []
+        self.selection.elsewhere += self.selection.unnamed
+        self.selection.unnamed = []
 
-    def _with_columns_from_elsewhere(
-        self, table: pd.DataFrame, *, tz: str, exact: bool
-    ) -> pd.DataFrame:
-        """Bring the columns that no job brings; what costs too much is left out with a word."""
-        module, names = self.export.module, self.wanted.elsewhere
-        brought = elsewhere(
-            self._gate, self._catalogue, module, names, table["id"], tz=tz, exact=exact
+    def _with_other_columns(self, table: pd.DataFrame, *, tz: str, exact: bool) -> pd.DataFrame:
+        """Add the columns that no job brings; what costs too much is left out and noted."""
+        module, names = self.record.module, self.selection.elsewhere
+        frames = elsewhere(self._session, module, names, table["id"], tz=tz, exact=exact)
+        fetched = {name for frame in frames for name in frame}
+        lost = [name for name in names if name not in fetched]
+        self._note(f"For {len(table):,} records one by one it would cost too much to fetch", lost)
+        self.selection.left_out += lost
+        self.selection.elsewhere = [name for name in names if name in fetched]
+        kept = [name for name in table if name == "id" or name not in fetched]
+        return beside([table[kept], *frames], "id")
+
+
+class _BatchTable:
+    """The table of one batch of fields, filled from several threads."""
+
+    def __init__(self, exporter: Exporter, batch: int, tz: str, exact: bool) -> None:
+        each = exporter.series_per_batch
+        start = batch * each
+        self._series = exporter.record.series[start : start + each]
+        self.reader = exporter.reader(batch, exact=exact)
+        self._positions = self._known_positions(start) if exporter.record.is_complete else None
+        jobs = [job for series in self._series for job in series.jobs]
+        rows = [job.rows or 0 for job in jobs] if self._positions is not None else None
+        self._is_alone = self._positions is not None and len(exporter.record.jobs) == 1
+        self.assembler = FrameAssembler(self.reader.columns, rows=rows, tz=tz, exact=exact)
+
+    def add(self, part: Part) -> int:
+        """Put a part into its place; return how many rows it has."""
+        position = part.series * 1000 + part.number
+        if self._positions is not None:
+            position = self._positions[part.series, part.number]
+        # Held nowhere else, so that its memory goes as the table fills.
+        return self.assembler.add(
+            position, self.reader.table(part.path, threads=self._is_alone), threads=self._is_alone
         )
-        found = {name for each in brought for name in each}
-        lost = [name for name in names if name not in found]
-        self._note(f"For {len(table):,} records one by one it would cost too much to bring", lost)
-        self.wanted.left_out += lost
-        self.wanted.elsewhere = [name for name in names if name in found]
-        here = [name for name in table if name == "id" or name not in found]
-        return beside([table[here], *brought], "id")
+
+    def _known_positions(self, start: int) -> dict[tuple[int, int], int]:
+        """Return the position of each part of the batch."""
+        numbers = [
+            (start + offset, number)
+            for offset, series in enumerate(self._series)
+            for number in range(len(series.jobs))
+        ]
+        return {each: position for position, each in enumerate(numbers)}
+
+
+def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables with the same columns below each other; the dtypes are those of the first."""
+    first, *others = frames
+    columns = {}
+    for name in first:
+        parts = [first[name], *(each[name] for each in others if name in each)]
+        values = pd.concat(parts, ignore_index=True)
+        if isinstance(first[name].dtype, pd.CategoricalDtype):
+            known = first[name].cat.categories
+            new = [each for each in dict.fromkeys(values.dropna()) if each not in known]
+            categories = known.append(pd.Index(new, dtype=known.dtype)) if new else known
+            values = pd.Series(pd.Categorical(values, categories))
+        columns[name] = values
+    return pd.DataFrame(columns)

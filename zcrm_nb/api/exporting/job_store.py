@@ -1,15 +1,15 @@
-"""Bulk jobs that outlive the kernel: what was asked, how far each has come, which files are here.
+"""Notes about bulk jobs that outlive the kernel: what was requested and which files are here.
 
-Zoho keeps no list of jobs, and each costs 50 credits: whoever forgets an id has paid for nothing.
-So every step is written down before it is taken and after, a file for each export, and a kernel
-that died between any two of them can be gone on from. One gap remains: a job that was asked for and
-whose id was never read. It is noted as such, for nobody can find out whether Zoho took it.
+Zoho keeps no list of jobs, and each costs 50 credits: a lost id is a job paid for nothing. So every
+step is written down before and after it is taken, in one file for each export, and a kernel that
+died between any two of them can be continued. One gap remains: a job whose id was never read. It is
+noted as such, because Zoho offers no way to find out whether it accepted the job.
 """
 
 from __future__ import annotations
 
 import shutil
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["DAY_S", "JOB_COLUMNS", "JobRecord", "JobSeries", "JobStore", "Link"]
+__all__ = ["COMPLETED", "DAY_S", "JOB_COLUMNS", "JobRecord", "JobSeries", "JobStore", "ZohoJob"]
 
-DAY_S = 24 * 60 * 60.0  # Zoho keeps a result so long, and so does the folder
-NOTED_S = 7 * DAY_S  # then even the note of it goes
-COMPLETED, FAILED = "COMPLETED", frozenset({"FAILURE", "FAILED", "SKIPPED"})
+DAY_S = 24 * 60 * 60.0  # how long Zoho keeps a result, and this folder the files
+NOTED_S = 7 * DAY_S  # how long the note of a job stays
+COMPLETED = "COMPLETED"
 
 # The columns of crm.jobs().
 JOB_COLUMNS = [
@@ -49,64 +49,67 @@ JOB_COLUMNS = [
 
 
 @dataclass(slots=True)
-class Link:
-    """One job of Zoho's, and the part of an export that it makes.
+class ZohoJob:
+    """One job at Zoho, and the part of an export that it makes.
 
     Parameters
     ----------
-    asked : float
-        When it was asked for, in seconds since 1970; written down before it is sent.
-    job : str, default ""
-        Zoho's id; empty as long as nobody has read it.
+    requested : float
+        When it was requested, in seconds since 1970; written down before the request is sent.
+    id : str, default ""
+        Zoho's id; empty until Zoho's reply was read.
     state : str, default ""
-        Zoho's word, as last heard.
-    rows : int, default 0
-        Records in its file, as Zoho says.
-    more : bool, default False
-        Whether more follow.
-    token : str, default ""
-        What the next job is asked with.
+        Zoho's word, as last read.
+    rows : int or None, default 0
+        Records in its file; ``None`` where Zoho did not say.
+    has_more : bool, default False
+        Whether more records follow.
+    next_token : str, default ""
+        Requests the job for those.
     url : str, default ""
         Path of the result.
-    done : float, optional
-        When it was heard to be complete.
+    completed : float, optional
+        When it was seen to be complete.
     file : str, default ""
-        Name of its file, once that is whole and here.
-    said : str, default ""
+        Name of its file, once it is downloaded whole.
+    error : str, default ""
         Why it failed, in Zoho's words.
+    failed : bool, default False
+        Whether Zoho gave up on it.
     """
 
-    asked: float
-    job: str = ""
+    requested: float
+    id: str = ""
     state: str = ""
-    rows: int = 0
-    more: bool = False
-    token: str = ""
+    rows: int | None = 0
+    has_more: bool = False
+    next_token: str = ""
     url: str = ""
-    done: float | None = None
+    completed: float | None = None
     file: str = ""
-    said: str = ""
+    error: str = ""
+    failed: bool = False
 
 
 @dataclass(slots=True)
 class JobSeries:
-    """Jobs that follow each other, each asked for with the token of the one before.
+    """Jobs that follow each other, each requested with the token of the one before.
 
     Parameters
     ----------
     query : dict
-        What the first of them asks.
-    links : list of Link
-        Those asked for so far.
+        The request of the first one.
+    jobs : list of ZohoJob
+        Those requested so far.
     """
 
     query: dict[str, Any]
-    links: list[Link] = field(default_factory=list)
+    jobs: list[ZohoJob] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
         """Whether Zoho has done all of it."""
-        return bool(self.links) and self.links[-1].state == COMPLETED and not self.links[-1].more
+        return bool(self.jobs) and self.jobs[-1].state == COMPLETED and not self.jobs[-1].has_more
 
 
 @dataclass(slots=True)
@@ -124,13 +127,11 @@ class JobRecord:
     created : float
         Seconds since 1970.
     question : dict
-        What was asked; two exports with the same are the same.
-    chains : list of JobSeries
+        What was requested; two exports with the same question are the same.
+    series : list of JobSeries
         Side by side: ranges of records, and batches of more than 200 fields.
     batches : int, default 1
-        How many batches of fields; chains come batch by batch.
-    names : dict, default {}
-        For each lookup the field that names it.
+        How many batches of fields; series come batch by batch.
     dropped : list of str, default []
         Fields that Zoho turned out not to export.
     unjoined : list of str, default []
@@ -142,57 +143,59 @@ class JobRecord:
     operation: str
     created: float
     question: dict[str, Any]
-    chains: list[JobSeries]
+    series: list[JobSeries]
     batches: int = 1
-    names: dict[str, str] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     unjoined: list[str] = field(default_factory=list)
 
     @property
-    def links(self) -> list[Link]:
+    def jobs(self) -> list[ZohoJob]:
         """All jobs, in the order of their records."""
-        return [link for chain in self.chains for link in chain.links]
+        return [job for series in self.series for job in series.jobs]
 
     @property
     def rows(self) -> int:
         """Records so far; a record whose fields come in batches counts once."""
-        first = self.chains[: len(self.chains) // self.batches]
-        return sum(link.rows for chain in first for link in chain.links)
+        first = self.series[: len(self.series) // self.batches]
+        return sum(job.rows or 0 for series in first for job in series.jobs)
 
     @property
     def is_complete(self) -> bool:
         """Whether Zoho has done all of it."""
-        return all(chain.is_complete for chain in self.chains)
+        return all(series.is_complete for series in self.series)
 
-    def places(self) -> Iterator[tuple[int, int, Link]]:
-        """Yield each job with the place of its part: the number of its chain, and its own in it."""
-        for number, chain in enumerate(self.chains):
-            for place, link in enumerate(chain.links):
-                yield number, place, link
+    def numbered_jobs(self) -> Iterator[tuple[int, int, ZohoJob]]:
+        """Yield each job with the number of its series, and its own number there."""
+        for series_number, series in enumerate(self.series):
+            for number, job in enumerate(series.jobs):
+                yield series_number, number, job
 
-    def state(self, now: float, *, has: Callable[[int, int], bool] | None = None) -> str:
-        """Say in a word how far it has come, as far as is noted."""
-        links = self.links
-        if any(link.state in FAILED for link in links):
+    def state(self, now: float, *, has_part: Callable[[int, int], bool] | None = None) -> str:
+        """Sum up in a word how far it has come, by what is noted."""
+        if any(job.failed for job in self.jobs):
             return "failed"
-        if any(not link.job for link in links):
+        if any(not job.id for job in self.jobs):
             return "unclear"
         missing: list[float | None] = [
-            link.done
-            for chain, number, link in self.places()
-            if link.done and not link.file and not (has and has(chain, number))
+            job.completed
+            for series, number, job in self.numbered_jobs()
+            if job.completed and not job.file and not (has_part and has_part(series, number))
         ]
-        if not self.is_complete:
-            missing += [chain.links[-1].done for chain in self.chains if _waits_for_token(chain)]
-        if any(done is not None and now - done >= DAY_S for done in missing):
+        if not self.is_complete:  # the token for the next job expires as the result does
+            missing += [
+                series.jobs[-1].completed
+                for series in self.series
+                if series.jobs and series.jobs[-1].has_more
+            ]
+        if any(completed is not None and now - completed >= DAY_S for completed in missing):
             return "expired"
         if not self.is_complete:
             return "waiting"
-        return "ready" if missing else "here"
+        return "ready" if missing else "downloaded"
 
     def row(self, now: float) -> dict[str, Any]:
-        """Give the line of ``crm.jobs()``."""
-        done = [link.done for link in self.links if link.done]
+        """Return the row of ``crm.jobs()``."""
+        completed = [job.completed for job in self.jobs if job.completed]
         return {
             "id": self.id,
             "module": self.module,
@@ -200,23 +203,18 @@ class JobRecord:
             "asked": in_words(self.question),
             "state": self.state(now),
             "rows": self.rows,
-            "parts": len(self.links),
-            "files": sum(bool(link.file) for link in self.links),
-            "created": _moment(self.created),
+            "parts": len(self.jobs),
+            "files": sum(bool(job.file) for job in self.jobs),
+            "created": _iso(self.created),
             "age_minutes": int((now - self.created) // 60),
-            "expires": _moment(min(done) + DAY_S) if done else None,
-            "zoho_ids": [link.job for link in self.links if link.job],
-            "said": next((link.said for link in self.links if link.state in FAILED), ""),
+            "expires": _iso(min(completed) + DAY_S) if completed else None,
+            "zoho_ids": [job.id for job in self.jobs if job.id],
+            "said": next((job.error or job.state for job in self.jobs if job.failed), ""),
         }
 
 
-def _waits_for_token(chain: JobSeries) -> bool:
-    """Whether the next job has to be asked for with a token, which ends as the result does."""
-    return bool(chain.links) and chain.links[-1].more
-
-
-def _moment(seconds: float) -> str:
-    """Write a moment as a JSON answer would."""
+def _iso(seconds: float) -> str:
+    """Write a moment as a JSON reply would."""
     return datetime.fromtimestamp(int(seconds), UTC).isoformat()
 
 
@@ -233,18 +231,18 @@ class JobStore:
     Notes
     -----
     ``<folder>/jobs/Leads-1.json`` is the note, ``Leads-1/`` has the files, ``Leads-1.lock`` is held
-    by whoever works on it. Files hold records of the CRM: folders are their owner's alone. What is
-    older than a day goes when the next export begins, the note of it after a week.
+    while a kernel works on it. Files hold records of the CRM: folders are private to their owner.
+    Files older than a day are deleted when the next export begins, notes after a week.
 
     Examples
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from zcrm_nb.api.exporting.job_store import JobStore, JobSeries
+    >>> from zcrm_nb.api.exporting.job_store import JobSeries, JobStore
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     book = JobStore(Path(folder), lambda: 1_800_000_000.0)
-    ...     export = book.begin("Leads", "read", {"columns": ["City"]}, [JobSeries({})])
-    ...     [each.id for each in book.all()], export.state(1_800_000_000.0)
+    ...     store = JobStore(Path(folder), lambda: 1_800_000_000.0)
+    ...     record = store.begin("Leads", "read", {"columns": ["City"]}, [JobSeries({})])
+    ...     [each.id for each in store.records()], record.state(1_800_000_000.0)
     (['Leads-1'], 'waiting')
     """
 
@@ -256,111 +254,231 @@ class JobStore:
         module: str,
         operation: str,
         question: Mapping[str, Any],
-        chains: list[JobSeries],
-        **more: Any,
+        series: list[JobSeries],
+        **options: Any,
     ) -> JobRecord:
         """Note a new export."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._sweep()
         with locked(self.folder / "numbers.lock", wait_s=10.0):
             name = f"{module}-{self._next_number(module)}"
-            export = JobRecord(
-                name, module, operation, self._clock(), dict(question), chains, **more
-            )
-            self.write(export)
-        self.files(export).mkdir(mode=0o700, exist_ok=True)
-        return export
+            now = self._clock()
+            record = JobRecord(name, module, operation, now, dict(question), series, **options)
+            self.save(record)
+        self.folder_of(record).mkdir(mode=0o700, exist_ok=True)
+        return record
 
-    def write(self, export: JobRecord) -> None:
-        """Write an export down, whole or not at all."""
-        write_whole(self.folder / f"{export.id}.json", orjson.dumps(asdict(export)))
+    def save(self, record: JobRecord) -> None:
+        """Write the note of an export, whole or not at all."""
+        write_whole(self._note(record.id), orjson.dumps(_to_note(record)))
 
-    def files(self, export: JobRecord) -> Path:
-        """Tell where the files of an export are."""
-        return self.folder / export.id
+    def folder_of(self, record: JobRecord) -> Path:
+        """Return the folder with the files of an export."""
+        return self.folder / record.id
 
-    def all(self) -> list[JobRecord]:
-        """List the exports, the newest first."""
-        found = []
-        for path in sorted(self.folder.glob("*.json")):
-            # Gone meanwhile, or written by another version: somebody else's to understand.
-            with suppress(OSError, ValueError, TypeError, LookupError):
-                found.append(_read(path))
-        return sorted(found, key=lambda export: export.created, reverse=True)
+    def records(self) -> list[JobRecord]:
+        """List the exports, the newest first; notes that cannot be read are left out."""
+        records = [note for note in self._notes().values() if isinstance(note, JobRecord)]
+        return sorted(records, key=lambda record: record.created, reverse=True)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Give the line of each export, as :meth:`Export.row`, with ``at_work``: whether it is."""
+        """Return the row of each export, and whether a kernel works on it; damaged notes too."""
         now = self._clock()
-        return [{**export.row(now), "at_work": self.is_worked_on(export)} for export in self.all()]
+        return [
+            {**note.row(now), "at_work": self.is_running(note)}
+            if isinstance(note, JobRecord)
+            else self._damaged_row(name, note, now)
+            for name, note in self._notes().items()
+        ]
 
     def find(self, name: str) -> JobRecord:
-        """Find an export."""
-        for export in self.all():
-            if export.id == name or name in {link.job for link in export.links}:
-                return export
+        """Find an export by our id, or by Zoho's id of one of its jobs."""
+        notes = self._notes()
+        note = notes.get(name)
+        if isinstance(note, JobRecord):
+            return note
+        if note is not None:
+            raise JobError(
+                f"The note of job {name} is damaged and cannot be read: {note}",
+                todo=f"Its jobs cannot be continued. Delete {self._note(name)} and export again.",
+            )
+        for record in self.records():
+            if name in {job.id for job in record.jobs}:
+                return record
         raise JobError(
             f"There is no note of a job {name!r} here.",
             todo="crm.jobs() lists those begun with this login, for a week.",
         )
 
-    def like(self, operation: str, question: Mapping[str, Any]) -> Iterator[JobRecord]:
-        """Yield the exports that asked the same, the newest first."""
-        asked = orjson.loads(orjson.dumps(dict(question)))
-        for export in self.all():
-            if export.operation == operation and export.question == asked:
-                yield export
+    def matching(self, operation: str, question: Mapping[str, Any]) -> Iterator[JobRecord]:
+        """Yield the exports with the same question, the newest first."""
+        as_noted = orjson.loads(orjson.dumps(dict(question)))
+        for record in self.records():
+            if record.operation == operation and record.question == as_noted:
+                yield record
 
-    def is_worked_on(self, export: JobRecord) -> bool:
-        """Tell whether another notebook, or another thread, is at it."""
-        return is_held(self._lock(export))
+    def is_running(self, record: JobRecord) -> bool:
+        """Whether a notebook, or a thread of this one, works on it now."""
+        return is_held(self._lock(record))
 
     @contextmanager
-    def taken(self, export: JobRecord) -> Iterator[None]:
+    def lock(self, record: JobRecord) -> Iterator[None]:
         """Work on an export alone while the block lasts."""
         with ExitStack() as stack:
             try:
-                # For a moment it may be held by somebody who only looks whether it is.
-                stack.enter_context(locked(self._lock(export), wait_s=GLANCE_S))
+                # It may be held for a moment by another kernel that only looks whether it is.
+                stack.enter_context(locked(self._lock(record), wait_s=GLANCE_S))
             except TimeoutError as held:
                 raise JobError(
-                    f"Another notebook, or another thread of this one, is at work on {export.id}.",
-                    todo="Let it end, or interrupt it there; what it has fetched is used here.",
+                    f"{record.id} is running in another notebook or thread.",
+                    todo="Wait for it to end or interrupt it; what it downloaded is used here.",
                 ) from held
             yield
 
-    def forget(self, export: JobRecord) -> None:
+    def delete(self, record: JobRecord) -> None:
         """Delete the files of an export and the note of it, whole or half written."""
-        shutil.rmtree(self.files(export), ignore_errors=True)
-        (self.folder / f"{export.id}.json").unlink(missing_ok=True)
-        for half_written in self.folder.glob(f".{export.id}.json.*"):
+        shutil.rmtree(self.folder_of(record), ignore_errors=True)
+        self._note(record.id).unlink(missing_ok=True)
+        for half_written in self.folder.glob(f".{record.id}.json.*"):
             half_written.unlink(missing_ok=True)
 
-    def _lock(self, export: JobRecord) -> Path:
-        """Tell what whoever is at work on an export holds."""
-        return self.folder / f"{export.id}.lock"
+    # ---- Notes -----------------------------------------------------------------------------------
+
+    def _note(self, name: str) -> Path:
+        """Return the path of a note."""
+        return self.folder / f"{name}.json"
+
+    def _lock(self, record: JobRecord) -> Path:
+        """Return the path of the file that is locked while a kernel works on an export."""
+        return self.folder / f"{record.id}.lock"
+
+    def _notes(self) -> dict[str, JobRecord | str]:
+        """Read every note; of one that cannot be read the reason."""
+        notes: dict[str, JobRecord | str] = {}
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                notes[path.stem] = _from_note(orjson.loads(path.read_bytes()), path.stem)
+            except FileNotFoundError:  # deleted meanwhile
+                continue
+            except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+                # Cut off by a full disk, or written by a later version.
+                notes[path.stem] = f"{type(error).__name__}: {error}"
+        return notes
+
+    def _damaged_row(self, name: str, problem: str, now: float) -> dict[str, Any]:
+        """Return the row of a note that cannot be read: when it was written, and what is wrong."""
+        try:
+            written = self._note(name).stat().st_mtime
+        except OSError:
+            written = now
+        module = name.rpartition("-")[0]
+        return {
+            "id": name,
+            "module": module,
+            "operation": "read",
+            "asked": "?",
+            "state": "damaged",
+            "rows": 0,
+            "parts": 0,
+            "files": 0,
+            "created": _iso(written),
+            "age_minutes": int((now - written) // 60),
+            "expires": None,
+            "zoho_ids": [],
+            "said": f"The note cannot be read: {problem}",
+            "at_work": False,
+        }
 
     def _next_number(self, module: str) -> int:
-        """Count on behind the exports of a module that are noted."""
+        """Count on from the exports of a module that are noted."""
         numbers = [path.stem.rpartition("-")[2] for path in self.folder.glob(f"{module}-*.json")]
         return max((int(each) for each in numbers if each.isdecimal()), default=0) + 1
 
     def _sweep(self) -> None:
-        """Delete files of a day ago, and notes of a week ago, that nobody is at work on."""
-        for export in self.all():
-            age_s = self._clock() - export.created
-            if age_s < DAY_S or self.is_worked_on(export):
+        """Delete files of a day ago, and notes of a week ago, that no kernel works on."""
+        for record in self.records():
+            age_s = self._clock() - record.created
+            if age_s < DAY_S or self.is_running(record):
                 continue
             if age_s >= NOTED_S:
-                self.forget(export)
+                self.delete(record)
                 continue
-            shutil.rmtree(self.files(export), ignore_errors=True)
-            for link in export.links:
-                link.file = ""
-            self.write(export)
+            shutil.rmtree(self.folder_of(record), ignore_errors=True)
+            for job in record.jobs:
+                job.file = ""
+            self.save(record)
 
 
-def _read(path: Path) -> JobRecord:
-    """Read a note."""
-    said = orjson.loads(path.read_bytes())
-    chains = [JobSeries(c["query"], [Link(**link) for link in c["links"]]) for c in said["chains"]]
-    return JobRecord(**{**said, "chains": chains})
+# ---- The form on disk: its keys are older than the names above, so that old notes still open -----
+
+_KEYS = {
+    "requested": "asked",
+    "id": "job",
+    "has_more": "more",
+    "next_token": "token",
+    "completed": "done",
+    "error": "said",
+}
+_ENDED = frozenset({"FAILURE", "FAILED", "SKIPPED"})  # of notes that do not say "failed"
+
+
+def _to_note(record: JobRecord) -> dict[str, Any]:
+    """Write an export as JSON takes it."""
+    note = asdict(record)
+    series = note.pop("series")
+    chains = [{"query": s["query"], "links": [_renamed(job) for job in s["jobs"]]} for s in series]
+    return {**note, "chains": chains}
+
+
+def _renamed(job: dict[str, Any]) -> dict[str, Any]:
+    """Give the facts of a job their names on disk."""
+    return {_KEYS.get(name, name): value for name, value in job.items()}
+
+
+def _from_note(note: Any, name: str) -> JobRecord:
+    """Read an export; ``ValueError`` or ``KeyError`` where the note is not one."""
+    record = JobRecord(
+        id=_checked(note["id"], str),
+        module=_checked(note["module"], str),
+        operation=_checked(note["operation"], str),
+        created=_checked(note["created"], int, float),
+        question=_checked(note["question"], dict),
+        series=[
+            JobSeries(_checked(each["query"], dict), [_job_of(job) for job in each["links"]])
+            for each in note["chains"]
+        ],
+        batches=_checked(note.get("batches", 1), int),
+        dropped=list(map(str, note.get("dropped") or ())),
+        unjoined=list(map(str, note.get("unjoined") or ())),
+    )
+    if record.batches < 1 or len(record.series) % record.batches:
+        raise ValueError(f"{len(record.series)} series in {record.batches} batches")
+    if record.id != name or not 0 <= record.created < 1e11:
+        raise ValueError(f"id {record.id!r:.40}, created {record.created}")
+    return record
+
+
+def _job_of(note: Any) -> ZohoJob:
+    """Read one job."""
+    state = _checked(note.get("state", ""), str)
+    completed, rows = note.get("done"), note.get("rows", 0)
+    return ZohoJob(
+        requested=_checked(note["asked"], int, float),
+        id=_checked(note.get("job", ""), str),
+        state=state,
+        rows=None if rows is None else _checked(rows, int),
+        has_more=bool(note.get("more")),
+        next_token=_checked(note.get("token", ""), str),
+        url=_checked(note.get("url", ""), str),
+        completed=None if completed is None else _checked(completed, int, float),
+        file=_checked(note.get("file", ""), str),
+        error=_checked(note.get("said", ""), str),
+        failed=bool(note.get("failed", state in _ENDED)),
+    )
+
+
+def _checked(value: Any, *types: type) -> Any:
+    """Return a value of one of these types."""
+    if not isinstance(value, types) or isinstance(value, bool):
+        raise ValueError(f"{value!r:.40} is not of type {types[0].__name__}")  # noqa: TRY004
+    return value

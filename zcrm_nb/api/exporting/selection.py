@@ -9,7 +9,7 @@ from zcrm_nb import coql
 from zcrm_nb.api.exporting.bulk_read import FIELDS_PER_JOB
 from zcrm_nb.api.reading.records import ONE_RECORD_ONLY
 from zcrm_nb.coql.tree import Path, Step
-from zcrm_nb.errors import APIError, NotFoundError, ScopeError
+from zcrm_nb.errors import NotFoundError, PermissionDenied, ScopeError
 from zcrm_nb.frames import NOT_IN_BULK, Column, column_for
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
 
-__all__ = ["ColumnSelection", "asked", "field_of"]
+__all__ = ["ColumnSelection", "field_of", "select"]
 
 # What a record is called by, where the metadata does not mark the field: the first that is there.
 _CALLED = ("Full_Name", "Name", "Subject", "Last_Name")
 _NAMEABLE = frozenset({"text", "picklist"})
-_LED_BY = "id"
+_ID = "id"
 # Not asked for: no page says that they are exported, and a refusal may cost a job's credits.
 _OPAQUE = frozenset({"profileimage", "consent_lookup"})
 
@@ -57,6 +57,11 @@ class ColumnSelection:
         gone = {*self.elsewhere, *self.left_out}
         return [each for each in self.columns if each.name not in gone]
 
+    def with_fields(self, fields: Iterable[str]) -> list[Column]:
+        """Return ``id`` and the columns that jobs with these fields bring."""
+        wanted = {_ID, *fields}
+        return [each for each in self.in_bulk if each.name in wanted]
+
     @property
     def table(self) -> list[Column]:
         """The columns that the table has."""
@@ -70,7 +75,7 @@ class ColumnSelection:
         """
         lots: list[list[str]] = [[]]
         for column in self.in_bulk:
-            if column.name == _LED_BY:
+            if column.name == _ID:
                 continue
             wanted = [column.name, *filter(None, [self.names.get(column.name)])]
             if len(lots[-1]) + len(wanted) > FIELDS_PER_JOB:
@@ -94,7 +99,7 @@ class ColumnSelection:
         return missing
 
 
-def asked(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> ColumnSelection:
+def select(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> ColumnSelection:
     """Work out what to ask for.
 
     Notes
@@ -102,10 +107,10 @@ def asked(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> Col
     1 credit for the fields of the module, and of each module that a lookup points to, once.
     """
     fields = catalogue.fields(module)
-    wanted = dict.fromkeys(each for each in (fields if names is None else names) if each != _LED_BY)
+    wanted = dict.fromkeys(each for each in (fields if names is None else names) if each != _ID)
     if names is not None:
         _refuse_tables(module, [fields[each] for each in wanted if each in fields])
-    columns = [Column(_LED_BY, "text")]
+    columns = [Column(_ID, "text")]
     described = {each: field_of(catalogue, module, each) for each in wanted}
     columns += [column_for(each, name) for name, each in described.items()]
     found = ColumnSelection(columns)
@@ -175,7 +180,7 @@ def _called_by(catalogue: Catalogue, lookup: dict[str, Any]) -> str | None:
         return None
     try:
         fields = catalogue.fields(target)
-    except (APIError, ScopeError):  # no such module, as for What_Id; or one that this login may not
+    except (NotFoundError, PermissionDenied, ScopeError):  # no such module, as for What_Id
         return None
     marked = [name for name, each in fields.items() if each.get("display_field")]
     likely = [*marked, f"{target.removesuffix('s')}_Name", *_CALLED]

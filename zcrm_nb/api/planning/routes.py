@@ -7,16 +7,18 @@ What a route could only give otherwise, it does not give.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
-from zcrm_nb.api.exporting import exporter
-from zcrm_nb.api.exporting.backfill import TOLD_OTHERWISE
+from zcrm_nb.api.exporting.backfill import OTHER_IN_COQL
 from zcrm_nb.api.exporting.bulk_read import FIELDS_PER_JOB
-from zcrm_nb.api.exporting.selection import asked
+from zcrm_nb.api.exporting.exporter import Exporter
+from zcrm_nb.api.exporting.question import begin, question
+from zcrm_nb.api.exporting.selection import select
 from zcrm_nb.api.planning.costs import (
     ROUTES,
     Cost,
@@ -35,25 +37,25 @@ from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.query import Prepared
 from zcrm_nb.api.reading.records import ONE_RECORD_ONLY, conversion, list_parameters
 from zcrm_nb.api.reading.tables import coql_table, ordered_here, records_table
-from zcrm_nb.api.session import Session
 from zcrm_nb.coql import tree
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import BulkWarning, LimitError, NotFoundError, QueryError
-from zcrm_nb.frames import NOT_IN_BULK, column_for
+from zcrm_nb.frames import NOT_IN_BULK, column_for, read_as_is
 from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
-    from zcrm_nb.api.exporting.job_store import JobRecord, JobStore
+    from zcrm_nb.api.exporting.job_store import JobRecord
+    from zcrm_nb.api.exporting.session import ExportSession
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
     from zcrm_nb.api.planning.costs import Prefer, RouteName
+    from zcrm_nb.api.session import Session
     from zcrm_nb.coql.tree import Query
     from zcrm_nb.frames import Column
-    from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.trace import Timing
 
 __all__ = [
@@ -79,7 +81,10 @@ def wanted_text(
     module: str, where: Any, order_by: str | Sequence[str] | None, values: Mapping[str, Any]
 ) -> str:
     """Write the query that a table's condition and order mean; its columns come later."""
-    if where is not None and not isinstance(where, str):
+    if not isinstance(where, str | Mapping | None):
+        kind = type(where).__name__
+        raise TypeError(f"where takes a COQL condition or a mapping of fields, not a {kind}.")
+    if isinstance(where, Mapping):
         where = coql.where(where)
     keys = [order_by] if isinstance(order_by, str) else list(order_by or ())
     order = f" order by {', '.join(keys)}" if keys else ""
@@ -100,12 +105,15 @@ class Wanted:
         The text in which its places are.
     is_query : bool
         Whether it was written as a query: then COQL's way is that of ``crm.coql``.
+    as_is : sequence of str
+        Columns to read as Zoho sends them.
     """
 
     catalogue: Catalogue
     query: Query
     text: str
     is_query: bool = False
+    as_is: Sequence[str] = ()
 
     @property
     def module(self) -> str:
@@ -153,14 +161,23 @@ class Wanted:
 
 
 def wanted(
-    catalogue: Catalogue, prepared: Prepared, columns: Sequence[str] | None, limit: int | None
+    catalogue: Catalogue,
+    prepared: Prepared,
+    columns: Sequence[str] | None,
+    limit: int | None,
+    *,
+    as_is: Sequence[str] = (),
 ) -> Wanted:
     """Put the columns into a query that says which records are wanted, and in which order."""
     query = condition_only(prepared, limit)
+    if isinstance(columns, str):
+        raise TypeError(f"columns takes a list of names: columns=[{columns!r}].")
     names = default_names(catalogue, query.module) if columns is None else columns
     paths = [_path(catalogue, query.module, each) for each in dict.fromkeys(names) if each != "id"]
     whole = replace(query, columns=tuple(map(tree.SelectItem, paths)) or query.columns)
-    return Wanted(catalogue, whole, prepared.text)
+    table = Wanted(catalogue, whole, prepared.text, as_is=as_is)
+    read_as_is(table.columns, as_is)  # refuses unknown names before anything is sent
+    return table
 
 
 def condition_only(prepared: Prepared, limit: int | None = None) -> Query:
@@ -214,7 +231,7 @@ def coql_refuses(module: str, path: str, field: dict[str, Any]) -> bool:
     """Tell whether COQL cannot read a field, or tells it otherwise than Get Records."""
     kind = column_for(field).kind
     readable = is_readable("" if "." in path else module, field)
-    return not readable or field["data_type"] in TOLD_OTHERWISE or kind in {"tags", "object"}
+    return not readable or field["data_type"] in OTHER_IN_COQL or kind in {"tags", "object"}
 
 
 def bulk_refuses(catalogue: Catalogue, field: dict[str, Any]) -> bool:
@@ -270,6 +287,8 @@ def _in_the_way_of_bulk(wanted: Wanted) -> str:
     """Say why the table cannot come by bulk read."""
     if not wanted.is_plain:
         return "bulk read knows no groups, aggregates and aliases"
+    if wanted.as_is:
+        return "bulk read cannot bring values as Zoho's other APIs send them (as_is=)"
     refused = [
         path for path, field in wanted.fields.items() if bulk_refuses(wanted.catalogue, field)
     ]
@@ -313,11 +332,11 @@ def list_condition(wanted: Wanted) -> dict[str, Any] | None:
     converted = conversion(wanted.catalogue, wanted.module, None)
     match wanted.query.where:
         case tree.IsNull(path=path, negated=True) if path.text == "id":
-            return {"ids": None, "converted": converted}
+            return {"converted": converted}
         case tree.Comparison(path=path, operator="=", value=tree.Literal(value=value)) if (
             path.text == "Converted__s" and converted
         ):
-            return {"ids": None, "converted": str(value).lower()}
+            return {"converted": str(value).lower()}
     return None
 
 
@@ -336,8 +355,8 @@ def pace_of(timings: Sequence[Timing], workers: int, exports: Iterable[JobRecord
         for name, found in pages.items()
         if any(each.seconds for each in found)  # a clock that is turned by hand measures nothing
     }
-    links = [link for export in exports if export.operation == "read" for link in export.links]
-    jobs_s = [link.done - link.asked for link in links if link.done is not None]
+    jobs = [job for record in exports if record.operation == "read" for job in record.jobs]
+    jobs_s = [job.completed - job.requested for job in jobs if job.completed is not None]
     if jobs_s:
         measured["job_s"] = median(jobs_s)
     lanes = min(workers, EXPENSIVE_IN_FLIGHT)
@@ -540,41 +559,39 @@ def _price(route: Route) -> int:
 
 
 def fetched(
-    gate: Gate,
-    book: Callable[[], JobStore],
+    session: Session,
     wanted: Wanted,
     route: RouteName,
     counts: list[int] | None,
     *,
-    tick: Callable[[int], None],
+    for_export: Callable[[Session], ExportSession],
     **options: Any,
 ) -> pd.DataFrame:
-    """Fetch a table by one of the routes; bulk jobs are written down in the ``book``."""
+    """Fetch a table by one of the routes."""
     if route == "bulk":
-        return _exported_table(gate, book(), wanted, tick=tick, **options)
-    session = Session(gate.send, wanted.catalogue, gate.workers, tick)
+        return _exported_table(for_export(session), wanted, **options)
+    options["as_is"] = wanted.as_is
     if route == "rest":
         return _listed_table(session, wanted, counts, **options)
     prepared = Prepared(wanted.query, wanted.text, [])
     return coql_table(session, prepared, rows=counts, **options)
 
 
-def _exported_table(
-    gate: Gate, book: JobStore, wanted: Wanted, *, tick: Callable[[int], None], **options: Any
-) -> pd.DataFrame:
+def _exported_table(session: ExportSession, wanted: Wanted, **options: Any) -> pd.DataFrame:
     """Export all that the condition means anew; order and limit are made here."""
+    options.pop("errors", None)  # a job's values are read by their type or not at all
     names = [each.name for each in wanted.whole if each.name != "id"]
-    question = exporter.question(wanted.module, names, criteria_of(wanted), None)
-    fields = asked(wanted.catalogue, wanted.module, names)
-    if fields.unnamed:
-        happened = f"No job tells the names of {_listed(fields.unnamed)}; none was asked for."
-        raise LimitError(happened, "", "Take route='coql', or route='rest'.")
-    export = exporter.begin(gate, wanted.catalogue, book, fields, question)
-    with book.taken(export):
-        run = exporter.Exporter(gate, wanted.catalogue, book, export, wanted=fields, tick=tick)
-        whole = run.table(**options)
-    for words in run.words:
-        warnings.warn(words, BulkWarning, stacklevel=ask.levels_up())
+    asked = question(wanted.module, names, criteria_of(wanted), None)
+    selection = select(wanted.catalogue, wanted.module, names)
+    if selection.unnamed:
+        happened = f"Bulk read has no names for {_listed(selection.unnamed)}; no job was requested."
+        raise LimitError(happened, "", "Use route='coql' or route='rest'.")
+    record = begin(session, selection, asked)
+    with session.store.lock(record):
+        exporter = Exporter(session, record)
+        whole = exporter.table(**options)
+    for text in exporter.warnings:
+        warnings.warn(text, BulkWarning, stacklevel=ask.levels_up())
     return ordered_here(whole, wanted.query, wanted.columns, **options)
 
 
@@ -586,7 +603,6 @@ def _listed_table(
     assert condition is not None, "a route with an obstacle is not taken"
     by_id = wanted.descends is not None
     params, _ = list_parameters(
-        wanted.module,
         modified_since=None,
         sort_by="id",
         ascending=not wanted.descends,

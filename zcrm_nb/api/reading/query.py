@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb import coql
-from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
+from zcrm_nb.api.pages import V8, look_ahead, more, records_of, rows_in, side_by_side
 from zcrm_nb.coql import tree
 from zcrm_nb.errors import (
     APIError,
@@ -21,7 +21,7 @@ from zcrm_nb.errors import (
     caret,
     levels_up,
 )
-from zcrm_nb.frames import Column, column_for, info
+from zcrm_nb.frames import Column, column_for
 from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT
 
 if TYPE_CHECKING:
@@ -222,8 +222,8 @@ def _among(membership: tree.Membership, values: Sequence[str | int | float]) -> 
 
 
 def _checked(catalogue: Catalogue, text: str) -> tuple[tree.Query, list[coql.Finding]]:
-    """Return a query without errors and the rest that is to be said about it."""
-    query, findings = coql.examine(text, catalogue.fields, catalogue.modules)
+    """Return a query without errors, and the other findings."""
+    query, findings = coql.examine(text, catalogue.fields, catalogue.modules, catalogue.time_zone)
     errors = [each for each in findings if each.severity == "error"]
     if query is None or errors:
         raise _not_sent(text, errors)
@@ -269,7 +269,7 @@ def _not_sent(text: str, findings: Sequence[coql.Finding]) -> APIError:
     error = kind(
         f"This query was not sent. {first.problem}",
         first.said,
-        "\n".join(filter(None, [place, first.fix, *also])),
+        "\n".join(filter(None, [place, first.fix, first.corrected_text, *also])),
         code=first.code,
         status=400,
         details=first.details,
@@ -310,7 +310,7 @@ def coql_bodies(
     if rows is None:
         last, done = _first(ask, start, min(PAGE_SIZE, wanted)), PAGE_SIZE
         yield last
-        if wanted <= PAGE_SIZE or not more(last):
+        if wanted <= PAGE_SIZE or not more(last, PAGE_SIZE):
             return
         rows = count(send, query)
     counted = max(min(wanted, rows - start), 1)
@@ -320,7 +320,7 @@ def coql_bodies(
         pages = partial(_sized, ask, start + counted)
         for body in side_by_side(pages, _offsets(start + done, start + counted), lanes(workers)):
             yield body
-            last, done = body or last, done + info(body).get("count", 0)
+            last, done = body or last, done + rows_in(body)
     except APIError as refused:
         if refused.code != "LIMIT_EXCEEDED":
             raise
@@ -351,7 +351,7 @@ def _aggregated(ask: Ask, start: int, wanted: float, workers: int) -> Iterator[b
     """Yield the answers of a query that aggregates; nobody can tell the number of its groups."""
     end = min(start + wanted, OFFSET_CEILING)
     offsets = range(start, int(end), PAGE_SIZE)
-    yield from look_ahead(partial(_sized, ask, end), offsets, lanes(workers))
+    yield from look_ahead(partial(_sized, ask, end), offsets, lanes(workers), PAGE_SIZE)
 
 
 def _sized(ask: Ask, end: float, offset: int) -> bytes:
@@ -377,9 +377,9 @@ def _by_id(
         size = min(PAGE_SIZE, wanted, expected if expected > 0 else PAGE_SIZE)
         body = _send(send, coql.page(coql.after(query, last_id), 0, int(size)))
         yield body
-        if not more(body):
+        if not more(body, PAGE_SIZE):
             return
-        wanted, expected = (left - info(body)["count"] for left in (wanted, expected))
+        wanted, expected = (left - rows_in(body) for left in (wanted, expected))
         last_id = records_of(body)[-1]["id"]
 
 

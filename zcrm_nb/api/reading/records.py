@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
+import warnings
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from zcrm_nb.api.pages import V8, look_ahead, more, records_of, side_by_side
-from zcrm_nb.errors import APIError, LimitError, NotFoundError
-from zcrm_nb.frames import column_for, info
+from zcrm_nb.api.pages import V8, look_ahead, more, next_token, records_of, side_by_side
+from zcrm_nb.errors import APIError, DataWarning, LimitError, NotFoundError, levels_up
+from zcrm_nb.frames import Column, column_for, ids_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
-    from zcrm_nb.frames import Column
 
 __all__ = [
+    "bodies_by_ids",
     "check_id",
     "conversion",
     "external_header",
@@ -28,12 +29,14 @@ __all__ = [
     "list_parameters",
     "record_bodies",
     "record_pages",
+    "selected_ids",
     "since_header",
 ]
 
 PAGE_SIZE = 200  # rows; Zoho's greatest
 FIELDS_PER_CALL = 50
 SORTABLE = ("id", "Created_Time", "Modified_Time")
+IDS_PER_CALL = 100
 PAGES_BY_NUMBER = 10  # the first 2,000 rows; beyond them Zoho wants its page_token
 
 # Lists leave these out; only a single record brings them.
@@ -118,17 +121,22 @@ def record_bodies(
         where = {"page": number, "per_page": PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)}
         return send("GET", V8 + module, params={**asked, **where}, headers=headers)
 
+    size = PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)
     body, done = b"", min(sizes, PAGES_BY_NUMBER, _page_sizes(rows) or 1)
     numbers = range(1, done + 1)
-    known = rows is not None
-    for body in (
-        side_by_side(page, numbers, workers) if known else look_ahead(page, numbers, workers)
-    ):
+    if rows is None:
+        pages = look_ahead(page, numbers, workers, None if limit == size else size)
+    else:
+        pages = side_by_side(page, numbers, workers)
+    for body in pages:
         yield body
+    seen: set[str] = set()
     for _ in range(done, sizes):
-        if not more(body):
+        if not more(body, PAGE_SIZE):
             return
-        body = _following(send, module, body, {**asked, "per_page": PAGE_SIZE}, headers)
+        token = next_token(body, seen)
+        following = {**asked, "per_page": PAGE_SIZE, "page_token": token}
+        body = _following(send, module, following, headers)
         yield body
 
 
@@ -138,12 +146,11 @@ def _page_sizes(limit: int | None) -> int:
 
 
 def _following(
-    send: Send, module: str, body: bytes, asked: dict[str, Any], headers: dict[str, str] | None
+    send: Send, module: str, params: dict[str, Any], headers: dict[str, str] | None
 ) -> bytes:
-    """Fetch the page that follows an answer, by the token in it."""
-    token = info(body)["next_page_token"]
+    """Fetch the page behind a page token."""
     try:
-        return send("GET", V8 + module, params={**asked, "page_token": token}, headers=headers)
+        return send("GET", V8 + module, params=params, headers=headers)
     except APIError as refused:
         if refused.code != "PAGINATION_LIMIT_EXCEEDED":
             raise
@@ -154,18 +161,44 @@ def _following(
         ) from refused
 
 
+# Keys that records have beside their fields; no metadata describe them.
+_SYSTEM_KINDS = {
+    **dict.fromkeys(("$se_module", "$approval_state", "$currency_symbol", "$state"), "text"),
+    **dict.fromkeys(("$approved", "$editable", "$event_cancelled", "$converted"), "boolean"),
+}
+
+
 def list_columns(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> list[Column]:
-    """Return the columns of a list: those asked for, or all that a list can bring; ``id`` first."""
+    """Return the columns of a list: the named ones, or all that a list can bring; ``id`` first."""
     fields = catalogue.fields(module)
+    if isinstance(names, str):
+        raise TypeError(f"columns takes a list of names: columns=[{names!r}].")
+    if names is None and not fields:
+        warnings.warn(
+            f"Zoho describes no fields of {module}: the table holds the ids of its records only.",
+            DataWarning,
+            stacklevel=levels_up(),
+        )
     if names is None:
-        names = [n for n, each in fields.items() if each["data_type"] not in ONE_RECORD_ONLY]
-    asked = dict.fromkeys(["id", *names])
-    return [column_for(_id_field() if n == "id" else catalogue.field(module, n)) for n in asked]
+        names = [n for n, field in fields.items() if field["data_type"] not in ONE_RECORD_ONLY]
+        if any(_is_polymorphic(field) for field in fields.values()):
+            names.append("$se_module")
+    return [_list_column(catalogue, module, name) for name in dict.fromkeys(["id", *names])]
 
 
-def _id_field() -> dict[str, Any]:
-    """Describe the record id, which not every org's metadata lists."""
-    return {"api_name": "id", "data_type": "bigint"}
+def _list_column(catalogue: Catalogue, module: str, name: str) -> Column:
+    """Return the column of one field, or of one of Zoho's system keys."""
+    if name == "id":  # not every org's metadata list it
+        return Column("id", "text")
+    if isinstance(name, str) and name.startswith("$"):
+        return Column(name, _SYSTEM_KINDS.get(name, "object"))
+    return column_for(catalogue.field(module, name))
+
+
+def _is_polymorphic(field: dict[str, Any]) -> bool:
+    """Whether a lookup may lead to several modules: ``$se_module`` says to which."""
+    module: dict[str, Any] = (field.get("lookup") or {}).get("module") or {}
+    return field["data_type"] == "lookup" and module.get("api_name") == "se_module"
 
 
 def field_batches(columns: Sequence[Column]) -> list[list[Column]]:
@@ -177,9 +210,7 @@ def field_batches(columns: Sequence[Column]) -> list[list[Column]]:
 
 
 def list_parameters(
-    module: str,
     *,
-    ids: Sequence[str] | None,
     modified_since: datetime | str | None,
     sort_by: str,
     ascending: bool,
@@ -191,11 +222,32 @@ def list_parameters(
         raise ValueError(f"sort_by must be one of {', '.join(SORTABLE)}; got {sort_by!r}.")
     order = {"sort_by": sort_by, "sort_order": "asc" if ascending else "desc"}
     params = {"cvid": cvid} if cvid else order  # Zoho refuses to sort a view
-    if ids is not None:
-        params["ids"] = ",".join(check_id(module, each) for each in ids)
     if converted:
         params["converted"] = converted
     return params, since_header(modified_since)
+
+
+def selected_ids(module: str, ids: Any) -> list[str]:
+    """Return well-formed ids in their order, repeated ones too; empty cells are left out."""
+    return [check_id(module, record_id) for record_id in ids_in(ids) if record_id]
+
+
+def bodies_by_ids(
+    send: Send,
+    module: str,
+    fields: Sequence[str],
+    *,
+    ids: Sequence[str],
+    params: Mapping[str, str],
+    headers: dict[str, str] | None = None,
+) -> list[bytes]:
+    """Fetch records by their ids, at most a hundred: more make the address too long."""
+    by_ids = {name: value for name, value in params.items() if not name.startswith("sort_")}
+    return list(
+        record_bodies(
+            send, module, fields, params={**by_ids, "ids": ",".join(ids)}, headers=headers
+        )
+    )
 
 
 def since_header(moment: datetime | str | None) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.reading import query as ask
-from zcrm_nb.api.reading.records import conversion, list_parameters
+from zcrm_nb.api.reading.records import IDS_PER_CALL, conversion, list_parameters, selected_ids
 from zcrm_nb.api.reading.search import search_parameters
 from zcrm_nb.api.reading.tables import coql_table, records_table, search_table
 from zcrm_nb.api.session import TableRequest
@@ -52,27 +52,36 @@ def records_request(
     columns: Sequence[str] | None,
     *,
     limit: int | None,
+    ids: Any,
     converted: bool | None,
     cvid: str | None,
     options: FrameOptions,
     **which: Any,
 ) -> TableRequest:
-    """Check the arguments of a list; ``which`` are those of :func:`list_parameters`."""
+    """Check the arguments of a list; ``which`` are those of :func:`list_parameters`.
+
+    ``ids=None`` means all records, an empty selection none.
+    """
+    if ids is not None and (which["sort_by"], which["ascending"]) != ("id", True):
+        raise ValueError("Records named by ids= come in the order of the ids: leave sort_by out.")
     leads = conversion(catalogue, module, converted, cvid)
-    params, headers = list_parameters(module, cvid=cvid, converted=leads, **which)
+    params, headers = list_parameters(cvid=cvid, converted=leads, **which)
+    selected = None if ids is None else selected_ids(module, ids)
+    shown = params if selected is None else {**params, "ids": ",".join(selected[:IDS_PER_CALL])}
 
     def fetch(session: Session) -> pd.DataFrame:
         return records_table(
             session,
             module,
             columns,
+            ids=selected,
             limit=limit,
             params=params,
             headers=headers,
             **catalogue.in_zone(options),
         )
 
-    facts = {"query": f"{module} {params}", "module": module, "route": "rest"}
+    facts = {"query": f"{module} {shown}", "module": module, "route": "rest"}
     return TableRequest(module, fetch, facts)
 
 

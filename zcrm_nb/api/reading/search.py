@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.pages import V8, look_ahead, more, records_of
+from zcrm_nb.api.pages import V8, look_ahead, more, numbered_pages, records_of
 from zcrm_nb.errors import LimitError
 from zcrm_nb.frames import Column
 
@@ -110,7 +109,8 @@ def search_bodies(
 
     wanted = PAGES if limit is None else min(-(-limit // PAGE_SIZE), PAGES)
     body = b""
-    for body in look_ahead(page, range(1, wanted + 1), workers):
+    size = None if limit is not None and limit <= PAGE_SIZE else PAGE_SIZE
+    for body in look_ahead(page, range(1, wanted + 1), workers, size):
         yield body
     if more(body) and (limit is None or limit > PAGES * PAGE_SIZE):
         raise LimitError(
@@ -192,9 +192,9 @@ def deleted_bodies(
     send: Send, module: str, kind: str, headers: Mapping[str, str]
 ) -> Iterator[bytes]:
     """Yield the answers of a list of deleted records, to its end."""
-    for number in count(1):
+
+    def page(number: int) -> bytes:
         params = {"type": kind, "page": number, "per_page": PAGE_SIZE}
-        body = send("GET", f"{V8}{module}/deleted", params=params, headers=headers)
-        yield body
-        if not more(body):
-            return
+        return send("GET", f"{V8}{module}/deleted", params=params, headers=headers)
+
+    return numbered_pages(page, PAGE_SIZE)

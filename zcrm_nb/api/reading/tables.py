@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
-from itertools import chain
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice, product
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
-from zcrm_nb.api.pages import V8, more, records_of, side_by_side
+from zcrm_nb.api.pages import V8, more, records_of, rows_in, side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import (
+    IDS_PER_CALL,
+    bodies_by_ids,
     check_id,
     external_header,
     field_batches,
@@ -22,10 +24,19 @@ from zcrm_nb.api.reading.records import (
 )
 from zcrm_nb.api.reading.search import search_bodies
 from zcrm_nb.errors import LimitError, NotFoundError
-from zcrm_nb.frames import Column, beside, info, only_its_categories, sort_frame, to_frame
+from zcrm_nb.frames import (
+    Column,
+    beside,
+    only_its_categories,
+    read_as_is,
+    sort_frame,
+    stacked,
+    to_frame,
+    unique,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -57,7 +68,7 @@ def counted(bodies: Iterable[bytes], tick: Tick) -> Iterator[bytes]:
     """Pass the answers that hold rows on, telling how many rows each has."""
     for body in bodies:
         if body:
-            tick(info(body).get("count", 0))
+            tick(rows_in(body))
             yield body
 
 
@@ -122,7 +133,7 @@ def _columns_of(catalogue: Catalogue, query: Query | None, bodies: list[bytes]) 
 
 def findings_table(catalogue: Catalogue, text: str) -> pd.DataFrame:
     """Return what the linter has to say to a query, one row for each finding."""
-    findings = coql.lint(text, catalogue.fields, catalogue.modules)
+    findings = coql.lint(text, catalogue.fields, catalogue.modules, catalogue.time_zone)
     rows = [{**asdict(each), "repaired": each.severity == "repaired"} for each in findings]
     return to_frame([rows], FINDING_COLUMNS)
 
@@ -140,6 +151,7 @@ def ordered_here(
     whole: pd.DataFrame, query: Query, columns: Sequence[Column], **options: Any
 ) -> pd.DataFrame:
     """Sort and cut a whole result as the query asks, where Zoho could not in one go."""
+    columns = read_as_is(columns, options.get("as_is", ()))
     start = query.offset or 0
     end = None if query.limit is None else start + query.limit
     # Parts of a list may share rows, for texts that differ in case may be equal.
@@ -156,37 +168,109 @@ def records_table(
     module: str,
     names: Sequence[str] | None,
     *,
+    ids: Sequence[str] | None = None,
     limit: int | None = None,
     rows: int | None = None,
     params: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
+    as_is: Sequence[str] = (),
     **options: Any,
 ) -> pd.DataFrame:
     """Return the records of a module as a table; more than 50 fields come in batches, side by side.
 
-    All batches page through the same list, and are joined by ``id``.
+    Records named by ``ids`` come in the order of these, repeated ones too. Otherwise all batches
+    page through the same list, and are joined by ``id``.
     """
-    batches = field_batches(list_columns(session.catalogue, module, names))
-    share = max(1, session.workers // len(batches))
+    columns = read_as_is(list_columns(session.catalogue, module, names), as_is)
+    batches = field_batches(columns)
+    source = _RecordList(session, module, params or {}, headers, options)
+    if ids is None:
+        whole = beside(source.paged(batches, limit, rows), "id")
+        return whole if limit is None else whole.head(limit)
+    whole = beside(list(source.selected(batches, unique(ids))), "id")
+    position = {record_id: row for row, record_id in enumerate(whole["id"])}
+    order = [position[record_id] for record_id in ids if record_id in position]
+    return whole.iloc[order[:limit]].reset_index(drop=True)
 
-    with stopping(session) as stoppable:
 
-        def table(batch: Sequence[Column]) -> pd.DataFrame:
-            bodies = record_bodies(
-                stoppable.send,
-                module,
+@dataclass(frozen=True)
+class _RecordList:
+    """The list of a module's records, as some parameters and headers select it."""
+
+    session: Session
+    module: str
+    params: Mapping[str, str]
+    headers: dict[str, str] | None
+    options: Mapping[str, Any]
+
+    def paged(
+        self, batches: Sequence[Sequence[Column]], limit: int | None, rows: int | None
+    ) -> list[pd.DataFrame]:
+        """Page through the list, for each batch of fields."""
+        share = max(1, self.session.workers // len(batches))
+
+        with stopping(self.session) as session:
+
+            def table(batch: Sequence[Column]) -> pd.DataFrame:
+                bodies = record_bodies(
+                    session.send,
+                    self.module,
+                    [column.name for column in batch],
+                    limit=limit,
+                    workers=share,
+                    rows=rows,
+                    params=dict(self.params),
+                    headers=self.headers,
+                )
+                tick = session.tick if batch is batches[0] else session.quiet().tick
+                return to_frame(counted(bodies, tick), batch, **self.options)
+
+            parts = list(side_by_side(table, batches, len(batches)))
+        return self._completed(batches, parts)
+
+    def selected(
+        self, batches: Sequence[Sequence[Column]], ids: Sequence[str]
+    ) -> Iterator[pd.DataFrame]:
+        """Yield the table of each batch of fields, for records named by their ids."""
+        chunks = [ids[start : start + IDS_PER_CALL] for start in range(0, len(ids), IDS_PER_CALL)]
+
+        def fetch(call: tuple[Sequence[Column], Sequence[str]]) -> list[bytes]:
+            batch, chunk = call
+            return bodies_by_ids(
+                self.session.send,
+                self.module,
                 [column.name for column in batch],
-                limit=limit,
-                workers=share,
-                rows=rows,
-                params=params,
-                headers=headers,
+                ids=chunk,
+                params=self.params,
+                headers=self.headers,
             )
-            own = stoppable if batch is batches[0] else stoppable.quiet()
-            return to_frame(counted(bodies, own.tick), batch, **options)
 
-        whole = beside(list(side_by_side(table, batches, len(batches))), "id")
-    return whole if limit is None else whole.head(limit)
+        answers = side_by_side(fetch, product(batches, chunks), self.session.workers)
+        for batch in batches:
+            tick = self.session.tick if batch is batches[0] else self.session.quiet().tick
+            bodies = chain.from_iterable(islice(answers, len(chunks)))
+            yield to_frame(counted(bodies, tick), batch, **self.options)
+
+    def _completed(
+        self, batches: Sequence[Sequence[Column]], parts: list[pd.DataFrame]
+    ) -> list[pd.DataFrame]:
+        """Complete records that some batches lack, because the list shifted between their pages.
+
+        The first batch decides which records are in the table; what another one lacks of them is
+        read by id, and records that are gone are dropped.
+        """
+        first = parts[0]
+        by_id = replace(self, session=self.session.quiet(), headers=None)
+        kept = first["id"]
+        for number, batch in enumerate(batches[1:], 1):
+            missing = first["id"][~first["id"].isin(parts[number]["id"])]
+            if len(missing):
+                (rest,) = by_id.selected([batch], unique(missing))
+                parts[number] = stacked([parts[number], rest], batch)
+                kept = kept[kept.isin(parts[number]["id"])]
+        if len(kept) < len(first):
+            parts[0] = first[first["id"].isin(kept)].reset_index(drop=True)
+        return parts
 
 
 @contextmanager

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from zcrm_nb.api.pages import V8, side_by_side
+from zcrm_nb.api.pages import V8, entries_of, numbered_pages, side_by_side
 from zcrm_nb.frames import Column
 
 if TYPE_CHECKING:
@@ -42,30 +40,35 @@ VIEW_DETAILS = [
 
 def views(session: Session, module: str, *, details: bool) -> list[Row]:
     """List the views of a module; details take one more call for each."""
-    found = list(_listed(session.send, module))
+    listed = [_flat(view) for view in _listed(session.send, module)]
     if not details:
-        return found
+        return listed
 
     def whole(view: Row) -> Row:
-        path = f"{V8}settings/custom_views/{view['id']}"
+        path = f"{V8}settings/custom_views/{view.get('id')}"
         body = session.send("GET", path, params={"module": module})
-        return _flat(orjson.loads(body)["custom_views"][0]) if body else view
+        return next((_flat(each) for each in entries_of(body, "custom_views")), view)
 
-    return list(side_by_side(whole, found, session.workers))
+    return list(side_by_side(whole, listed, session.workers))
 
 
 def _listed(send: Send, module: str) -> Iterator[Row]:
     """Yield the views of a module, all pages."""
-    page, more = 1, True
-    while more:
-        params = {"module": module, "page": page, "per_page": PAGE_SIZE}
-        body = send("GET", f"{V8}settings/custom_views", params=params)
-        answer = orjson.loads(body) if body else {}
-        yield from answer.get("custom_views", [])
-        page, more = page + 1, bool(answer.get("info", {}).get("more_records"))
+
+    def page(number: int) -> bytes:
+        params = {"module": module, "page": number, "per_page": PAGE_SIZE}
+        return send("GET", f"{V8}settings/custom_views", params=params)
+
+    for body in numbered_pages(page):
+        yield from entries_of(body, "custom_views")
 
 
 def _flat(view: Row) -> Row:
     """Name the fields of a view instead of describing them."""
-    fields = [each["api_name"] for each in view.get("fields") or []]
-    return {**view, "fields": fields, "sort_by": (view.get("sort_by") or {}).get("api_name")}
+    fields, sort_by = view.get("fields"), view.get("sort_by")
+    names = [field.get("api_name") for field in fields or () if isinstance(field, dict)]
+    return {
+        **view,
+        "fields": names if isinstance(fields, list) else [],
+        "sort_by": sort_by.get("api_name") if isinstance(sort_by, dict) else sort_by,
+    }

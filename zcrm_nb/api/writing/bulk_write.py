@@ -20,8 +20,9 @@ import orjson
 from zcrm_nb.api.polling import poll_s
 from zcrm_nb.api.writing.journal import Batch, WriteJournal, runs
 from zcrm_nb.api.writing.outcomes import Outcome, outcomes_of_error, refused, unknown
+from zcrm_nb.api.writing.prepare import WriteRequest, prepare
 from zcrm_nb.api.writing.run import open_journal, stopped
-from zcrm_nb.api.writing.writes import kept_before, prepared, refuse_twins
+from zcrm_nb.api.writing.writes import kept_before
 from zcrm_nb.errors import ConnectionFailed, JobError, WriteError, ZohoError, did_you_mean
 from zcrm_nb.frames import Column, column_for
 from zcrm_nb.frames.csv_writer import (
@@ -204,19 +205,13 @@ def _sheet(
     """Check a table, and write its cells."""
     fields = means.catalogue.fields(wish.module)
     refuse(list(_wrong_columns(df, fields, wish)), wish.subject, df.index)
-    index, data = prepared(
-        means,
-        wish.module,
-        "update" if wish.action == "update" else "upsert",
-        df.drop(columns=[*wish.lookups]),
-        subforms=None,
-        column=None,
-        unlisted=wish.unlisted,
-    )
+    action = "update" if wish.action == "update" else "upsert"
+    checked = tuple(wish.checked)
+    request = WriteRequest(wish.module, action, checked=checked, unlisted=wish.unlisted)
+    rows = prepare(means, df.drop(columns=[*wish.lookups]), request)
+    index, data = rows.index, rows.data
     kinds = {name: "text" if name == "id" else column_for(fields[name]).kind for name in data}
     refuse(list(_wrong_values(data, kinds, wish)), wish.subject, index)
-    if wish.find_by:
-        refuse_twins(data, fields, "upsert", wish.checked, index)
     named = as_columns(df[[*wish.lookups]], [Column(name, "text") for name in wish.lookups])
     cells = {_header(name, kinds[name]): csv_cells(data[name], kinds[name]) for name in data}
     cells |= {f"{name}.{wish.lookups[name]}": csv_cells(named[name], "text") for name in named}
@@ -252,7 +247,7 @@ def _wrong_columns(
     for name, known in fields.items() if wish.operation != "update" else ():
         needed = known.get("system_mandatory") and is_writable(known, "insert")
         if needed and name not in names:
-            yield Problem(None, name, None, "mandatory, and there is no such column")
+            yield Problem(None, name, None, "mandatory, but the column is missing")
 
 
 _LOOKUPS = {"lookup", "user"}
@@ -585,7 +580,7 @@ def _told(path: Path, size: int) -> dict[str, Any]:
     journal = WriteJournal(path)
     story = journal.read()
     open_ = {number for number, _, _ in story.unknown()}
-    state = "waiting" if open_ else "here"
+    state = "waiting" if open_ else "done"
     return {
         "id": journal.run,
         "module": story.header["module"],

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zcrm_nb.api.session import Session
-from zcrm_nb.api.writing.current_records import CurrentRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from zcrm_nb.api.writing.current_records import CurrentRecords
     from zcrm_nb.api.writing.journal import Story, WriteJournal
     from zcrm_nb.frames import Report
 
@@ -28,8 +28,10 @@ class WriteContext(Session):
     ----------
     folder : Path
         Where notes about the org outlive the kernel.
-    ahead_s : callable
-        How far this machine's clock is ahead of Zoho's, in seconds.
+    zoho : callable
+        Zoho's time, in seconds since 1970.
+    there : callable
+        Makes the reader of what a module holds now.
     download : callable
         Downloads a file.
     warn : callable
@@ -39,16 +41,8 @@ class WriteContext(Session):
     """
 
     folder: Path
-    ahead_s: Callable[[], float]
+    zoho: Callable[[], float]
+    there: Callable[[str], CurrentRecords]
     download: Callable[..., Path]
     warn: Callable[[str], None]
     report: Callable[[WriteJournal, Story | None], Report]
-
-    def zoho(self) -> float:
-        """Return Zoho's time, in seconds since 1970."""
-        return self.clock() - self.ahead_s()
-
-    def there(self, module: str) -> CurrentRecords:
-        """Return the reader of what a module holds now."""
-        fields = self.catalogue.fields(module)
-        return CurrentRecords(self.send, module, fields, min(self.workers, AT_ONCE))

@@ -1,6 +1,6 @@
-"""What stands in the CRM now: before it is overwritten, and after an answer was lost.
+"""What the CRM holds now: before it is overwritten, and after an answer was lost.
 
-Asked is COQL, for it sees a change at once. The search index lags.
+It is read by COQL, which sees a change at once. The search index lags.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
 from zcrm_nb.api.pages import V8, more, records_of, side_by_side
-from zcrm_nb.api.reading.query import coql_bodies, parse, send_text
+from zcrm_nb.api.reading.query import coql_bodies, parse
 from zcrm_nb.coql.fields import is_readable
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class CurrentRecords:
     workers: int = 1
 
     def readable(self, names: Sequence[str]) -> list[str]:
-        """Name those of the fields whose values can be read for many records at once."""
+        """List those of the fields whose values can be read for many records at once."""
         return [name for name in names if name in LISTED or self._in_coql(name)]
 
     def _in_coql(self, name: str) -> bool:
@@ -65,9 +65,9 @@ class CurrentRecords:
         distinct = list(dict.fromkeys(values))
         chunks = [distinct[at : at + CHUNK] for at in range(0, len(distinct), CHUNK)]
         found: dict[str, dict[str, Any]] = {}
-        asked = side_by_side(partial(self._chunk, key, names), chunks, self.workers)
-        for chunk, records in zip(chunks, asked, strict=True):
-            found |= {record["id"]: record for record in records}
+        pages = side_by_side(partial(self._chunk, key, names), chunks, self.workers)
+        for chunk, records in zip(chunks, pages, strict=True):
+            found |= {str(record["id"]): record for record in records if record.get("id")}
             if tick is not None:
                 tick(len(chunk))
         self._add_listed(found, names)
@@ -82,19 +82,24 @@ class CurrentRecords:
         selected = dict.fromkeys(["id", *STAMPS, *filter(self._in_coql, names)])
         columns = ", ".join(_name(each) for each in selected if each in {"id", *self.fields})
         text = f"select {columns} from {self.module} where {condition}"  # noqa: S608 - COQL
-        first = send_text(self.send, f"{text} limit 200")
+        first = self._query(f"{text} limit 200")
         if not more(first):
             return records_of(first)
         return [each for body in coql_bodies(self.send, parse(text)) for each in records_of(body)]
 
+    def _query(self, text: str) -> bytes:
+        """Send a query of one page."""
+        return self.send("POST", f"{V8}coql", json={"select_query": text}, safe=True)
+
     def _add_listed(self, found: dict[str, dict[str, Any]], names: Sequence[str]) -> None:
         """Read what only a list of records brings; 1 credit for each 100."""
-        asked = [name for name in LISTED if name in names]
-        ids = list(found) if asked else []
+        listed = [name for name in LISTED if name in names]
+        ids = list(found) if listed else []
         chunks = [ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK)]
-        for records in side_by_side(partial(self._listed, asked), chunks, self.workers):
+        for records in side_by_side(partial(self._listed, listed), chunks, self.workers):
             for record in records:
-                found[record["id"]] |= {name: record.get(name) for name in asked}
+                if (record_id := str(record.get("id"))) in found:
+                    found[record_id] |= {name: record.get(name) for name in listed}
 
     def _listed(self, names: Sequence[str], ids: Sequence[str]) -> list[dict[str, Any]]:
         """Read some fields of some records by a list."""
@@ -109,9 +114,9 @@ class CurrentRecords:
             f"select Created_Time from {self.module} where id is not null"  # noqa: S608 - COQL
             " order by Created_Time desc limit 200"
         )
-        records = records_of(send_text(self.send, text))
-        since = records[0]["Created_Time"] if records else None
-        return {"since": since, "ids": [record["id"] for record in records]}
+        records = records_of(self._query(text))
+        since = records[0].get("Created_Time") if records else None
+        return {"since": since, "ids": [record.get("id") for record in records]}
 
     def made_since(
         self, mark: Mapping[str, Any], names: Sequence[str], until: str | None
@@ -126,7 +131,8 @@ class CurrentRecords:
             condition = coql.fill(
                 "Created_Time between :since and :until", since=since, until=until
             )
-        return (each for each in self.where(condition, names) if each["id"] not in old)
+        made = self.where(condition, names)
+        return (record for record in made if record.get("id") and record["id"] not in old)
 
 
 def matching(

@@ -234,7 +234,9 @@ def _seen(
 def _read_at(source: Any, context: WriteContext) -> datetime | None:
     """Tell, by Zoho's clock, when the table was read; ``None`` if it came from elsewhere."""
     told = getattr(source, "attrs", {}).get("zcrm", {}).get("time")
-    return told and datetime.fromisoformat(told) - timedelta(seconds=context.ahead_s())
+    return told and datetime.fromisoformat(told) - timedelta(
+        seconds=context.clock() - context.zoho()
+    )
 
 
 def _decide(

@@ -9,75 +9,100 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.errors import NotFoundError
-from zcrm_nb.frames.external_ids import as_table, far_columns, pointing, texts, with_ids
-from zcrm_nb.frames.validate import Problem, refuse
+from zcrm_nb.frames.compare import matches
+from zcrm_nb.frames.records import ABSENT
+from zcrm_nb.frames.validate import Problem, check_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.writing.context import WriteContext
 
-__all__ = ["known_by", "pointing_by"]
+    Field = Mapping[str, Any]
+    ExternalKeys = dict[str, tuple[str, Field]]
+
+__all__ = ["external_keys", "look_up"]
 
 
-def known_by(means: WriteContext, module: str, source: Any, external: str, *, subject: str) -> Any:
-    """Give records that are known by an external field their ids; 1 credit for each 100."""
-    means.catalogue.field(module, external)
-    table = as_table(source, external)
-    if "id" in table.columns:
-        raise ValueError(f"external={external!r} tells which records are meant; leave out the ids.")
-    if external not in table.columns:
-        raise ValueError(f"external={external!r}: there is no such column.")
-    ids = _looked_up(means, module, external, table, external, subject=subject)
-    return with_ids(table, external, ids)
+def external_keys(
+    catalogue: Catalogue, module: str, names: Sequence[str], external: str | None
+) -> ExternalKeys:
+    """Find the columns that hold another system's ids, with their module and field.
 
-
-def pointing_by(means: WriteContext, module: str, source: Any, *, subject: str) -> Any:
-    """Turn columns such as ``Account_Name.ERP_Id`` into ``Account_Name.id``.
-
-    Only where the far field is an external one: any other belongs to another record.
+    They are the column ``external``, and columns such as ``Account_Name.ERP_Id`` whose far field is
+    an external one: any other belongs to another record.
     """
-    for column in far_columns(source):
-        own, _, far = column.partition(".")
-        if target := _target(means, module, own, far):
-            ids = _looked_up(means, target, far, source, column, subject=subject)
-            source = pointing(source, column, ids)
-    return source
+    keys: ExternalKeys = {}
+    if external is not None:
+        keys[external] = (module, catalogue.field(module, external))
+        if "id" in names:
+            raise ValueError(f"external={external!r} names the records; leave out the column 'id'.")
+        if external not in names:
+            raise ValueError(f"external={external!r}: the table has no such column.")
+    for name in names:
+        own, _, far = name.partition(".")
+        if far and far != "id" and (target := _target(catalogue, module, own, far)):
+            keys[name] = target
+    return keys
 
 
-def _target(means: WriteContext, module: str, own: str, far: str) -> str | None:
-    """Name the module that a lookup points to, if the far field is an external one there."""
-    lookup: Mapping[str, Any] = means.catalogue.fields(module).get(own, {}).get("lookup") or {}
+def _target(catalogue: Catalogue, module: str, own: str, far: str) -> tuple[str, Field] | None:
+    """Find the module that a lookup points to, if the far field is an external one there."""
+    lookup: Field = catalogue.fields(module).get(own, {}).get("lookup") or {}
     target = (lookup.get("module") or {}).get("api_name")
-    if not target or far == "id":
+    if not target:
         return None
     try:
-        known = means.catalogue.fields(target).get(far) or {}
+        field = catalogue.fields(target).get(far) or {}
     except NotFoundError:
         return None
-    return str(target) if known.get("external") else None
+    return (str(target), field) if field.get("external") else None
 
 
-def _looked_up(
-    means: WriteContext, module: str, field: str, source: Any, column: str, *, subject: str
-) -> list[str | None]:
-    """Look ids up by a field, or refuse values that lead nowhere; a lookup may be empty."""
-    index, values = texts(source, column)
-    known: dict[str, list[str]] = {}
-    for record in means.there(module).by(field, [each for each in values if each], [field]):
-        known.setdefault(str(record[field]).casefold(), []).append(record["id"])
-    found = [known.get(each.casefold(), []) if each else [] for each in values]
-    problems = [
-        Problem(row, column, value, _wrong(module, field, value, ids))
-        for row, (value, ids) in enumerate(zip(values, found, strict=True))
-        if len(ids) != 1 and (value or column == field)
-    ]
-    refuse(problems, subject, index)
-    return [each[0] if each else None for each in found]
+def look_up(
+    context: WriteContext, external: ExternalKeys, data: dict[str, list[Any]], *, key: str | None
+) -> list[Problem]:
+    """Replace columns of external ids by ids, or lookups; 1 credit for each 100 values."""
+    problems: list[Problem] = []
+    for column, (module, field) in external.items():
+        values = data.pop(column)
+        known = {column: {"api_name": column, **field, "system_mandatory": False}}
+        wrong = {
+            each.row: each
+            for each in check_values({column: values}, known, "update", unlisted=True)
+        }
+        keys = [None if row in wrong else each or None for row, each in enumerate(values)]
+        found = _ids(context, module, field, keys)
+        for row, (value, ids) in enumerate(zip(keys, found, strict=True)):
+            if row not in wrong and (value is not None or column == key) and len(ids) != 1:
+                words = _wrong(module, str(field["api_name"]), value, ids)
+                wrong[row] = Problem(row, column, value, words)
+        problems += wrong.values()
+        single = [ids[0] if len(ids) == 1 else None for ids in found]
+        if column == key:
+            data["id"] = single
+        else:
+            data[column.partition(".")[0]] = [
+                ABSENT if value is ABSENT else record_id and {"id": record_id}
+                for value, record_id in zip(values, single, strict=True)
+            ]
+    return problems
 
 
-def _wrong(module: str, field: str, value: str | None, ids: Sequence[str]) -> str:
+def _wrong(module: str, field: str, value: Any, ids: Sequence[str]) -> str:
     """Say why a value leads to no record."""
-    if not value:
+    if value is None:
         return "missing"
-    return f"{len(ids)} {module} have this {field}" if ids else f"no {module} has this {field}"
+    count = f"{len(ids)} records in {module} have" if ids else f"no record in {module} has"
+    return f"{count} this {field}"
+
+
+def _ids(context: WriteContext, module: str, field: Field, keys: Sequence[Any]) -> list[list[str]]:
+    """Find the ids of the records that have each key."""
+    name = str(field["api_name"])
+    wanted = [each for each in keys if each is not None]
+    records = context.there(module).by(name, wanted, [name]) if wanted else []
+    known = {name: [record.get(name) for record in records]}
+    places = matches({name: keys}, known, {name: field})
+    return [[records[place]["id"] for place in found] for found in places]

@@ -21,17 +21,22 @@ import orjson
 
 from zcrm_nb.api.writing.outcomes import Outcome, not_sent, unknown
 from zcrm_nb.errors import WriteError
+from zcrm_nb.frames import Column, to_report
+from zcrm_nb.frames.report import unpack_index
 from zcrm_nb.state.files import GLANCE_S, is_held, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from zcrm_nb.frames import Report, ReportActions
+
 __all__ = ["Batch", "Story", "WriteJournal", "begin", "runs"]
 
 FOLDER = "writes"
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 DAYS = 30  # records are personal data: they are kept only for as long as they may be wanted back
+FACTS = ("run", "module", "action", "org", "time", "trigger", "undoable")
 NEEDED = {"rows": int, "index": str, "module": str, "action": str, "time": str}  # of a first line
 
 
@@ -102,6 +107,18 @@ class Story:
         counts = {name: statuses.count(name) for name in ("done", "refused", "unknown")}
         return {**self.header, **counts, "undone": len(self.undone)}
 
+    def report(self, actions: ReportActions) -> Report:
+        """Make the report of the run."""
+        header, rows = self.header, self.rows
+        facts = {key: header.get(key) for key in FACTS}
+        if header.get("not_undoable"):
+            facts["not_undoable"] = header["not_undoable"]
+        if self.jobs:
+            facts["jobs"] = [line["job"] for line in self.jobs.values()]
+        columns = [Column(name, kind) for name, kind in header.get("columns") or ()]
+        index = unpack_index(header["index"], len(rows))
+        return to_report(index, rows, facts=facts, columns=columns, actions=actions)
+
     def unknown(self) -> Iterator[tuple[int, Batch, list[int]]]:
         """Yield the batches that hold unknown rows, with the places of these rows."""
         for number, batch in self.batches.items():
@@ -157,8 +174,19 @@ class WriteJournal:
         return not self.header
 
     def note(self, *, durable: bool = False, **line: Any) -> None:
-        """Add a line."""
+        """Add a line; ``WriteError`` where it cannot be written, as on a full disk."""
         text = b"\n" + orjson.dumps(line)  # in front, for the line before may have broken off
+        try:
+            self._append(text, durable=durable)
+        except OSError as error:
+            raise WriteError(
+                f"The journal of run {self.run} cannot be written.",
+                f"What happened: {error}.",
+                "Free some disk space, or set ZCRM_CONFIG_DIR to a folder that can be written.",
+            ) from error
+
+    def _append(self, text: bytes, *, durable: bool) -> None:
+        """Append bytes to the file."""
         file = os.open(self.path, _APPEND, 0o600)
         try:
             with self._lock:
@@ -273,12 +301,12 @@ def begin(folder: Path, at: float, **header: Any) -> WriteJournal:
         home.mkdir(mode=0o700, exist_ok=True)
         _tidy(home, at)
         journal.note(durable=True, **first)
-    except OSError as error:
+    except (OSError, WriteError) as error:
         with suppress(OSError):
             journal.path.unlink(missing_ok=True)
         raise WriteError(
             "Nothing was sent: the journal of the run cannot be written.",
-            f"What happened: {error}.",
+            error.said if isinstance(error, WriteError) else f"What happened: {error}.",
             f"Free some space in {home}, or set ZCRM_CONFIG_DIR to a folder that can be written.",
         ) from error
     return journal

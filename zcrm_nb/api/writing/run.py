@@ -132,7 +132,9 @@ class Run:
     def _outcomes(self, batch: Batch, call: WriteCall) -> list[Outcome]:
         """Send a call and read the outcomes of its rows."""
         try:
-            body = self._context.send(call.method, V8 + call.path, **call.options())
+            given = {name: getattr(call, name) for name in ("json", "params", "files", "headers")}
+            options = {name: value for name, value in given.items() if value is not None}
+            body = self._context.send(call.method, V8 + call.path, **options)
         except ZohoError as error:
             outcomes, is_whole = outcomes_of_error(error, batch.action, batch.ids)
             if is_whole and not (self._goes_on and not isinstance(error, LoginError | LimitError)):
@@ -185,7 +187,7 @@ def finish(
             if afterwards is not None:
                 afterwards()
     except BaseException as error:
-        if not run.has_sent and isinstance(error, ZohoError):
+        if not run.has_sent and isinstance(error, ZohoError) and not isinstance(error, WriteError):
             raise
         raise stopped(context, run.journal, run.story(), error) from error
     if run.refusal is not None and run.is_refused:

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["STATES", "page", "text"]
 
 STATES = {
-    "at work": "somebody is at it now",
-    "waiting": "Zoho is at work on it, or there is more to ask for",
-    "ready": "Zoho has finished; its files can be fetched",
-    "here": "all files are on this machine",
+    "at work": "running in this or another notebook",
+    "waiting": "still running at Zoho, or more parts to request",
+    "ready": "Zoho has finished; its files can be downloaded",
+    "downloaded": "all files are on this computer",
+    "done": "all rows are written",
     "failed": "Zoho could not finish it",
-    "expired": "Zoho has deleted what is not here",
-    "unclear": "nobody knows whether Zoho took it",
+    "expired": "Zoho has deleted files that were not downloaded",
+    "unclear": "the reply was lost, so it is unknown whether Zoho accepted it",
+    "damaged": "the note of it cannot be read",
 }
 """What a job can be, and what that means."""
 
@@ -34,10 +36,12 @@ _MARKS = {
     "at work": ("◉", "#3f7fbf"),
     "waiting": ("◐", "#d9822b"),
     "ready": ("◕", "#d9822b"),
-    "here": ("●", "#2a9d72"),
+    "downloaded": ("●", "#2a9d72"),
+    "done": ("●", "#2a9d72"),
     "failed": ("✕", "#c8553d"),
     "expired": ("○", "#8a949a"),
     "unclear": ("?", "#c8553d"),
+    "damaged": ("✕", "#c8553d"),
 }
 
 # Colours come from the theme where JupyterLab tells them; elsewhere the page inherits its own. The
@@ -105,10 +109,10 @@ def text(rows: Sequence[Row], now: float) -> str:
         counted = f"{row['rows']:,} rows"
         kept = _kept(row, now)
         lines.append(
-            f"  {_name(row):<{width}}  {row['state']:<7}  {counted:>14}  begun {_age(row, now)}"
+            f"  {_name(row):<{width}}  {row['state']:<10}  {counted:>14}  begun {_age(row, now)}"
             f"{f', kept by Zoho for {kept}' if kept[0].isdecimal() else ''}; {_asked(row)}"
         )
-        is_plain = row["state"] == "here" and row["operation"] == "read"
+        is_plain = row["state"] == "downloaded" and row["operation"] == "read"
         below = ": ".join(filter(None, (row["note"], "" if is_plain else row["next"])))
         if below:
             lines.append(f"  {'':<{width}}  {below}")

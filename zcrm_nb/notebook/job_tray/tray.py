@@ -123,7 +123,7 @@ class Tray:
             "can": "stop" if running and not run.stopping else can,  # type: ignore[union-attr]
             "note": self._note(line, state, run),
             "next": "" if state == "at work" else _next(line),
-            "is_problem": state in {"failed", "unclear"} or bool(run and run.is_problem),
+            "is_problem": state in {"failed", "unclear", "damaged"} or bool(run and run.is_problem),
         }
 
     def _note(self, line: Line, state: str, run: _Run | None) -> str:
@@ -131,7 +131,7 @@ class Tray:
         if run is not None and not run.over:
             so_far = f"; {run.rows:,} rows here" if run.rows else ""
             return "stopping" if run.stopping else f"{run.words}{so_far}"
-        if run is not None and (run.is_problem or state != "here"):
+        if run is not None and (run.is_problem or state not in {"downloaded", "done"}):
             return run.words
         return "in this or another notebook" if state == "at work" else _noted(line)
 
@@ -260,12 +260,12 @@ class Tray:
 def _noted(line: Line) -> str:
     """Say in words what is noted of a job that nobody is at."""
     state, files = line["state"], line["files"]
-    if line["said"] or state == "here":
+    if line["said"] or state in {"downloaded", "done"}:
         return str(line["said"])
     if state == "ready":
-        return f"{files} of {line['parts']} files here"
+        return f"{files} of {line['parts']} files downloaded"
     if state == "waiting" and files:
-        return f"{_counted(files)} here; more to come"
+        return f"{_counted(files)} downloaded; more to come"
     return STATES[state]
 
 
@@ -277,7 +277,9 @@ def _counted(files: int) -> str:
 def _next(line: Line) -> str:
     """Say what to type next."""
     if line["operation"] == "write":
-        return f"crm.report({line['id']!r})" + (".resolve()" if line["state"] != "here" else "")
+        return f"crm.report({line['id']!r})" + (".resolve()" if line["state"] != "done" else "")
+    if line["state"] == "damaged":
+        return ""
     if line["state"] == "unclear":
         return f"crm.job({line['id']!r}).df(ask_again=True)"
     if line["state"] in {"failed", "expired"}:

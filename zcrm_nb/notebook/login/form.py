@@ -374,7 +374,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
                 return
             asked, wish = self._asked
             try:
-                flows.read_redirect(text, asked.request.state)
+                asked.read(text)
             except LoginError as error:
                 self._say(str(error), "zcrm-problem")
                 return

@@ -179,7 +179,7 @@ class Prompt:
             for _ in range(TRIES):
                 text = self._came(arrived)
                 try:
-                    flows.read_redirect(text, asked.request.state)
+                    asked.read(text)
                 except LoginError as error:
                     self._say(str(error))
                 else:

@@ -1,0 +1,166 @@
+"""Every public method under every fault: ``make fault-matrix`` writes docs/fault-matrix.md.
+
+Each cell runs one method on a fresh org with one kind of fault: on the first call, on the second,
+or on every call; the metadata are known before. It says what the caller got. A write is checked in
+the org itself, too: never more records than without the fault.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if __name__ == "__main__":  # run as a program, from anywhere
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import pandas as pd
+
+from tests.calls import CALLS, MODULES, learn_ids, small_org
+from zcrm_nb.connect import attach
+from zcrm_nb.emulator.serving.faults import KINDS
+from zcrm_nb.errors import ZohoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from zcrm_nb import CRM
+    from zcrm_nb.emulator import Emulator
+
+PAGE = Path(__file__).parents[1] / "docs" / "fault-matrix.md"
+WRITES = {
+    "insert", "update", "upsert", "delete", "diff", "bulk_write", "convert", "change_owner",
+    "mass_update", "mass_delete", "tag", "untag", "add_note", "attach", "link", "undo", "watch",
+    "resolve",
+}  # fmt: skip
+TABLES = ("Leads", "Contacts", "Accounts", "Deals", "Notes", "Tasks", "Vendors")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two results say the same."""
+    if isinstance(one, pd.DataFrame) and isinstance(other, pd.DataFrame):
+        left, right = (
+            frame.drop(columns="Modified_Time", errors="ignore") for frame in (one, other)
+        )
+        return left.astype(str).equals(right.astype(str))
+    return str(one) == str(other)
+
+
+def counts(org: Emulator) -> dict[str, int]:
+    """Records of each module in the org itself."""
+    return {name: org.store.read(f"SELECT count(*) FROM {name}")[0][0] for name in TABLES}
+
+
+def outcome(crm: CRM, name: str, expected: Any) -> str:
+    """Run one method and say what its caller got."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            result = CALLS[name](crm)
+        except ZohoError as error:
+            report = getattr(error, "report", None)
+            return type(error).__name__ + ("" if report is None else " with the report")
+        except Exception as error:
+            return f"**{type(error).__name__}**"
+    if name == "doctor":
+        return "right" if same(result, expected) else "reported"
+    if name in WRITES:
+        states = sorted(set(result["status"].astype(str)))
+        polite = sorted(set(expected["status"].astype(str)))
+        return "right" if states == polite else ", ".join(states)
+    if same(result, expected):
+        return "right"
+    return "warned" if caught else "**other**"
+
+
+def connected(org: Emulator) -> CRM:
+    """A client that knows the metadata already."""
+    crm = attach(org)
+    for module in MODULES:
+        crm.fields(module)
+    crm.users()
+    crm.org()
+    return crm
+
+
+def cell(
+    name: str,
+    kind: str,
+    when: dict[str, Any],
+    polite: tuple[Any, dict[str, int]],
+    make: Callable[[], Emulator] = small_org,
+) -> str:
+    """Run one cell; a broken promise is in bold."""
+    expected, most = polite
+    with make() as org:
+        crm = connected(org)
+        org.faults.add(kind, **when)
+        text = outcome(crm, name, expected)
+        org.faults.clear()
+        doubled = [table for table, number in counts(org).items() if number > most[table]]
+        stop_feeds(crm)
+    return f"**doubled {', '.join(doubled)}**" if doubled else text
+
+
+def stop_feeds(crm: CRM) -> None:
+    """End the feeds that a call began."""
+    for feed in list(crm._feeds):
+        feed.stop()
+
+
+def without_faults(name: str) -> tuple[Any, dict[str, int]]:
+    """The result of one method, and the most records that each module may hold afterwards."""
+    with small_org() as org:
+        crm = connected(org)
+        before = counts(org)
+        result = CALLS[name](crm)
+        after = counts(org)
+        stop_feeds(crm)
+    return result, {table: max(before[table], after[table]) for table in TABLES}
+
+
+WHEN = ({"times": 1}, {"times": 1, "after": 1}, {"times": None})
+
+
+def matrix(names: list[str]) -> dict[str, dict[str, str]]:
+    """Run all faults on some methods; equal outcomes of the three cases are written once."""
+    learn_ids()
+    rows: dict[str, dict[str, str]] = {}
+    with warnings.catch_warnings(), Path(os.devnull).open("w") as dark, redirect_stderr(dark):
+        warnings.simplefilter("ignore")
+        for name in names:
+            polite = without_faults(name)
+            cells = {kind: [cell(name, kind, when, polite) for when in WHEN] for kind in KINDS}
+            rows[name] = {kind: " / ".join(dict.fromkeys(each)) for kind, each in cells.items()}
+    return rows
+
+
+INTRODUCTION = """# What happens when something goes wrong
+
+Generated by `make fault-matrix`; a test compares it with the code. Methods that behave alike share
+a row; one column for each fault of the emulator, which strikes the first call, the second call, or
+every call. `right`: the same result as without the fault, because the call was repeated. A name is
+the error that is raised; `done`, `refused` and `unknown` are states in the report of a write, which
+is never repeated. `reported`: the table of `doctor()` says so. No cell loses a row silently, writes
+twice, or raises an error that is not ours.
+"""
+
+
+def page(rows: dict[str, dict[str, str]]) -> str:
+    """Write the matrix as Markdown, methods that behave alike in one row."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, cells in rows.items():
+        alike.setdefault(tuple(cells.values()), []).append(f"`{name}`")
+    lines = [INTRODUCTION, *(f"- `{kind}`: {text}" for kind, (_, text) in KINDS.items()), ""]
+    lines += ["| methods | " + " | ".join(KINDS) + " |", "| --- |" + " --- |" * len(KINDS)]
+    lines += [
+        f"| {' '.join(names)} | " + " | ".join(cells) + " |" for cells, names in alike.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(matrix(sorted(CALLS))), encoding="utf-8")

@@ -1,0 +1,273 @@
+"""Input as it is sent: columns of JSON values, checked against the fields, with Zoho's own ids."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.api.writing.external_ids import external_keys, look_up
+from zcrm_nb.api.writing.outcomes import refused
+from zcrm_nb.frames import column_for
+from zcrm_nb.frames.compare import keys_of
+from zcrm_nb.frames.records import (
+    ABSENT,
+    as_columns,
+    cells_of,
+    ids_of,
+    only,
+    without_gaps,
+)
+from zcrm_nb.frames.report import labels
+from zcrm_nb.frames.validate import Problem, check_columns, check_names, check_values, refuse
+from zcrm_nb.frames.values import json_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    import pandas as pd
+
+    from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.api.writing.context import WriteContext
+    from zcrm_nb.frames import Column
+    from zcrm_nb.frames.report import Outcome
+
+    Fields = Mapping[str, Mapping[str, Any]]
+    Source = pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]
+
+__all__ = ["PreparedRows", "WriteRequest", "prepare", "prepare_ids", "settle_invalid"]
+
+INVALID = ("raise", "report")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """How records are written: the arguments of ``CRM.insert``, ``update``, ``upsert``, ``delete``.
+
+    ``checked`` are the duplicate-check fields of an upsert.
+    """
+
+    module: str
+    action: str
+    subforms: Mapping[str, pd.DataFrame] | None = None
+    trigger: str | Sequence[str] | None = ()
+    checked: Sequence[str] = ()
+    unmodified_since: datetime | str | None = None
+    undoable: bool = True
+    unlisted: bool = False
+    external: str | None = None
+    ignore_empty: bool = False
+    invalid: str = "raise"
+
+    @property
+    def subject(self) -> str:
+        """What errors call it."""
+        return f"{self.action} of {self.module}"
+
+    @property
+    def time_column(self) -> str | None:
+        """The column that holds when each record was modified as it was read."""
+        return self.unmodified_since if isinstance(self.unmodified_since, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRows:
+    """Rows as they are sent.
+
+    ``data`` has the JSON values of each field, ``ABSENT`` where a record does not have the key, and
+    in the rows that are ``refused``.
+    """
+
+    index: pd.Index[Any]
+    data: dict[str, list[Any]]
+    refused: dict[int, Outcome]
+
+
+def prepare(context: WriteContext, source: Source, request: WriteRequest) -> PreparedRows:
+    """Turn the input into columns of JSON values; refuse what Zoho would refuse."""
+    catalogue, module = context.catalogue, request.module
+    fields = catalogue.fields(module)
+    _check_options(catalogue, request)
+    records: Any = [source] if isinstance(source, Mapping) else source
+    index, names = labels(records), _names(records)
+    refuse(check_names(names), request.subject, index)
+    external = external_keys(catalogue, module, names, request.external)
+    problems = list(_wrong_columns(names, fields, request, external))
+    wrong = {each.column for each in problems}  # values of the other columns are checked as well
+    names = [name for name in names if name not in wrong]
+    subforms = {name: rows for name, rows in (request.subforms or {}).items() if name not in wrong}
+    inner = _subform_fields(catalogue, module, [*names, *subforms])
+    columns = _columns(fields, inner, external)
+    data = as_columns(only(records, names), columns, subforms=subforms)
+    problems += look_up(context, external, data, key=request.external)
+    _leave_gaps(data, request, inner)
+    cells = {(each.row, each.column.partition(".")[0]) for each in problems}
+    found = _wrong_values(data, fields, inner, request)
+    problems += [each for each in found if (each.row, each.column) not in cells]
+    return settle_invalid(PreparedRows(index, data, {}), problems, fields, request)
+
+
+def prepare_ids(context: WriteContext, source: Any, request: WriteRequest) -> PreparedRows:
+    """Take the ids of records out of the input, or look them up by an external field."""
+    module, external = request.module, request.external
+    if external is None:
+        index, ids = ids_of(source)
+        data = {"id": ids}
+        problems = list(_missing_ids(data))
+    else:
+        keys = external_keys(context.catalogue, module, [external], external)
+        index, cells = cells_of(source, external)
+        data = {external: json_values(cells, column_for(dict(keys[external][1])).kind)}
+        problems = look_up(context, keys, data, key=external)
+    wrong = {each.row for each in problems}
+    problems += [each for each in check_values(data, {}, "delete") if each.row not in wrong]
+    return settle_invalid(PreparedRows(index, data, {}), problems, {}, request)
+
+
+def settle_invalid(
+    rows: PreparedRows, problems: Sequence[Problem], fields: Fields, request: WriteRequest
+) -> PreparedRows:
+    """Refuse rows with problems: all together in an error, or each in the report."""
+    by_row: defaultdict[int, list[Problem]] = defaultdict(list)
+    for each in problems:
+        if each.row is not None:
+            by_row[each.row].append(each)
+    ids = dict(enumerate(rows.data.get("id", ())))
+    _blank(rows.data, by_row)
+    checked = request.checked if request.action == "upsert" else ()
+    twins = list(_repeated(rows.data, fields, checked, rows.index))
+    columns = [each for each in problems if each.row is None]
+    if request.invalid == "raise" or columns:
+        refuse([*problems, *twins], request.subject, rows.index)
+    for each in twins:
+        by_row[each.row or 0].append(each)
+    _blank(rows.data, by_row)
+    refusals = {row: _refusal(each, request.action, ids.get(row)) for row, each in by_row.items()}
+    return PreparedRows(rows.index, rows.data, rows.refused | refusals)
+
+
+def _blank(data: dict[str, list[Any]], rows: Iterable[int]) -> None:
+    """Take the values out of rows that are not sent."""
+    for row in rows:
+        for values in data.values():
+            values[row] = ABSENT
+
+
+def _refusal(problems: Sequence[Problem], action: str, record_id: Any) -> Outcome:
+    """Put the problems of a row into its line of the report."""
+    columns = ", ".join(dict.fromkeys(each.column for each in problems))
+    several = len(problems) > 1
+    words = [f"{each.column}: {each.problem}" if several else each.problem for each in problems]
+    known = None if action == "upsert" else action
+    return refused(
+        known,
+        "INVALID_DATA",
+        f"not sent: {'; '.join(words)}",
+        field=columns,
+        id=record_id if isinstance(record_id, str) and record_id else None,
+    )
+
+
+# ---- Columns -------------------------------------------------------------------------------------
+
+
+def _check_options(catalogue: Catalogue, request: WriteRequest) -> None:
+    """Refuse what no table could make right."""
+    if request.invalid not in INVALID:
+        raise ValueError(f"invalid={request.invalid!r}: choose {' or '.join(map(repr, INVALID))}.")
+    for name in request.checked:
+        catalogue.field(request.module, name)
+
+
+def _names(records: Any) -> list[Any]:
+    """List the columns of a table, or of records."""
+    if hasattr(records, "columns"):
+        return list(records.columns)
+    return list(dict.fromkeys(name for record in records for name in record))
+
+
+def _wrong_columns(
+    names: Sequence[str], fields: Fields, request: WriteRequest, external: Iterable[str]
+) -> Iterator[Problem]:
+    """Find the columns that cannot be written."""
+    passed_over = [*external, request.time_column or ""]
+    columns = [*names, *(request.subforms or ())]
+    yield from check_columns(columns, fields, request.action, passed_over=passed_over)
+    if request.action == "update" and request.external is None and "id" not in names:
+        yield Problem(None, "id", None, "an update needs the ids of its records")
+
+
+def _subform_fields(
+    catalogue: Catalogue, module: str, names: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Look up the fields of the rows of subforms; 1 credit for each subform, once."""
+    fields = catalogue.fields(module)
+    forms = [name for name in names if fields.get(name, {}).get("data_type") == "subform"]
+    modules = {name: (fields[name].get("associated_module") or {}).get("module") for name in forms}
+    return {name: dict(catalogue.fields(form)) for name, form in modules.items() if form}
+
+
+def _columns(
+    fields: Fields, subforms: Mapping[str, Fields], external: Mapping[str, tuple[str, Any]]
+) -> list[Column]:
+    """Give the types of all columns: fields, those of subforms, external ids."""
+    described = list(fields.items())
+    described += [
+        (f"{form}.{name}", field) for form, own in subforms.items() for name, field in own.items()
+    ]
+    described += [(column, field) for column, (_, field) in external.items()]
+    return [column_for(dict(field), column) for column, field in described]
+
+
+# ---- Values --------------------------------------------------------------------------------------
+
+
+def _wrong_values(
+    data: Mapping[str, Sequence[Any]],
+    fields: Fields,
+    subforms: Mapping[str, Fields],
+    request: WriteRequest,
+) -> Iterator[Problem]:
+    """Find the values that Zoho would refuse, and rows of an update that name no record."""
+    yield from check_values(
+        data, fields, request.action, subforms=subforms, unlisted=request.unlisted
+    )
+    if request.action == "update" and request.external is None:
+        yield from _missing_ids(data)
+
+
+def _leave_gaps(data: dict[str, list[Any]], request: WriteRequest, subforms: Iterable[str]) -> None:
+    """Leave out missing values where they would do harm: ids, subforms, with ``ignore_empty``."""
+    for name in subforms:  # a missing list of rows is no reason to remove those in the CRM
+        data[name] = [ABSENT if rows is None else rows for rows in data[name]]
+    if request.ignore_empty:
+        kept = {"id", *subforms}
+        data |= {name: without_gaps(data[name]) for name in data.keys() - kept}
+    if request.action == "upsert" and "id" in data:
+        data["id"] = without_gaps(data["id"])
+
+
+def _missing_ids(data: Mapping[str, Sequence[Any]]) -> Iterator[Problem]:
+    """Find the rows that name no record."""
+    for row, each in enumerate(data.get("id", ())):
+        if not each:
+            yield Problem(row, "id", None, "missing")
+
+
+def _repeated(
+    data: Mapping[str, Sequence[Any]],
+    fields: Fields,
+    checked: Sequence[str],
+    index: pd.Index[Any],
+) -> Iterator[Problem]:
+    """Find rows that would overwrite each other: batches are sent side by side, in no order."""
+    for name in ["id", *checked]:
+        field = fields.get(name) or {"api_name": "id", "data_type": "text"}
+        values = [None if each is ABSENT else each for each in data.get(name, ())]
+        first: dict[Any, int] = {}
+        for row, key in enumerate(keys_of(values, field)):
+            if key is not None and first.setdefault(key, row) != row:
+                words = f"repeated: also in row {index[first[key]]}; keep one"
+                yield Problem(row, name, values[row], words)
