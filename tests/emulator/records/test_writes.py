@@ -185,7 +185,7 @@ def test_the_first_record_of_the_guide_is_taken(ask):
         "Company": "Zylker",
         "Last_Name": "Daly",
         "First_Name": "Paul",
-        "Email": "p.daly@zylker.com",
+        "Email": "p.daly@example.com",
         "State": "Texas",
         "Lead_Source": "Website",
     }

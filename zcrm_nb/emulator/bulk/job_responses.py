@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from zcrm_nb.emulator.records.records import iso
+from zcrm_nb.emulator.records.table import iso
 from zcrm_nb.emulator.serving.errors import Refusal
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator.oauth.data_centres import CENTRES
-from zcrm_nb.emulator.records.records import iso
+from zcrm_nb.emulator.records.table import iso
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import API_ORIGIN, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.parameters import is_id

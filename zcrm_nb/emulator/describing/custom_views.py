@@ -10,7 +10,7 @@ from zcrm_nb.emulator.catalog.views import mention
 from zcrm_nb.emulator.describing.metadata import requested_module
 from zcrm_nb.emulator.query import filters, views
 from zcrm_nb.emulator.query.views import View
-from zcrm_nb.emulator.records.records import ORDERS, iso, plain_info
+from zcrm_nb.emulator.records.table import ORDERS, iso, plain_info
 from zcrm_nb.emulator.records.writes import attempted, overall
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal

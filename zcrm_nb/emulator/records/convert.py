@@ -9,7 +9,7 @@ import orjson
 
 from zcrm_nb.emulator.catalog.converting import MAPPING
 from zcrm_nb.emulator.query.criteria import Condition
-from zcrm_nb.emulator.records.records import Table
+from zcrm_nb.emulator.records.table import Table
 from zcrm_nb.emulator.records.writes import refuse_locked
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal

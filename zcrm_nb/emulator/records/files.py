@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import orjson
 
-from zcrm_nb.emulator.records.records import module_named
 from zcrm_nb.emulator.records.related import parent_of
+from zcrm_nb.emulator.records.table import module_named
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Part, Request, json_answer

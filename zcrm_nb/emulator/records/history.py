@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from zcrm_nb.emulator.catalog.describe import choices_json
-from zcrm_nb.emulator.records.records import iso, module_named
 from zcrm_nb.emulator.records.related import lists_of, parent_of
+from zcrm_nb.emulator.records.table import iso, module_named
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.emulator.records.records import module_named
+from zcrm_nb.emulator.records.table import module_named
 from zcrm_nb.emulator.records.writes import attempted, overall, refuse_locked, success
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both, like
-from zcrm_nb.emulator.records.records import ORDERS, iso, plain_info
+from zcrm_nb.emulator.records.table import ORDERS, iso, plain_info
 from zcrm_nb.emulator.records.writes import overall
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal

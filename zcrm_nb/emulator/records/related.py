@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.query.criteria import Condition
-from zcrm_nb.emulator.records.records import listed, module_named, one_record
+from zcrm_nb.emulator.records.records import listed, one_record
+from zcrm_nb.emulator.records.table import module_named
 from zcrm_nb.emulator.records.writes import RECORDS, Writer, attempted, items_of, overall, success
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.emulator.records.records import iso, module_named
+from zcrm_nb.emulator.records.table import iso, module_named
 from zcrm_nb.emulator.records.writes import attempted, overall, success
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal

@@ -134,7 +134,7 @@ class Field:
 
     ``derived`` is the SQL expression over the record's own columns that gives the value of a field
     that no client writes; ``expression`` is how Zoho's metadata spells it. ``wire`` names the
-    shape of a value that does not look like its ``data_type`` says (``Tag`` is typed text and is a list).
+    shape of a value that its ``data_type`` does not give (``Tag`` is typed text and is a list).
     """
 
     api_name: str

@@ -18,7 +18,7 @@ import orjson
 
 from zcrm_nb.emulator.org import Org
 from zcrm_nb.emulator.query.criteria import Condition
-from zcrm_nb.emulator.records.records import Table
+from zcrm_nb.emulator.records.table import Table
 from zcrm_nb.emulator.serving.http import API_ORIGIN
 from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
 from zcrm_nb.emulator.storage.store import Change
