@@ -42,7 +42,7 @@ class Attaching(Reporting):
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
+            Show progress when it takes longer than a second; a callable is called with
             ``(rows, pages, total)`` after each page.
 
         Returns
@@ -68,7 +68,7 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Get Notes": zoho.com/crm/developer/docs/api/v8/get-notes.html
+        zoho.com/crm/developer/docs/api/v8/get-notes.html
 
         Examples
         --------
@@ -108,8 +108,7 @@ class Attaching(Reporting):
         title : str, optional
             Its title; at most 120 characters.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
+            As for :meth:`notes`.
 
         Returns
         -------
@@ -131,7 +130,7 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Create Notes": zoho.com/crm/developer/docs/api/v8/create-notes.html
+        zoho.com/crm/developer/docs/api/v8/create-notes.html
 
         Examples
         --------
@@ -165,8 +164,7 @@ class Attaching(Reporting):
         tz : str, default "UTC"
             Time zone of ``Created_Time``: an IANA name, or ``"org"`` for the org's own.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each record.
+            As for :meth:`notes`.
 
         Returns
         -------
@@ -190,7 +188,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Get the List of Attachments":
         zoho.com/crm/developer/docs/api/v8/get-attachments.html
 
         Examples
@@ -234,8 +231,7 @@ class Attaching(Reporting):
         name : str, optional
             What it shall be called; the name on the disk by default. Bytes need one.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
+            As for :meth:`notes`.
 
         Returns
         -------
@@ -261,7 +257,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Upload an Attachment":
         zoho.com/crm/developer/docs/api/v8/upload-attachment.html
 
         Examples
@@ -315,7 +310,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Upload an Attachment":
         zoho.com/crm/developer/docs/api/v8/upload-attachment.html
 
         Examples
@@ -364,7 +358,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Delete an Attachment":
         zoho.com/crm/developer/docs/api/v8/delete-attachments.html
 
         Examples
@@ -429,7 +422,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Download an Attachment":
         zoho.com/crm/developer/docs/api/v8/download-attachments.html
 
         Examples
@@ -470,8 +462,7 @@ class Attaching(Reporting):
         name : str, optional
             What it shall be called; the name on the disk by default. Bytes need one.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
+            As for :meth:`notes`.
 
         Returns
         -------
@@ -495,7 +486,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Upload Files to Zoho File System":
         zoho.com/crm/developer/docs/api/v8/upload-files-to-zfs.html
 
         Examples
@@ -538,7 +528,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Download a Record's Photo":
         zoho.com/crm/developer/docs/api/v8/download-image.html
 
         Examples
@@ -590,7 +579,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Upload a Record's Photo":
         zoho.com/crm/developer/docs/api/v8/upload-image.html
 
         Examples
@@ -632,7 +620,7 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Get Tags": zoho.com/crm/developer/docs/api/v8/get-tag-list.html
+        zoho.com/crm/developer/docs/api/v8/get-tag-list.html
 
         Examples
         --------
@@ -667,8 +655,7 @@ class Attaching(Reporting):
         replace : bool, default False
             Whether the tags that a record has go.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
+            As for :meth:`notes`.
 
         Returns
         -------
@@ -690,7 +677,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Add Tags to Records":
         zoho.com/crm/developer/docs/api/v8/add-tags.html
 
         Examples
@@ -728,8 +714,7 @@ class Attaching(Reporting):
         tags : str or sequence of str
             Names of tags. One that a record does not have is no error.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
+            As for :meth:`notes`.
 
         Returns
         -------
@@ -749,7 +734,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Remove Tags from Records":
         zoho.com/crm/developer/docs/api/v8/remove-tags.html
 
         Examples

@@ -5,14 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from zcrm_nb.api.doctor import COLUMNS, examine
 from zcrm_nb.api.pages import at
 from zcrm_nb.auth.oauth import NoLogin, TokenSource
 from zcrm_nb.client.base import Base
 from zcrm_nb.errors import LoginError
-from zcrm_nb.frames import Column, TextTable, to_frame
+from zcrm_nb.frames import Column, TextTable, parse_json, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +108,7 @@ class Sending(Base):
         >>> crm.close()
         """
         body = self.send(method, at(path), params=params, json=json)
-        return orjson.loads(body) if body else None
+        return parse_json(body) if body else None
 
     def trace(self, *, show: bool = False) -> AbstractContextManager[list[Call]]:
         """Watch the calls that a block of code makes.

@@ -66,7 +66,7 @@ class Writing(Reporting):
         raise_on_refused : bool, default False
             Raise ``WriteError``, which carries the report, if any row is not done.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
+            Show progress when it takes longer than a second; a callable is called with
             ``(rows, calls, total)`` after each call.
 
         Returns
@@ -115,7 +115,7 @@ class Writing(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Insert Records": zoho.com/crm/developer/docs/api/v8/insert-records.html
+        zoho.com/crm/developer/docs/api/v8/insert-records.html
 
         Examples
         --------
@@ -203,8 +203,7 @@ class Writing(Reporting):
         raise_on_refused : bool, default False
             Raise ``WriteError``, which carries the report, if any row is not done.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, calls, total)`` after each call.
+            As for :meth:`insert`.
 
         Returns
         -------
@@ -243,7 +242,7 @@ class Writing(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Update Records": zoho.com/crm/developer/docs/api/v8/update-records.html
+        zoho.com/crm/developer/docs/api/v8/update-records.html
 
         Examples
         --------
@@ -334,8 +333,7 @@ class Writing(Reporting):
         raise_on_refused : bool, default False
             Raise ``WriteError``, which carries the report, if any row is not done.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, calls, total)`` after each call.
+            As for :meth:`insert`.
 
         Returns
         -------
@@ -369,7 +367,7 @@ class Writing(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Upsert Records": zoho.com/crm/developer/docs/api/v8/upsert-records.html
+        zoho.com/crm/developer/docs/api/v8/upsert-records.html
 
         Examples
         --------
@@ -433,8 +431,7 @@ class Writing(Reporting):
         raise_on_refused : bool, default False
             Raise ``WriteError``, which carries the report, if any row is not done.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, calls, total)`` after each call.
+            As for :meth:`insert`.
 
         Returns
         -------
@@ -465,7 +462,7 @@ class Writing(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Delete Records": zoho.com/crm/developer/docs/api/v8/delete-records.html
+        zoho.com/crm/developer/docs/api/v8/delete-records.html
 
         Examples
         --------
@@ -512,8 +509,7 @@ class Writing(Reporting):
         ignore_empty : bool, default False
             Leave a field as it is where the table has a missing value; as for :meth:`update`.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, calls, total)`` after each call.
+            As for :meth:`insert`.
 
         Returns
         -------
@@ -545,7 +541,6 @@ class Writing(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Get Records through a COQL Query":
         zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
 
         Examples

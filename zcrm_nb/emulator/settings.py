@@ -55,7 +55,7 @@ class EngineSettings:
         100_000, "rows that LIMIT and OFFSET reach: V8 says 100,000, some orgs report 10,000"
     )
     most_hops: int = fact(
-        2, "lookups one path may walk along: pages show two, none tells what three would give"
+        5, "lookups one path may follow: pages show two, the limit of 'base' joins is five"
     )
     most_joins: int = fact(
         20, "joins of one query: a page allows 5 'base' and 15 SELECT joins; counted together"
@@ -76,6 +76,20 @@ class EngineSettings:
     )
     count_takes_any_field: bool = fact(
         True, "whether COUNT takes a field of any type: numbers, lookups, picklists are documented"
+    )
+    multi_line_criteria: bool = fact(
+        True,
+        "whether a condition may be on multi-line text: the V3 page excludes it, live orgs report "
+        "'unsupported column in criteria', newer pages are silent",
+    )
+    tag_criteria: bool = fact(
+        True, "whether Tag = 'name' finds records: integrators use it, no page lists it"
+    )
+    user_full_name: bool = fact(
+        True, "whether COQL reads the full_name of users: pages since V7 say so, V3 refused it"
+    )
+    other_user_fields: bool = fact(
+        True, "whether COQL reads fields of users that its page does not name, such as status"
     )
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
     converted_in_views: bool = fact(

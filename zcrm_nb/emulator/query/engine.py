@@ -25,7 +25,7 @@ __all__ = ["run"]
 Row: TypeAlias = dict[str, object]
 Seen: TypeAlias = Callable[["Module", str], Condition | None]
 
-SELECTABLE = OPERATORS.keys() | {"jsonarray", "consent_lookup"}
+SELECTABLE = OPERATORS.keys() | {"jsonarray"}
 """The types that COQL can show; those without operators cannot be asked for or sorted by."""
 _ID = Path((Step("id"),))
 
@@ -129,15 +129,18 @@ class _Select:
         sql, function, kind = _call(aggregate, target), aggregate.function, target.field.kind
         if kind in TIMES and function in {"MIN", "MAX"}:
             return Shaped((sql,), shape(target.field, target.alias, "coql", self.store).show)
-        if not self._takes(function, kind):
+        if not self._takes(function, target):
             details = {"reason": "unsupported aggregate function", "column": aggregate.text}
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
         return Shaped((sql,))
 
-    def _takes(self, function: str, kind: str) -> bool:
-        """Tell whether an aggregate takes a type of field."""
+    def _takes(self, function: str, target: Target) -> bool:
+        """Tell whether an aggregate takes a field."""
+        kind = target.field.kind
         if function == "COUNT" and self.settings.count_takes_any_field:
             return True
+        if target.field.api_name == "id" and function in {"SUM", "AVG"}:
+            return False  # no page says; ids are names, not amounts
         counted = function == "COUNT" and kind in {*REFERENCES, "picklist"}
         return counted or kind in NUMBERS
 
@@ -182,7 +185,7 @@ class _Select:
     def _key(self, path: Path) -> str:
         """Write a column to sort or group by."""
         target = self._selectable(path)
-        if target.field.kind not in OPERATORS:
+        if target.field.kind not in OPERATORS.keys() - {"consent_lookup"}:
             raise _unsupported(path)
         exact = self.settings.case_sensitive and target.field.kind in TEXTS
         return f"{target.sql} COLLATE BINARY" if exact else target.sql
