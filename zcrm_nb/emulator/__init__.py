@@ -28,7 +28,7 @@ from zcrm_nb.emulator.oauth.devices import PAGE, DeviceOrg, Devices
 from zcrm_nb.emulator.oauth.form_tokens import Tickets
 from zcrm_nb.emulator.rough.rough import Rough, kinds_of
 from zcrm_nb.emulator.routes import JOBS, WORKS
-from zcrm_nb.emulator.serving.accounts import SELF_CLIENT_SCOPES, Accounts
+from zcrm_nb.emulator.serving.accounts import NOTEBOOK_REDIRECT, SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.serving.faults import Faults
 from zcrm_nb.emulator.serving.http import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.serving.meter import EDITIONS, Meter
@@ -210,6 +210,7 @@ class Emulator:
             If another program listens on that port.
         """
         server = Server(self.wsgi, port, self.credentials)
+        server.owner = self  # an emulator that is served is in use, whoever else holds it
         self._servers.append(server)
         return server
 
@@ -402,7 +403,7 @@ class Emulator:
 
     def _self_client(self) -> dict[str, str]:
         """Register a self client and give it a refresh token and a grant code."""
-        client = self.accounts.register()
+        client = self.accounts.register(redirect_uris=[NOTEBOOK_REDIRECT])
         return {
             "client_id": client.client_id,
             "client_secret": client.client_secret,

@@ -30,6 +30,9 @@ THROTTLED = {
     "Please try again after some time.",
     "status": "failure",
 }
+NOTEBOOK_REDIRECT = "http://127.0.0.1:8765/callback"
+"""Where login forms in notebooks listen by default; the client that every org has may go there."""
+
 SELF_CLIENT_SCOPES = ",".join(
     (
         "ZohoCRM.modules.ALL",

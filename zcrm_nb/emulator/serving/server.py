@@ -61,6 +61,8 @@ class Server:
     answer. Flask or uvicorn would add a dependency and be no faster.
     """
 
+    owner: object = None
+
     def __init__(self, app: WSGIApplication, port: int, credentials: Mapping[str, str]) -> None:
         try:
             self._http = _Loopback((HOST, port), app)
