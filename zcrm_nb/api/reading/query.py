@@ -353,7 +353,7 @@ def _aggregated(ask: Ask, start: int, wanted: float, workers: int) -> Iterator[b
     """Yield the answers of a query that aggregates; nobody can tell the number of its groups."""
     end = min(start + wanted, OFFSET_CEILING)
     offsets = range(start, int(end), PAGE_SIZE)
-    yield from look_ahead(partial(_sized, ask, end), offsets, lanes(workers), PAGE_SIZE)
+    yield from look_ahead(_Pages(ask, end), offsets, lanes(workers), PAGE_SIZE)
 
 
 class _Pages:
