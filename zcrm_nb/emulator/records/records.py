@@ -11,7 +11,7 @@ import orjson
 
 from zcrm_nb.emulator.catalog.describe import TEXTAREAS
 from zcrm_nb.emulator.query import criteria, views
-from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both
+from zcrm_nb.emulator.query.conditions import EVERYTHING, Condition, both
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
