@@ -35,7 +35,7 @@ LEADS = org_schema().modules["Leads"]
         ("(id:in:1,2)", '"id" IN (?, ?)', (1, 2)),
         (
             "(Languages_Known:equals:Hindi)",
-            "((';' || \"Languages_Known\" || ';') LIKE ? ESCAPE '\\')",
+            "(';' || \"Languages_Known\" || ';') LIKE ? ESCAPE '\\'",
             ("%;Hindi;%",),
         ),
         (

@@ -127,7 +127,7 @@ class Where:
         marks = ", ".join(self._mark(name.lower()) for name in names)
         tags = f"json_each({target.sql}) where lower(json_extract(value, '$.name')) in ({marks})"
         negated = "not " if operator in {"!=", "not in"} else ""
-        return f"{negated}exists (select 1 from {tags})"  # noqa: S608 - names of the schema
+        return f"{negated}exists (select 1 from {tags})"
 
     def _comparison(self, criterion: Comparison, target: Target) -> str:
         """Compare with a literal, or with the one value of a subquery."""
