@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.acting import convert, mass, recycle_bin
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames import as_record_ids, json_record, to_frame
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
+    from zcrm_nb.api.acting import convert, mass, recycle_bin
     from zcrm_nb.api.writing.run import Run
     from zcrm_nb.frames import RecordIds, Report
     from zcrm_nb.notebook.progress import Told
 
     Row = dict[str, Any]
+else:
+    convert, mass, recycle_bin = later("zcrm_nb.api.acting", "convert", "mass", "recycle_bin")
 
 __all__ = ["Acting"]
 
@@ -70,7 +73,7 @@ class Acting(Reporting):
         notify : bool, default False
             Let Zoho send mails to the owners.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
+            Show progress when it takes longer than a second; a callable is called with
             ``(rows, pages, total)`` after each lead.
 
         Returns
@@ -99,7 +102,7 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Convert Lead": zoho.com/crm/developer/docs/api/v8/convert-lead.html
+        zoho.com/crm/developer/docs/api/v8/convert-lead.html
 
         Examples
         --------
@@ -196,7 +199,7 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Change Owner": zoho.com/crm/developer/docs/api/v8/change-owner.html
+        zoho.com/crm/developer/docs/api/v8/change-owner.html
 
         Examples
         --------
@@ -279,7 +282,6 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Mass Update Records":
         zoho.com/crm/developer/docs/api/v8/mass-update-records.html
 
         Examples
@@ -365,7 +367,7 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Mass Delete Records": zoho.com/crm/developer/docs/api/v8/mass-delete.html
+        zoho.com/crm/developer/docs/api/v8/mass-delete.html
 
         Examples
         --------
@@ -432,7 +434,6 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Get Recycle Bin Records":
         zoho.com/crm/developer/docs/api/v8/get-recycle-bin-records.html
 
         Examples
@@ -486,7 +487,6 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Restore Recycle Bin Records":
         zoho.com/crm/developer/docs/api/v8/restore-recycle-bin-records.html
 
         Examples
@@ -548,7 +548,6 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Empty Recycle Bin":
         zoho.com/crm/developer/docs/api/v8/empty-recycle-bin.html
 
         Examples

@@ -53,7 +53,7 @@ class Batch:
     records : list of dict
         What is sent; only ids, where the same is done to all of them.
     unmodified_since : str, optional
-        Moment after which nobody else may have changed them.
+        Moment since when they must be unchanged.
     path, body : str, object
         Where it goes, and what is sent besides; of an insert, update, upsert, delete or restore the
         action and the records say it.
@@ -78,7 +78,7 @@ class Batch:
 
 @dataclass(slots=True)
 class Story:
-    """A run as its journal tells it.
+    """A run as its journal has it.
 
     ``lost`` has, for each batch without an answer, when it was sent or given up, by Zoho's clock;
     ``jobs`` the line about the job of each batch that became one.
@@ -95,7 +95,7 @@ class Story:
 
     @property
     def rows(self) -> list[Outcome]:
-        """What became of each row, in the order of the input."""
+        """The outcome of each row, in the order of the input."""
         missing = not_sent(None, "the run ended before")
         count = max(self.header["rows"], max(self.outcomes, default=-1) + 1)
         return [self.outcomes.get(row, missing) for row in range(count)]
@@ -213,7 +213,7 @@ class WriteJournal:
         self, rows: Sequence[int], outcomes: Sequence[Outcome], *, batch: int | None = None,
         at: float | None = None,
     ) -> None:  # fmt: skip
-        """Write down what became of rows, and when an answer was given up."""
+        """Note the outcomes of rows, and when an answer was given up."""
         self.note(of=batch, at=at, rows=list(rows), outcomes=list(map(tuple, outcomes)))
 
     @contextmanager

@@ -7,7 +7,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from zcrm_nb.coql.tree import Between, Comparison, IsNull, Literal, Logic, Membership, Subquery
+from zcrm_nb.coql.tree import (
+    Between,
+    Comparison,
+    IsNull,
+    Literal,
+    Logic,
+    Membership,
+    Subquery,
+    operator_of,
+)
+from zcrm_nb.emulator.query.conditions import (
+    MULTI_LINE,
+    NUMBERS,
+    REFERENCES,
+    TEXTS,
+    TIMES,
+    as_json,
+)
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.storage.codec import encode
 
@@ -23,19 +40,12 @@ Criterion: TypeAlias = Comparison | Between | Membership | IsNull
 _SAME = frozenset({"=", "!=", "in", "not in", "is null", "is not null"})
 _TEXT = _SAME | {"like", "not like"}
 _RANGE = _SAME | {">", ">=", "<", "<=", "between", "not between"}
-NUMBERS = frozenset({"integer", "bigint", "double", "decimal", "currency", "percent"})
-TIMES = frozenset({"date", "datetime", "event_reminder"})
-TEXTS = frozenset(
-    {"text", "textarea", "mediumtext", "email", "phone", "website", "autonumber"}
-    | {"picklist", "multiselectpicklist"}
-)
-REFERENCES = frozenset({"lookup", "multi_module_lookup", "ownerlookup", "userlookup"})
-
 OPERATORS: dict[str, frozenset[str]] = {
     **dict.fromkeys(TEXTS, _TEXT),
     **dict.fromkeys(NUMBERS | TIMES, _RANGE),
     **dict.fromkeys(REFERENCES, _SAME),
     "profileimage": _SAME,
+    "consent_lookup": frozenset({"is null", "is not null"}),
     "boolean": frozenset({"="}),
 }
 """The operators of each type, from Zoho's page; a type that is not here cannot be asked for."""
@@ -64,10 +74,16 @@ class Where:
 
     def sql(self, condition: Condition) -> str:
         """Write a condition."""
+        if isinstance(condition, Logic):
+            left, right = self.sql(condition.left), self.sql(condition.right)
+            return f"({left} {condition.operator} {right})"
+        if self._is_tag(self.joins.target(condition.path)):
+            return self._tagged(condition, self._target(condition))
+        return self._criterion(condition)
+
+    def _criterion(self, condition: Criterion) -> str:
+        """Write one criterion by its kind."""
         match condition:
-            case Logic():
-                left, right = self.sql(condition.left), self.sql(condition.right)
-                return f"({left} {condition.operator} {right})"
             case Comparison(operator="like" | "not like", value=Literal() as pattern):
                 return self._like(condition.operator, self._target(condition), pattern)
             case Comparison():
@@ -85,8 +101,9 @@ class Where:
         """Find the column of a criterion, and refuse an operator its type does not have."""
         target, operator = self.joins.target(criterion.path), operator_of(criterion)
         column_name = criterion.path.text
-        known = OPERATORS.get(target.field.kind)
-        if known is None or not target.field.coql:
+        known = _SAME if self._is_tag(target) else OPERATORS.get(target.field.kind)
+        multi_line = target.field.kind in MULTI_LINE and not self.settings.multi_line_criteria
+        if known is None or multi_line or not target.field.coql:
             raise _not_in_criteria(criterion)
         if target.field.data_type == "formula" and target.field.kind == "boolean":
             known = _FORMULA_BOOLEAN
@@ -95,6 +112,22 @@ class Where:
             details = {"reason": reason, "column_name": column_name, "operator": operator}
             raise Refusal(400, "INVALID_QUERY", "Invalid query formed", details)
         return target
+
+    def _is_tag(self, target: Target) -> bool:
+        """Tell whether a column holds tags that can be compared by name."""
+        return target.field.api_name == "Tag" and self.settings.tag_criteria
+
+    def _tagged(self, criterion: Criterion, target: Target) -> str:
+        """Look for the names of tags, in any case."""
+        names = [str(name) for name in _literals(criterion)]
+        operator = operator_of(criterion)
+        if isinstance(criterion, IsNull):
+            any_tag = f"coalesce({target.sql}, '[]') <> '[]'"
+            return any_tag if criterion.negated else f"not ({any_tag})"
+        marks = ", ".join(self._mark(name.lower()) for name in names)
+        tags = f"json_each({target.sql}) where lower(json_extract(value, '$.name')) in ({marks})"
+        negated = "not " if operator in {"!=", "not in"} else ""
+        return f"{negated}exists (select 1 from {tags})"
 
     def _comparison(self, criterion: Comparison, target: Target) -> str:
         """Compare with a literal, or with the one value of a subquery."""
@@ -172,36 +205,11 @@ class Where:
         return "?"
 
 
-def operator_of(criterion: Criterion) -> str:
-    """Spell the operator of a criterion as the grammar does."""
-    match criterion:
-        case Comparison():
-            return criterion.operator
-        case IsNull():
-            return "is not null" if criterion.negated else "is null"
-        case _:
-            name = "between" if isinstance(criterion, Between) else "in"
-            return f"not {name}" if criterion.negated else name
-
-
 def _as_json(kind: str, value: str | float | bool) -> object:
     """Turn a literal into the JSON value that a write of its type would carry."""
-    if kind in REFERENCES:
-        return {"id": str(value)}
-    if isinstance(value, str) and kind == "boolean":
-        return {"true": True, "false": False}.get(value.lower(), value)
-    if isinstance(value, str) and kind in NUMBERS:
-        return _number(value, whole=kind in {"integer", "bigint"})
     if kind in TEXTS and kind != "multiselectpicklist":
         return str(value).lower() if isinstance(value, bool) else str(value)
-    return [value] if kind == "multiselectpicklist" else value
-
-
-def _number(text: str, *, whole: bool) -> object:
-    """Read a number in quotes; what is none stays text, which no number column takes."""
-    if re.fullmatch(r"-?[0-9]{1,18}", text):
-        return int(text)
-    return float(text) if not whole and re.fullmatch(r"-?[0-9]+\.[0-9]+", text) else text
+    return as_json(kind, value)
 
 
 def _like_pattern(pattern: str, wild: bool) -> str:
