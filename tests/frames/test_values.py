@@ -22,7 +22,7 @@ from zcrm_nb.frames.values import (
 )
 
 
-class Colour(str, enum.Enum):
+class Colour(enum.StrEnum):
     """A text with a name."""
 
     RED = "red"
