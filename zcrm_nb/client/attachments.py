@@ -5,17 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcrm_nb.api.acting import attachments
 from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames import as_record_ids
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
+    from zcrm_nb.api.acting import attachments
     from zcrm_nb.frames import RecordIds, Report
     from zcrm_nb.notebook.progress import Told
+else:
+    (attachments,) = later("zcrm_nb.api.acting", "attachments")
 
 __all__ = ["Attaching"]
 
@@ -283,7 +286,8 @@ class Attaching(Reporting):
         Returns
         -------
         Path
-            The file, under the name that Zoho knows it by.
+            The file, under the name that Zoho knows it by; with its id where the record has several
+            files of that name.
 
         Raises
         ------
@@ -296,7 +300,8 @@ class Attaching(Reporting):
 
         Notes
         -----
-        Two credits: one for the name. A name that holds a folder is cut to its last part.
+        Two credits: one for the name. Of a name that contains a folder the last part is used;
+        characters that a disk does not take are replaced by ``_``, and a long name is shortened.
 
         References
         ----------
