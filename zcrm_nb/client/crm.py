@@ -13,6 +13,7 @@ from zcrm_nb.client.connection import Sending
 from zcrm_nb.client.exporting import Exporting
 from zcrm_nb.client.listening import Listening
 from zcrm_nb.client.metadata import Describing
+from zcrm_nb.client.notes_and_tags import Noting
 from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.client.related import Relating
@@ -33,6 +34,7 @@ class CRM(
     Planning,
     Relating,
     Attaching,
+    Noting,
     Describing,
     Exporting,
     Writing,

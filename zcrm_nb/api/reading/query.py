@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -131,7 +133,7 @@ class Prepared(NamedTuple):
 
     @property
     def subject(self) -> str:
-        """What it asks for, as far as that is known."""
+        """The module it reads, or COQL where that is unknown."""
         return self.query.module if self.query else "COQL"
 
 
@@ -247,7 +249,7 @@ def as_written(text: str, *, limit: int | None = None) -> Prepared:
 
 
 def _may_be_cut(condition: tree.Condition) -> bool:
-    """Tell whether a condition compares with an inner query of more than 100 rows, perhaps."""
+    """Check whether a condition compares with an inner query of more than 100 rows, perhaps."""
     match condition:
         case tree.Membership(values=tree.Subquery(query=inner)):
             return inner.limit is None or inner.limit > SUBQUERY_ROWS
@@ -294,9 +296,8 @@ def coql_bodies(
     """Yield the answers that together hold every row of a query, in its order.
 
     The first page goes alone. If more follow, a count tells how many, and they are fetched side by
-    side by offset; past the reach of offsets, one after the other by id. Whoever has counted the
-    ``rows`` that FROM and WHERE mean says so: then all pages go side by side, none larger than it
-    has to be.
+    side by offset; past the reach of offsets, one after the other by id. If the ``rows`` that
+    FROM and WHERE select are counted already, all pages go side by side, none larger than needed.
     """
     if any(coql.subqueries(query)):
         query = coql.with_short_lists(_with_values(send, query))
@@ -317,7 +318,7 @@ def coql_bodies(
     if start + counted > OFFSET_CEILING and (start >= OFFSET_CEILING or not _ordered_by_id(query)):
         raise _past_offsets()
     try:
-        pages = partial(_sized, ask, start + counted)
+        pages = _Pages(ask, start + counted)
         for body in side_by_side(pages, _offsets(start + done, start + counted), lanes(workers)):
             yield body
             last, done = body or last, done + rows_in(body)
@@ -338,7 +339,7 @@ def lanes(workers: int) -> int:
 
 
 def _first(ask: Ask, start: int, size: float) -> bytes:
-    """Fetch the first page; an offset beyond Zoho's reach is no reason to give up."""
+    """Fetch the first page; beyond the reach of offsets there are other ways."""
     try:
         return ask(start, size)
     except APIError as refused:
@@ -348,15 +349,55 @@ def _first(ask: Ask, start: int, size: float) -> bytes:
 
 
 def _aggregated(ask: Ask, start: int, wanted: float, workers: int) -> Iterator[bytes]:
-    """Yield the answers of a query that aggregates; nobody can tell the number of its groups."""
+    """Yield the answers of a query that aggregates; the number of its groups is unknown."""
     end = min(start + wanted, OFFSET_CEILING)
     offsets = range(start, int(end), PAGE_SIZE)
-    yield from look_ahead(partial(_sized, ask, end), offsets, lanes(workers), PAGE_SIZE)
+    yield from look_ahead(_Pages(ask, end), offsets, lanes(workers), PAGE_SIZE)
 
 
-def _sized(ask: Ask, end: float, offset: int) -> bytes:
-    """Fetch the page at ``offset``, cut where the rows wanted end."""
-    return ask(offset, min(PAGE_SIZE, end - offset))
+class _Pages:
+    """Fetches pages by offset, the last one cut at ``end``.
+
+    A page that Zoho calls a syntax error, of a text that it has answered before, is repeated once,
+    when no other page is under way: integrators see that error when queries run side by side.
+    """
+
+    def __init__(self, ask: Ask, end: float) -> None:
+        self._ask, self._end = ask, end
+        self._changed, self._under_way, self._waiting = threading.Condition(), 0, 0
+
+    def __call__(self, offset: int) -> bytes:
+        """Fetch one page."""
+        try:
+            with self._under_way_with_others():
+                return self._page(offset)
+        except APIError as refused:
+            if refused.code != "SYNTAX_ERROR":
+                raise
+        with self._changed:  # the others wait until it is done
+            self._waiting += 1
+            self._changed.wait_for(lambda: not self._under_way)
+            try:
+                return self._page(offset)
+            finally:
+                self._waiting -= 1
+                self._changed.notify_all()
+
+    def _page(self, offset: int) -> bytes:
+        return self._ask(offset, min(PAGE_SIZE, self._end - offset))
+
+    @contextmanager
+    def _under_way_with_others(self) -> Iterator[None]:
+        """Count a page as under way, unless another one has to be alone."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting)
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
 
 
 def _offsets(start: int, end: float) -> range:
@@ -384,13 +425,13 @@ def _by_id(
 
 
 class OffsetCeilingError(LimitError):
-    """A query in an order of its own has more rows than offsets reach."""
+    """A sorted query has more rows than offsets reach."""
 
 
 def _past_offsets() -> OffsetCeilingError:
-    """Say what stands in the way, and the ways round it."""
+    """Make the error, with the other ways."""
     return OffsetCeilingError(
-        "This query has more rows than Zoho's offset reaches, in an order of its own.",
+        "This query is sorted and has more rows than Zoho's offset reaches.",
         "",
         "crm.coql(…) fetches them by id and sorts here; or drop ORDER BY, or give limit=.",
     )
@@ -407,7 +448,7 @@ def by_id(query: tree.Query) -> tree.Query:
 
 
 def _ordered_by_id(query: tree.Query) -> bool:
-    """Tell whether a query's rows come in ascending id, so that they can go on behind one."""
+    """Check whether a query's rows come in ascending id, so that they can go on behind one."""
     return not coql.is_aggregate(query) and (
         not query.order_by or coql.stable(query) == coql.stable(replace(query, order_by=()))
     )

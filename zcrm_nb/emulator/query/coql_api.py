@@ -17,7 +17,7 @@ from zcrm_nb.emulator.serving.route import V8, Route
 if TYPE_CHECKING:
     from zcrm_nb.coql.tree import Query
     from zcrm_nb.emulator.org import Org
-    from zcrm_nb.emulator.query.criteria import Condition
+    from zcrm_nb.emulator.query.conditions import Condition
     from zcrm_nb.emulator.query.joins import Target
     from zcrm_nb.emulator.serving.http import Request
     from zcrm_nb.emulator.storage.schema import Module
@@ -65,13 +65,13 @@ def _select_query(body: dict[str, Any]) -> str:
 
 def _wants_fields(body: dict[str, Any]) -> bool:
     """Tell whether fields are to be described; ``["fields"]`` is all one can ask for."""
-    asked = body.get(META)
-    if asked is None:
+    include = body.get(META)
+    if include is None:
         return False
-    if not isinstance(asked, list):
+    if not isinstance(include, list):
         raise _wrong_body(META, f"$.{META}", expected_data_type="jsonarray")
-    if asked != ["fields"]:
-        wrong = int(asked[:1] == ["fields"])
+    if include != ["fields"]:
+        wrong = int(include[:1] == ["fields"])
         raise _wrong_body(META, f"$.{META}[{wrong}]", supported_values=["fields"])
     return True
 
