@@ -22,7 +22,7 @@ from zcrm_nb.auth.secret import Secret
 from zcrm_nb.state.event_log import JournalFull
 
 if TYPE_CHECKING:
-    from zcrm_nb.auth.listener import Said
+    from zcrm_nb.auth.listener import HttpResponse
     from zcrm_nb.state.event_log import EventLog
 
 __all__ = ["Door", "Notification", "Receiver", "read_notification"]
@@ -286,13 +286,13 @@ class Receiver:
         port: int = 0,
         public_url: str | None = None,
     ) -> None:
-        from zcrm_nb.auth.listener import Listener, Said  # noqa: PLC0415 - loads asyncio
+        from zcrm_nb.auth.listener import HttpResponse, Listener  # noqa: PLC0415 - loads asyncio
 
         self._door = door
         self._word = f"zcrm-{secrets.token_hex(8)}"
         base = public_url and _checked(public_url)
         self._listener = Listener(
-            lambda _, __, body: Said(door.take(body)),
+            lambda _, __, body: HttpResponse(door.take(body)),
             self._admit,
             host=host,
             port=port,
@@ -311,15 +311,15 @@ class Receiver:
         """Stop listening."""
         self._listener.close()
 
-    def _admit(self, method: str, target: str) -> Said | None:
+    def _admit(self, method: str, target: str) -> HttpResponse | None:
         """Refuse a request without the secret word, before its body is read."""
-        from zcrm_nb.auth.listener import Said  # noqa: PLC0415 - loads asyncio
+        from zcrm_nb.auth.listener import HttpResponse  # noqa: PLC0415 - loads asyncio
 
         last = urlsplit(target).path.rpartition("/")[2]
         if not hmac.compare_digest(last.encode(), self._word.encode()):
             self._door.counts["elsewhere"] += 1
-            return Said(404)
-        return None if method == "POST" else Said(405, headers={"Allow": "POST"})
+            return HttpResponse(404)
+        return None if method == "POST" else HttpResponse(405, headers={"Allow": "POST"})
 
     def __repr__(self) -> str:
         return f"<Receiver on port {self.port}>"
