@@ -33,7 +33,7 @@ class FrameOptions(TypedDict, total=False):
 
 
 def to_frame(
-    pages: Iterable[Page] | bytes | list[dict[str, Any]],
+    pages: Iterable[Page] | Page,
     columns: Iterable[Column],
     *,
     users: Mapping[str, str] | None = None,

@@ -19,9 +19,9 @@ from zcrm_nb.frames.coerce import Misfits, coerce
 from zcrm_nb.frames.types import DECIMAL, KINDS, TEXT, Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    Page = bytes | list[dict[str, Any]]
+    Page = bytes | Sequence[Mapping[str, Any]]
 
 __all__ = ["from_values", "info", "parse_json", "read"]
 
@@ -180,8 +180,8 @@ def _schema(columns: Iterable[Column], exact: bool) -> pa.Schema:
 
 def _rows(page: Page, exact: bool = False) -> list[dict[str, Any]]:
     """Return the records of a page as Python objects."""
-    if isinstance(page, list):
-        return _records(page)
+    if not isinstance(page, bytes):
+        return _records(list(page))
     answer = parse_json(page, exact=exact)
     entries = answer.get("data") if isinstance(answer, dict) else None
     if isinstance(entries, list):
