@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.doctor import COLUMNS, examine
 from zcrm_nb.api.pages import at
 from zcrm_nb.auth.oauth import NoLogin, TokenSource
 from zcrm_nb.client.base import Base
@@ -253,6 +252,8 @@ class Sending(Base):
         'ok'
         >>> crm.close()
         """
+        from zcrm_nb.api.doctor import COLUMNS, examine  # noqa: PLC0415 - rarely needed
+
         kept = None
         with suppress(LoginError):
             kept = self._kept and self._kept[0].load(self._kept[1])

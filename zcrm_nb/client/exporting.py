@@ -6,15 +6,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.exporting import exports
-from zcrm_nb.api.exporting.job_store import JOB_COLUMNS, JobStore
-from zcrm_nb.api.exporting.question import query_text
-from zcrm_nb.api.exporting.session import export_session
-from zcrm_nb.api.writing import bulk_write
-from zcrm_nb.api.writing.bulk_table import BulkWriteRequest
 from zcrm_nb.client.writing import Writing
 from zcrm_nb.frames import store_at, to_frame
-from zcrm_nb.notebook.job_tray.tray import Tray
+from zcrm_nb.later import later
 from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,15 +18,27 @@ if TYPE_CHECKING:
     import pandas as pd
     from distributed import Client
 
+    from zcrm_nb.api.exporting import exports, job_store
+    from zcrm_nb.api.exporting import question as export_question
+    from zcrm_nb.api.exporting import session as export_sessions
     from zcrm_nb.api.exporting.dask_cluster import Crew
     from zcrm_nb.api.exporting.exports import Say
-    from zcrm_nb.api.exporting.job_store import JobRecord
+    from zcrm_nb.api.exporting.job_store import JobRecord, JobStore
     from zcrm_nb.api.exporting.question import Where
     from zcrm_nb.api.exporting.session import ExportSession
+    from zcrm_nb.api.writing import bulk_table, bulk_write
     from zcrm_nb.auth.data_centres import Addresses
     from zcrm_nb.frames import Export as Dataset
     from zcrm_nb.frames import Report, Store
+    from zcrm_nb.notebook.job_tray import tray as job_tray
+    from zcrm_nb.notebook.job_tray.tray import Tray
     from zcrm_nb.notebook.progress import Told
+else:
+    exports, job_store, export_question, export_sessions = later(
+        "zcrm_nb.api.exporting", "exports", "job_store", "question", "session"
+    )
+    bulk_table, bulk_write = later("zcrm_nb.api.writing", "bulk_table", "bulk_write")
+    (job_tray,) = later("zcrm_nb.notebook.job_tray", "tray")
 
 __all__ = ["Exporting", "Job"]
 
@@ -43,12 +49,12 @@ class Exporting(Writing):
     @property
     def _job_store(self) -> JobStore:
         """Where exports are written down."""
-        return JobStore(self._folder, self._gate.clock)
+        return job_store.JobStore(self._folder, self._gate.clock)
 
     @property
     def _export_session(self) -> ExportSession:
         """What the export functions need of this object."""
-        return export_session(self._session, self._gate, self._folder)
+        return export_sessions.export_session(self._session, self._gate, self._folder)
 
     def bulk(
         self,
@@ -482,7 +488,7 @@ class Exporting(Writing):
         ['update', 'update']
         >>> crm.close()
         """
-        request = BulkWriteRequest(
+        request = bulk_table.BulkWriteRequest(
             module, operation, find_by, lookups or {}, ignore_empty, undoable, unlisted, invalid
         )
         shown = Progress(f"{module}: written", show=progress, total=len(df), unit="job")
@@ -526,7 +532,7 @@ class Exporting(Writing):
         0  Deals-1  here      1      1
         >>> crm.close()
         """
-        return to_frame([self._job_lines()], JOB_COLUMNS)
+        return to_frame([self._job_lines()], job_store.JOB_COLUMNS)
 
     def job_tray(self) -> Tray:
         """Look at the bulk jobs, and go on with them by a click.
@@ -562,7 +568,7 @@ class Exporting(Writing):
           Deals-1  here            40 rows  begun just now, kept by Zoho for 24 h; Stage
         >>> crm.close()
         """
-        tray = Tray(self._job_lines, self._taken_up, self._gate.clock)
+        tray = job_tray.Tray(self._job_lines, self._taken_up, self._gate.clock)
         self._trays.add(tray)
         return tray
 
@@ -576,7 +582,7 @@ class Exporting(Writing):
         if any(line["id"] == id and line["operation"] == "write" for line in self._job_lines()):
             return self.report(id).resolve()._summary()
         record = self._job_store.find(id)
-        facts = {"query": query_text(record.question), "route": "bulk"}
+        facts = {"query": export_question.query_text(record.question), "route": "bulk"}
         with self._noted(record.module, facts) as note:
             text = exports.fetch(replace(self._export_session, tick=tick), record, say=say)
             note["rows"] = self._job_store.find(id).rows
@@ -638,7 +644,7 @@ class Exporting(Writing):
     ) -> Iterator[tuple[ExportSession, Say, dict[str, Any]]]:
         """Show the progress of an export, and note it in the query log."""
         shown = Progress(question["module"], show=progress, unit="part")
-        facts = {"query": query_text(question), "route": "bulk"}
+        facts = {"query": export_question.query_text(question), "route": "bulk"}
         with self._noted(question["module"], facts) as note, shown as tick:
             yield replace(self._export_session, tick=tick), shown.say, note
 

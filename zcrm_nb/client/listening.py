@@ -7,24 +7,12 @@ from functools import partial
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.listening import notifications
-from zcrm_nb.api.listening.changes import Changes, default_fields
-from zcrm_nb.api.listening.feed import take_slot
-from zcrm_nb.api.listening.feed_plan import (
-    Counting,
-    FeedPlan,
-    checked_moment,
-    checked_pause_s,
-    reachable,
-)
-from zcrm_nb.api.listening.subscription import Subscription
 from zcrm_nb.auth.data_centres import is_loopback
 from zcrm_nb.auth.secret import Secret
 from zcrm_nb.client.base import Base
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.frames import to_frame
-from zcrm_nb.notebook.feed.live_feed import LiveFeed
-from zcrm_nb.wire.webhook_receiver import Receiver
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,11 +20,24 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.api.listening import changes as feed_changes
+    from zcrm_nb.api.listening import feed as feeds
+    from zcrm_nb.api.listening import feed_plan, notifications
+    from zcrm_nb.api.listening import subscription as subscriptions
     from zcrm_nb.api.listening.feed_plan import Opened
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.notebook.feed import live_feed
+    from zcrm_nb.notebook.feed.live_feed import LiveFeed
+    from zcrm_nb.wire import webhook_receiver
     from zcrm_nb.wire.webhook_receiver import Door
 
     Action = Literal["create", "edit", "delete"]
+else:
+    feed_changes, feeds, feed_plan, notifications, subscriptions = later(
+        "zcrm_nb.api.listening", "changes", "feed", "feed_plan", "notifications", "subscription"
+    )
+    (live_feed,) = later("zcrm_nb.notebook.feed", "live_feed")
+    (webhook_receiver,) = later("zcrm_nb.wire", "webhook_receiver")
 
 __all__ = ["Listening"]
 
@@ -440,24 +441,26 @@ class Listening(Base):
         >>> crm.close()
         """
         module = _one_module(module)
-        names = default_fields(self._catalogue, module) if fields is None else list(fields)
-        send = Counting(self._gate.send)
-        changes = Changes(send, self._catalogue, module, names, whole=whole, keep=keep)
-        plan = FeedPlan(
+        names = (
+            feed_changes.default_fields(self._catalogue, module) if fields is None else list(fields)
+        )
+        send = feed_plan.Counting(self._gate.send)
+        changes = feed_changes.Changes(send, self._catalogue, module, names, whole=whole, keep=keep)
+        plan = feed_plan.FeedPlan(
             module,
             tuple(notifications.OPERATIONS[each] for each in notifications.actions(on)),
-            every_s=checked_pause_s(every_s),
+            every_s=feed_plan.checked_pause_s(every_s),
             keep=keep,
-            since=checked_moment(since),
+            since=feed_plan.checked_moment(since),
             resume=resume,
             must_push=mode == "push" or public_url is not None,
         )
         subscribe = partial(
             self._subscribe, module, send, public_url=public_url, host=host, port=port
         )
-        plan = reachable(plan, mode, subscribe, self._is_reached(public_url))
-        slot = take_slot(self._folder / "live", module, name)
-        feed = LiveFeed(plan, changes, send, slot, now=self._now, background=background)
+        plan = feed_plan.reachable(plan, mode, subscribe, self._is_reached(public_url))
+        slot = feeds.take_slot(self._folder / "live", module, name)
+        feed = live_feed.LiveFeed(plan, changes, send, slot, now=self._now, background=background)
         self._feeds.add(feed)
         return feed
 
@@ -469,7 +472,7 @@ class Listening(Base):
             self._catalogue, module, notifications.ACTIONS, url, token=proof, related=False
         )
         door.expect(wanted.channel_id, proof)
-        subscription = Subscription(send, self._now, wanted)
+        subscription = subscriptions.Subscription(send, self._now, wanted)
         try:
             subscription.open()
         except BaseException:
@@ -482,7 +485,7 @@ class Listening(Base):
     ) -> tuple[str, Callable[[], None]]:
         """Open a port that leads to a door: its address, and what closes it."""
         try:
-            receiver = Receiver(door, host=host, port=port, public_url=public_url)
+            receiver = webhook_receiver.Receiver(door, host=host, port=port, public_url=public_url)
         except OSError as error:
             raise ZohoError(
                 f"Nobody can listen at port {port} of {host}: it is taken or not allowed.",

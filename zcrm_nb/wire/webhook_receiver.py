@@ -1,7 +1,7 @@
-"""Takes what Zoho posts to a notify_url: checked, noted on disk, answered; understood later.
+"""Receives what Zoho posts to a notify_url: checked, noted on disk, answered; read later.
 
-Nothing that comes is trusted before the channel's token is known to be right: it is the one proof
-of where a notification comes from, since Zoho signs nothing.
+Nothing is trusted before the channel's token is known to be right: it is the one proof of where a
+notification comes from, since Zoho signs nothing.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
-from zcrm_nb.auth.listener import Listener, Said
 from zcrm_nb.auth.secret import Secret
 from zcrm_nb.state.event_log import JournalFull
 
 if TYPE_CHECKING:
+    from zcrm_nb.auth.listener import Said
     from zcrm_nb.state.event_log import EventLog
 
 __all__ = ["Door", "Notification", "Receiver", "read_notification"]
@@ -61,7 +61,7 @@ class Notification:
     time_ms : int
         When, by Zoho's clock: milliseconds since 1970.
     changed : dict of str to list of str
-        Names of the fields that changed, by id; empty where Zoho told none.
+        Names of the fields that changed, by id; empty where Zoho names none.
     """
 
     channel_id: str
@@ -72,7 +72,7 @@ class Notification:
     changed: dict[str, list[str]] = field(default_factory=dict)
 
     def events(self) -> list[tuple[str, ...]]:
-        """Tell what each of its events is known by: Zoho gives them no id."""
+        """Give a key for each of its events: Zoho gives them no id."""
         where = (self.channel_id, self.module, self.operation, str(self.time_ms))
         return [(*where, each) for each in self.ids]
 
@@ -104,18 +104,18 @@ def read_notification(body: bytes) -> tuple[Notification, Secret]:
     >>> notification.changed, token
     ({'999001': ['Stage']}, Secret('****'))
     """
-    said = orjson.loads(body)
-    if not isinstance(said, dict):
+    posted = orjson.loads(body)
+    if not isinstance(posted, dict):
         raise ValueError("no object")  # noqa: TRY004 - one kind of error for all garbage
     notification = Notification(
-        _matching(_CHANNEL, said.get("channel_id")),
-        _matching(_NAME, said.get("module")),
-        _operation(said.get("operation")),
-        _ids(said.get("ids")),
-        _time(said.get("server_time", said.get("server"))),
-        _changed(said.get("affected_fields")),
+        _matching(_CHANNEL, posted.get("channel_id")),
+        _matching(_NAME, posted.get("module")),
+        _operation(posted.get("operation")),
+        _ids(posted.get("ids")),
+        _time(posted.get("server_time", posted.get("server"))),
+        _changed(posted.get("affected_fields")),
     )
-    token = said.get("token")
+    token = posted.get("token")
     return notification, Secret(token if isinstance(token, str) else "")
 
 
@@ -160,7 +160,7 @@ def _changed(value: Any) -> dict[str, list[str]]:
 
 
 class Door:
-    """Judges what comes, and notes what it lets in: the part that needs no port.
+    """Checks notifications and notes the good ones: the part that needs no port.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ class Door:
     ----------
     counts : collections.Counter
         How many were ``accepted``, ``doubled``, of a ``wrong token``, ``malformed``, or ``not
-        kept`` since the journal was full or the disk was.
+        kept`` because the journal or the disk was full.
 
     Examples
     --------
@@ -195,15 +195,15 @@ class Door:
         self.counts: Counter[str] = Counter()
 
     def expect(self, channel_id: str, token: Secret) -> None:
-        """Let in what comes by a channel."""
+        """Accept notifications of a channel."""
         self._tokens[channel_id] = token
 
     def forget(self, channel_id: str) -> None:
-        """Let in nothing more of a channel."""
+        """Accept no more notifications of a channel."""
         self._tokens.pop(channel_id, None)
 
     def take(self, body: bytes) -> int:
-        """Judge a notification and note it."""
+        """Check a notification and note it."""
         try:
             notification, token = read_notification(body)
         except (ValueError, TypeError, AttributeError):
@@ -247,7 +247,7 @@ class Receiver:
     Parameters
     ----------
     door : Door
-        What judges.
+        What checks them.
     host : str, default "127.0.0.1"
         Where to listen: this machine only, unless a container has to be reached from outside.
     port : int, default 0
@@ -258,14 +258,14 @@ class Receiver:
     Attributes
     ----------
     url : str
-        What Zoho has to be given as ``notify_url``; it ends in a word nobody can guess.
+        What Zoho has to be given as ``notify_url``; it ends in a word that cannot be guessed.
 
     Raises
     ------
     OSError
         The port is taken or not allowed.
     ValueError
-        ``public_url`` is no web address.
+        ``public_url`` is not a web address.
 
     Examples
     --------
@@ -286,6 +286,8 @@ class Receiver:
         port: int = 0,
         public_url: str | None = None,
     ) -> None:
+        from zcrm_nb.auth.listener import Listener, Said  # noqa: PLC0415 - loads asyncio
+
         self._door = door
         self._word = f"zcrm-{secrets.token_hex(8)}"
         base = public_url and _checked(public_url)
@@ -310,7 +312,9 @@ class Receiver:
         self._listener.close()
 
     def _admit(self, method: str, target: str) -> Said | None:
-        """Turn away whoever does not know the word, before his body is read."""
+        """Refuse a request without the secret word, before its body is read."""
+        from zcrm_nb.auth.listener import Said  # noqa: PLC0415 - loads asyncio
+
         last = urlsplit(target).path.rpartition("/")[2]
         if not hmac.compare_digest(last.encode(), self._word.encode()):
             self._door.counts["elsewhere"] += 1

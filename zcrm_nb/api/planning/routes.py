@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
@@ -341,6 +340,8 @@ def list_condition(wanted: Wanted) -> dict[str, Any] | None:
 
 def pace_of(timings: Sequence[Timing], workers: int, exports: Iterable[JobRecord] = ()) -> Speed:
     """Tell how long pages and jobs take on this connection, as far as it has been seen."""
+    from statistics import median  # noqa: PLC0415 - slow to load, and only plans need it
+
     pages = {
         # A count, or a handful of rows, is quicker than a page.
         "coql_s": [each for each in timings if each.path.endswith("/coql") and each.credits > 1],

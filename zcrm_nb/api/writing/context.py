@@ -24,20 +24,10 @@ AT_ONCE = 10  # calls with more than 10 records, and queries, for every edition
 class WriteContext(Session):
     """A session that writes.
 
-    Parameters
-    ----------
-    folder : Path
-        Where notes about the org outlive the kernel.
-    zoho : callable
-        Zoho's time, in seconds since 1970.
-    there : callable
-        Makes the reader of what a module holds now.
-    download : callable
-        Downloads a file.
-    warn : callable
-        Gives a warning at the line of the user's code.
-    report : callable
-        Makes the report of a run from its journal, and what that says if it need not be read.
+    ``folder`` is where notes about the org outlive the kernel; ``zoho`` gives Zoho's time, in
+    seconds since 1970; ``there`` makes the reader of what a module holds now; ``download`` brings a
+    file to the disk; ``warn`` gives a warning at the line of the user's code; ``report`` makes the
+    report of a run from its journal, and from what that says if it need not be read.
     """
 
     folder: Path

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.query.where import NUMBERS, TIMES
+from zcrm_nb.emulator.query.conditions import NUMBERS, TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ _EPOCH, _CENTURY = datetime(1970, 1, 1, tzinfo=UTC), 100 * 366
 
 
 def exportable(field: Field, settings: BulkSettings) -> bool:
-    """Tell whether a field can be a column."""
+    """Whether a field can be a column."""
     kinds = {field.kind, field.data_type}
     return field.column is not None and kinds.isdisjoint(settings.types_not_exported)
 

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from zcrm_nb.coql import ParseError, check_limits, is_aggregate
 from zcrm_nb.coql.paging import DEFAULT_LIMIT
 from zcrm_nb.coql.tree import Aggregate, Path, Step
-from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition
+from zcrm_nb.emulator.query.conditions import (
+    EVERYTHING,
+    NUMBERS,
+    REFERENCES,
+    TEXTS,
+    TIMES,
+    Condition,
+)
 from zcrm_nb.emulator.query.joins import Joins, Target
-from zcrm_nb.emulator.query.where import NUMBERS, OPERATORS, REFERENCES, TEXTS, TIMES, Where
+from zcrm_nb.emulator.query.where import OPERATORS, Where
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.settings import EngineSettings
 from zcrm_nb.emulator.storage.codec import Shaped, render, shape
@@ -88,11 +95,11 @@ class _Select:
         group_by, order_by = self._group_by(), self._order_by()
         tables, page = self.joins.sql, f"{order_by} LIMIT ? OFFSET ?"
         if self.grouped:
-            sql = f"SELECT {selected} FROM {tables} WHERE {condition}{group_by}{page}"  # noqa: S608 - names of the schema
+            sql = f"SELECT {selected} FROM {tables} WHERE {condition}{group_by}{page}"
         else:
             # Ids first: sorting and skipping would otherwise carry every selected column along.
-            ids = f"SELECT t0.id FROM {tables} WHERE {condition}{page}"  # noqa: S608 - the same
-            sql = f"SELECT {selected} FROM {tables} WHERE t0.id IN ({ids}){order_by}"  # noqa: S608
+            ids = f"SELECT t0.id FROM {tables} WHERE {condition}{page}"
+            sql = f"SELECT {selected} FROM {tables} WHERE t0.id IN ({ids}){order_by}"
         return self.store.read(sql, (*where.values, *self.view.values, limit, offset))
 
     def _values_of(self, subquery: Subquery) -> list[object]:
@@ -110,7 +117,7 @@ class _Select:
         name, viewed = self.joins.module.api_name, self.query.cvid is not None
         shown = self.settings.converted_leads and (self.settings.converted_in_views or not viewed)
         hides = name == "Leads" and not shown
-        view = f' AND t0.id IN (SELECT id FROM "{name}" WHERE {self.view.sql})' if viewed else ""  # noqa: S608
+        view = f' AND t0.id IN (SELECT id FROM "{name}" WHERE {self.view.sql})' if viewed else ""
         return (" AND t0.Converted__s = 0" if hides else "") + view
 
     # --- columns --------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from zcrm_nb.auth.credentials import REDIRECT_URI
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.flows import Client
 from zcrm_nb.auth.scopes import READ_ONLY, WANTS, lacking, scopes_for
@@ -25,8 +26,6 @@ __all__ = [
 ]
 
 CONSOLE = "https://api-console.zoho.com"
-
-REDIRECT_URI = "http://127.0.0.1:8765/callback"
 
 FLOWS = {
     "browser": "Accept in the browser",
