@@ -205,8 +205,8 @@ class DuckFile(Store):
         except self._duckdb.Error as error:
             raise OSError(
                 f"DuckDB cannot open {self.target}: {str(error).splitlines()[0]}\n"
-                "While one program writes to a DuckDB file, no other can open it. Close connections "
-                "to it, and delete relations made from it, here and in other programs."
+                "While one program writes to a DuckDB file, no other can open it. Close "
+                "connections to it, and delete relations made from it, here and in other programs."
             ) from error
 
     @contextmanager

@@ -426,7 +426,8 @@ def checked_manifest(
         manifest: dict[str, Any] = orjson.loads(text)
         if manifest["parts"] is None:
             manifest["parts"] = {part: orjson.loads(line) for part, line in parts}
-        texts = [manifest["question"]["module"], manifest["format"], manifest["facts"]["as_of"]]
+        texts = [manifest["question"]["module"], manifest["format"]]
+        texts.append(manifest["facts"].get("as_of", ""))
         texts += [manifest[name] for name in ("job", "source")]
         columns = [each for name, kind, _ in manifest["columns"] for each in (name, kind)]
         rows = [part["rows"] for part in manifest["parts"].values()]

@@ -367,9 +367,7 @@ def expanded(
     """Put fields of the records that a lookup names beside the rows that name them."""
     catalogue, key = session.catalogue, f"{lookup}.id"
     if key not in df:
-        raise ValueError(
-            f"The table has no column {key!r}, the ids of the records to look up."
-        )
+        raise ValueError(f"The table has no column {key!r}, the ids of the records to look up.")
     if catalogue.field(module, lookup)["data_type"] in {"ownerlookup", "userlookup"}:
         return _with_users(catalogue, df, lookup, columns)
     target = _target(catalogue, module, lookup)
