@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,13 @@ import nbformat
 import pytest
 
 from zcrm_nb import connect
+from zcrm_nb.auth.data_centres import addresses
+from zcrm_nb.auth.flows import Client, Consent
 from zcrm_nb.auth.oauth import Grant
 from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.vault import Profile, Vault
 from zcrm_nb.cli import main
+from zcrm_nb.notebook.login.request import REDIRECT_URI
 
 ROOT = Path(__file__).parents[1]
 
@@ -175,3 +179,69 @@ def test_emulate_refuses_a_pace_that_is_none(capsys):
     """Said in one line, before anything is served."""
     assert main(["emulate", "--rows", "Leads=1", "--life", "0"]) == 1
     assert "positive" in capsys.readouterr().err
+
+
+@pytest.fixture
+def served():
+    """A served emulator as the command line starts it: its JSON line, and its process."""
+    command = [sys.executable, "-m", "zcrm_nb", "emulate", "--rows", "Leads=5"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        yield json.loads(process.stdout.readline()), process
+        process.terminate()
+        process.wait(15)
+        process.stdout.close()
+        process.stderr.close()
+
+
+def test_emulate_says_on_stderr_how_to_connect_and_keeps_stdout_to_one_line(served):
+    """Programs read the line, people the sentences, and those hold no secret."""
+    facts, process = served
+    process.terminate()
+    out, err = process.communicate(timeout=15)
+    assert out == ""
+    assert "zcrm_nb.connect(client_id=" in err
+    assert f'zcrm_nb.login(accounts_url="{facts["accounts_url"]}"' in err
+    assert facts["client_secret"] not in err
+    assert facts["refresh_token"] not in err
+
+
+@pytest.mark.parametrize("uri", [REDIRECT_URI, "http://127.0.0.1:8765/callback"])
+def test_the_served_client_may_return_to_where_the_form_listens(served, uri):
+    """The default sign-in method can be rehearsed without registering anything."""
+    facts, _ = served
+    client = Client(
+        facts["client_id"],
+        Secret(facts["client_secret"]),
+        addresses("in", accounts_url=facts["accounts_url"], api_domain=facts["api_domain"]),
+    )
+    consent = Consent.ask(client, ("ZohoCRM.modules.READ",), uri)
+    page = urllib.request.urlopen(consent.request.url, timeout=10).read().decode()
+    assert "Accept" in page
+    assert "not registered" not in page
+
+
+@pytest.mark.parametrize("missing", ["ipykernel", "nbclient"])
+def test_the_demo_ends_well_where_notebooks_cannot_be_run(tmp_path, missing):
+    """From the bare wheel: the notebook is written, and a sentence says what running it needs."""
+    code = (
+        "import sys\n"
+        f"sys.modules[{missing!r}] = None\n"
+        "from zcrm_nb.cli import main\n"
+        "sys.exit(main(['demo', '--output', 'out']))"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert f"needs {missing}: pip install ipykernel nbclient" in ran.stdout
+    assert "Traceback" not in ran.stderr
+    assert (tmp_path / "out" / "leads.ipynb").exists()
+    assert "Next:" in ran.stdout
+    assert "01_first_table.ipynb" in ran.stdout

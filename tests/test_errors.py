@@ -212,3 +212,30 @@ def test_a_caret_stands_under_a_word_and_not_inside_another():
     query = "select Last_Name, Name from Leads"
     error = api_error(400, {"code": "INVALID_QUERY", "details": details}, request="", query=query)
     assert (error.line, error.column) == (1, 19)
+
+
+@pytest.mark.parametrize(
+    ("query", "details", "column"),
+    [
+        ("select Deal_Name, Name from Deals", {"column_name": "Name"}, 19),
+        ("select Fax from Leads where City = 'Name' and Name = 'x'", {"column_name": "Name"}, 47),
+        ("select Owner.name, name from Leads", {"column_name": "name"}, 20),
+        ("select 'What_Id->Leads.City' from Tasks", {"column_name": "What_Id->Leads.City"}, 9),
+        ("select Last_Name from Leads", {"column_name": "Name"}, None),
+    ],
+)
+def test_the_place_of_a_refused_word_is_never_inside_another(query, details, column):
+    """Nor in a text, where the word stands elsewhere too."""
+    refused = {"code": "INVALID_QUERY", "message": "x", "details": details}
+    error = api_error(400, refused, request="POST /crm/v8/coql", query=query)
+    assert error.column == column
+
+
+def test_a_long_line_is_cut_around_the_caret():
+    """A list of a thousand values does not bury the word."""
+    query = (
+        "select City from Leads where id in (" + ", ".join(map(str, range(900))) + ") and Cty = 1"
+    )
+    line, mark = caret(query, 1, query.index("Cty") + 1).split("\n")
+    assert len(line) < 200
+    assert line[mark.index("^") :].startswith("Cty = 1")

@@ -61,6 +61,8 @@ def test_imports_point_down_only():
 def test_the_front_door_is_light():
     """Looking at the package loads no widget, plot, shell or emulator, and touches no network."""
     heavy = ["ipywidgets", "anywidget", "matplotlib", "IPython", "zcrm_nb.emulator"]
+    heavy += ["duckdb", "dask", "keyring", "asyncio", "statistics", "platformdirs"]
+    heavy += ["oauthlib", "requests_oauthlib", "cryptography", "zcrm_nb.auth.flows"]
     code = f"import sys, zcrm_nb; print([name for name in {heavy} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

@@ -151,7 +151,7 @@ def test_after_logging_out_a_login_asks_again(options, person):
 
 def test_with_nobody_to_ask_the_message_names_the_way_for_pipelines(options):
     """A test run is a pipeline."""
-    with pytest.raises(LoginError, match="nobody to ask") as caught:
+    with pytest.raises(LoginError, match="cannot be answered here") as caught:
         zcrm_nb.login(**options | {"ui": None})
     assert "connect(profile=" in str(caught.value)
 

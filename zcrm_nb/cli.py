@@ -39,13 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ...
     SystemExit: 0
     """
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name in another script must not end a command on Windows, where pipes are cp1252.
             stream.reconfigure(errors="backslashreplace")
     try:
-        return int(asked.run(asked))
+        return int(options.run(options))
     except (ZohoError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -59,12 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"zcrm-nb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_emulate(commands.add_parser("emulate", help="serve a local Zoho CRM on 127.0.0.1"))
-    _add_login(commands.add_parser("login", help="log in, and keep the login"))
-    _add_doctor(commands.add_parser("doctor", help="say what is wrong with a saved login"))
+    _add_login(commands.add_parser("login", help="log in, and save the login"))
+    _add_doctor(commands.add_parser("doctor", help="check a saved login"))
     _add_profiles(commands.add_parser("profiles", help="list the saved logins"))
-    _add_whoami(commands.add_parser("whoami", help="ask Zoho who a saved login is"))
+    _add_whoami(commands.add_parser("whoami", help="show the user of a saved login"))
     _add_logout(commands.add_parser("logout", help="revoke a saved login and delete it"))
-    _add_scrub(commands.add_parser("scrub", help="take secrets and widget state out of notebooks"))
+    _add_scrub(commands.add_parser("scrub", help="remove secrets and widget state from notebooks"))
     _add_demo(commands.add_parser("demo", help="show the main job on the emulator"))
     return parser
 
@@ -90,7 +90,7 @@ def _add_emulate(parser: argparse.ArgumentParser) -> None:
         type=float,
         const=60.0,
         metavar="EVENTS_PER_MINUTE",
-        help="let people work in the org: 60 events in a minute, or as many as given",
+        help="simulate people at work: 60 events per minute, or the given number",
     )
     parser.add_argument(
         "--rough",
@@ -110,39 +110,48 @@ def _rows(text: str) -> tuple[str, int]:
     return module, int(number)
 
 
-def _emulate(asked: argparse.Namespace) -> int:
-    """Serve until stopped; the first line on stdout says where, as JSON."""
+def _emulate(options: argparse.Namespace) -> int:
+    """Serve until stopped; the first line on stdout has addresses and credentials, as JSON."""
     from zcrm_nb.emulator import Emulator  # noqa: PLC0415 - not needed by other commands
 
     emulator = Emulator(
-        asked.world,
-        rows=dict(asked.rows),
-        seed=asked.seed,
-        edition=asked.edition,
-        latency_ms=asked.latency_ms,
-        path=asked.path,
-        rough=asked.rough is not None and (asked.rough or True),
+        options.world,
+        rows=dict(options.rows),
+        seed=options.seed,
+        edition=options.edition,
+        latency_ms=options.latency_ms,
+        path=options.path,
+        rough=options.rough is not None and (options.rough or True),
     )
-    life = emulator.live(asked.life) if asked.life is not None else nullcontext()
-    with emulator.serve(port=asked.port) as server, life:
+    life = emulator.live(options.life) if options.life is not None else nullcontext()
+    with emulator.serve(port=options.port) as server, life:
         print(json.dumps({**server.credentials, "pid": os.getpid()}), flush=True)
-        if not asked.json:
-            print("Serving Zoho CRM on loopback; Ctrl-C stops it.", file=sys.stderr)
+        if not options.json:
+            print(_CONNECT.format(url=server.url), file=sys.stderr)
         stopped = threading.Event()
         while not stopped.wait(1.0):  # in pieces: on Windows no Ctrl-C gets into a wait
             pass
     return 0
 
 
+_CONNECT = """\
+Serving Zoho CRM at {url}; Ctrl-C stops it. To connect, take the values from the line above:
+  zcrm_nb.connect(client_id=…, client_secret=…, refresh_token=…, accounts_url=…, api_domain=…)
+or log in with a form:
+  zcrm_nb.login(accounts_url="{url}", api_domain="{url}", upload_url="{url}")"""
+
+
 def _add_login(parser: argparse.ArgumentParser) -> None:
-    """Describe ``zcrm-nb login``; secrets are asked for, since others can read a command line."""
+    """Describe ``zcrm-nb login``; secrets are no options, since others can read a command line."""
     _name_profile(parser)
-    parser.add_argument("--force", action="store_true", help="log in anew")
-    parser.add_argument("--flow", choices=FLOWS, help="the way to log in")
+    parser.add_argument(
+        "--force", action="store_true", help="log in again, even if a login is saved"
+    )
+    parser.add_argument("--flow", choices=FLOWS, help="sign-in method")
     parser.add_argument(
         "--scopes", nargs="+", metavar="WANT", help=f"any of {' '.join(WANTS)}, or Zoho's scopes"
     )
-    parser.add_argument("--client-id", help="ZCRM_CLIENT_ID by default, else asked for")
+    parser.add_argument("--client-id", help="default: ZCRM_CLIENT_ID, or a question")
     parser.add_argument("--dc", choices=DATA_CENTRES, help="data centre")
     parser.add_argument("--environment", choices=["production", "sandbox", "developer"])
     parser.add_argument("--redirect-uri", default=REDIRECT_URI, help="default: %(default)s")
@@ -151,11 +160,11 @@ def _add_login(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_login)
 
 
-def _login(asked: argparse.Namespace) -> int:
-    """Log in, and keep the login."""
-    options = {name: value for name, value in vars(asked).items() if name != "run"}
-    with login(ui="text", **options) as crm:
-        print(f"{asked.profile}: {who(crm.send)}")
+def _login(options: argparse.Namespace) -> int:
+    """Log in, and save the login."""
+    chosen = {name: value for name, value in vars(options).items() if name != "run"}
+    with login(ui="text", **chosen) as crm:
+        print(f"{options.profile}: {who(crm.send)}")
     return 0
 
 
@@ -165,12 +174,12 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_doctor)
 
 
-def _doctor(asked: argparse.Namespace) -> int:
-    """Say what is wrong with a saved login."""
-    with from_profile(Vault(), asked.profile) as crm:
-        found = crm.doctor()
-    print(found)
-    return int(found["result"].str.startswith("problem").any())
+def _doctor(options: argparse.Namespace) -> int:
+    """Check a saved login."""
+    with from_profile(Vault(), options.profile) as crm:
+        checks = crm.doctor()
+    print(checks)
+    return int(checks["result"].str.startswith("problem").any())
 
 
 def _add_profiles(parser: argparse.ArgumentParser) -> None:
@@ -178,7 +187,7 @@ def _add_profiles(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_profiles)
 
 
-def _profiles(asked: argparse.Namespace) -> int:
+def _profiles(options: argparse.Namespace) -> int:
     """List the saved logins; one that does not open is listed with the reason."""
     vault = Vault()
     names = vault.profiles()
@@ -186,11 +195,11 @@ def _profiles(asked: argparse.Namespace) -> int:
         print(f"No login is saved in {vault.folder}; zcrm-nb login saves one.", file=sys.stderr)
     for name in names:
         try:
-            kept = vault.load(name)
+            saved = vault.load(name)
         except ZohoError as error:
             print(f"{name}: {error.happened}")
         else:
-            print(f"{name}: {kept.who or 'user not known'}, {kept.dc}, {kept.environment}")
+            print(f"{name}: {saved.who or 'unknown user'}, {saved.dc}, {saved.environment}")
     return 0
 
 
@@ -210,10 +219,10 @@ def _add_whoami(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_whoami)
 
 
-def _whoami(asked: argparse.Namespace) -> int:
-    """Ask Zoho who a saved login is."""
-    with from_profile(Vault(), asked.profile) as crm:
-        print(f"{asked.profile}: {who(crm.send)}")
+def _whoami(options: argparse.Namespace) -> int:
+    """Show the user of a saved login, as Zoho knows them."""
+    with from_profile(Vault(), options.profile) as crm:
+        print(f"{options.profile}: {who(crm.send)}")
     return 0
 
 
@@ -223,11 +232,11 @@ def _add_logout(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_logout)
 
 
-def _logout(asked: argparse.Namespace) -> int:
+def _logout(options: argparse.Namespace) -> int:
     """Revoke a saved login and delete it."""
-    with from_profile(Vault(), asked.profile) as crm:
+    with from_profile(Vault(), options.profile) as crm:
         crm.logout()
-    print(f"Profile {asked.profile!r} is revoked at Zoho and deleted here.")
+    print(f"The saved login {options.profile!r} is revoked at Zoho and deleted here.")
     return 0
 
 
@@ -235,14 +244,16 @@ def _add_scrub(parser: argparse.ArgumentParser) -> None:
     """Describe ``zcrm-nb scrub``."""
     parser.add_argument("notebooks", nargs="+", metavar="NOTEBOOK")
     parser.add_argument(
-        "--check", action="store_true", help="only look; fail if something is found (pre-commit)"
+        "--check",
+        action="store_true",
+        help="change nothing; fail if something is found (pre-commit)",
     )
     parser.set_defaults(run=_scrub)
 
 
-def _scrub(asked: argparse.Namespace) -> int:
-    """Take secrets and widget state out of notebooks."""
-    return scrub.run(asked.notebooks, check=asked.check, known=_own_secrets())
+def _scrub(options: argparse.Namespace) -> int:
+    """Remove secrets and widget state from notebooks."""
+    return scrub.run(options.notebooks, check=options.check, known=_own_secrets())
 
 
 def _own_secrets() -> list[Secret]:
@@ -252,12 +263,14 @@ def _own_secrets() -> list[Secret]:
     vault = Vault()
     for name in vault.profiles():
         try:
-            kept = vault.load(name)
+            saved = vault.load(name)
         except ZohoError as error:
-            print(f"{error.happened} Its secrets are looked for by shape only.", file=sys.stderr)
+            print(
+                f"{error.happened} Its secrets can only be found by their shape.", file=sys.stderr
+            )
             continue
-        secrets += [kept.grant.client_secret, kept.grant.refresh_token]
-        secrets += [kept.token.access] if kept.token else []
+        secrets += [saved.grant.client_secret, saved.grant.refresh_token]
+        secrets += [saved.token.access] if saved.token else []
     return secrets
 
 
@@ -267,9 +280,9 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_demo)
 
 
-def _demo(asked: argparse.Namespace) -> int:
+def _demo(options: argparse.Namespace) -> int:
     """Show the main job."""
     from zcrm_nb.demo import demo  # noqa: PLC0415 - loads the plot library
 
-    demo(asked.output)
+    demo(options.output)
     return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zcrm_nb.api.identity import who
 from zcrm_nb.auth.credentials import (
     NAMES,
+    REDIRECT_URI,
     check_client,
     check_complete,
     from_environment,
@@ -21,19 +22,18 @@ from zcrm_nb.auth.renewal import SharedToken
 from zcrm_nb.auth.saved_login import addresses_of, check_same, missing_wants, not_used
 from zcrm_nb.auth.scopes import scopes_for
 from zcrm_nb.auth.secret import Secret
-from zcrm_nb.auth.vault import Profile, Vault, notes_of
 from zcrm_nb.client import CRM
 from zcrm_nb.emulated import EmulatedCRM, attach, emulate, gate_of
 from zcrm_nb.errors import LoginError, ScopeError, ZohoError
-from zcrm_nb.notebook.environment import here
-from zcrm_nb.notebook.login.request import FLOWS, REDIRECT_URI, LoginRequest, logged_in
 from zcrm_nb.wire.gate import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from zcrm_nb.auth.flows import Login
+    from zcrm_nb.auth.vault import Profile, Vault
     from zcrm_nb.notebook.environment import Environment
+    from zcrm_nb.notebook.login.request import LoginRequest
 
 __all__ = [
     "DEFAULT_PROFILE",
@@ -136,6 +136,8 @@ def connect(
     if profile and other:
         raise ValueError(f"give profile= or {', '.join(sorted(other))}, not both")
     if name := profile or (not other and os.environ.get("ZCRM_PROFILE", "").strip()):
+        from zcrm_nb.auth.vault import Vault  # noqa: PLC0415 - only saved logins need it
+
         return from_profile(Vault(), name, edition=edition)
     facts = {**from_environment(os.environ), **arguments}
     check_complete(facts)
@@ -238,6 +240,9 @@ def login(
     >>> import zcrm_nb
     >>> crm = zcrm_nb.login()  # doctest: +SKIP
     """
+    from zcrm_nb.auth.vault import Vault  # noqa: PLC0415 - connect() may do without
+    from zcrm_nb.notebook.login.request import LoginRequest  # noqa: PLC0415 - the same
+
     arguments = given(locals())
     client_secret = None  # a traceback that shows locals must not find it
     facts = {**from_environment(os.environ), **arguments}
@@ -282,6 +287,8 @@ def _check_choices(
     """Refuse unknown choices."""
     if ui not in {None, "form", "text"}:
         raise ValueError(f"ui={ui!r} is neither 'form' nor 'text'")
+    from zcrm_nb.notebook.login.request import FLOWS  # noqa: PLC0415 - only logins need it
+
     if flow is not None and flow not in FLOWS:
         raise ValueError(f"flow={flow!r} is not one of {', '.join(FLOWS)}")
     if wants:
@@ -320,7 +327,9 @@ def _log_in(
     crm: CRM, saved_as: tuple[Vault, str], request: LoginRequest, ui: str | None, why: str
 ) -> None:
     """Log a person in, by a form or in plain text."""
-    from zcrm_nb.notebook.login.prompt import Prompt, nobody  # noqa: PLC0415 - scripts never do
+    from zcrm_nb.notebook.environment import here  # noqa: PLC0415 - only logins need it
+    from zcrm_nb.notebook.login.prompt import Prompt, nobody  # noqa: PLC0415 - the same
+    from zcrm_nb.notebook.login.request import logged_in  # noqa: PLC0415 - the same
 
     environment = here()
     if not environment.person and ui is None:
@@ -386,6 +395,8 @@ def _user(crm: CRM) -> str:
 
 def _profile(request: LoginRequest, done: Login, user: str, edition: str | None) -> Profile:
     """Make what is saved of a login."""
+    from zcrm_nb.auth.vault import Profile  # noqa: PLC0415 - only logins need it
+
     is_listed = dc_of(done.where.api_domain) is not None and not done.where.pinned
     return Profile(
         done.grant,
@@ -422,6 +433,8 @@ def from_profile(vault: Vault, name: str, *, edition: str | None = None) -> CRM:
     LoginError
         The saved login does not exist, or cannot be opened.
     """
+    from zcrm_nb.auth.vault import notes_of  # noqa: PLC0415 - only saved logins need it
+
     saved = vault.load(name)
     tokens = TokenSource(saved.grant, token=saved.token, shared=partial(vault.renew, name))
     gate = Gate(tokens, addresses_of(saved), edition=edition or saved.edition)

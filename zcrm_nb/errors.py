@@ -492,9 +492,11 @@ def _place(query: str, details: Mapping[str, Any]) -> tuple[int | None, int | No
 
 
 def _position(query: str, word: str) -> int:
-    """Find a word in a query, not inside another word; -1 if it is not there."""
-    match = re.search(rf"(?<![\w.]){re.escape(word)}(?![\w.])", query, re.IGNORECASE)
-    return match.start() if match else query.lower().find(word.lower())
+    """Find a word in a query, outside of texts first, never inside another word; -1 if nowhere."""
+    pattern = re.compile(rf"(?<![\w.]){re.escape(word)}(?![\w.])", re.IGNORECASE)
+    without_texts = re.sub(r"'[^']*'|\"[^\"]*\"", lambda text: " " * len(text[0]), query)
+    match = pattern.search(without_texts) or pattern.search(query)
+    return match.start() if match else -1
 
 
 def caret(query: str, line: int | None, column: int | None) -> str:
@@ -510,7 +512,8 @@ def caret(query: str, line: int | None, column: int | None) -> str:
     Returns
     -------
     str
-        Two lines; empty when the place is not in the query.
+        Two lines, the first one cut around the place if it is long; empty when the place is not in
+        the query.
 
     Examples
     --------
@@ -519,10 +522,17 @@ def caret(query: str, line: int | None, column: int | None) -> str:
         select Nme from Leads
                ^
     """
-    lines = query.splitlines()
+    lines = query.split("\n")
     if line is None or column is None or not 1 <= line <= len(lines):
         return ""
-    return f"    {lines[line - 1]}\n    {' ' * (column - 1)}^"
+    shown = lines[line - 1].rstrip().replace("\t", " ")
+    start = max(column - 1 - LINE // 2, 0) if len(shown) > LINE else 0
+    cut = shown[start : start + LINE]
+    before, after = "… " * (start > 0), " …" * (start + LINE < len(shown))
+    return f"    {before}{cut}{after}\n    {' ' * (len(before) + column - 1 - start)}^"
+
+
+LINE = 160  # characters of a query that are shown
 
 
 def levels_up() -> int:

@@ -76,7 +76,7 @@ def test_a_job_is_taken_up_by_a_click(tray, lab_page):
     expect(line("Accounts-1")).to_contain_text("Unable to <process> the job")
     expect(line("Leads, written")).to_contain_text("2 done")
     expect(line("Leads-2")).to_contain_text("waiting")
-    button = view.get_by_role("button", name="Take up Leads-2")
+    button = view.get_by_role("button", name="Continue Leads-2")
     expect(button).to_be_visible()
     view.scroll_into_view_if_needed()
     tray.screenshot("-light")
@@ -106,7 +106,7 @@ def test_the_tray_keeps_up_with_other_cells(tray):
     expect(line("Deals-1")).to_contain_text("at work")
     expect(line("Deals-1")).to_contain_text("crm.job('Deals-1').df()", timeout=15_000)
     tray.run(3)
-    view.get_by_role("button", name="Take up Leads-3").click()
+    view.get_by_role("button", name="Continue Leads-3").click()
     expect(line("Leads-3")).to_contain_text("no longer has the bulk job")
     tray.screenshot("-problem")
 

@@ -68,7 +68,7 @@ def test_a_pickle_leaves_the_way_behind_and_says_so(report: Report) -> None:
 
 def test_it_says_first_how_it_went(report: Report) -> None:
     """In a terminal and in a notebook."""
-    line = "Leads insert: 1 done, 1 unknown; .resolve() finds out"
+    line = "Leads insert: 1 done, 1 unknown. Run .resolve() to check"
     assert repr(report).splitlines()[0] == line
     assert line in (report._repr_html_() or "")
 

@@ -26,7 +26,7 @@ def test_one_mistake_among_many_changes_is_seen() -> None:
     shown = write_plan_view.text(["Plan"], cells(*many, ("Phone", "(+91) 7", "++91 7")), {}, {})
     assert shown.splitlines()[2:] == [
         "Phone: 501 cells",
-        "  0    0091 0   →  +91 0   and 499 like it",
+        "  0    0091 0   →  +91 0   and 499 more like it",
         "  500  (+91) 7  →  ++91 7",
     ]
 

@@ -416,11 +416,13 @@ class Catalogue(ProcessBound):
     def field(self, module: str, name: str) -> dict[str, Any]:
         """Return one field; ``NotFoundError`` with a suggestion for an unknown name."""
         known = self.fields(module)
+        if not isinstance(name, str):
+            raise TypeError(f"The name of a field is needed, not a {type(name).__name__}.")
         if name not in known:
             raise NotFoundError(
                 f"{module} has no field {name!r}; nothing was sent.",
                 "",
-                by_label(str(name), known) or f"crm.fields({module!r}) lists the fields.",
+                by_label(name, known) or f"crm.fields({module!r}) lists the fields.",
                 code="INVALID_FIELD",
                 details={"module": module, "api_name": name},
             )
@@ -428,9 +430,11 @@ class Catalogue(ProcessBound):
 
     def _check_module(self, module: str) -> None:
         """Refuse a module that the org does not list."""
+        if not isinstance(module, str):
+            raise TypeError(f"The name of a module is needed, not a {type(module).__name__}.")
         known = self.modules()
         if module not in known:
-            hint = by_label(str(module), known) or "crm.modules() lists the modules."
+            hint = by_label(module, known) or "crm.modules() lists the modules."
             raise NotFoundError(
                 f"There is no module {module!r} in this org; nothing was sent.",
                 "",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from zcrm_nb.auth.data_centres import Addresses
 
 __all__ = [
+    "NAMES",
+    "REDIRECT_URI",
     "check_client",
     "check_complete",
     "cleaned",
@@ -27,6 +29,7 @@ __all__ = [
     "notes_folder",
 ]
 
+REDIRECT_URI = "http://127.0.0.1:8765/callback"  # by default; registered for the client
 NAMES = (
     "client_id",
     "client_secret",

@@ -70,7 +70,7 @@ class Acting(Reporting):
         notify : bool, default False
             Let Zoho send mails to the owners.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
+            Show progress when it takes longer than a second; a callable is called with
             ``(rows, pages, total)`` after each lead.
 
         Returns
@@ -99,7 +99,7 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Convert Lead": zoho.com/crm/developer/docs/api/v8/convert-lead.html
+        zoho.com/crm/developer/docs/api/v8/convert-lead.html
 
         Examples
         --------
@@ -196,7 +196,7 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Change Owner": zoho.com/crm/developer/docs/api/v8/change-owner.html
+        zoho.com/crm/developer/docs/api/v8/change-owner.html
 
         Examples
         --------
@@ -279,7 +279,6 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Mass Update Records":
         zoho.com/crm/developer/docs/api/v8/mass-update-records.html
 
         Examples
@@ -365,7 +364,7 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Mass Delete Records": zoho.com/crm/developer/docs/api/v8/mass-delete.html
+        zoho.com/crm/developer/docs/api/v8/mass-delete.html
 
         Examples
         --------
@@ -432,7 +431,6 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Get Recycle Bin Records":
         zoho.com/crm/developer/docs/api/v8/get-recycle-bin-records.html
 
         Examples
@@ -486,7 +484,6 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Restore Recycle Bin Records":
         zoho.com/crm/developer/docs/api/v8/restore-recycle-bin-records.html
 
         Examples
@@ -548,7 +545,6 @@ class Acting(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Empty Recycle Bin":
         zoho.com/crm/developer/docs/api/v8/empty-recycle-bin.html
 
         Examples

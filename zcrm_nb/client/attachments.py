@@ -1,13 +1,13 @@
-"""What is attached to records: notes, files, photos, tags."""
+"""What is attached to records: files, links, photos."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcrm_nb.api.acting import attachments, notes_and_tags, related
+from zcrm_nb.api.acting import attachments
 from zcrm_nb.client.reports import Reporting
-from zcrm_nb.frames import as_record_ids, to_frame
+from zcrm_nb.frames import as_record_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,130 +21,7 @@ __all__ = ["Attaching"]
 
 
 class Attaching(Reporting):
-    """What reads and changes the small things that hang on records."""
-
-    def notes(
-        self,
-        module: str,
-        ids: str | Iterable[str] | pd.DataFrame,
-        *,
-        tz: str = "UTC",
-        progress: bool | Told = True,
-    ) -> pd.DataFrame:
-        """Read the notes of one record, or of many.
-
-        Parameters
-        ----------
-        module : str
-            API name of the module.
-        ids : str, iterable of str, or DataFrame
-            An id, several, or a table with a column ``id``.
-        tz : str, default "UTC"
-            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
-        progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each page.
-
-        Returns
-        -------
-        DataFrame of shape (n_notes, 8)
-            ``parent_id`` (the record), ``id`` (the note), ``Note_Title``, ``Note_Content``,
-            ``Owner``, ``Owner.id``, ``Created_Time``, ``Modified_Time``; rows in the order of
-            ``ids``.
-
-        Raises
-        ------
-        NotFoundError
-            No such module, or an id that cannot be one; not sent.
-
-        See Also
-        --------
-        records : ``crm.records("Notes")`` reads all notes of the org.
-
-        Notes
-        -----
-        Each record is a call: one credit for each 200 notes of each, several at a time. Zoho's COQL
-        is not known to read notes.
-
-        References
-        ----------
-        Zoho CRM API V8, "Get Notes": zoho.com/crm/developer/docs/api/v8/get-notes.html
-
-        Examples
-        --------
-        >>> import zcrm_nb
-        >>> crm = zcrm_nb.emulate()
-        >>> leads = crm.records("Leads", ["Last_Name"], limit=2)
-        >>> _ = crm.add_note("Leads", leads, "Called, wants a demo")
-        >>> crm.notes("Leads", leads)["Note_Content"].tolist()
-        ['Called, wants a demo', 'Called, wants a demo']
-        >>> crm.close()
-        """
-        fields = notes_and_tags.NOTE_FIELDS
-        request = related.related_request(
-            self._catalogue, module, "Notes", ids, columns=fields, options={"tz": tz}
-        )
-        return self._table(request, progress)
-
-    def add_note(
-        self,
-        module: str,
-        ids: RecordIds,
-        content: str,
-        *,
-        title: str | None = None,
-        progress: bool | Told = True,
-    ) -> Report:
-        """Write a note about a record, or the same about each of many.
-
-        Parameters
-        ----------
-        module : str
-            API name of the module.
-        ids : str, iterable of str, or DataFrame
-            An id, several, or a table with a column ``id``.
-        content : str
-            What it says; at most 65,535 characters.
-        title : str, optional
-            Its title; at most 120 characters.
-        progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
-
-        Returns
-        -------
-        Report of shape (n_records, 6)
-            Under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
-            ``unknown``), ``id`` of the note, ``code``, ``field``, ``message``. Unknown is a note
-            whose answer was lost: look at :meth:`notes` before it is written again.
-
-        Raises
-        ------
-        NotFoundError
-            An id that cannot be one; not sent.
-        ValueError
-            A text that is too long, or none; not sent.
-
-        Notes
-        -----
-        One credit for each ten notes.
-
-        References
-        ----------
-        Zoho CRM API V8, "Create Notes": zoho.com/crm/developer/docs/api/v8/create-notes.html
-
-        Examples
-        --------
-        >>> import zcrm_nb
-        >>> crm = zcrm_nb.emulate()
-        >>> lead = crm.records("Leads", ["Last_Name"], limit=1)["id"].iloc[0]
-        >>> crm.add_note("Leads", lead, "Called", title="Telephone")["status"].iloc[0]
-        'done'
-        >>> crm.close()
-        """
-        index, rows = as_record_ids(ids)
-        calls = notes_and_tags.new_notes(module, [row["id"] for row in rows], content, title)
-        return self._act(calls, f"Notes of {module}", progress, module=module, index=index)
+    """Methods that read and write files on records."""
 
     def attachments(
         self,
@@ -165,8 +42,7 @@ class Attaching(Reporting):
         tz : str, default "UTC"
             Time zone of ``Created_Time``: an IANA name, or ``"org"`` for the org's own.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each record.
+            As for :meth:`notes`.
 
         Returns
         -------
@@ -190,7 +66,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Get the List of Attachments":
         zoho.com/crm/developer/docs/api/v8/get-attachments.html
 
         Examples
@@ -209,7 +84,7 @@ class Attaching(Reporting):
             return attachments.attachments_table(session, module, ids, tz=self._zone(tz))
 
         what = f"Attachments of {module}"
-        return self._told(fetch, what, progress, query=what, module=module, route="related")
+        return self._run(fetch, what, progress, query=what, module=module, route="related")
 
     def attach(
         self,
@@ -234,8 +109,7 @@ class Attaching(Reporting):
         name : str, optional
             What it shall be called; the name on the disk by default. Bytes need one.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
+            As for :meth:`notes`.
 
         Returns
         -------
@@ -261,7 +135,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Upload an Attachment":
         zoho.com/crm/developer/docs/api/v8/upload-attachment.html
 
         Examples
@@ -315,7 +188,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Upload an Attachment":
         zoho.com/crm/developer/docs/api/v8/upload-attachment.html
 
         Examples
@@ -364,7 +236,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Delete an Attachment":
         zoho.com/crm/developer/docs/api/v8/delete-attachments.html
 
         Examples
@@ -429,7 +300,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Download an Attachment":
         zoho.com/crm/developer/docs/api/v8/download-attachments.html
 
         Examples
@@ -470,8 +340,7 @@ class Attaching(Reporting):
         name : str, optional
             What it shall be called; the name on the disk by default. Bytes need one.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
+            As for :meth:`notes`.
 
         Returns
         -------
@@ -495,7 +364,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Upload Files to Zoho File System":
         zoho.com/crm/developer/docs/api/v8/upload-files-to-zfs.html
 
         Examples
@@ -538,7 +406,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Download a Record's Photo":
         zoho.com/crm/developer/docs/api/v8/download-image.html
 
         Examples
@@ -590,7 +457,6 @@ class Attaching(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Upload a Record's Photo":
         zoho.com/crm/developer/docs/api/v8/upload-image.html
 
         Examples
@@ -604,165 +470,3 @@ class Attaching(Reporting):
         """
         calls = attachments.new_photo(self._catalogue, module, id, file)
         return self._act(calls, f"Photo of {module}", progress=False, module=module)
-
-    def tags(self, module: str, *, tz: str = "UTC") -> pd.DataFrame:
-        """List the tags of a module.
-
-        Parameters
-        ----------
-        module : str
-            API name of the module.
-        tz : str, default "UTC"
-            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
-
-        Returns
-        -------
-        DataFrame of shape (n_tags, 9)
-            ``name``, ``color_code``, ``created_time``, ``modified_time``, ``created_by``,
-            ``created_by.id``, ``modified_by``, ``modified_by.id``, ``id``.
-
-        Raises
-        ------
-        NotFoundError
-            No such module; not sent.
-
-        Notes
-        -----
-        One credit.
-
-        References
-        ----------
-        Zoho CRM API V8, "Get Tags": zoho.com/crm/developer/docs/api/v8/get-tag-list.html
-
-        Examples
-        --------
-        >>> import zcrm_nb
-        >>> crm = zcrm_nb.emulate()
-        >>> "vip" in list(crm.tags("Leads")["name"])
-        True
-        >>> crm.close()
-        """
-        found = notes_and_tags.tags(self._gate.send, self._catalogue, module)
-        return to_frame([found], notes_and_tags.TAG_COLUMNS, tz=self._zone(tz))
-
-    def tag(
-        self,
-        module: str,
-        ids: RecordIds,
-        tags: str | Sequence[str],
-        *,
-        replace: bool = False,
-        progress: bool | Told = True,
-    ) -> Report:
-        """Put tags on records.
-
-        Parameters
-        ----------
-        module : str
-            API name of the module.
-        ids : str, iterable of str, or DataFrame
-            An id, several, or a table with a column ``id``.
-        tags : str or sequence of str
-            Names of tags, at most ten of at most 25 characters. A new name makes a new tag.
-        replace : bool, default False
-            Whether the tags that a record has go.
-        progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
-
-        Returns
-        -------
-        Report of shape (n_records, 6)
-            Under the index of ``ids``: ``action``, ``status`` (``done``, ``refused``,
-            ``unknown``), ``id``, ``code``, ``field``, ``message``. Unknown is a record whose answer
-            was lost: ``resolve()`` of the report looks at it.
-
-        Raises
-        ------
-        NotFoundError
-            An id that cannot be one; not sent.
-        ValueError
-            What can be no tags; not sent.
-
-        Notes
-        -----
-        Two credits for each hundred records.
-
-        References
-        ----------
-        Zoho CRM API V8, "Add Tags to Records":
-        zoho.com/crm/developer/docs/api/v8/add-tags.html
-
-        Examples
-        --------
-        >>> import zcrm_nb
-        >>> crm = zcrm_nb.emulate()
-        >>> leads = crm.records("Leads", ["Last_Name"], limit=2)
-        >>> crm.tag("Leads", leads, ["vip", "expo 2026"])["status"].tolist()
-        ['done', 'done']
-        >>> crm.record("Leads", leads["id"].iloc[0])["Tag"][-1]
-        'expo 2026'
-        >>> crm.close()
-        """
-        index, rows = as_record_ids(ids)
-        wanted = [row["id"] for row in rows]
-        calls = notes_and_tags.retagging(module, wanted, tags, action="add", over_write=replace)
-        return self._act(calls, f"Tags of {module}", progress, module=module, index=index)
-
-    def untag(
-        self,
-        module: str,
-        ids: RecordIds,
-        tags: str | Sequence[str],
-        *,
-        progress: bool | Told = True,
-    ) -> Report:
-        """Take tags off records.
-
-        Parameters
-        ----------
-        module : str
-            API name of the module.
-        ids : str, iterable of str, or DataFrame
-            An id, several, or a table with a column ``id``.
-        tags : str or sequence of str
-            Names of tags. One that a record does not have is no error.
-        progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
-
-        Returns
-        -------
-        Report of shape (n_records, 6)
-            As of :meth:`tag`.
-
-        Raises
-        ------
-        NotFoundError
-            An id that cannot be one; not sent.
-        ValueError
-            What can be no tags; not sent.
-
-        Notes
-        -----
-        Two credits for each hundred records.
-
-        References
-        ----------
-        Zoho CRM API V8, "Remove Tags from Records":
-        zoho.com/crm/developer/docs/api/v8/remove-tags.html
-
-        Examples
-        --------
-        >>> import zcrm_nb
-        >>> crm = zcrm_nb.emulate()
-        >>> lead = crm.records("Leads", ["Last_Name"], limit=1)["id"].iloc[0]
-        >>> _ = crm.tag("Leads", lead, "vip", replace=True)
-        >>> _ = crm.untag("Leads", lead, "vip")
-        >>> crm.record("Leads", lead)["Tag"]
-        []
-        >>> crm.close()
-        """
-        index, rows = as_record_ids(ids)
-        calls = notes_and_tags.retagging(module, [row["id"] for row in rows], tags, action="remove")
-        return self._act(calls, f"Tags of {module}", progress, module=module, index=index)

@@ -19,7 +19,7 @@ from zcrm_nb.state.process import ProcessBound
 from zcrm_nb.state.query_log import QueryLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from zcrm_nb.notebook.job_tray.tray import Tray
     from zcrm_nb.notebook.progress import Told
     from zcrm_nb.wire.gate import Gate
+    from zcrm_nb.wire.trace import Call
 
 __all__ = ["Base", "Task", "warn_user"]
 
@@ -132,13 +133,7 @@ class Base(ProcessBound):
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             return request.fetch(self._session.with_progress(tick))
 
-        return self._told(fetch, request.label, progress, **request.facts)
-
-    def _told(
-        self, fetch: Callable[[Task], Frame], label: str, progress: bool | Told, **facts: Any
-    ) -> Frame:
-        """As :meth:`_run`."""
-        return self._run(fetch, label, progress, **facts)
+        return self._run(fetch, request.label, progress, **request.facts)
 
     def _run(
         self,
@@ -200,6 +195,8 @@ class Base(ProcessBound):
                 yield note
             except BaseException as error:
                 note["outcome"] = type(error).__name__
+                if type(error) is KeyboardInterrupt:
+                    error.add_note(_cost(calls))
                 raise
             finally:
                 note |= {
@@ -208,3 +205,10 @@ class Base(ProcessBound):
                     "seconds": round(self._gate.clock() - started, 3),
                 }
                 self._history.note(note)
+
+
+def _cost(calls: Sequence[Call]) -> str:
+    """Say what a reading method that was stopped has cost."""
+    spent = [(len(calls), "call"), (sum(call.credits for call in calls), "credit")]
+    words = ", ".join(f"{number:,} {word}{'s'[: number != 1]}" for number, word in spent)
+    return f"Stopped: {words}; no rows were kept."

@@ -5,14 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from zcrm_nb.api.doctor import COLUMNS, examine
 from zcrm_nb.api.pages import at
 from zcrm_nb.auth.oauth import NoLogin, TokenSource
 from zcrm_nb.client.base import Base
 from zcrm_nb.errors import LoginError
-from zcrm_nb.frames import Column, TextTable, to_frame
+from zcrm_nb.frames import Column, TextTable, parse_json, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +107,7 @@ class Sending(Base):
         >>> crm.close()
         """
         body = self.send(method, at(path), params=params, json=json)
-        return orjson.loads(body) if body else None
+        return parse_json(body) if body else None
 
     def trace(self, *, show: bool = False) -> AbstractContextManager[list[Call]]:
         """Watch the calls that a block of code makes.
@@ -255,6 +252,8 @@ class Sending(Base):
         'ok'
         >>> crm.close()
         """
+        from zcrm_nb.api.doctor import COLUMNS, examine  # noqa: PLC0415 - rarely needed
+
         kept = None
         with suppress(LoginError):
             kept = self._kept and self._kept[0].load(self._kept[1])

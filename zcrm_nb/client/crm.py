@@ -1,19 +1,19 @@
 """The CRM object: short names for the helpers, so that the Tab key is the manual.
 
-One storey of it in each module here: none holds logic of its own, all stand on :class:`Base`.
+Each module here adds some of its methods: none holds logic of its own, all build on :class:`Base`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from zcrm_nb.auth.vault import notes_of
 from zcrm_nb.client.acting import Acting
 from zcrm_nb.client.attachments import Attaching
 from zcrm_nb.client.connection import Sending
 from zcrm_nb.client.exporting import Exporting
 from zcrm_nb.client.listening import Listening
 from zcrm_nb.client.metadata import Describing
+from zcrm_nb.client.notes_and_tags import Noting
 from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.client.related import Relating
@@ -34,6 +34,7 @@ class CRM(
     Planning,
     Relating,
     Attaching,
+    Noting,
     Describing,
     Exporting,
     Writing,
@@ -53,7 +54,7 @@ class CRM(
         The vault that keeps this login, and the name of its profile there.
     folder : Path, optional
         Where notes about this org outlive the kernel: jobs, journals, the ledger. By default a
-        folder that goes with this object.
+        temporary folder.
 
     Examples
     --------
@@ -67,7 +68,9 @@ class CRM(
     def _wake(
         self, tokens: TokenSource, addresses: Addresses, kept: tuple[Vault, str] | None
     ) -> None:
-        """Go on with a login that has just been made."""
+        """Use a login that has just been made."""
+        from zcrm_nb.auth.vault import notes_of  # noqa: PLC0415 - only logins need it
+
         self._gate.take(tokens, addresses)
         self._kept = kept
         self._keep_notes(kept and notes_of(*kept))
@@ -86,5 +89,5 @@ class CRM(
 
     def __repr__(self) -> str:
         org = self._catalogue.known("org") or {}
-        who = f"{org['company_name']} ({org['id']})" if org else "org not asked yet"
+        who = f"{org.get('company_name')} ({org.get('id')})" if org else "org not read yet"
         return f"<CRM: {who} at {self._gate.addresses.api_domain}. {self._gate.ledger.summary}>"

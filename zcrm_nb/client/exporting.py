@@ -11,6 +11,7 @@ from zcrm_nb.api.exporting.job_store import JOB_COLUMNS, JobStore
 from zcrm_nb.api.exporting.question import query_text
 from zcrm_nb.api.exporting.session import export_session
 from zcrm_nb.api.writing import bulk_write
+from zcrm_nb.api.writing.bulk_table import BulkWriteRequest
 from zcrm_nb.client.writing import Writing
 from zcrm_nb.frames import store_at, to_frame
 from zcrm_nb.notebook.job_tray.tray import Tray
@@ -363,6 +364,7 @@ class Exporting(Writing):
         ignore_empty: bool = False,
         undoable: bool = False,
         unlisted: bool = False,
+        invalid: str = "raise",
         raise_on_refused: bool = False,
         progress: bool | Told = True,
     ) -> Report:
@@ -390,6 +392,8 @@ class Exporting(Writing):
             rows), so that ``report.undo()`` can put them back. What is added can always be deleted.
         unlisted : bool, default False
             Let values pass that a picklist does not list; Zoho then decides.
+        invalid : {"raise", "report"}, default "raise"
+            Whether invalid rows stop the others; as for :meth:`insert`.
         raise_on_refused : bool, default False
             Raise ``WriteError``, which carries the report, if any row is not done.
         progress : bool or callable, default True
@@ -431,8 +435,8 @@ class Exporting(Writing):
         Notes
         -----
         Credits: 500 for each job, and a few for looking; :meth:`upsert` costs 1 for each ten rows.
-        A job takes 25,000 rows, or 25 MB of zipped CSV; a longer table becomes several jobs, which
-        Zoho works on in no certain order. No switch tells Zoho which automation to run.
+        A job takes 25,000 rows, or 25 MB of CSV before it is zipped; a longer table becomes several
+        jobs, which Zoho works on in no certain order. No switch tells Zoho which automation to run.
 
         What Zoho does not take: ``Notes``, ``Attachments``, ``Calls`` and ``Events``; subforms,
         files, lookups to many, formulas and auto-numbers as columns.
@@ -443,6 +447,9 @@ class Exporting(Writing):
         it, and rows are found by their cells where it does not. Of rows that cannot be told apart
         there, the report has the common fate and no id; where they did not fare alike they are
         ``unknown``.
+
+        Cells are sent as they are: Zoho reads the file, no spreadsheet does, so a text that begins
+        with ``=``, ``+``, ``-`` or ``@`` is not changed. Numbers have no exponents.
 
         Dates are sent as ``yyyy-MM-dd`` and times with their offset
         (``yyyy-MM-dd'T'HH:mm:ssXXX``). UNCONFIRMED that Zoho reads the latter: if not, it refuses
@@ -475,13 +482,13 @@ class Exporting(Writing):
         ['update', 'update']
         >>> crm.close()
         """
-        wish = bulk_write.BulkWriteRequest(
-            module, operation, find_by, lookups or {}, ignore_empty, undoable, unlisted
+        request = BulkWriteRequest(
+            module, operation, find_by, lookups or {}, ignore_empty, undoable, unlisted, invalid
         )
         shown = Progress(f"{module}: written", show=progress, total=len(df), unit="job")
         return self._write(
-            lambda context: bulk_write.save(context, df, wish, tick=context.tick, say=shown.say),
-            wish.subject,
+            lambda context: bulk_write.save(context, df, request, tick=context.tick, say=shown.say),
+            request.subject,
             shown,
             raise_on_refused=raise_on_refused,
             route="bulk",

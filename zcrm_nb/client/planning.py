@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.planning.costs import Plan, Speed
+    from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Planning"]
@@ -44,6 +45,8 @@ class Planning(Base):
         max_credits: int | None = None,
         tz: str = "UTC",
         exact: bool = False,
+        errors: Errors = "keep",
+        as_is: Sequence[str] = (),
         progress: bool | Told = True,
         **values: Any,
     ) -> pd.DataFrame:
@@ -76,6 +79,11 @@ class Planning(Base):
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
             Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        errors : {"keep", "coerce", "raise"}, default "keep"
+            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
+            in a column of Python objects; missing; or an error. The first two warn.
+        as_is : sequence of str, optional
+            Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
             Show progress when it takes longer than a second; a callable is told
             ``(rows, pages, total)`` after each page.
@@ -137,7 +145,7 @@ class Planning(Base):
             with self._gate.trace() as calls, self._at_most(max_credits):
                 zone = self._zone(tz)
                 asked = ask.prepared(self._catalogue, text, limit=limit)
-                wanted = routes.wanted(self._catalogue, asked, columns, limit)
+                wanted = routes.wanted(self._catalogue, asked, columns, limit, as_is=as_is)
                 plan, counts = routes.planned(
                     self._gate.send,
                     wanted,
@@ -157,6 +165,7 @@ class Planning(Base):
                     for_export=lambda session: export_session(session, self._gate, self._folder),
                     tz=zone,
                     exact=exact,
+                    errors=errors,
                 )
             table.attrs["zcrm"] = {
                 "query": plan.query,
@@ -166,7 +175,7 @@ class Planning(Base):
             }
             return table
 
-        return self._told(fetch, module, progress, module=module, query=text, route=named)
+        return self._run(fetch, module, progress, module=module, query=text, route=named)
 
     def _pace(self) -> Speed:
         """Tell how long things take, by what has been seen here."""
@@ -373,4 +382,4 @@ class Planning(Base):
                 rows = profile.profile_rows(session, questions, fields, tz=zone)
             return to_frame([rows], profile.PROFILE_COLUMNS)
 
-        return self._told(fetch, f"profile of {module}", progress, query=text, route="coql")
+        return self._run(fetch, f"profile of {module}", progress, query=text, route="coql")

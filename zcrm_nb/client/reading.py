@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.frames import FrameOptions
+    from zcrm_nb.frames import Errors, FrameOptions
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Reading"]
@@ -33,6 +33,8 @@ class Reading(Base):
         strict: bool = False,
         tz: str = "UTC",
         exact: bool = False,
+        errors: Errors = "keep",
+        as_is: Sequence[str] = (),
         progress: bool | Told = True,
         **values: Any,
     ) -> pd.DataFrame:
@@ -54,6 +56,11 @@ class Reading(Base):
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
             Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        errors : {"keep", "coerce", "raise"}, default "keep"
+            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
+            in a column of Python objects; missing; or an error. The first two warn.
+        as_is : sequence of str, optional
+            Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
             Show progress when it takes longer than a second; a callable is told
             ``(rows, pages, total)`` after each page.
@@ -136,7 +143,7 @@ class Reading(Base):
         {'id': 'string', 'Last_Name': 'string', 'City': 'string', 'Annual_Revenue': 'float64'}
         >>> crm.close()
         """
-        options: FrameOptions = {"tz": tz, "exact": exact}
+        options: FrameOptions = {"tz": tz, "exact": exact, "errors": errors, "as_is": as_is}
         request = requests.coql_request(
             self._catalogue, query, values, limit=limit, strict=strict, options=options
         )
@@ -156,6 +163,8 @@ class Reading(Base):
         converted: bool | None = None,
         tz: str = "UTC",
         exact: bool = False,
+        errors: Errors = "keep",
+        as_is: Sequence[str] = (),
         progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Read a module page by page, to the end.
@@ -186,6 +195,11 @@ class Reading(Base):
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
             Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        errors : {"keep", "coerce", "raise"}, default "keep"
+            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
+            in a column of Python objects; missing; or an error. The first two warn.
+        as_is : sequence of str, optional
+            Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
             Show progress when it takes longer than a second; a callable is told
             ``(rows, pages, total)`` after each page.
@@ -240,7 +254,7 @@ class Reading(Base):
             ascending=ascending,
             cvid=cvid,
             converted=converted,
-            options={"tz": tz, "exact": exact},
+            options={"tz": tz, "exact": exact, "errors": errors, "as_is": as_is},
         )
         return self._table(request, progress)
 
@@ -252,6 +266,8 @@ class Reading(Base):
         external: str | None = None,
         tz: str = "UTC",
         exact: bool = False,
+        errors: Errors = "keep",
+        as_is: Sequence[str] = (),
     ) -> pd.Series:
         """Read one record, with everything it has.
 
@@ -267,6 +283,11 @@ class Reading(Base):
             Time zone of datetimes: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
             Exact decimals instead of float64.
+        errors : {"keep", "coerce", "raise"}, default "keep"
+            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
+            in a column of Python objects; missing; or an error. The first two warn.
+        as_is : sequence of str, optional
+            Fields to read as Zoho sends them, as Python objects.
 
         Returns
         -------
@@ -296,7 +317,9 @@ class Reading(Base):
         True
         >>> crm.close()
         """
-        options = self._catalogue.in_zone({"tz": tz, "exact": exact})
+        options = self._catalogue.in_zone(
+            {"tz": tz, "exact": exact, "errors": errors, "as_is": as_is}
+        )
         row = tables.record_row(self._session, module, id, external=external, **options)
         return series(row, name=id)
 
@@ -314,6 +337,8 @@ class Reading(Base):
         converted: bool | None = None,
         tz: str = "UTC",
         exact: bool = False,
+        errors: Errors = "keep",
+        as_is: Sequence[str] = (),
         progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Find records by criteria, mail address, phone number or a word.
@@ -345,6 +370,11 @@ class Reading(Base):
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
             Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        errors : {"keep", "coerce", "raise"}, default "keep"
+            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
+            in a column of Python objects; missing; or an error. The first two warn.
+        as_is : sequence of str, optional
+            Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
             Show progress when it takes longer than a second; a callable is told
             ``(rows, pages, total)`` after each page.
@@ -398,7 +428,7 @@ class Reading(Base):
             limit=limit,
             converted=converted,
             approval_state=approval_state,
-            options={"tz": tz, "exact": exact},
+            options={"tz": tz, "exact": exact, "errors": errors, "as_is": as_is},
             criteria=criteria,
             email=email,
             phone=phone,

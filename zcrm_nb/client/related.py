@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.frames import FrameOptions, RecordIds, Report
+    from zcrm_nb.frames import Errors, FrameOptions, RecordIds, Report
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Relating"]
@@ -69,6 +69,8 @@ class Relating(Reporting):
         *,
         tz: str = "UTC",
         exact: bool = False,
+        errors: Errors = "keep",
+        as_is: Sequence[str] = (),
         progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Read what hangs on one record, or on many, in one table.
@@ -87,6 +89,11 @@ class Relating(Reporting):
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
             Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        errors : {"keep", "coerce", "raise"}, default "keep"
+            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
+            in a column of Python objects; missing; or an error. The first two warn.
+        as_is : sequence of str, optional
+            Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
             Show progress when it takes longer than a second; a callable is told
             ``(rows, pages, total)`` after each page.
@@ -132,7 +139,7 @@ class Relating(Reporting):
         True
         >>> crm.close()
         """
-        options: FrameOptions = {"tz": tz, "exact": exact}
+        options: FrameOptions = {"tz": tz, "exact": exact, "errors": errors, "as_is": as_is}
         request = related.related_request(
             self._catalogue, module, related_list, ids, columns=columns, options=options
         )
@@ -278,6 +285,8 @@ class Relating(Reporting):
         max_credits: int | None = None,
         tz: str = "UTC",
         exact: bool = False,
+        errors: Errors = "keep",
+        as_is: Sequence[str] = (),
         progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Put fields of the records that a lookup names beside the rows that name them.
@@ -298,6 +307,11 @@ class Relating(Reporting):
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
             Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        errors : {"keep", "coerce", "raise"}, default "keep"
+            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
+            in a column of Python objects; missing; or an error. The first two warn.
+        as_is : sequence of str, optional
+            Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
             Show progress when it takes longer than a second; a callable is told
             ``(rows, pages, total)`` after each page.
@@ -349,7 +363,7 @@ class Relating(Reporting):
             columns,
             module=module,
             max_credits=max_credits,
-            options={"tz": tz, "exact": exact},
+            options={"tz": tz, "exact": exact, "errors": errors, "as_is": as_is},
         )
         return self._table(request, progress)
 
@@ -362,6 +376,8 @@ class Relating(Reporting):
         *,
         tz: str = "UTC",
         exact: bool = False,
+        errors: Errors = "keep",
+        as_is: Sequence[str] = (),
         progress: bool | Told = True,
     ) -> pd.DataFrame:
         """Read the rows of a subform, or the links of a multi-select lookup, as a child table.
@@ -381,6 +397,11 @@ class Relating(Reporting):
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
             Keep currency, percent and decimal numbers as exact decimals instead of float64.
+        errors : {"keep", "coerce", "raise"}, default "keep"
+            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
+            in a column of Python objects; missing; or an error. The first two warn.
+        as_is : sequence of str, optional
+            Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
             Show progress when it takes longer than a second; a callable is told
             ``(rows, pages, total)`` after each page.
@@ -418,7 +439,7 @@ class Relating(Reporting):
         ['parent_id', 'id', 'Product_Name', 'Product_Name.id', 'Quantity']
         >>> crm.close()
         """
-        options: FrameOptions = {"tz": tz, "exact": exact}
+        options: FrameOptions = {"tz": tz, "exact": exact, "errors": errors, "as_is": as_is}
         request = related.subform_request(
             self._catalogue, module, field, ids, columns=columns, options=options
         )

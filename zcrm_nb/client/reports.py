@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.acting.finders import FINDERS
 from zcrm_nb.api.writing import reports
-from zcrm_nb.api.writing.context import WriteContext
+from zcrm_nb.api.writing.context import AT_ONCE, WriteContext
+from zcrm_nb.api.writing.current_records import CurrentRecords
 from zcrm_nb.api.writing.resolve import resolve
 from zcrm_nb.api.writing.run import carry_out
 from zcrm_nb.api.writing.undo import undo
@@ -16,6 +17,8 @@ from zcrm_nb.frames import ReportActions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import pandas as pd
 
     from zcrm_nb.api.session import Tick
     from zcrm_nb.api.writing.calls import WriteCall
@@ -29,6 +32,76 @@ __all__ = ["Reporting"]
 
 class Reporting(Base):
     """What changes records, and reports on each of them."""
+
+    def journal(self) -> pd.DataFrame:
+        """List the writes of the last 30 days, those of other kernels too.
+
+        Returns
+        -------
+        DataFrame of shape (n_runs, 9)
+            The oldest first: ``run`` (string), ``time`` (datetime64[s, UTC]), ``module``,
+            ``action`` (string), ``rows``, ``done``, ``refused``, ``unknown``, ``undone`` (Int64).
+            What a kernel had sent when it died, without an answer, is ``unknown``. A run whose
+            notes cannot be read (a full disk, a kill) has the action ``damaged``.
+
+        See Also
+        --------
+        report : Open the report of one of them.
+
+        Notes
+        -----
+        No credits. The journal is in ``writes`` in the folder of this login's notes: a file for
+        each run, with the records that were written and what they replaced, readable by its owner
+        only. It holds no token and no secret. A run whose file was deleted cannot be resolved or
+        undone. Without a saved login, the journal is deleted with this object.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> _ = crm.insert("Leads", {"Last_Name": "Osei"})
+        >>> crm.journal()[["module", "action", "rows", "done", "unknown"]]
+          module  action  rows  done  unknown
+        0  Leads  insert     1     1        0
+        >>> crm.close()
+        """
+        return reports.journal_table(self._folder)
+
+    def report(self, run: str | None = None) -> Report:
+        """Open the report of a run again, to resolve or undo it.
+
+        Parameters
+        ----------
+        run : str, optional
+            Name of the run, from :meth:`journal` or ``report.attrs["zcrm"]["run"]``. The last one
+            by default.
+
+        Returns
+        -------
+        Report
+            As the run left it, with what was resolved since; the index is that of its input.
+
+        Raises
+        ------
+        ValueError
+            No such run.
+        WriteError
+            The notes of the run are damaged.
+
+        Notes
+        -----
+        No credits.
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> _ = crm.insert("Leads", {"Last_Name": "Osei"})
+        >>> crm.report().undo()["status"].tolist()
+        ['done']
+        >>> crm.close()
+        """
+        return self._report_of(reports.find(self._folder, run))
 
     def _write(
         self,
@@ -67,11 +140,19 @@ class Reporting(Base):
 
     def _context(self, tick: Tick) -> WriteContext:
         """Return what a run of writing needs."""
-        gate = self._gate
+        gate, catalogue, workers = self._gate, self._catalogue, self._gate.workers
         return WriteContext(
-            **vars(self._session.with_progress(tick)),
+            gate.send,
+            catalogue,
+            workers,
+            tick,
+            gate.clock,
+            gate.sleep,
             folder=self._folder,
-            ahead_s=lambda: gate.ahead_s,
+            zoho=lambda: gate.clock() - gate.ahead_s,
+            there=lambda module: CurrentRecords(
+                gate.send, module, catalogue.fields(module), min(workers, AT_ONCE)
+            ),
             download=gate.download,
             warn=lambda text: warn_user(WriteWarning(text)),
             report=self._report_of,
@@ -95,7 +176,7 @@ class Reporting(Base):
                 progress=True,
             )
 
-        return reports.report_of(journal, story, ReportActions(resolved, undone))
+        return (story or journal.read()).report(ReportActions(resolved, undone))
 
 
 def _unknown(report: Report, label: str, count: int) -> WriteWarning:

@@ -1,10 +1,10 @@
-"""Writing records back: insert, update, upsert, delete, with a report, a journal and a way back."""
+"""Writing records: insert, update, upsert, delete, diff; reports, the journal and undo."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.writing import diff, reports, writes
+from zcrm_nb.api.writing import diff, writes
 from zcrm_nb.api.writing.prepare import WriteRequest
 from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames.write_plan import WritePlan
@@ -25,7 +25,7 @@ __all__ = ["Writing"]
 
 
 class Writing(Reporting):
-    """What changes records, and tells row by row what became of it."""
+    """Methods that write records, and report on each of them."""
 
     def insert(
         self,
@@ -54,10 +54,10 @@ class Writing(Reporting):
             label, in the index of ``records``, of the record they belong to.
         trigger : str, sequence of str or None, default ()
             Automation to run: ``"approval"``, ``"workflow"``, ``"blueprint"``, ``"pathfinder"``,
-            ``"orchestration"``. None of it by default, for a mail to a customer cannot be undone.
+            ``"orchestration"``. None by default, because an e-mail to a customer cannot be undone.
             ``None`` leaves it to Zoho.
         unlisted : bool, default False
-            Let values pass that a picklist does not list; Zoho then decides.
+            Allow values that are not in the picklist; Zoho then decides.
         invalid : {"raise", "report"}, default "raise"
             What to do with rows whose values Zoho would refuse. ``"raise"`` sends nothing and
             raises an error that names all of them. ``"report"`` sends the other rows; those that
@@ -66,7 +66,7 @@ class Writing(Reporting):
         raise_on_refused : bool, default False
             Raise ``WriteError``, which carries the report, if any row is not done.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
+            Show progress when it takes longer than a second; a callable is called with
             ``(rows, calls, total)`` after each call.
 
         Returns
@@ -74,8 +74,8 @@ class Writing(Reporting):
         Report
             A DataFrame of shape (n_records, 6) with the index of the input: ``action`` and
             ``status`` (category; ``done``, ``refused``, ``unknown``), ``id``, ``code``, ``field``
-            and ``message`` (string). ``report.resolve()`` looks for rows whose answer was lost,
-            ``report.undo()`` deletes what was added.
+            and ``message`` (string). ``report.resolve()`` checks rows whose answer was lost,
+            ``report.undo()`` deletes the new records.
 
         Raises
         ------
@@ -86,36 +86,36 @@ class Writing(Reporting):
         ScopeError, PermissionDenied, RateLimitError, LimitError
             The first call was refused as a whole; nothing was done.
         WriteError
-            With ``raise_on_refused``.
+            With ``raise_on_refused``; or something failed after the first call. It carries the
+            report, and names the run for :meth:`report`.
         WriteInterrupted
-            Ctrl-C. It is a ``KeyboardInterrupt`` that waits for what has left and carries the
-            report; ``crm.report()`` has it too.
+            Ctrl-C: a ``KeyboardInterrupt`` that waits for calls under way and carries the report.
 
         Warns
         -----
         WriteWarning
-            Of some rows nobody knows whether they were added: the answer was lost. They are not
-            sent again, for they might then be there twice.
+            The outcome of some rows is unknown, because the answer was lost. They are not sent
+            again, because they might then exist twice. The warning carries the report.
 
         See Also
         --------
-        upsert : Update what is there, add the rest.
-        diff : Look before the leap.
+        upsert : Update existing records, add the others.
+        diff : Show the changes before they are written.
 
         Notes
         -----
-        One credit for each ten records, and one to note which records are the newest, by which a
-        lost answer is found again. 100 records travel in a call, ten calls at a time, in no
-        certain order. Zoho has no idempotency key: a call is sent again only when Zoho certainly
-        did not look at it (HTTP 429, an expired token, no connection).
+        1 credit for each 10 records, and 1 to note the newest records, by which a lost answer is
+        found again. A call has 100 records, ten calls run at a time, in no particular order. Zoho
+        has no idempotency key: a call is sent again only when Zoho certainly did not process it
+        (HTTP 429, an expired token, no connection).
 
         Before a call is sent, and when it is answered, a line is added to a journal in the folder
-        of this login's notes: the records, and what they replaced. Only its owner may read it, and
-        it is kept for 30 days; see :meth:`journal`.
+        of this login's notes: the records, and what they replaced. It is readable by its owner
+        only, and is kept for 30 days; see :meth:`journal`.
 
         References
         ----------
-        Zoho CRM API V8, "Insert Records": zoho.com/crm/developer/docs/api/v8/insert-records.html
+        zoho.com/crm/developer/docs/api/v8/insert-records.html
 
         Examples
         --------
@@ -169,7 +169,7 @@ class Writing(Reporting):
         raise_on_refused: bool = False,
         progress: bool | Told = True,
     ) -> Report:
-        """Change records by their ids; what is not in the table stays as it is.
+        """Change records by their ids; fields that are not in the table stay as they are.
 
         Parameters
         ----------
@@ -180,36 +180,35 @@ class Writing(Reporting):
             ``ignore_empty``.
         subforms : mapping of str to DataFrame, optional
             Rows of subforms by the name of the subform field; their column ``parent_id`` holds the
-            id of the record they belong to. Rows with an ``id`` of their own are changed, others
-            replace those that are there (UNCONFIRMED, as Zoho's page is silent).
+            id of the record they belong to. Rows with their own ``id`` are changed, others replace
+            the existing ones (UNCONFIRMED: Zoho's page does not say).
         trigger : str, sequence of str or None, default ()
             Automation to run; as for :meth:`insert`.
         unmodified_since : datetime or str, optional
-            Do not overwrite what others changed after this moment; it must carry a time zone. Or
-            the name of the column that tells when each record was modified as it was read:
+            Do not overwrite what others changed after this time, which needs a time zone. Or the
+            column with the time at which each record was modified when it was read:
             ``"Modified_Time"``.
         external : str, optional
-            An external field, such as ``"ERP_Customer_Id"``, whose column tells which records are
-            meant, instead of ``id``.
+            An external field, such as ``"ERP_Customer_Id"``, whose column identifies the records
+            instead of ``id``.
         undoable : bool, default True
             Read the old values first, so that ``report.undo()`` can put them back.
         unlisted : bool, default False
-            Let values pass that a picklist does not list; Zoho then decides.
+            As for :meth:`insert`.
         ignore_empty : bool, default False
             Leave a field as it is where the table has a missing value, an empty text or an empty
             list. By default such a value empties the field: it is sent as ``null``.
         invalid : {"raise", "report"}, default "raise"
             Whether invalid rows stop the others; as for :meth:`insert`.
         raise_on_refused : bool, default False
-            Raise ``WriteError``, which carries the report, if any row is not done.
+            As for :meth:`insert`.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, calls, total)`` after each call.
+            As for :meth:`insert`.
 
         Returns
         -------
         Report
-            As from :meth:`insert`. A record changed by others since is ``refused`` with the code
+            As from :meth:`insert`. A record that was changed since is ``refused`` with the code
             ``ALREADY_MODIFIED``.
 
         Raises
@@ -219,31 +218,27 @@ class Writing(Reporting):
             before anything is sent.
         NotFoundError
             No such module; not sent.
-        ScopeError, PermissionDenied, RateLimitError, LimitError
-            The first call was refused as a whole; nothing was done.
-        WriteError
-            With ``raise_on_refused``.
-        WriteInterrupted
-            Ctrl-C, as in :meth:`insert`.
+        WriteError, WriteInterrupted, and others
+            As from :meth:`insert`.
 
         Warns
         -----
         WriteWarning
-            Of some rows nobody knows, or the old values could not be read.
+            The outcome of some rows is unknown. Or, before anything is sent: old values cannot be
+            read, so that these fields cannot be undone (subforms, multi-select lookups, files).
 
         See Also
         --------
-        diff : Writes only the cells that differ, and shows them before.
+        diff : Show the cells that differ, and write only these.
 
         Notes
         -----
-        One credit for each ten records, and one for each hundred to read the old values; with
-        ``external`` one more for each hundred, to look up the ids. A lookup may be given by another
-        system's id, too, as in :meth:`insert`.
+        1 credit for each 10 records, and 1 for each 100 to read the old values; with ``external`` 1
+        more for each 100, to look up the ids.
 
         References
         ----------
-        Zoho CRM API V8, "Update Records": zoho.com/crm/developer/docs/api/v8/update-records.html
+        zoho.com/crm/developer/docs/api/v8/update-records.html
 
         Examples
         --------
@@ -301,7 +296,7 @@ class Writing(Reporting):
         raise_on_refused: bool = False,
         progress: bool | Told = True,
     ) -> Report:
-        """Change the records that are there, add those that are not.
+        """Update records that exist, add those that do not.
 
         Parameters
         ----------
@@ -312,36 +307,33 @@ class Writing(Reporting):
             found by the fields below, or new.
         duplicate_check_fields : str or sequence of str
             The fields by which Zoho finds a record, tried in this order, at most ten: those that
-            the module itself checks (``Email`` of Leads and Contacts), and unique ones. To be
-            named, because Zoho's own choice differs by module, and lost answers are looked for by
-            them.
+            the module itself checks (``Email`` of Leads and Contacts), and unique ones. Required,
+            because Zoho's own choice differs by module, and lost answers are found again by them.
         subforms : mapping of str to DataFrame, optional
             Rows of subforms, as for :meth:`update`; ``parent_id`` is the id where ``records`` has
             ids, else the label in its index.
         trigger : str, sequence of str or None, default ()
             Automation to run; as for :meth:`insert`.
         unmodified_since : datetime, optional
-            Do not overwrite what others changed after this moment; it must carry a time zone.
+            Do not overwrite what others changed after this time, which needs a time zone.
         undoable : bool, default True
             Read the old values first, so that ``report.undo()`` can put them back.
         unlisted : bool, default False
-            Let values pass that a picklist does not list; Zoho then decides.
+            As for :meth:`insert`.
         ignore_empty : bool, default False
-            Leave a field as it is where the table has a missing value, an empty text or an empty
-            list. By default such a value empties the field: it is sent as ``null``.
+            As for :meth:`update`.
         invalid : {"raise", "report"}, default "raise"
             Whether invalid rows stop the others; as for :meth:`insert`.
         raise_on_refused : bool, default False
-            Raise ``WriteError``, which carries the report, if any row is not done.
+            As for :meth:`insert`.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, calls, total)`` after each call.
+            As for :meth:`insert`.
 
         Returns
         -------
         Report
-            As from :meth:`insert`; ``action`` tells what was done to each row, and is missing where
-            that is not known.
+            As from :meth:`insert`; ``action`` is what was done to each row, missing where that is
+            unknown.
 
         Raises
         ------
@@ -350,26 +342,22 @@ class Writing(Reporting):
             field: named by row and column, before anything is sent.
         NotFoundError
             No such module or field; not sent.
-        ScopeError, PermissionDenied, RateLimitError, LimitError
-            The first call was refused as a whole; nothing was done.
-        WriteError
-            With ``raise_on_refused``.
-        WriteInterrupted
-            Ctrl-C, as in :meth:`insert`.
+        WriteError, WriteInterrupted, and others
+            As from :meth:`insert`.
 
         Warns
         -----
         WriteWarning
-            Of some rows nobody knows, or the old values could not be read.
+            As from :meth:`update`.
 
         Notes
         -----
-        One credit for each ten records, one for each hundred values to read what is there, and one
-        for the newest records.
+        1 credit for each 10 records, 1 for each 100 values to read existing records, and 1 for the
+        newest records.
 
         References
         ----------
-        Zoho CRM API V8, "Upsert Records": zoho.com/crm/developer/docs/api/v8/upsert-records.html
+        zoho.com/crm/developer/docs/api/v8/upsert-records.html
 
         Examples
         --------
@@ -427,14 +415,13 @@ class Writing(Reporting):
         records : DataFrame, Series, or sequence of str or of dict
             The ids: a column ``id``, the column itself, or a list of them.
         external : str, optional
-            An external field, such as ``"ERP_Customer_Id"``, whose values stand for ids.
+            An external field, such as ``"ERP_Customer_Id"``, whose values are given instead of ids.
         trigger : str, sequence of str or None, default ()
-            Automation to run. A deletion knows only ``"workflow"``; none by default.
+            Automation to run. A deletion has only ``"workflow"``; none by default.
         raise_on_refused : bool, default False
-            Raise ``WriteError``, which carries the report, if any row is not done.
+            As for :meth:`insert`.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, calls, total)`` after each call.
+            As for :meth:`insert`.
 
         Returns
         -------
@@ -444,28 +431,24 @@ class Writing(Reporting):
         Raises
         ------
         ValueError
-            An id cannot be one, or is there twice; nothing was sent.
+            An id is not valid, or comes twice; nothing was sent.
         NotFoundError
             No such module; not sent.
-        ScopeError, PermissionDenied, RateLimitError, LimitError
-            The first call was refused as a whole; nothing was done.
-        WriteError
-            With ``raise_on_refused``.
-        WriteInterrupted
-            Ctrl-C, as in :meth:`insert`.
+        WriteError, WriteInterrupted, and others
+            As from :meth:`insert`.
 
         Warns
         -----
         WriteWarning
-            Of some rows nobody knows.
+            The outcome of some rows is unknown.
 
         Notes
         -----
-        One credit for each hundred records, and as many again with ``external``.
+        1 credit for each 100 records, and as many again with ``external``.
 
         References
         ----------
-        Zoho CRM API V8, "Delete Records": zoho.com/crm/developer/docs/api/v8/delete-records.html
+        zoho.com/crm/developer/docs/api/v8/delete-records.html
 
         Examples
         --------
@@ -495,57 +478,55 @@ class Writing(Reporting):
         ignore_empty: bool = False,
         progress: bool | Told = True,
     ) -> WritePlan:
-        """Compare a table with what is there, and plan what to write. Nothing is written.
+        """Compare a table with the CRM, and plan what to write. Nothing is written.
 
         Parameters
         ----------
         module : str
             API name of the module.
         records : DataFrame, or sequence of dict
-            What should be there. Columns that nobody can write, as a table that was read has them,
-            are left out; so are the names beside ids of lookups.
+            The wanted state. Read-only columns are ignored, so that a table that was read can be
+            used as it is; so are the names beside ids of lookups.
         key : str or sequence of str, default "id"
-            The column, or columns, that tell which record a row means; without regard to case. A
-            row whose id is missing, or whose other key is not there, is a new record.
+            The column or columns that identify records, without regard to case. A row whose id is
+            missing, or whose other key does not exist, is a new record.
         unlisted : bool, default False
-            Let values pass that a picklist does not list; Zoho then decides.
+            As for :meth:`insert`.
         ignore_empty : bool, default False
             Leave a field as it is where the table has a missing value; as for :meth:`update`.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, calls, total)`` after each call.
+            As for :meth:`insert`.
 
         Returns
         -------
         WritePlan
             Shows itself as a table of old and new values. ``.rows`` and ``.cells`` are DataFrames,
             ``.credits`` and ``.bulk_credits`` what it costs, ``.apply()`` writes it and returns a
-            report, whose ``undo()`` puts everything back.
+            report, whose ``undo()`` puts the old values back.
 
         Raises
         ------
         ValueError
-            A column is no field or cannot be compared (subforms, multi-select lookups, files), a
-            key is missing, or two rows mean the same record; with a table of what is wrong.
+            A column is not a field or cannot be compared (subforms, multi-select lookups, files), a
+            key is missing, or two rows have the same one; with a table of the problems.
         NotFoundError
-            No such module; nothing is asked.
+            No such module; not sent.
 
         See Also
         --------
-        upsert : By Zoho's own duplicate check, without a look before.
+        upsert : Write by Zoho's own duplicate check, without comparing first.
 
         Notes
         -----
-        One credit for each hundred rows. Written are only the cells that differ.
+        1 credit for each 100 rows. Only the cells that differ are written.
 
-        A record is in conflict, and is not written, if somebody changed it after the table was
-        read: after the row's own ``Modified_Time``, where the table has that column, else after the
-        time in ``records.attrs["zcrm"]``, which pandas loses in a merge. So is a row whose record
-        is gone, and one whose key several records have.
+        A record is in conflict, and is not written, if it was changed after the table was read:
+        after the row's own ``Modified_Time``, where the table has that column, else after the time
+        in ``records.attrs["zcrm"]``, which pandas loses in a merge. So is a row whose record does
+        not exist any more, and one whose key several records have.
 
         References
         ----------
-        Zoho CRM API V8, "Get Records through a COQL Query":
         zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
 
         Examples
@@ -587,70 +568,3 @@ class Writing(Reporting):
             names=found.names,
             apply=apply,
         )
-
-    def journal(self) -> pd.DataFrame:
-        """List the runs of writing of the last 30 days, those of other kernels too.
-
-        Returns
-        -------
-        DataFrame of shape (n_runs, 9)
-            The oldest first: ``run`` (string), ``time`` (datetime64[s, UTC]), ``module``,
-            ``action`` (string), ``rows``, ``done``, ``refused``, ``unknown``, ``undone`` (Int64).
-            Of a kernel that died, what it had sent and nobody had answered is ``unknown``.
-
-        See Also
-        --------
-        report : Take up one of them again.
-
-        Notes
-        -----
-        No credits. The journal is in the folder of this login's notes (``writes`` in it): a file
-        for each run, with the records that were written and what they replaced, readable by its
-        owner only. It holds no token and no secret. Delete a file, and its run cannot be resolved
-        or undone any more. Without a saved login, it goes with this object.
-
-        Examples
-        --------
-        >>> import zcrm_nb
-        >>> crm = zcrm_nb.emulate()
-        >>> _ = crm.insert("Leads", {"Last_Name": "Osei"})
-        >>> crm.journal()[["module", "action", "rows", "done", "unknown"]]
-          module  action  rows  done  unknown
-        0  Leads  insert     1     1        0
-        >>> crm.close()
-        """
-        return reports.journal_table(self._folder)
-
-    def report(self, run: str | None = None) -> Report:
-        """Take up the report of a run again, to resolve or to undo it.
-
-        Parameters
-        ----------
-        run : str, optional
-            Name of the run, from :meth:`journal` or ``report.attrs["zcrm"]["run"]``. The last one
-            by default.
-
-        Returns
-        -------
-        Report
-            As the run left it, with what was resolved since; the index is that of its input.
-
-        Raises
-        ------
-        ValueError
-            There is no such run.
-
-        Notes
-        -----
-        No credits.
-
-        Examples
-        --------
-        >>> import zcrm_nb
-        >>> crm = zcrm_nb.emulate()
-        >>> _ = crm.insert("Leads", {"Last_Name": "Osei"})
-        >>> crm.report().undo()["status"].tolist()
-        ['done']
-        >>> crm.close()
-        """
-        return self._report_of(reports.find(self._folder, run))

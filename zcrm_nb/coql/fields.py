@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -13,7 +14,7 @@ from zcrm_nb.coql.text import quoted
 from zcrm_nb.errors import LABELS, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import tzinfo
 
     from zcrm_nb.coql.tree import Path, Step
@@ -36,11 +37,15 @@ __all__ = [
     "Wrong",
     "aggregates_field",
     "by_name",
+    "first_and_last",
     "in_zone",
     "is_readable",
+    "is_sortable",
     "name_field",
     "near_names",
     "operators",
+    "other_way",
+    "question",
     "resolve",
     "type_of",
     "value_problem",
@@ -66,6 +71,7 @@ OPERATORS: dict[str, frozenset[str]] = {
     **dict.fromkeys(NUMBERS | TIMES, _RANGE),
     **dict.fromkeys(LOOKUPS | {"profileimage"}, _SAME),
     "boolean": frozenset({"="}),
+    "consent_lookup": frozenset({"is null", "is not null"}),
 }
 """Operators by type, from Zoho's page. Of a type that is not here, only Zoho can tell."""
 _FORMULA_BOOLEAN = frozenset({"=", "is null", "is not null"})
@@ -91,6 +97,8 @@ def type_of(field: Field) -> str:
 def operators(field: Field) -> frozenset[str] | None:
     """Return the operators of a field; ``None`` where only Zoho can tell."""
     kind = type_of(field)
+    if field["api_name"] == "Tag" and not field.get("custom_field"):
+        return _SAME
     if field["api_name"] in _ONLY_SELECTED and not field.get("custom_field"):
         return frozenset()
     if field.get("crypt"):
@@ -98,6 +106,12 @@ def operators(field: Field) -> frozenset[str] | None:
     if kind == "boolean" and field["data_type"] == "formula":
         return _FORMULA_BOOLEAN
     return OPERATORS.get(kind)
+
+
+def is_sortable(field: Field) -> bool:
+    """Tell whether COQL can sort and group by a field: not by lists, except picked values."""
+    is_list = field.get("json_type") == "jsonarray" and field["data_type"] != "multiselectpicklist"
+    return not is_list and field["data_type"] != "consent_lookup"
 
 
 def is_readable(module: str, field: Field) -> bool:
@@ -209,6 +223,13 @@ def in_zone(text: str, zone: tzinfo) -> str:
     """Write a moment with the offset that the org has then, if it has none yet."""
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).isoformat()
+
+
+def first_and_last(year: int, month: int) -> tuple[date, date]:
+    """Find the first and the last day of a month, or of a year."""
+    if not month:
+        return date(year, 1, 1), date(year, 12, 31)
+    return date(year, month, 1), date(year, month, monthrange(year, month)[1])
 
 
 def _on_calendar(text: str) -> bool:
@@ -351,12 +372,16 @@ def resolve(
         field = _field(path, index, module, fields_of)
         if not rest:
             return field
-        if rest[0].module is None and field["data_type"] == "multi_module_lookup":
+        arrow, target = rest[0].module, target_of(field)
+        if arrow is None and _has_several_modules(field):
             return _its_module(field, rest)
-        if rest[0].module is None and not target_of(field):
+        if not target:
             problem = f"{field['api_name']} is not a lookup, so nothing follows its dot."
             raise AstrayError(problem, "Only lookups lead to fields of other records.")
-        module = rest[0].module or target_of(field)
+        if arrow not in {None, target} and not _has_several_modules(field):
+            problem = f"{field['api_name']} leads to {target}, not to {arrow}."
+            raise AstrayError(problem, f"Write: {field['api_name']}.{rest[0].name}")
+        module = arrow or target
         _check_module(module, modules)
     raise AstrayError(f"The path {whole!r} is empty.", "Name a field.")
 
@@ -418,7 +443,20 @@ def target_of(field: Field) -> str:
     """Name the module that a lookup points to; empty where it is not a lookup to one."""
     if field["data_type"] in USER_LOOKUPS:
         return USERS
+    if field["data_type"] == "consent_lookup":
+        return "Consents"
+    if field["data_type"] == "multi_module_lookup":
+        return SEVERAL_MODULES
     return str(((field.get("lookup") or {}).get("module") or {}).get("api_name") or "")
+
+
+SEVERAL_MODULES = "se_module"
+"""What metadata name as the module of What_Id, which points to records of several modules."""
+
+
+def _has_several_modules(field: Field) -> bool:
+    """Tell whether a lookup points to records of several modules."""
+    return target_of(field) == SEVERAL_MODULES
 
 
 def _its_module(field: dict[str, Any], rest: tuple[Step, ...]) -> dict[str, Any]:
@@ -434,15 +472,42 @@ def _its_module(field: dict[str, Any], rest: tuple[Step, ...]) -> dict[str, Any]
 
 def _of_user(steps: tuple[Step, ...], index: int) -> dict[str, Any]:
     """Answer a path that goes on behind a user."""
-    path = ".".join(step.name for step in steps[index:])
-    if path in USER_PATHS:
-        return {"api_name": path, "data_type": USER_PATHS[path]}
+    path = _shortened(".".join(step.name for step in steps[index:]))
+    if known := {**_OTHER_USER_FIELDS, **USER_PATHS}.get(path):
+        return {"api_name": path, "data_type": known}
     names = near_names(path, {**_USER_NAMES, **{name: name for name in USER_PATHS}})
     hint = f"Did you mean {' or '.join(names)}?" if names else ""
     before = "".join(f"{step.name}." for step in steps[:index])
     right = f"{before}{names[0]}" if names else ""
     hint = hint or "Users have last_name, full_name, email, role.name …"
     raise AstrayError(f"Users have no {path!r}.", hint, right)
+
+
+# What else GET users returns; no page says whether COQL reads it (UNCONFIRMED).
+_OTHER_USER_FIELDS: dict[str, str] = {
+    **dict.fromkeys(("zuid", "alias", "language", "locale", "time_zone", "country"), "text"),
+    **dict.fromkeys(("date_format", "time_format", "country_locale", "type__s"), "text"),
+    **dict.fromkeys(("street", "city", "state", "zip", "dob", "signature"), "text"),
+    **dict.fromkeys(("phone", "mobile", "fax"), "phone"),
+    **dict.fromkeys(("confirm", "microsoft", "personal_account", "Isonline"), "boolean"),
+    **dict.fromkeys(("Reporting_To", "created_by", "Modified_By"), "ownerlookup"),
+    **dict.fromkeys(("created_time", "Modified_Time"), "datetime"),
+    **{"status": "picklist", "website": "website"},
+}
+# From a user to another one, or from a role to the one above it.
+_USER_STEPS = {
+    **dict.fromkeys(("Reporting_To.", "created_by.", "Modified_By."), ""),
+    **dict.fromkeys(("profile.created_by.", "profile.modified_by."), ""),
+    "role.reporting_to.": "role.",
+}
+
+
+def _shortened(path: str) -> str:
+    """Leave out the steps of a path that lead from one user to another."""
+    for start, rest in _USER_STEPS.items():
+        if path.startswith(start):
+            return _shortened(rest + path.removeprefix(start))
+    return path
 
 
 _USER_NAMES = {"name": "full_name", "username": "full_name", "mail": "email"}
@@ -458,6 +523,23 @@ def _check_module(module: str, modules: Collection[str]) -> None:
 def aggregates_field(function: str, field: Field) -> bool:
     """Tell whether an aggregate takes a field; of an unknown type only Zoho can tell."""
     kind = type_of(field)
+    if field["api_name"] == "id" and function in {"SUM", "AVG"}:
+        return False
     if function == "COUNT" or kind not in OPERATORS or kind in NUMBERS:
         return True
     return function in {"MIN", "MAX"} and kind in TIMES
+
+
+def other_way(field: Field) -> str:
+    """Say how else a field can be read."""
+    subform = (field.get("subform") or {}).get("module")
+    linking = (field.get(field["data_type"]) or {}).get("linking_details") if not subform else None
+    module = subform or ((linking or {}).get("module") or {}).get("api_name")
+    if module:
+        return f"Its rows are records of {module}: query that module."
+    return "crm.record(module, id) returns it."
+
+
+def question(names: Sequence[str]) -> str:
+    """Ask for names that may be meant."""
+    return f"Did you mean {' or '.join(names[:3])}?" if names else ""

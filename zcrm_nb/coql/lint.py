@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from calendar import monthrange
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, date
+from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,10 +24,14 @@ from zcrm_nb.coql.fields import (
     Wrong,
     aggregates_field,
     by_name,
+    first_and_last,
     in_zone,
     is_readable,
+    is_sortable,
     near_names,
     operators,
+    other_way,
+    question,
     resolve,
     type_of,
     value_problem,
@@ -45,6 +48,7 @@ from zcrm_nb.coql.tree import (
     IsNull,
     Literal,
     Membership,
+    Path,
     conjunctions,
     criteria,
     is_aggregate,
@@ -56,13 +60,13 @@ from zcrm_nb.coql.tree import (
 from zcrm_nb.errors import LABELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable
     from datetime import tzinfo
 
     from zcrm_nb.coql.diagnostics import Edit
     from zcrm_nb.coql.fields import FieldsOf
     from zcrm_nb.coql.grammar import Lexeme
-    from zcrm_nb.coql.tree import Path, Query
+    from zcrm_nb.coql.tree import Query
 
     Criterion: TypeAlias = Comparison | Between | Membership | IsNull
     Field: TypeAlias = Mapping[str, Any]
@@ -140,6 +144,7 @@ class _Linter:
     ) -> None:
         self.text, self.fields_of, self.modules_of, self.zone_of = text, fields_of, modules, zone
         self.findings: list[Finding] = []
+        self.long_paths: set[int] = set()
         self._fields: dict[str, Mapping[str, dict[str, Any]]] = {}
 
     @cached_property
@@ -208,7 +213,7 @@ class _Linter:
             return True
         problem = f"This org has no module {query.module!r}."
         names = near_names(query.module, self.module_names())
-        fix = _did_you_mean(names) or "crm.modules() lists the modules."
+        fix = question(names) or "crm.modules() lists the modules."
         edits = self.swap(query.module_at, names[0]) if names else []
         message = "the given module is not supported in api"
         self.add(query.module_at, problem, fix, edits, code="INVALID_MODULE", message=message)
@@ -265,7 +270,11 @@ class _Linter:
         aliases = {column.alias for column in query.columns}
         keys = [order.key for order in query.order_by if order.key.text not in aliases]
         for key in (*query.group_by, *keys):
-            self.field(query, path_of(key))
+            field = self.field(query, path_of(key))
+            if field is not None and isinstance(key, Path) and not is_sortable(field):
+                problem = f"COQL cannot sort or group by {key.text}."
+                facts = _invalid_query({"column_name": key.text}, "unsupported column")
+                self.add(key.at, problem, "Sort the table in pandas.", **facts)
 
     def field(self, query: Query, path: Path) -> Field | None:
         """Find the field of a path; one that is unknown, or cannot be read, is refused."""
@@ -280,9 +289,27 @@ class _Linter:
             problem = f"COQL cannot read {path.text}, which is of type {field['data_type']}."
             details = {"column_name": path.text}
             facts = _invalid_query(details, "unsupported column")
-            self.add(path.at, problem, _other_way(field), **facts)
+            self.add(path.at, problem, other_way(field), **facts)
             return None
-        return field
+        return field if self.has_few_hops(path) else None
+
+    def has_few_hops(self, path: Path) -> bool:
+        """Refuse a path along too many lookups; warn of one that is longer than the pages show."""
+        names = [step.name for step in path.steps]
+        hops = len(names) - 1 - 2 * (names[-2:] == ["module", "api_name"])
+        if hops > LIMITS["join"]:
+            problem = f"{path.text} follows {hops} lookups; Zoho takes {LIMITS['join']}."
+            details = {"limit": LIMITS["join"], "clause": "join"}
+            facts = {"code": "LIMIT_EXCEEDED", "message": "limit exceeded", "details": details}
+            self.add(
+                path.at, problem, "Query the module in between, and join in pandas.", (), **facts
+            )
+        elif hops > DOCUMENTED_HOPS and path.at not in self.long_paths:
+            self.long_paths.add(path.at)
+            problem = f"{path.text} follows {hops} lookups; Zoho's pages show two."
+            fix = "If Zoho refuses it, query the module in between and join in pandas."
+            self.add(path.at, problem, fix, severity="warning")
+        return hops <= LIMITS["join"]
 
     def unknown(self, query: Query, path: Path, astray: AstrayError) -> None:
         """Refuse a name that is not in the metadata, and suggest the nearest."""
@@ -365,7 +392,7 @@ class _Linter:
             return f"Write: {path.text} = '{right}'", edits
         month = _MONTH_PATTERN.fullmatch(value)
         if operator == "like" and month and "between" in allowed:
-            first, last = _first_and_last(int(month[1]), int(month[2] or 0))
+            first, last = first_and_last(int(month[1]), int(month[2] or 0))
             right = f"between '{first}' and '{last}'"
             edits = [*self.swap(self.operator_at(path), right), *self.cut(values[0].at)]
             return f"Write: {path.text} {right}", edits
@@ -526,9 +553,7 @@ class _Linter:
         if len(strange) > 1:
             edits = []
         problem = f"{field['api_name']} has no {'values' if more or len(strange) > 1 else 'value'} "
-        self.add(
-            literal.at, f"{problem}{listed}{more}.", _did_you_mean(near), edits, severity="warning"
-        )
+        self.add(literal.at, f"{problem}{listed}{more}.", question(near), edits, severity="warning")
 
     def ranges(self, query: Query) -> None:
         """Warn of a range of moments in two conditions, which some modules refuse."""
@@ -556,26 +581,15 @@ class _Linter:
         return False
 
 
+DOCUMENTED_HOPS = 2
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTH_PATTERN = re.compile(r"(\d{4})-?(\d\d)?-?%", re.ASCII)
 _OR_DATES = {"MIN": " or dates", "MAX": " or dates"}
 
 
-def _first_and_last(year: int, month: int) -> tuple[date, date]:
-    """Find the first and the last day of a month, or of a year."""
-    if not month:
-        return date(year, 1, 1), date(year, 12, 31)
-    return date(year, month, 1), date(year, month, monthrange(year, month)[1])
-
-
 def _ends_where(token: Lexeme) -> bool:
     """Tell whether a token begins a clause behind WHERE."""
     return token.kind == "name" and token.word in {"order", "limit"}
-
-
-def _did_you_mean(names: Sequence[str]) -> str:
-    """Ask for names that may be meant."""
-    return f"Did you mean {' or '.join(names[:3])}?" if names else ""
 
 
 def _invalid_query(
@@ -588,13 +602,3 @@ def _invalid_query(
 def _invalid_value(details: dict[str, Any]) -> dict[str, Any]:
     """Write what Zoho answers to a value that does not fit."""
     return _invalid_query(details, "value given seems to be invalid for the column")
-
-
-def _other_way(field: Field) -> str:
-    """Say how else a field can be read."""
-    subform = (field.get("subform") or {}).get("module")
-    linking = (field.get(field["data_type"]) or {}).get("linking_details") if not subform else None
-    module = subform or ((linking or {}).get("module") or {}).get("api_name")
-    if module:
-        return f"Its rows are records of {module}: query that module."
-    return "crm.record(module, id) returns it."

@@ -55,6 +55,7 @@ LIMITS = {
     "group by": 4,
     "aggregate": 5,
     "subquery": 5,
+    "join": 5,
 }
 """The most of each that one query may have, by the word we put into the error's ``clause``."""
 _ID = Path((Step("id"),))

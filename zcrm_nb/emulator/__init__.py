@@ -28,7 +28,7 @@ from zcrm_nb.emulator.oauth.devices import PAGE, DeviceOrg, Devices
 from zcrm_nb.emulator.oauth.form_tokens import Tickets
 from zcrm_nb.emulator.rough.rough import Rough, kinds_of
 from zcrm_nb.emulator.routes import JOBS, WORKS
-from zcrm_nb.emulator.serving.accounts import SELF_CLIENT_SCOPES, Accounts
+from zcrm_nb.emulator.serving.accounts import NOTEBOOK_REDIRECT, SELF_CLIENT_SCOPES, Accounts
 from zcrm_nb.emulator.serving.faults import Faults
 from zcrm_nb.emulator.serving.http import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.serving.meter import EDITIONS, Meter
@@ -101,7 +101,7 @@ class Emulator:
     Raises
     ------
     ValueError
-        If there is no such edition, world or kind of trouble, or ``path`` is no emulated org.
+        If the edition, world or kind of trouble is unknown, or ``path`` is not an emulated org.
 
     Notes
     -----
@@ -131,7 +131,8 @@ class Emulator:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if edition not in EDITIONS:
-            raise ValueError(f"no edition called {edition!r}; there are: {', '.join(EDITIONS)}")
+            names = ", ".join(EDITIONS)
+            raise ValueError(f"{edition!r} is not a valid edition; choose from: {names}")
         kinds = kinds_of(rough)
         self.clock = clock or RunningClock()
         self.settings = settings or Settings()
@@ -178,7 +179,7 @@ class Emulator:
         self.credentials = self._self_client()
         self._servers: list[Server] = []
         self._lives: weakref.WeakSet[Life] = weakref.WeakSet()
-        # An emulator that nobody closed still takes its temporary file along.
+        # The temporary file goes with an emulator that was not closed.
         weakref.finalize(self, self.store.close)
 
     @property
@@ -209,6 +210,7 @@ class Emulator:
             If another program listens on that port.
         """
         server = Server(self.wsgi, port, self.credentials)
+        server.owner = self  # an emulator that is served is in use, whoever else holds it
         self._servers.append(server)
         return server
 
@@ -264,7 +266,7 @@ class Emulator:
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """What became of the notifications that were sent, oldest first; the last 10,000.
+        """The outcome of the notifications that were sent, oldest first; the last 10,000.
 
         Examples
         --------
@@ -401,7 +403,7 @@ class Emulator:
 
     def _self_client(self) -> dict[str, str]:
         """Register a self client and give it a refresh token and a grant code."""
-        client = self.accounts.register()
+        client = self.accounts.register(redirect_uris=[NOTEBOOK_REDIRECT])
         return {
             "client_id": client.client_id,
             "client_secret": client.client_secret,

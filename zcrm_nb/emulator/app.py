@@ -128,8 +128,8 @@ class App:
         org.jobs.settle()
         with org.meter.call(route.price, request):
             answer = self._run(route, names, request)
-        told = {"Date": formatdate(org.clock.now(), usegmt=True)}
-        return replace(answer, headers=told | self._signals(token) | answer.headers)
+        date = {"Date": formatdate(org.clock.now(), usegmt=True)}
+        return replace(answer, headers=date | self._signals(token) | answer.headers)
 
     def _spellings(self, names: dict[str, str]) -> list[dict[str, str]]:
         """Spell what scopes may call a module: by its name, and custom ones ``custom``."""
@@ -156,7 +156,7 @@ class App:
             return refused(Refusal(500, "INTERNAL_ERROR", "Internal Server Error", details))
 
     def _signals(self, token: AccessToken) -> dict[str, str]:
-        """Headers that tell a client what it has left."""
+        """Headers with the remaining life of the token and the remaining credits."""
         reset = datetime.fromtimestamp(token.expires, self._org.store.zone)
         return {"X-ACCESSTOKEN-RESET": reset.isoformat()} | self._org.meter.signals()
 

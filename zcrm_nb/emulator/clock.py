@@ -11,7 +11,7 @@ WORLD_START = datetime.fromisoformat("2026-09-15T09:00:00+05:30")
 
 
 class Clock(Protocol):
-    """Whatever tells the time in epoch seconds (UTC)."""
+    """Anything that gives the time in epoch seconds (UTC)."""
 
     def now(self) -> int:
         """Seconds since 1970-01-01T00:00:00Z."""

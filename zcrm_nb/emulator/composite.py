@@ -76,8 +76,8 @@ def post_composite(org: Org, request: Request) -> Answer:
     )
     if together and parallel:
         due = [{"api_name": each, "json_path": f"$.{each}"} for each in FLAGS]
-        words = "rollback_on_fail and parallel_execution cannot both be true"
-        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
+        message = "rollback_on_fail and parallel_execution cannot both be true"
+        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", message, {"ambiguity_due_to": due})
     _check(org, subs)
     order = _order(subs)
     if together and len(order) < len(subs):
@@ -95,15 +95,15 @@ def post_composite(org: Org, request: Request) -> Answer:
 
 def _sent(body: Item) -> list[Item]:
     """Find the calls in a body."""
-    place: Item = {"api_name": KEY, "json_path": f"$.{KEY}"}
+    location: Item = {"api_name": KEY, "json_path": f"$.{KEY}"}
     if KEY not in body:
-        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", location)
     sent: Any = body[KEY]
     if not isinstance(sent, list) or not sent or not all(isinstance(each, dict) for each in sent):
-        details = {"expected_data_type": "jsonarray", **place}
+        details = {"expected_data_type": "jsonarray", **location}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     if len(sent) > MOST:
-        raise Refusal(400, "INVALID_DATA", "invalid data", {"maximum_length": MOST, **place})
+        raise Refusal(400, "INVALID_DATA", "invalid data", {"maximum_length": MOST, **location})
     return sent
 
 
@@ -113,8 +113,8 @@ def _flag(body: Item, name: str, *, default: bool) -> bool:
     if value is None:
         return default
     if not isinstance(value, bool):
-        place = {"expected_data_type": "boolean", "api_name": name, "json_path": f"$.{name}"}
-        raise Refusal(400, "INVALID_DATA", "invalid data", place)
+        details = {"expected_data_type": "boolean", "api_name": name, "json_path": f"$.{name}"}
+        raise Refusal(400, "INVALID_DATA", "invalid data", details)
     return value
 
 
@@ -135,9 +135,9 @@ def _check_one(org: Org, sub: Sub, subs: list[Sub]) -> None:
     path = f"$.{KEY}[{sub.index}]"
 
     def wrong(code: str, name: str, **details: Any) -> Refusal:
-        words = "required field not found" if code == "MANDATORY_NOT_FOUND" else "invalid data"
-        place = {"api_name": name, "json_path": f"{path}.{name}"}
-        return Refusal(400, code, words, {**details, **place})
+        message = "required field not found" if code == "MANDATORY_NOT_FOUND" else "invalid data"
+        location = {"api_name": name, "json_path": f"{path}.{name}"}
+        return Refusal(400, code, message, {**details, **location})
 
     for name in ("method", "uri"):
         if name not in sub.sent:
@@ -168,25 +168,25 @@ def _check_allowed(sub: Sub, uri: str) -> None:
     if not uri.startswith((V8 + "/", "/crm/bulk/")):
         version = re.findall(r"/v([0-9.]+)/", uri)[0]
         details: Item = {"sub_request_version": version, "composite_request_version": "8"}
-        words = "the version of the sub request differs from that of the composite request"
-        raise Refusal(400, "NOT_SUPPORTED", words, details)
+        message = "the version of the sub request differs from that of the composite request"
+        raise Refusal(400, "NOT_SUPPORTED", message, details)
     in_bulk = sub.sent["method"] == "DELETE" and "ids" in (sub.sent.get("params") or {})
     if in_bulk or NOT_ALLOWED.fullmatch(uri):
-        words = "the given service is not supported in composite request"
-        raise Refusal(400, "NOT_SUPPORTED", words, {"allowed_services": list(SERVICES)})
+        message = "the given service is not supported in composite request"
+        raise Refusal(400, "NOT_SUPPORTED", message, {"allowed_services": list(SERVICES)})
 
 
 def _references(sub: Sub, subs: list[Sub], wrong: Callable[..., Refusal]) -> tuple[str, ...]:
     """List the calls whose answers this one uses."""
     known = {each.name for each in subs if each.name}
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for part in ("uri", "params", "headers", "body"):
         for text in _texts(sub.sent.get(part)):
             for name, path in REFERENCE.findall(text):
                 if name not in known or "".join(m[0] for m in STEP.finditer(path)) != path[1:]:
                     raise wrong("INVALID_REFERENCE", part, reference=f"@{{{name}:{path}}}")
-                found[name] = None
-    return tuple(found)
+                names[name] = None
+    return tuple(names)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -203,23 +203,23 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _order(subs: list[Sub]) -> list[Sub]:
     """Put every call behind those it refers to; calls in a circle are refused."""
-    place = {each.name or f" {each.index}": each for each in subs}
-    graph = {name: each.refers_to for name, each in place.items() if each.result is None}
+    details = {each.name or f" {each.index}": each for each in subs}
+    graph = {name: each.refers_to for name, each in details.items() if each.result is None}
     try:
         names = list(TopologicalSorter(graph).static_order())
     except CycleError as cycle:
         circle = set(cycle.args[1])
         due = [
-            {"sub_request_id": name, "referred_sub_request_ids": list(place[name].refers_to)}
+            {"sub_request_id": name, "referred_sub_request_ids": list(details[name].refers_to)}
             for name in sorted(circle)
         ]
-        words = "looping found in the references of sub requests"
-        looped = Refusal(400, "LOOPING_FOUND", words, {"dependent_data": due})
+        message = "looping found in the references of sub requests"
+        looped = Refusal(400, "LOOPING_FOUND", message, {"dependent_data": due})
         for name in circle:
-            place[name].result = looped.body
+            details[name].result = looped.body
         return _order(subs)
-    waiting = {name for name, each in place.items() if each.result is None}
-    return [place[name] for name in names if name in waiting]
+    waiting = {name for name, each in details.items() if each.result is None}
+    return [details[name] for name in names if name in waiting]
 
 
 # -- running ---------------------------------------------------------------------------------------
@@ -229,17 +229,17 @@ def _run(org: Org, request: Request, sub: Sub, subs: list[Sub]) -> None:
     """Do one call, unless one that it builds on has failed."""
     by_name = {each.name: each for each in subs if each.name}
     try:
-        asked = _asked(request, sub, by_name)
+        inner = _inner_request(request, sub, by_name)
     except _Stopped:
         sub.result = _stopped().body
         return
     except Refusal as refusal:
         sub.result = refusal.body
         return
-    answer = org.dispatch(asked)
+    answer = org.dispatch(inner)
     if org.settings.relations.composite_cuts_lists:
         answer = _cut(answer)
-    sub.answer, sub.result = answer, _told(answer)
+    sub.answer, sub.result = answer, _result(answer)
 
 
 class _Stopped(Exception):  # noqa: N818 - says what happened
@@ -251,7 +251,7 @@ def _stopped() -> Refusal:
     return Refusal(400, "PROCESSING_STOPPED", "processing stopped as a dependent request failed")
 
 
-def _asked(request: Request, sub: Sub, by_name: dict[str, Sub]) -> Request:
+def _inner_request(request: Request, sub: Sub, by_name: dict[str, Sub]) -> Request:
     """Make the request that a call stands for, its references replaced."""
     bodies = {}
     for name in sub.refers_to:
@@ -314,8 +314,8 @@ def _cut(answer: Answer) -> Answer:
     return json_answer({**body, "data": data[:LISTED], "info": info}, answer.status)
 
 
-def _told(answer: Answer) -> Item:
-    """Tell what a call was answered."""
+def _result(answer: Answer) -> Item:
+    """Describe what a call was answered."""
     headers = {"content-type": "application/json;charset=UTF-8"} | answer.headers
     body = orjson.loads(answer.body) if answer.body else None
     response = {"status_code": answer.status, "headers": headers, "body": body}
@@ -349,10 +349,10 @@ def _run_or_roll_back(org: Org, request: Request, sub: Sub, subs: list[Sub]) -> 
 def _tell_rollback(order: list[Sub]) -> None:
     """Say which call failed, which were taken back for it, and which were never made."""
     failed = next(each for each in order if each.failed)
-    words = "rollback performed as a sub request failed"
+    message = "rollback performed as a sub request failed"
     details = {"rollbacked_by_sub_request_index": failed.index}
     for each in order[: order.index(failed)]:
-        each.result = Refusal(400, "ROLLBACK_PERFORMED", words, details).body
+        each.result = Refusal(400, "ROLLBACK_PERFORMED", message, details).body
     for each in order[order.index(failed) + 1 :]:
         each.result = _stopped().body
 

@@ -69,8 +69,8 @@ def _settings() -> Iterable[tuple[str, ...]]:
 
 def _faults() -> Iterable[tuple[str, ...]]:
     """List the faults of requests, then those of callbacks."""
-    known = {kind: what for kind, (_, what) in KINDS.items()} | CALLBACKS
-    return ((f"`{kind}`", what) for kind, what in known.items())
+    faults = {kind: what for kind, (_, what) in KINDS.items()} | CALLBACKS
+    return ((f"`{kind}`", what) for kind, what in faults.items())
 
 
 def _editions() -> Iterable[tuple[str, ...]]:

@@ -35,7 +35,7 @@ class Chore:
     finished: bool
 
     def status(self, org: Org) -> str:
-        """Tell how far it is, in Zoho's words."""
+        """Say how far it is, in Zoho's words."""
         if self.finished:
             return "COMPLETED"
         begins = self.due - org.settings.actions.chore_runs_s
@@ -102,13 +102,13 @@ class Chores:
     def _read(self, where: str, value: int) -> list[Chore]:
         """Read chores, the ones due first first."""
         rows = self._org.store.read(
-            f"SELECT * FROM chores WHERE {where} ORDER BY due, id",  # noqa: S608 - written above
+            f"SELECT * FROM chores WHERE {where} ORDER BY due, id",
             (value,),
         )
         return [Chore(*(*row[:5], orjson.loads(row[5]), *row[6:9], bool(row[9]))) for row in rows]
 
     def _earliest(self) -> int | None:
-        """Tell when the next chore is due."""
+        """Give the time when the next chore is due."""
         due: int | None = self._org.store.read("SELECT min(due) FROM chores WHERE NOT finished")[0][
             0
         ]

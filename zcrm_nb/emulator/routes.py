@@ -92,7 +92,7 @@ NOT_EMULATED = (
     ("/oauth/v3/**", "This part of the accounts server"),
     ("/.well-known/openid-configuration", "OpenID discovery"),
 )
-"""Addresses Zoho has and the emulator refuses, so that nobody takes a gap for an empty answer."""
+"""Addresses Zoho has and the emulator refuses, so that a gap is not taken for an empty answer."""
 
 NOT_EMULATED_METHODS = {
     f"{V8}/settings/fields": ("POST", "PATCH"),
@@ -141,9 +141,9 @@ class Router:
         methods: dict[str, dict[str, Route]] = {}
         for route in routes:
             methods.setdefault(route.path, {})[route.method] = route
-        known: list[tuple[str, dict[str, Route] | str]] = [*methods.items(), *NOT_EMULATED]
-        known.sort(key=lambda each: _specificity(each[0]))
-        self._known = [(_pattern(path), answer) for path, answer in known]
+        routes_by_path: list[tuple[str, dict[str, Route] | str]] = [*methods.items(), *NOT_EMULATED]
+        routes_by_path.sort(key=lambda each: _specificity(each[0]))
+        self._known = [(_pattern(path), answer) for path, answer in routes_by_path]
 
     def find(self, request: Request, settings: Settings) -> tuple[Route, dict[str, str]]:
         """Find route and path values of a request, or refuse an unknown address or method."""
@@ -154,8 +154,8 @@ class Router:
             if isinstance(answer, str):
                 raise not_emulated(answer)
             return _route(answer, request, settings), match.groupdict()
-        words = "Please check if the URL trying to access is a correct one"
-        raise Refusal(404, "INVALID_URL_PATTERN", words)
+        message = "Please check if the URL trying to access is a correct one"
+        raise Refusal(404, "INVALID_URL_PATTERN", message)
 
 
 def _route(routes: dict[str, Route], request: Request, settings: Settings) -> Route:
@@ -165,8 +165,8 @@ def _route(routes: dict[str, Route], request: Request, settings: Settings) -> Ro
     path = next(iter(routes.values())).path
     if request.method in NOT_EMULATED_METHODS.get(path, ()):
         raise not_emulated(f"The method {request.method} of this address")
-    words = "The http request method type is not a valid one"
-    raise Refusal(settings.invalid_method_status, "INVALID_REQUEST_METHOD", words)
+    message = "The http request method type is not a valid one"
+    raise Refusal(settings.invalid_method_status, "INVALID_REQUEST_METHOD", message)
 
 
 def _specificity(path: str) -> list[int]:

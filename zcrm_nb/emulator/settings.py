@@ -1,4 +1,4 @@
-"""Facts about Zoho that nobody has settled yet: each a named setting with a default and a reason.
+"""Open facts about Zoho: each a named setting with a default and a reason.
 
 Where Zoho's pages contradict each other, or say nothing, the emulator does not guess in silence. It
 takes the default below, and a test of a client can take the other reading::
@@ -55,7 +55,7 @@ class EngineSettings:
         100_000, "rows that LIMIT and OFFSET reach: V8 says 100,000, some orgs report 10,000"
     )
     most_hops: int = fact(
-        2, "lookups one path may walk along: pages show two, none tells what three would give"
+        5, "lookups one path may follow: pages show two, the limit of 'base' joins is five"
     )
     most_joins: int = fact(
         20, "joins of one query: a page allows 5 'base' and 15 SELECT joins; counted together"
@@ -76,6 +76,20 @@ class EngineSettings:
     )
     count_takes_any_field: bool = fact(
         True, "whether COUNT takes a field of any type: numbers, lookups, picklists are documented"
+    )
+    multi_line_criteria: bool = fact(
+        True,
+        "whether a condition may be on multi-line text: the V3 page excludes it, live orgs report "
+        "'unsupported column in criteria', newer pages are silent",
+    )
+    tag_criteria: bool = fact(
+        True, "whether Tag = 'name' finds records: integrators use it, no page lists it"
+    )
+    user_full_name: bool = fact(
+        True, "whether COQL reads the full_name of users: pages since V7 say so, V3 refused it"
+    )
+    other_user_fields: bool = fact(
+        True, "whether COQL reads fields of users that its page does not name, such as status"
     )
     converted_leads: bool = fact(True, "whether Leads includes converted ones, as REST does not")
     converted_in_views: bool = fact(
@@ -127,7 +141,7 @@ class ActionSettings:
         (("Deals", 3),), "fields of one mass update, by module: one wherever none is named"
     )
     mass_limit_code: str = fact(
-        "LIMIT_EXCEEDED", "code for more than 500 ids or 50,000 records; no page tells it"
+        "LIMIT_EXCEEDED", "code for more than 500 ids or 50,000 records; no page says"
     )
     views_unequal_finds_null: bool = fact(
         False, "whether not_equal, not_in and their like in a view find empty values"
@@ -137,7 +151,7 @@ class ActionSettings:
         0, "seconds that a mass action or a large restore stays SCHEDULED; no page gives a figure"
     )
     chore_runs_s: int = fact(0, "seconds that it is RUNNING then, before its records change")
-    bin_days: int = fact(60, "days until the recycle bin lets go of a record, as the help says")
+    bin_days: int = fact(60, "days until the recycle bin drops a record, as the help says")
     restore_checks_unique: bool = fact(
         True, "whether a record stays in the bin when another has its unique value by now"
     )
@@ -158,7 +172,7 @@ class RelationSettings:
     """
 
     unknown_parent_status: int = fact(
-        400, "status when the record that things hang on is not there: examples show 400 and 404"
+        400, "status when the record of the list does not exist: examples show 400 and 404"
     )
     link_message: str = fact(
         "relation added",
@@ -176,10 +190,10 @@ class RelationSettings:
     composite_cuts_lists: bool = fact(
         True,
         "whether lists inside a composite request end at 25 records: a page allows 25, "
-        "none tells whether more are cut or refused",
+        "none says whether more are cut or refused",
     )
     timeline_names: bool = fact(
-        True, "whether a timeline tells lookups by name: the schema says text, no sample shows one"
+        True, "whether a timeline shows lookups by name: the schema says text, no sample shows one"
     )
     no_attachments_status: int = fact(
         204, "status for a record without attachments: 204, or 200 with an empty list"
@@ -282,7 +296,7 @@ class BulkSettings:
     result_life_s: int = fact(7 * 86_400, "life of the result of a write: seven days")
     absolute_result_urls: bool = fact(
         True,
-        "whether download_url is an address of its own host, as the official SDK shows it, or "
+        "whether download_url is an address of a separate host, as the official SDK shows it, or "
         "a path, as the page does",
     )
     missing_write_status: int = fact(404, "HTTP status of an unknown job that writes: 404 or 400")
@@ -338,7 +352,7 @@ class WatchSettings:
     )
     silent_ways: tuple[str, ...] = fact(
         (),
-        "ways to change records that are told to nobody: some of mass_update, mass_delete, "
+        "ways to change records that are not notified of: some of mass_update, mass_delete, "
         "change_owner, tags and convert; no page excepts one",
     )
     restored: bool = fact(
@@ -352,7 +366,7 @@ class WatchSettings:
     timeout_s: float = fact(10.0, "seconds that a callback waits for its answer")
     retries: int = fact(0, "how often a callback without a 2xx answer is sent again")
 
-    def tells_of(self, way: str) -> bool:
+    def notifies_of(self, way: str) -> bool:
         """Whether changes made in a way are told."""
         return way not in self.silent_ways
 
@@ -380,7 +394,7 @@ class Settings:
     location: str = fact(
         "in",
         "data centre where the org lives; asked at the hosts of another one the emulator says "
-        "other_dc, or does not know the client",
+        "other_dc, or the client is unknown",
     )
     loopback_redirect_any_port: bool = fact(
         True,
@@ -476,7 +490,7 @@ class Settings:
         DUPLICATE_CHECK_FIELDS, "system-defined duplicate-check fields, from memory"
     )
     refuse_unknown_keys: bool = fact(
-        False, "whether a record with a key that is no field is refused; by default it is left out"
+        False, "whether a record with an unknown key is refused; by default the key is left out"
     )
     refuse_unknown_picklist_values: bool = fact(
         False,
@@ -497,7 +511,7 @@ class Settings:
     bulk: BulkSettings = fact(BulkSettings(), "what is open about bulk jobs")  # noqa: RUF009 - frozen
     # actions on records, the recycle bin, custom views
     actions: ActionSettings = fact(ActionSettings(), "what is open about actions")  # noqa: RUF009 - frozen
-    # what hangs on a record
+    # what belongs to a record
     relations: RelationSettings = fact(RelationSettings(), "what is open about relations")  # noqa: RUF009 - frozen
     # notifications
     watch: WatchSettings = fact(WatchSettings(), "what is open about notifications")  # noqa: RUF009 - frozen

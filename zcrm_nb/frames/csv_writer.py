@@ -80,12 +80,17 @@ def unsplittable(values: Sequence[Any], kind: str) -> Iterator[tuple[int, str]]:
     >>> list(unsplittable([["a;b"], ["c"]], "multipicklist"))
     [(0, "'a;b' contains ';', which separates values in a bulk write")]
     """
-    separator = _SEPARATORS.get(kind)
+    separator = _SEPARATORS.get(kind, "")
     for row, value in enumerate(values if separator else ()):
-        parts = [each["name"] if kind == "tags" else each for each in value or ()]
-        wrong = next((part for part in parts if separator in part), None)
+        parts = [each.get("name") if isinstance(each, dict) else each for each in _list(value)]
+        wrong = next((part for part in map(str, parts) if separator in part), None)
         if wrong is not None:
             yield row, f"{wrong!r} contains {separator!r}, which separates values in a bulk write"
+
+
+def _list(value: Any) -> list[Any]:
+    """Take anything but a list for an empty one: another check names it."""
+    return value if isinstance(value, list) else []
 
 
 def csv_bytes(columns: Mapping[str, Sequence[str]], rows: Sequence[int]) -> bytes:

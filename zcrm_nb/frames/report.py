@@ -1,4 +1,4 @@
-"""What became of each row of a write: a table that knows the way back."""
+"""Reports of writes: a table of outcomes, which can be resolved and undone."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ COLUMNS = Outcome._fields[: Outcome._fields.index("stamp")]
 
 
 class ReportActions:
-    """The way from a report to the org it speaks of; copies share it, a pickle leaves it behind.
+    """What a report can do in its org; copies share it, a pickle leaves it behind.
 
     Parameters
     ----------
     resolve, undo : callable, optional
         What :meth:`Report.resolve` and :meth:`Report.undo` do; none in a report that was unpickled,
-        for a login does not belong into a file.
+        for a login does not belong in a file.
     """
 
     def __init__(
@@ -87,11 +87,11 @@ class ReportActions:
 
 
 class Report(pd.DataFrame):
-    """What became of each row of a write: one row for each row that went in, with its label.
+    """The outcome of a write: one row for each row that went in, with its label.
 
-    A DataFrame, to be filtered, joined and saved like any other, with three names more:
-    :attr:`failed`, :meth:`resolve` and :meth:`undo`. What lacks one of the columns below, such as
-    ``report[["id"]]``, is a plain DataFrame.
+    A DataFrame like any other, with three more names: :attr:`failed`, :meth:`resolve` and
+    :meth:`undo`. What lacks one of the columns below, such as ``report[["id"]]``, is a plain
+    DataFrame.
 
     Parameters
     ----------
@@ -101,27 +101,22 @@ class Report(pd.DataFrame):
     Notes
     -----
     ========  ========  ========================================================================
-    column    dtype     what it tells
+    column    dtype     meaning
     ========  ========  ========================================================================
-    action    category  ``insert``, ``update``, ``delete``, ``restore``, ``erase``, ``convert`` or
-                        ``change_owner``; missing where nothing was to be done, or an upsert was
-                        refused
+    action    category  ``insert``, ``update``, ``delete``, ``restore``, ``convert``, ``tag``, …;
+                        missing where nothing was to be done, or an upsert was refused
     status    category  ``done``: Zoho said so. ``refused``: certainly not done.
-                        ``unknown``: nobody knows, the answer was lost
+                        ``unknown``: the answer was lost, or Zoho does it later
     id        string    of the record
     code      string    Zoho's code (``SUCCESS``, ``DUPLICATE_DATA``, …), or one of ours:
                         ``NOT_SENT``, ``NOT_PROCESSED``, ``NO_ANSWER``, ``UNCHANGED``, ``CONFLICT``
     field     string    the fields that a refusal is about
-    message   string    in words
+    message   string    in words, with what Zoho said besides
     ========  ========  ========================================================================
 
-    ``report.attrs["zcrm"]`` tells run, module, action, org, time and credits. The run is what
-    ``crm.report(run)`` finds the report by again, in any kernel.
-
-    The alternative was a plain DataFrame with the run in its ``attrs``, and a ``crm.resolve`` that
-    takes it. A subclass lets the Tab key show what can be done next, at the object a person looks
-    at; it holds no data of its own, so that whatever drops the subclass (``pd.concat``, a CSV file)
-    loses only the short way.
+    ``report.attrs["zcrm"]`` has run, module, action, org, time, credits, whether the run is
+    ``undoable`` and the fields that are not (``not_undoable``). ``crm.report(run)`` opens the
+    report again, in any kernel.
 
     Examples
     --------
@@ -135,8 +130,8 @@ class Report(pd.DataFrame):
     >>> crm.close()
     """
 
-    _metadata = ["_way"]  # noqa: RUF012 - pandas asks for a list
-    _way: ReportActions | None
+    _metadata = ["_actions"]  # noqa: RUF012 - pandas asks for a list
+    _actions: ReportActions | None
 
     @property
     def _constructor(self) -> Callable[..., Any]:
@@ -148,7 +143,7 @@ class Report(pd.DataFrame):
         return self[self["status"] != "done"]
 
     def resolve(self, *, wait_s: float = 10.0) -> Report:
-        """Find out what became of the rows of which nobody knows.
+        """Find out the outcome of the rows that are unknown.
 
         Parameters
         ----------
@@ -170,14 +165,14 @@ class Report(pd.DataFrame):
 
         Notes
         -----
-        Nothing is written. Asked is COQL, which sees every record at once, not the search, whose
-        index lags: by id; by the duplicate-check fields of an upsert; for inserts, what this user
-        made since the run began, compared value by value. One credit for each 100 rows, or each
-        200 records that were made meanwhile.
+        Nothing is written. Records are read by COQL, which sees every change at once: by id; by the
+        duplicate-check fields of an upsert; for inserts, those that this user made since the run
+        began, compared value by value. A record that another user wrote is never taken for one of
+        the run. 1 credit for each 100 rows, or each 200 records that were made meanwhile.
         """
-        if self._way is None or self._way.resolve is None:
-            raise _no_way(self)
-        return self._way.resolve(wait_s=wait_s)
+        if self._actions is None or self._actions.resolve is None:
+            raise _no_actions(self)
+        return self._actions.resolve(wait_s=wait_s)
 
     def undo(self, *, force: bool = False) -> Report:
         """Put back what was there before.
@@ -185,8 +180,8 @@ class Report(pd.DataFrame):
         Parameters
         ----------
         force : bool, default False
-            Overwrite what others have changed meanwhile. By default a record in which somebody
-            changed one of these cells since is left as it is and ``refused``, with the code
+            Overwrite what others have changed meanwhile. By default a record in which one of these
+            cells was changed since is left as it is and ``refused``, with the code
             ``CHANGED_SINCE`` and the names of the cells.
 
         Returns
@@ -195,9 +190,9 @@ class Report(pd.DataFrame):
             One row for each row of this table: of a part, only that part is undone. Updated cells
             get their old values, inserted records are deleted, deleted ones restored from the
             recycle bin. Where nothing had been done, there is nothing to undo: ``done`` with the
-            code ``NOTHING_TO_UNDO``. Rows of which nobody knows, and those with a field whose old
-            value could not be read (subforms, multi-select lookups, files), are ``refused`` with
-            ``CANNOT_UNDO``; with ``force`` the other fields of the latter are put back.
+            code ``NOTHING_TO_UNDO``. Unknown rows are ``refused`` with ``CANNOT_UNDO``. Fields
+            whose old value could not be read (subforms, multi-select lookups, files) stay as they
+            are, and the message names them; the others are put back.
 
         Raises
         ------
@@ -206,27 +201,27 @@ class Report(pd.DataFrame):
 
         Notes
         -----
-        What cannot come back: modification times, the numbers that autonumbers have used up, what
-        automation did meanwhile, and mails that went out. Deleted records stay in the recycle bin
-        for 60 days. It is a write like any other: with a report that can be undone.
+        Modification times, used autonumbers, what automation did meanwhile and e-mails that were
+        sent cannot be undone. Deleted records stay in the recycle bin for 60 days. An undo is a
+        write like any other, with a report that can be undone.
         """
-        if self._way is None or self._way.undo is None:
-            raise _no_way(self)
-        return self._way.undo(self, force=force)
+        if self._actions is None or self._actions.undo is None:
+            raise _no_actions(self)
+        return self._actions.undo(self, force=force)
 
     def _summary(self) -> str:
-        """Tell in one line how it went."""
+        """Write the counts in one line."""
         facts = self.attrs.get("zcrm", {})
         counts = self["status"].value_counts(sort=False)
-        told = [f"{counts[name]:,} {name}" for name in STATUSES if counts.get(name)]
+        parts = [f"{counts[name]:,} {name}" for name in STATUSES if counts.get(name)]
         if counts.get("done"):
-            told[0] += self._kinds()
+            parts[0] += self._kinds()
         what = " ".join(filter(None, (facts.get("module"), facts.get("action"))))
-        hint = "; .resolve() finds out" if counts.get("unknown") else ""
-        return f"{what}: {', '.join(told) or 'no rows'}{hint}"
+        hint = ". Run .resolve() to check" if counts.get("unknown") else ""
+        return f"{what}: {', '.join(parts) or 'no rows'}{hint}"
 
     def _kinds(self) -> str:
-        """Tell apart what was done, where it was not the same for all."""
+        """Count what was done by kind, where it was not the same for all."""
         done = self[self["status"] == "done"]
         codes = done["code"].str.lower().str.replace("_", " ")
         acts = done["action"].astype("string").replace(_DONE).where(done["code"] != "UNCHANGED")
@@ -237,7 +232,7 @@ class Report(pd.DataFrame):
         return f" ({', '.join(f'{count:,} {kind}' for kind, count in counts.items())})"
 
     def _hidden(self) -> pd.DataFrame | None:
-        """Give the first rows that are not done, where the table is too long to show them."""
+        """Return the first rows that are not done, where the table is too long to show them."""
         failed = self.failed
         if failed.empty or len(self) <= pd.get_option("display.max_rows"):
             return None
@@ -261,10 +256,10 @@ def _made(*args: Any, **kwargs: Any) -> pd.DataFrame:
     return Report(frame) if set(COLUMNS) <= set(frame.columns) else frame
 
 
-def _no_way(report: Report) -> ValueError:
-    """Say how to take up a report that has lost its org."""
+def _no_actions(report: Report) -> ValueError:
+    """Make the error for a report that was unpickled."""
     run = report.attrs.get("zcrm", {}).get("run")
-    return ValueError(f"This copy does not know its org any more; take crm.report({run!r}).")
+    return ValueError(f"This copy has no connection to its org; use crm.report({run!r}).")
 
 
 def to_report(
@@ -302,7 +297,7 @@ def to_report(
         )
     report = Report(pd.DataFrame(data, index=index))
     report.attrs["zcrm"] = dict(facts)
-    report._way = actions
+    report._actions = actions
     return report
 
 
@@ -328,7 +323,7 @@ _DTYPES: dict[str, Any] = {"text": STRING, "integer": "Int64"}
 
 
 def labels(source: Any) -> pd.Index[Any]:
-    """Give the labels of the rows of a table; records have only their positions."""
+    """Return the labels of the rows of a table; records have only positions."""
     return source.index if isinstance(source, pd.DataFrame) else pd.RangeIndex(len(source))
 
 

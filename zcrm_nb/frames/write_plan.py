@@ -23,7 +23,7 @@ BULK_ROWS = 25_000
 
 
 class WritePlan:
-    """What would be written, cell by cell, and what it would cost. Nothing has been written yet.
+    """What would be written, cell by cell, and its cost. Nothing has been written yet.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class WritePlan:
     subject : str
         The module, and by what records were found.
     notes : sequence of str
-        What else is to be said.
+        Further remarks.
     names : mapping of str to str
         Names of records that lookups point to, by id, as far as they are known.
     apply : callable
@@ -54,7 +54,7 @@ class WritePlan:
     inserts : DataFrame of shape (n_inserts, n_fields)
         The new records as they would be sent, with the labels of their rows.
     credits : int
-        What writing by REST costs: one for each ten records.
+        What writing by REST costs: 1 for each 10 records.
     bulk_credits : int
         What it would cost as bulk-write jobs of up to 25,000 records.
     cheaper : str
@@ -96,12 +96,12 @@ class WritePlan:
     @property
     def counts(self) -> dict[str, int]:
         """How many rows there are of each action."""
-        found = self.rows["action"].value_counts(sort=False)
-        return {name: int(found.get(name, 0)) for name in STEPS}
+        counts = self.rows["action"].value_counts(sort=False)
+        return {name: int(counts.get(name, 0)) for name in STEPS}
 
     @property
     def credits(self) -> int:
-        """Credits of writing by REST: one for each ten records, and one to note the newest."""
+        """Credits of writing by REST: 1 for each 10 records, and 1 to note the newest."""
         inserts = self.counts["insert"]
         return ceil(self.counts["update"] / 10) + ceil(inserts / 10) + bool(inserts)
 
@@ -124,25 +124,25 @@ class WritePlan:
         raise_on_refused: bool = False,
         progress: bool | Callable[[int, int, int | None], None] = True,
     ) -> Report:
-        """Write it: new records whole, of others only the cells that differ.
+        """Write the plan: new records whole, of existing ones only the cells that differ.
 
         Parameters
         ----------
         force : bool, default False
-            Also overwrite what others changed since the table was read, or change meanwhile.
+            Also overwrite what other users changed since the table was read, or change meanwhile.
         trigger : str, sequence of str or None, default ()
             Automation to run; none by default, ``None`` leaves it to Zoho.
         raise_on_refused : bool, default False
             Raise ``WriteError``, which carries the report, if any row is not done.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
+            Show progress when it takes longer than a second; a callable is called with
             ``(rows, calls, total)`` after each call.
 
         Returns
         -------
         Report
             One row for each row of the input. Unchanged rows are ``done`` with the code
-            ``UNCHANGED``, conflicts ``refused`` with ``CONFLICT``, rows that Zoho would not take
+            ``UNCHANGED``, conflicts ``refused`` with ``CONFLICT``, rows that Zoho would refuse
             ``refused`` with ``INVALID_DATA``. ``report.undo()`` puts everything back.
 
         Raises
@@ -156,11 +156,11 @@ class WritePlan:
 
         Notes
         -----
-        A record that somebody changes between :meth:`CRM.diff` and this is not overwritten:
+        A record that another user changes between :meth:`CRM.diff` and this is not overwritten:
         each call carries ``If-Unmodified-Since``, and Zoho refuses it with ``ALREADY_MODIFIED``.
         """
         if self._report is not None:
-            raise ValueError("This plan has been applied already; crm.diff(…) makes a new one.")
+            raise ValueError("The plan has been applied already. Make a new one with crm.diff(…).")
         try:
             self._report = self._apply(
                 force=force, trigger=trigger, raise_on_refused=raise_on_refused, progress=progress
@@ -176,7 +176,7 @@ class WritePlan:
         Parameters
         ----------
         force : bool, default False
-            Overwrite what others have changed meanwhile.
+            Overwrite what other users have changed meanwhile.
 
         Returns
         -------
@@ -189,11 +189,11 @@ class WritePlan:
             The plan has not been applied.
         """
         if self._report is None:
-            raise ValueError("This plan has not been applied: there is nothing to undo.")
+            raise ValueError("The plan has not been applied, so there is nothing to undo.")
         return self._report.undo(force=force)
 
     def _summary(self) -> str:
-        """Tell in words what would happen, and its price."""
+        """Write what would happen to how many rows."""
         counts = self.counts
         words = {
             "insert": "to insert",
@@ -202,11 +202,11 @@ class WritePlan:
             "conflict": "in conflict",
             "invalid": "invalid",
         }
-        told = [f"{counts[name]:,} {words[name]}" for name in STEPS if counts[name]]
-        return ", ".join(told) or "no rows"
+        parts = [f"{counts[name]:,} {words[name]}" for name in STEPS if counts[name]]
+        return ", ".join(parts) or "no rows"
 
     def _price(self) -> str:
-        """Tell what it costs either way."""
+        """Write what it costs either way."""
         if not (self.counts["insert"] or self.counts["update"]):
             return "nothing to write"
         bulk = f"{self.bulk_credits:,} by bulk write"
@@ -222,7 +222,7 @@ class WritePlan:
         troubled = self.rows["action"].isin(("conflict", "invalid"))
         tables = {
             "To insert": self.inserts,
-            "Not to be written": self.rows.loc[troubled, ["action", "id", "message"]],
+            "Will not be written": self.rows.loc[troubled, ["action", "id", "message"]],
         }
         return {heading: table for heading, table in tables.items() if not table.empty}
 
@@ -234,7 +234,7 @@ class WritePlan:
 
 
 def _cells(count: int) -> str:
-    """Count cells in words."""
+    """Write a number of cells."""
     return f"{count:,} {'cell' if count == 1 else 'cells'}"
 
 
@@ -255,7 +255,7 @@ def rows_table(
 
 
 def cells_table(index: pd.Index[Any], cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Make the table of cells: each tells ``row`` (a position), ``id``, ``column``, old and new."""
+    """Make the table of cells; each has ``row`` (a position), ``id``, ``column``, old and new."""
     index = index.take([each["row"] for each in cells])
     columns = {name: [each[name] for each in cells] for name in ("id", "column", "old", "new")}
     dtypes: dict[str, Any] = {"id": STRING, "column": STRING, "old": object, "new": object}

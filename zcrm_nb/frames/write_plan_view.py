@@ -1,4 +1,4 @@
-"""A plan as one reads it: what would change, field by field, the old value struck out."""
+"""A plan as text and HTML: what would change, field by field, the old value struck out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["html", "text"]
 
 SHOWN = 24  # cells in all; a plan has them all in .cells
 LEAST = 4  # cells of a field
-FIELDS = 8  # fields that are shown with their cells; the others are named
+FIELDS = 8  # fields that are shown with their cells; the others are listed
 ROWS = 5  # new records, and rows that are not written
 WIDTH = 44  # characters of a value
 
@@ -46,7 +46,8 @@ def text(
         parts.append("\n".join([heading, *shown, *([f"  … and {more:,} more"] if more else [])]))
     parts += [_rest(cells)] if _rest(cells) else []
     for heading, table in tables.items():
-        parts.append(f"{heading}\n{table.head(ROWS).to_string(max_colwidth=WIDTH)}{_more(table)}")
+        width = None if "message" in table else WIDTH  # why a row is not written is not cut
+        parts.append(f"{heading}\n{table.head(ROWS).to_string(max_colwidth=width)}{_more(table)}")
     return "\n\n".join(parts)
 
 
@@ -66,7 +67,8 @@ def html(
         )
     parts += [f"<div>{escape(_rest(cells))}</div>"] if _rest(cells) else []
     for heading, table in tables.items():
-        shown = table.head(ROWS).to_html(max_cols=10, na_rep="")
+        with pd.option_context("display.max_colwidth", None if "message" in table else WIDTH):
+            shown = table.head(ROWS).to_html(max_cols=10, na_rep="")
         parts.append(f"<div><b>{escape(heading)}</b></div>{shown}<div>{_more(table)}</div>")
     return f"<div>{''.join(parts)}</div>"
 
@@ -81,7 +83,7 @@ class _Example(NamedTuple):
 
 
 def _fields(cells: pd.DataFrame) -> Iterator[tuple[str, list[_Example], int]]:
-    """Yield the fields that change most, each with a heading, examples, and how many are left."""
+    """Yield the fields that change most: a heading, examples, and how many cells are left."""
     counts = cells["column"].value_counts()
     share = max(LEAST, SHOWN // max(1, min(len(counts), FIELDS)))
     for name, count in counts.head(FIELDS).items():
@@ -111,10 +113,10 @@ def _kind(value: Any) -> str:
 
 
 def _rest(cells: pd.DataFrame) -> str:
-    """Name the fields whose cells are not shown."""
+    """List the fields whose cells are not shown."""
     counts = cells["column"].value_counts()[FIELDS:]
-    told = ", ".join(f"{name} ({count:,})" for name, count in counts.items())
-    return f"Also: {told}" if told else ""
+    others = ", ".join(f"{name} ({count:,})" for name, count in counts.items())
+    return f"Also: {others}" if others else ""
 
 
 def _group(heading: str, few: Sequence[_Example], more: int, names: Mapping[str, str]) -> str:
@@ -122,7 +124,7 @@ def _group(heading: str, few: Sequence[_Example], more: int, names: Mapping[str,
     rows = [f'<tr><th colspan="4" {_LEFT}>{escape(heading)}</th></tr>']
     rows += [
         f"<tr><th>{escape(str(each.label))}</th><td {_LEFT}>{_struck(each.old, names)}</td>"
-        f"<td {_LEFT}><ins {_NEW}>{escape(_told(each.new, names))}</ins></td>"
+        f"<td {_LEFT}><ins {_NEW}>{escape(_text(each.new, names))}</ins></td>"
         f"<td {_LEFT}>{_like(each)}</td></tr>"
         for each in few
     ]
@@ -132,41 +134,41 @@ def _group(heading: str, few: Sequence[_Example], more: int, names: Mapping[str,
 
 
 def _like(example: _Example) -> str:
-    """Tell how many others there are."""
-    return f"and {example.like_it:,} like it" if example.like_it else ""
+    """Write how many others change in the same manner."""
+    return f"and {example.like_it:,} more like it" if example.like_it else ""
 
 
 def _struck(old: Any, names: Mapping[str, str]) -> str:
-    """Strike a value out; nothing needs no striking."""
-    told = escape(_told(old, names))
-    return f"<del {_OLD}>{told}</del>" if _is_there(old) else told
+    """Strike a value out, unless the cell was empty."""
+    text = escape(_text(old, names))
+    return f"<del {_OLD}>{text}</del>" if _is_filled(old) else text
 
 
 def _plain(value: Any, names: Mapping[str, str]) -> str:
-    """Write a value where spaces at its ends would not be seen otherwise."""
-    told = _told(value, names)
-    return repr(told) if told != " ".join(told.split()) else told
+    """Write a value, in quotes where blanks would not be seen otherwise."""
+    text = _text(value, names)
+    return repr(text) if text != " ".join(text.split()) else text
 
 
-def _told(value: Any, names: Mapping[str, str]) -> str:
+def _text(value: Any, names: Mapping[str, str]) -> str:
     """Write a value: lists with commas, a lookup with its name, and not all of a long text."""
-    if not _is_there(value):
+    if not _is_filled(value):
         return "(empty)"
     if isinstance(value, list):
-        told = ", ".join(map(str, value))
+        text = ", ".join(map(str, value))
     else:
-        told = f"{names[value]} ({value})" if value in names else str(value)
-    return told if len(told) <= WIDTH else f"{told[: WIDTH - 1]}…"
+        text = f"{names[value]} ({value})" if value in names else str(value)
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
 
 
-def _is_there(value: Any) -> bool:
-    """Tell whether a cell holds something."""
+def _is_filled(value: Any) -> bool:
+    """Whether a cell holds a value."""
     if isinstance(value, list):
         return bool(value)
     return value is not None and value is not pd.NA and value != ""
 
 
 def _more(table: pd.DataFrame) -> str:
-    """Tell how many rows are not shown."""
+    """Write how many rows are not shown."""
     more = len(table) - ROWS
     return f"\n… and {more:,} more" if more > 0 else ""

@@ -64,8 +64,9 @@ class Member(io.RawIOBase):
     def __init__(self, path: str | PathLike[str]) -> None:
         super().__init__()
         self.path = path
+        self._file: BinaryIO = io.BytesIO()  # what close() closes if the file is refused
         self._info = _only_member(path)
-        self._file: BinaryIO = open(path, "rb")  # noqa: PTH123, SIM115 - closed by close()
+        self._file = open(path, "rb")  # noqa: PTH123, SIM115 - closed by close()
         try:
             self._file.seek(self._info.header_offset)
             header = self._file.read(_LOCAL_HEADER)

@@ -230,7 +230,7 @@ def _execute(notebook: Any, folder: Path, timeout_s: float) -> None:
         from traitlets.config import Config  # noqa: PLC0415
     except ImportError as error:
         raise ImportError(
-            f"executing a notebook needs {error.name}: pip install 'zcrm-nb[lab]'"
+            f"running a notebook needs {error.name}: pip install ipykernel nbclient"
         ) from error
     with tempfile.TemporaryDirectory() as sockets:
         # Kernels on TCP log a warning about encryption; pipes do not, but Windows has none of them.

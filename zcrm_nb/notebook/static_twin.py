@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.notebook.assets import asset
 from zcrm_nb.notebook.environment import here
 
 if TYPE_CHECKING:
@@ -13,20 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["LIVE", "bundle", "show"]
 
 LIVE = "zcrm-live"
-"""CSS class of live widgets, by which the page finds them."""
-
-# A cell's outputs in JupyterLab and Notebook, in VS Code, in Colab. The widget comes within a
-# moment: nothing is to flash before it. One whose kernel has ended gives way to the page. Where it
-# is not known any more, Lab writes an error in its place, which nobody needs below the page.
-_STYLE = f"""<style>
-@keyframes zcrm-after {{ from {{ max-height: 0; overflow: hidden; visibility: hidden; }} }}
-.zcrm-twin {{ animation: zcrm-after 0s 1.5s backwards; }}
-:is(.jp-OutputArea, .cell_container, #output-area):has(
-  .{LIVE}:not(.jupyter-widgets-disconnected)) .zcrm-twin,
-.{LIVE}.jupyter-widgets-disconnected {{ display: none; }}
-.jp-OutputArea:has(.zcrm-twin) .jp-OutputArea-output.jupyter-widgets:not(:has(*)) {{
-  display: none; }}
-</style>"""
+"""CSS class of live widgets, by which ``twin.css`` finds them."""
 
 
 def bundle(text: str, page: str, make: Callable[[], Any], **options: Any) -> Any:
@@ -49,7 +37,7 @@ def show(text: str, page: str, make: Callable[[], Any]) -> None:
     """
     from IPython.display import display  # noqa: PLC0415 - only where it already runs
 
-    twin = f'{_STYLE}<div class="zcrm-twin">{page}</div>'
+    twin = f'<style>\n{asset("twin.css")}</style><div class="zcrm-twin">{page}</div>'
     display({"text/plain": text, "text/html": twin}, raw=True)
     if here().widgets:
         try:

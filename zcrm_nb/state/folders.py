@@ -13,8 +13,6 @@ from functools import cache
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
-from platformdirs import user_config_dir
-
 from zcrm_nb.state.files import DAY_S, sweep
 
 __all__ = [
@@ -43,6 +41,8 @@ def _config_folder(named: str, *home: str) -> Path:
     """Find the folder, once for each setting."""
     folder = Path(os.path.expandvars(named)).expanduser() if _has_home(named) else Path(named)
     if not named:
+        from platformdirs import user_config_dir  # noqa: PLC0415 - not for ZCRM_CONFIG_DIR
+
         with suppress(RuntimeError):
             folder = Path(user_config_dir("zcrm_nb", appauthor=False))
     if str(folder).startswith("~") or not (named or folder.is_absolute()):

@@ -14,6 +14,7 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from heapq import merge
 from math import ceil
 from operator import attrgetter
@@ -174,14 +175,11 @@ _EXPENSIVE: tuple[tuple[str, str, Callable[[_Asked], bool]], ...] = (
 )
 
 
+@cache
 def _path_pattern(path: str) -> re.Pattern[str]:
-    """Turn a path of the tables into a pattern."""
+    """Turn a path of the tables into a pattern, when it is first needed."""
     segments = {"V": r"v\d+(?:\.\d+)?", "M": r"[^/]+"}
     return re.compile("/".join(segments.get(part, re.escape(part)) for part in path.split("/")))
-
-
-_PRICE_RULES = tuple((method, _path_pattern(path), rule) for method, path, rule in _PRICES)
-_EXPENSIVE_RULES = tuple((method, _path_pattern(path), rule) for method, path, rule in _EXPENSIVE)
 
 
 def price(
@@ -202,8 +200,8 @@ def price(
     2
     """
     asked = _Asked(params or {}, json)
-    for wanted, pattern, rule in _PRICE_RULES:
-        if method == wanted and pattern.fullmatch(path):
+    for wanted, template, rule in _PRICES:
+        if method == wanted and _path_pattern(template).fullmatch(path):
             return rule if isinstance(rule, int) else rule(asked)
     return 1
 
@@ -214,8 +212,8 @@ def is_expensive(
     """Tell whether a call falls under the second limit of 10 in flight."""
     asked = _Asked(params or {}, json)
     return any(
-        method == wanted and pattern.fullmatch(path) and rule(asked)
-        for wanted, pattern, rule in _EXPENSIVE_RULES
+        method == wanted and _path_pattern(template).fullmatch(path) and rule(asked)
+        for wanted, template, rule in _EXPENSIVE
     )
 
 

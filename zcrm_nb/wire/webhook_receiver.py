@@ -19,11 +19,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
-from zcrm_nb.auth.listener import Listener, Said
 from zcrm_nb.auth.secret import Secret
 from zcrm_nb.state.event_log import JournalFull
 
 if TYPE_CHECKING:
+    from zcrm_nb.auth.listener import Said
     from zcrm_nb.state.event_log import EventLog
 
 __all__ = ["Notification", "NotificationBody", "NotificationInbox", "Receiver", "read_notification"]
@@ -324,6 +324,8 @@ class Receiver:
         port: int = 0,
         public_url: str | None = None,
     ) -> None:
+        from zcrm_nb.auth.listener import Listener, Said  # noqa: PLC0415 - loads asyncio
+
         self._inbox = inbox
         self._word = f"zcrm-{secrets.token_hex(8)}"
         base = public_url and _checked(public_url)
@@ -352,6 +354,8 @@ class Receiver:
 
         A proxy may add a slash, and a request may carry anything in the place of an address.
         """
+        from zcrm_nb.auth.listener import Said  # noqa: PLC0415 - loads asyncio
+
         try:
             last = urlsplit(target).path.rstrip("/").rpartition("/")[2]
         except ValueError:

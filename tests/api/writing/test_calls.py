@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,6 @@ import pytest
 from zcrm_nb.api.acting import convert, mass, recycle_bin
 from zcrm_nb.api.writing.calls import WriteCall
 from zcrm_nb.api.writing.context import WriteContext
-from zcrm_nb.api.writing.reports import report_of
 from zcrm_nb.api.writing.run import carry_out
 from zcrm_nb.errors import (
     APIError,
@@ -57,10 +57,11 @@ def run(tmp_path):
             workers,
             tick,
             folder=tmp_path,
-            ahead_s=lambda: 0.0,
+            zoho=time.time,
+            there=None,
             download=None,
             warn=None,
-            report=lambda journal, story: report_of(journal, story, ReportActions()),
+            report=lambda journal, story: (story or journal.read()).report(ReportActions()),
         )
         return carry_out(context, calls, module="Leads", **options)
 

@@ -76,16 +76,16 @@ def test_a_documented_query_gets_the_documented_answer(store: Store, case: dict[
          {"column_name": "City"}),
         ("select What_Id.City from Tasks where id is null", "INVALID_QUERY",
          {"column_name": "What_Id.City"}),
-        ("select 'Owner->Users.email' from Leads where id is null", "INVALID_QUERY",
-         {"column_name": "Owner->Users.email"}),
+        ("select 'Owner->Leads.City' from Leads where id is null", "INVALID_QUERY",
+         {"column_name": "Owner->Leads.City"}),
         ("select 'What_Id->Vendors.Phone' from Tasks where id is null", "INVALID_QUERY",
          {"column_name": "What_Id->Vendors.Phone"}),
         ("select Owner.module.api_name from Leads where id is null", "INVALID_QUERY",
          {"column_name": "Owner.module.api_name"}),
         ("select module.api_name from Leads where id is null", "INVALID_QUERY",
          {"column_name": "module.api_name"}),
-        ("select Account_Name.Owner.role.name from Deals where id is null", "LIMIT_EXCEEDED",
-         {"limit": 2, "clause": "join"}),
+        ("select Account_Name.Parent_Account.Parent_Account.Parent_Account.Owner.role.name"
+         " from Deals where id is null", "LIMIT_EXCEEDED", {"limit": 5, "clause": "join"}),
         ("select Stage_Modified_Time from Deals where id is null", "INVALID_QUERY",
          {"column_name": "Stage_Modified_Time"}),
         ("select id from Leads where id is null order by Tag", "INVALID_QUERY",
@@ -110,10 +110,11 @@ def test_a_documented_query_gets_the_documented_answer(store: Store, case: dict[
         ("select id from Deals where Stage_Modified_Time is not null", "INVALID_QUERY",
          {"cv_criteria": False, "column_name": "Stage_Modified_Time", "value": "${EMPTY}",
           "operator": "!="}),
-        ("select id from Leads where Tag = 'hot'", "INVALID_QUERY",
-         {"cv_criteria": False, "column_name": "Tag", "value": "hot", "operator": "="}),
-        ("select id from Leads where Tag not in ('hot', 5)", "INVALID_QUERY",
-         {"cv_criteria": False, "column_name": "Tag", "value": "hot,5", "operator": "not in"}),
+        ("select id from Leads where Territories = 'hot'", "INVALID_QUERY",
+         {"cv_criteria": False, "column_name": "Territories", "value": "hot", "operator": "="}),
+        ("select id from Leads where Territories not in ('hot', 5)", "INVALID_QUERY",
+         {"cv_criteria": False, "column_name": "Territories", "value": "hot,5",
+          "operator": "not in"}),
         ("select id from Deals where Account_Name in (select id from Accounts where id != 0)",
          "LIMIT_EXCEEDED", {"limit": 100, "clause": "subquery"}),
     ],
@@ -124,6 +125,43 @@ def test_what_the_schema_rules_out_is_refused(
     """Names, types, hops and groups are checked, and the answer tells what is wrong."""
     answer = asked(store, query)
     assert (answer["code"], answer["details"]) == (code, details)
+
+
+@pytest.mark.parametrize(
+    ("query", "settings", "column"),
+    [
+        ("select id from Leads where Description like '%x%'", {"multi_line_criteria": False},
+         "Description"),
+        ("select id from Leads where Tag = 'hot'", {"tag_criteria": False}, "Tag"),
+        ("select id from Leads where Owner.full_name = 'x'", {"user_full_name": False},
+         "Owner.full_name"),
+        ("select status from Users where id is not null", {"other_user_fields": False}, "status"),
+    ],
+)  # fmt: skip
+def test_what_no_page_settles_is_a_setting(
+    store: Store, query: str, settings: dict[str, bool], column: str
+) -> None:
+    """Taken by default; refused by an org that is set otherwise."""
+    run(store, parse(query))
+    with pytest.raises(Refusal) as refused:
+        run(store, parse(query), settings=EngineSettings(**settings))
+    assert refused.value.body["details"]["column_name"] == column
+
+
+def test_tags_are_compared_by_name(store: Store) -> None:
+    """In any case; not to have a tag is not the same as to have none."""
+    for name, tags in (("A", ["hot"]), ("B", ["cold", "Hot"]), ("C", [])):
+        row = {"Last_Name": name, "Tag": json.dumps([{"name": tag} for tag in tags])}
+        store.insert("Leads", [row], user=1)
+
+    def names(condition: str) -> list[object]:
+        query = f"select Last_Name from Leads where (Last_Name in ('A', 'B', 'C') and {condition})"
+        return [row["Last_Name"] for row in run(store, parse(query))[0]]
+
+    assert names("Tag = 'hot'") == ["A", "B"]
+    assert names("Tag in ('cold', 'warm')") == ["B"]
+    assert names("Tag != 'hot'") == ["C"]
+    assert names("Tag is null") == ["C"]
 
 
 def test_case_counts_only_if_the_settings_say_so(cities: Store) -> None:

@@ -180,12 +180,12 @@ def test_a_value_outside_the_picklist_is_refused_or_taken(ask, make):
 
 
 def test_the_first_record_of_the_guide_is_taken(ask):
-    """The body that Zoho's guide sends first, letter for letter, with a source that no list has."""
+    """Its Lead_Source, Website, is in no picklist here."""
     lead = {
         "Company": "Zylker",
         "Last_Name": "Daly",
         "First_Name": "Paul",
-        "Email": "p.daly@zylker.com",
+        "Email": "p.daly@example.com",
         "State": "Texas",
         "Lead_Source": "Website",
     }

@@ -35,7 +35,7 @@ def test_the_order_of_parameters_does_not_matter():
 def test_a_token_holds_for_its_user_org_and_question():
     """Another question is a mismatch; another user or org makes it garbage."""
     token = BINDER.seal(HERE, 0)
-    asked = BINDER.asked
+    asked = BINDER.bound_to
     assert refusal(Binder(b"secret", 7, (*asked, ("a", "b"))), token) == "TOKEN_BOUND_DATA_MISMATCH"
     assert refusal(Binder(b"secret", 8, asked), token) == "INVALID_DATA"
     assert refusal(Binder(b"other", 7, asked), token) == "INVALID_DATA"

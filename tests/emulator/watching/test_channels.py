@@ -322,7 +322,7 @@ def test_what_is_refused_in_a_batch_is_not_told(desk):
 def test_an_unheard_transaction_is_not_told(desk):
     """A bulk job may notify nobody."""
     desk.watch()
-    with desk.org.store.transaction(heard=False):
+    with desk.org.store.transaction(notify=False):
         desk.org.store.insert("Deals", [{"Deal_Name": "Bulk"}], user=1)
     assert desk.heard == []
 

@@ -272,7 +272,7 @@ def test_a_few_facts_of_the_small_world_are_pinned(small: Store) -> None:
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ({"world": "huge"}, "no world 'huge'"),
+        ({"world": "huge"}, "'huge' is not a world"),
         ({"rows": {"Lead": 5}}, "no rows can be made for Lead"),
     ],
 )

@@ -50,7 +50,10 @@ def tray_of(*lines, take_up=lambda job, tick, say: ""):
         ({"state": "damaged", "said": "cut off"}, ["damaged", "cut off"]),
         ({"state": "unclear"}, ["unclear", "unknown whether", "ask_again=True"]),
         ({"expires": None}, ["–" + "</td>"]),
-        ({"operation": "write", "id": "2027-x", "said": "3 done"}, ["3 done", "crm.report("]),
+        (
+            {"operation": "write", "id": "2027-x", "said": "3 done"},
+            ["3 done", "crm.report("],
+        ),
         ({"operation": "write", "state": "waiting"}, [").resolve()"]),
     ],
 )
@@ -92,7 +95,7 @@ def test_many_jobs_are_cut_with_a_word():
 
 def test_no_jobs_are_said_too():
     """Instead of an empty table."""
-    assert "none were begun in the last week" in repr(tray_of())
+    assert "none were started in the last week" in repr(tray_of())
     assert "<table" not in page(tray_of().rows(), NOW)
 
 
@@ -102,11 +105,11 @@ def test_buttons_stand_where_a_click_costs_what_was_agreed():
     can = {row["state"]: row["can"] for row in tray_of(*rows, line(at_work=True)).rows()}
     assert {state for state, act in can.items() if act} == {"waiting", "ready"}
     live = page(tray_of(line(state="ready")).rows(), NOW, live=True)
-    assert 'aria-label="Take up Leads-1"' in live
+    assert 'aria-label="Continue Leads-1"' in live
 
 
 def test_a_run_is_told_step_by_step_and_can_be_stopped():
-    """Words and rows while it goes on; it ends at the next answer, and can be taken up again."""
+    """Words and rows while it goes on; it ends at the next answer, and can be continued."""
     going, go_on = threading.Event(), threading.Event()
 
     def take_up(job, tick, say):
@@ -123,7 +126,7 @@ def test_a_run_is_told_step_by_step_and_can_be_stopped():
     tray.take_up("Leads-1")  # a second click changes nothing
     (row,) = tray.rows()
     assert (row["state"], row["can"]) == ("at work", "stop")
-    assert row["note"] == "part 2: in progress; 1,500 rows here"
+    assert row["note"] == "part 2: in progress; 1,500 rows so far"
     tray.stop("Leads-1")
     assert tray.rows()[0]["note"] == "stopping"
     go_on.set()
@@ -131,7 +134,7 @@ def test_a_run_is_told_step_by_step_and_can_be_stopped():
         if thread.name.startswith("zcrm-tray "):
             thread.join(10)
     (row,) = tray.rows()
-    assert (row["note"], row["can"]) == ("stopped; it can be taken up again", "take up")
+    assert (row["note"], row["can"]) == ("stopped; it can be continued", "continue")
 
 
 def test_what_goes_wrong_stands_in_the_tray():
@@ -154,10 +157,10 @@ def test_the_widget_does_what_its_buttons_say_and_nothing_else():
         take_up=lambda job, tick, say: taken.append(job) or "",
     )
     view = tray._view()
-    for content in (None, {}, {"act": "take up", "job": "B"}, {"act": "close", "job": "A"}):
+    for content in (None, {}, {"act": "continue", "job": "B"}, {"act": "close", "job": "A"}):
         view._pressed(view, content, [])
     assert taken == []
-    view._pressed(view, {"act": "take up", "job": "A"}, [])
+    view._pressed(view, {"act": "continue", "job": "A"}, [])
     _join("zcrm-tray A")
     assert taken == ["A"]
     tray.close()
@@ -202,7 +205,8 @@ def test_a_view_that_cannot_paint_is_let_go():
 def test_without_widgets_the_page_is_shown(monkeypatch):
     """Where anywidget is missing or broken, the twin is all there is."""
     monkeypatch.setitem(sys.modules, "zcrm_nb.notebook.job_tray.widget", None)
-    assert sorted(tray_of(line())._repr_mimebundle_()) == ["text/html", "text/plain"]
+    with pytest.warns(UserWarning, match="could not be built"):
+        assert sorted(tray_of(line())._repr_mimebundle_()) == ["text/html", "text/plain"]
 
 
 # ---- On an org -----------------------------------------------------------------------------------
@@ -230,7 +234,7 @@ def test_an_export_that_was_left_is_brought_here_by_a_click(crm):
     left_half_way(crm)
     tray = crm.job_tray()
     with crm.trace() as calls:
-        assert [row["can"] for row in tray.rows()] == ["take up"]
+        assert [row["can"] for row in tray.rows()] == ["continue"]
         assert "Leads-1" in repr(tray)
     assert calls == []
     tray.take_up("Leads-1", background=False)
@@ -290,7 +294,7 @@ def test_of_a_bulk_write_zoho_is_asked_how_far_it_is(crm):
         crm.bulk_write("Leads", people, operation="insert", progress=False)
     tray = crm.job_tray()
     (row,) = tray.rows()
-    assert (row["state"], row["can"], row["asked"]) == ("waiting", "take up", "insert")
+    assert (row["state"], row["can"], row["asked"]) == ("waiting", "continue", "insert")
     crm.emulator.clock.advance(60)
     tray.take_up(row["id"], background=False)
     (row,) = tray.rows()

@@ -21,7 +21,7 @@ from zcrm_nb.emulator import Settings
 from zcrm_nb.errors import LoginError
 from zcrm_nb.notebook.environment import place
 from zcrm_nb.notebook.login.form import LoginForm
-from zcrm_nb.notebook.login.request import LoginRequest
+from zcrm_nb.notebook.login.request import FLOWS, LoginRequest
 
 LOCAL = place({}, kernel=True, terminal=False, platform="linux")
 HUB = place({"JUPYTERHUB_SERVICE_PREFIX": "/a/"}, kernel=True, terminal=False, platform="linux")
@@ -157,7 +157,7 @@ def test_the_form_says_what_each_way_asks_of_the_client(wish):
     """A redirect URI must be registered letter for letter, so it can be copied."""
     page = FrontEnd(wish)
     for flow, words in (
-        ("browser", f"<code>{wish.redirect_uri}</code>"),
+        ("browser", f'<code title="click to select">{wish.redirect_uri}</code>'),
         ("device", "Non-browser"),
         ("code", "self client"),
     ):
@@ -435,7 +435,7 @@ def test_a_notebook_that_a_program_runs(org, server, run_by_a_program):
     notebook = nbformat.reads(text, as_version=4)
     nobody, form, early, table, refused = notebook.cells
     assert nobody.outputs[0].ename == "LoginError"
-    assert "nobody to ask" in nobody.outputs[0].evalue
+    assert "cannot be answered here" in nobody.outputs[0].evalue
     assert "connect(profile=" in nobody.outputs[0].evalue
     shown = [out.data["text/html"] for out in form.outputs if out.output_type == "display_data"]
     assert all("zcrm_nb.login(ui='text')" in each for each in shown)
@@ -461,3 +461,74 @@ def test_a_login_that_arrives_after_cancel_is_dropped(wish):
     go.set()
     assert page.settled() == "cancelled"
     assert page.logins == []
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_another_sign_in_method_clears_what_was_said_of_the_last_one(wish, flow):
+    """An error stands beside the method that it belongs to, and no longer."""
+    page = FrontEnd(wish)
+    page.choose("code" if flow == "token" else "token")
+    page.press()
+    assert page.form.state == "failed"
+    page.choose(flow)
+    assert "both needed" not in page.said
+    assert page.form.state == "new"
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_each_method_explains_how_to_make_its_client(wish, flow):
+    """Numbered steps, with what is to be copied marked; a token has its client already."""
+    page = FrontEnd(wish)
+    page.choose(flow)
+    steps = page.form._need.value
+    assert (steps.count("<li>") > 3) == (flow != "token")
+    assert (wish.redirect_uri in steps) == (flow in {"browser", "paste"})
+    assert ("ZohoCRM.coql.READ" in steps) == (flow == "code")
+    assert (page.form._paste.layout.display == "none") == (flow == "device")
+
+
+def test_the_scopes_to_enter_follow_what_is_ticked(wish):
+    """For a self client they are typed into the console."""
+    page = FrontEnd(wish)
+    page.choose("code")
+    assert "ZohoCRM.modules.CREATE" not in page.form._need.value
+    page.form._wants["write"].value = True
+    assert "ZohoCRM.modules.CREATE" in page.form._need.value
+
+
+WRONG_ADDRESSES = {
+    "another host": "http://example.com/?code=x",
+    "another port": "http://127.0.0.1:1/callback?code=x",
+    "another scheme": "https://127.0.0.1:0/callback?code=x&state={state}",
+    "no state": "http://127.0.0.1:0/callback?code=x",
+    "another state": "http://127.0.0.1:0/callback?code=x&state=abc",
+    "the consent page itself": "{link}",
+}
+
+
+@pytest.mark.parametrize("address", WRONG_ADDRESSES.values(), ids=WRONG_ADDRESSES)
+def test_an_address_that_is_not_this_logins_is_refused_and_nothing_sent(org, wish, address):
+    """The attempt is not used up: the right address still logs in."""
+    page = FrontEnd(wish)
+    page.enter("secret", org.secret_of_client)
+    state = re.search("state=([^&]*)", page.link)[1]
+    page.enter("paste", address.format(state=state, link=page.link))
+    assert page.form.state == "waiting"
+    assert "not the address" in page.said or "another login" in page.said
+    page.enter("paste", org.approve(page.link))
+    assert page.settled() == "done"
+
+
+@pytest.mark.parametrize("flow", ["code", "token"])
+def test_the_form_lists_all_that_the_login_may_do(org, wish, flow):
+    """By the scopes that were granted, not by what was ticked."""
+    facts = org.credentials
+    page = FrontEnd(replace(wish, client_id=facts["client_id"], flow=flow))
+    page.typed = {
+        "secret": facts["client_secret"],
+        "paste": {"code": facts["grant_code"], "token": facts["refresh_token"]}[flow],
+    }
+    page.press()
+    assert page.settled() == "done"
+    for word in ("read records", "write records", "listen to changes"):
+        assert word in page.said

@@ -1,1 +1,1 @@
-"""The other verbs, and what hangs on a record: related lists, files, notes, tags, timelines."""
+"""Other actions, and what belongs to a record: related lists, files, notes, tags, timelines."""

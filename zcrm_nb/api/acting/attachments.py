@@ -6,10 +6,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import orjson
-
 from zcrm_nb.api.acting.related import RECORDS_PER_CALL, by_record
-from zcrm_nb.api.pages import V8, more
+from zcrm_nb.api.pages import V8, numbered_pages, records_of
 from zcrm_nb.api.reading.records import check_id
 from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.errors import LimitError, NotFoundError
@@ -72,19 +70,16 @@ def attachments_table(session: Session, module: str, subject: Any, **options: An
 
 def _listing(send: Send, path: str) -> list[dict[str, Any]]:
     """Fetch the list of a record's attachments."""
-    found: list[dict[str, Any]] = []
-    page = 1
-    while True:
-        params = {"fields": ",".join(FIELDS), "page": page, "per_page": PAGE_SIZE}
-        body = send("GET", V8 + path, params=params)
-        found += orjson.loads(body)["data"] if body else []
-        if not body or not more(body):
-            return found
-        page += 1
+
+    def page(number: int) -> bytes:
+        params = {"fields": ",".join(FIELDS), "page": number, "per_page": PAGE_SIZE}
+        return send("GET", V8 + path, params=params)
+
+    return [file for body in numbered_pages(page, PAGE_SIZE) for file in records_of(body)]
 
 
 def _named(attachment: dict[str, Any]) -> dict[str, Any]:
-    """Name what Zoho tells under names that begin with a dollar."""
+    """Copy the values whose keys begin with a dollar to plain names."""
     own = {"type": attachment.get("$type"), "link_url": attachment.get("$link_url")}
     return {**attachment, **own}
 
@@ -106,7 +101,7 @@ def attaching_link(module: str, record_id: str, url: str, title: str | None) -> 
     """List the one call that attaches an address to a record."""
     parsed = urlsplit(url)
     if parsed.scheme.lower() not in LINKS or not parsed.netloc:
-        raise ValueError(f"{url!r} is no address such as 'https://example.com/report.pdf'.")
+        raise ValueError(f"{url!r} is not an address such as 'https://example.com/report.pdf'.")
     path = f"{module}/{check_id(module, record_id)}/Attachments"
     return [WriteCall("attach", path, None, [""], params={"attachmentUrl": url, "title": title})]
 
@@ -128,7 +123,7 @@ def new_photo(
     beginning = content[:8] if isinstance(content, bytes) else _beginning(content)
     ending = next((PICTURES[each] for each in PICTURES if beginning.startswith(each)), None)
     if ending is None:
-        raise ValueError("A photo is a PNG, JPEG, GIF or BMP file; this is none of them.")
+        raise ValueError("A photo must be a PNG, JPEG, GIF or BMP file.")
     call = _upload("photo", path, [(f"photo{ending}", content)])
     return [call._replace(ids=[record_id])]
 
@@ -233,17 +228,15 @@ def download(
 def _files_of(send: Send, module: str, record_id: str, field: str | None) -> dict[str, str]:
     """Return the names of a record's files by their ids."""
     if field is None:
-        return {
-            each["id"]: each["File_Name"]
-            for each in _listing(send, f"{module}/{record_id}/Attachments")
-        }
+        listed = _listing(send, f"{module}/{record_id}/Attachments")
+        return {str(file["id"]): str(file.get("File_Name")) for file in listed if file.get("id")}
     body = send("GET", f"{V8}{module}/{record_id}", params={"fields": field})
-    records = orjson.loads(body)["data"] if body else [{}]
-    return {each["id"]: each["File_Name__s"] for each in records[0].get(field) or []}
+    files = [file for record in records_of(body) for file in record.get(field) or []]
+    return {file["id"]: file["File_Name__s"] for file in files}
 
 
 def _no_file(module: str, record_id: str, file: str) -> NotFoundError:
-    """Say that there is no such file."""
+    """Make the error for a file that does not exist."""
     return NotFoundError(
         f"{module} {record_id} has no file {file}.",
         "",
@@ -256,6 +249,7 @@ def _no_file(module: str, record_id: str, file: str) -> NotFoundError:
 
 def _safe(name: str) -> str:
     """Keep the last part of a file name: whoever attached it must not choose the folder."""
+    name = name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half an emoji
     last = PureWindowsPath(PurePosixPath(name).name).name
     return last if last.strip(". ") else "attachment"
 

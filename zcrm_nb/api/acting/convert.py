@@ -35,7 +35,7 @@ CREDITS = 5  # for each lead
 INTO = ("Accounts", "Contacts", "Deals")
 #: What every deal needs; Pipeline too, where an org has them.
 DEAL_NEEDS = ("Deal_Name", "Stage", "Closing_Date")
-#: Keys of a conversion's deal that are no fields of a deal.
+#: Keys of a conversion's deal that are not fields of a deal.
 DEAL_EXTRAS = ("Contact_Role", "$move_attachments")
 DEAL = "Deals."
 

@@ -1,4 +1,4 @@
-"""Notes, tags and timelines: small things that hang on a record."""
+"""Notes, tags and timelines: what belongs to a record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from zcrm_nb.api.acting.related import RECORDS_PER_CALL
-from zcrm_nb.api.pages import V8
+from zcrm_nb.api.pages import V8, entries_of, more, next_token, records_of
 from zcrm_nb.api.reading.records import check_id, list_columns
 from zcrm_nb.api.writing.calls import WriteCall, batches, records_by_id
 from zcrm_nb.frames import Column, to_frame
@@ -93,8 +93,7 @@ def tags(send: Send, catalogue: Catalogue, module: str) -> list[dict[str, Any]]:
     """Return the tags of a module; 1 credit."""
     catalogue.fields(module)
     body = send("GET", f"{V8}settings/tags", params={"module": module})
-    found: list[dict[str, Any]] = orjson.loads(body)["tags"] if body else []
-    return found
+    return entries_of(body, "tags")
 
 
 def retagging(
@@ -137,7 +136,9 @@ def _check_tags(names: Sequence[str]) -> None:
         raise ValueError(f"{len(names)} tags; a record has {TAGS_PER_RECORD} at most.")
     for each in names:
         if not 0 < len(each) <= TAG_LENGTH:
-            raise ValueError(f"{each!r} is no tag: it takes 1 to {TAG_LENGTH} characters.")
+            raise ValueError(
+                f"{each!r} is not a valid tag: a tag has 1 to {TAG_LENGTH} characters."
+            )
 
 
 # ---- Timelines -----------------------------------------------------------------------------------
@@ -152,38 +153,42 @@ def timeline_table(send: Send, module: str, record_id: str, **options: Any) -> p
 
 def _entries(send: Send, path: str) -> Iterator[dict[str, Any]]:
     """Yield the entries of a timeline, page by page; the later ones by token alone."""
-    asked: dict[str, Any] = {"sort_by": "audited_time", "sort_order": "desc"}
-    params = {**asked, "per_page": 200}
-    while True:
-        body = send("GET", path, params=params)
-        answer = orjson.loads(body) if body else {}
-        yield from answer.get("__timeline") or []
-        facts = answer.get("info") or {}
-        if not facts.get("more_records"):
-            return
-        params = {**asked, "page_token": facts["next_page_token"]}
+    order = {"sort_by": "audited_time", "sort_order": "desc"}
+    body = send("GET", path, params={**order, "per_page": 200})
+    yield from entries_of(body, "__timeline")
+    seen: set[str] = set()
+    while more(body):
+        body = send("GET", path, params={**order, "page_token": next_token(body, seen)})
+        yield from entries_of(body, "__timeline")
 
 
 def _rows(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Lay an entry flat; one that changed no field is one row too."""
-    record = entry.get("record") or {}
+    record = _object(entry.get("record"))
     shared = {
         "time": entry.get("audited_time"),
         "action": entry.get("action"),
         "by": entry.get("done_by"),
         "source": entry.get("source"),
-        "module": (record.get("module") or {}).get("api_name"),
+        "module": _object(record.get("module")).get("api_name"),
         "record": {"name": record.get("name"), "id": record.get("id")},
         "entry": entry.get("id"),
     }
-    for change in entry.get("field_history") or [{}]:
-        values = change.get("_value") or {}
+    history = entry.get("field_history")
+    changes = history if isinstance(history, list) and history else [{}]
+    for change in map(_object, changes):
+        values = _object(change.get("_value"))
         yield {
             **shared,
             "field": change.get("api_name"),
             "old": _text(values.get("old")),
             "new": _text(values.get("new")),
         }
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """Return an object; an empty one where Zoho sent something else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str | None:
@@ -212,7 +217,7 @@ def full_texts(
     for some in batches(ids, RECORDS_PER_CALL):
         params = {"ids": ",".join(some), "fields": ",".join(names)}
         body = send("GET", f"{V8}{module}/actions/fetch_full_data", params=params)
-        found |= {each["id"]: each for each in (orjson.loads(body)["data"] if body else [])}
+        found |= {str(row.get("id")): row for row in records_of(body)}
     return to_frame([[found.get(each, {"id": each}) for each in ids]], wanted)
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.api.pages import V8, look_ahead
+from zcrm_nb.api.pages import V8, entries_of, look_ahead
 from zcrm_nb.api.reading.records import check_id
 from zcrm_nb.api.writing.calls import WriteCall, batches
-from zcrm_nb.frames import Column
+from zcrm_nb.frames import Column, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,13 +50,18 @@ def bin_pages(
 
     pages = count(1) if limit is None else range(1, -(-limit // PAGE_SIZE) + 1)
     for body in look_ahead(page, pages, workers):
-        rows = orjson.loads(body)["recycle_bin"] if body else []
-        yield [{**row, "module": (row.get("module") or {}).get("api_name")} for row in rows]
+        rows = entries_of(body, "recycle_bin")
+        yield [{**row, "module": _module_name(row.get("module"))} for row in rows]
+
+
+def _module_name(module: Any) -> Any:
+    """Return the API name of a described module."""
+    return module.get("api_name") if isinstance(module, dict) else module
 
 
 def bin_count(send: Send) -> int:
     """Count what is in the bin; 1 credit."""
-    return int(orjson.loads(send("GET", f"{BIN}/actions/count"))["count"])
+    return int(parse_json(send("GET", f"{BIN}/actions/count")).get("count", 0))
 
 
 def restore(module: str, ids: Sequence[str]) -> list[WriteCall]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zcrm_nb.api.metadata import USER_COLUMNS
 from zcrm_nb.api.pages import V8, look_ahead, more, next_token, records_of, side_by_side
 from zcrm_nb.api.reading import query as ask
-from zcrm_nb.api.reading.records import check_id, field_batches, list_columns
+from zcrm_nb.api.reading.records import check_id, field_batches, list_columns, selected_ids
 from zcrm_nb.api.reading.tables import coql_table, counted, typed_table
 from zcrm_nb.api.session import TableRequest
 from zcrm_nb.api.writing.calls import WriteCall, batches
@@ -18,7 +18,7 @@ from zcrm_nb.errors import LimitError, NotFoundError, did_you_mean
 from zcrm_nb.frames import Column, ids_in, in_order, joined, to_frame, unique
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -81,7 +81,7 @@ def related_table(
     session: Session,
     module: str,
     *,
-    subject: Any,
+    ids: Sequence[str],
     related_list: str,
     columns: Sequence[str] | None,
     **options: Any,
@@ -90,7 +90,6 @@ def related_table(
     catalogue = session.catalogue
     known = _list_named(catalogue, module, related_list)
     child = str((known.get("module") or {}).get("api_name") or related_list)
-    ids = unique([check_id(module, each) for each in ids_in(subject) if each])
     path = _path_to(catalogue, module, child, known)
     if path is not None and path.far:
         return _through_links(session, path, ids, child=child, columns=columns, **options)
@@ -114,12 +113,18 @@ def related_request(
     options: FrameOptions,
 ) -> TableRequest:
     """Read a related list."""
+    if not isinstance(related_list, str):
+        raise TypeError(
+            f"related_list takes the name of a related list, not a {type(related_list).__name__}: "
+            "related(module, ids, related_list)."
+        )
+    selected = unique(selected_ids(module, ids))
 
     def fetch(session: Session) -> pd.DataFrame:
         return related_table(
             session,
             module,
-            subject=ids,
+            ids=selected,
             related_list=related_list,
             columns=columns,
             **catalogue.in_zone(options),
@@ -234,7 +239,7 @@ def _by_coql(
     """Ask for the records that point to any of some records, a hundred of these at a time."""
     selected = _selected(session.catalogue, path, columns)
     text = f"select {', '.join(selected)} from {path.module} where {path.near} in :ids"  # noqa: S608
-    table = asked_by_ids(session, text, ids, **options)
+    table = asked_by_ids(session, text, ids, **_typed_parent(path, options))
     return _with_parent(table, path, ids, columns)
 
 
@@ -249,7 +254,7 @@ def _through_links(
 ) -> pd.DataFrame:
     """Ask a linking module who belongs to whom, and then for those at its far end."""
     far = f"{path.far}.id"
-    links = _by_coql(session, path, ids, columns=(), **options)[[PARENT, far]]
+    links = _by_coql(session, path, ids, columns=())[[PARENT, far]]
     selected = "*" if columns is None else ", ".join(["id", *columns])
     text = f"select {selected} from {child} where id in :ids"  # noqa: S608
     far_ids = ids_in(links, far)
@@ -266,6 +271,12 @@ def _selected(catalogue: Catalogue, path: RelatedPath, columns: Sequence[str] | 
     for each in columns:
         catalogue.field(path.module, each)
     return list(dict.fromkeys([path.near, *columns]))
+
+
+def _typed_parent(path: RelatedPath, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the lookup to the parent by its type, whatever else is to be read as it came."""
+    as_is = [name for name in options.get("as_is", ()) if name != path.near]
+    return {**options, "as_is": as_is}
 
 
 def _with_parent(
@@ -448,18 +459,18 @@ def subform_table(
     module: str,
     *,
     field: str,
-    subject: Any,
+    ids: Sequence[str] | None,
     columns: Sequence[str] | None,
     **options: Any,
 ) -> pd.DataFrame:
     """Return the rows of a subform or the links of a multi-select lookup, with their parents."""
     path = _behind(session.catalogue, module, field)
-    if subject is not None:
-        ids = unique([check_id(module, each) for each in ids_in(subject) if each])
+    if ids is not None:
         return _by_coql(session, path, ids, columns=columns, **options)
     selected = _selected(session.catalogue, path, columns)
     text = f"select {', '.join(selected)} from {path.module} where {path.near} is not null"  # noqa: S608
-    table = coql_table(session, ask.prepared(session.catalogue, text), **options)
+    prepared = ask.prepared(session.catalogue, text)
+    table = coql_table(session, prepared, **_typed_parent(path, options))
     return _with_parent(table, path, sorted(set(table[f"{path.near}.id"])), columns)
 
 
@@ -472,14 +483,15 @@ def subform_request(
     columns: Sequence[str] | None,
     options: FrameOptions,
 ) -> TableRequest:
-    """Read a subform as a child table."""
+    """Read a subform as a child table; ``ids=None`` means that of all records."""
+    selected = None if ids is None else unique(selected_ids(module, ids))
 
     def fetch(session: Session) -> pd.DataFrame:
         return subform_table(
             session,
             module,
             field=field,
-            subject=ids,
+            ids=selected,
             columns=columns,
             **catalogue.in_zone(options),
         )

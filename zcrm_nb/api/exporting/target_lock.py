@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -65,6 +64,8 @@ def _holder(path: Path) -> str:
 def _user() -> str:
     """Return the name of this user, as far as the system knows one."""
     try:
+        import getpass  # noqa: PLC0415 - slow to load, rarely needed
+
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return "unknown"

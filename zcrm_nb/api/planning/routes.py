@@ -7,9 +7,9 @@ What a route could only give otherwise, it does not give.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
@@ -39,11 +39,11 @@ from zcrm_nb.api.reading.tables import coql_table, ordered_here, records_table
 from zcrm_nb.coql import tree
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import BulkWarning, LimitError, NotFoundError, QueryError
-from zcrm_nb.frames import NOT_IN_BULK, column_for
+from zcrm_nb.frames import NOT_IN_BULK, column_for, read_as_is
 from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
@@ -80,7 +80,10 @@ def wanted_text(
     module: str, where: Any, order_by: str | Sequence[str] | None, values: Mapping[str, Any]
 ) -> str:
     """Write the query that a table's condition and order mean; its columns come later."""
-    if where is not None and not isinstance(where, str):
+    if not isinstance(where, str | Mapping | None):
+        kind = type(where).__name__
+        raise TypeError(f"where takes a COQL condition or a mapping of fields, not a {kind}.")
+    if isinstance(where, Mapping):
         where = coql.where(where)
     keys = [order_by] if isinstance(order_by, str) else list(order_by or ())
     order = f" order by {', '.join(keys)}" if keys else ""
@@ -101,12 +104,15 @@ class Wanted:
         The text in which its places are.
     is_query : bool
         Whether it was written as a query: then COQL's way is that of ``crm.coql``.
+    as_is : sequence of str
+        Columns to read as Zoho sends them.
     """
 
     catalogue: Catalogue
     query: Query
     text: str
     is_query: bool = False
+    as_is: Sequence[str] = ()
 
     @property
     def module(self) -> str:
@@ -154,14 +160,23 @@ class Wanted:
 
 
 def wanted(
-    catalogue: Catalogue, prepared: Prepared, columns: Sequence[str] | None, limit: int | None
+    catalogue: Catalogue,
+    prepared: Prepared,
+    columns: Sequence[str] | None,
+    limit: int | None,
+    *,
+    as_is: Sequence[str] = (),
 ) -> Wanted:
     """Put the columns into a query that says which records are wanted, and in which order."""
     query = condition_only(prepared, limit)
+    if isinstance(columns, str):
+        raise TypeError(f"columns takes a list of names: columns=[{columns!r}].")
     names = default_names(catalogue, query.module) if columns is None else columns
     paths = [_path(catalogue, query.module, each) for each in dict.fromkeys(names) if each != "id"]
     whole = replace(query, columns=tuple(map(tree.SelectItem, paths)) or query.columns)
-    return Wanted(catalogue, whole, prepared.text)
+    table = Wanted(catalogue, whole, prepared.text, as_is=as_is)
+    read_as_is(table.columns, as_is)  # refuses unknown names before anything is sent
+    return table
 
 
 def condition_only(prepared: Prepared, limit: int | None = None) -> Query:
@@ -271,6 +286,8 @@ def _in_the_way_of_bulk(wanted: Wanted) -> str:
     """Say why the table cannot come by bulk read."""
     if not wanted.is_plain:
         return "bulk read knows no groups, aggregates and aliases"
+    if wanted.as_is:
+        return "bulk read cannot bring values as Zoho's other APIs send them (as_is=)"
     refused = [
         path for path, field in wanted.fields.items() if bulk_refuses(wanted.catalogue, field)
     ]
@@ -327,6 +344,8 @@ def list_condition(wanted: Wanted) -> dict[str, Any] | None:
 
 def pace_of(timings: Sequence[Timing], workers: int, exports: Iterable[JobRecord] = ()) -> Speed:
     """Tell how long pages and jobs take on this connection, as far as it has been seen."""
+    from statistics import median  # noqa: PLC0415 - slow to load, and only plans need it
+
     pages = {
         # A count, or a handful of rows, is quicker than a page.
         "coql_s": [each for each in timings if each.path.endswith("/coql") and each.credits > 1],
@@ -552,6 +571,7 @@ def fetched(
     """Fetch a table by one of the routes."""
     if route == "bulk":
         return _exported_table(for_export(session), wanted, **options)
+    options["as_is"] = wanted.as_is
     if route == "rest":
         return _listed_table(session, wanted, counts, **options)
     prepared = Prepared(wanted.query, wanted.text, [])
@@ -560,6 +580,7 @@ def fetched(
 
 def _exported_table(session: ExportSession, wanted: Wanted, **options: Any) -> pd.DataFrame:
     """Export all that the condition means anew; order and limit are made here."""
+    options.pop("errors", None)  # a job's values are read by their type or not at all
     names = [each.name for each in wanted.whole if each.name != "id"]
     asked = question(wanted.module, names, criteria_of(wanted), None)
     selection = select(wanted.catalogue, wanted.module, names)

@@ -141,7 +141,7 @@ def profile_rows(
     for answer in side_by_side(partial(_answer, session.send), queries, workers):
         facts |= answer
         session.tick(1)
-    total = facts["COUNT(id)"] or 0
+    total = _number(facts.get("COUNT(id)")) or 0
     return [_row(name, field, facts, total, ZoneInfo(tz)) for name, field in fields.items()]
 
 
@@ -189,15 +189,16 @@ def _instead(send: Send, query: Query) -> dict[str, Any]:
 
 
 def _row(
-    name: str, field: dict[str, Any], facts: dict[str, Any], total: int, zone: ZoneInfo
+    name: str, field: dict[str, Any], facts: dict[str, Any], total: float, zone: ZoneInfo
 ) -> dict[str, Any]:
     """Put together what is known of a field."""
-    row = {"field": name, "label": field.get("field_label"), "type": field["data_type"]}
+    row: dict[str, Any] = {"field": name, "label": field.get("field_label")}
+    row["type"] = field["data_type"]
     if name in facts:
         row |= _of_groups(name, *facts[name])
     else:
         row |= {
-            "filled": facts.get(f"COUNT({name})"),
+            "filled": _number(facts.get(f"COUNT({name})")),
             "min": _value(field, facts.get(f"MIN({name})"), zone),
             "max": _value(field, facts.get(f"MAX({name})"), zone),
             "mean": facts.get(f"AVG({name})"),
@@ -207,18 +208,36 @@ def _row(
 
 
 def _of_groups(name: str, rows: list[dict[str, Any]], cut: bool) -> dict[str, Any]:
-    """Tell how many records have a value, which values there are, and the most frequent."""
-    counts = {row[name]: row["COUNT(id)"] for row in rows if row[name] is not None}
-    ranked = sorted(counts.items(), key=lambda each: (-each[1], str(each[0])))
+    """Return how many records have a value, the number of values, and the most frequent."""
+    counts: dict[Any, float] = {}
+    for row in rows:
+        value = row.get(name)
+        if value is not None:
+            value = value if isinstance(value, str | bool | int | float) else str(value)
+            counts[value] = counts.get(value, 0) + (_number(row.get("COUNT(id)")) or 0)
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
     known = {} if cut else {"filled": sum(counts.values()), "distinct": len(counts)}
     return {**known, "top": dict(ranked[:TOP])}
 
 
-def _value(field: dict[str, Any], value: Any, zone: ZoneInfo) -> Any:
-    """Read a date or a time; a number is one."""
-    kind = type_of(field)
-    if value is None or kind not in TIMES:
+def _number(value: Any) -> float | None:
+    """Return a number, which may be text; ``None`` for anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    if kind == "date":
-        return date.fromisoformat(value)
-    return datetime.fromisoformat(value).astimezone(zone)
+    try:
+        return int(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _value(field: dict[str, Any], value: Any, zone: ZoneInfo) -> Any:
+    """Read a date or a time; what is neither stays as it came."""
+    kind = type_of(field)
+    if not isinstance(value, str) or kind not in TIMES:
+        return value
+    try:
+        if kind == "date":
+            return date.fromisoformat(value)
+        return datetime.fromisoformat(value).astimezone(zone)
+    except ValueError:
+        return value

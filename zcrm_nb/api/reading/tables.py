@@ -151,6 +151,7 @@ def ordered_here(
     whole: pd.DataFrame, query: Query, columns: Sequence[Column], **options: Any
 ) -> pd.DataFrame:
     """Sort and cut a whole result as the query asks, where Zoho could not in one go."""
+    columns = read_as_is(columns, options.get("as_is", ()))
     start = query.offset or 0
     end = None if query.limit is None else start + query.limit
     # Parts of a list may share rows, for texts that differ in case may be equal.

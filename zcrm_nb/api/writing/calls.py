@@ -35,15 +35,6 @@ class WriteCall(NamedTuple):
     headers: dict[str, str] | None = None
     values: Mapping[str, Any] | None = None
 
-    def options(self) -> dict[str, Any]:
-        """Return what ``send`` takes besides method and path."""
-        options: dict[str, Any] = {"json": self.json, "params": self.params}
-        if self.files is not None:
-            options["files"] = self.files
-        if self.headers is not None:
-            options["headers"] = self.headers
-        return options
-
     def batch(self, rows: Sequence[int]) -> Batch:
         """Return what the journal notes of it."""
         records = [{"id": each, **(self.values or {})} if each else {} for each in self.ids]

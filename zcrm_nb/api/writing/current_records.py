@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
 from zcrm_nb.api.pages import V8, more, records_of, side_by_side
-from zcrm_nb.api.reading.query import coql_bodies, parse, send_text
+from zcrm_nb.api.reading.query import coql_bodies, parse
 from zcrm_nb.coql.fields import is_readable
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Tick = Callable[[int], None]
 
-__all__ = ["CurrentRecords", "matching"]
+__all__ = ["CurrentRecords", "matching", "user_name"]
 
 CHUNK = 100  # values in one IN list; ids in one call
 STAMPS = ("Created_Time", "Modified_Time", "Created_By", "Modified_By")
@@ -54,7 +54,7 @@ class CurrentRecords:
         return [name for name in names if name in LISTED or self._in_coql(name)]
 
     def _in_coql(self, name: str) -> bool:
-        """Tell whether COQL reads a field."""
+        """Whether COQL reads a field."""
         field = self.fields.get(name)
         return field is not None and name not in LISTED and is_readable(self.module, dict(field))
 
@@ -78,14 +78,18 @@ class CurrentRecords:
         return self.where(coql.fill(f"{_name(key)} in :values", values=values), names)
 
     def where(self, condition: str, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Read the records that fulfil a condition; 1 credit while there are no more than 200."""
+        """Read the records that fulfil a condition; 1 credit for up to 200 of them."""
         selected = dict.fromkeys(["id", *STAMPS, *filter(self._in_coql, names)])
         columns = ", ".join(_name(each) for each in selected if each in {"id", *self.fields})
         text = f"select {columns} from {self.module} where {condition}"  # noqa: S608 - COQL
-        first = send_text(self.send, f"{text} limit 200")
+        first = self._query(f"{text} limit 200")
         if not more(first):
             return records_of(first)
         return [each for body in coql_bodies(self.send, parse(text)) for each in records_of(body)]
+
+    def _query(self, text: str) -> bytes:
+        """Send a query of one page."""
+        return self.send("POST", f"{V8}coql", json={"select_query": text}, safe=True)
 
     def _add_listed(self, found: dict[str, dict[str, Any]], names: Sequence[str]) -> None:
         """Read what only a list of records brings; 1 credit for each 100."""
@@ -105,12 +109,12 @@ class CurrentRecords:
         return records_of(self.send("GET", V8 + self.module, params=params))
 
     def newest(self) -> dict[str, Any]:
-        """Note which records are the newest, to tell later which ones came after; 1 credit."""
+        """Note which records are the newest, so that later ones can be recognised; 1 credit."""
         text = (
             f"select Created_Time from {self.module} where id is not null"  # noqa: S608 - COQL
             " order by Created_Time desc limit 200"
         )
-        records = records_of(send_text(self.send, text))
+        records = records_of(self._query(text))
         since = records[0].get("Created_Time") if records else None
         return {"since": since, "ids": [record.get("id") for record in records]}
 
@@ -146,11 +150,17 @@ def matching(
     return found
 
 
+def user_name(reference: Any, names: Mapping[str, str] | None) -> str:
+    """Return the full name of a user; COQL itself has last names only."""
+    user = reference if isinstance(reference, dict) else {}
+    return str((names or {}).get(str(user.get("id"))) or user.get("name") or "another user")
+
+
 def _compared(value: Any) -> Any:
     """Give what a condition compares with: of a lookup its id."""
     return value["id"] if isinstance(value, dict) else value
 
 
 def _name(field: str) -> str:
-    """Write the name of a field; one that is a word of the language wants quotes."""
+    """Write the name of a field, in quotes where it is a word of the language."""
     return f"'{field}'" if field.lower() in coql.RESERVED else field

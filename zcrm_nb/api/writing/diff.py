@@ -9,6 +9,7 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.api.writing.current_records import user_name
 from zcrm_nb.api.writing.journal import Batch
 from zcrm_nb.api.writing.outcomes import Outcome, refused
 from zcrm_nb.api.writing.run import Run, finish, open_journal
@@ -44,12 +45,12 @@ SEEN = "Modified_Time"
 
 @dataclass(slots=True)
 class Difference:
-    """What a table differs in from the CRM.
+    """How a table differs from the CRM.
 
-    ``steps`` tells of each row what would be done to it; ``records`` what would be sent, of
-    conflicts too; ``before`` the records that would change, as they are. ``names`` are those of
-    records that changed lookups point to, by id; ``unlisted`` counts by field the old values that
-    Zoho would not take back.
+    ``steps`` has what would be done to each row; ``records`` what would be sent, of conflicts too;
+    ``before`` the records that would change, as they are. ``names`` are those of records that
+    changed lookups point to, by id; ``unlisted`` counts by field the old values that Zoho would
+    not take back.
     """
 
     module: str
@@ -64,6 +65,11 @@ class Difference:
     names: dict[str, str] = field(default_factory=dict)
     unlisted: dict[str, int] = field(default_factory=dict)
     when: datetime | None = None
+    directory: Callable[[], Mapping[str, str] | None] = dict
+
+    def user(self, record: Record) -> str:
+        """Return the full name of the user who changed a record last."""
+        return user_name(record.get("Modified_By"), self.directory())
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -86,14 +92,18 @@ class Difference:
         """What else a person should know."""
         notes = []
         if self.left_out:
-            notes.append(f"left out, for nobody can write them: {', '.join(self.left_out)}")
+            notes.append(f"Ignored (read-only): {', '.join(self.left_out)}")
         if self.when is None and any(step == "update" for step, *_ in self.steps):
             notes.append(
-                "the table does not say when it was read: changes of others since are not seen"
+                "The table does not say when it was read, so later changes are not detected."
             )
         if self.unlisted:
-            told = ", ".join(f"{name} ({count:,})" for name, count in self.unlisted.items())
-            notes.append(f"undo cannot bring back what no picklist has any more: {told}")
+            counts = [f"{count:,} old {name}" for name, count in self.unlisted.items()]
+            values = "value is" if sum(self.unlisted.values()) == 1 else "values are"
+            notes.append(
+                f"{' and '.join(counts)} {values} no longer in the picklist, so undo cannot"
+                f" restore {'it' if values == 'value is' else 'them'}."
+            )
         return notes
 
 
@@ -106,13 +116,13 @@ def find(
     unlisted: bool = False,
     ignore_empty: bool = False,
 ) -> Difference:
-    """Compare a table with what is there; ``CRM.diff`` tells the rest."""
+    """Compare a table with the records of the CRM."""
     fields = context.catalogue.fields(module)
     keys = [key] if isinstance(key, str) else list(key)
     index, subject = labels(source), f"comparison with {module}"
     names = list(source.columns) if hasattr(source, "columns") else _keys_of(source)
     refuse(check_names(names), subject, index)
-    found = Difference(module, index, keys, fields)
+    found = Difference(module, index, keys, fields, directory=context.catalogue.directory)
     wanted = _compared(found, names, context.there(module).readable)
     data = as_columns(only(source, wanted), [column_for(each) for each in fields.values()])
     seen = _seen(source, names, fields)
@@ -131,7 +141,7 @@ def find(
 
 
 def _keys_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Name the fields of records."""
+    """List the fields of records."""
     return list(dict.fromkeys(name for record in records for name in record))
 
 
@@ -146,7 +156,9 @@ def _compared(
     for name in found.keys:
         if name not in names:
             near = did_you_mean(name, names)
-            problems.append(Problem(None, name, None, f"the key is no column. {near}".rstrip()))
+            problems.append(
+                Problem(None, name, None, f"key= is not a column of the table. {near}".rstrip())
+            )
     for name in names:
         known = fields.get(name.removesuffix(".id"))
         wrong = list(check_columns([name], fields, "update"))
@@ -157,9 +169,7 @@ def _compared(
         elif wrong and f"{name}.id" not in names:
             problems += wrong
         elif known is not None and not readable([name.removesuffix(".id")]):
-            words = (
-                "cannot be compared, for it cannot be read of many records; crm.update writes it"
-            )
+            words = "cannot be compared: it can only be read record by record; crm.update writes it"
             problems.append(Problem(None, name, None, words))
         else:
             wanted.append(name)
@@ -173,7 +183,7 @@ def _bad_keys(
     fields: Mapping[str, Mapping[str, Any]],
     index: pd.Index[Any],
 ) -> Iterator[Problem]:
-    """Find rows that do not say which record they mean, and rows that mean the same one."""
+    """Find rows without a key, and rows with the same one."""
     wrong = list(check_values({name: data[name] for name in keys}, _optional(fields), "update"))
     yield from wrong
     rows = {each.row for each in wrong}
@@ -232,9 +242,10 @@ def _seen(
 
 
 def _read_at(source: Any, context: WriteContext) -> datetime | None:
-    """Tell, by Zoho's clock, when the table was read; ``None`` if it came from elsewhere."""
-    told = getattr(source, "attrs", {}).get("zcrm", {}).get("time")
-    return told and datetime.fromisoformat(told) - timedelta(seconds=context.ahead_s())
+    """Return when the table was read, by Zoho's clock; ``None`` if it came from elsewhere."""
+    read = getattr(source, "attrs", {}).get("zcrm", {}).get("time")
+    ahead = timedelta(seconds=context.clock() - context.zoho())
+    return read and datetime.fromisoformat(read) - ahead
 
 
 def _decide(
@@ -244,7 +255,7 @@ def _decide(
     keys: Sequence[str],
     seen: Sequence[Any] | None,
 ) -> None:
-    """Say of each row what would be done to it."""
+    """Decide what would be done to each row."""
     single = [row for row, records in enumerate(matches) if len(records) == 1]
     changed = _changed(found, data, {row: matches[row][0] for row in single})
     if seen is not None:
@@ -256,12 +267,17 @@ def _decide(
             ids = ", ".join(record["id"] for record in records[:4])
             step = ("conflict", None, 0, f"{len(records)} records have this key: {ids}")
         elif keys == ["id"] and (wanted := data["id"][row]) not in (None, ABSENT):
-            step = ("conflict", str(wanted), 0, "there is no such record any more")
+            step = (
+                "conflict",
+                str(wanted),
+                0,
+                "the record does not exist (deleted, or a wrong id)",
+            )
         else:
             record = {name: values[row] for name, values in data.items() if name != "id"}
-            said = {name: value for name, value in record.items() if value is not ABSENT}
-            found.records[row] = said
-            step = ("insert", None, len(said), None)
+            record = {name: value for name, value in record.items() if value is not ABSENT}
+            found.records[row] = record
+            step = ("insert", None, len(record), None)
         found.steps.append(step)
 
 
@@ -283,19 +299,19 @@ def _changed(
             changed[row][name] = values[row]
         if differing and _is_lookup(about):
             found.names |= _named(record.get(name) for record in records.values())
-        told = _cells(name, about, differing, records, values)
-        cells += ((cell["row"], place, cell) for cell in told)
+        described = _cells(name, about, differing, records, values)
+        cells += ((cell["row"], place, cell) for cell in described)
     found.cells += [cell for *_, cell in sorted(cells, key=itemgetter(0, 1))]
     return changed
 
 
 def _is_lookup(about: Mapping[str, Any]) -> bool:
-    """Tell whether a field points to a record."""
+    """Whether a field points to a record."""
     return column_for(dict(about)).kind in {"lookup", "user"}
 
 
 def _named(references: Iterable[Any]) -> dict[str, str]:
-    """Take the names of records from where others mention them."""
+    """Collect names of records from the lookups that point to them."""
     return {each["id"]: each["name"] for each in references if each and each.get("name")}
 
 
@@ -318,7 +334,7 @@ def _cells(
 def _step(
     found: Difference, row: int, record: Record, changed: Record, seen: Sequence[Any] | None
 ) -> tuple[str, str | None, int, str | None]:
-    """Say what would be done to a record that is there."""
+    """Decide what would be done to an existing record."""
     record_id = record["id"]
     if not changed:
         return "unchanged", record_id, 0, None
@@ -327,8 +343,7 @@ def _step(
     moment = _moment(seen[row]) if seen is not None else found.when
     now = _moment(record.get(SEEN))
     if moment is not None and now is not None and moment.tzinfo is not None and now > moment:
-        who = (record.get("Modified_By") or {}).get("name") or "somebody"
-        words = f"changed by {who} at {record[SEEN]}, after the table was read"
+        words = f"changed by {found.user(record)} at {record[SEEN]}, after the table was read"
         return "conflict", record_id, len(changed), words
     return "update", record_id, len(changed), None
 
@@ -376,7 +391,7 @@ def apply(
     force: bool = False,
     trigger: str | Sequence[str] | None = (),
 ) -> Report:
-    """Write a difference; ``WritePlan.apply`` tells the rest."""
+    """Write a difference."""
     allowed = triggers(trigger)
     rows: dict[str, list[int]] = {"update": [], "insert": []}
     settled: dict[int, Outcome] = {}
@@ -406,9 +421,9 @@ def apply(
 
 
 def _settled(step: str, record_id: str | None, message: str | None) -> Outcome:
-    """Say what becomes of a row that is not written."""
+    """Make the outcome of a row that is not written."""
     if step == "unchanged":
-        return Outcome(None, "done", record_id, "UNCHANGED", None, "as it is already")
+        return Outcome(None, "done", record_id, "UNCHANGED", None, "nothing to change")
     code = "CONFLICT" if step == "conflict" else "INVALID_DATA"
     return refused(None, code, f"not sent: {message}", id=record_id)
 

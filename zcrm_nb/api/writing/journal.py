@@ -21,17 +21,22 @@ import orjson
 
 from zcrm_nb.api.writing.outcomes import Outcome, not_sent, unknown
 from zcrm_nb.errors import WriteError
+from zcrm_nb.frames import Column, to_report
+from zcrm_nb.frames.report import unpack_index
 from zcrm_nb.state.files import GLANCE_S, is_held, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from zcrm_nb.frames import Report, ReportActions
+
 __all__ = ["Batch", "Story", "WriteJournal", "begin", "runs"]
 
 FOLDER = "writes"
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 DAYS = 30  # records are personal data: they are kept only for as long as they may be wanted back
+FACTS = ("run", "module", "action", "org", "time", "trigger", "undoable")
 NEEDED = {"rows": int, "index": str, "module": str, "action": str, "time": str}  # of a first line
 
 
@@ -48,7 +53,7 @@ class Batch:
     records : list of dict
         What is sent; only ids, where the same is done to all of them.
     unmodified_since : str, optional
-        Moment after which nobody else may have changed them.
+        Moment since when they must be unchanged.
     path, body : str, object
         Where it goes, and what is sent besides; of an insert, update, upsert, delete or restore the
         action and the records say it.
@@ -73,7 +78,7 @@ class Batch:
 
 @dataclass(slots=True)
 class Story:
-    """A run as its journal tells it.
+    """A run as its journal has it.
 
     ``lost`` has, for each batch without an answer, when it was sent or given up, by Zoho's clock;
     ``jobs`` the line about the job of each batch that became one.
@@ -90,7 +95,7 @@ class Story:
 
     @property
     def rows(self) -> list[Outcome]:
-        """What became of each row, in the order of the input."""
+        """The outcome of each row, in the order of the input."""
         missing = not_sent(None, "the run ended before")
         count = max(self.header["rows"], max(self.outcomes, default=-1) + 1)
         return [self.outcomes.get(row, missing) for row in range(count)]
@@ -101,6 +106,18 @@ class Story:
         statuses = [each.status for each in self.rows]
         counts = {name: statuses.count(name) for name in ("done", "refused", "unknown")}
         return {**self.header, **counts, "undone": len(self.undone)}
+
+    def report(self, actions: ReportActions) -> Report:
+        """Make the report of the run."""
+        header, rows = self.header, self.rows
+        facts = {key: header.get(key) for key in FACTS}
+        if header.get("not_undoable"):
+            facts["not_undoable"] = header["not_undoable"]
+        if self.jobs:
+            facts["jobs"] = [line["job"] for line in self.jobs.values()]
+        columns = [Column(name, kind) for name, kind in header.get("columns") or ()]
+        index = unpack_index(header["index"], len(rows))
+        return to_report(index, rows, facts=facts, columns=columns, actions=actions)
 
     def unknown(self) -> Iterator[tuple[int, Batch, list[int]]]:
         """Yield the batches that hold unknown rows, with the places of these rows."""
@@ -196,7 +213,7 @@ class WriteJournal:
         self, rows: Sequence[int], outcomes: Sequence[Outcome], *, batch: int | None = None,
         at: float | None = None,
     ) -> None:  # fmt: skip
-        """Write down what became of rows, and when an answer was given up."""
+        """Note the outcomes of rows, and when an answer was given up."""
         self.note(of=batch, at=at, rows=list(rows), outcomes=list(map(tuple, outcomes)))
 
     @contextmanager

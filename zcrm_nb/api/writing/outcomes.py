@@ -113,7 +113,7 @@ def _details(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_of_record(item: dict[str, Any], error: APIError) -> bool:
-    """Tell a record's own error from a refusal of the whole call that Zoho wrapped in ``data``."""
+    """Whether an error is a record's own, not a refusal of the whole call wrapped in ``data``."""
     whole = {"resource_path_index", "param_name", "param_names", "permissions"}
     return item.get("code") not in _WHOLE and not (
         error.status in (401, 403, 404) or whole & set(_details(item))
@@ -190,7 +190,7 @@ SHOWN = 12  # values of a long list; the journal has all of them
 
 
 def _explained(item: Mapping[str, Any]) -> str:
-    """Write Zoho's message and its details, but for the place, which is in a column of its own."""
+    """Write Zoho's message and its details, but for the place, which has its own column."""
     details = _details(item)
     if several := _objects(details.get("errors")):
         return "; ".join(map(_explained, several))

@@ -24,7 +24,7 @@ from zcrm_nb.frames.validate import Problem, check_columns, check_names, check_v
 from zcrm_nb.frames.values import json_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     import pandas as pd
@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     from zcrm_nb.frames import Column
     from zcrm_nb.frames.report import Outcome
 
+    Data = dict[str, list[Any]]
     Fields = Mapping[str, Mapping[str, Any]]
     Source = pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]
 
-__all__ = ["PreparedRows", "WriteRequest", "prepare", "prepare_ids", "settle_invalid"]
+__all__ = ["PreparedRows", "WriteRequest", "prepare", "prepare_ids"]
 
 INVALID = ("raise", "report")
 
@@ -46,7 +47,7 @@ INVALID = ("raise", "report")
 class WriteRequest:
     """How records are written: the arguments of ``CRM.insert``, ``update``, ``upsert``, ``delete``.
 
-    ``checked`` are the duplicate-check fields of an upsert.
+    ``checked`` are the duplicate-check fields of an upsert, ``label`` what errors call it.
     """
 
     module: str
@@ -60,11 +61,12 @@ class WriteRequest:
     external: str | None = None
     ignore_empty: bool = False
     invalid: str = "raise"
+    label: str = ""
 
     @property
     def subject(self) -> str:
         """What errors call it."""
-        return f"{self.action} of {self.module}"
+        return self.label or f"{self.action} of {self.module}"
 
     @property
     def time_column(self) -> str | None:
@@ -85,8 +87,13 @@ class PreparedRows:
     refused: dict[int, Outcome]
 
 
-def prepare(context: WriteContext, source: Source, request: WriteRequest) -> PreparedRows:
-    """Turn the input into columns of JSON values; refuse what Zoho would refuse."""
+def prepare(
+    context: WriteContext,
+    source: Source,
+    request: WriteRequest,
+    check: Callable[[Data], Iterable[Problem]] = lambda data: (),
+) -> PreparedRows:
+    """Turn the input into columns of JSON values; refuse what Zoho, or ``check``, would refuse."""
     catalogue, module = context.catalogue, request.module
     fields = catalogue.fields(module)
     _check_options(catalogue, request)
@@ -104,9 +111,9 @@ def prepare(context: WriteContext, source: Source, request: WriteRequest) -> Pre
     problems += look_up(context, external, data, key=request.external)
     _leave_gaps(data, request, inner)
     cells = {(each.row, each.column.partition(".")[0]) for each in problems}
-    found = _wrong_values(data, fields, inner, request)
+    found = [*_wrong_values(data, fields, inner, request), *check(data)]
     problems += [each for each in found if (each.row, each.column) not in cells]
-    return settle_invalid(PreparedRows(index, data, {}), problems, fields, request)
+    return _settle_invalid(PreparedRows(index, data, {}), problems, fields, request)
 
 
 def prepare_ids(context: WriteContext, source: Any, request: WriteRequest) -> PreparedRows:
@@ -123,10 +130,10 @@ def prepare_ids(context: WriteContext, source: Any, request: WriteRequest) -> Pr
         problems = look_up(context, keys, data, key=external)
     wrong = {each.row for each in problems}
     problems += [each for each in check_values(data, {}, "delete") if each.row not in wrong]
-    return settle_invalid(PreparedRows(index, data, {}), problems, {}, request)
+    return _settle_invalid(PreparedRows(index, data, {}), problems, {}, request)
 
 
-def settle_invalid(
+def _settle_invalid(
     rows: PreparedRows, problems: Sequence[Problem], fields: Fields, request: WriteRequest
 ) -> PreparedRows:
     """Refuse rows with problems: all together in an error, or each in the report."""

@@ -1,24 +1,21 @@
-"""The reports of runs from their journals, and the list of all runs."""
+"""The runs of writing that are known: their list, and finding one of them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.writing.journal import runs
-from zcrm_nb.frames import Column, to_frame, to_report
-from zcrm_nb.frames.report import unpack_index
+from zcrm_nb.frames import Column, to_frame
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
 
-    from zcrm_nb.api.writing.journal import Story, WriteJournal
-    from zcrm_nb.frames import Report, ReportActions
+    from zcrm_nb.api.writing.journal import WriteJournal
 
-__all__ = ["find", "journal_table", "report_of"]
+__all__ = ["find", "journal_table"]
 
-FACTS = ("run", "module", "action", "org", "time", "trigger", "undoable")
 RUN_COLUMNS = [
     Column("run", "text"),
     Column("time", "datetime"),
@@ -26,20 +23,6 @@ RUN_COLUMNS = [
     Column("action", "text"),
     *(Column(name, "integer") for name in ("rows", "done", "refused", "unknown", "undone")),
 ]
-
-
-def report_of(journal: WriteJournal, story: Story | None, actions: ReportActions) -> Report:
-    """Make the report of a run; its story need not be read if it is known."""
-    story = story or journal.read()
-    header = story.header
-    facts = {key: header.get(key) for key in FACTS}
-    if header.get("not_undoable"):
-        facts["not_undoable"] = header["not_undoable"]
-    if story.jobs:
-        facts["jobs"] = [line["job"] for line in story.jobs.values()]
-    columns = [Column(name, kind) for name, kind in header.get("columns") or ()]
-    index = unpack_index(header["index"], len(story.rows))
-    return to_report(index, story.rows, facts=facts, columns=columns, actions=actions)
 
 
 def journal_table(folder: Path) -> pd.DataFrame:

@@ -18,7 +18,7 @@ import orjson
 from zcrm_nb.api.pages import V8, records_of
 from zcrm_nb.api.reading.search import deleted_bodies
 from zcrm_nb.api.writing.bulk_write import ROUTE, UNCLEAR_S, collect
-from zcrm_nb.api.writing.current_records import matching
+from zcrm_nb.api.writing.current_records import matching, user_name
 from zcrm_nb.api.writing.outcomes import Outcome
 from zcrm_nb.errors import PermissionDenied, ScopeError
 from zcrm_nb.frames.compare import comparable
@@ -178,21 +178,22 @@ class _Search:
         return _first_id(body)
 
     def _is_own(self, record: Record, key: str) -> bool | None:
-        """Tell whether this login's user made or changed a record; ``None`` if that is unknown."""
+        """Whether this login's user made or changed a record; ``None`` if that is unknown."""
         user_id = _id_of(record.get(key))
         if user_id is None or self._user is None:
             return None
         return user_id == self._user
 
     def _by_whom(self, record: Record, key: str) -> str:
-        """Say who made or changed a record, and when."""
+        """Describe who made or changed a record, and when."""
         verb, time = (
             ("changed", "Modified_Time") if key == "Modified_By" else ("made", "Created_Time")
         )
         if self._is_own(record, key) is None:
             who = f"{NO_USER}" if self._user is None else "Zoho does not show by whom"
             return f"it was {verb} at {record.get(time)}, and {who}"
-        return f"it was {verb} by {_name_of(record.get(key))} at {record.get(time)}"
+        names = self._context.catalogue.directory()
+        return f"it was {verb} by {user_name(record.get(key), names)} at {record.get(time)}"
 
     # -- by id -------------------------------------------------------------------------------------
 
@@ -206,7 +207,7 @@ class _Search:
             if record_id in there:
                 self._say(row, "delete", record_id, done=False)
             elif record_id not in deleted_by:
-                why = "there is no such record, and no deletion of it since the run began"
+                why = "the record does not exist, and was not deleted since the run began"
                 self._say(row, "delete", record_id, done=False, why=why)
             elif self._user is None or deleted_by[record_id] is None:
                 why = NO_USER if self._user is None else "Zoho does not show by whom"
@@ -226,7 +227,7 @@ class _Search:
         return {
             str(record["id"]): _id_of(record.get("deleted_by"))
             for body in bodies
-            for record in _dicts(records_of(body))
+            for record in records_of(body)
             if record.get("id")
         }
 
@@ -250,7 +251,7 @@ class _Search:
     def _compare(self, row: int, action: str, sent: Record, now: Record | None) -> None:
         """Compare what was sent with what is there, and with what was there before."""
         if now is None:
-            self._say(row, action, sent["id"], done=False, why="there is no such record")
+            self._say(row, action, sent["id"], done=False, why="the record does not exist")
             return
         record_id, old = now["id"], self._story.before.get(now["id"])
         untouched = self._is_older(now) if old is None else _stamp(old) == _stamp(now)
@@ -270,14 +271,14 @@ class _Search:
             self._leave(row, action, record_id, words)
 
     def _same(self, name: str, value: Any, record: Record) -> bool:
-        """Tell whether a record holds a value."""
+        """Whether a record holds a value."""
         if name not in self._fields:
             return str(value) == str(record.get(name))
         a, b = comparable([value, record.get(name)], self._fields[name])
         return a == b
 
     def _is_older(self, now: Record) -> bool:
-        """Tell whether a record was last changed before the run began; Zoho has whole seconds."""
+        """Whether a record was last changed before the run began; Zoho has whole seconds."""
         moment = _stamp(now)
         return moment is not None and moment.timestamp() < floor(min(self._story.sent.values()))
 
@@ -324,7 +325,7 @@ class _Search:
             self._leave(row, "insert", now["id"], words)
 
     def _is_new(self, record: Record) -> bool:
-        """Tell whether a record was made after the run began."""
+        """Whether a record was made after the run began."""
         mark = self._story.header.get("mark")
         if not mark or record["id"] in self._story.before or record["id"] in mark["ids"]:
             return False
@@ -424,7 +425,7 @@ class _Search:
                 self._leave(row, "insert", None, words)
 
     def _resembles(self, sent: Record, record: Record) -> bool:
-        """Tell whether a record bears the name of a row, in the fields that a record must have."""
+        """Whether a record has the name of a row, in the fields that a record must have."""
         names = [
             name
             for name, field in self._fields.items()
@@ -476,17 +477,6 @@ def _id_of(reference: Any) -> str | None:
     return str(found) if found else None
 
 
-def _name_of(reference: Any) -> str:
-    """Return the name of a user, or the id."""
-    name = reference.get("name") if isinstance(reference, dict) else None
-    return str(name or f"user {_id_of(reference)}")
-
-
-def _dicts(records: Any) -> list[Record]:
-    """Return those entries of a list that are objects."""
-    return [each for each in records if isinstance(each, dict)] if isinstance(records, list) else []
-
-
 def _names(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """List the fields of records."""
     return list(dict.fromkeys(name for record in records for name in record))
@@ -498,7 +488,7 @@ def _filled(record: Mapping[str, Any]) -> list[str]:
 
 
 def _moment(text: Any) -> datetime | None:
-    """Read a moment; ``None`` where it is none."""
+    """Read a moment; ``None`` where the text is not one."""
     try:
         return datetime.fromisoformat(text)
     except (TypeError, ValueError):

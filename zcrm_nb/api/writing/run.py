@@ -132,7 +132,9 @@ class Run:
     def _outcomes(self, batch: Batch, call: WriteCall) -> list[Outcome]:
         """Send a call and read the outcomes of its rows."""
         try:
-            body = self._context.send(call.method, V8 + call.path, **call.options())
+            given = {name: getattr(call, name) for name in ("json", "params", "files", "headers")}
+            options = {name: value for name, value in given.items() if value is not None}
+            body = self._context.send(call.method, V8 + call.path, **options)
         except ZohoError as error:
             outcomes, is_whole = outcomes_of_error(error, batch.action, batch.ids)
             if is_whole and not (self._goes_on and not isinstance(error, LoginError | LimitError)):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.api.writing.current_records import user_name
 from zcrm_nb.api.writing.journal import Batch
 from zcrm_nb.api.writing.outcomes import Outcome, refused
 from zcrm_nb.api.writing.run import Run, finish, open_journal
@@ -14,7 +15,7 @@ from zcrm_nb.api.writing.writes import RECORDS, call_for, latest
 from zcrm_nb.frames.compare import comparer, writable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.current_records import CurrentRecords
@@ -36,7 +37,7 @@ def undo(
     module, action = story.header["module"], story.header["action"]
     if action not in UNDOABLE:
         raise ValueError(f"{action} in {module or 'Zoho'} cannot be undone.")
-    steps = _Steps(context.there(module), story, force=force)
+    steps = _Steps(context.there(module), story, force=force, directory=context.catalogue.directory)
     ids = report["id"].astype(object).where(report["id"].notna(), None)
     for row, (record_id, status) in enumerate(zip(ids, report["status"], strict=True)):
         take = steps.leave if status == "unknown" else steps.choose
@@ -68,6 +69,7 @@ class _Steps:
     there: CurrentRecords
     story: Story
     force: bool
+    directory: Callable[[], Mapping[str, str] | None]
     origin: dict[int, int] = field(default_factory=dict)
     settled: dict[int, Outcome] = field(default_factory=dict)
     now: dict[str, Record] = field(default_factory=dict)
@@ -145,7 +147,8 @@ class _Steps:
             if self._touched(outcome, now) and not self._alike(name, sent[name], now[name])
         ]
         if theirs and not self.force:
-            words = f"changed by {_user(now)} at {now.get('Modified_Time')}, after it was written"
+            when = now.get("Modified_Time")
+            words = f"changed by {self._user(now)} at {when}, after it was written"
             self._refuse(row, "update", "CHANGED_SINCE", words, theirs)
             return
         if blind:
@@ -163,14 +166,14 @@ class _Steps:
             self.settled[row] = Outcome("update", "done", outcome.id, "UNCHANGED", None, words)
 
     def _alike(self, name: str, one: Any, other: Any) -> bool:
-        """Tell whether two values of a field are the same."""
+        """Whether two values of a field are the same."""
         if name not in self._compare:
             self._compare[name] = comparer(self.there.fields[name])
         compared = self._compare[name]
         return compared(one) == compared(other)
 
     def _touched(self, outcome: Outcome, now: Record) -> bool:
-        """Tell whether a record was changed after the run had written it; if in doubt, it was."""
+        """Whether a record was changed after the run had written it; if in doubt, it was."""
         ours, changed = self._written_at(outcome, now), now.get("Modified_Time")
         if ours is None or not changed:
             return True
@@ -185,6 +188,10 @@ class _Steps:
         if outcome.action == "restore" and self.story.lost:  # it changes no time of the record
             return datetime.fromtimestamp(max(self.story.lost.values()), UTC).isoformat()
         return None
+
+    def _user(self, now: Record) -> str:
+        """Return the full name of the user who changed a record last."""
+        return user_name(now.get("Modified_By"), self.directory())
 
     def _refuse(
         self, row: int, action: str, code: str, words: str, names: Sequence[str] = ()
@@ -208,15 +215,8 @@ class _Steps:
             yield partial(Batch, action, few, records, self._unmodified(action, few))
 
     def _unmodified(self, action: str, rows: Iterable[int]) -> str | None:
-        """Give the moment after which nobody may have changed the records of a batch."""
+        """Return the moment since when the records of a batch must be unchanged."""
         if action != "update" or self.force:
             return None
         ids = (str(self.records[action][row]["id"]) for row in rows)
         return latest(self.now[each].get("Modified_Time") for each in ids)
-
-
-def _user(record: Record) -> str:
-    """Return the name of the user who changed a record last."""
-    reference = record.get("Modified_By")
-    name = reference.get("name") if isinstance(reference, dict) else None
-    return str(name or "another user")

@@ -170,7 +170,7 @@ def _changed_since(
     ids: Sequence[Any] | None,
     kept: Mapping[str, Mapping[str, Any]],
 ) -> dict[int, Outcome]:
-    """Find the rows whose records somebody changed after they were read."""
+    """Find the rows whose records were changed after they were read."""
     if seen is None or ids is None:
         return {}
     late: dict[int, Outcome] = {}
@@ -183,7 +183,7 @@ def _changed_since(
 
 
 def _header(since: datetime | str | None) -> str | None:
-    """Write the moment after which nobody may have changed a record."""
+    """Write the moment since when a record must be unchanged."""
     if since is None or isinstance(since, str):
         return None
     if since.tzinfo is None:

@@ -92,11 +92,11 @@ class Archive:
 
     def _header(self, packed: int = 0) -> bytes:
         """Describe the member in front of it."""
-        known = (VERSION, 0, DEFLATED, 0, NEW_YEAR_1980, self._sum, packed, self._size)
-        return _HEADER.pack(b"PK\3\4", *known, len(self._name), 0) + self._name
+        header = (VERSION, 0, DEFLATED, 0, NEW_YEAR_1980, self._sum, packed, self._size)
+        return _HEADER.pack(b"PK\3\4", *header, len(self._name), 0) + self._name
 
     def _entry(self, packed: int) -> bytes:
         """Describe the member in the directory at the end."""
-        known = (VERSION, 0, DEFLATED, 0, NEW_YEAR_1980, self._sum, packed, self._size)
-        fields = _ENTRY.pack(b"PK\1\2", VERSION, *known, len(self._name), 0, 0, 0, 0, 0, 0)
+        header = (VERSION, 0, DEFLATED, 0, NEW_YEAR_1980, self._sum, packed, self._size)
+        fields = _ENTRY.pack(b"PK\1\2", VERSION, *header, len(self._name), 0, 0, 0, 0, 0, 0)
         return fields + self._name

@@ -46,12 +46,12 @@ def condition(criteria: object, joins: Joins, settings: BulkSettings) -> Conditi
 def check_number(several: Iterable[object], settings: BulkSettings) -> None:
     """Refuse too many leaves in criteria that count together."""
     if sum(1 for each in several for _ in leaves(each)) > settings.criteria:
-        words, details = "criteria limit exceeded", {"max_limit": settings.criteria}
-        raise Refusal(400, "CRITERIA_LIMIT_EXCEEDED", words, details)
+        message, details = "criteria limit exceeded", {"max_limit": settings.criteria}
+        raise Refusal(400, "CRITERIA_LIMIT_EXCEEDED", message, details)
 
 
 def leaves(criteria: object) -> Iterator[Leaf]:
-    """Yield the leaves of a criteria object; what is no criteria has none."""
+    """Yield the leaves of a criteria object; anything else has none."""
     if isinstance(criteria, dict) and isinstance(criteria.get("group"), list):
         for each in criteria["group"]:
             yield from leaves(each)
@@ -148,8 +148,8 @@ def _values(target: Target, leaf: Leaf, settings: BulkSettings) -> list[Any]:
     if several != isinstance(value, list) or few:
         raise _wrong("COMPARATOR_AND_VALUE_IN_CRITERIA_NOT_COMPATIBLE", leaf)
     if len(values) > settings.in_values:
-        words, details = "value limit exceeded in criteria", {"max_limit": settings.in_values}
-        raise Refusal(400, "VALUE_LIMIT_EXCEEDED_IN_CRITERIA", words, details)
+        message, details = "value limit exceeded in criteria", {"max_limit": settings.in_values}
+        raise Refusal(400, "VALUE_LIMIT_EXCEEDED_IN_CRITERIA", message, details)
     return [_stored(target, each, leaf) for each in values]
 
 

@@ -29,7 +29,7 @@ _EPOCH, _CENTURY = datetime(1970, 1, 1, tzinfo=UTC), 100 * 366
 
 
 def exportable(field: Field, settings: BulkSettings) -> bool:
-    """Tell whether a field can be a column."""
+    """Whether a field can be a column."""
     kinds = {field.kind, field.data_type}
     return field.column is not None and kinds.isdisjoint(settings.types_not_exported)
 

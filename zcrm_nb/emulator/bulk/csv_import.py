@@ -1,4 +1,4 @@
-"""The files that somebody uploaded: CSV in a ZIP, read as they are needed."""
+"""Uploaded files: CSV in a ZIP, read as they are needed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def sheet(path: Path, names: list[str], encoding: str | None) -> Sheet:
 
 
 def not_supported() -> Refusal:
-    """Refuse a file that is no CSV file of the right size and shape."""
+    """Refuse a file that is not a CSV file of the right size and shape."""
     return Refusal(400, "FILE_NOT_SUPPORTED", "File not supported for bulk write")
 
 
@@ -82,15 +82,15 @@ def _text(path: Path, name: str, encoding: str) -> Iterator[io.TextIOWrapper]:
 def _known(encoding: str) -> str:
     """Find the encoding that a job names."""
     try:
-        found = codecs.lookup(encoding).name
+        codec = codecs.lookup(encoding).name
     except LookupError as unknown:
         details = {"api_name": "character_encoding"}
         raise Refusal(400, "INVALID_DATA", "invalid data", details) from unknown
-    return "utf-8-sig" if found == "utf-8" else found
+    return "utf-8-sig" if codec == "utf-8" else codec
 
 
 def _guessed(path: Path, name: str) -> str:
-    """Take UTF-8 for UTF-8, and what is none for the code page of Windows."""
+    """Read UTF-8, and anything else as the code page of Windows."""
     with zipfile.ZipFile(path) as archive, archive.open(name) as member:
         start = member.read(LOOKED_AT)
     try:
@@ -101,7 +101,7 @@ def _guessed(path: Path, name: str) -> str:
 
 
 def _delimiter(line: str) -> str:
-    """Find what separates the names in a header: the mark that stands there most often."""
+    """Find what separates the names in a header: the one that is most frequent."""
     outside = "".join(line.split('"')[::2])
     counted = Counter(each for each in outside if each in DELIMITERS)
     return max(DELIMITERS, key=lambda mark: counted[mark])

@@ -29,7 +29,7 @@ _PIECE = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+")
 
 
 def supported(pattern: str) -> bool:
-    """Tell whether a pattern can be used.
+    """Whether a pattern can be used.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def supported(pattern: str) -> bool:
 
 
 def parse(text: str, pattern: str) -> datetime | None:
-    """Read a date or a moment, or tell that it is none.
+    """Read a date or a time; None where it cannot be read.
 
     Examples
     --------

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from zcrm_nb.emulator.bulk.read_request import Question
+    from zcrm_nb.emulator.bulk.read_request import ReadQuery
     from zcrm_nb.emulator.org import Org
 
 __all__ = ["Written", "write"]
@@ -35,12 +35,12 @@ class Written(NamedTuple):
     more: bool
 
 
-def write(org: Org, asked: Question, path: Path, member: str, *, after: int, skip: int) -> Written:
+def write(org: Org, query: ReadQuery, path: Path, member: str, *, after: int, skip: int) -> Written:
     """Export one part of the records, in the order of their ids."""
-    room = int(getattr(org.settings.bulk, asked.per_page))
+    room = int(getattr(org.settings.bulk, query.per_page))
     part = _Part(room)
-    texts = part.taken(_rows(org, asked, after, skip, room + 1))
-    chunks = _calendar(texts) if asked.file_type == "ics" else _table(org, asked, texts)
+    texts = part.taken(_rows(org, query, after, skip, room + 1))
+    chunks = _calendar(texts) if query.file_type == "ics" else _table(org, query, texts)
     with Archive(path, member) as archive:
         for chunk in chunks:
             archive.write(chunk)
@@ -54,7 +54,7 @@ class _Part:
         self.room, self.count, self.last_id, self.more = room, 0, 0, False
 
     def taken(self, rows: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
-        """Pass on what fits; one row more tells that there are more."""
+        """Pass on what fits; one row too many means that there are more."""
         for record_id, text in rows:
             if self.count == self.room:
                 self.more = True
@@ -64,25 +64,25 @@ class _Part:
 
 
 def _rows(
-    org: Org, asked: Question, after: int, skip: int, limit: int
+    org: Org, query: ReadQuery, after: int, skip: int, limit: int
 ) -> Iterator[tuple[Any, ...]]:
     """Read ids and lines."""
-    where = both(asked.where, Condition("t0.id > ?", (after,)))
-    text = line(asked.targets, org.store.zone, org.settings.bulk)
-    if asked.file_type == "ics":
+    where = both(query.where, Condition("t0.id > ?", (after,)))
+    text = line(query.targets, org.store.zone, org.settings.bulk)
+    if query.file_type == "ics":
         text = _event()
     page = "ORDER BY t0.id LIMIT ? OFFSET ?"
-    sql = f"SELECT t0.id, {text} FROM {asked.tables} WHERE {where.sql} {page}"  # noqa: S608
+    sql = f"SELECT t0.id, {text} FROM {query.tables} WHERE {where.sql} {page}"
     return org.store.stream(sql, (*where.values, limit, skip))
 
 
 # -- CSV -----------------------------------------------------------------------------------------
 
 
-def _table(org: Org, asked: Question, lines: Iterator[str]) -> Iterator[bytes]:
+def _table(org: Org, query: ReadQuery, lines: Iterator[str]) -> Iterator[bytes]:
     """Put a header in front of the lines, and join them."""
     settings = org.settings.bulk
-    head, names = io.StringIO(), list(asked.names)
+    head, names = io.StringIO(), list(query.names)
     names.insert(0 if settings.id_first else len(names), settings.id_column)
     csv.writer(head, lineterminator=settings.newline).writerow(names)
     yield head.getvalue().encode(settings.encoding)

@@ -50,7 +50,7 @@ _CODES = {
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one row: its status, the id of its record, its errors by code.
+    """The outcome of one row: its status, the id of its record, its errors by code.
 
     ``nested`` are errors of rows below it, by the field that holds them and their place.
     """
@@ -62,7 +62,7 @@ class Outcome:
     nested: dict[tuple[str, int], Errors] = field(default_factory=dict)
 
     @property
-    def said(self) -> str:
+    def message(self) -> str:
         """The errors, as the result spells them."""
         return ":".join(f"{code}-{','.join(columns)}" for code, columns in self.errors.items())
 
@@ -103,9 +103,9 @@ class Import:
         for cells in self.resource.sheet.rows():
             yield Row(self._item(cells), Outcome(cells))
 
-    def write(self, row: Row, place: int) -> None:
+    def write(self, row: Row, index: int) -> None:
         """Write one row, whole or not at all."""
-        path = f"$.data[{place}]"
+        path = f"$.data[{index}]"
         try:
             with self._org.store.attempt():
                 status, done = self._written(row.item, path)
@@ -134,45 +134,45 @@ class Import:
 
     def _written(self, item: Item, path: str) -> tuple[str, Item]:
         """Add or change a record, as the operation and ``find_by`` have it."""
-        known = self._existing(item)
+        record_id = self._existing(item)
         if self._operation == "insert":
-            if known is not None:
+            if record_id is not None:
                 raise self._refusal("DUPLICATE_DATA")
             return ADDED, self._writer.insert(item, path)
-        if known is not None:
-            return UPDATED, self._writer.update(item | {"id": str(known)}, path)
+        if record_id is not None:
+            return UPDATED, self._writer.update(item | {"id": str(record_id)}, path)
         if self._operation == "upsert" and self._names_nobody(item):
             return ADDED, self._writer.insert(item, path)
         raise self._refusal("MANDATORY_NOT_FOUND" if self._blank(item) else "RESOURCE_NOT_FOUND")
 
     def _existing(self, item: Item) -> int | None:
         """Find the record that a row is about."""
-        known = self.resource.find_by
-        if known is None or self._blank(item):
+        known_field = self.resource.find_by
+        if known_field is None or self._blank(item):
             return None
-        if known.api_name == "id":
+        if known_field.api_name == "id":
             text = str(item["id"])
-            wanted = int(text) if _WHOLE.fullmatch(text) and len(text) < 19 else 0
-            return self.desk.find(known, wanted)
+            id_number = int(text) if _WHOLE.fullmatch(text) and len(text) < 19 else 0
+            return self.desk.find(known_field, id_number)
         try:
-            return self.desk.find(known, encode(known, item[known.api_name]))
+            return self.desk.find(known_field, encode(known_field, item[known_field.api_name]))
         except ValueError:
             return None
 
     def _names_nobody(self, item: Item) -> bool:
-        """Tell whether a row that found no record may become one: not when it names an id."""
-        known = self.resource.find_by
-        return known is None or known.api_name != "id" or self._blank(item)
+        """Whether a row that found no record may become one: not when it names an id."""
+        known_field = self.resource.find_by
+        return known_field is None or known_field.api_name != "id" or self._blank(item)
 
     def _blank(self, item: Item) -> bool:
-        """Tell whether a row has no value to find a record by."""
-        known = self.resource.find_by
-        return known is None or item.get(known.api_name) in (None, "")
+        """Whether a row has no value to find a record by."""
+        known_field = self.resource.find_by
+        return known_field is None or item.get(known_field.api_name) in (None, "")
 
     def _refusal(self, code: str) -> Refusal:
         """Refuse a row for the field it is found by."""
-        known = self.resource.find_by
-        return Refusal(400, code, code, {"api_name": known.api_name if known else ""})
+        known_field = self.resource.find_by
+        return Refusal(400, code, code, {"api_name": known_field.api_name if known_field else ""})
 
     # -- cells -------------------------------------------------------------------------------------
 
@@ -204,17 +204,17 @@ class Import:
         return _VALUES.get(column.field.kind, str)(text)
 
     def _moment(self, column: Column, text: str) -> object:
-        """Read a date; what is none becomes a number, which no date field takes."""
+        """Read a date; anything else becomes a number, which no date field takes."""
         is_date = column.field.kind == "date"
-        found = date_formats.parse(
+        parsed = date_formats.parse(
             text, column.format or (date_formats.DATE if is_date else date_formats.DATETIME)
         )
-        if found is None:
+        if parsed is None:
             return 0
         if is_date:
-            return found.date().isoformat()
-        zone = found.tzinfo or self._org.store.zone
-        return found.replace(tzinfo=zone).isoformat(timespec="seconds")
+            return parsed.date().isoformat()
+        zone = parsed.tzinfo or self._org.store.zone
+        return parsed.replace(tzinfo=zone).isoformat(timespec="seconds")
 
     def _reference(self, column: Column, text: str) -> Item:
         """Find the record that a cell names; one that there is not has an id that there is not."""
@@ -228,7 +228,7 @@ class Import:
         """Find a record by a field; what was found once is remembered."""
         key = (module, name, text)
         if key not in self._found:
-            sql = f'SELECT min(id) FROM "{module}" WHERE "{name}" = ?'  # noqa: S608
+            sql = f'SELECT min(id) FROM "{module}" WHERE "{name}" = ?'
             self._found[key] = self._org.store.read(sql, (text,))[0][0]
         return self._found[key]
 
@@ -267,7 +267,7 @@ def run(
     """Write all rows in one transaction, and their result into a ZIP."""
     imports = [Import(org, user, operation, each) for each in resources]
     notified = org.settings.bulk.notify_bulk_writes
-    with org.store.transaction(heard=notified), _indexes(org, resources):
+    with org.store.transaction(notify=notified), _indexes(org, resources):
         files = [list(each.rows()) for each in imports]
         children = [
             Children(imports[0], child, rows)
@@ -308,15 +308,15 @@ class Children:
             parent.item[self._holder.api_name] = [each.item for each in self._attached]
 
     def settle(self, parent: Row) -> None:
-        """Tell what became of the rows of a parent that was written, or refused."""
+        """Give the outcome of the rows of a parent that was written, or refused."""
         ids = self._ids(parent) if parent.outcome.record_id else []
         for place, row in enumerate(self._attached):
             if ids:
                 row.outcome = Outcome(row.outcome.cells, ADDED, str(ids[place]))
                 continue
             own = parent.outcome.nested.get((self._holder.api_name, place))
-            words = self._child.skipped if own else self._child.unprocessed
-            row.outcome = Outcome(row.outcome.cells, words, errors=own or {})
+            message = self._child.skipped if own else self._child.unprocessed
+            row.outcome = Outcome(row.outcome.cells, message, errors=own or {})
 
     def _ids(self, parent: Row) -> list[int]:
         """Find the ids of the rows that were just added to a parent."""
@@ -332,14 +332,14 @@ def _cell(cells: list[str], index: int | None) -> str:
 @contextmanager
 def _indexes(org: Org, resources: tuple[Resource, ...]) -> Iterator[None]:
     """Index what records will be found by while the rows are written: there may be 25,000."""
-    wanted = {(each.module.api_name, each.find_by.api_name) for each in resources if each.find_by}
-    wanted |= {
+    keys = {(each.module.api_name, each.find_by.api_name) for each in resources if each.find_by}
+    keys |= {
         (column.module or str(column.field.target), str(column.find_by))
         for each in resources
         for column in each.columns
         if column.find_by
     }
-    names = {f"bulk.{module}.{name}": (module, name) for module, name in wanted if name != "id"}
+    names = {f"bulk.{module}.{name}": (module, name) for module, name in keys if name != "id"}
     for index, (module, name) in names.items():
         org.store.execute(f'CREATE INDEX "{index}" ON "{module}" ("{name}")')
     yield
@@ -357,7 +357,7 @@ def _write_result(org: Org, imports: list[Import], files: list[list[Row]], path:
 
 
 def _result(org: Org, resource: Resource, outcomes: list[Outcome]) -> str:
-    """Write the first three columns that are mapped, and what became of each row."""
+    """Write the first three columns that are mapped, and the outcome of each row."""
     shown = [each for each in resource.columns if each.index is not None][:SHOWN]
     by_field = org.settings.bulk.result_headers == "field"
     names = [each.field.api_name if by_field else each.header for each in shown]
@@ -368,12 +368,12 @@ def _result(org: Org, resource: Resource, outcomes: list[Outcome]) -> str:
     writer.writerow([*names, "STATUS", "RECORD_ID", "ERRORS"])
     for each in outcomes:
         cells = [_cell(each.cells, one.index) for one in shown]
-        writer.writerow([*cells, each.status, each.record_id, each.said])
+        writer.writerow([*cells, each.status, each.record_id, each.message])
     return text.getvalue()
 
 
 def _counts(rows: list[Row]) -> dict[str, int]:
-    """Count what became of the rows of a file."""
+    """Count the outcome of the rows of a file."""
     counted = Counter(row.outcome.status for row in rows)
     added, updated = counted[ADDED], counted[UPDATED]
     return {

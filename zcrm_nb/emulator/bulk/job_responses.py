@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from zcrm_nb.emulator.records.records import iso
+from zcrm_nb.emulator.records.table import iso
 from zcrm_nb.emulator.serving.errors import Refusal
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def json_body(request: Request) -> Body:
     try:
         body = orjson.loads(request.body)
     except orjson.JSONDecodeError as error:
-        words = "request body is not readable"
-        raise Refusal(400, "REQUEST_BODY_NOT_READABLE", words) from error
+        message = "request body is not readable"
+        raise Refusal(400, "REQUEST_BODY_NOT_READABLE", message) from error
     if not isinstance(body, dict):
         raise wrong_shape()
     return body
@@ -37,8 +37,8 @@ def json_body(request: Request) -> Body:
 
 def wrong_shape() -> Refusal:
     """Refuse a body that is JSON, and not what was expected."""
-    words = "request body contains invalid format"
-    return Refusal(400, "REQUEST_BODY_NOT_SUPPORTED", words)
+    message = "request body contains invalid format"
+    return Refusal(400, "REQUEST_BODY_NOT_SUPPORTED", message)
 
 
 def check_callback(callback: Any) -> None:

@@ -1,8 +1,8 @@
 """Bulk jobs: kept in the store, worked on by the org's clock, their files beside the store's own.
 
 A job is worked on when it is looked at and its time has come; one with a callback has a thread that
-looks at it, so that the callback needs nobody who asks. Jobs that write are looked at before every
-call, so that whoever reads then finds what they wrote.
+looks at it, so that the callback needs no request. Jobs that write are looked at before every
+call, so that each call reads what they wrote.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Job:
 class Kind(NamedTuple):
     """What jobs of one kind do, and what is told of one.
 
-    ``work`` gives the facts of the result; ``writes`` tells whether it changes records.
+    ``work`` gives the facts of the result; ``writes`` is True where it changes records.
     """
 
     work: Callable[[BulkOrg, Job], dict[str, Any]]
@@ -79,7 +79,7 @@ class Jobs:
     org : BulkOrg
         The org; callbacks that its file still owes will be sent.
     kinds : mapping of str to Kind
-        What there is to do.
+        The kinds of jobs.
 
     Attributes
     ----------
@@ -113,16 +113,16 @@ class Jobs:
     def find(self, kind: str, job_id: str, user: int) -> Job | None:
         """Find a job of a user; those of others are not there."""
         number = int(job_id) if is_id(job_id) else 0
-        found = self._read("id = ? AND kind = ? AND user = ?", number, kind, user)
-        return found[0] if found else None
+        jobs = self._read("id = ? AND kind = ? AND user = ?", number, kind, user)
+        return jobs[0] if jobs else None
 
     def by_token(self, token: str, user: int) -> Job | None:
         """Find the job whose result named a page token."""
-        found = self._read("user = ? AND json_extract(facts, '$.next_page_token') = ?", user, token)
-        return found[0] if found else None
+        jobs = self._read("user = ? AND json_extract(facts, '$.next_page_token') = ?", user, token)
+        return jobs[0] if jobs else None
 
     def state(self, job: Job) -> str:
-        """Tell how far a job is, by the clock; it is for the caller to call the words as Zoho."""
+        """Say how far a job is, by the clock; it is for the caller to call the words as Zoho."""
         bulk, age = self._org.settings.bulk, self._org.clock.now() - job.created
         if age < bulk.added_s:
             return "ADDED"
@@ -141,7 +141,7 @@ class Jobs:
         return self._settled(job, blocking=True)
 
     def _settled(self, job: Job, *, blocking: bool) -> Job:
-        """Work on a job whose time has come, unless somebody does and nobody waits for that."""
+        """Work on a job that is due, unless another thread does and the caller need not wait."""
         if job.finished or self.state(job) != "DONE":
             return job
         with self._lock:
@@ -149,8 +149,8 @@ class Jobs:
         if not busy.acquire(blocking):
             return job
         try:
-            (known,) = self._read("id = ?", job.id)
-            return known if known.finished else self._finished(known)
+            (current,) = self._read("id = ?", job.id)
+            return current if current.finished else self._finished(current)
         finally:
             busy.release()
 
@@ -211,7 +211,7 @@ class Jobs:
                 _log.exception("The callback of job %s failed", job.id)
 
     def _callback(self, job: Job) -> Delivery:
-        """Write a callback: the same that whoever asks is told."""
+        """Write a callback; its body is that of a request for the job."""
         return Delivery(
             channel_id="",
             module="",
@@ -225,7 +225,7 @@ class Jobs:
 
     def _read(self, where: str, *values: object) -> list[Job]:
         """Read jobs."""
-        sql = f"SELECT {_COLUMNS} FROM bulk_jobs WHERE {where} ORDER BY id"  # noqa: S608 - ours
+        sql = f"SELECT {_COLUMNS} FROM bulk_jobs WHERE {where} ORDER BY id"
         return [
             Job(number, kind, user, created, orjson.loads(body), orjson.loads(facts))
             for number, kind, user, created, body, facts in self._org.store.read(sql, values)

@@ -23,7 +23,7 @@ MOST_FIELDS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ReadQuery:
     """A checked query: the module, the columns with their names, the condition, the file's kind."""
 
     module: Module
@@ -40,7 +40,7 @@ class Question:
         return "ics_rows" if self.file_type == "ics" else "csv_rows"
 
 
-def question(org: Org, body: Body, user: int) -> Question:
+def read_query(org: Org, body: Body, user: int) -> ReadQuery:
     """Check a job's body and find what it asks for."""
     query, file_type = body["query"], body.get("file_type", "csv")
     module = _module(org, query)
@@ -55,7 +55,7 @@ def question(org: Org, body: Body, user: int) -> Question:
     if module.api_name == "Leads" and not bulk.converted_leads:
         where = both(where, Condition("t0.Converted__s = 0"))
     page = _page(query, org)
-    return Question(module, names, targets, joins.sql, where, file_type, page)
+    return ReadQuery(module, names, targets, joins.sql, where, file_type, page)
 
 
 def check_shape(body: Body) -> None:
@@ -92,7 +92,7 @@ def _view(org: Org, query: Body, module: Module, user: int) -> Condition:
         raise Refusal(400, "CVID_NOT_SUPPORTED", "cvid not supported")
     check_number([query.get("criteria"), view.criteria], org.settings.bulk)
     found = views.condition(view, org, user)
-    sql = f't0.id IN (SELECT id FROM "{module.api_name}" WHERE {found.sql})'  # noqa: S608
+    sql = f't0.id IN (SELECT id FROM "{module.api_name}" WHERE {found.sql})'
     return Condition(sql, found.values)
 
 
@@ -109,15 +109,15 @@ def _check_file_type(file_type: object, module: Module, query: Body) -> None:
 
 def _names(query: Body, module: Module, bulk: BulkSettings) -> tuple[str, ...]:
     """List the columns asked for, or all; without ``id``, which every file has."""
-    asked = query.get("fields") or [
+    names = query.get("fields") or [
         each.api_name for each in module.fields if exportable(each, bulk)
     ]
-    if not isinstance(asked, list) or not all(isinstance(each, str) for each in asked):
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
         raise wrong_shape()
-    if len(asked) > MOST_FIELDS:
+    if len(names) > MOST_FIELDS:
         details: Body = {"max_limit": MOST_FIELDS, "api_name": "fields"}
         raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
-    return tuple(name for name in dict.fromkeys(asked) if name.lower() != "id")
+    return tuple(name for name in dict.fromkeys(names) if name.lower() != "id")
 
 
 def _target(name: str, joins: Joins, bulk: BulkSettings) -> Target:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.emulator.bulk import files
 from zcrm_nb.emulator.bulk.job_responses import check_callback, json_body, made
 from zcrm_nb.emulator.bulk.jobs import Kind
-from zcrm_nb.emulator.bulk.read_request import Question, check_shape, question
+from zcrm_nb.emulator.bulk.read_request import ReadQuery, check_shape, read_query
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import Answer, Request, Span, json_answer
 from zcrm_nb.emulator.serving.route import Route
@@ -27,7 +27,7 @@ READ = "read"
 def post_read(org: BulkOrg, request: Request) -> Answer:
     """``POST /crm/bulk/v8/read``: take a job on, or the next part of one."""
     try:
-        body = _asked(org, request)
+        body = _read_body(org, request)
     except Refusal as refusal:
         if not org.settings.bulk.wrapped_refusals:
             raise
@@ -88,7 +88,7 @@ def _file(org: BulkOrg, request: Request, path: Path) -> Answer:
 # -- a job ---------------------------------------------------------------------------------------
 
 
-def _asked(org: BulkOrg, request: Request) -> Body:
+def _read_body(org: BulkOrg, request: Request) -> Body:
     """Check what is asked for; a part that follows asks what the first one did."""
     body = json_body(request)
     query = body.get("query")
@@ -99,14 +99,14 @@ def _asked(org: BulkOrg, request: Request) -> Body:
     token = body["query"].get("page_token")
     if token is not None:
         body = {**_continued(org, request, str(token)), **_only(body, "callback")}
-    _check_scope(org, request, question(org, body, request.user))
+    _check_scope(org, request, read_query(org, body, request.user))
     return body
 
 
-def _check_scope(org: BulkOrg, request: Request, asked: Question) -> None:
+def _check_scope(org: BulkOrg, request: Request, query: ReadQuery) -> None:
     """Refuse a token that may run bulk jobs but not read the module."""
     assert request.token is not None, "the route needs a token"
-    names = [asked.module.api_name, "custom"][: 1 + (asked.module.generated_type != "default")]
+    names = [query.module.api_name, "custom"][: 1 + (query.module.generated_type != "default")]
     spellings = [{"module": name} for name in names]
     org.accounts.require(request.token, ("ZohoCRM.modules.{module}.READ",), spellings)
 
@@ -130,12 +130,12 @@ def _continued(org: BulkOrg, request: Request, token: str) -> Body:
 
 def _work(org: BulkOrg, job: Job) -> Body:
     """Write the file of a job."""
-    asked, bulk = question(org, job.body, job.user), org.settings.bulk
+    query, bulk = read_query(org, job.body, job.user), org.settings.bulk
     after = job.body.get("after", 0)
-    skip = 0 if after else (asked.page - 1) * int(getattr(bulk, asked.per_page))
-    member = f"{job.id}.{asked.file_type}"
-    written = files.write(org, asked, org.jobs.file(job), member, after=after, skip=skip)
-    facts: Body = {"count": written.records, "page": job.body.get("number", asked.page)}
+    skip = 0 if after else (query.page - 1) * int(getattr(bulk, query.per_page))
+    member = f"{job.id}.{query.file_type}"
+    written = files.write(org, query, org.jobs.file(job), member, after=after, skip=skip)
+    facts: Body = {"count": written.records, "page": job.body.get("number", query.page)}
     if written.more:
         token = hmac.new(org.secret, f"part after {job.id}".encode(), hashlib.sha256).hexdigest()
         facts |= {"next_page_token": token, "last_id": written.last_id}
@@ -147,14 +147,14 @@ def _found(org: BulkOrg, request: Request, job_id: str) -> Job:
     job = org.jobs.find(READ, job_id, request.user)
     if job is None:
         raise _not_there(org, job_id)
-    _check_scope(org, request, question(org, job.body, job.user))
+    _check_scope(org, request, read_query(org, job.body, job.user))
     return org.jobs.settled(job)
 
 
 def _not_there(org: BulkOrg, resource: str) -> Refusal:
     """Refuse what is not, or no longer, there."""
-    status, words = org.settings.bulk.missing_job_status, "The requested resource doesn't exist."
-    return Refusal(status, "RESOURCE_NOT_FOUND", words, {"resource": resource})
+    status, message = org.settings.bulk.missing_job_status, "The requested resource doesn't exist."
+    return Refusal(status, "RESOURCE_NOT_FOUND", message, {"resource": resource})
 
 
 # -- what is told --------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def _described(org: BulkOrg, job: Job) -> Body:
     name = module["api_name"] if isinstance(module, dict) else module
     query["module"] = {"id": str(org.schema.modules[name].id), "api_name": name}
     query["page"] = job.facts.get("page", query.get("page", 1))
-    told = {
+    described = {
         "id": str(job.id),
         "operation": READ,
         "state": org.jobs.state(job),
@@ -178,8 +178,8 @@ def _described(org: BulkOrg, job: Job) -> Body:
         **_only(job.body, "callback"),
     }
     if job.finished:
-        told["state"] = "FAILURE" if "failed" in job.facts else "COMPLETED"
-    return {"data": [told]}
+        described["state"] = "FAILURE" if "failed" in job.facts else "COMPLETED"
+    return {"data": [described]}
 
 
 def _result(org: BulkOrg, job: Job) -> Body:

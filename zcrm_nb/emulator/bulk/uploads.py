@@ -7,7 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator.oauth.data_centres import CENTRES
-from zcrm_nb.emulator.records.records import iso
+from zcrm_nb.emulator.records.table import iso
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import API_ORIGIN, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.parameters import is_id
@@ -25,8 +25,8 @@ FEATURE = "bulk-write"
 def post_upload(org: BulkOrg, request: Request) -> Answer:
     """``POST {upload}/crm/v8/upload``: keep a ZIP file."""
     _refuse_api_host(org, request)
-    known = (request.headers.get("feature"), request.headers.get("X-CRM-ORG"))
-    if known != (FEATURE, str(ZGID)):
+    names = (request.headers.get("feature"), request.headers.get("X-CRM-ORG"))
+    if names != (FEATURE, str(ZGID)):
         return _gate("check if headers [feature, X-CRM-ORG] are present and valid")
     file_id = keep(org, request.user, _content(org, request))
     details = {"file_id": str(file_id), "created_time": iso(org, org.clock.now())}
@@ -61,11 +61,11 @@ def _path(org: BulkOrg, file_id: int) -> Path:
 
 
 def _refuse_api_host(org: BulkOrg, request: Request) -> None:
-    """Know nothing of uploads where the API is; on loopback all hosts are one."""
+    """Refuse uploads at the host of the API; on loopback all hosts are one."""
     api = {API_ORIGIN, *(each.api for each in CENTRES.values())}
     if request.origin in api and not org.settings.bulk.upload_on_api_host:
-        words = "Please check if the URL trying to access is a correct one"
-        raise Refusal(404, "INVALID_URL_PATTERN", words)
+        message = "Please check if the URL trying to access is a correct one"
+        raise Refusal(404, "INVALID_URL_PATTERN", message)
 
 
 def _content(org: BulkOrg, request: Request) -> bytes:
@@ -76,15 +76,15 @@ def _content(org: BulkOrg, request: Request) -> bytes:
     if len(sent.content) > org.settings.bulk.upload_bytes:
         raise Refusal(413, "FILE_TOO_LARGE", "File size too large to process")
     if not zipfile.is_zipfile(io.BytesIO(sent.content)):
-        words = "invalid file format. only zip format is supported"
-        raise Refusal(400, "INVALID_FILE_FORMAT", words)
+        message = "invalid file format. only zip format is supported"
+        raise Refusal(400, "INVALID_FILE_FORMAT", message)
     return sent.content
 
 
-def _gate(words: str) -> Answer:
-    """Speak like the gateway in front of the upload host, which has a shape of its own."""
-    said = {"ERROR_CODE": 400, "ERROR_MESSAGE": "Bad Request", "x-error": words}
-    return json_answer({**said, "http_status": "400"}, 400)
+def _gate(message: str) -> Answer:
+    """Speak like the gateway in front of the upload host, which has another shape."""
+    error = {"ERROR_CODE": 400, "ERROR_MESSAGE": "Bad Request", "x-error": message}
+    return json_answer({**error, "http_status": "400"}, 400)
 
 
 ROUTES = (

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("insert", "update", "upsert")
 SYSTEM = ("Created_By", "Modified_By", "Created_Time", "Modified_Time")
-#: Whom an owner's column may name, besides by id.
+#: How an owner's column may name a user, besides by id.
 PERSON = ("id", "email", "full_name", "last_name")
 
 
@@ -42,7 +42,7 @@ class Column:
     module: str | None = None
 
     @property
-    def told(self) -> Body:
+    def described(self) -> Body:
         """What is told of it with the job."""
         return {
             "api_name": self.field.api_name,
@@ -81,46 +81,46 @@ def resources(org: BulkOrg, body: Body, user: int) -> tuple[Resource, ...]:
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         details = {"api_name": "resource", "expected_data_type": "jsonarray"}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
-    found = tuple(_Reader(org, body, user, place).resource() for place in range(len(listed)))
-    _check_family(found)
-    return found
+    matches = tuple(_Reader(org, body, user, index).resource() for index in range(len(listed)))
+    _check_family(matches)
+    return matches
 
 
-def _check_family(found: tuple[Resource, ...]) -> None:
+def _check_family(parsed: tuple[Resource, ...]) -> None:
     """Refuse several files that are not one parent and its children."""
-    for child in found[1:]:
-        if child.sheet.path != found[0].sheet.path or child.module.parent is None:
+    for child in parsed[1:]:
+        if child.sheet.path != parsed[0].sheet.path or child.module.parent is None:
             raise not_supported()
         if child.link is None:
-            words = "Required key parent_column_index is not available"
-            raise Refusal(400, "MANDATORY_NOT_FOUND", words)
-        if child.link.parent_index not in range(len(found[0].sheet.header)):
+            message = "Required key parent_column_index is not available"
+            raise Refusal(400, "MANDATORY_NOT_FOUND", message)
+        if child.link.parent_index not in range(len(parsed[0].sheet.header)):
             raise _no_column(child.link.parent_index)
 
 
 class _Reader:
     """Reads one resource of a body."""
 
-    def __init__(self, org: BulkOrg, body: Body, user: int, place: int) -> None:
-        self._org, self._body, self._user, self._place = org, body, user, place
-        self._path, self._asked = f"$.resource[{place}]", body["resource"][place]
+    def __init__(self, org: BulkOrg, body: Body, user: int, index: int) -> None:
+        self._org, self._body, self._user, self._place = org, body, user, index
+        self._path, self._json = f"$.resource[{index}]", body["resource"][index]
         self._bulk, self._operation = org.settings.bulk, body["operation"]
 
     def resource(self) -> Resource:
         """Read it."""
-        if _needed(self._asked, "type", self._path) != "data":
+        if _needed(self._json, "type", self._path) != "data":
             details = {"api_name": "type", "supported_values": ["data"]}
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
         module, opened = self._module(), self._sheet()
         columns = self._columns(module, opened)
-        ignore = self._asked.get("ignore_empty", self._body.get("ignore_empty", False))
+        ignore = self._json.get("ignore_empty", self._body.get("ignore_empty", False))
         made = Resource(module, opened, columns, self._find_by(module, columns), bool(ignore))
         self._check_mandatory(made)
         return made
 
     def _module(self) -> Module:
         """Find the module."""
-        named = _needed(self._asked, "module", self._path)
+        named = _needed(self._json, "module", self._path)
         name = _needed(named if isinstance(named, dict) else {}, "api_name", f"{self._path}.module")
         module = self._org.schema.modules.get(name)
         if module is None or name in self._bulk.modules_not_written:
@@ -131,11 +131,11 @@ class _Reader:
 
     def _sheet(self) -> Sheet:
         """Open the file, if it is not too large."""
-        path = uploaded(self._org, self._user, _needed(self._asked, "file_id", self._path))
+        path = uploaded(self._org, self._user, _needed(self._json, "file_id", self._path))
         if len(self._body["resource"]) > 1:
-            _needed(self._asked, "file_names", self._path)
+            _needed(self._json, "file_names", self._path)
         opened = sheet(
-            path, self._asked.get("file_names") or [], self._body.get("character_encoding")
+            path, self._json.get("file_names") or [], self._body.get("character_encoding")
         )
         most = self._bulk.write_rows
         rows = sum(1 for _ in islice(opened.rows(), most + 1))
@@ -147,50 +147,50 @@ class _Reader:
 
     def _columns(self, module: Module, opened: Sheet) -> tuple[Column, ...]:
         """Read the mappings, or let the header be the mapping."""
-        asked = self._asked.get("field_mappings")
-        if asked is None:
+        mappings = self._json.get("field_mappings")
+        if mappings is None:
             return tuple(self._from_header(module, opened))
-        if not isinstance(asked, list) or not all(isinstance(each, dict) for each in asked):
+        if not isinstance(mappings, list) or not all(isinstance(each, dict) for each in mappings):
             details = {"api_name": "field_mappings", "expected_data_type": "jsonarray"}
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
-        if len(asked) > self._bulk.write_columns:
+        if len(mappings) > self._bulk.write_columns:
             raise _too_wide()
-        return tuple(self._column(module, opened, each, n) for n, each in enumerate(asked))
+        return tuple(self._column(module, opened, each, n) for n, each in enumerate(mappings))
 
     def _from_header(self, module: Module, opened: Sheet) -> list[Column]:
         """Map columns by their names; those of lookups say how the record is found."""
         columns = []
         for index, header in enumerate(opened.header):
             name, _, find_by = header.partition(".")
-            known = module.by_name.get(name)
-            if known is None and not self._bulk.unknown_columns_refused:
+            field = module.by_name.get(name)
+            if field is None and not self._bulk.unknown_columns_refused:
                 continue
-            known = self._writable(known, header, "INVALID_FIELD_NAME")
-            if _is_lookup(known) != bool(find_by):
+            field = self._writable(field, header, "INVALID_FIELD_NAME")
+            if _is_lookup(field) != bool(find_by):
                 raise _invalid(header, "INVALID_FIELD_NAME")
-            column = Column(known, header, index, find_by or None)
+            column = Column(field, header, index, find_by or None)
             self._check_find_by(column)
             columns.append(column)
         return columns
 
-    def _column(self, module: Module, opened: Sheet, asked: Body, place: int) -> Column:
+    def _column(self, module: Module, opened: Sheet, mapping: Body, position: int) -> Column:
         """Read one mapping."""
-        path = f"{self._path}.field_mappings[{place}]"
-        name = _needed(asked, "api_name", path)
-        known = self._writable(module.by_name.get(name), name, "INVALID_FIELD")
-        default = asked.get("default_value")
-        named = asked.get("module")
-        index = asked.get("index")
+        path = f"{self._path}.field_mappings[{position}]"
+        name = _needed(mapping, "api_name", path)
+        field = self._writable(module.by_name.get(name), name, "INVALID_FIELD")
+        default = mapping.get("default_value")
+        named = mapping.get("module")
+        index = mapping.get("index")
         if index is not None or default is None:
             index = _index(index, len(opened.header))
         column = Column(
-            known,
+            field,
             name if index is None else opened.header[index],
             index,
-            asked.get("find_by"),
-            asked.get("format"),
+            mapping.get("find_by"),
+            mapping.get("format"),
             default.get("value") if isinstance(default, dict) else None,
-            asked.get("parent_column_index"),
+            mapping.get("parent_column_index"),
             named.get("api_name") if isinstance(named, dict) else None,
         )
         self._check_column(column, path)
@@ -206,8 +206,8 @@ class _Reader:
             raise Refusal(400, "COEXISTENCE_NOT_ALLOWED", "coexistence not allowed", details)
         needs = _is_lookup(column.field) and column.index is not None
         if needs and column.find_by is None and column.parent_index is None:
-            words = "Required key find_by is not available"
-            raise Refusal(400, "MANDATORY_NOT_FOUND", words, {"json_path": f"{path}.find_by"})
+            message = "Required key find_by is not available"
+            raise Refusal(400, "MANDATORY_NOT_FOUND", message, {"json_path": f"{path}.find_by"})
         self._check_find_by(column)
         timely = column.field.kind in ("date", "datetime", "event_reminder")
         if column.format and not (timely and date_formats.supported(column.format)):
@@ -228,26 +228,28 @@ class _Reader:
         if column.field.targets and column.module not in column.field.targets:
             raise _invalid(column.field.api_name)
 
-    def _writable(self, known: Field | None, name: str, code: str) -> Field:
-        """Refuse a field that there is not, or that nobody writes."""
-        if known is None:
+    def _writable(self, field: Field | None, name: str, code: str) -> Field:
+        """Refuse a field that there is not, or that no client writes."""
+        if field is None:
             raise _invalid(name, code)
-        if known.api_name == "id" or known.data_type == "layout":
-            return known
-        kinds = {known.kind, known.data_type}
-        listed = known.kind == "jsonarray" and known.api_name != "Tag"
-        closed = known.read_only or not known.written or listed or known.api_name in SYSTEM
+        if field.api_name == "id" or field.data_type == "layout":
+            return field
+        kinds = {field.kind, field.data_type}
+        listed = field.kind == "jsonarray" and field.api_name != "Tag"
+        closed = field.read_only or not field.written or listed or field.api_name in SYSTEM
         if closed or not kinds.isdisjoint(self._bulk.types_not_written):
             raise _invalid(name, code)
-        return known
+        return field
 
     def _find_by(self, module: Module, columns: tuple[Column, ...]) -> Field | None:
         """Find the field by which existing records are known; it has to be among the columns."""
-        name = self._asked.get("find_by")
+        name = self._json.get("find_by")
         tied = any(each.parent_index is not None for each in columns)
         if name is None and self._operation != "insert" and not tied:
-            words = "Required key find_by is not available"
-            raise Refusal(400, "MANDATORY_NOT_FOUND", words, {"json_path": f"{self._path}.find_by"})
+            message = "Required key find_by is not available"
+            raise Refusal(
+                400, "MANDATORY_NOT_FOUND", message, {"json_path": f"{self._path}.find_by"}
+            )
         if name is None:
             return None
         if name not in _finders(self._org, module):
@@ -260,19 +262,19 @@ class _Reader:
         """Refuse a job that adds records without what they must have."""
         if self._operation == "update":
             return
-        others = (each for each in self._body["resource"] if each is not self._asked)
+        others = (each for each in self._body["resource"] if each is not self._json)
         children = {(each.get("module") or {}).get("api_name") for each in others}
         mapped = {each.field.api_name for each in made.columns}
-        for known in made.module.fields:
-            if known.mandatory and known.api_name not in mapped and known.target not in children:
+        for field in made.module.fields:
+            if field.mandatory and field.api_name not in mapped and field.target not in children:
                 raise _unmapped()
 
 
 def _needed(body: Body, key: str, path: str) -> Any:
     """Take a key that must be there."""
     if body.get(key) in (None, "", []):
-        words = f"required key {key} is not found in request body."
-        raise Refusal(400, "MISSING_REQUIRED_KEY", words, {"json_path": f"{path}.{key}"})
+        message = f"required key {key} is not found in request body."
+        raise Refusal(400, "MISSING_REQUIRED_KEY", message, {"json_path": f"{path}.{key}"})
     return body[key]
 
 
@@ -288,9 +290,9 @@ def _no_column(index: object) -> Refusal:
     return Refusal(400, "COLUMN_INDEX_NOT_FOUND", "column index not found", {"index": index})
 
 
-def _is_lookup(known: Field) -> bool:
-    """Tell whether the values of a field are records."""
-    return bool(known.target or known.targets)
+def _is_lookup(field: Field) -> bool:
+    """Whether the values of a field are records."""
+    return bool(field.target or field.targets)
 
 
 def _finders(org: Org, module: Module) -> tuple[str, ...]:
@@ -302,14 +304,14 @@ def _finders(org: Org, module: Module) -> tuple[str, ...]:
 
 def _invalid(name: str, code: str = "INVALID_FIELD") -> Refusal:
     """Refuse a name in a mapping."""
-    words = f"invalid mapping. invalid api_name {name}."
-    return Refusal(400, code, words, {"api_name": name})
+    message = f"invalid mapping. invalid api_name {name}."
+    return Refusal(400, code, message, {"api_name": name})
 
 
 def _unmapped() -> Refusal:
     """Refuse a job whose mappings lack a field that every record needs."""
-    words = "All mandatory fields are not mapped for the layout"
-    return Refusal(400, "MANDATORY_FIELDS_NOT_MAPPED", words)
+    message = "All mandatory fields are not mapped for the layout"
+    return Refusal(400, "MANDATORY_FIELDS_NOT_MAPPED", message)
 
 
 def _too_wide() -> Refusal:

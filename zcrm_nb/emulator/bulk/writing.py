@@ -28,10 +28,12 @@ def post_write(org: BulkOrg, request: Request) -> Answer:
     if "callBack" in body:  # as one sample has it
         body["callback"] = body.pop("callBack")
     check_callback(body.get("callback"))
-    found = resources(org, body, request.user)
-    _check_scopes(org, request, body["operation"], found)
-    told = [_told(each) for each in found]
-    job = org.jobs.add(WRITE, request.user, {**body, "told": told, "origin": request.origin})
+    resources_ = resources(org, body, request.user)
+    _check_scopes(org, request, body["operation"], resources_)
+    resources_json = [_resource_json(each) for each in resources_]
+    job = org.jobs.add(
+        WRITE, request.user, {**body, "told": resources_json, "origin": request.origin}
+    )
     details = {"id": str(job.id), "created_by": made(org, job)["created_by"]}
     return json_answer(
         {"status": "success", "code": "SUCCESS", "message": "success", "details": details}, 201
@@ -44,7 +46,7 @@ def get_write(org: BulkOrg, request: Request, job_id: str) -> Answer:
 
 
 def get_result(org: BulkOrg, request: Request, job_id: str, **address: str) -> Answer:
-    """``GET`` the ``download_url`` of a job: the ZIP that tells what became of each row."""
+    """``GET`` the ``download_url`` of a job: the ZIP with the outcome of each row."""
     job = org.jobs.find(WRITE, job_id, request.user)
     if job is None or set(address.values()) - {str(ZGID), job_id} or not job.facts.get("files"):
         return _not_valid()
@@ -61,17 +63,17 @@ def get_result(org: BulkOrg, request: Request, job_id: str, **address: str) -> A
 
 
 def _not_valid() -> Answer:
-    """Speak like the host of the results, which has a shape of its own."""
-    said = {"info": "Forbidden", "x-info": "Link not valid", "http_status": "403"}
-    return json_answer(said, 403)
+    """Speak like the host of the results, which has another shape."""
+    error = {"info": "Forbidden", "x-info": "Link not valid", "http_status": "403"}
+    return json_answer(error, 403)
 
 
 def _check_scopes(
-    org: BulkOrg, request: Request, operation: str, found: tuple[Resource, ...]
+    org: BulkOrg, request: Request, operation: str, parsed: tuple[Resource, ...]
 ) -> None:
     """Refuse a token that may run bulk jobs but not write the modules."""
     assert request.token is not None, "the route needs a token"
-    for each in found:
+    for each in parsed:
         names = [each.module.api_name, "custom"][: 1 + (each.module.generated_type != "default")]
         needed = [f"ZohoCRM.modules.{{module}}.{does}" for does in NEEDED[operation]]
         org.accounts.require(request.token, needed, [{"module": name} for name in names])
@@ -81,29 +83,29 @@ def _found(org: BulkOrg, request: Request, job_id: str) -> Job:
     """Find a job as it stands now, or refuse."""
     job = org.jobs.find(WRITE, job_id, request.user)
     if job is None:
-        words = "The requested resource doesn't exist."
+        message = "The requested resource doesn't exist."
         status = org.settings.bulk.missing_write_status
-        raise Refusal(status, "RESOURCE_NOT_FOUND", words, {"resource": job_id})
+        raise Refusal(status, "RESOURCE_NOT_FOUND", message, {"resource": job_id})
     return org.jobs.settled(job)
 
 
 def _work(org: BulkOrg, job: Job) -> Body:
     """Write the records of a job."""
-    found = resources(org, job.body, job.user)
-    counts = importing.run(org, job.user, job.body["operation"], found, org.jobs.file(job))
+    resources_ = resources(org, job.body, job.user)
+    counts = importing.run(org, job.user, job.body["operation"], resources_, org.jobs.file(job))
     return {"files": counts}
 
 
 # -- what is told --------------------------------------------------------------------------------
 
 
-def _told(resource: Resource) -> Body:
+def _resource_json(resource: Resource) -> Body:
     """Say what is known of a file before its rows are looked at."""
     return {
         "type": "data",
         "module": {"api_name": resource.module.api_name, "id": str(resource.module.id)},
         "ignore_empty": resource.ignore_empty,
-        "field_mappings": [each.told for each in resource.columns],
+        "field_mappings": [each.described for each in resource.columns],
         "file": {"name": resource.sheet.name},
     }
 
@@ -111,14 +113,14 @@ def _told(resource: Resource) -> Body:
 def _described(org: BulkOrg, job: Job, origin: str = "") -> Body:
     """Say what is told of a job; unlike that of Bulk Read it stands bare.
 
-    ``origin`` is where somebody asked; a callback goes to whoever asked for the job.
+    ``origin`` is the origin of the request; a callback has that of the request for the job.
     """
     status = _status(org, job)
     body = job.body
-    told = {
+    described = {
         "status": status,
         "character_encoding": body.get("character_encoding", "UTF-8"),
-        "resource": [_resource(job, place, status) for place in range(len(body["told"]))],
+        "resource": [_resource(job, index, status) for index in range(len(body["told"]))],
         "id": str(job.id),
         **(
             {"result": {"download_url": _address(org, job, origin or body["origin"])}}
@@ -128,32 +130,32 @@ def _described(org: BulkOrg, job: Job, origin: str = "") -> Body:
         "operation": body["operation"],
         **made(org, job),
     }
-    return {**told, "callback": body["callback"]} if body.get("callback") else told
+    return {**described, "callback": body["callback"]} if body.get("callback") else described
 
 
 def _status(org: BulkOrg, job: Job) -> str:
-    """Call the state of a job as Bulk Write does, which knows no queue and spells IN PROGRESS."""
+    """Call the state of a job as Bulk Write does, which has no queue and spells IN PROGRESS."""
     if job.finished:
         return "FAILED" if "failed" in job.facts else "COMPLETED"
     state = org.jobs.state(job)
     return "ADDED" if state in {"ADDED", "QUEUED"} else org.settings.bulk.in_progress
 
 
-def _resource(job: Job, place: int, status: str) -> Body:
+def _resource(job: Job, index: int, status: str) -> Body:
     """Say how far one file of a job is."""
-    told: dict[str, Any] = job.body["told"][place]
+    resource: dict[str, Any] = job.body["told"][index]
     file: Body = {"status": status}
     if status != "ADDED":
-        file |= told["file"]
+        file |= resource["file"]
     if "files" in job.facts:
-        file |= job.facts["files"][place]
+        file |= job.facts["files"][index]
     codes = {"COMPLETED": "SUCCESS", "FAILED": "INTERNAL_ERROR"}
-    said = {"message": job.facts["failed"]} if "failed" in job.facts else {}
-    return {"status": status, "code": codes.get(status, status), **said, **told, "file": file}
+    result = {"message": job.facts["failed"]} if "failed" in job.facts else {}
+    return {"status": status, "code": codes.get(status, status), **result, **resource, "file": file}
 
 
 def _address(org: BulkOrg, job: Job, origin: str) -> str:
-    """Tell where the result is: at a host of its own, or as a path that names none."""
+    """Give the place where the result is: at a separate host, or as a path that names none."""
     if not org.settings.bulk.absolute_result_urls:
         return f"/v8/crm/org{ZGID}/bulk-write/{job.id}/{job.id}.zip"
     ends = {API_ORIGIN: ".test"}
@@ -181,7 +183,7 @@ ROUTES = (
         "GET",
         "/{org_id}/bulk-write/{job_id}.zip",
         get_result,
-        "the result of a Bulk Write job, at a host of its own",
+        "the result of a Bulk Write job, at a separate host",
         _SCOPES,
     ),
     Route(

@@ -1,6 +1,6 @@
 """The emulated org's modules and fields, as data.
 
-Standard fields and their types follow records-and-coql.md, section 6.5; what is custom is ours.
+Standard fields and their types follow Zoho's page "Fields Metadata"; what is custom is ours.
 """
 
 from __future__ import annotations

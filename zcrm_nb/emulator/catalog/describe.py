@@ -107,7 +107,7 @@ def choices_json(field: Field) -> list[dict[str, Any]]:
 
 
 def _identity(field: Field, module: Module) -> dict[str, Any]:
-    """Tell what the field is called and what it holds."""
+    """Describe what the field is called and what it holds."""
     kind = DATA_TYPES.get(field.kind)
     return {
         "id": str(field.id),
@@ -127,7 +127,7 @@ def _identity(field: Field, module: Module) -> dict[str, Any]:
 
 
 def _abilities(field: Field, module: Module) -> dict[str, Any]:
-    """Tell what may be done with it, and by whom."""
+    """Describe what may be done with it, and by which users."""
     writable = not field.read_only and field.data_type not in {"autonumber", "layout"}
     queried = field.coql and field.data_type not in {"layout"}
     return {
@@ -151,14 +151,14 @@ def _abilities(field: Field, module: Module) -> dict[str, Any]:
 
 
 def in_mass(field: Field) -> bool:
-    """Tell whether mass update may write the field: no mail, lookup, long text or line items."""
+    """Whether mass update may write the field: no mail, lookup, long text or line items."""
     kinds = {"email", "lookup", "multi_module_lookup", "textarea", "layout", "subform",
              "multiselectlookup", "multiuserlookup", "autonumber"}  # fmt: skip
     return not (field.read_only or field.unique or field.data_type in kinds)
 
 
 def _particulars(field: Field) -> dict[str, Any]:
-    """Tell what only fields of some types have."""
+    """Describe what only fields of some types have."""
     number = field.auto_number
     return {
         "pick_list_values": choices_json(field),
@@ -195,7 +195,7 @@ def _particulars(field: Field) -> dict[str, Any]:
 
 
 def _relations(field: Field, module: Module, schema: Schema) -> dict[str, Any]:
-    """Tell where it points to."""
+    """Give the place where it points to."""
     linked = field.data_type if field.data_type in {"multiselectlookup", "multiuserlookup"} else ""
     subform = (
         {"module": field.target, "id": str(schema.module(field.target).id)}
@@ -241,29 +241,29 @@ def _formalities(field: Field, module: Module, schema: Schema) -> dict[str, Any]
 
 
 def _becomes(field: Field, module: Module) -> dict[str, str | None]:
-    """Tell where a field of a lead goes when the lead is converted."""
+    """Give the place where a field of a lead goes when the lead is converted."""
     if module.api_name != "Leads":
         return {}
     return {each: MAPPING[each].get(field.api_name) for each in CONVERTED_TO}
 
 
 def _convert_mapping(module: Module, schema: Schema) -> dict[str, Any] | None:
-    """Tell what the layout of Leads becomes, and which fields of a deal the page asks for."""
+    """Describe what the layout of Leads becomes, and which fields of a deal the page asks for."""
     if module.api_name != "Leads":
         return None
     layouts = {
         each: {"name": "Standard", "id": str(schema.modules[each].id + 1)} for each in CONVERTED_TO
     }
     deals = schema.modules["Deals"]
-    asked = [
+    targets = [
         {**_minified_field(deals.by_name[name]), "required": name != "Amount"}
         for name in ("Amount", "Deal_Name", "Closing_Date", "Stage", "Pipeline")
     ]
-    return {**layouts, "Deals": {**layouts["Deals"], "fields": asked}}
+    return {**layouts, "Deals": {**layouts["Deals"], "fields": targets}}
 
 
 def _choice(field: Field, number: int, choice: Choice) -> dict[str, Any]:
-    """Describe one choice; those of a stage tell what it means for the forecast."""
+    """Describe one choice; those of a stage say what it means for the forecast."""
     value = {
         "display_value": choice.value,
         "actual_value": choice.value,
@@ -340,7 +340,7 @@ def _links(field: Field, module: Module, schema: Schema) -> dict[str, Any]:
 
 
 def _rollup(field: Field, schema: Schema) -> dict[str, Any]:
-    """Tell what a roll-up summarises."""
+    """Describe what a roll-up summarises."""
     rollup = field.rollup
     if rollup is None or field.data_type != "rollup_summary":
         return {}
@@ -394,7 +394,7 @@ def _section(
 
 
 def _in_form(field: Field) -> bool:
-    """Tell whether the field stands in the main section of the layout."""
+    """Whether the field stands in the main section of the layout."""
     return field.api_name not in HIDDEN and field.data_type not in {"subform", "layout"}
 
 
@@ -417,7 +417,7 @@ def _profiles() -> list[dict[str, Any]]:
 
 
 def _system_name(module: Module) -> str:
-    """Tell what Zoho calls the module inside."""
+    """Describe what Zoho calls the module inside."""
     return (
         f"CustomModule{module.id // 10**6 % 1000}"
         if module.generated_type == "custom"

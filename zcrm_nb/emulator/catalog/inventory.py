@@ -71,7 +71,7 @@ def _totals(items: str) -> list[Field]:
 
 
 def _addresses() -> list[Field]:
-    """List the fields that tell where the bill and the goods go."""
+    """List the fields of the billing and shipping addresses."""
     parts = ("Street", "City", "State", "Code", "Country")
     return [field(f"{to}_{part}", "text") for to in ("Billing", "Shipping") for part in parts]
 

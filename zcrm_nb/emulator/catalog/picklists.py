@@ -121,7 +121,7 @@ STAGE = (
     Choice("Id. Decision Makers (old)", used=False, probability=50, forecast="Pipeline"),
 )
 PIPELINE = (Choice("Standard (Standard)"), Choice("Government Tenders"))
-#: The stages of each pipeline; a tender is won on paper, nobody is talked round.
+#: The stages of each pipeline; a tender is won on paper, no one is persuaded.
 PIPELINES: dict[str, tuple[str, ...]] = {
     "Standard (Standard)": tuple(each.value for each in STAGE if each.used),
     "Government Tenders": tuple(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.emulator.catalog.directory import FOUNDED
 from zcrm_nb.emulator.catalog.views import mention
-from zcrm_nb.emulator.describing.metadata import module_asked
+from zcrm_nb.emulator.describing.metadata import requested_module
 from zcrm_nb.emulator.query import filters, views
 from zcrm_nb.emulator.query.views import View
-from zcrm_nb.emulator.records.records import ORDERS, iso, plain_info
+from zcrm_nb.emulator.records.table import ORDERS, iso, plain_info
 from zcrm_nb.emulator.records.writes import attempted, overall
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
@@ -38,7 +38,7 @@ ONLY_ON_ONE = ("criteria", "fields", "sort_by", "sort_order", "shared_to")
 
 
 class Desk(NamedTuple):
-    """Where views of a module are made and changed, and by whom."""
+    """Where views of a module are made and changed, and by which user."""
 
     org: Org
     module: Module
@@ -47,21 +47,21 @@ class Desk(NamedTuple):
     @classmethod
     def of(cls, org: Org, request: Request) -> Desk:
         """Find the module that a request is about."""
-        return cls(org, module_asked(org, request), request.user)
+        return cls(org, requested_module(org, request), request.user)
 
 
 def get_views(org: Org, request: Request) -> Answer:
     """``GET /settings/custom_views?module=``: the views of a module."""
-    module = module_asked(org, request)
+    module = requested_module(org, request)
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
     every = views.listed(org.store, module.api_name)
-    wanted = parameters.names(request, "ids")
-    found = [each for each in every if not wanted or str(each.id) in wanted]
+    ids = parameters.names(request, "ids")
+    chosen = [each for each in every if not ids or str(each.id) in ids]
     begin = (page - 1) * per_page
-    shown = [_shown(org, each, request.user) for each in found[begin : begin + per_page + 1]]
+    shown = [_shown(org, each, request.user) for each in chosen[begin : begin + per_page + 1]]
     if not shown:
         return NOTHING
     default = next((str(each.id) for each in every if each.body.get("default")), None)
@@ -75,10 +75,10 @@ def get_views(org: Org, request: Request) -> Answer:
 
 def get_view(org: Org, request: Request, cvid: str) -> Answer:
     """``GET /settings/custom_views/{id}?module=``: one view, with its criteria and fields."""
-    found = views.find(org.store, module_asked(org, request).api_name, cvid)
-    if found is None:
+    view = views.find(org.store, requested_module(org, request).api_name, cvid)
+    if view is None:
         return NOTHING
-    shown = [_shown(org, found, request.user)]
+    shown = [_shown(org, view, request.user)]
     return json_answer({"custom_views": shown, "info": {"translation": TRANSLATION}})
 
 
@@ -140,24 +140,24 @@ def put_sort_one(org: Org, request: Request, cvid: str) -> Answer:
 
 def delete_views(org: Org, request: Request) -> Answer:
     """``DELETE /settings/custom_views?module=&ids=``: delete views."""
-    module = module_asked(org, request)
-    wanted = parameters.names(request, "ids")
-    if not wanted:
+    module = requested_module(org, request)
+    ids = parameters.names(request, "ids")
+    if not ids:
         raise parameters.missing("ids")
-    if len(wanted) > MOST_DELETED:
+    if len(ids) > MOST_DELETED:
         details = {"limit": MOST_DELETED, "param_name": "ids"}
         raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
 
     def delete(cvid: str) -> Item:
-        found = views.find(org.store, module.api_name, cvid)
-        if found is None or found.body.get("system_name"):
-            words = "The provided CustomView is either invalid or already Deleted"
-            raise Refusal(400, "INVALID_DATA", words, {"id": cvid})
-        org.store.execute("DELETE FROM custom_views WHERE id = ?", (found.id,))
-        return _done("deleted successfully", found.id)
+        view = views.find(org.store, module.api_name, cvid)
+        if view is None or view.body.get("system_name"):
+            message = "The provided CustomView is either invalid or already Deleted"
+            raise Refusal(400, "INVALID_DATA", message, {"id": cvid})
+        org.store.execute("DELETE FROM custom_views WHERE id = ?", (view.id,))
+        return _done("deleted successfully", view.id)
 
     with org.store.transaction():
-        tried = [attempted(org.store, delete, each) for each in wanted]
+        tried = [attempted(org.store, delete, each) for each in ids]
     return _answer(tried, 200)
 
 
@@ -174,8 +174,8 @@ def _each(org: Org, request: Request, work: Callable[[Item, str], Item], status:
 
 
 def _answer(tried: list[tuple[Item, int | None]], good: int) -> Answer:
-    """Tell what has become of each."""
-    statuses = [said or good for _, said in tried]
+    """Give the result of each."""
+    statuses = [error_status or good for _, error_status in tried]
     return json_answer({"custom_views": [each for each, _ in tried]}, overall(statuses, good))
 
 
@@ -203,8 +203,8 @@ def _of(desk: Desk, item: Item, path: str) -> View:
     if view is None:
         raise _invalid("id", f"{path}.id")
     if view.body.get("locked"):
-        words = "Permission denied. Locked custom views cannot be customized."
-        raise Refusal(403, "NO_PERMISSION", words, {"resource_path_index": 2})
+        message = "Permission denied. Locked custom views cannot be customized."
+        raise Refusal(403, "NO_PERMISSION", message, {"resource_path_index": 2})
     return view
 
 
@@ -219,27 +219,27 @@ def _checked(desk: Desk, item: Item, path: str, own: int | None = None) -> Item:
     """Check what is sent for a view, and keep what counts of it."""
     change: Item = {}
     for name, value in item.items():
-        place = f"{path}.{name}"
+        field_path = f"{path}.{name}"
         if name == "name":
-            change[name] = _name(desk, value, place, own)
+            change[name] = _name(desk, value, field_path, own)
         elif name == "access_type":
             if value not in ACCESS:
-                raise _invalid(name, place, supported_values=list(ACCESS))
+                raise _invalid(name, field_path, supported_values=list(ACCESS))
             change[name] = value
         elif name == "criteria":
             if value is not None:
-                filters.condition(value, desk.module, desk.org, desk.user, place)
+                filters.condition(value, desk.module, desk.org, desk.user, field_path)
             change[name] = value
         elif name == "fields":
             change[name] = [
-                _field(desk.module, each, f"{place}[{n}]") | {"_pin": bool(each.get("_pin"))}
+                _field(desk.module, each, f"{field_path}[{n}]") | {"_pin": bool(each.get("_pin"))}
                 for n, each in enumerate(value or [])
             ]
         elif name == "sort_by":
-            change[name] = value and _sortable(desk.module, value, place)
+            change[name] = value and _sortable(desk.module, value, field_path)
         elif name == "sort_order":
             if value not in (None, *ORDERS):
-                raise _invalid(name, place, supported_values=list(ORDERS))
+                raise _invalid(name, field_path, supported_values=list(ORDERS))
             change[name] = value
         elif name in ("locked", "shared_to"):
             change[name] = value
@@ -256,8 +256,8 @@ def _name(desk: Desk, value: object, path: str, own: int | None) -> str:
         raise _invalid("name", path, maximum_length=NAME_LENGTH)
     for each in views.listed(desk.org.store, desk.module.api_name):
         if each.id != own and each.body["name"].lower() == value.lower():
-            place = {"api_name": "name", "json_path": path}
-            raise Refusal(400, "DUPLICATE_DATA", "duplicate data", place)
+            details = {"api_name": "name", "json_path": path}
+            raise Refusal(400, "DUPLICATE_DATA", "duplicate data", details)
     return value
 
 
@@ -265,24 +265,24 @@ def _field(module: Module, named: object, path: str) -> Item:
     """Find a field that is named by API name or id."""
     if not isinstance(named, dict):
         raise _invalid("fields", path, expected_data_type="jsonobject")
-    found = module.by_name.get(str(named.get("api_name"))) or next(
+    field = module.by_name.get(str(named.get("api_name"))) or next(
         (each for each in module.fields if str(each.id) == str(named.get("id"))), None
     )
-    if found is None:
+    if field is None:
         raise _invalid("api_name", f"{path}.api_name")
-    return mention(module, found.api_name)
+    return mention(module, field.api_name)
 
 
 def _sortable(module: Module, named: object, path: str) -> Item:
     """Find a field that records can be sorted by."""
-    found = _field(module, named, path)
-    if module.by_name[found["api_name"]].column is None:
+    field = _field(module, named, path)
+    if module.by_name[field["api_name"]].column is None:
         raise _invalid("api_name", f"{path}.api_name")
-    return found
+    return field
 
 
 def _shown(org: Org, view: View, user: int) -> Item:
-    """Show one view as Zoho tells of it."""
+    """Show one view as Zoho describes it."""
     body, system = view.body, view.body.get("system_name")
     creator = body.get("created_by")
     category = "created_by_me" if creator == user else "other_users_views"
@@ -317,9 +317,9 @@ def _shown(org: Org, view: View, user: int) -> Item:
 
 def _person(org: Org, user: int | None) -> Item:
     """Mention a user; what came with the org was made by its administrator."""
-    found = user or ADMIN
-    name = org.store.read("SELECT full_name FROM Users WHERE id = ?", (found,))[0][0]
-    return {"name": name, "id": str(found)}
+    user_id = user or ADMIN
+    name = org.store.read("SELECT full_name FROM Users WHERE id = ?", (user_id,))[0][0]
+    return {"name": name, "id": str(user_id)}
 
 
 def _time(org: Org, moment: int | None) -> str:
@@ -335,20 +335,20 @@ def _not_emulated() -> Refusal:
 
 def _missing(name: str, path: str) -> Refusal:
     """Refuse a view that lacks something."""
-    place = {"api_name": name, "json_path": f"{path}.{name}"}
-    return Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+    details = {"api_name": name, "json_path": f"{path}.{name}"}
+    return Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
 
 
 def _invalid(name: str, path: str, **details: object) -> Refusal:
     """Refuse a value."""
-    place = {"api_name": name, "json_path": path}
-    return Refusal(400, "INVALID_DATA", "invalid data", details | place)
+    location = {"api_name": name, "json_path": path}
+    return Refusal(400, "INVALID_DATA", "invalid data", details | location)
 
 
 def _done(message: str, view: int) -> Item:
     """Say that it is done."""
-    told = {"code": "SUCCESS", "details": {"id": str(view)}, "message": message}
-    return told | {"status": "success"}
+    result = {"code": "SUCCESS", "details": {"id": str(view)}, "message": message}
+    return result | {"status": "success"}
 
 
 _VIEWS = f"{V8}/settings/custom_views"

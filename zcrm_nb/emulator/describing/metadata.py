@@ -1,4 +1,4 @@
-"""Modules, fields, layouts and picklists, as the settings API tells of them."""
+"""Modules, fields, layouts and picklists, as the settings API describes them."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ def get_modules(org: Org, request: Request) -> Answer:
         raise not_emulated("The parameter include")
     if _unchanged(request):
         return Answer(304)
-    asked = set(parameters.names(request, "status")) or STATUSES
-    if not asked <= STATUSES:
+    statuses = set(parameters.names(request, "status")) or STATUSES
+    if not statuses <= STATUSES:
         raise parameters.not_matched("status")
     described = [module_json(each, org.schema) for each in org.schema.modules.values()]
-    shown = [each for each in described if each["status"] in asked]
+    shown = [each for each in described if each["status"] in statuses]
     return json_answer({"modules": shown}) if shown else NOTHING
 
 
 def get_module(org: Org, request: Request, name: str) -> Answer:
     """``GET /settings/modules/{api_name|id}``: one module."""
-    found = next((m for m in org.schema.modules.values() if name in (m.api_name, str(m.id))), None)
-    if found is None:
+    module = next((m for m in org.schema.modules.values() if name in (m.api_name, str(m.id))), None)
+    if module is None:
         raise _unknown_module({"resource_path_index": 2})
-    return json_answer({"modules": [module_json(found, org.schema)]})
+    return json_answer({"modules": [module_json(module, org.schema)]})
 
 
 def get_fields(org: Org, request: Request) -> Answer:
     """``GET /settings/fields?module=``: all fields of a module."""
-    module = module_asked(org, request)
+    module = requested_module(org, request)
     kind = request.params.get("type", "all")
     if kind not in ("all", "used", "unused"):
         raise parameters.not_matched("type")
@@ -56,14 +56,14 @@ def get_fields(org: Org, request: Request) -> Answer:
 
 def get_field(org: Org, request: Request, field_id: str) -> Answer:
     """``GET /settings/fields/{id}?module=``: one field."""
-    module = module_asked(org, request)
+    module = requested_module(org, request)
     field = _field(module, field_id)
     return json_answer({"fields": [field_json(field, module, org.schema)]}) if field else NOTHING
 
 
 def get_picklist(org: Org, request: Request, field_id: str) -> Answer:
     """``GET /settings/fields/{id}/pick_list_values?module=``: the values of a picklist."""
-    module = module_asked(org, request)
+    module = requested_module(org, request)
     field = _field(module, field_id)
     if field is None or not field.choices:
         return NOTHING
@@ -76,16 +76,16 @@ def get_layouts(org: Org, request: Request) -> Answer:
     """``GET /settings/layouts?module=``: the layouts of a module; here each has one."""
     if _unchanged(request):
         return Answer(304)
-    return json_answer({"layouts": [layout_json(module_asked(org, request), org.schema)]})
+    return json_answer({"layouts": [layout_json(requested_module(org, request), org.schema)]})
 
 
 def get_layout(org: Org, request: Request, layout_id: str) -> Answer:
     """``GET /settings/layouts/{id}?module=``: one layout."""
-    layout = layout_json(module_asked(org, request), org.schema)
+    layout = layout_json(requested_module(org, request), org.schema)
     return json_answer({"layouts": [layout]}) if layout["id"] == layout_id else NOTHING
 
 
-def module_asked(org: Org, request: Request) -> Module:
+def requested_module(org: Org, request: Request) -> Module:
     """Find the module that the parameter ``module`` names, or refuse."""
     name = request.params.get("module")
     if not name:
@@ -106,7 +106,7 @@ def _field(module: Module, field_id: str) -> Field | None:
 
 
 def _unchanged(request: Request) -> bool:
-    """Tell whether the caller knows the metadata already: it is as old as the org."""
+    """Whether the client has the metadata already: it is as old as the org."""
     since = parameters.moment(request, "If-Modified-Since")
     return since is not None and since >= datetime.fromisoformat(FOUNDED).timestamp()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from zcrm_nb.emulator.query.criteria import Condition, both
-from zcrm_nb.emulator.records.records import Table, plain_info
+from zcrm_nb.emulator.records.table import Table, plain_info
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
@@ -60,23 +60,23 @@ def get_users(org: Org, request: Request) -> Answer:
     since = parameters.moment(request, "If-Modified-Since")
     if since is not None:
         where = both(where, Condition('r."Modified_Time" > ?', (since,)))
-    found = _read(org, where, per_page + 1, (page - 1) * per_page)
-    if not found:
+    users = _read(org, where, per_page + 1, (page - 1) * per_page)
+    if not users:
         return NOTHING if since is None else Answer(304)
-    info = plain_info(page, per_page, len(found))
-    return json_answer({"users": found[:per_page], "info": info})
+    info = plain_info(page, per_page, len(users))
+    return json_answer({"users": users[:per_page], "info": info})
 
 
 def get_user(org: Org, request: Request, user_id: str) -> Answer:
     """``GET /users/{id}``: one user."""
-    found = _read(org, Condition("r.id = ?", (parameters.record_id(user_id),)), 1, 0)
-    return json_answer({"users": found}) if found else NOTHING
+    users = _read(org, Condition("r.id = ?", (parameters.record_id(user_id),)), 1, 0)
+    return json_answer({"users": users}) if users else NOTHING
 
 
 def count_users(org: Org, request: Request) -> Answer:
     """``GET /users/actions/count``: how many users of one type."""
     where = _where(request)
-    sql = f"SELECT count(*) FROM Users AS r WHERE {where.sql}"  # noqa: S608 - SQL of ours
+    sql = f"SELECT count(*) FROM Users AS r WHERE {where.sql}"
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
 
@@ -120,9 +120,9 @@ def _where(request: Request) -> Condition:
     if kind not in TYPES:
         raise parameters.not_matched("type")
     where = Condition(TYPES[kind], (request.user,) if kind == "CurrentUser" else ())
-    wanted = parameters.ids(request)
-    if wanted:
-        where = both(where, Condition(f"r.id IN ({', '.join('?' * len(wanted))})", tuple(wanted)))
+    ids = parameters.ids(request)
+    if ids:
+        where = both(where, Condition(f"r.id IN ({', '.join('?' * len(ids))})", tuple(ids)))
     return where
 
 

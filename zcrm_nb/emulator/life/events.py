@@ -56,7 +56,7 @@ Item: TypeAlias = dict[str, Any]
 
 
 class Happening(NamedTuple):
-    """One thing that somebody did."""
+    """One thing that a user did."""
 
     what: str
     module: str
@@ -127,7 +127,7 @@ class People:
         return day_of(self.org.clock.now())
 
     def lead(self) -> Item:
-        """Make somebody new up, as the world is made up."""
+        """Invent a person, as the world is made up."""
         number = self.org.store.count("newcomers", FIRST_NEWCOMER)
         now = self.org.clock.now()
         batch = Batch(self._seed, "Leads", [now], number, self._streams)
@@ -147,17 +147,17 @@ class People:
         return staff.user_id(place)
 
     def draw(self, pile: Pile, module: str, *columns: str) -> Item | None:
-        """Draw a record that is still there: its id, its owner if he still works, and columns."""
+        """Draw a record that is still there: its id, its owner if they still work, and columns."""
         names = ", ".join(f'"{name}"' for name in ("Owner", *columns))
         while (record_id := pile.draw(self.random)) is not None:
-            sql = f'SELECT {names} FROM "{module}" WHERE id = ?'  # noqa: S608 - names of the schema
+            sql = f'SELECT {names} FROM "{module}" WHERE id = ?'
             rows = self.org.store.read(sql, (record_id,))
             if rows:
                 owner, *values = rows[0]
-                known = {staff.user_id(place) for place in SELLERS}
+                seller_ids = {staff.user_id(index) for index in SELLERS}
                 return {
                     "id": record_id,
-                    "Owner": owner if owner in known else MANAGER,
+                    "Owner": owner if owner in seller_ids else MANAGER,
                     **dict(zip(columns, values, strict=True)),
                 }
             pile.drop(record_id)
@@ -191,18 +191,18 @@ class People:
 
     def _pile(self, module: str, where: str = "1") -> Pile:
         """Pile up the newest records of a module."""
-        sql = f'SELECT id FROM "{module}" WHERE {where} ORDER BY id DESC LIMIT {RECENT}'  # noqa: S608
+        sql = f'SELECT id FROM "{module}" WHERE {where} ORDER BY id DESC LIMIT {RECENT}'
         return Pile(reversed([row[0] for row in self.org.store.read(sql)]))
 
     def _writer(self, module: str, user: int) -> Writer:
-        """Let somebody write."""
+        """Let a user write."""
         return Writer(self.org, user, self.org.schema.modules[module])
 
     @staticmethod
     def _happening(what: str, module: str, record_id: str, user: int) -> Happening:
-        """Tell of a deed."""
-        place = user - staff.user_id(0)
-        return Happening(what, module, record_id, " ".join(staff.PEOPLE[place][:2]))
+        """Describe an event."""
+        index = user - staff.user_id(0)
+        return Happening(what, module, record_id, " ".join(staff.PEOPLE[index][:2]))
 
 
 Deed: TypeAlias = Callable[[People], Happening | None]
@@ -210,7 +210,7 @@ Deed: TypeAlias = Callable[[People], Happening | None]
 
 
 def create_lead(people: People) -> Happening:
-    """Enter somebody new; one in six is mistyped."""
+    """Enter a new lead; one in six is mistyped."""
     item = people.lead()
     fields = [name for name in MISTYPED if len(str(item.get(name, ""))) > 3]
     mistyped = people.random.choice(fields) if fields and people.random.random() < 1 / 6 else None
@@ -310,7 +310,7 @@ def lose_deal(people: People) -> Happening | None:
 
 
 def _close(people: People, deal: Item, end: str) -> Happening | None:
-    """Close a deal; one that somebody else has closed is off the pile."""
+    """Close a deal; one that another user has closed is off the pile."""
     people.deals.drop(deal["id"])
     if deal["Stage"] not in OPEN:
         return None

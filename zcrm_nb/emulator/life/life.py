@@ -96,7 +96,7 @@ class Life:
                 _log.exception("Something went wrong in the life of the org")
 
     def _happen(self) -> Happening:
-        """Let somebody do something; where there is nothing to do, something else."""
+        """Let a user do something; where there is nothing to do, something else."""
         while True:
             (deed,) = self._people.random.choices(list(DEEDS), list(DEEDS.values()))
             with self._org.store.transaction():

@@ -2,7 +2,7 @@
 
 What Zoho's pages list as failures of this request is refused here too. Which failures reach the
 redirect URI they do not say, so that is a setting; one about the client or its redirect URI never
-does, since nobody may be sent to an address that is not registered.
+does, since no one may be sent to an address that is not registered.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ADVICE = {
 """What a person reads on the page of a refusal."""
 
 
-class Asked(NamedTuple):
+class AuthRequest(NamedTuple):
     """An authorize request that may be put to a person."""
 
     client: Client
@@ -53,7 +53,7 @@ class Asked(NamedTuple):
         return tuple(each.scope for each in self.permissions)
 
 
-class Declined(Exception):  # noqa: N818 - the emulator's own word for a request that is no good
+class Declined(Exception):  # noqa: N818 - the emulator's name for an invalid request
     """An authorize request that no person gets to see."""
 
     def __init__(self, word: str, detail: str = "") -> None:
@@ -64,7 +64,7 @@ class Declined(Exception):  # noqa: N818 - the emulator's own word for a request
 class ConsentOrg(Org):
     """An org with the consent pages that are open."""
 
-    consents: Tickets[Asked]
+    consents: Tickets[AuthRequest]
 
 
 def get_auth(org: ConsentOrg, request: Request) -> Answer:
@@ -73,33 +73,33 @@ def get_auth(org: ConsentOrg, request: Request) -> Answer:
         client, redirect_uri = _sender(org, request)
         return _ask(org, request, client, redirect_uri)
     except Declined as declined:
-        words = ADVICE[declined.word]
-        return pages.page(pages.refusal(declined.word, words, declined.detail), 400)
+        message = ADVICE[declined.word]
+        return pages.page(pages.refusal(declined.word, message, declined.detail), 400)
 
 
 def post_auth(org: ConsentOrg, request: Request) -> Answer:
     """``POST /oauth/v2/auth``: send the person back with a code, or with access_denied."""
     form = request.form()
-    asked = org.consents.take(form.get("ticket", ""))
-    if asked is None:
+    auth_request = org.consents.take(form.get("ticket", ""))
+    if auth_request is None:
         return pages.page(pages.expired(), 400)
     if form.get("answer") != "accept":
-        return _redirect(asked.redirect_uri, error="access_denied", state=asked.state)
-    return _granted(org, request, asked)
+        return _redirect(auth_request.redirect_uri, error="access_denied", state=auth_request.state)
+    return _granted(org, request, auth_request)
 
 
 def permissions(org: Org, scopes: str) -> tuple[Permission, ...]:
     """Put scopes into words; an unknown one, or none at all, is declined."""
     modules = {each.api_name: each.plural for each in org.schema.modules.values()}
-    found = [(scope, permission(scope, modules)) for scope in split(scopes)]
-    unknown = [scope for scope, known in found if known is None]
-    if unknown or not found:
+    matched = [(scope, permission(scope, modules)) for scope in split(scopes)]
+    unknown = [scope for scope, known in matched if known is None]
+    if unknown or not matched:
         raise Declined("invalid_scope", ", ".join(unknown))
-    return tuple(known for _, known in found if known)
+    return tuple(known for _, known in matched if known)
 
 
 def refresh_token_due(org: Org, client_id: str, *, offline: bool, prompt: bool) -> bool:
-    """Tell whether a consent brings a refresh token: the first one offline, or one asked anew."""
+    """Whether a consent brings a refresh token: the first one offline, or one asked anew."""
     repeated = org.accounts.has_consented(client_id, ADMIN, (), offline=True)
     return offline and (prompt or not repeated)
 
@@ -139,25 +139,27 @@ def _portless(address: SplitResult) -> tuple[str | None, ...]:
 def _ask(org: ConsentOrg, request: Request, client: Client, redirect_uri: str) -> Answer:
     """Put a request of a known sender to the person, unless they have said yes to it before."""
     try:
-        asked = _read(org, client, redirect_uri, request.params)
+        auth_request = _read(org, client, redirect_uri, request.params)
     except Declined as declined:
         if declined.word not in org.settings.redirected_refusals:
             raise
         return _redirect(redirect_uri, error=declined.word, state=request.params.get("state"))
-    known = org.accounts.has_consented(client.client_id, ADMIN, asked.scopes, offline=asked.offline)
-    if known and not asked.prompt:
-        return _granted(org, request, asked)
-    return pages.page(_question(asked, pages.person(org), org.consents.issue(asked)))
+    consented = org.accounts.has_consented(
+        client.client_id, ADMIN, auth_request.scopes, offline=auth_request.offline
+    )
+    if consented and not auth_request.prompt:
+        return _granted(org, request, auth_request)
+    return pages.page(_question(auth_request, pages.person(org), org.consents.issue(auth_request)))
 
 
-def _read(org: Org, client: Client, redirect_uri: str, given: Mapping[str, str]) -> Asked:
+def _read(org: Org, client: Client, redirect_uri: str, given: Mapping[str, str]) -> AuthRequest:
     """Read the rest of an authorize request."""
     if given.get("response_type") != "code":
         raise Declined("invalid_response_type", given.get("response_type", ""))
     method = given.get("code_challenge_method", "plain")
     if method not in CHALLENGE_METHODS:
         raise Declined("invalid_code_challenge_method", method)
-    return Asked(
+    return AuthRequest(
         client,
         redirect_uri,
         permissions(org, given.get("scope", "")),
@@ -169,24 +171,28 @@ def _read(org: Org, client: Client, redirect_uri: str, given: Mapping[str, str])
     )
 
 
-def _granted(org: Org, request: Request, asked: Asked) -> Answer:
+def _granted(org: Org, request: Request, auth_request: AuthRequest) -> Answer:
     """Send the person back with a grant code; one too many in ten minutes is denied."""
-    client_id, location = asked.client.client_id, org.settings.location
+    client_id, location = auth_request.client.client_id, org.settings.location
     try:
         code = org.accounts.issue_grant_code(
             client_id,
-            ",".join(asked.scopes),
-            asked.redirect_uri,
+            ",".join(auth_request.scopes),
+            auth_request.redirect_uri,
             user=ADMIN,
-            challenge=asked.challenge,
-            challenge_method=asked.challenge_method,
-            offline=refresh_token_due(org, client_id, offline=asked.offline, prompt=asked.prompt),
+            challenge=auth_request.challenge,
+            challenge_method=auth_request.challenge_method,
+            offline=refresh_token_due(
+                org, client_id, offline=auth_request.offline, prompt=auth_request.prompt
+            ),
         )
     except AccountsError:
-        return _redirect(asked.redirect_uri, error="access_denied", state=asked.state)
-    org.accounts.remember_consent(client_id, ADMIN, asked.scopes, offline=asked.offline)
+        return _redirect(auth_request.redirect_uri, error="access_denied", state=auth_request.state)
+    org.accounts.remember_consent(
+        client_id, ADMIN, auth_request.scopes, offline=auth_request.offline
+    )
     home = {"location": location, "accounts-server": accounts_server(request.origin, location)}
-    return _redirect(asked.redirect_uri, state=asked.state, code=code, **home)
+    return _redirect(auth_request.redirect_uri, state=auth_request.state, code=code, **home)
 
 
 def _redirect(address: str, **facts: str | None) -> Answer:
@@ -197,14 +203,14 @@ def _redirect(address: str, **facts: str | None) -> Answer:
     return pages.redirect(parts._replace(query=together).geturl())
 
 
-def _question(asked: Asked, who: pages.Person, ticket: str) -> pages.Html:
+def _question(auth_request: AuthRequest, who: pages.Person, ticket: str) -> pages.Html:
     """Write the page that asks."""
-    target = urlsplit(asked.redirect_uri)
+    target = urlsplit(auth_request.redirect_uri)
     return pages.consent(
         who,
-        client=asked.client,
-        permissions=asked.permissions,
-        offline=asked.offline,
+        client=auth_request.client,
+        permissions=auth_request.permissions,
+        offline=auth_request.offline,
         then=f"Then you go back to {target.netloc or target.scheme}.",
         action="/oauth/v2/auth",
         ticket=ticket,

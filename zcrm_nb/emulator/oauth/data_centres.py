@@ -1,8 +1,8 @@
-"""Zoho's data centres, as far as an accounts server has to know them.
+"""Zoho's data centres, as far as an accounts server needs them.
 
 An emulator has one org, and an org lives in one data centre (:attr:`Settings.location`). Mounted at
 the hosts of several it behaves like the family it stands for: a person may start anywhere but in
-China and is sent home, a token endpoint abroad does not know the client. On loopback and at the
+China and is sent home, the client is unknown to a token endpoint abroad. On loopback and at the
 hosts ``zoho.test`` it is at home wherever it is asked.
 """
 
@@ -38,11 +38,11 @@ CENTRES = {
 }
 _CODES = {centre.accounts: code for code, centre in CENTRES.items()}
 APART = frozenset({"cn"})
-"""Data centres run as a service of their own: nobody is sent there or from there."""
+"""Data centres run as a separate service: no one is sent there or from there."""
 
 
 def is_home(origin: str, location: str) -> bool:
-    """Tell whether the accounts server at this origin is that of the org's data centre.
+    """Whether the accounts server at this origin is that of the org's data centre.
 
     Examples
     --------
@@ -54,18 +54,18 @@ def is_home(origin: str, location: str) -> bool:
 
 
 def leads_home(origin: str, location: str) -> bool:
-    """Tell whether a person who starts at this accounts server reaches the org's data centre."""
+    """Whether a person who starts at this accounts server reaches the org's data centre."""
     together = not APART & {_CODES.get(origin, location), location}
     return is_home(origin, location) or together
 
 
 def accounts_server(origin: str, location: str) -> str:
-    """Name the accounts server of the org to somebody who asked at ``origin``."""
+    """Name the accounts server of the org to a client that asked at ``origin``."""
     return CENTRES[location].accounts if origin in _CODES else origin
 
 
 def api_domain(origin: str, location: str) -> str:
-    """Name the API to somebody who asked the accounts server at ``origin``.
+    """Name the API to a client that asked the accounts server at ``origin``.
 
     In the process accounts and API have hosts of their own. Served on loopback there is one origin
     for both, the one the request came to.

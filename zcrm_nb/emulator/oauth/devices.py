@@ -95,17 +95,17 @@ class Devices:
 
     def waiting(self, user_code: str) -> Device | None:
         """Find the flow that waits for a person, however they write its code."""
-        wanted = _bare(user_code)
+        code = _bare(user_code)
         with self._lock:
-            fits = [each for each in self._flows.values() if _bare(each.user_code) == wanted]
+            fits = [each for each in self._flows.values() if _bare(each.user_code) == code]
         return next((each for each in fits if each.allowed is None and not self.over(each)), None)
 
     def over(self, flow: Device) -> bool:
-        """Tell whether a flow's time is up."""
+        """Whether a flow's time is up."""
         return flow.expires <= self._clock.now()
 
     def poll(self, code: str, client_id: str, origin: str, interval_s: int) -> tuple[str, Device]:
-        """Note a poll; tell how the flow stands, in Zoho's word or ``"allowed"``."""
+        """Note a poll; give the state of the flow, in Zoho's word or ``"allowed"``."""
         now = self._clock.now()
         with self._lock:
             flow = self._flows[code]
@@ -141,7 +141,7 @@ def post_device_code(org: DeviceOrg, request: Request) -> Answer:
     try:
         _grant_type(given, "device_request")
         client = org.accounts.registered(given.get("client_id", ""))
-        wanted = permissions(org, given.get("scope", ""))
+        scopes = permissions(org, given.get("scope", ""))
     except _NoGrantType:
         return Answer(400, b"", {"Content-Type": "text/plain"})
     except AccountsError as error:
@@ -151,7 +151,7 @@ def post_device_code(org: DeviceOrg, request: Request) -> Answer:
     flow = org.devices.begin(
         org.accounts.new_text(DEVICE),
         client.client_id,
-        wanted,
+        scopes,
         offline=given.get("access_type") == "offline",
         prompt=given.get("prompt") == "consent",
     )

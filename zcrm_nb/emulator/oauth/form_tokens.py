@@ -1,4 +1,4 @@
-"""Tickets for the forms of the emulator's pages: whoever answers one has seen it."""
+"""Tickets for the forms of the emulator's pages: only a client that has seen one can answer it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Tickets(Generic[T]):
     """Hands out tickets, each good for one answer.
 
     What a form asks for stays here; the form carries the ticket alone. So another website cannot
-    say yes in a person's name, since it cannot read the ticket, and nobody can change what was
-    asked between the question and the answer.
+    say yes in a person's name, since it cannot read the ticket, and a request cannot be changed
+    between the question and the answer.
 
     Parameters
     ----------
@@ -31,16 +31,16 @@ class Tickets(Generic[T]):
         self._lock = threading.Lock()
         self._open: dict[str, tuple[int, T]] = {}
 
-    def issue(self, asked: T) -> str:
-        """Write a ticket; unlike the tokens of a seeded org nobody can foretell it."""
+    def issue(self, content: T) -> str:
+        """Write a ticket; unlike the tokens of a seeded org it cannot be foretold."""
         now, ticket = self._clock.now(), secrets.token_urlsafe(24)
         with self._lock:
             self._open = {name: held for name, held in self._open.items() if held[0] > now}
-            self._open[ticket] = (now + LIFE_S, asked)
+            self._open[ticket] = (now + LIFE_S, content)
         return ticket
 
     def take(self, ticket: str) -> T | None:
         """Give what was asked, once and in time."""
         with self._lock:
-            expires, asked = self._open.pop(ticket, (0, None))
-        return asked if expires > self._clock.now() else None
+            expires, content = self._open.pop(ticket, (0, None))
+        return content if expires > self._clock.now() else None

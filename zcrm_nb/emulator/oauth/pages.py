@@ -169,28 +169,30 @@ def enter_code(action: str, wrong: str = "") -> Html:
 
 
 def device_done(*, allowed: bool) -> Html:
-    """Tell that the answer was kept."""
+    """Say that the answer was kept."""
     if allowed:
         return _message("Done", "Your device is connected", "It will notice within half a minute.")
     return _message("Done", "You said no", "The device gets no access.")
 
 
 def expired() -> Html:
-    """Tell that a form was answered twice, or too late."""
-    words = "It was answered already, or it was open too long. Start the login again."
-    return _message("Nothing was changed", "This page is no longer good", words)
+    """Say that a form was answered twice, or too late."""
+    message = "It was answered already, or it was open too long. Start the login again."
+    return _message("Nothing was changed", "This page is no longer valid", message)
 
 
-def refusal(word: str, words: str, detail: str = "") -> Html:
-    """Tell why a request is not put to a person at all."""
+def refusal(word: str, message: str, detail: str = "") -> Html:
+    """Say why a request is not put to a person at all."""
     title = word.replace("_", " ").capitalize()
-    return _message("The login cannot begin", title, words, detail)
+    return _message("The login cannot begin", title, message, detail)
 
 
-def _message(lead: str, title: str, words: str, detail: str = "") -> Html:
-    """Write a page that only tells something."""
+def _message(lead: str, title: str, message: str, detail: str = "") -> Html:
+    """Write a page that is only read."""
     given = _fill('<p class="note">Given: <code>$detail</code></p>', detail=detail)
-    body = _fill(_MESSAGE, lead=lead, title=title, words=words, detail=given if detail else Html())
+    body = _fill(
+        _MESSAGE, lead=lead, title=title, words=message, detail=given if detail else Html()
+    )
     return _whole(title, body)
 
 

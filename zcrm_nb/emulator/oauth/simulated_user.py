@@ -36,14 +36,14 @@ class _Form(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note forms, hidden fields and buttons."""
-        told = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         self.inside = tag
         if tag == "form":
-            self.action = told["action"]
+            self.action = attributes["action"]
         elif tag == "input":
-            self.fields[told["name"]] = told["value"]
-        elif tag == "button" and "value" in told:
-            self.buttons[told["id"]] = (told["name"], told["value"])
+            self.fields[attributes["name"]] = attributes["value"]
+        elif tag == "button" and "value" in attributes:
+            self.buttons[attributes["id"]] = (attributes["name"], attributes["value"])
 
     def handle_data(self, data: str) -> None:
         """Note the words a person reads."""

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def post_token(org: Org, request: Request) -> Answer:
     """``POST /oauth/v2/token``: exchange a grant code, or refresh an access token."""
-    asked = _with_basic(request)
-    grant_type = asked.get("grant_type")
+    params = _with_basic(request)
+    grant_type = params.get("grant_type")
     if not grant_type:
         return Answer(400, b"", {"Content-Type": "text/plain"})
     try:
-        return json_answer(_traded(org, request, grant_type, asked))
+        return json_answer(_traded(org, request, grant_type, params))
     except AccountsError as error:
         return json_answer(error.body, error.http_status)
 
@@ -41,24 +41,24 @@ def get_serverinfo(org: Org, request: Request) -> Answer:
 
 
 def _traded(
-    org: Org, request: Request, grant_type: str, asked: dict[str, str]
+    org: Org, request: Request, grant_type: str, params: dict[str, str]
 ) -> dict[str, object]:
-    """Give tokens, unless in another data centre, which has never heard of the client."""
+    """Give tokens, unless in another data centre, where the client is unknown."""
     location = org.settings.location
     if not is_home(request.origin, location):
         raise AccountsError("invalid_client")
-    reply = org.accounts.trade(grant_type, asked)
+    reply = org.accounts.trade(grant_type, params)
     return reply | {"api_domain": api_domain(request.origin, location)}
 
 
 def _with_basic(request: Request) -> dict[str, str]:
     """Parameters of a token call, with client credentials from HTTP Basic filled in."""
-    asked = request.form()
+    params = request.form()
     scheme, _, coded = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "basic" and "client_id" not in asked:
+    if scheme.lower() == "basic" and "client_id" not in params:
         name, _, secret = _decoded(coded).partition(":")
-        asked |= {"client_id": name, "client_secret": secret}
-    return asked
+        params |= {"client_id": name, "client_secret": secret}
+    return params
 
 
 def _decoded(coded: str) -> str:

@@ -25,7 +25,7 @@ __all__ = ["run"]
 Row: TypeAlias = dict[str, object]
 Seen: TypeAlias = Callable[["Module", str], Condition | None]
 
-SELECTABLE = OPERATORS.keys() | {"jsonarray", "consent_lookup"}
+SELECTABLE = OPERATORS.keys() | {"jsonarray"}
 """The types that COQL can show; those without operators cannot be asked for or sorted by."""
 _ID = Path((Step("id"),))
 
@@ -88,11 +88,11 @@ class _Select:
         group_by, order_by = self._group_by(), self._order_by()
         tables, page = self.joins.sql, f"{order_by} LIMIT ? OFFSET ?"
         if self.grouped:
-            sql = f"SELECT {selected} FROM {tables} WHERE {condition}{group_by}{page}"  # noqa: S608 - names of the schema
+            sql = f"SELECT {selected} FROM {tables} WHERE {condition}{group_by}{page}"
         else:
             # Ids first: sorting and skipping would otherwise carry every selected column along.
-            ids = f"SELECT t0.id FROM {tables} WHERE {condition}{page}"  # noqa: S608 - the same
-            sql = f"SELECT {selected} FROM {tables} WHERE t0.id IN ({ids}){order_by}"  # noqa: S608
+            ids = f"SELECT t0.id FROM {tables} WHERE {condition}{page}"
+            sql = f"SELECT {selected} FROM {tables} WHERE t0.id IN ({ids}){order_by}"
         return self.store.read(sql, (*where.values, *self.view.values, limit, offset))
 
     def _values_of(self, subquery: Subquery) -> list[object]:
@@ -110,7 +110,7 @@ class _Select:
         name, viewed = self.joins.module.api_name, self.query.cvid is not None
         shown = self.settings.converted_leads and (self.settings.converted_in_views or not viewed)
         hides = name == "Leads" and not shown
-        view = f' AND t0.id IN (SELECT id FROM "{name}" WHERE {self.view.sql})' if viewed else ""  # noqa: S608
+        view = f' AND t0.id IN (SELECT id FROM "{name}" WHERE {self.view.sql})' if viewed else ""
         return (" AND t0.Converted__s = 0" if hides else "") + view
 
     # --- columns --------------------------------------------------------------------------------
@@ -129,15 +129,18 @@ class _Select:
         sql, function, kind = _call(aggregate, target), aggregate.function, target.field.kind
         if kind in TIMES and function in {"MIN", "MAX"}:
             return Shaped((sql,), shape(target.field, target.alias, "coql", self.store).show)
-        if not self._takes(function, kind):
+        if not self._takes(function, target):
             details = {"reason": "unsupported aggregate function", "column": aggregate.text}
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
         return Shaped((sql,))
 
-    def _takes(self, function: str, kind: str) -> bool:
-        """Tell whether an aggregate takes a type of field."""
+    def _takes(self, function: str, target: Target) -> bool:
+        """Tell whether an aggregate takes a field."""
+        kind = target.field.kind
         if function == "COUNT" and self.settings.count_takes_any_field:
             return True
+        if target.field.api_name == "id" and function in {"SUM", "AVG"}:
+            return False  # no page says; ids are names, not amounts
         counted = function == "COUNT" and kind in {*REFERENCES, "picklist"}
         return counted or kind in NUMBERS
 
@@ -182,7 +185,7 @@ class _Select:
     def _key(self, path: Path) -> str:
         """Write a column to sort or group by."""
         target = self._selectable(path)
-        if target.field.kind not in OPERATORS:
+        if target.field.kind not in OPERATORS.keys() - {"consent_lookup"}:
             raise _unsupported(path)
         exact = self.settings.case_sensitive and target.field.kind in TEXTS
         return f"{target.sql} COLLATE BINARY" if exact else target.sql

@@ -198,12 +198,12 @@ def _chosen(
     positive = _NEGATED.get(comparator, comparator)
     marks = ", ".join("?" * len(ids))
     linked = (
-        f'SELECT count(DISTINCT l."{far.api_name}") FROM "{child.api_name}" AS l'  # noqa: S608
+        f'SELECT count(DISTINCT l."{far.api_name}") FROM "{child.api_name}" AS l'
         f' WHERE l."{near.api_name}" = "{asked.module.api_name}".id'
         f' AND l."{far.api_name}" IN ({marks})'
     )
     least = len(set(ids)) if positive == "include_all" else 1
-    sql = f'id IN (SELECT id FROM "{asked.module.api_name}" WHERE ({linked}) >= {least})'  # noqa: S608
+    sql = f'id IN (SELECT id FROM "{asked.module.api_name}" WHERE ({linked}) >= {least})'
     return Condition(f"(NOT {sql})" if comparator in _NEGATED else sql, tuple(ids))
 
 

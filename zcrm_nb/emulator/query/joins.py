@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.storage.schema import Schema
 
 WALKABLE = frozenset({"lookup", "multi_module_lookup", "ownerlookup", "userlookup"})
+USER_FIELDS = frozenset({"id", "first_name", "last_name", "full_name", "email", "role", "profile"})
+"""The fields of users that the page on COQL names."""
 SE_MODULE = Field("$se_module", "text", "Related Module", 0)
 
 
@@ -62,9 +64,17 @@ class Joins:
         field = module.by_name.get(steps[-1].name) if steps else None
         if field is None or path.root not in {None, self.module.api_name}:
             raise unknown_column(path)
+        if module.api_name == "Users" and not self._shows(field.api_name):
+            raise unknown_column(path)
         if asks_module and not field.targets:
             raise unknown_column(path)
         return Target(SE_MODULE if asks_module else field, module, alias)
+
+    def _shows(self, name: str) -> bool:
+        """Tell whether COQL reads a field of users."""
+        if name == "full_name":
+            return self.settings.user_full_name
+        return self.settings.other_user_fields or name in USER_FIELDS
 
     def _walk(
         self, path: Path, alias: str, module: Module, here: Step, there: Step
@@ -90,7 +100,7 @@ class Joins:
             raise unknown_column(path)
         if field.targets and arrow in field.targets:
             return arrow
-        if field.target is None or arrow is not None:
+        if field.target is None or arrow not in {None, field.target}:
             raise unknown_column(path)
         return field.target
 

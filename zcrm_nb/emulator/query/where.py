@@ -29,6 +29,7 @@ TEXTS = frozenset(
     {"text", "textarea", "mediumtext", "email", "phone", "website", "autonumber"}
     | {"picklist", "multiselectpicklist"}
 )
+MULTI_LINE = frozenset({"textarea", "mediumtext"})
 REFERENCES = frozenset({"lookup", "multi_module_lookup", "ownerlookup", "userlookup"})
 
 OPERATORS: dict[str, frozenset[str]] = {
@@ -36,6 +37,7 @@ OPERATORS: dict[str, frozenset[str]] = {
     **dict.fromkeys(NUMBERS | TIMES, _RANGE),
     **dict.fromkeys(REFERENCES, _SAME),
     "profileimage": _SAME,
+    "consent_lookup": frozenset({"is null", "is not null"}),
     "boolean": frozenset({"="}),
 }
 """The operators of each type, from Zoho's page; a type that is not here cannot be asked for."""
@@ -64,10 +66,16 @@ class Where:
 
     def sql(self, condition: Condition) -> str:
         """Write a condition."""
+        if isinstance(condition, Logic):
+            left, right = self.sql(condition.left), self.sql(condition.right)
+            return f"({left} {condition.operator} {right})"
+        if self._is_tag(self.joins.target(condition.path)):
+            return self._tagged(condition, self._target(condition))
+        return self._criterion(condition)
+
+    def _criterion(self, condition: Criterion) -> str:
+        """Write one criterion by its kind."""
         match condition:
-            case Logic():
-                left, right = self.sql(condition.left), self.sql(condition.right)
-                return f"({left} {condition.operator} {right})"
             case Comparison(operator="like" | "not like", value=Literal() as pattern):
                 return self._like(condition.operator, self._target(condition), pattern)
             case Comparison():
@@ -85,8 +93,9 @@ class Where:
         """Find the column of a criterion, and refuse an operator its type does not have."""
         target, operator = self.joins.target(criterion.path), operator_of(criterion)
         column_name = criterion.path.text
-        known = OPERATORS.get(target.field.kind)
-        if known is None or not target.field.coql:
+        known = _SAME if self._is_tag(target) else OPERATORS.get(target.field.kind)
+        multi_line = target.field.kind in MULTI_LINE and not self.settings.multi_line_criteria
+        if known is None or multi_line or not target.field.coql:
             raise _not_in_criteria(criterion)
         if target.field.data_type == "formula" and target.field.kind == "boolean":
             known = _FORMULA_BOOLEAN
@@ -95,6 +104,22 @@ class Where:
             details = {"reason": reason, "column_name": column_name, "operator": operator}
             raise Refusal(400, "INVALID_QUERY", "Invalid query formed", details)
         return target
+
+    def _is_tag(self, target: Target) -> bool:
+        """Tell whether a column holds tags that can be compared by name."""
+        return target.field.api_name == "Tag" and self.settings.tag_criteria
+
+    def _tagged(self, criterion: Criterion, target: Target) -> str:
+        """Look for the names of tags, in any case."""
+        names = [str(name) for name in _literals(criterion)]
+        operator = operator_of(criterion)
+        if isinstance(criterion, IsNull):
+            any_tag = f"coalesce({target.sql}, '[]') <> '[]'"
+            return any_tag if criterion.negated else f"not ({any_tag})"
+        marks = ", ".join(self._mark(name.lower()) for name in names)
+        tags = f"json_each({target.sql}) where lower(json_extract(value, '$.name')) in ({marks})"
+        negated = "not " if operator in {"!=", "not in"} else ""
+        return f"{negated}exists (select 1 from {tags})"
 
     def _comparison(self, criterion: Comparison, target: Target) -> str:
         """Compare with a literal, or with the one value of a subquery."""

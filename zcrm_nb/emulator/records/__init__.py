@@ -1,1 +1,1 @@
-"""What the API does with records and with what hangs on them."""
+"""What the API does with records and with what belongs to them."""

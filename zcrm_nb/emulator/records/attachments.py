@@ -1,4 +1,4 @@
-"""Attachments: files and links that hang on a record."""
+"""Attachments: files and links of a record."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from zcrm_nb.emulator.records.files import MB, download, keep, too_large
-from zcrm_nb.emulator.records.records import iso, module_named, plain_info
 from zcrm_nb.emulator.records.related import parent_of
+from zcrm_nb.emulator.records.table import iso, module_named, plain_info
 from zcrm_nb.emulator.records.writes import attempted, overall, success
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
@@ -27,24 +27,22 @@ FIELDS = ("id", "File_Name", "Size", "Owner", "Parent_Id", "Created_Time", "Modi
 def get_attachments(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/Attachments``: the files and links of a record, newest first."""
     found, parent = _parent(org, module, record_id)
-    asked = parameters.names(request, "fields")
-    if not asked:
-        words = "One of the expected parameter is missing"
-        raise Refusal(400, "REQUIRED_PARAM_MISSING", words, {"param_name": "fields"})
+    names = parameters.names(request, "fields")
+    if not names:
+        message = "One of the expected parameter is missing"
+        raise Refusal(400, "REQUIRED_PARAM_MISSING", message, {"param_name": "fields"})
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
-    wanted = set(parameters.ids(request))
-    every = [
-        each for each in _described(org, found, parent) if not wanted or int(each["id"]) in wanted
-    ]
+    ids = set(parameters.ids(request))
+    every = [each for each in _described(org, found, parent) if not ids or int(each["id"]) in ids]
     shown = every[(page - 1) * per_page :]
     if not shown and org.settings.relations.no_attachments_status == 204:
         return NOTHING
     tokens = ("next_page_token", "previous_page_token", "page_token_expiry")
     info = {**plain_info(page, per_page, len(shown)), **dict.fromkeys(tokens)}
-    data = [_chosen(each, asked) for each in shown[:per_page]]
+    data = [_chosen(each, names) for each in shown[:per_page]]
     return json_answer({"data": data, "info": info})
 
 
@@ -55,7 +53,7 @@ def _described(org: Org, module: Module, parent: int) -> list[dict[str, Any]]:
         for user, name, email in org.store.read("SELECT id, full_name, email FROM Users")
     }
     name = org.store.read(
-        f'SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
+        f'SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = ?',
         (parent,),
     )[0][0]
     rows = org.store.read(
@@ -83,12 +81,12 @@ def _described(org: Org, module: Module, parent: int) -> list[dict[str, Any]]:
     ]
 
 
-def _chosen(attachment: dict[str, Any], asked: list[str]) -> dict[str, Any]:
+def _chosen(attachment: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Leave out the fields that were not asked for."""
     return {
         name: value
         for name, value in attachment.items()
-        if name in asked or name == "id" or name.startswith("$")
+        if name in names or name == "id" or name.startswith("$")
     }
 
 
@@ -104,8 +102,8 @@ def post_attachment(org: Org, request: Request, module: str, record_id: str) -> 
     with org.store.transaction():
         if file is not None:
             _check(org, file)
-            kept = keep(org, file, request.user)
-            row: tuple[object, ...] = (file.name, len(file.content), kept, None)
+            file_ids = keep(org, file, request.user)
+            row: tuple[object, ...] = (file.name, len(file.content), file_ids, None)
         else:
             link = _link(values["attachmentUrl"])
             row = (values.get("title") or link, 0, None, link)
@@ -126,7 +124,7 @@ def _check(org: Org, file: Part) -> None:
 
 
 def _link(text: str) -> str:
-    """Take an address, or refuse what is none."""
+    """Take an address, or refuse anything else."""
     parsed = urlsplit(text)
     if parsed.scheme.lower() not in LINKS or not parsed.netloc:
         raise Refusal(400, "INVALID_URL_PATTERN", "the given attachment URL is incorrect")
@@ -134,7 +132,7 @@ def _link(text: str) -> str:
 
 
 def _receipt(org: Org, module: Module, parent: int, attachment: int) -> dict[str, Any]:
-    """Say what was attached, when and by whom."""
+    """Say what was attached, with time and user."""
     shown = next(each for each in _described(org, module, parent) if each["id"] == str(attachment))
     stamps = ("id", "Created_Time", "Modified_Time", "Created_By", "Modified_By")
     done = success("attachment uploaded successfully", attachment)
@@ -153,8 +151,8 @@ def get_attachment(
     if not rows:
         return NOTHING
     if rows[0][1]:
-        words = "As it is a linked attachment, you can not download it"
-        raise Refusal(400, "DOWNLOAD_NOT_ALLOWED", words)
+        message = "As it is a linked attachment, you can not download it"
+        raise Refusal(400, "DOWNLOAD_NOT_ALLOWED", message)
     return download(org, rows[0][0])
 
 
@@ -170,21 +168,21 @@ def delete_attachment(
 def delete_attachments(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``DELETE /{module}/{id}/Attachments?ids=``: take several attachments away."""
     _, parent = _parent(org, module, record_id)
-    wanted = parameters.names(request, "ids")
-    if not wanted:
+    ids = parameters.names(request, "ids")
+    if not ids:
         raise parameters.missing("ids")
     with org.store.transaction():
-        tried = [attempted(org.store, _delete, org, parent, each, {"id": each}) for each in wanted]
-    statuses = [said or 200 for _, said in tried]
+        tried = [attempted(org.store, _delete, org, parent, each, {"id": each}) for each in ids]
+    statuses = [error_status or 200 for _, error_status in tried]
     return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
 
 
-def _delete(org: Org, parent: int, attachment_id: str, place: dict[str, Any]) -> dict[str, Any]:
+def _delete(org: Org, parent: int, attachment_id: str, details: dict[str, Any]) -> dict[str, Any]:
     """Take one attachment away, or refuse an unknown one."""
     sql = "SELECT file_id FROM attachments WHERE parent = ? AND id = ?"
     rows = org.store.read(sql, (parent, attachment_id))
     if not rows:
-        raise Refusal(400, "INVALID_DATA", "record not deleted", place)
+        raise Refusal(400, "INVALID_DATA", "record not deleted", details)
     with org.store.transaction():
         org.store.execute("DELETE FROM attachments WHERE id = ?", (attachment_id,))
         org.store.execute("DELETE FROM files WHERE id = ?", rows[0])
@@ -193,8 +191,8 @@ def _delete(org: Org, parent: int, attachment_id: str, place: dict[str, Any]) ->
 
 def _parent(org: Org, module: str, record_id: str) -> tuple[Module, int]:
     """Find the record that things are attached to."""
-    found = module_named(org, module)
-    return found, parent_of(org, found, record_id)
+    module_info = module_named(org, module)
+    return module_info, parent_of(org, module_info, record_id)
 
 
 _EVERY = f"{V8}/{{module}}/{{record_id}}/Attachments"

@@ -9,7 +9,7 @@ import orjson
 
 from zcrm_nb.emulator.catalog.converting import MAPPING
 from zcrm_nb.emulator.query.criteria import Condition
-from zcrm_nb.emulator.records.records import Table
+from zcrm_nb.emulator.records.table import Table
 from zcrm_nb.emulator.records.writes import refuse_locked
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 PATH = "$.data[0]"
 FLAGS = ("overwrite", "notify_lead_owner", "notify_new_entity_owner", "add_to_existing_record")
-#: Keys of Deals that are no fields of a deal.
+#: Keys of Deals that are not fields of a deal.
 NOT_FIELDS = ("Contact_Role", "$move_attachments")
 ACTIVITIES = ("Tasks", "Events", "Calls")
 DAY_S = 24 * 3600
@@ -48,7 +48,7 @@ class Match(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Conversion:
     """How a lead shall be converted."""
 
     overwrite: bool
@@ -65,32 +65,32 @@ def post_convert(org: Org, request: Request, lead_id: str) -> Answer:
     """``POST /Leads/{id}/actions/convert``: convert a lead."""
     lead = _lead(org, lead_id)
     if lead["Converted__s"]:
-        words = "id already converted"
-        raise Refusal(400, "ID_ALREADY_CONVERTED", words, {"resource_path_index": 1})
+        message = "id already converted"
+        raise Refusal(400, "ID_ALREADY_CONVERTED", message, {"resource_path_index": 1})
     refuse_locked(org.store, org.schema.modules["Leads"], lead["id"])
     item = _item(request.json())
     try:
-        with org.store.transaction(heard=org.settings.watch.tells_of("convert")):
+        with org.store.transaction(notify=org.settings.watch.notifies_of("convert")):
             converter = Converter(org, request.user, lead)
-            details = converter.convert(converter.wish(item))
+            details = converter.convert(converter.read(item))
     except Refusal as refusal:
         status = org.settings.actions.convert_refused_status
         return json_answer({"data": [refusal.body]}, status)
     if org.settings.actions.convert_schedules:
         job = {"job_id": str(org.store.new_id())}
-        return _told("SCHEDULED", "Convert lead scheduled successfully", job, 202)
-    return _told("SUCCESS", "The record has been converted successfully", details, 200)
+        return _success("SCHEDULED", "Convert lead scheduled successfully", job, 202)
+    return _success("SUCCESS", "The record has been converted successfully", details, 200)
 
 
 def get_conversion_options(org: Org, request: Request, lead_id: str) -> Answer:
     """``GET /Leads/{id}/__conversion_options``: which records may be the lead's already."""
     lead = _lead(org, lead_id)
-    found = list(matches(org, lead))
-    if not found:
+    found_matches = list(matches(org, lead))
+    if not found_matches:
         return NOTHING
-    first = {each.module: each for each in reversed(found)}
+    first = {each.module: each for each in reversed(found_matches)}
     options = {
-        "module_preference": _mention(org, found[0].module),
+        "module_preference": _mention(org, found_matches[0].module),
         **{module: _shown(org, first.get(module)) for module in OPTIONS_SHOW},
         "preference_field_matched_value": {
             module: _matched(org, first.get(module)) for module in OPTIONS_SHOW
@@ -135,10 +135,10 @@ class Converter:
         self._org, self._store, self._user, self._lead = org, org.store, user, lead
         self._settings = org.settings.actions
 
-    def wish(self, item: Row) -> Wish:
+    def read(self, item: Row) -> Conversion:
         """Read what the body asks for, or refuse it."""
         flags = {name: _boolean(item, name) for name in FLAGS}
-        return Wish(
+        return Conversion(
             overwrite=flags["overwrite"],
             add=flags["add_to_existing_record"],
             owner=self._user_named(item) or self._lead["Owner"],
@@ -149,42 +149,44 @@ class Converter:
             attachments=_attachments(item),
         )
 
-    def convert(self, wish: Wish) -> dict[str, Any]:
-        """Make what is to be made, and tell what the lead has become."""
-        found = {each.module: each.ids[0] for each in reversed(self._found(wish))}
-        account = wish.account or found.get("Accounts")
+    def convert(self, conversion: Conversion) -> dict[str, Any]:
+        """Make the records of a conversion, and give their ids."""
+        found_matches = {each.module: each.ids[0] for each in reversed(self._found(conversion))}
+        account = conversion.account or found_matches.get("Accounts")
         if account is None and self._lead["Company"]:
-            account = self._make("Accounts", {"Owner": wish.owner})
-        contact = wish.contact or found.get("Contacts")
+            account = self._make("Accounts", {"Owner": conversion.owner})
+        contact = conversion.contact or found_matches.get("Contacts")
         if contact is None:
-            links = {"Owner": wish.owner, "Account_Name": account}
+            links = {"Owner": conversion.owner, "Account_Name": account}
             contact = self._make("Contacts", links)
         elif account is not None:
-            self._link(contact, account, overwrite=wish.overwrite)
-        deal = None if wish.deal is None else self._deal(wish, account, contact)
+            self._link(contact, account, overwrite=conversion.overwrite)
+        deal = None if conversion.deal is None else self._deal(conversion, account, contact)
         made = {"Contacts": contact, "Deals": deal, "Accounts": account}
-        for module, names in wish.tags.items():
+        for module, names in conversion.tags.items():
             self._carry(module, made.get(module), names)
-        self._move_attachments(wish.attachments or self._settings.convert_attachments_to, made)
-        if wish.attachments and made[wish.attachments] is None:
+        self._move_attachments(
+            conversion.attachments or self._settings.convert_attachments_to, made
+        )
+        if conversion.attachments and made[conversion.attachments] is None:
             raise _invalid("api_name", f"{PATH}.move_attachments_to.api_name")
         if self._settings.convert_moves_related:
             self._move_related(contact, deal or account, "Deals" if deal else "Accounts")
         self._mark(made)
         return {module: self._reference(module, record) for module, record in made.items()}
 
-    def _found(self, wish: Wish) -> list[Match]:
+    def _found(self, conversion: Conversion) -> list[Match]:
         """Look for records to add to, where that is asked for."""
-        return list(matches(self._org, self._lead)) if wish.add else []
+        return list(matches(self._org, self._lead)) if conversion.add else []
 
     def _make(self, module: str, values: Row) -> int:
         """Make a record out of the lead's own values."""
         row = self._mapped(module) | values
-        known = self._org.schema.modules[module]
-        desk = Desk(self._store, known, self._org.settings)
+        field = self._org.schema.modules[module]
+        desk = Desk(self._store, field, self._org.settings)
         for name, value in row.items():
-            if known.by_name[name].unique:
-                desk.check_unique(known.by_name[name], value, f"{PATH}.{module}.{name}")
+            if field.by_name[name].unique:
+                desk.check_unique(field.by_name[name], value, f"{PATH}.{module}.{name}")
         return self._store.insert(module, [row], user=self._user)[0]
 
     def _mapped(self, module: str) -> Row:
@@ -202,9 +204,11 @@ class Converter:
             change = {"id": contact, "Account_Name": account}
             self._store.update("Contacts", [change], user=self._user)
 
-    def _deal(self, wish: Wish, account: int | None, contact: int) -> int:
+    def _deal(self, conversion: Conversion, account: int | None, contact: int) -> int:
         """Make the deal."""
-        sent = {name: value for name, value in (wish.deal or {}).items() if name not in NOT_FIELDS}
+        sent = {
+            name: value for name, value in (conversion.deal or {}).items() if name not in NOT_FIELDS
+        }
         deals, path = self._org.schema.modules["Deals"], self._settings.convert_deal_path
         for name in self._settings.convert_deal_needs:
             if sent.get(name) in (None, ""):
@@ -212,7 +216,7 @@ class Converter:
         row = Desk(self._store, deals, self._org.settings).draft(sent, path).row
         now = self._org.clock.now()
         links = {
-            "Owner": wish.owner,
+            "Owner": conversion.owner,
             "Account_Name": account,
             "Contact_Name": contact,
             "Lead_Conversion_Time": (now - self._lead["Created_Time"]) // DAY_S,
@@ -227,12 +231,12 @@ class Converter:
         carried = [{"name": name} for name in names if name in mine]
         if record is None or not carried:
             return
-        known = self._org.schema.modules[module]
-        old, _ = Table(self._store, known, [known.by_name["Tag"]]).read(
+        module_info = self._org.schema.modules[module]
+        old, _ = Table(self._store, module_info, [module_info.by_name["Tag"]]).read(
             Condition("r.id = ?", (record,)), "r.id", 1
         )
         tags = {each["name"]: {"name": each["name"]} for each in [*old[0]["Tag"], *carried]}
-        desk = Desk(self._store, known, self._org.settings)
+        desk = Desk(self._store, module_info, self._org.settings)
         row = desk.draft({"Tag": list(tags.values())}, PATH, record_id=record).row
         self._store.update(module, [row | {"id": record}], user=self._user)
 
@@ -273,7 +277,7 @@ class Converter:
         if record is None:
             return None
         name = self._org.schema.modules[module].name_field
-        sql = f'SELECT "{name}" FROM "{module}" WHERE id = ?'  # noqa: S608 - names of the schema
+        sql = f'SELECT "{name}" FROM "{module}" WHERE id = ?'
         return {"name": self._store.read(sql, (record,))[0][0], "id": str(record)}
 
     # -- the body --------------------------------------------------------------------------------
@@ -284,7 +288,7 @@ class Converter:
         if named is None:
             return None
         record, path = _id(named, f"{PATH}.{module}"), f"{PATH}.{module}.id"
-        if not self._store.read(f'SELECT 1 FROM "{module}" WHERE id = ?', (record,)):  # noqa: S608
+        if not self._store.read(f'SELECT 1 FROM "{module}" WHERE id = ?', (record,)):
             raise _invalid("id", path)
         return record
 
@@ -301,8 +305,8 @@ class Converter:
 
     def _tags(self, item: Row) -> dict[str, list[str]]:
         """Read which tags go to which module: by name, or as objects with a name."""
-        asked, path = _object(item, "carry_over_tags") or {}, f"{PATH}.carry_over_tags"
-        tags = {module: list(_names(asked[module], module, path)) for module in asked}
+        carried, path = _object(item, "carry_over_tags") or {}, f"{PATH}.carry_over_tags"
+        tags = {module: list(_names(carried[module], module, path)) for module in carried}
         if wrong := tags.keys() - MAPPING.keys():
             raise _invalid(min(wrong), f"{path}.{min(wrong)}")
         if not self._settings.convert_foreign_tags:
@@ -319,8 +323,8 @@ class Converter:
 
 def _lead(org: Org, text: str) -> Row:
     """Find the lead of an address."""
-    known = parameters.is_id(text)
-    rows = org.store.rows("Leads", "id = ?", (int(text),)) if known else []
+    id_number = parameters.is_id(text)
+    rows = org.store.rows("Leads", "id = ?", (int(text),)) if id_number else []
     if not rows:
         raise Refusal(400, "INVALID_DATA", "invalid data", {"resource_path_index": 1})
     return rows[0]
@@ -328,28 +332,28 @@ def _lead(org: Org, text: str) -> Row:
 
 def _item(body: Row) -> Row:
     """Find the one conversion in a body."""
-    place = {"api_name": "data", "json_path": "$.data"}
+    details = {"api_name": "data", "json_path": "$.data"}
     if "data" not in body:
-        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
     items = body["data"]
     if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
         raise _invalid("data", "$.data", expected_data_type="jsonarray")
     if len(items) != 1:
         limit = {"minimum_length": 1} if not items else {"maximum_length": 1}
         raise _invalid("data", "$.data", **limit)
-    found: Row = items[0]
-    return found
+    item: Row = items[0]
+    return item
 
 
 def _attachments(item: Row) -> str | None:
     """Read which of the three takes the attachments, by name."""
-    asked = _object(item, "move_attachments_to")
-    if asked is None:
+    target = _object(item, "move_attachments_to")
+    if target is None:
         return None
-    if asked.get("api_name") not in MAPPING:
+    if target.get("api_name") not in MAPPING:
         path = f"{PATH}.move_attachments_to.api_name"
         raise _invalid("api_name", path, supported_values=list(MAPPING))
-    return str(asked["api_name"])
+    return str(target["api_name"])
 
 
 def _boolean(item: Row, name: str) -> bool:
@@ -376,10 +380,10 @@ def _id(named: Row, path: str) -> int:
     return int(text)
 
 
-def _names(asked: object, module: str, path: str) -> Iterator[str]:
+def _names(tags: object, module: str, path: str) -> Iterator[str]:
     """Read the names of tags."""
     tags = [each.get("name") if isinstance(each, dict) else each
-            for each in (asked if isinstance(asked, list) else [None])]  # fmt: skip
+            for each in (tags if isinstance(tags, list) else [None])]  # fmt: skip
     for name in tags:
         if not isinstance(name, str):
             raise _invalid(module, f"{path}.{module}", expected_data_type="jsonarray")
@@ -388,14 +392,14 @@ def _names(asked: object, module: str, path: str) -> Iterator[str]:
 
 def _invalid(api_name: str, path: str, **details: object) -> Refusal:
     """Refuse a value of the body."""
-    place = {"api_name": api_name, "json_path": path}
-    return Refusal(400, "INVALID_DATA", "invalid data", details | place)
+    location = {"api_name": api_name, "json_path": path}
+    return Refusal(400, "INVALID_DATA", "invalid data", details | location)
 
 
-def _told(code: str, message: str, details: Row, status: int) -> Answer:
-    """Say what has become of the lead."""
-    told = {"code": code, "details": details, "message": message, "status": "success"}
-    return json_answer({"data": [told]}, status)
+def _success(code: str, message: str, details: Row, status: int) -> Answer:
+    """Say the outcome of the lead."""
+    item = {"code": code, "details": details, "message": message, "status": "success"}
+    return json_answer({"data": [item]}, status)
 
 
 def _match(
@@ -403,7 +407,7 @@ def _match(
 ) -> Iterator[Match]:
     """Find the records of a module that have some values."""
     where = " AND ".join(f'"{name}" = ?' for name in values)
-    sql = f'SELECT id FROM "{module}" WHERE {where} ORDER BY id LIMIT {MOST_OPTIONS}'  # noqa: S608
+    sql = f'SELECT id FROM "{module}" WHERE {where} ORDER BY id LIMIT {MOST_OPTIONS}'
     ids = [record for (record,) in org.store.read(sql, tuple(values.values()))]
     if ids:
         value = " ".join(str(each) for each in reversed(values.values()))
@@ -425,7 +429,7 @@ def _shown(org: Org, match: Match | None) -> list[Row] | None:
 
 
 def _matched(org: Org, match: Match | None) -> list[Row] | None:
-    """Tell by which field and value they were found."""
+    """Say by which field and value they were found."""
     if match is None:
         return None
     field = org.schema.modules[match.module].by_name[match.field]

@@ -44,12 +44,12 @@ def translated(
     if own and "ids" in request.params:
         ids = ",".join(_id_of(org, own, each) for each in parameters.names(request, "ids"))
         request = replace(request, params={**request.params, "ids": ids})
-    known: list[tuple[Field, str] | None] = []
+    external_ids: list[tuple[Field, str] | None] = []
     if request.body:
-        body, known = _in_body(org, request, paths, own)
+        body, external_ids = _in_body(org, request, paths, own)
         request = replace(request, body=orjson.dumps(body))
     answer = handler(org, request, **names)
-    return _with_externals(answer, known) if any(known) else answer
+    return _with_externals(answer, external_ids) if any(external_ids) else answer
 
 
 def _own_field(org: Org, module: Module, paths: list[list[str]]) -> tuple[Module, Field] | None:
@@ -78,9 +78,9 @@ def _unknown() -> Refusal:
 
 
 def _id_of(org: Org, own: tuple[Module, Field], value: object) -> str:
-    """Find the id of the record with an external id; none has the id that stands for nobody."""
+    """Find the id of the record with an external id; none has the id that no record has."""
     module, field = own
-    sql = f'SELECT id FROM "{module.api_name}" WHERE "{field.api_name}" = ?'  # noqa: S608
+    sql = f'SELECT id FROM "{module.api_name}" WHERE "{field.api_name}" = ?'
     rows = org.store.read(sql, (value,))
     return str(rows[0][0]) if rows else NOBODY
 
@@ -89,27 +89,27 @@ def _in_address(
     org: Org, names: dict[str, str], module: Module, paths: list[list[str]]
 ) -> dict[str, str]:
     """Replace the external ids in an address: of the record, and of the one related to it."""
-    found = {}
+    ids = {}
     ends = {
         each[0].api_name: each for each in (_end_of(org, path) for path in paths if len(path) == 2)
     }
     if "record_id" in names and module.api_name in ends:
-        found["record_id"] = _id_of(org, ends[module.api_name], names["record_id"])
+        ids["record_id"] = _id_of(org, ends[module.api_name], names["record_id"])
     lists = {each.api_name: each.module.api_name for each in lists_of(org.schema, module)}
     related = lists.get(names.get("related", ""), "")
     if "related_id" in names and related in ends:
-        found["related_id"] = _id_of(org, ends[related], names["related_id"])
-    return found
+        ids["related_id"] = _id_of(org, ends[related], names["related_id"])
+    return ids
 
 
 def _in_body(
     org: Org, request: Request, paths: list[list[str]], own: tuple[Module, Field] | None
 ) -> tuple[Item, list[tuple[Field, str] | None]]:
-    """Replace the external ids in the items of a body; tell which items are known by one."""
+    """Replace the external ids in the items of a body; give those of each item."""
     body, upserts = request.json(), request.path.endswith("/upsert")
     if request.method == "POST" and not upserts:
         own = None  # a new record brings its external id along
-    items, known = [], []
+    items, external_ids = [], []
     for item in body.get("data") or []:
         for path in paths:
             if len(path) > 2:
@@ -118,8 +118,10 @@ def _in_body(
         record_id = _id_of(org, own, value) if own and value else None
         adds = record_id == NOBODY and upserts
         items.append({**item, "id": record_id} if record_id and not adds else item)
-        known.append((own[1], str(value)) if own and record_id and record_id != NOBODY else None)
-    return {**body, "data": items}, known
+        external_ids.append(
+            (own[1], str(value)) if own and record_id and record_id != NOBODY else None
+        )
+    return {**body, "data": items}, external_ids
 
 
 def _in_lookup(org: Org, item: Any, path: list[str], end: tuple[Module, Field]) -> None:
@@ -134,13 +136,13 @@ def _in_lookup(org: Org, item: Any, path: list[str], end: tuple[Module, Field]) 
             _in_lookup(org, each, rest, end)
 
 
-def _with_externals(answer: Answer, known: list[tuple[Field, str] | None]) -> Answer:
-    """Tell the external id beside Zoho's in the result of each item."""
+def _with_externals(answer: Answer, external_ids: list[tuple[Field, str] | None]) -> Answer:
+    """Give the external id beside Zoho's in the result of each item."""
     body = orjson.loads(answer.body)
     results = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(results, list) or len(results) != len(known):
+    if not isinstance(results, list) or len(results) != len(external_ids):
         return answer
-    for result, own in zip(results, known, strict=True):
+    for result, own in zip(results, external_ids, strict=True):
         if own and result["code"] == "SUCCESS":
             result["details"][own[0].api_name] = own[1]
     return json_answer(body, answer.status)

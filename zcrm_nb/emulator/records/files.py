@@ -1,6 +1,6 @@
 """Files in the CRM: how they come in, where they are kept, how they go out again.
 
-The file system of its own (``/files``), the photo of a record, and the files of its upload fields.
+The file system (``/files``), the photo of a record, and the files of its upload fields.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import orjson
 
-from zcrm_nb.emulator.records.records import module_named
 from zcrm_nb.emulator.records.related import parent_of
+from zcrm_nb.emulator.records.table import module_named
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Part, Request, json_answer
@@ -31,7 +31,7 @@ PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
 
 
 def keep(org: Org, part: Part, user: int) -> str:
-    """Store a file and return its id, which tells nothing."""
+    """Store a file and return its id, which is opaque."""
     number = org.store.count("files")
     file_id = hashlib.sha1(org.secret + b"%d" % number).hexdigest()  # noqa: S324 - an id, no seal
     org.store.execute(
@@ -42,7 +42,7 @@ def keep(org: Org, part: Part, user: int) -> str:
 
 
 def download(org: Org, file_id: str | None) -> Answer:
-    """Answer with a file, or with nothing where there is none."""
+    """Answer with a file, or with nothing where it does not exist."""
     rows = org.store.read("SELECT name, type, content FROM files WHERE id = ?", (file_id,))
     if not rows:
         return NOTHING
@@ -60,15 +60,15 @@ def post_files(org: Org, request: Request) -> Answer:
     if not sent or not all(each.content for each in sent):
         raise unreadable()
     if len(sent) > FILES:
-        words = (
+        message = (
             "unable to process your request. please verify whether you have entered proper method "
             "name, parameter and parameter values."
         )
-        raise Refusal(400, "INVALID_REQUEST", words)
+        raise Refusal(400, "INVALID_REQUEST", message)
     if any(len(each.content) > FILE_BYTES for each in sent):
         raise too_large(415)
     with org.store.transaction():
-        kept = [(each.name, keep(org, each, request.user)) for each in sent]
+        file_ids = [(each.name, keep(org, each, request.user)) for each in sent]
     return json_answer({
         "data": [
             {
@@ -77,7 +77,7 @@ def post_files(org: Org, request: Request) -> Answer:
                 "message": f"{name} uploaded successfully",
                 "details": {"name": name, "id": file_id},
             }
-            for name, file_id in kept
+            for name, file_id in file_ids
         ]
     })  # fmt: skip
 
@@ -85,21 +85,21 @@ def post_files(org: Org, request: Request) -> Answer:
 def get_file(org: Org, request: Request) -> Answer:
     """``GET /files?id=``: one file."""
     if not request.params.get("id"):
-        words = "One of the expected parameter is missing"
-        raise Refusal(400, "REQUIRED_PARAM_MISSING", words, {"param_name": "id"})
+        message = "One of the expected parameter is missing"
+        raise Refusal(400, "REQUIRED_PARAM_MISSING", message, {"param_name": "id"})
     return download(org, request.params["id"])
 
 
 def unreadable() -> Refusal:
     """Refuse an upload without a file in it; the code is in lower case on the wire."""
-    words = "Problem in uploading attachment. kindly upload the file properly"
-    return Refusal(400, "failure_in_attachment_handling", words)
+    message = "Problem in uploading attachment. kindly upload the file properly"
+    return Refusal(400, "failure_in_attachment_handling", message)
 
 
 def too_large(status: int) -> Refusal:
     """Refuse a file that is too large."""
-    words = "Please check if the size of the file is in the correct range"
-    return Refusal(status, "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", words)
+    message = "Please check if the size of the file is in the correct range"
+    return Refusal(status, "FILE_SIZE_MORE_THAN_ALLOWED_SIZE", message)
 
 
 # -- the photo of a record -------------------------------------------------------------------------
@@ -107,49 +107,49 @@ def too_large(status: int) -> Refusal:
 
 def post_photo(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``POST /{module}/{id}/photo``: give a record its photo."""
-    found, wanted = _pictured(org, module, record_id)
+    module_info, id_number = _pictured(org, module, record_id)
     sent = [each for each in request.parts() if each.field == "file"]
     if not sent:
         raise Refusal(415, "INVALID_DATA", "invalid file type")
     picture = sent[0]
     most = org.settings.relations.photo_mb * MB
     if len(picture.content) > most:
-        words = "File exceeded its maximum limit"
-        raise Refusal(413, "FILE_SIZE_EXCEEDS", words, {"size": most})
+        message = "File exceeded its maximum limit"
+        raise Refusal(413, "FILE_SIZE_EXCEEDS", message, {"size": most})
     if not picture.content.startswith(PICTURES):
         raise Refusal(415, "INVALID_DATA", "invalid file type")
     with org.store.transaction():
-        row = {"id": wanted, PHOTO: keep(org, picture, request.user)}
-        org.store.update(found.api_name, [row], user=request.user)
+        row = {"id": id_number, PHOTO: keep(org, picture, request.user)}
+        org.store.update(module_info.api_name, [row], user=request.user)
     return _photo_done("Photo uploaded successfully")
 
 
 def get_photo(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/photo``: the photo of a record."""
-    found, wanted = _pictured(org, module, record_id)
-    sql = f'SELECT "{PHOTO}" FROM "{found.api_name}" WHERE id = ?'  # noqa: S608
-    return download(org, org.store.read(sql, (wanted,))[0][0])
+    module_info, id_number = _pictured(org, module, record_id)
+    sql = f'SELECT "{PHOTO}" FROM "{module_info.api_name}" WHERE id = ?'
+    return download(org, org.store.read(sql, (id_number,))[0][0])
 
 
 def delete_photo(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``DELETE /{module}/{id}/photo``: take the photo of a record away."""
-    found, wanted = _pictured(org, module, record_id)
-    org.store.update(found.api_name, [{"id": wanted, PHOTO: None}], user=request.user)
+    module_info, id_number = _pictured(org, module, record_id)
+    org.store.update(module_info.api_name, [{"id": id_number, PHOTO: None}], user=request.user)
     return _photo_done("Photo deleted")
 
 
 def _pictured(org: Org, module: str, record_id: str) -> tuple[Module, int]:
     """Find a record of a module whose records have photos."""
-    found = module_named(org, module)
-    if PHOTO not in found.by_name:
-        words = "the given module is not supported for this api"
-        raise Refusal(400, "INVALID_MODULE", words, {"resource_path_index": 0})
-    return found, parent_of(org, found, record_id)
+    module_info = module_named(org, module)
+    if PHOTO not in module_info.by_name:
+        message = "the given module is not supported for this api"
+        raise Refusal(400, "INVALID_MODULE", message, {"resource_path_index": 0})
+    return module_info, parent_of(org, module_info, record_id)
 
 
-def _photo_done(words: str) -> Answer:
+def _photo_done(message: str) -> Answer:
     """Say that it is done: a bare object, unlike other writes."""
-    done = {"code": "SUCCESS", "details": {}, "message": words, "status": "success"}
+    done = {"code": "SUCCESS", "details": {}, "message": message, "status": "success"}
     return json_answer(done)
 
 
@@ -158,22 +158,24 @@ def _photo_done(words: str) -> Answer:
 
 def get_field_file(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/actions/download_fields_attachment``: a file of an upload field."""
-    found = module_named(org, module)
-    parent = parent_of(org, found, record_id)
-    wanted = request.params.get("fields_attachment_id")
-    if not wanted:
+    module_info = module_named(org, module)
+    parent = parent_of(org, module_info, record_id)
+    file_id = request.params.get("fields_attachment_id")
+    if not file_id:
         raise parameters.missing("fields_attachment_id")
     uploads = [
-        each.api_name for each in found.fields if each.data_type in {"fileupload", "imageupload"}
+        each.api_name
+        for each in module_info.fields
+        if each.data_type in {"fileupload", "imageupload"}
     ]
     if not uploads:
         return NOTHING
     columns = ", ".join(f'"{name}"' for name in uploads)
-    sql = f'SELECT {columns} FROM "{found.api_name}" WHERE id = ?'  # noqa: S608
+    sql = f'SELECT {columns} FROM "{module_info.api_name}" WHERE id = ?'
     values: list[dict[str, Any]] = [
         each for text in org.store.read(sql, (parent,))[0] for each in orjson.loads(text or "[]")
     ]
-    match = next((each for each in values if each.get("id") == wanted), {})
+    match = next((each for each in values if each.get("id") == file_id), {})
     return download(org, match.get("File_Id__s"))
 
 

@@ -1,7 +1,7 @@
 """Timelines: what happened to a record, told from what SQLite noted of every update.
 
 The store has triggers that note every change, so no writer can forget one. What was added
-to a record is told by the things themselves: they know when they were made and by whom.
+to a record is told by the things themselves: they have the time and the user of their creation.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from zcrm_nb.emulator.catalog.describe import choices_json
-from zcrm_nb.emulator.records.records import iso, module_named
 from zcrm_nb.emulator.records.related import lists_of, parent_of
+from zcrm_nb.emulator.records.table import iso, module_named
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Entry = dict[str, Any]
 
 SOURCE = "crm_api"
-#: What tells its own arrival on the timeline of the record it belongs to.
+#: What has an entry for itself on the timeline of the record it belongs to.
 TOLD = ("Notes", "Tasks", "Events", "Calls")
 #: What an update is called that changes this field alone.
 CALLED = {
@@ -47,13 +47,15 @@ FIRST_ENTRY = ORG_PREFIX + 700_000_000_000
 
 def get_timeline(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/__timeline``: what happened to a record, the latest first."""
-    found = module_named(org, module)
-    parent = parent_of(org, found, record_id)
+    module_info = module_named(org, module)
+    parent = parent_of(org, module_info, record_id)
     parameters.one_of(request, "sort_by", ("audited_time",), "audited_time")
     upwards = parameters.one_of(request, "sort_order", ("asc", "desc"), "desc") == "asc"
     if "page_token" in request.params and "per_page" in request.params:
         raise parameters.ambiguous("page_token", "per_page")
-    entries = [each for each in _entries(org, found, parent) if _fits(each, _filters(request))]
+    entries = [
+        each for each in _entries(org, module_info, parent) if _fits(each, _filters(request))
+    ]
     if not entries:
         return NOTHING
     entries.sort(key=_place, reverse=not upwards)
@@ -62,7 +64,7 @@ def get_timeline(org: Org, request: Request, module: str, record_id: str) -> Ans
         each.removeprefix("field_history.")
         for each in parameters.names(request, "include_inner_details")
     }
-    shown = [_shown(org, found, each, inner) for each in page]
+    shown = [_shown(org, module_info, each, inner) for each in page]
     return json_answer({"__timeline": shown, "info": info})
 
 
@@ -72,8 +74,8 @@ def _page(
     """Cut out one page: by its number, or behind the entry that a token names."""
     page = parameters.whole_number(request, "page", 1)
     size = parameters.whole_number(request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE)
-    asked = {key: value for key, value in request.params.items() if key not in PAGING}
-    binder = Binder.of(org.secret, request.user, {**asked, "path": request.path}.items())
+    bound = {key: value for key, value in request.params.items() if key not in PAGING}
+    binder = Binder.of(org.secret, request.user, {**bound, "path": request.path}.items())
     token = request.params.get("page_token")
     start = (page - 1) * size
     if token is not None:
@@ -104,7 +106,7 @@ def _place(entry: Entry) -> tuple[int, int]:
 
 
 def _entries(org: Org, module: Module, record_id: int) -> Iterator[Entry]:
-    """Tell everything that happened to a record."""
+    """List everything that happened to a record."""
     (row,) = org.store.rows(module.api_name, "id = ?", (record_id,))
     itself = _thing(org, module, record_id)
     yield _entry(record_id, row["Created_Time"], row["Created_By"], "added", itself)
@@ -144,27 +146,27 @@ def _members(name: str, value: str | None) -> set[str]:
 
 
 def _arrivals(org: Org, module: Module, record_id: int, itself: Entry) -> Iterator[Entry]:
-    """Tell what was added to a record: notes, activities, attachments."""
+    """Describe what was added to a record: notes, activities, attachments."""
     for relation in lists_of(org.schema, module):
         if relation.module.api_name in TOLD:
             where = relation.holds(record_id)
-            sql = f'SELECT id, Created_Time, Created_By FROM "{relation.module.api_name}" AS r'  # noqa: S608
+            sql = f'SELECT id, Created_Time, Created_By FROM "{relation.module.api_name}" AS r'
             for each, at, user in org.store.read(f"{sql} WHERE {where.sql}", where.values):
                 done = _entry(each, at, user, "added", _thing(org, relation.module, each))
                 yield {**done, "related": itself}
     sql = "SELECT id, created_time, created_by, file_name FROM attachments WHERE parent = ?"
     for each, at, user, name in org.store.read(sql, (record_id,)):
-        place = {"api_name": "Attachments", "id": str(module.id + 2)}
-        record = {"module": place, "name": name, "id": str(each)}
+        details = {"api_name": "Attachments", "id": str(module.id + 2)}
+        record = {"module": details, "name": name, "id": str(each)}
         yield {**_entry(each, at, user, "added", record), "related": itself}
 
 
 def _thing(org: Org, module: Module, record_id: int) -> Entry:
     """Name a record, as timelines do."""
-    sql = f'SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
+    sql = f'SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = ?'
     rows = org.store.read(sql, (record_id,))
-    place = {"api_name": module.api_name, "id": str(module.id)}
-    return {"module": place, "name": rows[0][0] if rows else None, "id": str(record_id)}
+    details = {"api_name": module.api_name, "id": str(module.id)}
+    return {"module": details, "name": rows[0][0] if rows else None, "id": str(record_id)}
 
 
 # -- how it is shown -------------------------------------------------------------------------------
@@ -196,15 +198,15 @@ def _shown(org: Org, module: Module, entry: Entry, inner: set[str]) -> Entry:
 def _change(org: Org, field: Field, values: tuple[Any, Any], inner: set[str]) -> Entry:
     """Write what a field was and became."""
     old, new = (_text(org, field, each) for each in values)
-    told = {
+    entry = {
         "data_type": field.data_type,
         "field_label": field.label,
         "enable_colour_code": any(each.colour for each in field.choices),
         "pick_list_values": choices_json(field),
     }
-    wanted = {key: told[key] for key in INNER if key in inner}
+    entry_part = {key: entry[key] for key in INNER if key in inner}
     return {
-        **wanted,
+        **entry_part,
         "api_name": field.api_name,
         "id": str(field.id),
         "_value": {"old": old, "new": new},
@@ -218,7 +220,7 @@ def _text(org: Org, field: Field, stored: Any) -> str | None:
     if field.targets:  # which of the modules it was is not kept
         return str(stored)
     sql = ", ".join(shape(field, "r", "rest", org.store).expressions)
-    rows = org.store.read(f'SELECT {sql} FROM (SELECT ? AS "{field.api_name}") AS r', (stored,))  # noqa: S608
+    rows = org.store.read(f'SELECT {sql} FROM (SELECT ? AS "{field.api_name}") AS r', (stored,))
     value = shape(field, "r", "rest", org.store).show(*rows[0])
     if isinstance(value, dict):
         return str(value["name"] if org.settings.relations.timeline_names else value["id"])
@@ -242,7 +244,7 @@ def _filters(request: Request) -> Any:
 
 
 def _fits(entry: Entry, wanted: Any) -> bool:
-    """Tell whether an entry fits the filters."""
+    """Whether an entry fits the filters."""
     match wanted:
         case None:
             return True
@@ -255,7 +257,7 @@ def _fits(entry: Entry, wanted: Any) -> bool:
 
 
 def _leaf(entry: Entry, name: str, comparator: str, value: Any) -> bool:
-    """Tell whether an entry fits one criterion."""
+    """Whether an entry fits one criterion."""
     if name not in FILTERED:
         raise _bad_filter()
     if name == "audited_time":
@@ -276,8 +278,8 @@ def _leaf(entry: Entry, name: str, comparator: str, value: Any) -> bool:
 
 def _bad_filter() -> Refusal:
     """Refuse filters; the words are those of Zoho's specification."""
-    words = "the relation name given seems to be invalid"
-    return Refusal(400, "INVALID_DATA", words, {"param_name": "filters"})
+    message = "the relation name given seems to be invalid"
+    return Refusal(400, "INVALID_DATA", message, {"param_name": "filters"})
 
 
 ROUTES = (

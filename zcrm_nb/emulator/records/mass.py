@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zcrm_nb.emulator.catalog.describe import in_mass
 from zcrm_nb.emulator.query import filters, views
 from zcrm_nb.emulator.query.criteria import Condition, both
-from zcrm_nb.emulator.records.records import module_named
+from zcrm_nb.emulator.records.table import module_named
 from zcrm_nb.emulator.records.writes import Writer, attempted, overall, refuse_locked, success
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
@@ -39,64 +39,70 @@ class Scope(NamedTuple):
 
 def post_mass_update(org: DeferringOrg, request: Request, module: str) -> Answer:
     """``POST /{module}/actions/mass_update``: write the same values into many records."""
-    found = _module(org, module, "The requested operation is not supported")
+    module_info = _module(org, module, "The requested operation is not supported")
     body = request.json()
-    scope = _scope(org, request, found, body)
+    scope = _scope(org, request, module_info, body)
     if scope is None:
         return _refused_item(Refusal(400, "MANDATORY_NOT_FOUND", "required field not found"))
     try:
-        values = _values(org, found, body)
+        values = _values(org, module_info, body)
     except Refusal as refusal:
         return _refused_item(refusal)
     if scope.ids is None:
-        facts = {"values": values, "ids": _fitting(org, found, scope.where)}
-        return _put_off(org, request, found, UPDATE, facts)
-    writer = Writer(org, request.user, found)
+        facts = {"values": values, "ids": _fitting(org, module_info, scope.where)}
+        return _put_off(org, request, module_info, UPDATE, facts)
+    writer = Writer(org, request.user, module_info)
 
     def update(text: str) -> Item:
-        return writer.update(values | {"id": _known(org, found, text)}, "$.data[0]")
+        return writer.update(values | {"id": _known(org, module_info, text)}, "$.data[0]")
 
-    with org.store.transaction(heard=org.settings.watch.tells_of("mass_update")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("mass_update")):
         tried = [attempted(org.store, update, each) for each in scope.ids]
         results = writer.receipts([result for result, _ in tried])
     for each in results:
         each["details"].pop("$approval_state", None)
-    return _answer(results, [said for _, said in tried])
+    return _answer(results, [error_status for _, error_status in tried])
 
 
 def post_mass_delete(org: DeferringOrg, request: Request, module: str) -> Answer:
     """``POST /{module}/actions/mass_delete``: delete many records."""
-    found = _module(org, module, "Mass delete is not supported for this module")
-    scope = _scope(org, request, found, request.json())
+    module_info = _module(org, module, "Mass delete is not supported for this module")
+    scope = _scope(org, request, module_info, request.json())
     if scope is None:
         details = {"api_name": "ids", "expected_data_type": "jsonarray"}
         raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
     if scope.ids is None:
-        return _put_off(org, request, found, DELETE, {"ids": _fitting(org, found, scope.where)})
+        return _put_off(
+            org, request, module_info, DELETE, {"ids": _fitting(org, module_info, scope.where)}
+        )
 
     def delete(text: str) -> Item:
-        record_id = int(_known(org, found, text))
-        refuse_locked(org.store, found, record_id)
+        record_id = int(_known(org, module_info, text))
+        refuse_locked(org.store, module_info, record_id)
         return success("record is deleted", record_id)
 
-    with org.store.transaction(heard=org.settings.watch.tells_of("mass_delete")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("mass_delete")):
         tried = [attempted(org.store, delete, each) for each in scope.ids]
-        good = [int(result["details"]["id"]) for result, said in tried if said is None]
-        recycle_bin.throw_away(org.store, found.api_name, good, user=request.user)
-    return _answer([result for result, _ in tried], [said for _, said in tried])
+        good = [
+            int(result["details"]["id"]) for result, error_status in tried if error_status is None
+        ]
+        recycle_bin.throw_away(org.store, module_info.api_name, good, user=request.user)
+    return _answer([result for result, _ in tried], [error_status for _, error_status in tried])
 
 
 def get_status(org: DeferringOrg, request: Request, module: str, *, kind: str) -> Answer:
     """``GET …?job_id=``: how far a mass update or delete is."""
-    found = module_named(org, module)
+    module_info = module_named(org, module)
     text = request.params.get("job_id")
     if not text:
-        words = "required param not found"
-        raise Refusal(400, "MANDATORY_NOT_FOUND", words, {"param_name": "job_id"})
-    chore = org.chores.find(kind, found.api_name, int(text)) if parameters.is_id(text) else None
+        message = "required param not found"
+        raise Refusal(400, "MANDATORY_NOT_FOUND", message, {"param_name": "job_id"})
+    chore = (
+        org.chores.find(kind, module_info.api_name, int(text)) if parameters.is_id(text) else None
+    )
     if chore is None:
-        words = "The jobid given seems to be invalid"
-        raise Refusal(400, "INVALID_DATA", words, {"param_name": "job_id"})
+        message = "The jobid given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", message, {"param_name": "job_id"})
     counts = {"Total_Count": chore.total, "Failed_Count": chore.failed}
     if kind == UPDATE:
         left = chore.total - chore.done - chore.failed
@@ -113,21 +119,21 @@ def _update_later(org: Org, chore: Chore) -> tuple[int, int]:
     """Write the values into every record that is still there."""
     writer = Writer(org, chore.user, org.schema.modules[chore.module])
     values = chore.facts["values"]
-    with org.store.transaction(heard=org.settings.watch.tells_of("mass_update")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("mass_update")):
         tried = [
             attempted(org.store, writer.update, values | {"id": str(each)}, "$.data[0]")
             for each in chore.facts["ids"]
         ]
-    failed = sum(said is not None for _, said in tried)
+    failed = sum(error_status is not None for _, error_status in tried)
     return len(tried) - failed, failed
 
 
 def _delete_later(org: Org, chore: Chore) -> tuple[int, int]:
     """Delete every record that is still there and not locked."""
-    sql = f'SELECT id FROM "{chore.module}" WHERE NOT Locked__s'  # noqa: S608 - a module's name
+    sql = f'SELECT id FROM "{chore.module}" WHERE NOT Locked__s'
     free = {each for (each,) in org.store.read(sql)}
     good = [each for each in chore.facts["ids"] if each in free]
-    with org.store.transaction(heard=org.settings.watch.tells_of("mass_delete")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("mass_delete")):
         recycle_bin.throw_away(org.store, chore.module, good, user=chore.user)
     return len(good), len(chore.facts["ids"]) - len(good)
 
@@ -138,7 +144,7 @@ WORKS: dict[str, Work] = {UPDATE: _update_later, DELETE: _delete_later}
 def _fitting(org: Org, module: Module, where: Condition | None) -> list[int]:
     """Find the records that fit now, or refuse none at all and too many."""
     assert where is not None, "without ids there is a condition"
-    sql = f'SELECT id FROM "{module.api_name}" AS r WHERE {where.sql} ORDER BY id LIMIT ?'  # noqa: S608
+    sql = f'SELECT id FROM "{module.api_name}" AS r WHERE {where.sql} ORDER BY id LIMIT ?'
     ids = [each for (each,) in org.store.read(sql, (*where.values, IN_VIEW + 1))]
     if not ids:
         raise Refusal(400, "NO_RECORDS_FOUND", "no record found to update")
@@ -152,9 +158,9 @@ def _put_off(org: DeferringOrg, request: Request, module: Module, kind: str, fac
     """Schedule the work."""
     total = len(facts["ids"])
     job = org.chores.put_off(kind, module.api_name, request.user, total, facts)
-    words = f"{kind.replace('_', ' ')} scheduled successfully"
-    told = {"code": "SUCCESS", "details": {"job_id": str(job)}, "message": words}
-    return json_answer({"data": [told | {"status": "success"}]})
+    message = f"{kind.replace('_', ' ')} scheduled successfully"
+    result = {"code": "SUCCESS", "details": {"job_id": str(job)}, "message": message}
+    return json_answer({"data": [result | {"status": "success"}]})
 
 
 # -- the body ------------------------------------------------------------------------------------
@@ -162,37 +168,37 @@ def _put_off(org: DeferringOrg, request: Request, module: Module, kind: str, fac
 
 def _scope(org: Org, request: Request, module: Module, body: Item) -> Scope | None:
     """Find out which records are meant; ``None`` where the body does not say."""
-    asked = [name for name in ("ids", "cvid", "criteria") if body.get(name) is not None]
+    scopes = [name for name in ("ids", "cvid", "criteria") if body.get(name) is not None]
     if "territory" in body:
         raise not_emulated("The key territory")
-    if "ids" in asked and len(asked) > 1:
-        words = "Please use either ids or cvid. Combination of both is not allowed"
-        due = [{"api_name": name, "json_path": f"$.{name}"} for name in asked]
-        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
-    if not asked:
+    if "ids" in scopes and len(scopes) > 1:
+        message = "Please use either ids or cvid. Combination of both is not allowed"
+        due = [{"api_name": name, "json_path": f"$.{name}"} for name in scopes]
+        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", message, {"ambiguity_due_to": due})
+    if not scopes:
         return None
-    if "ids" in asked:
+    if "ids" in scopes:
         return Scope(_listed(org, body["ids"]), None)
     where = Condition('r."Converted__s" = 0' if module.api_name == "Leads" else "1")
-    if "cvid" in asked:
+    if "cvid" in scopes:
         view = views.find(org.store, module.api_name, body["cvid"])
         if view is None:
-            place = {"api_name": "cvid", "json_path": "$.cvid"}
-            raise Refusal(400, "INVALID_DATA", "the cvid given seems to be invalid", place)
+            details = {"api_name": "cvid", "json_path": "$.cvid"}
+            raise Refusal(400, "INVALID_DATA", "the cvid given seems to be invalid", details)
         where = both(where, views.condition(view, org, request.user))
-    if "criteria" in asked:
+    if "criteria" in scopes:
         where = both(where, filters.condition(body["criteria"], module, org, request.user))
     return Scope(None, where)
 
 
 def _listed(org: Org, ids: object) -> list[str]:
     """Read the ids of a body."""
-    place = {"api_name": "ids", "json_path": "$.ids"}
+    location = {"api_name": "ids", "json_path": "$.ids"}
     if not isinstance(ids, list):
-        details: Item = {"expected_data_type": "jsonarray", **place}
+        details: Item = {"expected_data_type": "jsonarray", **location}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     if len(ids) > IDS:
-        details = {"maximum_length": IDS, **place}
+        details = {"maximum_length": IDS, **location}
         raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
     return [str(each) for each in ids]
 
@@ -200,7 +206,7 @@ def _listed(org: Org, ids: object) -> list[str]:
 def _known(org: Org, module: Module, text: str) -> str:
     """See that a record is there."""
     there = parameters.is_id(text) and org.store.read(
-        f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
+        f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',
         (int(text),),
     )
     if not there:
@@ -219,21 +225,24 @@ def _values(org: Org, module: Module, body: Item) -> Item:
         details = {"maximum_length": most, "api_name": "data", "json_path": "$.data[0]"}
         raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
     for name in values:
-        known = module.by_name.get(name)
-        if known is None or not (in_mass(known) or name == "Layout"):
-            place = {"api_name": name, "json_path": f"$.data[0].{name}"}
-            raise Refusal(400, "INVALID_DATA", "invalid data", place)
+        field = module.by_name.get(name)
+        if field is None or not (in_mass(field) or name == "Layout"):
+            location = {"api_name": name, "json_path": f"$.data[0].{name}"}
+            raise Refusal(400, "INVALID_DATA", "invalid data", location)
     # What is wrong with a value is wrong for every record; what a record adds comes up in its turn.
     Desk(org.store, module, org.settings).draft(values, "$.data[0]", record_id=0)
     return values
 
 
-def _module(org: Org, name: str, words: str) -> Module:
+def _module(org: Org, name: str, message: str) -> Module:
     """Find a module whose records can be changed in the mass."""
-    found = module_named(org, name)
-    if found.generated_type not in ("default", "custom") or found.api_name in UNSUPPORTED:
-        raise Refusal(400, "NOT_SUPPORTED", words, {"resource_path_index": 0})
-    return found
+    module_info = module_named(org, name)
+    if (
+        module_info.generated_type not in ("default", "custom")
+        or module_info.api_name in UNSUPPORTED
+    ):
+        raise Refusal(400, "NOT_SUPPORTED", message, {"resource_path_index": 0})
+    return module_info
 
 
 def _refused_item(refusal: Refusal) -> Answer:
@@ -241,9 +250,9 @@ def _refused_item(refusal: Refusal) -> Answer:
     return json_answer({"data": [refusal.body]}, refusal.status)
 
 
-def _answer(results: list[Item], said: list[int | None]) -> Answer:
-    """Tell what has become of each record."""
-    return json_answer({"data": results}, overall([each or 200 for each in said], 200))
+def _answer(results: list[Item], error_statuses: list[int | None]) -> Answer:
+    """Give the result of each record."""
+    return json_answer({"data": results}, overall([each or 200 for each in error_statuses], 200))
 
 
 ROUTES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.emulator.records.records import module_named
+from zcrm_nb.emulator.records.table import module_named
 from zcrm_nb.emulator.records.writes import attempted, overall, refuse_locked, success
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
@@ -26,10 +26,10 @@ MOVED = "The user to whom you are trying to transfer the records"
 def post_owner(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``POST /{module}/{id}/actions/change_owner``: hand one record over."""
     found, body = _module(org, module), request.json()
-    known = parameters.record_id(record_id)
+    id_number = parameters.record_id(record_id)
     owner, related = _owner(org, body), _related(org, body)
-    with org.store.transaction(heard=org.settings.watch.tells_of("change_owner")):
-        result = _hand_over(org, request.user, found, known, owner)
+    with org.store.transaction(notify=org.settings.watch.notifies_of("change_owner")):
+        result = _hand_over(org, request.user, found, id_number, owner)
         _take_along(org, request.user, related, owner)
     return json_answer({"data": [result]})
 
@@ -43,11 +43,11 @@ def post_owners(org: Org, request: Request, module: str) -> Answer:
     def hand_over(record_id: int) -> Item:
         return _hand_over(org, request.user, found, record_id, owner)
 
-    with org.store.transaction(heard=org.settings.watch.tells_of("change_owner")):
+    with org.store.transaction(notify=org.settings.watch.notifies_of("change_owner")):
         tried = [attempted(org.store, hand_over, each) for each in ids]
-        if any(said is None for _, said in tried):
+        if any(error_status is None for _, error_status in tried):
             _take_along(org, request.user, related, owner)
-    status = overall([said or 200 for _, said in tried], 200)
+    status = overall([error_status or 200 for _, error_status in tried], 200)
     if status == 207:
         status = org.settings.actions.change_owner_partly_status
     return json_answer({"data": [result for result, _ in tried]}, status)
@@ -55,10 +55,10 @@ def post_owners(org: Org, request: Request, module: str) -> Answer:
 
 def _hand_over(org: Org, user: int, module: Module, record_id: int, owner: int) -> Item:
     """Give one record another owner."""
-    there = f'SELECT 1 FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
+    there = f'SELECT 1 FROM "{module.api_name}" WHERE id = ?'
     if not org.store.read(there, (record_id,)):
-        words = "the id given seems to be invalid"
-        raise Refusal(400, "INVALID_DATA", words, {"id": str(record_id)})
+        message = "the id given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", message, {"id": str(record_id)})
     refuse_locked(org.store, module, record_id)
     org.store.update(module.api_name, [{"id": record_id, "Owner": owner}], user=user)
     return success("owner is successfully updated", record_id)
@@ -72,28 +72,28 @@ def _take_along(org: Org, user: int, related: list[tuple[str, int]], owner: int)
 
 def _module(org: Org, name: str) -> Module:
     """Find a module whose records have owners that can change."""
-    found = module_named(org, name)
-    if "Owner" not in found.by_name or found.api_name in UNSUPPORTED:
-        words = "The requested operation is not supported"
-        raise Refusal(400, "NOT_SUPPORTED", words, {"resource_path_index": 0})
-    return found
+    module_info = module_named(org, name)
+    if "Owner" not in module_info.by_name or module_info.api_name in UNSUPPORTED:
+        message = "The requested operation is not supported"
+        raise Refusal(400, "NOT_SUPPORTED", message, {"resource_path_index": 0})
+    return module_info
 
 
 def _ids(org: Org, body: Item) -> list[int]:
     """Read whose owner shall change."""
-    ids, place = body.get("ids"), {"api_name": "ids", "json_path": "$.ids"}
+    ids, location = body.get("ids"), {"api_name": "ids", "json_path": "$.ids"}
     if not ids:
-        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", location)
     if not isinstance(ids, list):
-        details: Item = {"expected_data_type": "jsonarray", **place}
+        details: Item = {"expected_data_type": "jsonarray", **location}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     if len(ids) > IDS:
-        details = {"maximum_length": IDS, **place}
+        details = {"maximum_length": IDS, **location}
         raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
     for number, each in enumerate(ids):
         if not parameters.is_id(str(each)):
-            place = {"api_name": "ids", "json_path": f"$.ids[{number}]"}
-            details = {"expected_data_type": "long", **place}
+            location = {"api_name": "ids", "json_path": f"$.ids[{number}]"}
+            details = {"expected_data_type": "long", **location}
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
     return [int(each) for each in ids]
 
@@ -103,34 +103,36 @@ def _owner(org: Org, body: Item) -> int:
     named = body.get("owner")
     text = str(named.get("id", "")) if isinstance(named, dict) else ""
     if not text:
-        place = {"api_name": "owner", "json_path": "$.owner"}
-        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
-    known = parameters.is_id(text)
-    rows = org.store.read("SELECT status FROM Users WHERE id = ?", (int(text),)) if known else []
+        details = {"api_name": "owner", "json_path": "$.owner"}
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
+    id_number = parameters.is_id(text)
+    rows = (
+        org.store.read("SELECT status FROM Users WHERE id = ?", (int(text),)) if id_number else []
+    )
     if not rows:
-        place = {"api_name": "owner", "json_path": "$.owner.id"}
-        raise Refusal(400, "INVALID_DATA", "Invalid data provided", place)
+        details = {"api_name": "owner", "json_path": "$.owner.id"}
+        raise Refusal(400, "INVALID_DATA", "Invalid data provided", details)
     (status,) = rows[0]
-    place = {"api_name": "id", "json_path": "$.owner.id"}
+    details = {"api_name": "id", "json_path": "$.owner.id"}
     if status == "deleted":
-        words = f"{MOVED} has closed their account."
-        raise Refusal(403, "INVALID_DATA", words, place | {"owner_status": "deleted"})
+        message = f"{MOVED} has closed their account."
+        raise Refusal(403, "INVALID_DATA", message, details | {"owner_status": "deleted"})
     if status != "active":
-        words = f"{MOVED} is not active."
-        raise Refusal(400, "INVALID_DATA", words, place | {"owner_status": "inactive"})
+        message = f"{MOVED} is not active."
+        raise Refusal(400, "INVALID_DATA", message, details | {"owner_status": "inactive"})
     return int(text)
 
 
 def _related(org: Org, body: Item) -> list[tuple[str, int]]:
     """Read which other records go along."""
-    asked = body.get("related_modules") or []
-    asked = (
-        [asked] if isinstance(asked, dict) else asked
+    related = body.get("related_modules") or []
+    related = (
+        [related] if isinstance(related, dict) else related
     )  # the page shows an object, the spec a list
-    if not isinstance(asked, list) or len(asked) > RELATED:
-        place = {"api_name": "related_modules", "json_path": "$.related_modules"}
-        raise Refusal(400, "INVALID_DATA", "invalid data", place | {"maximum_length": RELATED})
-    return [_related_record(org, each, f"$.related_modules[{n}]") for n, each in enumerate(asked)]
+    if not isinstance(related, list) or len(related) > RELATED:
+        details = {"api_name": "related_modules", "json_path": "$.related_modules"}
+        raise Refusal(400, "INVALID_DATA", "invalid data", details | {"maximum_length": RELATED})
+    return [_related_record(org, each, f"$.related_modules[{n}]") for n, each in enumerate(related)]
 
 
 def _related_record(org: Org, named: object, path: str) -> tuple[str, int]:
@@ -142,19 +144,19 @@ def _related_record(org: Org, named: object, path: str) -> tuple[str, int]:
         if not item.get(name)
     ]
     if lacking:
-        words = "one of the expected fields is missing"
-        raise Refusal(400, "EXPECTED_FIELD_MISSING", words, {"expected_fields": lacking})
+        message = "one of the expected fields is missing"
+        raise Refusal(400, "EXPECTED_FIELD_MISSING", message, {"expected_fields": lacking})
     module, text = str(item["api_name"]), str(item["id"])
     if module not in org.settings.actions.change_owner_modules:
-        place = {"api_name": "api_name", "json_path": f"{path}.api_name"}
-        raise Refusal(400, "NOT_SUPPORTED", "The requested operation is not supported", place)
+        details = {"api_name": "api_name", "json_path": f"{path}.api_name"}
+        raise Refusal(400, "NOT_SUPPORTED", "The requested operation is not supported", details)
     there = parameters.is_id(text) and org.store.read(
-        f'SELECT 1 FROM "{module}" WHERE id = ?',  # noqa: S608 - one of the settings
+        f'SELECT 1 FROM "{module}" WHERE id = ?',
         (int(text),),
     )
     if not there:
-        place = {"api_name": "id", "json_path": f"{path}.id"}
-        raise Refusal(400, "INVALID_DATA", "invalid data", place)
+        details = {"api_name": "id", "json_path": f"{path}.id"}
+        raise Refusal(400, "INVALID_DATA", "invalid data", details)
     return module, int(text)
 
 

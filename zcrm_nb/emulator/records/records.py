@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
-from zcrm_nb.emulator.catalog.describe import TEXTAREAS
 from zcrm_nb.emulator.query import criteria, views
 from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both
+from zcrm_nb.emulator.records.table import ORDERS, Table, iso, module_named, plain_info
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.paging import LIFE_S, REACH, Binder, Position
 from zcrm_nb.emulator.serving.route import READ, SEARCH, V8, Route
 from zcrm_nb.emulator.storage import recycle_bin
-from zcrm_nb.emulator.storage.codec import Shaped, nested, render, shape
+from zcrm_nb.emulator.storage.codec import nested
 from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
 
 if TYPE_CHECKING:
@@ -31,9 +28,7 @@ if TYPE_CHECKING:
 DAY_S = 24 * 3600
 FIELDS = 50
 DISCRETE = 2_000
-RICH_TEXT_IN_LISTS = 500
 SORTABLE = ("id", "Created_Time", "Modified_Time")
-ORDERS = ("asc", "desc")
 NOT_EMULATED_PARAMS = (
     "territory_id",
     "include_child",
@@ -42,13 +37,6 @@ NOT_EMULATED_PARAMS = (
     "filterId",
 )
 SEARCHES = ("criteria", "email", "phone", "word")
-#: What a note tells of the files attached to it; null without any.
-ATTACHED = (
-    "(SELECT CASE WHEN count(*) THEN json_group_array(json_object('$file_id', a.file_id,"
-    " 'File_Name', a.file_name, 'Size', CAST(a.size AS TEXT), 'id', CAST(a.id AS TEXT)))"
-    " ELSE 'null' END FROM attachments a WHERE a.parent = r.id)"
-)
-
 APPROVED = "approved"
 APPROVAL_STATES = (
     APPROVED,
@@ -81,71 +69,6 @@ class Sort(NamedTuple):
         return Condition(f'(r."{self.by}", r.id) {sign} (?, ?)', (position.key, position.id))
 
 
-class Table:
-    """Some fields of a module, read from the store and shaped for the wire.
-
-    Parameters
-    ----------
-    store : Store
-        Where the records are.
-    module : Module
-        Whose records.
-    fields : iterable of Field
-        What to show of them; ``id`` always comes along.
-    cut : bool, default False
-        Whether rich text is cut to 500 characters, as in lists.
-    """
-
-    def __init__(
-        self, store: Store, module: Module, fields: Iterable[Field], *, cut: bool = False
-    ) -> None:
-        self._store, self._module = store, module
-        chosen = {"id": module.by_name["id"]} | {each.api_name: each for each in fields}
-        shaped = {name: shape(field, "r", "rest", store) for name, field in chosen.items()}
-        for name in [name for name, field in chosen.items() if cut and _is_rich_text(field)]:
-            shaped[name] = Shaped((f'substr(r."{name}", 1, {RICH_TEXT_IN_LISTS})',))
-        pointer = module.polymorphic
-        if pointer and pointer.data_type == "lookup" and pointer.api_name in shaped:
-            shaped["$se_module"] = Shaped(('r."$se_module"',))
-        if module.api_name == "Notes":
-            shaped["$attachments"] = Shaped((ATTACHED,), orjson.loads)
-        self._shaped = shaped
-        self._expressions = [sql for each in shaped.values() for sql in each.expressions]
-
-    def read(
-        self,
-        where: Condition,
-        order: str,
-        limit: int,
-        *,
-        offset: int = 0,
-        extra: Sequence[str] = (),
-    ) -> tuple[list[dict[str, Any]], list[Any]]:
-        """Read rows as records, and beside them the extra columns asked for."""
-        sql = (
-            f"SELECT {', '.join((*self._expressions, *extra))} "  # noqa: S608 - names of the schema
-            f'FROM "{self._module.api_name}" AS r WHERE {where.sql} ORDER BY {order} '
-            "LIMIT ? OFFSET ?"
-        )
-        rows = self._store.read(sql, (*where.values, limit, offset))
-        records = render(rows, list(self._shaped), list(self._shaped.values()))
-        return records, [row[len(self._expressions) :] for row in rows]
-
-
-def _is_rich_text(field: Field) -> bool:
-    """Tell a rich text area from a plain one, by its length."""
-    return field.data_type == "textarea" and TEXTAREAS.get(field.length) == "rich_text"
-
-
-def module_named(org: Org, name: str) -> Module:
-    """Find a module by its API name, or refuse with ``INVALID_MODULE``."""
-    module = org.schema.modules.get(name)
-    if module is None or not module.api_supported:
-        words = "the module name given seems to be invalid"
-        raise Refusal(400, "INVALID_MODULE", words, {"resource_path_index": 0})
-    return module
-
-
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What a request for a list asks for."""
@@ -168,18 +91,18 @@ def get_records(org: Org, request: Request, module: str) -> Answer:
 
 def listed(org: Org, request: Request, module: Module, within: Condition = EVERYTHING) -> Answer:
     """Answer with one page of the records that stand within a condition."""
-    asked = _listing(org, request, module, within)
-    page = _page(org, module, asked)
+    listing = _listing(org, request, module, within)
+    page = _page(org, module, listing)
     if not page.records:
-        return NOTHING if asked.since is None else Answer(304)
-    return json_answer({"data": page.records, "info": _info(org, asked, page)})
+        return NOTHING if listing.since is None else Answer(304)
+    return json_answer({"data": page.records, "info": _info(org, listing, page)})
 
 
 def _listing(org: Org, request: Request, module: Module, within: Condition) -> Listing:
     """Read and check everything that a request for a list says."""
     _refuse_what_is_not_emulated(request)
     fields = _fields(request, module, org.settings)
-    view = view_asked(org, request, module)
+    view = requested_view(org, request, module)
     by = parameters.one_of(request, "sort_by", SORTABLE, "id")
     order = parameters.one_of(request, "sort_order", ORDERS, "desc")
     sort = Sort(view.sort_by, view.sort_order) if view else Sort(by, order)
@@ -190,8 +113,8 @@ def _listing(org: Org, request: Request, module: Module, within: Condition) -> L
     binder = _binder(org, request)
     token = request.params.get("page_token")
     if token is None and page * per_page > DISCRETE:
-        words = "You can only get the first 2000 records without using page_token param"
-        raise Refusal(400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", words, {"limit": DISCRETE})
+        message = "You can only get the first 2000 records without using page_token param"
+        raise Refusal(400, "DISCRETE_PAGINATION_LIMIT_EXCEEDED", message, {"limit": DISCRETE})
     since = _since(org, request)
     where = both(within, _where(request, module, since))
     return Listing(
@@ -218,7 +141,7 @@ def _refuse_what_is_not_emulated(request: Request) -> None:
             raise not_emulated(f"The parameter {name}")
 
 
-def view_asked(org: Org, request: Request, module: Module) -> View | None:
+def requested_view(org: Org, request: Request, module: Module) -> View | None:
     """Find the view that the parameter ``cvid`` names, or refuse one that does not exist."""
     if "cvid" not in request.params:
         return None
@@ -230,25 +153,25 @@ def view_asked(org: Org, request: Request, module: Module) -> View | None:
 
 def _fields(request: Request, module: Module, settings: Settings) -> list[Field]:
     """Find the fields a list asks for, without those that only a single record shows."""
-    asked = parameters.names(request, "fields")
-    if not asked:
+    names = parameters.names(request, "fields")
+    if not names:
         raise parameters.missing("fields")
-    if len(asked) > FIELDS:
+    if len(names) > FIELDS:
         details = {"limit": FIELDS, "param_name": "fields"}
         raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
-    if settings.refuse_unknown_fields and not module.by_name.keys() >= set(asked):
+    if settings.refuse_unknown_fields and not module.by_name.keys() >= set(names):
         raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "fields"})
-    known = [module.by_name[name] for name in asked if name in module.by_name]
-    return [field for field in known if field.data_type not in ONLY_ON_ONE]
+    known_field = [module.by_name[name] for name in names if name in module.by_name]
+    return [field for field in known_field if field.data_type not in ONLY_ON_ONE]
 
 
 def _binder(org: Org, request: Request) -> Binder:
     """Bind page tokens to the user and to all that was asked except for the page itself."""
-    asked = {**request.params, "path": request.path}
-    asked["If-Modified-Since"] = request.headers.get("If-Modified-Since", "")
+    bound = {**request.params, "path": request.path}
+    bound["If-Modified-Since"] = request.headers.get("If-Modified-Since", "")
     for name in ("page", "page_token"):
-        asked.pop(name, None)
-    return Binder.of(org.secret, request.user, asked.items())
+        bound.pop(name, None)
+    return Binder.of(org.secret, request.user, bound.items())
 
 
 def _since(org: Org, request: Request) -> int | None:
@@ -262,9 +185,9 @@ def _where(request: Request, module: Module, since: int | None) -> Condition:
     where = _converted(request, module)
     if since is not None:
         where = both(where, Condition('r."Modified_Time" > ?', (since,)))
-    wanted = parameters.ids(request)
-    if wanted:
-        where = both(where, Condition(f"r.id IN ({', '.join('?' * len(wanted))})", tuple(wanted)))
+    ids = parameters.ids(request)
+    if ids:
+        where = both(where, Condition(f"r.id IN ({', '.join('?' * len(ids))})", tuple(ids)))
     return where
 
 
@@ -285,89 +208,84 @@ class Page(NamedTuple):
     more: bool
 
 
-def _page(org: Org, module: Module, asked: Listing) -> Page:
+def _page(org: Org, module: Module, listing: Listing) -> Page:
     """Read one page, from a numbered place or from the position in a token."""
-    if asked.by_number:
-        return _numbered_page(org, module, asked)
-    position = asked.position
+    if listing.by_number:
+        return _numbered_page(org, module, listing)
+    position = listing.position
     backwards = position is not None and position.backwards
-    room = _room(asked)
-    records, keys = Table(org.store, module, asked.fields, cut=True).read(
-        both(asked.where, asked.sort.beyond(position)) if position else asked.where,
-        asked.sort.sql(backwards=backwards),
+    room = _room(listing)
+    records, keys = Table(org.store, module, listing.fields, cut=True).read(
+        both(listing.where, listing.sort.beyond(position)) if position else listing.where,
+        listing.sort.sql(backwards=backwards),
         room + 1,
-        offset=0 if position else (asked.page - 1) * asked.per_page,
-        extra=(f'r."{asked.sort.by}"', "r.id"),
+        offset=0 if position else (listing.page - 1) * listing.per_page,
+        extra=(f'r."{listing.sort.by}"', "r.id"),
     )
     more = len(records) > room
     records, keys = records[:room], keys[:room]
     if position is None:
-        return Page(records, keys, (asked.page - 1) * asked.per_page, more)
+        return Page(records, keys, (listing.page - 1) * listing.per_page, more)
     if backwards:
         return Page(records[::-1], keys[::-1], position.served - len(records), more=True)
     return Page(records, keys, position.served, more)
 
 
-def _numbered_page(org: Org, module: Module, asked: Listing) -> Page:
+def _numbered_page(org: Org, module: Module, listing: Listing) -> Page:
     """Read one page of a view: sorted by any field, so it begins behind so many records."""
-    room, position = _room(asked), asked.position
+    room, position = _room(listing), listing.position
     if position is None:
-        before = (asked.page - 1) * asked.per_page
+        before = (listing.page - 1) * listing.per_page
     else:
         before = position.served - room * position.backwards
-    records, _ = Table(org.store, module, asked.fields, cut=True).read(
-        asked.where, asked.sort.sql(), room + 1, offset=before
+    records, _ = Table(org.store, module, listing.fields, cut=True).read(
+        listing.where, listing.sort.sql(), room + 1, offset=before
     )
     keys = [(0, int(each["id"])) for each in records[:room]]
     return Page(records[:room], keys, before, len(records) > room)
 
 
-def _room(asked: Listing) -> int:
+def _room(listing: Listing) -> int:
     """Count how many rows fit on this page."""
-    if asked.position is None:
-        return asked.per_page
-    served = asked.position.served
-    return min(asked.per_page, served if asked.position.backwards else REACH - served)
+    if listing.position is None:
+        return listing.per_page
+    served = listing.position.served
+    return min(listing.per_page, served if listing.position.backwards else REACH - served)
 
 
-def _info(org: Org, asked: Listing, page: Page) -> dict[str, Any]:
+def _info(org: Org, listing: Listing, page: Page) -> dict[str, Any]:
     """Make the ``info`` object of a list."""
     now = org.clock.now()
     after = page.before + len(page.records)
     following = Position(*page.keys[-1], served=after) if page.more else None
     previous = Position(*page.keys[0], page.before, backwards=True) if page.before else None
-    counts_on = asked.position is not None and org.settings.token_page_number
+    counts_on = listing.position is not None and org.settings.token_page_number
     return {
         "call": False,
         "email": False,
-        "per_page": asked.per_page,
+        "per_page": listing.per_page,
         "count": len(page.records),
-        "page": page.before // asked.per_page + 1 if counts_on else asked.page,
-        "sort_by": asked.sort.by,
-        "sort_order": asked.sort.order,
+        "page": page.before // listing.per_page + 1 if counts_on else listing.page,
+        "sort_by": listing.sort.by,
+        "sort_order": listing.sort.order,
         "more_records": page.more,
-        "next_page_token": following and asked.binder.seal(following, now),
-        "previous_page_token": previous and asked.binder.seal(previous, now),
+        "next_page_token": following and listing.binder.seal(following, now),
+        "previous_page_token": previous and listing.binder.seal(previous, now),
         "page_token_expiry": iso(org, now + LIFE_S) if following or previous else None,
     }
 
 
-def iso(org: Org, moment: int) -> str:
-    """Write a moment with the offset of the org's time zone."""
-    return datetime.fromtimestamp(moment, org.store.zone).isoformat()
-
-
 def get_record(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}``: one record, with its subforms and multi-select lookups."""
-    found = module_named(org, module)
-    wanted = parameters.record_id(record_id)
-    asked = parameters.names(request, "fields")
-    chosen = [each for each in found.fields if not asked or each.api_name in asked]
+    module_info = module_named(org, module)
+    id_number = parameters.record_id(record_id)
+    names = parameters.names(request, "fields")
+    chosen = [each for each in module_info.fields if not names or each.api_name in names]
     since = _since(org, request)
-    record = one_record(org.store, found, wanted, chosen)
+    record = one_record(org.store, module_info, id_number, chosen)
     if record is None:
         return _unknown_id(org)
-    if since is not None and not _newer(org.store, found, wanted, since):
+    if since is not None and not _newer(org.store, module_info, id_number, since):
         return Answer(304)
     return json_answer({"data": [record]})
 
@@ -393,19 +311,21 @@ def _unknown_id(org: Org) -> Answer:
     """Answer for a well-formed id that names no record: Zoho's pages allow both."""
     if org.settings.unknown_id_status == 204:
         return NOTHING
-    words = "the id given seems to be invalid"
-    raise Refusal(org.settings.unknown_id_status, "INVALID_DATA", words, {"resource_path_index": 1})
+    message = "the id given seems to be invalid"
+    raise Refusal(
+        org.settings.unknown_id_status, "INVALID_DATA", message, {"resource_path_index": 1}
+    )
 
 
 def _newer(store: Store, module: Module, record_id: int, since: int) -> bool:
-    """Tell whether a record was modified after a moment."""
-    sql = f'SELECT 1 FROM "{module.api_name}" WHERE id = ? AND "Modified_Time" > ?'  # noqa: S608
+    """Whether a record was modified after a moment."""
+    sql = f'SELECT 1 FROM "{module.api_name}" WHERE id = ? AND "Modified_Time" > ?'
     return bool(store.read(sql, (record_id, since)))
 
 
 def search_records(org: Org, request: Request, module: str) -> Answer:
     """``GET /{module}/search``: records that fit criteria, an e-mail address, a phone or a word."""
-    found = module_named(org, module)
+    module_info = module_named(org, module)
     if "cvid" in request.params:
         raise not_emulated("The parameter cvid of a search")
     state = parameters.one_of(request, "approval_state", APPROVAL_STATES, APPROVED)
@@ -413,26 +333,27 @@ def search_records(org: Org, request: Request, module: str) -> Answer:
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
-    where = _search(org, request, found)
+    where = _search(org, request, module_info)
     if where is None:
-        words = "one of the expected parameter is missing"
-        raise Refusal(400, "EXPECTED_PARAM_MISSING", words, {"param_names": list(SEARCHES)})
+        message = "one of the expected parameter is missing"
+        raise Refusal(400, "EXPECTED_PARAM_MISSING", message, {"param_names": list(SEARCHES)})
     if page * per_page > DISCRETE:
-        words = "maximum response iteration limit reached"
-        raise Refusal(400, "LIMIT_REACHED", words, {"limit": str(DISCRETE)})
+        message = "maximum response iteration limit reached"
+        raise Refusal(400, "LIMIT_REACHED", message, {"limit": str(DISCRETE)})
     sort = Sort(
-        _search_key(org, request, found), parameters.one_of(request, "sort_order", ORDERS, "desc")
+        _search_key(org, request, module_info),
+        parameters.one_of(request, "sort_order", ORDERS, "desc"),
     )
-    asked = parameters.names(request, "fields")
+    names = parameters.names(request, "fields")
     fields = [
         each
-        for each in found.fields
-        if each.data_type not in ONLY_ON_ONE and (not asked or each.api_name in asked)
+        for each in module_info.fields
+        if each.data_type not in ONLY_ON_ONE and (not names or each.api_name in names)
     ]
     where = both(where, _indexed(org))
     if state != APPROVED:  # nothing ever waits for approval here
         where = both(where, NOTHING_FITS)
-    records, _ = Table(org.store, found, fields, cut=True).read(
+    records, _ = Table(org.store, module_info, fields, cut=True).read(
         where, sort.sql(), per_page + 1, offset=(page - 1) * per_page
     )
     if not records:
@@ -440,16 +361,6 @@ def search_records(org: Org, request: Request, module: str) -> Answer:
     return json_answer(
         {"data": records[:per_page], "info": plain_info(page, per_page, len(records))}
     )
-
-
-def plain_info(page: int, per_page: int, found: int) -> dict[str, Any]:
-    """Make the ``info`` of a list without tokens, after looking for ``per_page + 1`` rows."""
-    return {
-        "per_page": per_page,
-        "count": min(found, per_page),
-        "page": page,
-        "more_records": found > per_page,
-    }
 
 
 def _search(org: Org, request: Request, module: Module) -> Condition | None:
@@ -483,32 +394,34 @@ def _indexed(org: Org) -> Condition:
 
 def count_records(org: Org, request: Request, module: str) -> Answer:
     """``GET /{module}/actions/count``: how many records fit."""
-    found = module_named(org, module)
+    module_info = module_named(org, module)
     if "cvid" in request.params and any(each in request.params for each in SEARCHES):
         raise _view_and_search(request)
-    view = view_asked(org, request, found)
-    where = _search(org, request, found)
+    view = requested_view(org, request, module_info)
+    where = _search(org, request, module_info)
     if view is not None:
-        where = both(_converted(request, found), views.condition(view, org, request.user))
+        where = both(_converted(request, module_info), views.condition(view, org, request.user))
     if where is None and org.settings.count_needs_search:
-        words = "one of the expected parameter is missing"
-        raise Refusal(400, "EXPECTED_PARAM_MISSING", words, {"param_names": list(SEARCHES)})
-    where = where or _converted(request, found)
-    sql = f'SELECT count(*) FROM "{module}" AS r WHERE {where.sql}'  # noqa: S608
+        message = "one of the expected parameter is missing"
+        raise Refusal(400, "EXPECTED_PARAM_MISSING", message, {"param_names": list(SEARCHES)})
+    where = where or _converted(request, module_info)
+    sql = f'SELECT count(*) FROM "{module}" AS r WHERE {where.sql}'
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
 
 def _view_and_search(request: Request) -> Refusal:
     """Refuse to count a view and a search at once."""
-    words = "Please use either Cvid or Search Params. Combination of both the params is not allowed"
+    message = (
+        "Please use either Cvid or Search Params. Combination of both the params is not allowed"
+    )
     searches = [each for each in SEARCHES if each in request.params]
     due = [{"param_name": each} for each in ("cvid", *searches)]
-    return Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
+    return Refusal(400, "AMBIGUITY_DURING_PROCESSING", message, {"ambiguity_due_to": due})
 
 
 def get_deleted(org: Org, request: Request, module: str) -> Answer:
-    """``GET /{module}/deleted``: what was deleted, when and by whom."""
-    found = module_named(org, module)
+    """``GET /{module}/deleted``: what was deleted, with time and user."""
+    module_info = module_named(org, module)
     kind = request.params.get("type", "all")
     if kind not in ("all", "recycle", "permanent"):
         raise parameters.not_matched("type")
@@ -522,7 +435,7 @@ def get_deleted(org: Org, request: Request, module: str) -> Answer:
         "SELECT id, display_name, type, deleted_time, deleted_by, created_by FROM deleted "
         "WHERE module = ? AND (? = 'all' OR type = ?) AND deleted_time > ? "
         "ORDER BY deleted_time DESC, id DESC LIMIT ? OFFSET ?",
-        (found.api_name, kind, kind, since or 0, per_page + 1, (page - 1) * per_page),
+        (module_info.api_name, kind, kind, since or 0, per_page + 1, (page - 1) * per_page),
     )
     if not rows:
         return NOTHING if since is None else Answer(304)
@@ -551,19 +464,19 @@ def _person(user: int | None, people: dict[int, str]) -> dict[str, str] | None:
 
 def fetch_full_data(org: Org, request: Request, module: str, record_id: str = "") -> Answer:
     """``GET /{module}[/{id}]/actions/fetch_full_data``: rich text that lists cut, whole."""
-    found = module_named(org, module)
+    module_info = module_named(org, module)
     texts = [record_id] if record_id else parameters.names(request, "ids")
-    asked = parameters.names(request, "fields")
-    for name, given in (("ids", texts), ("fields", asked)):
+    names = parameters.names(request, "fields")
+    for name, given in (("ids", texts), ("fields", names)):
         if not given:
             raise parameters.missing(name)
     if not all(parameters.is_id(each) for each in texts):
-        words = "Either the request body or parameters is in wrong format"
-        raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", words)
-    fields = [found.by_name[name] for name in asked if name in found.by_name]
+        message = "Either the request body or parameters is in wrong format"
+        raise Refusal(400, "UNABLE_TO_PARSE_DATA_TYPE", message)
+    fields = [module_info.by_name[name] for name in names if name in module_info.by_name]
     plain = [each for each in fields if each.data_type not in ONLY_ON_ONE]
     where = Condition(f"r.id IN ({', '.join('?' * len(texts))})", tuple(map(int, texts)))
-    records, _ = Table(org.store, found, plain).read(where, "r.id", len(texts))
+    records, _ = Table(org.store, module_info, plain).read(where, "r.id", len(texts))
     return json_answer({"data": records}) if records else NOTHING
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both, like
-from zcrm_nb.emulator.records.records import ORDERS, iso, plain_info
+from zcrm_nb.emulator.records.table import ORDERS, iso, plain_info
 from zcrm_nb.emulator.records.writes import overall
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
@@ -64,10 +64,10 @@ def get_bin(org: Org, request: Request) -> Answer:
         request, "sort_by", ("display_name", "deleted_time", "deleted_by"), "deleted_time"
     )
     order = parameters.one_of(request, "sort_order", ORDERS, "desc")
-    where = _asked(org, request)
-    wanted = parameters.ids(request)
-    if wanted:
-        where = both(where, _among(wanted))
+    where = _filter(org, request)
+    ids = parameters.ids(request)
+    if ids:
+        where = both(where, _among(ids))
     rows = _rows(
         org, where, f"{COLUMNS[by]} {order}, d.id {order}", per_page + 1, (page - 1) * per_page
     )
@@ -86,7 +86,7 @@ def get_bin_record(org: Org, request: Request, record_id: str) -> Answer:
 
 def count_bin(org: Org, request: Request) -> Answer:
     """``GET /settings/recycle_bin/actions/count``: how many records are in the bin."""
-    where = _asked(org, request)
+    where = _filter(org, request)
     sql = f"SELECT count(*) {FROM} WHERE {where.sql}"
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
@@ -95,23 +95,23 @@ def post_restore(org: DeferringOrg, request: Request) -> Answer:
     """``POST /settings/recycle_bin/actions/restore``: by ids, by filters, or everything."""
     _expire(org)
     body = request.json()
-    asked = [name for name in ("ids", "filters", "restore_all_records") if body.get(name)]
-    if not asked:
+    selections = [name for name in ("ids", "filters", "restore_all_records") if body.get(name)]
+    if not selections:
         fields = [_place(name) for name in ("ids", "filters", "restore_all_records")]
-        words = "one of the expected fields is missing"
-        raise Refusal(400, "EXPECTED_FIELD_MISSING", words, {"expected_fields": fields})
-    if len(asked) > 1:
-        words = "Please use only one of ids, filters and restore_all_records"
-        due = [_place(name) for name in asked]
-        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
-    if asked == ["ids"]:
+        message = "one of the expected fields is missing"
+        raise Refusal(400, "EXPECTED_FIELD_MISSING", message, {"expected_fields": fields})
+    if len(selections) > 1:
+        message = "Please use only one of ids, filters and restore_all_records"
+        due = [_place(name) for name in selections]
+        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", message, {"ambiguity_due_to": due})
+    if selections == ["ids"]:
         return _each(org, request, _listed(body["ids"]), "restore")
     where = IN_BIN
-    if asked == ["filters"]:
+    if selections == ["filters"]:
         where = both(where, _filtered(body["filters"]))
     _put_off(org, request, "restore", _ids(org, where))
-    words = "Bulk restoration of records based on filters has been scheduled"
-    return json_answer({"recycle_bin": [_scheduled(words, {})]}, 202)
+    message = "Bulk restoration of records based on filters has been scheduled"
+    return json_answer({"recycle_bin": [_scheduled(message, {})]}, 202)
 
 
 def post_restore_one(org: DeferringOrg, request: Request, record_id: str) -> Answer:
@@ -123,17 +123,17 @@ def post_restore_one(org: DeferringOrg, request: Request, record_id: str) -> Ans
 def delete_bin(org: DeferringOrg, request: Request) -> Answer:
     """``DELETE /settings/recycle_bin?ids=``: delete records in the bin for good."""
     _expire(org)
-    wanted = parameters.ids(request)
+    id_list = parameters.ids(request)
     filtered = "filters" in request.params
-    if wanted and filtered:
+    if id_list and filtered:
         raise parameters.ambiguous("ids", "filters")
-    if not wanted and not filtered:
-        words = "one of the expected parameter is missing"
+    if not id_list and not filtered:
+        message = "one of the expected parameter is missing"
         details = {"param_names": ["filters", "ids"]}
-        raise Refusal(400, "EXPECTED_PARAM_MISSING", words, details)
+        raise Refusal(400, "EXPECTED_PARAM_MISSING", message, details)
     if not filtered:
-        return _each(org, request, wanted, "erase")
-    ids = _ids(org, _asked(org, request))
+        return _each(org, request, id_list, "erase")
+    ids = _ids(org, _filter(org, request))
     _put_off(org, request, "erase", ids)
     results = [_scheduled("record has been scheduled for deletion", {"id": str(i)}) for i in ids]
     return json_answer({"recycle_bin": results}, 202) if results else NOTHING
@@ -153,8 +153,8 @@ def post_empty(org: DeferringOrg, request: Request) -> Answer:
         _put_off(org, request, "erase", ids)
         return json_answer(_scheduled("Empty bin action has been scheduled", {}), 202)
     recycle_bin.erase(org.store, ids)
-    told = {"code": "SUCCESS", "details": {}, "message": "recyclebin is cleared"}
-    return json_answer(told | {"status": "success"})
+    result = {"code": "SUCCESS", "details": {}, "message": "recyclebin is cleared"}
+    return json_answer(result | {"status": "success"})
 
 
 # -- doing it ------------------------------------------------------------------------------------
@@ -166,10 +166,10 @@ def _each(org: DeferringOrg, request: Request, ids: list[int], kind: str) -> Ans
         raise _invalid("ids", maximum_length=IDS)
     if _weight(org, ids) > AT_ONCE:
         _put_off(org, request, kind, ids)
-        words = (
+        message = (
             f"record has been scheduled for {'restoration' if kind == 'restore' else 'deletion'}"
         )
-        results = [_scheduled(words, {"id": str(each)}) for each in ids]
+        results = [_scheduled(message, {"id": str(each)}) for each in ids]
         return json_answer({"recycle_bin": results}, 202)
     with org.store.transaction():
         results = [_tried(org, kind, each, request.user) for each in ids]
@@ -184,26 +184,26 @@ def _tried(org: Org, kind: str, record_id: int, user: int) -> Item:
         with org.store.attempt():
             DOES[kind](org, record_id, user)
     except KeyError:
-        words = "the id given seems to be invalid"
-        return Refusal(400, "INVALID_DATA", words, details).body
+        message = "the id given seems to be invalid"
+        return Refusal(400, "INVALID_DATA", message, details).body
     except recycle_bin.OrphanError:
-        words = "the record cannot be restored without its parent"
-        return Refusal(400, "CANNOT_RESTORE_WITHOUT_PARENT", words, details).body
+        message = "the record cannot be restored without its parent"
+        return Refusal(400, "CANNOT_RESTORE_WITHOUT_PARENT", message, details).body
     except Refusal as refusal:
         return refusal.body
-    words = "record restored" if kind == "restore" else "record deleted"
-    return {"code": "SUCCESS", "details": details, "message": words, "status": "success"}
+    message = "record restored" if kind == "restore" else "record deleted"
+    return {"code": "SUCCESS", "details": details, "message": message, "status": "success"}
 
 
 def _restore(org: Org, record_id: int, user: int) -> None:
     """Bring one record back."""
     settings = org.settings.actions
-    module, kept = recycle_bin.kept_of(org.store, record_id)
+    module, snapshot = recycle_bin.kept_of(org.store, record_id)
     if settings.restore_checks_unique:
         desk = Desk(org.store, module, org.settings)
         for each in module.fields:
-            if each.unique and kept.row.get(each.api_name) is not None:
-                desk.check_unique(each, kept.row[each.api_name], f"$.{each.api_name}")
+            if each.unique and snapshot.row.get(each.api_name) is not None:
+                desk.check_unique(each, snapshot.row[each.api_name], f"$.{each.api_name}")
     recycle_bin.restore(org.store, record_id)
     if settings.restore_touches:
         org.store.update(module.api_name, [{"id": record_id}], user=user)
@@ -235,7 +235,7 @@ def _put_off(org: DeferringOrg, request: Request, kind: str, ids: list[int]) -> 
 
 
 def _expire(org: Org) -> None:
-    """Let go of what has been in the bin too long."""
+    """Drop what has been in the bin too long."""
     days = org.settings.actions.bin_days
     recycle_bin.expire(org.store, org.clock.now() - days * DAY_S)
 
@@ -265,7 +265,7 @@ def _shown(org: Org, row: Sequence[Any]) -> Item:
     }
 
 
-def _asked(org: Org, request: Request) -> Condition:
+def _filter(org: Org, request: Request) -> Condition:
     """Find the records in the bin that the parameter ``filters`` asks for."""
     _expire(org)
     text = request.params.get("filters")
@@ -351,8 +351,8 @@ def _listed(value: object) -> list[int]:
 def _path_id(text: str) -> int:
     """Read the id in an address."""
     if not parameters.is_id(text):
-        words = "the id given seems to be invalid"
-        raise Refusal(400, "INVALID_DATA", words, {"resource_path_index": 2})
+        message = "the id given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", message, {"resource_path_index": 2})
     return int(text)
 
 
@@ -366,9 +366,9 @@ def _invalid(name: str, **details: object) -> Refusal:
     return Refusal(400, "INVALID_DATA", "invalid data", details | _place(name))
 
 
-def _wrong(name: str, words: str) -> Refusal:
+def _wrong(name: str, message: str) -> Refusal:
     """Refuse a part of a criterion."""
-    return Refusal(400, "INVALID_DATA", words, _place(name) | {"param_name": "filters"})
+    return Refusal(400, "INVALID_DATA", message, _place(name) | {"param_name": "filters"})
 
 
 def _scheduled(message: str, details: Item) -> Item:

@@ -1,4 +1,4 @@
-"""Related lists: what hangs on a record by somebody's lookup, and how it is linked and let go."""
+"""Related lists: what belongs to a record through a lookup, and how it is linked and unlinked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.query.criteria import Condition
-from zcrm_nb.emulator.records.records import listed, module_named, one_record
+from zcrm_nb.emulator.records.records import listed, one_record
+from zcrm_nb.emulator.records.table import module_named
 from zcrm_nb.emulator.records.writes import RECORDS, Writer, attempted, items_of, overall, success
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 
 LISTS_COUNTED = 20
 ATTACHMENTS = "Attachments"
-#: Records that live and die with the record they hang on: letting go of one deletes it.
+#: Records that live and die with their record: unlinking one deletes it.
 OWNED = ("Notes",)
 
 
 @dataclass(frozen=True, slots=True)
 class RelatedList:
-    """The records of ``module`` that hang on a record of the module ``parent``.
+    """The records of ``module`` of a record of the module ``parent``.
 
     They point to it by their own lookup ``near``; or, where there is a ``linking`` module, its rows
     point to the parent by ``near`` and to them by ``far``.
@@ -55,7 +56,7 @@ class RelatedList:
         """Write the condition for the records on the list of one record."""
         if self.linking and self.far:
             return Condition(
-                f'r.id IN (SELECT "{self.far.api_name}" FROM "{self.linking.api_name}"'  # noqa: S608
+                f'r.id IN (SELECT "{self.far.api_name}" FROM "{self.linking.api_name}"'
                 f' WHERE "{self.near.api_name}" = ?)',
                 (record_id,),
             )
@@ -66,7 +67,7 @@ class RelatedList:
 
 
 def lists_of(schema: Schema, parent: Module) -> list[RelatedList]:
-    """List what hangs on the records of a module, besides attachments.
+    """List what belongs to the records of a module, besides attachments.
 
     Examples
     --------
@@ -75,14 +76,14 @@ def lists_of(schema: Schema, parent: Module) -> list[RelatedList]:
     >>> [each.api_name for each in lists_of(schema, schema.modules["Products"])]
     ['Notes', 'Cases', 'Solutions', 'Site_Visits']
     """
-    found: dict[str, RelatedList] = {}
+    lists: dict[str, RelatedList] = {}
     for module, near in _pointers(schema, parent):
         name = module.list_name(near, parent.api_name)
         label = module.plural if name == module.api_name else f"{module.plural} ({near.label})"
-        found[name] = RelatedList(name, label, parent, module, near)
+        lists[name] = RelatedList(name, label, parent, module, near)
     for each in _links(schema, parent):
-        found.setdefault(each.api_name, each)
-    return sorted(found.values(), key=lambda each: each.api_name != "Notes")
+        lists.setdefault(each.api_name, each)
+    return sorted(lists.values(), key=lambda each: each.api_name != "Notes")
 
 
 def _pointers(schema: Schema, parent: Module) -> Iterator[tuple[Module, Field]]:
@@ -112,33 +113,33 @@ def _links(schema: Schema, parent: Module) -> Iterator[RelatedList]:
 
 def list_named(schema: Schema, parent: Module, name: str) -> RelatedList:
     """Find a related list, or refuse an unknown one."""
-    found = next((each for each in lists_of(schema, parent) if each.api_name == name), None)
-    if found is None:
-        words = "the relation name given seems to be invalid"
-        raise Refusal(400, "INVALID_DATA", words, {"resource_path_index": 2})
-    return found
+    relation = next((each for each in lists_of(schema, parent) if each.api_name == name), None)
+    if relation is None:
+        message = "the relation name given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", message, {"resource_path_index": 2})
+    return relation
 
 
 def parent_of(org: Org, module: Module, text: str) -> int:
-    """Read the id of the record that things hang on, or refuse one that is not there."""
+    """Read the id of the record that the list belongs to, or refuse one that is not there."""
     if parameters.is_id(text) and org.store.read(
-        f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',  # noqa: S608
+        f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',
         (int(text),),
     ):
         return int(text)
-    words = "the related id given seems to be invalid"
+    message = "the related id given seems to be invalid"
     status = org.settings.relations.unknown_parent_status
-    raise Refusal(status, "INVALID_DATA", words, {"resource_path_index": 1})
+    raise Refusal(status, "INVALID_DATA", message, {"resource_path_index": 1})
 
 
 # -- reading ---------------------------------------------------------------------------------------
 
 
 def get_related(org: Org, request: Request, module: str, record_id: str, related: str) -> Answer:
-    """``GET /{module}/{id}/{related_list}``: one page of what hangs on a record."""
-    found = module_named(org, module)
-    parent = parent_of(org, found, record_id)
-    relation = list_named(org.schema, found, related)
+    """``GET /{module}/{id}/{related_list}``: one page of what belongs to a record."""
+    module_info = module_named(org, module)
+    parent = parent_of(org, module_info, record_id)
+    relation = list_named(org.schema, module_info, related)
     return listed(org, request, relation.module, relation.holds(parent))
 
 
@@ -146,44 +147,44 @@ def get_related_one(
     org: Org, request: Request, *, module: str, record_id: str, related: str, related_id: str
 ) -> Answer:
     """``GET /{module}/{id}/{related_list}/{related_id}``: one of the records on a list."""
-    found = module_named(org, module)
-    parent = parent_of(org, found, record_id)
-    relation = list_named(org.schema, found, related)
-    wanted = parameters.record_id(related_id)
-    if not _hangs(org, relation, parent, wanted):
+    module_info = module_named(org, module)
+    parent = parent_of(org, module_info, record_id)
+    relation = list_named(org.schema, module_info, related)
+    id_number = parameters.record_id(related_id)
+    if not _hangs(org, relation, parent, id_number):
         return NOTHING
-    asked = parameters.names(request, "fields")
-    fields = [each for each in relation.module.fields if not asked or each.api_name in asked]
-    return json_answer({"data": [one_record(org.store, relation.module, wanted, fields)]})
+    names = parameters.names(request, "fields")
+    fields = [each for each in relation.module.fields if not names or each.api_name in names]
+    return json_answer({"data": [one_record(org.store, relation.module, id_number, fields)]})
 
 
 def get_deleted_related(
     org: Org, request: Request, module: str, record_id: str, related: str
 ) -> Answer:
     """``GET /{module}/deleted/{id}/{related_list}``: what hung on a record in the recycle bin."""
-    found = module_named(org, module)
-    relation = list_named(org.schema, found, related)
+    module_info = module_named(org, module)
+    relation = list_named(org.schema, module_info, related)
     try:
-        owner, kept = recycle_bin.kept_of(org.store, parameters.record_id(record_id))
+        owner, snapshot = recycle_bin.kept_of(org.store, parameters.record_id(record_id))
     except KeyError:
         owner = None
-    if owner is not found:
-        words = "the related id given seems to be invalid"
-        raise Refusal(400, "INVALID_DATA", words, {"resource_path_index": 2})
+    if owner is not module_info:
+        message = "the related id given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", message, {"resource_path_index": 2})
     if relation.linking and relation.far:
-        rows = kept.parts.get(relation.linking.api_name, [])
+        rows = snapshot.parts.get(relation.linking.api_name, [])
         ids = [row[relation.far.api_name] for row in rows]
     else:
         by = (relation.module.api_name, relation.near.api_name)
-        ids = [each for *pointer, each in kept.pointers if tuple(pointer) == by]
+        ids = [each for *pointer, each in snapshot.pointers if tuple(pointer) == by]
     marks = ", ".join("?" * len(ids))
     return listed(org, request, relation.module, Condition(f"r.id IN ({marks})", tuple(ids)))
 
 
 def _hangs(org: Org, relation: RelatedList, parent: int, record_id: int) -> bool:
-    """Tell whether a record is on the list."""
+    """Whether a record is on the list."""
     where = relation.holds(parent)
-    sql = f'SELECT 1 FROM "{relation.module.api_name}" AS r WHERE {where.sql} AND r.id = ?'  # noqa: S608
+    sql = f'SELECT 1 FROM "{relation.module.api_name}" AS r WHERE {where.sql} AND r.id = ?'
     return bool(org.store.read(sql, (*where.values, record_id)))
 
 
@@ -191,11 +192,11 @@ def get_related_lists(org: Org, request: Request) -> Answer:
     """``GET /settings/related_lists?module=``: the lists that records of a module have."""
     name = request.params.get("module")
     if not name:
-        words = "One of the expected parameter is missing"
-        raise Refusal(400, "REQUIRED_PARAM_MISSING", words, {"param_name": "module"})
+        message = "One of the expected parameter is missing"
+        raise Refusal(400, "REQUIRED_PARAM_MISSING", message, {"param_name": "module"})
     if name not in org.schema.modules:
-        words = "the module name given seems to be invalid"
-        raise Refusal(400, "INVALID_MODULE", words, {"param_name": "module"})
+        message = "the module name given seems to be invalid"
+        raise Refusal(400, "INVALID_MODULE", message, {"param_name": "module"})
     module = org.schema.modules[name]
     described = [_attachments_json(module)]
     described += [_list_json(each) for each in lists_of(org.schema, module)]
@@ -247,65 +248,65 @@ def _attachments_json(module: Module) -> dict[str, Any]:
 
 
 def count_related(org: Org, request: Request, module: str, record_id: str) -> Answer:
-    """``POST /{module}/{id}/actions/get_related_records_count``: how much hangs on a record."""
-    found = module_named(org, module)
-    parent = parent_of(org, found, record_id)
+    """``POST /{module}/{id}/actions/get_related_records_count``: how many records a list has."""
+    module_info = module_named(org, module)
+    parent = parent_of(org, module_info, record_id)
     key = "get_related_records_count"
-    asked = request.json().get(key)
-    place: dict[str, Any] = {"api_name": key, "json_path": f"$.{key}"}
-    if not isinstance(asked, list) or not all(isinstance(each, dict) for each in asked):
-        details = {"expected_data_type": "jsonarray", **place}
+    requests = request.json().get(key)
+    location: dict[str, Any] = {"api_name": key, "json_path": f"$.{key}"}
+    if not isinstance(requests, list) or not all(isinstance(each, dict) for each in requests):
+        details = {"expected_data_type": "jsonarray", **location}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
-    if len(asked) > LISTS_COUNTED:
-        details = {"maximum_length": LISTS_COUNTED, **place}
+    if len(requests) > LISTS_COUNTED:
+        details = {"maximum_length": LISTS_COUNTED, **location}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     tried = [
-        attempted(org.store, _counted, org, found, parent, each, f"$.{key}[{index}]")
-        for index, each in enumerate(asked)
+        attempted(org.store, _counted, org, module_info, parent, each, f"$.{key}[{index}]")
+        for index, each in enumerate(requests)
     ]
-    statuses = [said or 200 for _, said in tried]
+    statuses = [error_status or 200 for _, error_status in tried]
     return json_answer({key: [result for result, _ in tried]}, overall(statuses, 200))
 
 
 def _counted(
-    org: Org, module: Module, parent: int, asked: dict[str, Any], path: str
+    org: Org, module: Module, parent: int, item: dict[str, Any], path: str
 ) -> dict[str, Any]:
     """Count one list."""
-    if not isinstance(asked.get("related_list"), dict):
-        place = {"api_name": "related_list", "json_path": f"{path}.related_list"}
-        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
-    if asked.get("params"):
-        place = {"api_name": "params", "json_path": f"{path}.params"}
-        raise Refusal(400, "NOT_SUPPORTED", "params are not emulated by zcrm_nb", place)
-    name, list_id = _chosen(org, module, asked["related_list"], f"{path}.related_list")
+    if not isinstance(item.get("related_list"), dict):
+        details = {"api_name": "related_list", "json_path": f"{path}.related_list"}
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
+    if item.get("params"):
+        details = {"api_name": "params", "json_path": f"{path}.params"}
+        raise Refusal(400, "NOT_SUPPORTED", "params are not emulated by zcrm_nb", details)
+    name, list_id = _chosen(org, module, item["related_list"], f"{path}.related_list")
     if name == ATTACHMENTS:
         sql = "SELECT count(*) FROM attachments WHERE parent = ?"
         values: tuple[object, ...] = (parent,)
     else:
         relation = list_named(org.schema, module, name)
         where = relation.holds(parent)
-        sql = f'SELECT count(*) FROM "{relation.module.api_name}" AS r WHERE {where.sql}'  # noqa: S608
+        sql = f'SELECT count(*) FROM "{relation.module.api_name}" AS r WHERE {where.sql}'
         values = where.values
     number = org.store.read(sql, values)[0][0]
     return {"count": number, "related_list": {"api_name": name, "id": list_id}}
 
 
-def _chosen(org: Org, module: Module, asked: dict[str, Any], path: str) -> tuple[str, str]:
+def _chosen(org: Org, module: Module, item: dict[str, Any], path: str) -> tuple[str, str]:
     """Find API name and id of the list that is asked for by either of them."""
-    known = {each.api_name: str(each.id) for each in lists_of(org.schema, module)}
-    known[ATTACHMENTS] = str(module.id + 2)
+    list_ids = {each.api_name: str(each.id) for each in lists_of(org.schema, module)}
+    list_ids[ATTACHMENTS] = str(module.id + 2)
     places = [{"api_name": key, "json_path": f"{path}.{key}"} for key in ("id", "api_name")]
-    if not {"id", "api_name"} & asked.keys():
+    if not {"id", "api_name"} & item.keys():
         details: dict[str, Any] = {"expected_fields": places[::-1]}
         raise Refusal(400, "EXPECTED_FIELD_MISSING", "Specify atleast one field", details)
-    for name, list_id in known.items():
-        if asked.get("api_name", name) == name and str(asked.get("id", list_id)) == list_id:
+    for name, list_id in list_ids.items():
+        if item.get("api_name", name) == name and str(item.get("id", list_id)) == list_id:
             return name, list_id
-    if asked.get("api_name") in known and str(asked.get("id")) in known.values():
-        words = "Ambiguity while processing the request"
-        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": places})
-    place = places[0] if "id" in asked else places[1]
-    raise Refusal(400, "INVALID_DATA", "Given related_list is invalid", place)
+    if item.get("api_name") in list_ids and str(item.get("id")) in list_ids.values():
+        message = "Ambiguity while processing the request"
+        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", message, {"ambiguity_due_to": places})
+    location = places[0] if "id" in item else places[1]
+    raise Refusal(400, "INVALID_DATA", "Given related_list is invalid", location)
 
 
 # -- linking ---------------------------------------------------------------------------------------
@@ -315,8 +316,8 @@ def post_related(org: Org, request: Request, module: str, record_id: str, relate
     """``POST /{module}/{id}/Notes``: write up to 100 notes about a record."""
     relation, parent = _relation(org, (module, record_id, related))
     if relation.module.api_name not in OWNED:
-        words = "The http request method type is not a valid one"
-        raise Refusal(org.settings.invalid_method_status, "INVALID_REQUEST_METHOD", words)
+        message = "The http request method type is not a valid one"
+        raise Refusal(org.settings.invalid_method_status, "INVALID_REQUEST_METHOD", message)
     writer = Writer(org, request.user, relation.module)
 
     def add(item: dict[str, Any], path: str) -> dict[str, Any]:
@@ -325,7 +326,7 @@ def post_related(org: Org, request: Request, module: str, record_id: str, relate
     with org.store.transaction():
         tried = _each(org, add, items_of(request.json()))
         results = writer.receipts([result for result, _ in tried])
-    statuses = [said or 201 for _, said in tried]
+    statuses = [error_status or 201 for _, error_status in tried]
     return json_answer({"data": results}, overall(statuses, 201))
 
 
@@ -384,26 +385,26 @@ def _tie(org: Org, user: int, relation: RelatedList, parent: int, child: int) ->
 
 
 def delete_related(org: Org, request: Request, module: str, record_id: str, related: str) -> Answer:
-    """``DELETE /{module}/{id}/{related_list}?ids=``: let go of up to 100 records."""
+    """``DELETE /{module}/{id}/{related_list}?ids=``: unlink up to 100 records."""
     if "ids" not in request.params:
-        words = "One of the expected parameter is missing"
-        raise Refusal(400, "MANDATORY_NOT_FOUND", words, {"param_name": "ids"})
-    wanted = parameters.names(request, "ids")
-    if len(wanted) > RECORDS:
-        words = f"Limit Exceeded, You cannot give more than {RECORDS} record ids"
+        message = "One of the expected parameter is missing"
+        raise Refusal(400, "MANDATORY_NOT_FOUND", message, {"param_name": "ids"})
+    ids = parameters.names(request, "ids")
+    if len(ids) > RECORDS:
+        message = f"Limit Exceeded, You cannot give more than {RECORDS} record ids"
         details = {"limit": str(RECORDS), "param_name": "ids"}
-        raise Refusal(400, "LIMIT_EXCEEDED", words, details)
-    return _let_go(org, request, (module, record_id, related), wanted)
+        raise Refusal(400, "LIMIT_EXCEEDED", message, details)
+    return _let_go(org, request, (module, record_id, related), ids)
 
 
 def delete_related_one(
     org: Org, request: Request, *, module: str, record_id: str, related: str, related_id: str
 ) -> Answer:
-    """``DELETE /{module}/{id}/{related_list}/{related_id}``: let go of one record."""
+    """``DELETE /{module}/{id}/{related_list}/{related_id}``: unlink one record."""
     return _let_go(org, request, (module, record_id, related), [related_id])
 
 
-def _let_go(org: Org, request: Request, where: tuple[str, str, str], wanted: list[str]) -> Answer:
+def _let_go(org: Org, request: Request, where: tuple[str, str, str], ids: list[str]) -> Answer:
     """Undo the link of every record; what only lives on a list is deleted."""
     relation, parent = _relation(org, where)
 
@@ -413,19 +414,19 @@ def _let_go(org: Org, request: Request, where: tuple[str, str, str], wanted: lis
         return _unlink(org, request.user, relation, parent, int(text))
 
     with org.store.transaction():
-        tried = [attempted(org.store, let_go, each) for each in wanted]
+        tried = [attempted(org.store, let_go, each) for each in ids]
     return _answer(tried)
 
 
 def _unlink(org: Org, user: int, relation: RelatedList, parent: int, child: int) -> dict[str, Any]:
-    """Let go of one record."""
+    """Unlink one record."""
     near = relation.near.api_name
     if relation.module.api_name in OWNED:
         recycle_bin.throw_away(org.store, relation.module.api_name, [child], user=user)
         return success("record deleted", child)
     if relation.linking and relation.far:
         linking = relation.linking.api_name
-        sql = f'SELECT id FROM "{linking}" WHERE "{near}" = ? AND "{relation.far.api_name}" = ?'  # noqa: S608
+        sql = f'SELECT id FROM "{linking}" WHERE "{near}" = ? AND "{relation.far.api_name}" = ?'
         rows = [row for (row,) in org.store.read(sql, (parent, child))]
         recycle_bin.throw_away(org.store, linking, rows, user=user)
     else:
@@ -437,14 +438,14 @@ def _unlink(org: Org, user: int, relation: RelatedList, parent: int, child: int)
 def _relation(org: Org, where: tuple[str, str, str]) -> tuple[RelatedList, int]:
     """Find list and record of an address."""
     module, record_id, related = where
-    found = module_named(org, module)
-    parent = parent_of(org, found, record_id)
-    return list_named(org.schema, found, related), parent
+    module_info = module_named(org, module)
+    parent = parent_of(org, module_info, record_id)
+    return list_named(org.schema, module_info, related), parent
 
 
 def _answer(tried: list[tuple[dict[str, Any], int | None]]) -> Answer:
     """Answer with the result of each."""
-    statuses = [said or 200 for _, said in tried]
+    statuses = [error_status or 200 for _, error_status in tried]
     return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
 
 
@@ -466,10 +467,10 @@ ROUTES = (
         "how many records up to 20 related lists hold",
         READ,
     ),
-    Route("GET", _LIST, get_related, "related list: as a list, of what hangs on a record", READ),
+    Route("GET", _LIST, get_related, "related list: as a list, of what belongs to a record", READ),
     Route("POST", _LIST, post_related, "write up to 100 notes about a record", UPDATE, "write"),
     Route("PUT", _LIST, put_related, "link up to 100 records", UPDATE),
-    Route("DELETE", _LIST, delete_related, "let go of up to 100 records", UPDATE),
+    Route("DELETE", _LIST, delete_related, "unlink up to 100 records", UPDATE),
     Route(
         "GET",
         f"{V8}/{{module}}/deleted/{{record_id}}/{{related}}",
@@ -479,5 +480,5 @@ ROUTES = (
     ),
     Route("GET", _ONE, get_related_one, "one record of a related list", READ),
     Route("PUT", _ONE, put_related_one, "link one record", UPDATE),
-    Route("DELETE", _ONE, delete_related_one, "let go of one record", UPDATE),
+    Route("DELETE", _ONE, delete_related_one, "unlink one record", UPDATE),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.emulator.records.records import iso, module_named
+from zcrm_nb.emulator.records.table import iso, module_named
 from zcrm_nb.emulator.records.writes import attempted, overall, success
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
@@ -45,7 +45,7 @@ def get_tags(org: Org, request: Request) -> Answer:
 def _described(org: Org, where: str, values: tuple[object, ...]) -> list[Item]:
     """Describe tags as the settings do."""
     people = dict(org.store.read("SELECT id, full_name FROM Users"))
-    rows = org.store.read(f"SELECT {COLUMNS} FROM tags WHERE {where} ORDER BY id", values)  # noqa: S608
+    rows = org.store.read(f"SELECT {COLUMNS} FROM tags WHERE {where} ORDER BY id", values)
     return [
         {
             "id": str(each),
@@ -82,8 +82,8 @@ def put_tags(org: Org, request: Request) -> Answer:
 
     def change(sent: Item, path: str) -> Item:
         if "id" not in sent:
-            place = {"api_name": "id", "json_path": f"{path}.id"}
-            raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+            details = {"api_name": "id", "json_path": f"{path}.id"}
+            raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
         return _change(org, request, module, sent, path)
 
     return _each(org, request, change, 200)
@@ -101,11 +101,11 @@ def put_tag(org: Org, request: Request, tag_id: str) -> Answer:
 
 def _change(org: Org, request: Request, module: Module, sent: Item, path: str) -> Item:
     """Rename or recolour a tag, on the records too."""
-    known = _described(org, "id = ? AND module = ?", (sent["id"], module.api_name))
-    if not known:
-        place = {"api_name": "id", "json_path": f"{path}.id"}
-        raise Refusal(400, "INVALID_DATA", "invalid data", place)
-    old = known[0]
+    tags = _described(org, "id = ? AND module = ?", (sent["id"], module.api_name))
+    if not tags:
+        details = {"api_name": "id", "json_path": f"{path}.id"}
+        raise Refusal(400, "INVALID_DATA", "invalid data", details)
+    old = tags[0]
     name, colour = _checked(org, module, {**old, **sent}, path)
     now = org.clock.now()
     org.store.execute(
@@ -135,10 +135,10 @@ def merge_tags(org: Org, request: Request, tag_id: str) -> Answer:
         if conflict == tag_id or not _described(
             org, "id = ? AND module = ?", (conflict, module.api_name)
         ):
-            place = {"api_name": "conflict_id", "json_path": f"{path}.conflict_id"}
-            raise Refusal(400, "INVALID_DATA", "invalid data", place)
-        kept = {name: master[name] for name in ("name", "id", "color_code")}
-        _replace(org, module, conflict, kept)
+            details = {"api_name": "conflict_id", "json_path": f"{path}.conflict_id"}
+            raise Refusal(400, "INVALID_DATA", "invalid data", details)
+        remaining = {name: master[name] for name in ("name", "id", "color_code")}
+        _replace(org, module, conflict, remaining)
         org.store.execute("DELETE FROM tags WHERE id = ?", (conflict,))
         return _done("tags merged successfully", master)
 
@@ -163,8 +163,8 @@ def _module(org: Org, request: Request) -> Module:
     """Find the module whose tags are meant."""
     name = request.params.get("module")
     if not name:
-        words = "One of the expected parameter is missing"
-        raise Refusal(400, "REQUIRED_PARAM_MISSING", words, {"param": "module"})
+        message = "One of the expected parameter is missing"
+        raise Refusal(400, "REQUIRED_PARAM_MISSING", message, {"param": "module"})
     if name not in org.schema.modules:
         raise Refusal(400, "INVALID_MODULE", "the module name given seems to be invalid")
     return _with_tags(org.schema.modules[name])
@@ -180,9 +180,9 @@ def _with_tags(module: Module) -> Module:
 def _checked(org: Org, module: Module, sent: Item, path: str) -> tuple[str, str]:
     """Check name and colour of a tag; without a colour it gets the next one."""
     name, colour = _name(sent, path), sent.get("color_code")
-    place = {"api_name": "color_code", "json_path": f"{path}.color_code"}
+    location = {"api_name": "color_code", "json_path": f"{path}.color_code"}
     if colour is not None and not (isinstance(colour, str) and COLOUR.fullmatch(colour)):
-        raise Refusal(400, "INVALID_DATA", "invalid data", {"maximum_length": 7, **place})
+        raise Refusal(400, "INVALID_DATA", "invalid data", {"maximum_length": 7, **location})
     twins = org.store.read(
         "SELECT id FROM tags WHERE module = ? AND name = ? AND id != ?",
         (module.api_name, name, sent.get("id", 0)),
@@ -196,17 +196,19 @@ def _checked(org: Org, module: Module, sent: Item, path: str) -> tuple[str, str]
 def _name(sent: Item, path: str) -> str:
     """Check the name of a tag."""
     name = sent.get("name")
-    place: Item = {"api_name": "name", "json_path": f"{path}.name"}
+    location: Item = {"api_name": "name", "json_path": f"{path}.name"}
     if name in (None, ""):
-        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", location)
     if not isinstance(name, str):
-        raise Refusal(400, "INVALID_DATA", "invalid data", {"expected_data_type": "text", **place})
+        raise Refusal(
+            400, "INVALID_DATA", "invalid data", {"expected_data_type": "text", **location}
+        )
     if len(name) > NAME_LENGTH:
-        details = {"maximum_length": NAME_LENGTH, **place}
+        details = {"maximum_length": NAME_LENGTH, **location}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     if SPECIAL.search(name):
-        words = "special characters found in the given name"
-        raise Refusal(400, "INVALID_DATA", words, place)
+        message = "special characters found in the given name"
+        raise Refusal(400, "INVALID_DATA", message, location)
     return name
 
 
@@ -217,30 +219,30 @@ def _each(org: Org, request: Request, work: Callable[[Item, str], Item], status:
         tried = [
             attempted(org.store, work, each, f"$.tags[{index}]") for index, each in enumerate(sent)
         ]
-    statuses = [said or status for _, said in tried]
+    statuses = [error_status or status for _, error_status in tried]
     return json_answer({"tags": [result for result, _ in tried]}, overall(statuses, status))
 
 
 def _sent(body: Item) -> list[Item]:
     """Find the tags in a body."""
-    place: Item = {"api_name": "tags", "json_path": "$.tags"}
+    location: Item = {"api_name": "tags", "json_path": "$.tags"}
     if "tags" not in body:
-        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", location)
     tags: Any = body["tags"]
     if not isinstance(tags, list) or not tags or not all(isinstance(each, dict) for each in tags):
-        details = {"expected_data_type": "jsonarray", **place}
+        details = {"expected_data_type": "jsonarray", **location}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     return tags
 
 
-def _done(words: str, details: Item) -> Item:
-    """Say what became of a tag."""
-    return {"code": "SUCCESS", "details": details, "message": words, "status": "success"}
+def _done(message: str, details: Item) -> Item:
+    """Say the outcome of a tag."""
+    return {"code": "SUCCESS", "details": details, "message": message, "status": "success"}
 
 
 def _tagged(org: Org, module: Module, tag_id: str) -> list[tuple[int, list[Item]]]:
     """Find the records that have a tag, and all tags of each."""
-    sql = f'SELECT id, Tag FROM "{module.api_name}" WHERE Tag LIKE ?'  # noqa: S608
+    sql = f'SELECT id, Tag FROM "{module.api_name}" WHERE Tag LIKE ?'
     rows = org.store.read(sql, (f'%"id":"{tag_id}"%',))
     return [(record_id, orjson.loads(tags)) for record_id, tags in rows]
 
@@ -248,9 +250,9 @@ def _tagged(org: Org, module: Module, tag_id: str) -> list[tuple[int, list[Item]
 def _replace(org: Org, module: Module, tag_id: str, by: Item | None) -> None:
     """Put something else in the place of a tag, on every record; a record has each tag once."""
     for record_id, tags in _tagged(org, module, tag_id):
-        kept = [by if each["id"] == tag_id else each for each in tags]
-        once = {each["id"]: each for each in kept if each}
-        sql = f'UPDATE "{module.api_name}" SET Tag = ? WHERE id = ?'  # noqa: S608
+        remaining = [by if each["id"] == tag_id else each for each in tags]
+        once = {each["id"]: each for each in remaining if each}
+        sql = f'UPDATE "{module.api_name}" SET Tag = ? WHERE id = ?'
         org.store.execute(sql, (orjson.dumps(list(once.values())).decode(), record_id))
 
 
@@ -270,24 +272,26 @@ def add_tags(org: Org, request: Request, module: str, record_id: str = "") -> An
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
         return grown
 
-    found = _with_tags(module_named(org, module))
+    module_info = _with_tags(module_named(org, module))
     names = [_name(each, f"$.tags[{index}]") for index, each in enumerate(_sent(body))]
-    with org.store.transaction(heard=org.settings.watch.tells_of("tags")):
-        new: list[Item] = [tag(org.store, found, name, request.user) for name in names]
-        return _change_records(org, request, found, _ids(org, request, body, record_id), add)
+    with org.store.transaction(notify=org.settings.watch.notifies_of("tags")):
+        new: list[Item] = [tag(org.store, module_info, name, request.user) for name in names]
+        return _change_records(org, request, module_info, _ids(org, request, body, record_id), add)
 
 
 def remove_tags(org: Org, request: Request, module: str, record_id: str = "") -> Answer:
     """``POST /{module}[/{id}]/actions/remove_tags``: take tags off records."""
     body = request.json()
-    found = _with_tags(module_named(org, module))
+    module_info = _with_tags(module_named(org, module))
     gone = {str(each.get("name") or each.get("id")) for each in _sent(body)}
 
     def remove(old: list[Item]) -> list[Item]:
         return [each for each in old if gone.isdisjoint((each["name"], each["id"]))]
 
-    with org.store.transaction(heard=org.settings.watch.tells_of("tags")):
-        return _change_records(org, request, found, _ids(org, request, body, record_id), remove)
+    with org.store.transaction(notify=org.settings.watch.notifies_of("tags")):
+        return _change_records(
+            org, request, module_info, _ids(org, request, body, record_id), remove
+        )
 
 
 def _ids(org: Org, request: Request, body: Item, record_id: str) -> list[str]:
@@ -298,12 +302,12 @@ def _ids(org: Org, request: Request, body: Item, record_id: str) -> list[str]:
     if isinstance(sent, str):
         sent = [each.strip('" ') for each in sent.strip("[] ").split(",")]
     ids = [str(each) for each in sent or parameters.names(request, "ids")]
-    place = {"api_name": "ids", "json_path": "$.ids"}
+    details = {"api_name": "ids", "json_path": "$.ids"}
     if not ids:
-        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
     most = org.settings.relations.records_tagged_per_call
     if len(ids) > most:
-        raise Refusal(400, "INVALID_DATA", "invalid data", {"maximum_length": most, **place})
+        raise Refusal(400, "INVALID_DATA", "invalid data", {"maximum_length": most, **details})
     return ids
 
 
@@ -323,8 +327,8 @@ def _change_records(
         return done | {"details": {"id": text, "affected_data": None, "tags": tags}}
 
     tried = [attempted(org.store, change, each) for each in ids]
-    statuses = [said or 200 for _, said in tried]
-    good = sum(said is None for _, said in tried)
+    statuses = [error_status or 200 for _, error_status in tried]
+    good = sum(error_status is None for _, error_status in tried)
     return json_answer(
         {
             "data": [result for result, _ in tried],

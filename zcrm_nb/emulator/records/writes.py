@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.query.criteria import Condition
-from zcrm_nb.emulator.records.records import Table, module_named
+from zcrm_nb.emulator.records.table import Table, module_named
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
 from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
@@ -38,7 +38,7 @@ class Writer:
     module : Module
         Whose records.
     unmodified_since : int, optional
-        Only what nobody has changed since is changed.
+        Change only what was not changed since then.
 
     Attributes
     ----------
@@ -74,20 +74,20 @@ class Writer:
         """Change the record that an id or a duplicate-check field finds, or add a new one."""
         if "id" in item:
             return self.update(item, path) | {"action": "update", "duplicate_field": "id"}
-        for known in checked:
-            found = self._match(known, item)
-            if found is not None:
-                done = self._update_found(item, path, found)
-                return done | {"action": "update", "duplicate_field": known.api_name}
+        for field in checked:
+            record_id = self._match(field, item)
+            if record_id is not None:
+                done = self._update_found(item, path, record_id)
+                return done | {"action": "update", "duplicate_field": field.api_name}
         return self.insert(item, path) | {"action": "insert", "duplicate_field": None}
 
-    def _update_found(self, item: Item, path: str, found: int) -> Item:
+    def _update_found(self, item: Item, path: str, record_id: int) -> Item:
         """Change the record that a duplicate-check field found; what it lacks names it."""
         try:
-            return self.update(item | {"id": str(found)}, path)
+            return self.update(item | {"id": str(record_id)}, path)
         except Refusal as refusal:
             if refusal.code == "MANDATORY_NOT_FOUND":
-                refusal.details["id"] = str(found)
+                refusal.details["id"] = str(record_id)
             raise
 
     def delete(self, record_id: int) -> Item:
@@ -98,7 +98,7 @@ class Writer:
         return success("record deleted", record_id)
 
     def receipts(self, results: Sequence[Item]) -> list[Item]:
-        """Fill in what Zoho tells of each record that was added or changed."""
+        """Fill in what Zoho says of each record that was added or changed."""
         written = [int(each["details"]["id"]) for each in results if each["code"] == "SUCCESS"]
         stamps = [self._module.by_name[name] for name in STAMPS]
         where = Condition(f"r.id IN ({', '.join('?' * len(written))})", tuple(written))
@@ -113,21 +113,21 @@ class Writer:
 
     def existing(self, item: Item, path: str) -> int:
         """Find the id of the record to change, once it is known to exist and to be unmodified."""
-        place = {"api_name": "id", "json_path": f"{path}.id"}
+        details = {"api_name": "id", "json_path": f"{path}.id"}
         if "id" not in item:
-            raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+            raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
         text = str(item["id"])
         if not parameters.is_id(text):
-            raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", place)
-        modified = self._modified(int(text), place)
-        refuse_locked(self._store, self._module, int(text), place)
+            raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", details)
+        modified = self._modified(int(text), details)
+        refuse_locked(self._store, self._module, int(text), details)
         if self._unmodified_since is not None and modified > self._unmodified_since:
             raise self._already_modified(int(text))
         return int(text)
 
     def _modified(self, record_id: int, details: dict[str, str]) -> int:
-        """Tell when a record was modified, or refuse an unknown id."""
-        sql = f'SELECT "Modified_Time" FROM "{self._module.api_name}" WHERE id = ?'  # noqa: S608
+        """Give the time when a record was modified, or refuse an unknown id."""
+        sql = f'SELECT "Modified_Time" FROM "{self._module.api_name}" WHERE id = ?'
         rows = self._store.read(sql, (record_id,))
         if not rows:
             raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", details)
@@ -135,17 +135,19 @@ class Writer:
 
     def _already_modified(self, record_id: int) -> Refusal:
         """Refuse to overwrite a change that the writer has not seen."""
-        words = "record updated time has already passed if-unmodified-since time"
+        message = "record updated time has already passed if-unmodified-since time"
         stamps = [self._module.by_name[name] for name in STAMPS]
         table = Table(self._store, self._module, stamps)
         (details,), _ = table.read(Condition("r.id = ?", (record_id,)), "r.id", 1)
-        return Refusal(412, "ALREADY_MODIFIED", words, details)
+        return Refusal(412, "ALREADY_MODIFIED", message, details)
 
     def _appended(self, item: Item, record_id: int) -> Item:
         """Put old values of multi-select picklists in front, where ``$append_values`` says so."""
-        asked = item.get("$append_values")
+        appended = item.get("$append_values")
         names = (
-            [name for name, wanted in asked.items() if wanted] if isinstance(asked, dict) else []
+            [name for name, chosen in appended.items() if chosen]
+            if isinstance(appended, dict)
+            else []
         )
         fields = [self._module.by_name[name] for name in names if name in self._module.by_name]
         if not fields:
@@ -160,17 +162,17 @@ class Writer:
         }
         return item | grown
 
-    def _match(self, known: Field, item: Item) -> int | None:
+    def _match(self, field: Field, item: Item) -> int | None:
         """Find the record that has the item's value in a duplicate-check field."""
-        value = item.get(known.api_name)
-        return None if value in (None, "") else self._desk.find(known, value)
+        value = item.get(field.api_name)
+        return None if value in (None, "") else self._desk.find(field, value)
 
     def _write_children(self, draft: Draft, record_id: int) -> None:
         """Write the rows of subforms and the links of multi-select lookups."""
         for name, rows in draft.children.items():
-            known = self._module.by_name[name]
-            child, parent = self._desk.behind(known)
-            present = self._desk.rows_of(known, record_id)
+            field = self._module.by_name[name]
+            child, parent = self._desk.behind(field)
+            present = self._desk.rows_of(field, record_id)
             merges = draft.removed or any("id" in each.row for each in rows)
             gone = present & set(draft.removed) if merges or not self._replace_rows else present
             recycle_bin.throw_away(self._store, child.api_name, gone, user=self.user)
@@ -182,10 +184,10 @@ class Writer:
 
 def post_records(org: Org, request: Request, module: str) -> Answer:
     """``POST /{module}``: insert up to 100 records."""
-    found = module_named(org, module)
-    if found.generated_type == "subform":
+    module_info = module_named(org, module)
+    if module_info.generated_type == "subform":
         raise not_emulated("Inserting into the own module of a subform")
-    return _write(org, request, found, Writer.insert, 201)
+    return _write(org, request, module_info, Writer.insert, 201)
 
 
 def put_records(org: Org, request: Request, module: str) -> Answer:
@@ -195,18 +197,18 @@ def put_records(org: Org, request: Request, module: str) -> Answer:
 
 def put_record(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``PUT /{module}/{id}``: update one record."""
-    found, wanted = module_named(org, module), parameters.record_id(record_id)
+    module_info, id_number = module_named(org, module), parameters.record_id(record_id)
 
     def update(writer: Writer, item: Item, path: str) -> Item:
-        return writer.update(item | {"id": str(wanted)}, path)
+        return writer.update(item | {"id": str(id_number)}, path)
 
-    return _write(org, request, found, update, 200)
+    return _write(org, request, module_info, update, 200)
 
 
 def upsert_records(org: Org, request: Request, module: str) -> Answer:
     """``POST /{module}/upsert``: update what duplicate-check fields find, insert the rest."""
-    found = module_named(org, module)
-    checked = _checked(org, request.json(), found)
+    module_info = module_named(org, module)
+    checked = _checked(org, request.json(), module_info)
 
     def upsert(writer: Writer, item: Item, path: str) -> Item:
         done = writer.upsert(item, path, checked)
@@ -214,19 +216,19 @@ def upsert_records(org: Org, request: Request, module: str) -> Answer:
             done["duplicate_field"] = checked[0].api_name
         return done
 
-    return _write(org, request, found, upsert, 200)
+    return _write(org, request, module_info, upsert, 200)
 
 
 def delete_records(org: Org, request: Request, module: str) -> Answer:
     """``DELETE /{module}?ids=``: delete up to 100 records."""
-    found = module_named(org, module)
-    wanted = parameters.ids(request)
-    if not wanted:
+    module_info = module_named(org, module)
+    ids = parameters.ids(request)
+    if not ids:
         raise parameters.missing("ids")
-    if len(wanted) > RECORDS:
+    if len(ids) > RECORDS:
         details = {"limit": RECORDS, "param_name": "ids"}
         raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
-    return _delete(org, request, found, wanted)
+    return _delete(org, request, module_info, ids)
 
 
 def delete_record(org: Org, request: Request, module: str, record_id: str) -> Answer:
@@ -248,35 +250,35 @@ def _write(
     with org.store.transaction():
         results, statuses = [], []
         for index, item in enumerate(items):
-            result, said = attempted(org.store, work, writer, item, f"$.data[{index}]")
+            result, error_status = attempted(org.store, work, writer, item, f"$.data[{index}]")
             results.append(result)
-            statuses.append(said or status)
+            statuses.append(error_status or status)
         results = writer.receipts(results)
     if results and all(each.get("action") == "insert" for each in results):
         status = org.settings.upsert_insert_status
     return json_answer({"data": results}, overall(statuses, status))
 
 
-def _delete(org: Org, request: Request, module: Module, wanted: list[int]) -> Answer:
+def _delete(org: Org, request: Request, module: Module, ids: list[int]) -> Answer:
     """Delete records by their ids."""
     writer = Writer(org, request.user, module)
     with org.store.transaction():
-        tried = [attempted(org.store, Writer.delete, writer, record_id) for record_id in wanted]
-    statuses = [said or 200 for _, said in tried]
+        tried = [attempted(org.store, Writer.delete, writer, record_id) for record_id in ids]
+    statuses = [error_status or 200 for _, error_status in tried]
     return json_answer({"data": [result for result, _ in tried]}, overall(statuses, 200))
 
 
 def refuse_locked(
-    store: Store, module: Module, record_id: int, place: dict[str, str] | None = None
+    store: Store, module: Module, record_id: int, location: dict[str, str] | None = None
 ) -> None:
-    """Refuse to change a record that somebody has locked."""
+    """Refuse to change a record that is locked."""
     if "Locked__s" not in module.by_name:
         return
-    sql = f'SELECT Locked__s FROM "{module.api_name}" WHERE id = ?'  # noqa: S608
+    sql = f'SELECT Locked__s FROM "{module.api_name}" WHERE id = ?'
     if store.read(sql, (record_id,)) == [(1,)]:
-        words = "Sorry, you cannot perform this operation as the record is locked."
-        details = {"action": "record_locking", **(place or {"id": str(record_id)})}
-        raise Refusal(400, "RECORD_LOCKED", words, details)
+        message = "Sorry, you cannot perform this operation as the record is locked."
+        details = {"action": "record_locking", **(location or {"id": str(record_id)})}
+        raise Refusal(400, "RECORD_LOCKED", message, details)
 
 
 def attempted(store: Store, work: Callable[..., Item], *arguments: Any) -> tuple[Item, int | None]:
@@ -304,18 +306,20 @@ def success(message: str, record_id: int) -> Item:
 
 def items_of(body: dict[str, Any]) -> list[Item]:
     """Find the records in a body, or refuse a body without them."""
-    place = {"api_name": "data", "json_path": "$.data"}
+    location = {"api_name": "data", "json_path": "$.data"}
     if "data" not in body:
-        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+        raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", location)
     items = body["data"]
     if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
-        details = {"expected_data_type": "jsonarray", **place}
+        details = {"expected_data_type": "jsonarray", **location}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     if not items:
-        raise Refusal(400, "INVALID_DATA", "invalid data", {"minimum_length": 1, **place})
+        raise Refusal(400, "INVALID_DATA", "invalid data", {"minimum_length": 1, **location})
     if len(items) > RECORDS:
-        words = "count of records in your request exceeds the limit"
-        raise Refusal(400, "LIMIT_EXCEEDED", words, {"maximum_length": RECORDS, "api_name": "data"})
+        message = "count of records in your request exceeds the limit"
+        raise Refusal(
+            400, "LIMIT_EXCEEDED", message, {"maximum_length": RECORDS, "api_name": "data"}
+        )
     return items
 
 
@@ -324,8 +328,8 @@ def _checked(org: Org, body: dict[str, Any], module: Module) -> list[Field]:
     system = dict(org.settings.duplicate_check_fields).get(module.api_name, ("Name",))
     unique = [each.api_name for each in module.fields if each.unique]
     allowed = [name for name in (*system, *unique) if name in module.by_name]
-    asked = body.get("duplicate_check_fields") or allowed
-    for index, name in enumerate(asked):
+    fields = body.get("duplicate_check_fields") or allowed
+    for index, name in enumerate(fields):
         if name not in allowed or index >= CHECK_FIELDS:
             details = {
                 "api_name": "duplicate_check_fields",
@@ -333,7 +337,7 @@ def _checked(org: Org, body: dict[str, Any], module: Module) -> list[Field]:
                 "supported_values": allowed,
             }
             raise Refusal(400, "INVALID_DATA", "invalid data", details)
-    return [module.by_name[name] for name in asked]
+    return [module.by_name[name] for name in fields]
 
 
 ROUTES = (

@@ -1,4 +1,4 @@
-"""Responses that are no answer: failures of servers and gateways, and bodies of another kind."""
+"""Failures of servers and gateways, and bodies of another kind."""
 
 from __future__ import annotations
 

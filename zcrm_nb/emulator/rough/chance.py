@@ -38,9 +38,9 @@ class Chance:
     def first_time(self, *key: object) -> bool:
         """Whether a key comes for the first time."""
         with self._lock:
-            known = key in self._remembered
+            seen = key in self._remembered
             self._remembered[key] = True
-            return not known
+            return not seen
 
     def remember(self, value: T, *key: object) -> T:
         """Keep the first value of a key, and give it for ever."""

@@ -92,17 +92,17 @@ def _modules(chance: Chance, request: Request, payload: Payload) -> None:
 
 
 def _no_fields(chance: Chance, request: Request) -> Answer | None:
-    return NOTHING if _asks_for_fields(request, WITHOUT_FIELDS) else None
+    return NOTHING if _is_for_fields(request, WITHOUT_FIELDS) else None
 
 
 def _fields_refused(chance: Chance, request: Request) -> Answer | None:
-    if not _asks_for_fields(request, FIELDS_REFUSED):
+    if not _is_for_fields(request, FIELDS_REFUSED):
         return None
     message = "the module name given seems to be invalid"
     return refusal(400, "INVALID_MODULE", message)
 
 
-def _asks_for_fields(request: Request, module: str) -> bool:
+def _is_for_fields(request: Request, module: str) -> bool:
     """Whether a request asks for the fields of a module."""
     return request.path == "/crm/v8/settings/fields" and request.params.get("module") == module
 
@@ -157,7 +157,7 @@ KINDS = {
     "fields_without_type": Kind(
         "some fields lack `data_type` or `json_type`, or have null there", alter=_without_type
     ),
-    "unknown_data_types": Kind("fields of data types nobody documents", alter=_unknown_type),
+    "unknown_data_types": Kind("fields of undocumented data types", alter=_unknown_type),
     "contradicting_types": Kind(
         "fields whose `json_type` says object where `data_type` says text or number; so do values",
         alter=_contradicting,

@@ -30,6 +30,9 @@ THROTTLED = {
     "Please try again after some time.",
     "status": "failure",
 }
+NOTEBOOK_REDIRECT = "http://127.0.0.1:8765/callback"
+"""Where login forms in notebooks listen by default; the client that every org has may go there."""
+
 SELF_CLIENT_SCOPES = ",".join(
     (
         "ZohoCRM.modules.ALL",
@@ -119,8 +122,8 @@ class Accounts:
     -----
     The limits are those of Zoho's token-validity page: ten access tokens in ten minutes from one
     refresh token, fifteen alive at once, twenty refresh tokens for a user, ten grant codes in ten
-    minutes for a client. What is one too many pushes out the oldest, except that whoever makes
-    codes or access tokens too fast is told to wait.
+    minutes for a client. What is one too many pushes out the oldest; codes and access tokens that
+    are made too fast are refused instead.
     """
 
     def __init__(self, clock: Clock, settings: Settings, seed: int) -> None:
@@ -147,7 +150,7 @@ class Accounts:
     def has_consented(
         self, client_id: str, user: int, scopes: Iterable[str], *, offline: bool
     ) -> bool:
-        """Tell whether a user has allowed all this before."""
+        """Whether a user has allowed all this before."""
         with self._lock:
             given = self._consents[client_id, user]
             return given.scopes.issuperset(scopes) and given.offline >= offline
@@ -205,30 +208,32 @@ class Accounts:
             self._refresh[token.text] = token
             return token.text
 
-    def trade(self, grant_type: str, asked: Mapping[str, str]) -> dict[str, object]:
+    def trade(self, grant_type: str, params: Mapping[str, str]) -> dict[str, object]:
         """Give an access token for a grant code or a refresh token."""
-        may_lack_secret = "code_verifier" in asked and not self._settings.pkce_needs_secret
+        may_lack_secret = "code_verifier" in params and not self._settings.pkce_needs_secret
         client = self.client(
-            asked.get("client_id", ""),
-            asked.get("client_secret", ""),
+            params.get("client_id", ""),
+            params.get("client_secret", ""),
             may_lack_secret=may_lack_secret,
         )
         if grant_type == "authorization_code":
-            return self.exchange(asked, client)
+            return self.exchange(params, client)
         if grant_type == "refresh_token":
-            return self.refresh(asked, client)
+            return self.refresh(params, client)
         raise AccountsError("invalid_client")
 
-    def exchange(self, asked: Mapping[str, str], client: Client) -> dict[str, object]:
+    def exchange(self, params: Mapping[str, str], client: Client) -> dict[str, object]:
         """Trade a grant code for tokens."""
         with self._lock:
-            text = asked.get("code", "")
+            text = params.get("code", "")
             code = self._codes.get(text)
             if code is None or code.client_id != client.client_id:
                 raise AccountsError("invalid_code")
-            if code.expires <= self._clock.now() or not _verified(code, asked.get("code_verifier")):
+            if code.expires <= self._clock.now() or not _verified(
+                code, params.get("code_verifier")
+            ):
                 raise AccountsError("invalid_code")
-            if code.redirect_uri and code.redirect_uri != asked.get("redirect_uri"):
+            if code.redirect_uri and code.redirect_uri != params.get("redirect_uri"):
                 raise AccountsError("invalid_redirect_uri")
             del self._codes[text]
             return self.first_tokens(code.client_id, code.user, code.scopes, offline=code.offline)
@@ -249,10 +254,10 @@ class Accounts:
             text = self.issue_refresh_token(client_id, user, scopes, prefix)
             return self._reply(self._renew(self._refresh[text])) | {"refresh_token": text}
 
-    def refresh(self, asked: Mapping[str, str], client: Client) -> dict[str, object]:
+    def refresh(self, params: Mapping[str, str], client: Client) -> dict[str, object]:
         """Make a new access token from a refresh token."""
         with self._lock:
-            token = self._refresh.get(asked.get("refresh_token", ""))
+            token = self._refresh.get(params.get("refresh_token", ""))
             if token is None or token.client_id != client.client_id:
                 raise AccountsError("invalid_code")
             return self._reply(self._renew(token))
@@ -296,10 +301,10 @@ class Accounts:
     def check(self, header: str) -> AccessToken:
         """Find the access token that an Authorization header names, or refuse."""
         prefix, _, text = header.partition(" ")
-        known = (
+        schemes = (
             {"zoho-oauthtoken", "bearer"} if self._settings.accept_bearer else {"zoho-oauthtoken"}
         )
-        if prefix.lower() not in known or not text:
+        if prefix.lower() not in schemes or not text:
             raise Refusal(401, "AUTHENTICATION_FAILURE", "Authentication failed")
         with self._lock:
             self.prefixes_seen[prefix] += 1
@@ -320,12 +325,12 @@ class Accounts:
                 raise Refusal(401, "OAUTH_SCOPE_MISMATCH", self._settings.scope_message)
 
     def grants(self, token: AccessToken, needed: str) -> bool:
-        """Tell whether a token includes one scope, such as ``ZohoCRM.modules.Leads.READ``."""
+        """Whether a token includes one scope, such as ``ZohoCRM.modules.Leads.READ``."""
         writes = self._settings.write_scope_covers
         return any(covers(granted, needed, writes) for granted in token.scopes)
 
     def _rival(self, other: RefreshToken, client_id: str, user: int) -> bool:
-        """Tell whether two refresh tokens share one allowance."""
+        """Whether two refresh tokens share one allowance."""
         same_client = self._settings.refresh_tokens_per == "user" or other.client_id == client_id
         return other.user == user and same_client
 

@@ -38,6 +38,6 @@ class Refusal(Exception):  # noqa: N818 - the emulator's own word for an answer 
 
 
 def not_emulated(what: str) -> Refusal:
-    """Refuse what Zoho can do and the emulator cannot, in words that tell the two apart."""
-    words = f"{what} is not emulated by zcrm_nb"
-    return Refusal(404, "INVALID_URL_PATTERN", words, {"emulated": False})
+    """Refuse what Zoho can do and the emulator cannot, in words of the emulator's."""
+    message = f"{what} is not emulated by zcrm_nb"
+    return Refusal(404, "INVALID_URL_PATTERN", message, {"emulated": False})

@@ -34,7 +34,7 @@ class Fault:
     share: float
 
     def fits(self, path: str, method: str, *, callback: bool) -> bool:
-        """Tell whether it is meant for such a request, or callback."""
+        """Whether it is meant for such a request, or callback."""
         meant = (self.kind in CALLBACKS) == callback
         return meant and self.path in path and self.method in ("", method)
 
@@ -160,7 +160,7 @@ class Faults:
             ``"expire_tokens"``; or of :data:`CALLBACKS`: ``"lost_callback"``,
             ``"doubled_callback"`` or ``"late_callback"``.
         times : int or None, default 1
-            How many requests or callbacks it hits; ``None`` is no end.
+            How many requests or callbacks it hits; ``None`` for no end.
         after : int, default 0
             How many matching requests pass unharmed first.
         path : str, optional
@@ -176,7 +176,7 @@ class Faults:
         Raises
         ------
         ValueError
-            If there is no such kind.
+            If the kind is unknown.
 
         Notes
         -----
@@ -192,9 +192,9 @@ class Faults:
         >>> emulator.faults.add("lost_callback", share=0.05, times=None)
         >>> emulator.close()
         """
-        known = (*KINDS, *CALLBACKS)
-        if kind not in known:
-            raise ValueError(f"no fault called {kind!r}; there are: {', '.join(known)}")
+        kinds = (*KINDS, *CALLBACKS)
+        if kind not in kinds:
+            raise ValueError(f"{kind!r} is not a valid fault; choose from: {', '.join(kinds)}")
         if path is None:
             path = "" if kind in CALLBACKS else "/crm/"
         with self._lock:

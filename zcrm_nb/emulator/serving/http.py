@@ -92,7 +92,7 @@ class Request:
         return self.token.user
 
     def json(self) -> dict[str, Any]:
-        """Parse the body, or refuse what is no JSON object."""
+        """Parse the body, or refuse what is not a JSON object."""
         try:
             parsed = orjson.loads(self.body)
         except orjson.JSONDecodeError:

@@ -50,7 +50,7 @@ EDITIONS = {
 class Price:
     """What one kind of call costs.
 
-    ``credits`` counts the credits of a request; ``heavy`` tells whether it is one of the calls that
+    ``credits`` counts the credits of a request; ``heavy`` says whether it is one of the calls that
     share ten places, whatever the edition; ``places`` is how many of an edition's places it takes.
     """
 
@@ -80,8 +80,8 @@ def _ids_to_tag(request: Request) -> int:
 def _query_limit(request: Request) -> int:
     """Find the LIMIT that a COQL query ends with; 200 when it names none."""
     query = str(_body(request).get("select_query", ""))
-    found = re.search(r"\blimit\s+(\d+)(?:\s*,\s*(\d+))?(?:\s+offset\s+\d+)?\s*$", query, re.I)
-    return int(found[2] or found[1]) if found else 200
+    match = re.search(r"\blimit\s+(\d+)(?:\s*,\s*(\d+))?(?:\s+offset\s+\d+)?\s*$", query, re.I)
+    return int(match[2] or match[1]) if match else 200
 
 
 def _query_credits(request: Request) -> int:
@@ -186,14 +186,14 @@ class Meter:
             self._leave(app, price.places, heavy=heavy)
 
     def signals(self) -> dict[str, str]:
-        """Give the credits left, which Zoho tells only once half of them are gone."""
+        """Give the credits left, which Zoho sends only once half of them are gone."""
         spent = self.spent
         if spent * 2 < self.allowance:
             return {}
         return {"X-API-CREDITS-REMAINING": str(self.allowance - spent)}
 
     def _settle(self) -> int:
-        """Give back what was spent more than a day ago; tell what was spent since."""
+        """Give back what was spent more than a day ago; give what was spent since."""
         horizon = self._clock.now() - DAY_S
         while self._history and self._history[0][0] <= horizon:
             self._total -= self._history.popleft()[1]
@@ -215,5 +215,5 @@ class Meter:
             self._heavy[app] -= heavy
 
     def _too_many(self) -> Refusal:
-        """Make an HTTP 429; its body does not tell which limit was met."""
+        """Make an HTTP 429; its body does not say which limit was met."""
         return Refusal(429, self._settings.rate_code, self._settings.rate_message)

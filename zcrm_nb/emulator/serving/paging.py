@@ -1,7 +1,7 @@
-"""Page tokens: where a page of records begins, sealed so that nobody else can use or alter it.
+"""Page tokens: where a page of records begins, sealed so that no one else can use or alter it.
 
 A token holds the sort key of the row a page starts behind, not a number of rows to skip. So a page
-stays what it is when records are inserted or deleted while somebody pages.
+stays what it is when records are inserted or deleted while a client pages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Position(NamedTuple):
     """A place between two rows.
 
     ``key`` and ``id`` are those of the row next to it, ``served`` the rows that come before it, and
-    ``backwards`` tells that the page ends there instead of beginning.
+    ``backwards`` says that the page ends there instead of beginning.
     """
 
     key: int
@@ -50,12 +50,12 @@ class Binder(NamedTuple):
 
     secret: bytes
     user: int
-    asked: tuple[tuple[str, str], ...]
+    bound_to: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, secret: bytes, user: int, asked: Iterable[tuple[str, str]]) -> Binder:
+    def of(cls, secret: bytes, user: int, bound_to: Iterable[tuple[str, str]]) -> Binder:
         """Bind to a user and to what was asked, in any order."""
-        return cls(secret, user, tuple(sorted(asked)))
+        return cls(secret, user, tuple(sorted(bound_to)))
 
     def seal(self, position: Position, now: int) -> str:
         """Write a token; at most 96 characters, as Zoho's."""
@@ -68,19 +68,19 @@ class Binder(NamedTuple):
         packed, digest = self._authentic(token)
         key, id_, served, issued, backwards = _LAYOUT.unpack(packed)
         if digest != self._digest():
-            words = (
+            message = (
                 "The page_token given seems to be invalid "
                 "or input param is added or altered or deleted"
             )
             details = {"param_name": "page_token"}
-            raise Refusal(400, "TOKEN_BOUND_DATA_MISMATCH", words, details)
+            raise Refusal(400, "TOKEN_BOUND_DATA_MISMATCH", message, details)
         if issued + LIFE_S <= now:
             details = {"api_name": "page_token", "json_path": "$.query.page_token"}
             raise Refusal(400, "EXPIRED_VALUE", "Page token expired", details)
         if served >= REACH and not backwards:
-            words = f"You can only get upto {REACH} records using page_token param"
+            message = f"You can only get upto {REACH} records using page_token param"
             details = {"param_name": "page_token"}
-            raise Refusal(400, "PAGINATION_LIMIT_EXCEEDED", words, details)
+            raise Refusal(400, "PAGINATION_LIMIT_EXCEEDED", message, details)
         return Position(key, id_, served, backwards)
 
     def _authentic(self, token: str) -> tuple[bytes, bytes]:
@@ -98,7 +98,7 @@ class Binder(NamedTuple):
 
     def _digest(self) -> bytes:
         """Sum up what was asked in eight bytes."""
-        return hashlib.sha256(repr(self.asked).encode()).digest()[:_BOUND]
+        return hashlib.sha256(repr(self.bound_to).encode()).digest()[:_BOUND]
 
     def _mac(self, bound: bytes) -> bytes:
         """Make the seal over a token from the org's secret and the user."""

@@ -59,8 +59,8 @@ def ids(request: Request, name: str = "ids") -> list[int]:
 def record_id(text: str) -> int:
     """Read the record id of an address, or refuse with ``INVALID_DATA``."""
     if not is_id(text):
-        words = "the id given seems to be invalid"
-        raise Refusal(400, "INVALID_DATA", words, {"resource_path_index": 1})
+        message = "the id given seems to be invalid"
+        raise Refusal(400, "INVALID_DATA", message, {"resource_path_index": 1})
     return int(text)
 
 
@@ -100,12 +100,12 @@ def missing(name: str) -> Refusal:
 
 def not_matched(name: str) -> Refusal:
     """Refuse a parameter whose value has the wrong form."""
-    words = "Please check whether the input values are correct"
-    return Refusal(400, "PATTERN_NOT_MATCHED", words, {"param_name": name})
+    message = "Please check whether the input values are correct"
+    return Refusal(400, "PATTERN_NOT_MATCHED", message, {"param_name": name})
 
 
 def ambiguous(*params: str) -> Refusal:
     """Refuse parameters that exclude each other."""
-    words = f"Please use either {' or '.join(params)}. Combination of both is not allowed"
+    message = f"Please use either {' or '.join(params)}. Combination of both is not allowed"
     details = {"ambiguity_due_to": [{"param_name": each} for each in params]}
-    return Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, details)
+    return Refusal(400, "AMBIGUITY_DURING_PROCESSING", message, details)

@@ -104,7 +104,7 @@ def permission(scope: str, modules: Mapping[str, str]) -> Permission | None:
 
 
 def covers(granted: str, needed: str, write_covers: Iterable[str] = ()) -> bool:
-    """Tell whether a granted scope includes a needed one.
+    """Whether a granted scope includes a needed one.
 
     Examples
     --------
@@ -130,13 +130,13 @@ def _folded(text: str) -> str:
 def _places(modules: Mapping[str, str]) -> dict[str, str]:
     """List every place a scope can name, folded."""
     more = {**MORE_MODULES, **modules}
-    below = [(f"ZohoCRM.modules.{name}", words) for name, words in more.items()]
+    below = [(f"ZohoCRM.modules.{name}", message) for name, message in more.items()]
     below += [
-        (f"ZohoCRM.{action}.{name}", words)
+        (f"ZohoCRM.{action}.{name}", message)
         for action in ("mass_update", "mass_delete")
-        for name, words in more.items()
+        for name, message in more.items()
     ]
     below += [
-        (f"ZohoCRM.settings.{name}", f"settings: {words}") for name, words in SETTINGS.items()
+        (f"ZohoCRM.settings.{name}", f"settings: {message}") for name, message in SETTINGS.items()
     ]
-    return {_folded(place): words for place, words in [*PLACES.items(), *below]}
+    return {_folded(place): message for place, message in [*PLACES.items(), *below]}

@@ -55,11 +55,13 @@ class Server:
 
     Notes
     -----
-    It listens on 127.0.0.1 only, since the emulator's secrets are no secrets. The standard
+    It listens on 127.0.0.1 only, since the emulator's secrets are not secret. The standard
     library's server does well here once its writes are buffered and Nagle's algorithm is off:
     without that a kept-alive connection waits 40 ms for a delayed acknowledgement with every
     answer. Flask or uvicorn would add a dependency and be no faster.
     """
+
+    owner: object = None
 
     def __init__(self, app: WSGIApplication, port: int, credentials: Mapping[str, str]) -> None:
         try:
@@ -186,9 +188,9 @@ class _Connection(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse what is no request, in the shape of Zoho's errors, and end the connection."""
-        words = message or explain or "The request cannot be read"
-        error = {"code": "INVALID_REQUEST", "details": {}, "message": words, "status": "error"}
+        """Refuse what is not a request, in the shape of Zoho's errors, and end the connection."""
+        text = message or explain or "The request cannot be read"
+        error = {"code": "INVALID_REQUEST", "details": {}, "message": text, "status": "error"}
         body = orjson.dumps(error)
         self.close_connection = True
         self.request_version = self.protocol_version  # HTTP/0.9 would have no status line
@@ -240,7 +242,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.connection.close()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Stay silent: a notebook is no place for an access log."""
+        """Stay silent: a notebook is not the place for an access log."""
 
     def _environ(self, body: bytes) -> WSGIEnvironment:
         """Describe the request as PEP 3333 has it."""

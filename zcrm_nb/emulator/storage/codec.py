@@ -1,4 +1,4 @@
-"""How a stored value looks on the wire, and back: the table of records-and-coql.md, section 6.3.
+"""How a stored value looks on the wire, and back: the JSON types of Zoho's page "Fields Metadata".
 
 A :class:`Shaped` field is the SQL that fetches it and the function that shows what came. Where REST
 and COQL differ (a user's name) the style decides. Two facts are UNCONFIRMED and stand as the table
@@ -59,7 +59,7 @@ class Shaped:
 
 
 def shape(field: Field, alias: str, style: Style, store: Store) -> Shaped:
-    """Tell how to fetch and show one field of the table called ``alias``."""
+    """Say how to fetch and show one field of the table called ``alias``."""
     column = f'"{alias}"."{field.api_name}"'
     if field.data_type == "layout":
         return _layout(field)
@@ -105,7 +105,7 @@ def nested(field: Field, module: Module, record_id: int, store: Store) -> list[d
     shaped = [shape(each, child.api_name, "rest", store) for each in listed]
     columns = ", ".join(sql for each in shaped for sql in each.expressions)
     rows = store.read(
-        f'SELECT {columns} FROM "{child.api_name}" WHERE "{parent.api_name}" = ? ORDER BY id',  # noqa: S608
+        f'SELECT {columns} FROM "{child.api_name}" WHERE "{parent.api_name}" = ? ORDER BY id',
         (record_id,),
     )
     return render(rows, [each.api_name for each in listed], shaped)
@@ -153,7 +153,7 @@ def _reference(record_id: int | None, name: str | None) -> dict[str, object] | N
 
 def _name_of(module: Module, column: str) -> str:
     """Write the SQL for the name of the record whose id is in ``column``."""
-    return f'(SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = {column})'  # noqa: S608
+    return f'(SELECT "{module.name_field}" FROM "{module.api_name}" WHERE id = {column})'
 
 
 def _people(style: Style, store: Store) -> dict[int | None, dict[str, object]]:
@@ -200,7 +200,7 @@ def layout_id(metadata_id: int) -> int:
 
 
 def _listed(field: Field, parent: Field, *, linking: bool) -> bool:
-    """Tell whether a row inside its parent shows the field: a link shows only its far end."""
+    """Whether a row inside its parent shows the field: a link shows only its far end."""
     if field.api_name in {"Created_By", "Modified_By"} or field.column is None:
         return False
     return not linking or field.api_name == "id" or (bool(field.target) and field != parent)
@@ -217,7 +217,7 @@ def _text(value: object) -> str:
 
 
 def _boolean(value: object) -> int:
-    """Take true or false, as JSON knows them."""
+    """Take true or false, as in JSON."""
     if not isinstance(value, bool):
         raise TypeError(value)
     return int(value)

@@ -53,28 +53,28 @@ def throw_away(store: Store, module: str, ids: Iterable[int], *, user: int) -> N
 
     Rows of subforms and links that go alone go for good.
     """
-    found, wanted = store.schema.module(module), list(ids)
+    module_info, id_list = store.schema.module(module), list(ids)
     with store.transaction():
-        store.leaving(module, wanted)
-        for start in range(0, len(wanted), CHUNK):
-            chunk = wanted[start : start + CHUNK]
-            if found.generated_type not in PARTS:
-                _keep_all(store, found, chunk, user)
-            store.execute(f'DELETE FROM "{module}" WHERE id IN {_marks(chunk)}', chunk)  # noqa: S608
+        store.leaving(module, id_list)
+        for start in range(0, len(id_list), CHUNK):
+            chunk = id_list[start : start + CHUNK]
+            if module_info.generated_type not in PARTS:
+                _keep_all(store, module_info, chunk, user)
+            store.execute(f'DELETE FROM "{module}" WHERE id IN {_marks(chunk)}', chunk)
 
 
 def restore(store: Store, record_id: int) -> None:
     """Bring a record back, with what went with it."""
     with store.transaction():
-        module, kept = kept_of(store, record_id)
-        row = _untangled(store, module, kept.row)
+        module, snapshot = kept_of(store, record_id)
+        row = _untangled(store, module, snapshot.row)
         store.execute("DELETE FROM deleted WHERE id = ?", (record_id,))
         _load(store, module, row)
         store.came_back(module.api_name, record_id)
-        for name, parts in kept.parts.items():
+        for name, parts in snapshot.parts.items():
             for part in parts:
                 _restore_part(store, store.schema.modules[name], part)
-        for each in kept.pointers:
+        for each in snapshot.pointers:
             _point_again(store, each, module, record_id)
 
 
@@ -83,7 +83,7 @@ def erase(store: Store, ids: Sequence[int]) -> None:
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
         store.execute(
-            "UPDATE deleted SET type = 'permanent', display_name = NULL, deleted_by = NULL,"  # noqa: S608
+            "UPDATE deleted SET type = 'permanent', display_name = NULL, deleted_by = NULL,"
             f" created_by = NULL, owner = NULL, record = NULL WHERE id IN {_marks(chunk)}",
             chunk,
         )
@@ -110,27 +110,27 @@ def kept_of(store: Store, record_id: int) -> tuple[Module, Kept]:
 
 
 def _keep_all(store: Store, module: Module, ids: list[int], user: int) -> None:
-    """Note everything about some records, and let go of what goes with them."""
+    """Note everything about some records, and drop what goes with them."""
     marks = _marks(ids)
-    kept = {row["id"]: Kept(row) for row in store.rows(module.api_name, f"id IN {marks}", ids)}
+    snapshot = {row["id"]: Kept(row) for row in store.rows(module.api_name, f"id IN {marks}", ids)}
     for child, column in _parts(store, module):
         where = f'"{column}" IN {marks}'
         for row in store.rows(child.api_name, where, ids):
-            kept[row[column]].parts.setdefault(child.api_name, []).append(row)
-        store.execute(f'DELETE FROM "{child.api_name}" WHERE {where}', ids)  # noqa: S608
+            snapshot[row[column]].parts.setdefault(child.api_name, []).append(row)
+        store.execute(f'DELETE FROM "{child.api_name}" WHERE {where}', ids)
     for other, pointer in _pointers(store, module):
-        sql = f'SELECT "{pointer.api_name}", id FROM "{other.api_name}" WHERE "{pointer.api_name}" '  # noqa: S608
+        sql = f'SELECT "{pointer.api_name}", id FROM "{other.api_name}" WHERE "{pointer.api_name}" '
         for target, source in store.read(f"{sql} IN {marks}", ids):
-            kept[target].pointers.append((other.api_name, pointer.api_name, source))
+            snapshot[target].pointers.append((other.api_name, pointer.api_name, source))
         if pointer.targets:  # plain lookups have foreign keys, which empty them
             store.execute(
-                f'UPDATE "{other.api_name}" SET "{pointer.api_name}" = NULL, "$se_module" = NULL'  # noqa: S608
+                f'UPDATE "{other.api_name}" SET "{pointer.api_name}" = NULL, "$se_module" = NULL'
                 f' WHERE "{pointer.api_name}" IN {marks}',
                 ids,
             )
-    sql = f'SELECT id, "{module.name_field}" FROM "{module.api_name}" WHERE id IN {marks}'  # noqa: S608
+    sql = f'SELECT id, "{module.name_field}" FROM "{module.api_name}" WHERE id IN {marks}'
     names = dict(store.read(sql, ids))
-    for record_id, each in kept.items():
+    for record_id, each in snapshot.items():
         store.execute(
             "INSERT OR REPLACE INTO deleted VALUES (?, ?, ?, ?, ?, ?, 'recycle', ?, ?)",
             (record_id, module.api_name, names[record_id], store.clock.now(), user,
@@ -203,36 +203,36 @@ def _point_again(
     setting = ", ".join(f'"{name}" = ?' for name in change)
     where = f'id = ? AND "{column}" IS NULL'
     store.execute(
-        f'UPDATE "{module}" SET {setting} WHERE {where}',  # noqa: S608
+        f'UPDATE "{module}" SET {setting} WHERE {where}',
         (*change.values(), source),
     )
     try:
-        owner, kept = kept_of(store, source)
+        owner, snapshot = kept_of(store, source)
     except KeyError:
         return
-    if owner.api_name == module and kept.row[column] is None:
-        kept.row |= change
-        _rewrite(store, source, kept)
+    if owner.api_name == module and snapshot.row[column] is None:
+        snapshot.row |= change
+        _rewrite(store, source, snapshot)
 
 
 def _remember(store: Store, record_id: int, pointer: tuple[str, str, int]) -> None:
     """Note in the bin who points to a record there."""
     try:
-        _, kept = kept_of(store, record_id)
+        _, snapshot = kept_of(store, record_id)
     except KeyError:
         return
-    kept.pointers.append(pointer)
-    _rewrite(store, record_id, kept)
+    snapshot.pointers.append(pointer)
+    _rewrite(store, record_id, snapshot)
 
 
 def _hand_over(store: Store, record_id: int, module: str, part: Row) -> None:
     """Let a row wait with the other record it belongs to; with none, it is gone."""
     try:
-        _, kept = kept_of(store, record_id)
+        _, snapshot = kept_of(store, record_id)
     except KeyError:
         return
-    kept.parts.setdefault(module, []).append(part)
-    _rewrite(store, record_id, kept)
+    snapshot.parts.setdefault(module, []).append(part)
+    _rewrite(store, record_id, snapshot)
 
 
 def _load(store: Store, module: Module, row: Row) -> None:
@@ -241,18 +241,18 @@ def _load(store: Store, module: Module, row: Row) -> None:
 
 
 def _exists(store: Store, module: str, record_id: int) -> bool:
-    """Tell whether a record is there."""
-    return bool(store.read(f'SELECT 1 FROM "{module}" WHERE id = ?', (record_id,)))  # noqa: S608
+    """Whether a record is there."""
+    return bool(store.read(f'SELECT 1 FROM "{module}" WHERE id = ?', (record_id,)))
 
 
-def _rewrite(store: Store, record_id: int, kept: Kept) -> None:
+def _rewrite(store: Store, record_id: int, snapshot: Kept) -> None:
     """Change what the bin keeps of a record."""
-    store.execute("UPDATE deleted SET record = ? WHERE id = ?", (_written(kept), record_id))
+    store.execute("UPDATE deleted SET record = ? WHERE id = ?", (_written(snapshot), record_id))
 
 
-def _written(kept: Kept) -> str:
+def _written(snapshot: Kept) -> str:
     """Write what is kept of a record as JSON."""
-    return orjson.dumps(asdict(kept)).decode()
+    return orjson.dumps(asdict(snapshot)).decode()
 
 
 def _marks(ids: Sequence[int]) -> str:

@@ -34,7 +34,7 @@ def add_tag(
 
 
 def uploaded(store: Store, field: Field, file_id: object) -> dict[str, Any] | None:
-    """Describe an uploaded file as a record does; ``None`` where there is no such file."""
+    """Describe an uploaded file as a record does; ``None`` for an unknown file."""
     sql = "SELECT name, size FROM files WHERE id = ?"
     rows = store.read(sql, (file_id,)) if isinstance(file_id, str) else []
     if not rows:

@@ -25,7 +25,7 @@ class DataType:
     length: int
 
 
-#: The types of records-and-coql.md, section 6.3.
+#: The data types of Zoho's page "Fields Metadata", with their JSON types.
 DATA_TYPES: dict[str, DataType] = {
     "text": DataType("string", "TEXT", 255),
     "textarea": DataType("string", "TEXT", 32000),
@@ -70,7 +70,7 @@ DATA_TYPES: dict[str, DataType] = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value of a picklist; the extras are what Zoho tells about a Stage."""
+    """One value of a picklist; the extras are what Zoho says about a Stage."""
 
     value: str
     colour: str | None = None
@@ -133,8 +133,8 @@ class Field:
     ``external`` marks a field that holds another system's ids: see X-EXTERNAL.
 
     ``derived`` is the SQL expression over the record's own columns that gives the value of a field
-    nobody writes; ``expression`` is how Zoho's metadata spells it. ``wire`` names the shape of a
-    value that does not look like its ``data_type`` says (``Tag`` is typed text and is a list).
+    that no client writes; ``expression`` is how Zoho's metadata spells it. ``wire`` names the
+    shape of a value that its ``data_type`` does not give (``Tag`` is typed text and is a list).
     """
 
     api_name: str
@@ -214,7 +214,7 @@ class Module:
 
     @property
     def polymorphic(self) -> Field | None:
-        """The field that may point to several modules; ``$se_module`` tells which one it is."""
+        """The field that may point to several modules; ``$se_module`` names it."""
         return next((each for each in self.fields if each.targets), None)
 
     @property
@@ -226,7 +226,7 @@ class Module:
         """Name the related list that one of its lookups makes on the records of ``target``.
 
         The first lookup's list is called like the module. How Zoho calls the list of a second one
-        is up to whoever made the lookup.
+        is up to the maker of the lookup.
         """
         first = next((each for each in self.fields if each.points_to(target)), None)
         return self.api_name if pointer == first else f"{self.api_name}_of_{pointer.api_name}"

@@ -1,6 +1,6 @@
 """The org's records in one SQLite file.
 
-A table for each module, a column for each field that has one (:attr:`Field.column`). What nobody
+A table for each module, a column for each field that has one (:attr:`Field.column`). What no client
 writes is kept true by SQLite itself: formulas and full names are generated columns, roll-ups are
 triggers, a lookup to a deleted record becomes empty by its foreign key.
 
@@ -46,7 +46,7 @@ FIRST_NEW_ID = ORG_PREFIX + 900_000_000_001
 #: What every update stamps, and what an insert stamps besides.
 CHANGED = ("Modified_By", "Modified_Time", "Last_Activity_Time")
 MADE = ("Owner", "Created_By", "Created_Time", *CHANGED)
-#: What no timeline tells as a change.
+#: What no timeline shows as a change.
 STAMPED = frozenset({"id", *MADE} - {"Owner"})
 SYSTEM_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
@@ -178,13 +178,13 @@ class Store:
     def rows(
         self, module: str, where: str = "1", params: Sequence[object] = ()
     ) -> list[dict[str, Any]]:
-        """Fetch records as somebody wrote them, by column; what follows from others is left out."""
-        found = self.schema.module(module)
-        columns = [each.api_name for each in found.fields if each.written]
-        if found.polymorphic:
+        """Fetch records as they were written, by column; what follows from others is left out."""
+        module_info = self.schema.module(module)
+        columns = [each.api_name for each in module_info.fields if each.written]
+        if module_info.polymorphic:
             columns.append("$se_module")
         names = ", ".join(f'"{column}"' for column in columns)
-        rows = self.read(f'SELECT {names} FROM "{module}" WHERE {where} ORDER BY id', params)  # noqa: S608
+        rows = self.read(f'SELECT {names} FROM "{module}" WHERE {where} ORDER BY id', params)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     @property
@@ -206,19 +206,19 @@ class Store:
     # -- writing ---------------------------------------------------------------------------------
 
     @contextmanager
-    def transaction(self, *, heard: bool = True) -> Iterator[None]:
+    def transaction(self, *, notify: bool = True) -> Iterator[None]:
         """Do all writes of the block or none; a block within a block joins it.
 
-        What is not ``heard`` reaches no listener: a bulk job that notifies nobody.
+        What is not ``heard`` reaches no listener: a bulk job without notifications.
         """
         with self._lock:
             if self._writing is not None:
-                with self._heard(heard):
+                with self._notifying(notify):
                     yield
                 return
             self._writer.execute("BEGIN IMMEDIATE")
             self._writing = threading.get_ident()
-            self._changes = [] if heard and self.listener else None
+            self._changes = [] if notify and self.listener else None
             try:
                 yield
             except BaseException:
@@ -233,10 +233,10 @@ class Store:
                 self._writing = self._changes = None
 
     @contextmanager
-    def _heard(self, heard: bool) -> Iterator[None]:
-        """Let what a block within a block writes be heard or not; the block around it goes on."""
+    def _notifying(self, notify: bool) -> Iterator[None]:
+        """Notify of what an inner block writes, or not; the block around it goes on."""
         changes = self._changes
-        self._changes = changes if heard else None
+        self._changes = changes if notify else None
         try:
             yield
         finally:
@@ -286,7 +286,7 @@ class Store:
                 before = self._before(module, record_id)
                 setting = ", ".join(f'"{column}" = ?' for column in values)
                 self._writer.execute(
-                    f'UPDATE "{module}" SET {setting} WHERE id = ?',  # noqa: S608
+                    f'UPDATE "{module}" SET {setting} WHERE id = ?',
                     (*values.values(), record_id),
                 )
                 if self._changes is not None and before:
@@ -294,14 +294,14 @@ class Store:
                     self._changes.append(Change(module, "update", record_id, differ, before))
 
     def leaving(self, module: str, ids: Iterable[int]) -> None:
-        """Note for whoever listens records that are about to leave for the bin."""
+        """Note for the listener records that are about to leave for the bin."""
         for record_id in ids:
             before = self._before(module, record_id)
             if self._changes is not None and before:
                 self._changes.append(Change(module, "delete", record_id, before=before))
 
     def came_back(self, module: str, record_id: int) -> None:
-        """Note for whoever listens a record that is there again without an insert."""
+        """Note for the listener a record that is there again without an insert."""
         if self._changes is not None:
             self._changes.append(Change(module, "insert", record_id, restored=True))
 
@@ -352,7 +352,7 @@ class Store:
         names = ", ".join(f'"{column}"' for column in columns)
         marks = ", ".join("?" * len(columns))
         self._writer.executemany(
-            f'INSERT INTO "{module}" ({names}) VALUES ({marks})',  # noqa: S608
+            f'INSERT INTO "{module}" ({names}) VALUES ({marks})',
             zip(*columns.values(), strict=True),
         )
 
@@ -421,12 +421,12 @@ class Store:
         )
 
     def _before(self, module: str, record_id: int) -> dict[str, Any]:
-        """Read a record that is about to change, when somebody listens."""
+        """Read a record that is about to change, when there is a listener."""
         if self._changes is None:
             return {}
-        found = self._writer.execute(f'SELECT * FROM "{module}" WHERE id = ?', (record_id,))  # noqa: S608
-        names = [column[0] for column in found.description]
-        return dict(zip(names, found.fetchone() or (), strict=False))
+        cursor = self._writer.execute(f'SELECT * FROM "{module}" WHERE id = ?', (record_id,))
+        names = [column[0] for column in cursor.description]
+        return dict(zip(names, cursor.fetchone() or (), strict=False))
 
     def _stamps(self, module: str, user: int, columns: Iterable[str]) -> dict[str, int]:
         """Say who and when, in those of the columns that the module has."""
@@ -452,7 +452,7 @@ class Store:
         names = ", ".join(f'"{column}"' for column in record)
         marks = ", ".join("?" * len(record))
         self._writer.execute(
-            f'INSERT INTO "{module}" ({names}) VALUES ({marks})',  # noqa: S608
+            f'INSERT INTO "{module}" ({names}) VALUES ({marks})',
             tuple(record.values()),
         )
 
@@ -534,7 +534,7 @@ def _noting(module: Module) -> str:
         if each.written and each.api_name not in STAMPED
     )
     return (
-        f'CREATE TRIGGER "{module.api_name}.history" AFTER UPDATE OF Modified_Time'  # noqa: S608
+        f'CREATE TRIGGER "{module.api_name}.history" AFTER UPDATE OF Modified_Time'
         f' ON "{module.api_name}" BEGIN'
         " INSERT INTO counters VALUES ('history', 1) ON CONFLICT (name)"
         " DO UPDATE SET value = value + 1;"
@@ -565,7 +565,7 @@ def _rollup_sql(module: Module, field: Field, touched: str | None = None) -> str
     if rollup.where:
         where += f" AND \"{rollup.where[0]}\" = '{rollup.where[1]}'"
     sql = (
-        f'UPDATE "{module.api_name}" SET "{field.api_name}" ='  # noqa: S608
+        f'UPDATE "{module.api_name}" SET "{field.api_name}" ='
         f' (SELECT {value} FROM "{rollup.module}" WHERE {where})'
     )
     return sql if touched is None else f"{sql} WHERE id IN ({touched})"

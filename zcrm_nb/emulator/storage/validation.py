@@ -1,10 +1,11 @@
-"""A record that somebody wants written: checked field by field, and encoded for the store."""
+"""A record to be written: checked field by field, and encoded for the store."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +32,13 @@ _NUMBERS = ("double", "decimal", "currency", "percent")
 class Draft:
     """A record ready to be written.
 
-    ``row`` holds the values of its own table, ``children`` the rows of its subforms and links by
+    ``row`` holds the values of its table, ``children`` the rows of its subforms and links by
     the name of the field; a child with an ``id`` exists already, ``removed`` are ids to delete.
     """
 
-    row: dict[str, Any] = field(default_factory=dict)
-    children: dict[str, list[Draft]] = field(default_factory=dict)
-    removed: list[int] = field(default_factory=list)
+    row: dict[str, Any] = dataclass_field(default_factory=dict)
+    children: dict[str, list[Draft]] = dataclass_field(default_factory=dict)
+    removed: list[int] = dataclass_field(default_factory=list)
 
 
 class Desk:
@@ -60,16 +61,16 @@ class Desk:
         """Check one record and encode it."""
         draft, wrong = Draft(), []
         for name in item:
-            known = self._module.by_name.get(name)
-            if known is None and self._settings.refuse_unknown_keys and name[0] != "$":
-                place = _place(name, f"{path}.{name}")
-                wrong.append(Refusal(400, "INVALID_DATA", "invalid data", place))
-            if known is not None and known.data_type == "layout":
-                wrong += self._no_layout(known, item[name], f"{path}.{name}")
-            if known is None or not _writable(known):
+            field = self._module.by_name.get(name)
+            if field is None and self._settings.refuse_unknown_keys and name[0] != "$":
+                details = _place(name, f"{path}.{name}")
+                wrong.append(Refusal(400, "INVALID_DATA", "invalid data", details))
+            if field is not None and field.data_type == "layout":
+                wrong += self._no_layout(field, item[name], f"{path}.{name}")
+            if field is None or not _writable(field):
                 continue
             try:
-                self._fill(draft, known, item, f"{path}.{name}", record_id=record_id)
+                self._fill(draft, field, item, f"{path}.{name}", record_id=record_id)
             except Refusal as refusal:
                 wrong.append(refusal)
         if record_id is None:
@@ -85,92 +86,92 @@ class Desk:
         either = self._module.either
         if either and not any(item.get(name) for name in either):
             expected = [_place(name, f"{path}.{name}") for name in either]
-            words, details = self._module.either_words, {"expected_fields": expected}
-            yield Refusal(400, "EXPECTED_FIELD_MISSING", words, details)
+            message, details = self._module.either_words, {"expected_fields": expected}
+            yield Refusal(400, "EXPECTED_FIELD_MISSING", message, details)
 
-    def _no_layout(self, known: Field, value: object, path: str) -> Iterator[Refusal]:
+    def _no_layout(self, field: Field, value: object, path: str) -> Iterator[Refusal]:
         """Refuse a layout that the module does not have; here each has one."""
         named = value.get("id") if isinstance(value, dict) else None
-        if value is not None and str(named) != str(layout_id(known.id)):
-            yield _invalid(known, path)
+        if value is not None and str(named) != str(layout_id(field.id)):
+            yield _invalid(field, path)
 
     def _mismatched(self, draft: Draft, path: str, record_id: int | None) -> Iterator[Refusal]:
         """Refuse choices that the value of another picklist does not allow."""
-        for known in self._module.fields:
-            if known.depends is None or draft.row.keys().isdisjoint(
-                (known.api_name, known.depends.on)
+        for field in self._module.fields:
+            if field.depends is None or draft.row.keys().isdisjoint(
+                (field.api_name, field.depends.on)
             ):
                 continue
-            on = known.depends.on
+            on = field.depends.on
             (old,) = self._store.rows(self._module.api_name, "id = ?", (record_id,)) or ({},)
             now = old | draft.row
-            allowed = dict(known.depends.allowed).get(now.get(on) or "")
-            if allowed is not None and now.get(known.api_name) not in (None, *allowed):
-                place = _place(known.api_name, f"{path}.{known.api_name}")
-                words = f"{on} doesn't contain the {known.api_name}"
-                yield Refusal(400, "MAPPING_MISMATCH", words, {"mapped_field": on, **place})
+            allowed = dict(field.depends.allowed).get(now.get(on) or "")
+            if allowed is not None and now.get(field.api_name) not in (None, *allowed):
+                details = _place(field.api_name, f"{path}.{field.api_name}")
+                message = f"{on} doesn't contain the {field.api_name}"
+                yield Refusal(400, "MAPPING_MISMATCH", message, {"mapped_field": on, **details})
 
     def _fill(
         self,
         draft: Draft,
-        known: Field,
+        field: Field,
         item: Mapping[str, Any],
         path: str,
         *,
         record_id: int | None,
     ) -> None:
         """Check one value and put it into the draft."""
-        value = item[known.api_name]
-        if known.data_type in ONLY_ON_ONE:
-            present = self.rows_of(known, record_id)
-            draft.children[known.api_name] = list(self._rows(draft, known, value, path, present))
+        value = item[field.api_name]
+        if field.data_type in ONLY_ON_ONE:
+            present = self.rows_of(field, record_id)
+            draft.children[field.api_name] = list(self._rows(draft, field, value, path, present))
             return
-        if known.api_name == "Tag":
-            value = self._tags([] if value in (None, "") else value, known, path)
-        if known.data_type in UPLOADS and value not in (None, ""):
-            value = self._files(value, known, path, record_id)
-        stored = None if value == "" else self._encoded(known, value, path)
-        if stored is None and known.mandatory:
-            raise required(known, path.rpartition(".")[0])
+        if field.api_name == "Tag":
+            value = self._tags([] if value in (None, "") else value, field, path)
+        if field.data_type in UPLOADS and value not in (None, ""):
+            value = self._files(value, field, path, record_id)
+        stored = None if value == "" else self._encoded(field, value, path)
+        if stored is None and field.mandatory:
+            raise required(field, path.rpartition(".")[0])
         if stored is not None:
-            self._check(known, value, stored, path, record_id)
-            draft.row |= self._pointed(known, stored, item, path)
-        draft.row[known.api_name] = stored
+            self._check(field, value, stored, path, record_id)
+            draft.row |= self._pointed(field, stored, item, path)
+        draft.row[field.api_name] = stored
 
-    def _encoded(self, known: Field, value: object, path: str) -> object:
+    def _encoded(self, field: Field, value: object, path: str) -> object:
         """Encode a value, or refuse one of the wrong type."""
         try:
-            return encode(known, value)
+            return encode(field, value)
         except ValueError as expected:
-            raise _invalid(known, path, expected_data_type=str(expected)) from None
+            raise _invalid(field, path, expected_data_type=str(expected)) from None
 
     def _check(
-        self, known: Field, value: object, stored: object, path: str, record_id: int | None
+        self, field: Field, value: object, stored: object, path: str, record_id: int | None
     ) -> None:
         """Refuse what has the right type and is wrong all the same."""
-        if (length := _length(known, value)) is not None and length > known.length:
-            raise _invalid(known, path, maximum_length=known.length)
-        if known.kind in _NUMBERS and self._settings.refuse_excess_digits:
-            _check_digits(known, value, path)
-        if known.kind == "email" and not _EMAIL.fullmatch(str(stored)):
-            raise _invalid(known, path, expected_data_type="email")
-        if known.choices and self._settings.refuse_unknown_picklist_values:
-            supported = [each.value for each in known.choices]
+        if (length := _length(field, value)) is not None and length > field.length:
+            raise _invalid(field, path, maximum_length=field.length)
+        if field.kind in _NUMBERS and self._settings.refuse_excess_digits:
+            _check_digits(field, value, path)
+        if field.kind == "email" and not _EMAIL.fullmatch(str(stored)):
+            raise _invalid(field, path, expected_data_type="email")
+        if field.choices and self._settings.refuse_unknown_picklist_values:
+            supported = [each.value for each in field.choices]
             sent = value if isinstance(value, list) else [value]
-            if known.wire is None and not set(sent) <= set(supported):
-                raise _invalid(known, path, supported_values=supported)
-        if known.unique:
-            self.check_unique(known, stored, path, record_id)
+            if field.wire is None and not set(sent) <= set(supported):
+                raise _invalid(field, path, supported_values=supported)
+        if field.unique:
+            self.check_unique(field, stored, path, record_id)
 
     def check_unique(
-        self, known: Field, stored: object, path: str, record_id: int | None = None
+        self, field: Field, stored: object, path: str, record_id: int | None = None
     ) -> None:
         """Refuse a value that another record has already."""
-        found = self.find(known, stored)
+        found = self.find(field, stored)
         if found is None or found == record_id:
             return
         sql = (
-            f'SELECT u.full_name, u.id, u.zuid FROM "{self._module.api_name}" r LEFT JOIN Users u '  # noqa: S608
+            f'SELECT u.full_name, u.id, u.zuid FROM "{self._module.api_name}" r LEFT JOIN Users u '
         )
         name, owner, zuid = self._store.read(sql + "ON u.id = r.Owner WHERE r.id = ?", (found,))[0]
         twin = {
@@ -180,59 +181,59 @@ class Desk:
         }
         details = {"id": str(found), "duplicate_record": twin, "more_records": False}
         raise Refusal(
-            400, "DUPLICATE_DATA", "duplicate data", _place(known.api_name, path) | details
+            400, "DUPLICATE_DATA", "duplicate data", _place(field.api_name, path) | details
         )
 
-    def find(self, known: Field, stored: object) -> int | None:
+    def find(self, field: Field, stored: object) -> int | None:
         """Find the first record that has a value."""
-        sql = f'SELECT min(id) FROM "{self._module.api_name}" WHERE "{known.api_name}" = ?'  # noqa: S608
+        sql = f'SELECT min(id) FROM "{self._module.api_name}" WHERE "{field.api_name}" = ?'
         found: int | None = self._store.read(sql, (stored,))[0][0]
         return found
 
     def _pointed(
-        self, known: Field, stored: object, item: Mapping[str, Any], path: str
+        self, field: Field, stored: object, item: Mapping[str, Any], path: str
     ) -> dict[str, str]:
         """Check that a lookup points to a record; of several modules, note which one it is."""
-        if not known.targets:
-            if known.target:
-                self._exists(known, known.target, stored, path)
+        if not field.targets:
+            if field.target:
+                self._exists(field, field.target, stored, path)
             return {}
-        module = item[known.api_name].get("module")
+        module = item[field.api_name].get("module")
         named = module.get("api_name") if isinstance(module, dict) else item.get("$se_module")
-        if named not in known.targets:
-            raise _invalid(known, path, supported_values=list(known.targets))
-        self._exists(known, named, stored, path)
+        if named not in field.targets:
+            raise _invalid(field, path, supported_values=list(field.targets))
+        self._exists(field, named, stored, path)
         return {"$se_module": named}
 
-    def _exists(self, known: Field, target: str, stored: object, path: str) -> None:
+    def _exists(self, field: Field, target: str, stored: object, path: str) -> None:
         """Refuse a lookup to a record that does not exist."""
-        if not self._store.read(f'SELECT 1 FROM "{target}" WHERE id = ?', (stored,)):  # noqa: S608
-            words = "the id given seems to be invalid"
-            raise Refusal(400, "INVALID_DATA", words, _place(known.api_name, path))
+        if not self._store.read(f'SELECT 1 FROM "{target}" WHERE id = ?', (stored,)):
+            message = "the id given seems to be invalid"
+            raise Refusal(400, "INVALID_DATA", message, _place(field.api_name, path))
 
-    def rows_of(self, known: Field, record_id: int | None) -> set[int]:
+    def rows_of(self, field: Field, record_id: int | None) -> set[int]:
         """Find the ids of a record's rows in a subform, or of its links; a new record has none."""
-        child, parent = self.behind(known)
-        sql = f'SELECT id FROM "{child.api_name}" WHERE "{parent.api_name}" = ?'  # noqa: S608
+        child, parent = self.behind(field)
+        sql = f'SELECT id FROM "{child.api_name}" WHERE "{parent.api_name}" = ?'
         return {each for (each,) in self._store.read(sql, (record_id,))}
 
-    def behind(self, known: Field) -> tuple[Module, Field]:
+    def behind(self, field: Field) -> tuple[Module, Field]:
         """Find the module that holds a field's rows, and its lookup to the record."""
-        child = self._store.schema.modules[known.target or ""]
+        child = self._store.schema.modules[field.target or ""]
         return child, next(each for each in child.fields if each.target == self._module.api_name)
 
     def _rows(
-        self, draft: Draft, known: Field, value: object, path: str, present: set[int]
+        self, draft: Draft, field: Field, value: object, path: str, present: set[int]
     ) -> Iterator[Draft]:
         """Check the rows of a subform, or the links of a multi-select lookup."""
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            raise _invalid(known, path, expected_data_type="jsonarray")
-        desk = Desk(self._store, self.behind(known)[0], self._settings)
+            raise _invalid(field, path, expected_data_type="jsonarray")
+        desk = Desk(self._store, self.behind(field)[0], self._settings)
         for index, row in enumerate(value):
             row_id = next((each for each in present if str(each) == str(row.get("id"))), None)
             if row_id is None and "id" in row:
-                place = _place("id", f"{path}[{index}].id")
-                raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", place)
+                details = _place("id", f"{path}[{index}].id")
+                raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", details)
             if row_id is not None and "_delete" in row:
                 draft.removed.append(row_id)
                 continue
@@ -241,62 +242,62 @@ class Desk:
                 drafted.row["id"] = row_id
             yield drafted
 
-    def _tags(self, value: object, known: Field, path: str) -> object:
+    def _tags(self, value: object, field: Field, path: str) -> object:
         """Give each tag its id and colour; a new name makes a new tag."""
         if not isinstance(value, list) or not all(
             isinstance(each, dict) and isinstance(each.get("name"), str) for each in value
         ):
-            raise _invalid(known, path, expected_data_type="jsonarray")
+            raise _invalid(field, path, expected_data_type="jsonarray")
         return [tag(self._store, self._module, each["name"]) for each in value]
 
     def _files(
-        self, value: object, known: Field, path: str, record_id: int | None
+        self, value: object, field: Field, path: str, record_id: int | None
     ) -> list[dict[str, Any]]:
         """Put uploaded files into the field, beside those that are there and are to stay."""
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            raise _invalid(known, path, expected_data_type="jsonarray")
+            raise _invalid(field, path, expected_data_type="jsonarray")
         new = []
         for index, each in enumerate(value):
             if each.get("File_Id__s"):
-                described = uploaded(self._store, known, each["File_Id__s"])
+                described = uploaded(self._store, field, each["File_Id__s"])
                 if described is None:
-                    place = _place("File_Id__s", f"{path}[{index}].File_Id__s")
-                    raise Refusal(400, "INVALID_DATA", "invalid data", place)
+                    details = _place("File_Id__s", f"{path}[{index}].File_Id__s")
+                    raise Refusal(400, "INVALID_DATA", "invalid data", details)
                 new.append(described)
         rows = self._store.rows(self._module.api_name, "id = ?", (record_id,))
-        there = orjson.loads((rows or [{}])[0].get(known.api_name) or "[]")
+        there = orjson.loads((rows or [{}])[0].get(field.api_name) or "[]")
         gone = {each.get("id") for each in value if "_delete" in each}
         return [each for each in (*there, *new) if each["id"] not in gone]
 
 
-def _length(known: Field, value: object) -> int | None:
+def _length(field: Field, value: object) -> int | None:
     """Measure a value as its field's length does: characters, or the digits of a whole number."""
-    if known.kind in ("date", "datetime"):
+    if field.kind in ("date", "datetime"):
         return None
-    if known.kind in _WHOLE:
+    if field.kind in _WHOLE:
         return len(str(abs(int(value))))  # type: ignore[call-overload]
     return len(value) if isinstance(value, str) else None
 
 
-def _check_digits(known: Field, value: object, path: str) -> None:
+def _check_digits(field: Field, value: object, path: str) -> None:
     """Refuse a decimal number with more digits, before or behind the point, than its field has."""
     number = Decimal(str(value))
-    if number.adjusted() >= known.length:
-        raise _invalid(known, path, maximum_length=known.length)
-    if known.decimals is not None and number != round(number, known.decimals):
-        raise _invalid(known, path, maximum_decimal_place=known.decimals)
+    if number.adjusted() >= field.length:
+        raise _invalid(field, path, maximum_length=field.length)
+    if field.decimals is not None and number != round(number, field.decimals):
+        raise _invalid(field, path, maximum_decimal_place=field.decimals)
 
 
-def _writable(known: Field) -> bool:
+def _writable(field: Field) -> bool:
     """Whether a sent value counts; Zoho passes over what it computes itself."""
-    if known.api_name == "id" or known.read_only:
+    if field.api_name == "id" or field.read_only:
         return False
-    return known.data_type in ONLY_ON_ONE or known.written
+    return field.data_type in ONLY_ON_ONE or field.written
 
 
-def _lacking(known: Field, item: Mapping[str, Any]) -> bool:
+def _lacking(field: Field, item: Mapping[str, Any]) -> bool:
     """Whether a new record lacks a mandatory field; a null is refused where it stands."""
-    return known.mandatory and known.api_name not in item
+    return field.mandatory and field.api_name not in item
 
 
 def _place(api_name: str, path: str) -> dict[str, Any]:
@@ -304,15 +305,15 @@ def _place(api_name: str, path: str) -> dict[str, Any]:
     return {"api_name": api_name, "json_path": path}
 
 
-def _invalid(known: Field, path: str, **details: object) -> Refusal:
+def _invalid(field: Field, path: str, **details: object) -> Refusal:
     """Refuse a value."""
-    return Refusal(400, "INVALID_DATA", "invalid data", details | _place(known.api_name, path))
+    return Refusal(400, "INVALID_DATA", "invalid data", details | _place(field.api_name, path))
 
 
-def required(known: Field, path: str) -> Refusal:
+def required(field: Field, path: str) -> Refusal:
     """Refuse a record without one of its mandatory fields."""
-    place = _place(known.api_name, f"{path}.{known.api_name}")
-    return Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", place)
+    details = _place(field.api_name, f"{path}.{field.api_name}")
+    return Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
 
 
 def _together(wrong: list[Refusal]) -> Refusal:

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One callback, and what became of it.
+    """One callback, and the outcome of it.
 
     ``outcome`` is ``delivered`` (HTTP 2xx), ``refused`` (another status), ``failed`` (no answer),
     ``undeliverable`` (not on loopback), ``lost`` (a fault asked for), ``dropped`` (too many waited,
@@ -204,6 +204,6 @@ class Courier:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether the emulator would open a connection to an address."""
+    """Whether the emulator would open a connection to an address."""
     parts = urlsplit(url)
     return parts.scheme == "http" and parts.hostname in LOOPBACK

@@ -1,8 +1,8 @@
 """Who is told what: the notification channels of the org, and the callbacks that changes lead to.
 
 They listen to the store, below every API that writes: whatever changes a record, through REST, a
-bulk job or the life simulator, is heard, and nothing has to remember to tell. While no channel is
-open nobody listens.
+bulk job or the life simulator, is noticed, and no writer has to announce it. While no channel is
+open there is no listener.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import orjson
 
 from zcrm_nb.emulator.org import Org
 from zcrm_nb.emulator.query.criteria import Condition
-from zcrm_nb.emulator.records.records import Table
+from zcrm_nb.emulator.records.table import Table
 from zcrm_nb.emulator.serving.http import API_ORIGIN
 from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
 from zcrm_nb.emulator.storage.store import Change
@@ -61,11 +61,11 @@ class Channel:
         return [each for each in self.events if each.rpartition(".")[0] == module]
 
     def watches(self, module: str, operation: str) -> bool:
-        """Tell whether an operation on a module is among its events."""
+        """Whether an operation on a module is among its events."""
         return not {f"{module}.{ACTIONS[operation]}", f"{module}.all"}.isdisjoint(self.events)
 
     def wants(self, change: Change) -> bool:
-        """Tell whether its conditions let a change pass; they look at the fields of an edit."""
+        """Whether its conditions let a change pass; they look at the fields of an edit."""
         if change.operation != "update":
             return True
         return all(
@@ -76,7 +76,7 @@ class Channel:
 
 
 def _holds(selection: Mapping[str, Any], changed: Iterable[str]) -> bool:
-    """Tell whether the fields that a selection names have changed: any or all of each group."""
+    """Whether the fields that a selection names have changed: any or all of each group."""
     if selection.get("field"):
         return selection["field"]["api_name"] in changed
     every = all if selection["group_operator"].lower() == "and" else any
@@ -109,8 +109,8 @@ class Channels:
         self._courier = org.courier
         self._last_time = 0
         self._open: dict[tuple[object, ...], Channel] = {}
-        kept = orjson.loads(org.store.remembered("channels") or "[]")
-        self._replace(Channel(**{**each, "events": tuple(each["events"])}) for each in kept)
+        saved = orjson.loads(org.store.remembered("channels") or "[]")
+        self._replace(Channel(**{**each, "events": tuple(each["events"])}) for each in saved)
 
     @property
     def post(self) -> Post:
@@ -151,13 +151,13 @@ class Channels:
     def of(self, user: int, client_id: str) -> list[Channel]:
         """List the open channels that a caller sees."""
         mine, now = self._key(user, client_id, "")[:-1], self._org.clock.now()
-        known = self._open.items()
-        return [each for key, each in known if key[:-1] == mine and each.expiry > now]
+        channels = self._open.items()
+        return [each for key, each in channels if key[:-1] == mine and each.expiry > now]
 
     def find(self, user: int, client_id: str, channel_id: str) -> Channel | None:
         """Find an open channel of a caller."""
-        found = self._open.get(self._key(user, client_id, channel_id))
-        return found if found and found.expiry > self._org.clock.now() else None
+        channel = self._open.get(self._key(user, client_id, channel_id))
+        return channel if channel and channel.expiry > self._org.clock.now() else None
 
     def keep(self, channel: Channel) -> None:
         """Open a channel, or replace it."""
@@ -172,8 +172,8 @@ class Channels:
         with self._org.store.transaction():
             gone = self._name(old)
             self._replace([each for key, each in self._open.items() if key != gone] + new)
-            kept = orjson.dumps([asdict(each) for each in self._open.values()]).decode()
-            self._org.store.remember("channels", kept)
+            saved = orjson.dumps([asdict(each) for each in self._open.values()]).decode()
+            self._org.store.remember("channels", saved)
 
     def _replace(self, channels: Iterable[Channel]) -> None:
         """Open these and no others, without those that ended; listen while there are any."""
@@ -193,7 +193,7 @@ class Channels:
     # -- callbacks -------------------------------------------------------------------------------
 
     def _hear(self, changes: list[Change]) -> None:
-        """Tell of committed changes; the write is done and must not fail for a bug of ours."""
+        """Describe committed changes; the write is done and must not fail for a bug of ours."""
         try:
             self._replace(self._open.values())
             net = _net([*changes, *self._of_parents(changes)])
@@ -205,18 +205,18 @@ class Channels:
 
     def _callbacks(self, channel: Channel, changes: list[Change]) -> Iterator[Delivery]:
         """Make the callbacks for a channel: one for each module and operation of a transaction."""
-        told = [each for each in changes if self._tells(each) and channel.wants(each)]
+        notified = [each for each in changes if self._notifies(each) and channel.wants(each)]
         if channel.notify_on_related_action and self._settings.related_actions:
-            told = _net([*told, *self._related(channel, changes)])
+            notified = _net([*notified, *self._related(channel, changes)])
         groups: dict[tuple[str, str], list[Change]] = {}
-        for each in told:
+        for each in notified:
             if channel.watches(each.module, each.operation):
                 groups.setdefault((each.module, each.operation), []).append(each)
         for group in groups.values():
             yield self._callback(channel, group)
 
-    def _tells(self, change: Change) -> bool:
-        """Tell whether a change is worth a callback; settings, for what no page tells."""
+    def _notifies(self, change: Change) -> bool:
+        """Whether a change is worth a callback; settings, for what no page tells."""
         if change.restored:
             return self._settings.restored
         return bool(change.operation != "update" or change.fields or self._settings.unchanged)
@@ -253,7 +253,7 @@ class Channels:
         )
 
     def _server_time(self) -> int:
-        """Tell the time in milliseconds, no moment twice."""
+        """Give the time in milliseconds, no moment twice."""
         self._last_time = max(self._org.clock.now() * 1000, self._last_time + 1)
         return self._last_time
 
@@ -291,8 +291,12 @@ class Channels:
             if child.parent is None:
                 continue
             parent = self._org.schema.module(child.parent)
-            pointer = next(known for known in child.fields if known.target == parent.api_name)
-            holder = next(known for known in parent.fields if known.target == child.api_name)
+            pointer = next(
+                known_field for known_field in child.fields if known_field.target == parent.api_name
+            )
+            holder = next(
+                known_field for known_field in parent.fields if known_field.target == child.api_name
+            )
             record_id = (each.before or self._now(child, each.id)).get(pointer.api_name)
             if record_id is not None:
                 yield Change(parent.api_name, "update", record_id, (holder.api_name,))
@@ -303,15 +307,17 @@ class Channels:
         for each in changes:
             module = self._org.schema.module(each.module)
             pointers = [
-                known for known in module.fields if watched & {known.target, *known.targets}
+                known_field
+                for known_field in module.fields
+                if watched & {known_field.target, *known_field.targets}
             ]
             if not pointers or module.parent is not None:
                 continue
             row = each.before if each.operation == "delete" else self._now(module, each.id)
-            for known in pointers:
-                target = row.get("$se_module") if known.targets else known.target
-                if target in watched and row.get(known.api_name) is not None:
-                    yield Change(str(target), "update", row[known.api_name])
+            for known_field in pointers:
+                target = row.get("$se_module") if known_field.targets else known_field.target
+                if target in watched and row.get(known_field.api_name) is not None:
+                    yield Change(str(target), "update", row[known_field.api_name])
 
     def _now(self, module: Module, record_id: int) -> dict[str, Any]:
         """Read a record as the store keeps it."""
@@ -320,7 +326,7 @@ class Channels:
             names.append("$se_module")
         columns = ", ".join(f'"{name}"' for name in names)
         rows = self._org.store.read(
-            f'SELECT {columns} FROM "{module.api_name}" WHERE id = ?',  # noqa: S608 - the schema's
+            f'SELECT {columns} FROM "{module.api_name}" WHERE id = ?',
             (record_id,),
         )
         return dict(zip(names, rows[0], strict=True)) if rows else {}

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from zcrm_nb.emulator.records.records import plain_info
+from zcrm_nb.emulator.records.table import plain_info
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
@@ -35,8 +35,8 @@ def post_watch(org: WatchOrg, request: Request) -> Answer:
         user, client = _caller(request)
         old = org.channels.find(user, client, channel_id)
         if old and not org.settings.watch.repost_replaces:
-            place = form.place.below("channel_id")
-            raise Refusal(400, "DUPLICATE_DATA", "duplicate data", place._asdict())
+            location = form.place.below("channel_id")
+            raise Refusal(400, "DUPLICATE_DATA", "duplicate data", location._asdict())
         _check_room(org, request, old, form.place)
         details = form.details()
         channel = Channel(channel_id, user, client, events, expiry=form.expiry(), **details)
@@ -88,8 +88,8 @@ def get_watch(org: WatchOrg, request: Request) -> Answer:
     )
     wanted, module = request.params.get("channel_id"), request.params.get("module")
     if module is not None and module not in (*org.schema.modules, "users"):
-        words = "the module name given seems to be invalid"
-        raise Refusal(400, "INVALID_MODULE", words, {"param_name": "module"})
+        message = "the module name given seems to be invalid"
+        raise Refusal(400, "INVALID_MODULE", message, {"param_name": "module"})
     if wanted is None:
         channels = org.channels.of(*_caller(request))
     else:
@@ -113,10 +113,10 @@ def get_watch(org: WatchOrg, request: Request) -> Answer:
 
 def delete_watch(org: WatchOrg, request: Request) -> Answer:
     """``DELETE /actions/watch?channel_ids=``: close channels."""
-    wanted = parameters.names(request, "channel_ids")
-    if not wanted:
+    ids = parameters.names(request, "channel_ids")
+    if not ids:
         raise parameters.missing("channel_ids")
-    if not all(re.fullmatch(r"-?\d{1,19}", each) for each in wanted):
+    if not all(re.fullmatch(r"-?\d{1,19}", each) for each in ids):
         raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "channel_ids"})
 
     def close(channel_id: str) -> list[Item]:
@@ -125,7 +125,7 @@ def delete_watch(org: WatchOrg, request: Request) -> Answer:
         return _removed(org, channel, channel.modules, UNSUBSCRIBED)
 
     with org.store.transaction():
-        return _together(org, [_tried(close, each) for each in wanted], 200)
+        return _together(org, [_tried(close, each) for each in ids], 200)
 
 
 def _caller(request: Request) -> tuple[int, str]:
@@ -136,11 +136,11 @@ def _caller(request: Request) -> tuple[int, str]:
 
 def _known(org: WatchOrg, request: Request, channel_id: str) -> Channel:
     """Find an open channel, or refuse."""
-    found = org.channels.find(*_caller(request), channel_id)
-    if found is None:
-        words = "Not subscribed for actions-watch of the given channel"
-        raise Refusal(400, "NOT_SUBSCRIBED", words)
-    return found
+    channel = org.channels.find(*_caller(request), channel_id)
+    if channel is None:
+        message = "Not subscribed for actions-watch of the given channel"
+        raise Refusal(400, "NOT_SUBSCRIBED", message)
+    return channel
 
 
 def _unknown(org: WatchOrg, refusal: Refusal) -> Answer:
@@ -150,11 +150,11 @@ def _unknown(org: WatchOrg, refusal: Refusal) -> Answer:
     return json_answer({"watch": [refusal.body]}, refusal.status)
 
 
-def _check_room(org: WatchOrg, request: Request, old: Channel | None, place: Place) -> None:
+def _check_room(org: WatchOrg, request: Request, old: Channel | None, location: Place) -> None:
     """Refuse one channel too many."""
     most = org.settings.watch.channels_limit
     if old is None and most is not None and len(org.channels.of(*_caller(request))) >= most:
-        raise limit_reached(most, place)
+        raise limit_reached(most, location)
 
 
 def _each(
@@ -172,19 +172,19 @@ def _each(
 
 def _items(org: WatchOrg, body: Item) -> list[Item]:
     """Find the items in a body; one of the specifications leaves the wrapper out."""
-    place = Place("watch", "$.watch")
+    location = Place("watch", "$.watch")
     if "watch" not in body and "channel_id" in body:
         return [body]
     if "watch" not in body:
-        raise place.missing()
+        raise location.missing()
     items = body["watch"]
     if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
-        raise place.invalid(expected_data_type="jsonarray")
+        raise location.invalid(expected_data_type="jsonarray")
     if not items:
-        raise place.invalid(minimum_length=1)
+        raise location.invalid(minimum_length=1)
     most = org.settings.watch.items_per_call
     if len(items) > most:
-        raise limit_reached(most, place)
+        raise limit_reached(most, location)
     return items
 
 
@@ -244,8 +244,8 @@ def _resource(org: WatchOrg, name: str) -> Item:
     }
 
 
-def _subscribed(org: WatchOrg, channel: Channel, names: list[str], words: str) -> Item:
-    """Tell of a channel that is open now."""
+def _subscribed(org: WatchOrg, channel: Channel, names: list[str], message: str) -> Item:
+    """Describe a channel that is open now."""
     events = [
         {
             "channel_expiry": _expiry(org, channel),
@@ -254,23 +254,23 @@ def _subscribed(org: WatchOrg, channel: Channel, names: list[str], words: str) -
         }
         for name in names
     ]
-    return _success({"events": events}, words)
+    return _success({"events": events}, message)
 
 
-def _removed(org: WatchOrg, channel: Channel, names: list[str], words: str) -> list[Item]:
-    """Tell what is watched no longer."""
-    told = [
+def _removed(org: WatchOrg, channel: Channel, names: list[str], message: str) -> list[Item]:
+    """Describe what is watched no longer."""
+    removed = [
         _success(
             {
                 "resource_uri": resource_uri(org, name),
                 "resource_id": _resource(org, name)["resource_id"],
                 "channel_id": channel.channel_id,
             },
-            words,
+            message,
         )
         for name in names
     ]
-    return told if org.settings.watch.removed_per_module else told[:1]
+    return removed if org.settings.watch.removed_per_module else removed[:1]
 
 
 def _listed(org: WatchOrg, channel: Channel, name: str) -> Item:
@@ -298,9 +298,9 @@ def _expiry(org: WatchOrg, channel: Channel) -> str:
     return datetime.fromtimestamp(channel.expiry, ZoneInfo(zone)).isoformat()
 
 
-def _success(details: Item, words: str) -> Item:
+def _success(details: Item, message: str) -> Item:
     """Say what is told of one success."""
-    return {"code": "SUCCESS", "details": details, "message": words, "status": "success"}
+    return {"code": "SUCCESS", "details": details, "message": message, "status": "success"}
 
 
 _WATCH = f"{V8}/actions/watch"

@@ -67,29 +67,31 @@ class Form:
         Where it stands in the body.
     """
 
-    def __init__(self, org: Org, item: Item, place: Place) -> None:
-        self._org, self._item, self.place = org, item, place
+    def __init__(self, org: Org, item: Item, location: Place) -> None:
+        self._org, self._item, self.place = org, item, location
 
     def channel_id(self) -> str:
         """Read the id that the caller chose: a 64-bit number, or its digits."""
-        value, place = self._mandatory("channel_id")
+        value, location = self._mandatory("channel_id")
         if isinstance(value, str) and re.fullmatch(r"-?\d{1,19}", value):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or value not in INT64:
-            raise place.invalid(expected_data_type="bigint")
+            raise location.invalid(expected_data_type="bigint")
         return str(value)
 
     def events(self) -> tuple[str, ...]:
         """Read what is to be told."""
-        value, place = self._mandatory("events")
+        value, location = self._mandatory("events")
         if not isinstance(value, list):
-            raise place.invalid(expected_data_type="jsonarray")
+            raise location.invalid(expected_data_type="jsonarray")
         if not value:
-            raise place.invalid(minimum_length=1)
+            raise location.invalid(minimum_length=1)
         most = self._org.settings.watch.events_per_call
         if len(value) > most:
-            raise limit_reached(most, place)
-        return tuple(dict.fromkeys(self._event(each, place.at(n)) for n, each in enumerate(value)))
+            raise limit_reached(most, location)
+        return tuple(
+            dict.fromkeys(self._event(each, location.at(n)) for n, each in enumerate(value))
+        )
 
     def details(self) -> Item:
         """Read everything else that was sent, as values of a :class:`Channel`."""
@@ -112,16 +114,16 @@ class Form:
         now, value = self._org.clock.now(), self._item.get("channel_expiry")
         if value is None:
             return now + HOUR_S
-        place = self.place.below("channel_expiry")
+        location = self.place.below("channel_expiry")
         try:
             moment = datetime.fromisoformat(value)
         except (TypeError, ValueError):
-            raise place.invalid(expected_data_type="datetime") from None
+            raise location.invalid(expected_data_type="datetime") from None
         if moment.tzinfo is None:
-            raise place.invalid(expected_data_type="datetime")
+            raise location.invalid(expected_data_type="datetime")
         ends = int(moment.timestamp())
         if ends <= now and not self._org.settings.watch.past_expiry_lasts_an_hour:
-            raise place.invalid()
+            raise location.invalid()
         return ends if now < ends <= now + WEEK_S else now + HOUR_S
 
     @property
@@ -136,31 +138,33 @@ class Form:
         return self._item.get("channel_expiry") is not None
 
     def has(self, key: str) -> bool:
-        """Tell whether a key was sent."""
+        """Whether a key was sent."""
         return key in self._item
 
     def _mandatory(self, key: str) -> tuple[Any, Place]:
         """Take a value that must be there."""
-        place = self.place.below(key)
+        location = self.place.below(key)
         if self._item.get(key) in (None, ""):
-            raise place.missing()
-        return self._item[key], place
+            raise location.missing()
+        return self._item[key], location
 
-    def _event(self, event: object, place: Place) -> str:
+    def _event(self, event: object, location: Place) -> str:
         """Read ``Deals.edit``."""
         if not isinstance(event, str):
-            raise place.invalid(expected_data_type="string")
+            raise location.invalid(expected_data_type="string")
         name, _, action = event.rpartition(".")
         if action not in (*ACTIONS.values(), "all"):
-            raise place.invalid()
-        watched(self._org, name, place)
+            raise location.invalid()
+        watched(self._org, name, location)
         return event
 
-    def _conditions(self, value: object, place: Place) -> list[Item]:
+    def _conditions(self, value: object, location: Place) -> list[Item]:
         """Read the conditions; they are kept as they were sent."""
         if not isinstance(value, list):
-            raise place.invalid(expected_data_type="jsonarray")
-        return [Condition(self._org, each, place.at(n)).checked() for n, each in enumerate(value)]
+            raise location.invalid(expected_data_type="jsonarray")
+        return [
+            Condition(self._org, each, location.at(n)).checked() for n, each in enumerate(value)
+        ]
 
 
 class Condition:
@@ -169,17 +173,17 @@ class Condition:
     Parameters
     ----------
     org : Org
-        The org that knows the fields.
+        The org that has the fields.
     sent : object
         The object as sent.
     place : Place
         Where it stands in the body.
     """
 
-    def __init__(self, org: Org, sent: object, place: Place) -> None:
+    def __init__(self, org: Org, sent: object, location: Place) -> None:
         if not isinstance(sent, dict):
-            raise place.invalid(expected_data_type="jsonobject")
-        self._org, self._sent, self._place = org, sent, place
+            raise location.invalid(expected_data_type="jsonobject")
+        self._org, self._sent, self._place = org, sent, location
         self._fields = 0
 
     def checked(self) -> Item:
@@ -188,8 +192,8 @@ class Condition:
         module_place = self._place.below("module")
         if self._sent.get("module") is None:
             raise module_place.missing()
-        known = self._org.schema.modules
-        module: Module = _named(self._sent["module"], known.values(), module_place)
+        module_info = self._org.schema.modules
+        module: Module = _named(self._sent["module"], module_info.values(), module_place)
         watched(self._org, module.api_name, module_place)
         selection = self._sent.get("field_selection")
         selected = None
@@ -203,23 +207,25 @@ class Condition:
 
     def _check_type(self) -> None:
         """See that the type is the one there is."""
-        place = self._place.below("type")
+        location = self._place.below("type")
         kind = self._sent.get("type")
         if kind is None and "field_selection" in self._sent:
-            details = self._place.below("field_selection")._asdict() | {"dependee": place._asdict()}
+            details = self._place.below("field_selection")._asdict() | {
+                "dependee": location._asdict()
+            }
             raise Refusal(400, "DEPENDENT_FIELD_MISSING", "dependent field missing", details)
         if kind is None:
-            raise place.missing()
+            raise location.missing()
         if kind != "field_selection":
-            raise place.invalid(supported_values=["field_selection"])
+            raise location.invalid(supported_values=["field_selection"])
 
-    def _selection(self, sent: object, module: Module, place: Place) -> Item:
+    def _selection(self, sent: object, module: Module, location: Place) -> Item:
         """Read a field, or a group of one or two fields and groups."""
         if not isinstance(sent, dict):
-            raise place.invalid(expected_data_type="jsonobject")
+            raise location.invalid(expected_data_type="jsonobject")
         if sent.get("field") is not None:
-            return {"field": self._field(sent["field"], module, place.below("field"))}
-        group, inside = sent.get("group"), place.below("group")
+            return {"field": self._field(sent["field"], module, location.below("field"))}
+        group, inside = sent.get("group"), location.below("group")
         if group is None:
             raise inside.missing()
         if not isinstance(group, list):
@@ -228,82 +234,82 @@ class Condition:
             raise inside.invalid(**{"maximum_length": OBJECTS} if group else {"minimum_length": 1})
         operator = sent.get("group_operator")
         if str(operator).lower() not in ("and", "or"):
-            raise place.below("group_operator").invalid(supported_values=["and", "or"])
+            raise location.below("group_operator").invalid(supported_values=["and", "or"])
         parts = [self._selection(each, module, inside.at(n)) for n, each in enumerate(group)]
         return {"group_operator": operator, "group": parts}
 
-    def _field(self, sent: object, module: Module, place: Place) -> Item:
+    def _field(self, sent: object, module: Module, location: Place) -> Item:
         """Read one field."""
         self._fields += 1
         if self._fields > FIELDS:
             raise self._place.below("field_selection").invalid(maximum_length=FIELDS)
-        found: Field = _named(sent, module.fields, place)
+        field: Field = _named(sent, module.fields, location)
         if self._org.settings.watch.condition_needs_field_ids and "id" not in sent:  # type: ignore[operator]
-            raise place.below("id").missing()
-        return {"api_name": found.api_name, "id": str(found.id)}
+            raise location.below("id").missing()
+        return {"api_name": field.api_name, "id": str(field.id)}
 
 
-def watched(org: Org, name: str, place: Place) -> Module:
+def watched(org: Org, name: str, location: Place) -> Module:
     """Find a module that can be watched, or refuse its name."""
     if name == "users":
         return org.schema.directory["Users"]
     module = org.schema.modules.get(name)
     if module is None:
-        raise place.invalid()
+        raise location.invalid()
     if name not in SUPPORTED and module.generated_type != "custom":
-        words = "the module is not supported for notifications"
-        raise Refusal(400, "NOT_SUPPORTED", words, place._asdict())
+        message = "the module is not supported for notifications"
+        raise Refusal(400, "NOT_SUPPORTED", message, location._asdict())
     return module
 
 
-def _named(sent: object, known: Iterable[Any], place: Place) -> Any:
+def _named(sent: object, entries: Iterable[Any], location: Place) -> Any:
     """Find the module or field that an object names by id, by API name or by both."""
     if not isinstance(sent, dict):
-        raise place.invalid(expected_data_type="jsonobject")
+        raise location.invalid(expected_data_type="jsonobject")
     keys = [key for key in ("api_name", "id") if sent.get(key) is not None]
     if not keys:
-        expected = [place.below(key)._asdict() for key in ("api_name", "id")]
+        expected = [location.below(key)._asdict() for key in ("api_name", "id")]
         raise Refusal(
             400, "EXPECTED_FIELD_MISSING", "expected field missing", {"expected_fields": expected}
         )
-    found = []
+    items = []
     for key in keys:
-        matching = [each for each in known if str(getattr(each, key)) == str(sent[key])]
+        matching = [each for each in entries if str(getattr(each, key)) == str(sent[key])]
         if not matching:
-            raise place.below(key).invalid()
-        found += matching
-    if any(each is not found[0] for each in found):
-        due = [place.below(key)._asdict() for key in keys]
-        words = "api_name and id do not name the same"
-        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", words, {"ambiguity_due_to": due})
-    return found[0]
+            raise location.below(key).invalid()
+        items += matching
+    if any(each is not items[0] for each in items):
+        due = [location.below(key)._asdict() for key in keys]
+        message = "api_name and id do not name the same"
+        raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", message, {"ambiguity_due_to": due})
+    return items[0]
 
 
-def _url(value: object, place: Place) -> str:
+def _url(value: object, location: Place) -> str:
     """Read an address."""
     if not isinstance(value, str):
-        raise place.invalid(expected_data_type="string")
+        raise location.invalid(expected_data_type="string")
     if not re.fullmatch(r"https?://[^/\s]\S*( \S+)*", value):
-        raise place.invalid()
+        raise location.invalid()
     return value
 
 
-def _token(value: object, place: Place) -> str:
+def _token(value: object, location: Place) -> str:
     """Read the text that comes back with each callback."""
     if not isinstance(value, str):
-        raise place.invalid(expected_data_type="string")
+        raise location.invalid(expected_data_type="string")
     if len(value) > TOKEN:
-        raise place.invalid(maximum_length=TOKEN)
+        raise location.invalid(maximum_length=TOKEN)
     return value
 
 
-def _boolean(value: object, place: Place) -> bool:
+def _boolean(value: object, location: Place) -> bool:
     """Read yes or no."""
     if not isinstance(value, bool):
-        raise place.invalid(expected_data_type="boolean")
+        raise location.invalid(expected_data_type="boolean")
     return value
 
 
-def limit_reached(most: int, place: Place) -> Refusal:
+def limit_reached(most: int, location: Place) -> Refusal:
     """Refuse more than there may be."""
-    return Refusal(400, "LIMIT_REACHED", "limit reached", {"limit": most, **place._asdict()})
+    return Refusal(400, "LIMIT_REACHED", "limit reached", {"limit": most, **location._asdict()})

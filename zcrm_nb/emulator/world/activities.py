@@ -137,7 +137,7 @@ def _arrivals(batch: Batch, waits: list[int], status: list[str]) -> list[int | N
 
 
 def _visit_rows(org: GeneratedOrg, batch: Batch) -> None:
-    """Store the rows that hang on visits: expenses, further engineers, products shown."""
+    """Store the rows of visits: expenses, further engineers, products shown."""
     random, products = batch.stream("rows"), range(org.made.get("Products", 0))
     visits = list(zip(org.ids(batch), batch.created, strict=True))
     first_product = org.first_id("Products")
@@ -153,9 +153,9 @@ def _visit_rows(org: GeneratedOrg, batch: Batch) -> None:
         for who in random.sample(range(2, 11), int(random.random() * 3))
     ])  # fmt: skip
     org.load_rows("Site_Visits_X_Products", ("Site_Visit", "Products_Shown"), [
-        (visit, first_product + place, at)
+        (visit, first_product + index, at)
         for visit, at in visits
-        for place in random.sample(products, min(len(products), int(random.random() * 3)))
+        for index in random.sample(products, min(len(products), int(random.random() * 3)))
     ])  # fmt: skip
 
 
@@ -199,7 +199,7 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-# -- whom and what it is about -------------------------------------------------------------------
+# -- contact and subject  -------------------------------------------------------------------
 
 
 def _about(org: GeneratedOrg, batch: Batch) -> Columns:
@@ -213,7 +213,7 @@ def _about(org: GeneratedOrg, batch: Batch) -> Columns:
 def _pointing(
     org: GeneratedOrg, batch: Batch, column: str, modules: Mapping[Any, float]
 ) -> Columns:
-    """Point to one of several modules, and tell to which."""
+    """Point to one of several modules, and say to which."""
     ids: list[int | None] = []
     named: list[str | None] = []
     rows = zip(batch.weighted("$se_module", modules), batch.uniform(column), strict=True)

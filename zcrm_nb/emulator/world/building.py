@@ -75,8 +75,12 @@ def build(
         views.seed(store)
         for module in MAKERS:
             _make(org, module, counts[module])
-        told = [f"{world} world", f"seed {seed}", *(f"{n} {module}" for module, n in rows.items())]
-        store.execute("INSERT INTO meta VALUES ('world', ?)", (", ".join(told),))
+        description = [
+            f"{world} world",
+            f"seed {seed}",
+            *(f"{n} {module}" for module, n in rows.items()),
+        ]
+        store.execute("INSERT INTO meta VALUES ('world', ?)", (", ".join(description),))
 
 
 def newcomer(store: Store, batch: Batch) -> dict[str, Any]:
@@ -88,7 +92,7 @@ def newcomer(store: Store, batch: Batch) -> dict[str, Any]:
 def _counts(world: str, rows: Mapping[str, int]) -> dict[str, int]:
     """Count the records each module shall have."""
     if world not in FACTORS:
-        raise ValueError(f"there is no world {world!r}; there are {', '.join(FACTORS)}")
+        raise ValueError(f"{world!r} is not a world; the worlds are {', '.join(FACTORS)}")
     if unknown := set(rows) - set(MAKERS):
         raise ValueError(f"no rows can be made for {', '.join(sorted(unknown))}")
     counts = {module: n * FACTORS[world] for module, (_, n, _) in MAKERS.items()}
@@ -166,8 +170,8 @@ def _users(roles: Mapping[str, int], profiles: Mapping[str, int], founded: int) 
     """Make the users' columns; each joined a month after the one before."""
     first, last, role, profile, zone, country, _, status = zip(*staff.PEOPLE, strict=True)
     n = len(staff.PEOPLE)
-    ids = [staff.user_id(place) for place in range(n)]
-    joined = [founded + 30 * 86_400 * place for place in range(n)]
+    ids = [staff.user_id(index) for index in range(n)]
+    joined = [founded + 30 * 86_400 * index for index in range(n)]
     names = [f"{slug(a)}.{slug(b)}" for a, b in zip(first, last, strict=True)]
     alike = {
         "locale": "en_IN",
@@ -180,7 +184,7 @@ def _users(roles: Mapping[str, int], profiles: Mapping[str, int], founded: int) 
     }
     return {
         "id": ids,
-        "zuid": [str(600_100 + place) for place in range(n)],
+        "zuid": [str(600_100 + index) for index in range(n)],
         "first_name": first,
         "last_name": last,
         "email": [f"{name}@vindhya.example.com" for name in names],

@@ -18,7 +18,7 @@ SOURCES: dict[str | None, float] = {
     "Advertisement": 15, "Cold Call": 12, "Employee Referral": 6, "External Referral": 8,
     "Online Store": 4, "Partner": 9, "Public Relations": 2, "Trade Show": 13, "Seminar Partner": 3,
     "Web Download": 9, "Web Research": 8, "WhatsApp": 7, "Chat": 4, None: 5,
-    # Somebody imported these past the picklist.
+    # They were imported past the picklist.
     "Facebook Ads": 0.6, "trade show ": 0.4,
 }  # fmt: skip
 # A lead of the last month has hardly been worked on; an old one has met its fate.

@@ -74,13 +74,13 @@ class GeneratedOrg:
         return range(first, first + batch.n)
 
     def first_id(self, module: str) -> int:
-        """Tell where a module's ids begin."""
+        """Give the place where a module's ids begin."""
         return self.store.schema.module(module).first_record_id
 
     def refer(self, module: str, places: Iterable[int | None]) -> list[int | None]:
         """Point to the records at these places."""
         base = self.first_id(module)
-        return [None if place is None else base + place for place in places]
+        return [None if index is None else base + index for index in places]
 
     def any(self, batch: Batch, column: str, module: str) -> list[int | None]:
         """Point to any record of a module."""
@@ -101,8 +101,8 @@ class GeneratedOrg:
 
     def look(self, module: str, column: str, places: Iterable[int | None]) -> list[Any]:
         """Look up a remembered column at some places; no place, no value."""
-        kept = self.kept[module, column]
-        return [None if place is None else kept[place] for place in places]
+        column_values = self.kept[module, column]
+        return [None if index is None else column_values[index] for index in places]
 
     def contacts_of(self, account: int | None) -> list[int]:
         """Give the places of the contacts of the account at one place."""
@@ -151,7 +151,7 @@ class GeneratedOrg:
 
 
 def owners(batch: Batch, cities: Sequence[City]) -> list[int]:
-    """Draw who gets a record: whoever looks after its country, or the staff by their share."""
+    """Draw who gets a record: the user who looks after its country, or the staff by their share."""
     return [
         anyone if city.country.staff is None else city.country.staff
         for anyone, city in zip(batch.weighted("Owner", OWNERS), cities, strict=True)

@@ -110,7 +110,7 @@ def leads(org: GeneratedOrg, batch: Batch) -> Columns:
     return _entered_twice(batch, _converted(org, batch, columns))
 
 
-# -- what became of leads ------------------------------------------------------------------------
+# -- the outcome of leads ------------------------------------------------------------------------
 
 
 def _converted(org: GeneratedOrg, batch: Batch, columns: Columns) -> Columns:
@@ -132,17 +132,17 @@ def _converted(org: GeneratedOrg, batch: Batch, columns: Columns) -> Columns:
     return columns
 
 
-def _become(org: GeneratedOrg, created: int, columns: Columns, row: int, place: int) -> None:
+def _become(org: GeneratedOrg, created: int, columns: Columns, row: int, index: int) -> None:
     """Write into one lead what its conversion to the contact at ``place`` left behind."""
     names = ("created", "account", "city", "first", "last", "mail")
-    when, account, city, first, last, mail = (org.kept["Contacts", name][place] for name in names)
+    when, account, city, first, last, mail = (org.kept["Contacts", name][index] for name in names)
     values = {
         "Converted__s": 1,
         "Converted_Date_Time": when,
         "Lead_Conversion_Time": (when - created) // DAY_S,
-        "Converted_Contact": org.refer("Contacts", [place])[0],
+        "Converted_Contact": org.refer("Contacts", [index])[0],
         "Converted_Account": org.refer("Accounts", [account])[0],
-        "Converted_Deal": org.refer("Deals", [org.deal_of.get(place)])[0],
+        "Converted_Deal": org.refer("Deals", [org.deal_of.get(index)])[0],
         "Lead_Status": "Qualified",
         "Modified_Time": max(when, columns["Modified_Time"][row]),
         "First_Name": first,
@@ -190,7 +190,7 @@ def _statuses(batch: Batch) -> list[str | None]:
 
 
 def _visits(batch: Batch) -> Columns:
-    """Tell what the web site noticed of one lead in four before it gave its name."""
+    """Describe what the web site noticed of one lead in four before it gave its name."""
     days = batch.some("Days_Visited", batch.integers("Days_Visited", 1, 30), 0.25)
     seen = list(zip(days, batch.created, strict=True))
     return {
@@ -291,7 +291,7 @@ def _numbers(batch: Batch, column: str, templates: Sequence[str]) -> list[str]:
 
 
 def _dialled(batch: Batch, numbers: Sequence[str]) -> list[str]:
-    """Write one number in ten as it is dialled, or as it stood in somebody's signature."""
+    """Write one number in ten as it is dialled, or as it stood in a signature."""
     return [
         DIALLED[int(die * 10 * len(DIALLED))](number) if die < 0.1 else number
         for number, die in zip(numbers, batch.uniform("Phone typed"), strict=True)
@@ -348,5 +348,5 @@ def _earlier_here(org: GeneratedOrg, batch: Batch, column: str) -> list[int | No
     """Point to records of the same batch that are older."""
     places = batch.earlier(column, batch.created)
     return org.refer(
-        batch.module, [None if place is None else place + batch.first for place in places]
+        batch.module, [None if index is None else index + batch.first for index in places]
     )

@@ -37,7 +37,7 @@ class Country:
     """How people and firms of one country are called; the names are parted by spaces.
 
     ``mobile`` is a template for one random number, ``staff`` the place in ``staff.PEOPLE`` of
-    whoever looks after the country, ``None`` for all.
+    the user who looks after the country, ``None`` for all.
     """
 
     name: str

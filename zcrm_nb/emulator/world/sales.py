@@ -197,24 +197,24 @@ def _progress(batch: Batch) -> dict[str, list[Any]]:
 
 
 def _stage(created: int, cycle_s: int, end: str, late: float) -> tuple[str, str, int | None]:
-    """Tell one deal's stage, closing date and, once it is closed, its duration in days."""
+    """Give one deal's stage, closing date and, once it is closed, its duration in days."""
     age_s = NOW - created
     if age_s > cycle_s:
         return end, iso_date(day_of(created + cycle_s)), cycle_s // DAY_S
     stage = list(OPEN)[int(len(OPEN) * (age_s / cycle_s) ** 1.4)]
-    # One open deal in twelve has slipped past its date and nobody has moved it.
+    # One open deal in twelve has slipped past its date and was not moved.
     due_s = age_s // 2 if late < 0.08 else cycle_s
     return stage, iso_date(day_of(created + due_s)), None
 
 
 def _contacts(org: GeneratedOrg, batch: Batch, accounts: Sequence[int | None]) -> list[int | None]:
-    """Choose somebody at the account who was known by then, if there is one."""
+    """Choose a contact of the account who was known by then, if there is one."""
     since = org.kept["Contacts", "created"]
     people: list[int | None] = []
     rows = zip(accounts, batch.created, batch.uniform("Contact_Name"), strict=True)
     for account, made, die in rows:
-        known = [each for each in org.contacts_of(account) if since[each] < made]
-        people.append(known[int(die * len(known))] if known else None)
+        contacts = [each for each in org.contacts_of(account) if since[each] < made]
+        people.append(contacts[int(die * len(contacts))] if contacts else None)
     return people
 
 
@@ -280,8 +280,8 @@ def _items(org: GeneratedOrg, batch: Batch, module: str) -> None:
 
 def _item(org: GeneratedOrg, random: Random, prices: Sequence[float]) -> tuple[Any, ...]:
     """Draw one line item: product, quantity, price, discount and tax at 18 per cent."""
-    place = int(random.random() * len(prices))
-    quantity, price = float(1 + int(random.random() ** 3 * 40)), prices[place]
+    index = int(random.random() * len(prices))
+    quantity, price = float(1 + int(random.random() ** 3 * 40)), prices[index]
     discount = round(quantity * price * 0.05, 2) if random.random() < 0.2 else 0.0
     tax = round((quantity * price - discount) * 0.18, 2)
-    return org.first_id("Products") + place, quantity, price, discount, tax
+    return org.first_id("Products") + index, quantity, price, discount, tax

@@ -1,6 +1,6 @@
 """Random columns that never disturb each other.
 
-Every column of every module has a stream of its own, grown from the seed and its name: another
+Every column of every module has its own stream, grown from the seed and its name: another
 column, another module or another number of its rows changes nothing in it.
 """
 
@@ -106,10 +106,10 @@ class Batch:
 
     def earlier(self, column: str, moments: Sequence[int]) -> list[int | None]:
         """Draw for each record the place of one made before it; ``moments`` ascend."""
-        known = [bisect_left(moments, moment) for moment in self.created]
+        counts = [bisect_left(moments, moment) for moment in self.created]
         return [
             int(die * count) if count else None
-            for die, count in zip(self.uniform(column), known, strict=True)
+            for die, count in zip(self.uniform(column), counts, strict=True)
         ]
 
 

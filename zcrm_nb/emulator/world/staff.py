@@ -5,7 +5,7 @@ from __future__ import annotations
 from zcrm_nb.emulator.catalog.directory import FOUNDED, USERS
 from zcrm_nb.emulator.storage.schema import ORG_PREFIX
 
-#: What ``GET /org`` tells that does not change.
+#: What does not change in ``GET /org``.
 ORG: dict[str, object] = {
     "company_name": "Vindhya Instruments Pvt Ltd",
     "alias": "Vindhya",
@@ -56,5 +56,5 @@ def user_id(number: int) -> int:
     return USERS.first_record_id + number
 
 
-#: The user whom the emulator's credentials belong to.
+#: The user of the emulator's credentials.
 ADMIN = user_id(1)

@@ -87,7 +87,7 @@ REMARKS = (
     "Price is the main concern; sent the list of April.",
     'Said: "call after Diwali"; do so.',
 )
-#: A description as somebody pasted it from a mail: long, with line breaks, tabs and quotes.
+#: A description as it was pasted from a mail: long, with line breaks, tabs and quotes.
 PASTED = "Forwarded message:\n\n" + "\r\n".join(
     f'{n}.\t{remark} Details follow, including commas, "quotes" and a semicolon; as always.'
     for n, remark in enumerate(REMARKS * 6, 1)

@@ -5,80 +5,10 @@ from __future__ import annotations
 import anywidget
 import traitlets
 
+from zcrm_nb.notebook.assets import asset
 from zcrm_nb.notebook.explorer.page import fields_table
 
 __all__ = ["FieldTable"]
-
-# One table with boxes in its lines cannot be made of ipywidgets, whose boxes no screen reader takes
-# for a table; and of sixty fields there would be hundreds. To filter it asks nobody.
-_ESM = """
-const KINDS = [["", "all fields"], ["ticked", "ticked"], ["custom", "custom"],
-  ["required", "required"], ["picklist", "with values"], ["lookup", "lookups"]];
-function render({ model, el }) {
-  const id = "zcrm-" + Math.random().toString(36).slice(2);
-  const bar = document.createElement("div");
-  bar.className = "zcrm-find";
-  bar.innerHTML = `<label for="${id}">Find fields</label>
-    <input id="${id}" type="search" autocomplete="off" spellcheck="false"
-      placeholder="label or API name">
-    <select aria-label="Which fields"></select><span class="zcrm-soft" role="status"></span>`;
-  const [input, select, status] = [...bar.children].slice(1);
-  KINDS.forEach(([value, words]) => select.add(new Option(words, value)));
-  const table = document.createElement("div");
-  table.className = "zcrm-scroll zcrm-tall";
-  table.tabIndex = 0;
-  table.setAttribute("role", "region");
-  table.setAttribute("aria-label", "Fields");
-  const boxes = () => [...table.querySelectorAll("input[data-name]")];
-  const filter = () => {
-    const words = input.value.toLowerCase().split(/\\s+/).filter(Boolean);
-    const ticked = new Set(model.get("ticked"));
-    const lines = [...table.querySelectorAll("tbody tr")];
-    let shown = 0;
-    for (const line of lines) {
-      const box = line.querySelector("input[data-name]");
-      const kind = select.value;
-      const fits = !kind || (kind === "ticked" ? box && ticked.has(box.dataset.name)
-        : line.dataset.kinds.split(" ").includes(kind));
-      line.hidden = !(fits && words.every((word) => line.dataset.find.includes(word)));
-      shown += !line.hidden;
-    }
-    const all = lines.length;
-    status.textContent = all === 0 ? "" :
-      `${shown === all ? all : `${shown} of ${all}`} fields, ${ticked.size} ticked`;
-  };
-  const tick = () => {
-    const ticked = new Set(model.get("ticked"));
-    boxes().forEach((box) => { box.checked = ticked.has(box.dataset.name); });
-    filter();
-  };
-  const paint = () => { table.innerHTML = model.get("page"); input.value = ""; select.value = "";
-    table.scrollTop = 0; tick(); };
-  const ticking = (event) => {
-    const { name } = event.target.dataset;
-    if (name === undefined) return;
-    const others = model.get("ticked").filter((each) => each !== name);
-    model.set("ticked", event.target.checked ? [...others, name] : others);
-    model.save_changes();
-    filter();
-  };
-  const named = (event) => event.target.closest("tbody th")?.closest("tr")
-    .querySelector("input[data-name]")?.click();
-  // Lab would take single letters, Enter and the space bar for its own shortcuts.
-  const typed = (event) => event.stopPropagation();
-  input.addEventListener("input", filter);
-  select.addEventListener("change", filter);
-  table.addEventListener("change", ticking);
-  table.addEventListener("click", named);
-  el.addEventListener("keydown", typed);
-  model.on("change:page", paint);
-  model.on("change:ticked", tick);
-  el.append(bar, table);
-  paint();
-  return () => { model.off("change:page", paint); model.off("change:ticked", tick); };
-}
-export default { render };
-"""
 
 
 class FieldTable(anywidget.AnyWidget):
@@ -87,10 +17,10 @@ class FieldTable(anywidget.AnyWidget):
     Notes
     -----
     ``ticked`` holds their API names in the order in which they were ticked. It comes from a front
-    end: whoever takes it looks whether there are such fields.
+    end, so its names need not exist.
     """
 
-    _esm = _ESM
+    _esm = asset("explorer/fields.js")
     page = traitlets.Unicode().tag(sync=True)
     ticked = traitlets.List(traitlets.Unicode()).tag(sync=True)
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from zcrm_nb.notebook.assets import style
 from zcrm_nb.notebook.explorer.fields_widget import FieldTable
-from zcrm_nb.notebook.explorer.page import STYLE, answer, module_label
+from zcrm_nb.notebook.explorer.page import answer, module_label
 from zcrm_nb.notebook.explorer.query import (
     OPERATOR_WORDS,
     Condition,
@@ -61,6 +62,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self._ran = ""
         self._make_widgets()
         super().__init__(self._rows())
+        self.add_class("zcrm-card")
         self.add_class("zcrm-explore")
         self.add_class(LIVE)
         self._listen()
@@ -264,7 +266,8 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         explorer = self.explorer
         spent = f"{credits_said(explorer.spent)} spent here"
         self._top.value = (
-            f'{STYLE}<div class="zcrm-top"><span class="zcrm-name">Explore Zoho CRM</span>'
+            f'{style("explorer/explorer.css")}<div class="zcrm-top">'
+            '<span class="zcrm-name">Explore Zoho CRM</span>'
             f'<span class="zcrm-soft zcrm-spent">{spent}</span></div>'
         )
         code = html.escape(explorer.code)

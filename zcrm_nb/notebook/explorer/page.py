@@ -6,6 +6,7 @@ import html
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.notebook.assets import style
 from zcrm_nb.notebook.explorer.query import credits_said
 
 if TYPE_CHECKING:
@@ -17,68 +18,12 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, Any]
 
-__all__ = ["STYLE", "answer", "fields_table", "module_label", "page", "text"]
+__all__ = ["answer", "fields_table", "module_label", "page", "text"]
 
 PREVIEW_ROWS = 8
 _CELL_LENGTH = 60
 _VALUES_LENGTH = 24  # what is longer opens at a click
 _TEXT_FIELDS = 80  # lines of a terminal; crm.fields() has them all
-
-# Colours come from the theme where JupyterLab tells them; elsewhere the page inherits its own. The
-# page must read without this style, too: hosting pages throw it away.
-STYLE = """<style>
-.zcrm-explore { max-width: min(76em, 100%); box-sizing: border-box; padding: 10px 14px 12px;
-  border: 1px solid var(--jp-border-color1, #8886); border-radius: 4px; line-height: 1.45;
-  color: var(--jp-content-font-color1, inherit); }
-.zcrm-explore .widget-html-content { color: var(--jp-content-font-color1, inherit);
-  line-height: 1.5; }
-.zcrm-explore .zcrm-name { font-weight: 600; font-size: 1.1em; }
-.zcrm-explore .zcrm-top { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; }
-.zcrm-explore .zcrm-spent { margin-left: auto; }
-.zcrm-explore .zcrm-soft { color: var(--jp-content-font-color2, inherit); opacity: .9; }
-.zcrm-explore .zcrm-find { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center;
-  margin: 2px 0 6px; font-size: var(--jp-widgets-font-size, 13px); }
-.zcrm-explore .zcrm-find input, .zcrm-explore .zcrm-find select { font: inherit; height: 28px;
-  box-sizing: border-box; padding: 0 8px; color: var(--jp-widgets-input-color, inherit);
-  background: var(--jp-widgets-input-background-color, transparent);
-  border: 1px solid var(--jp-widgets-input-border-color, #8888); }
-.zcrm-explore .zcrm-find label { width: 86px; margin-right: -2px; text-align: right; }
-.zcrm-explore .zcrm-find input { flex: 0 1 20em; min-width: 8em; }
-.zcrm-explore .widget-html, .zcrm-explore .widget-html-content { max-width: 100%; min-width: 0;
-  white-space: normal; }
-.zcrm-explore .zcrm-scroll { overflow: auto; }
-.zcrm-explore .zcrm-tall { height: 19em; resize: vertical; min-height: 8em;
-  margin-bottom: 8px; border: 1px solid var(--jp-border-color2, #8884); }
-.zcrm-explore table { border-collapse: collapse; width: 100%; font-size: .93em; margin: 0;
-  table-layout: auto; }
-.zcrm-explore th, .zcrm-explore td { text-align: left !important; vertical-align: top !important;
-  padding: 4px 12px 4px 0 !important; border: 0; white-space: nowrap; color: inherit;
-  background: none !important; border-bottom: 1px solid var(--jp-border-color2, #8884); }
-.zcrm-explore .zcrm-tall th:first-child, .zcrm-explore .zcrm-tall td:first-child {
-  padding-left: 10px !important; width: 1.2em; }
-.zcrm-explore .zcrm-tall thead th { position: sticky; top: 0; z-index: 1;
-  background: var(--jp-layout-color0, Canvas) !important; }
-.zcrm-explore thead th { font-weight: 600; color: var(--jp-content-font-color2, inherit); }
-.zcrm-explore tbody th { font-weight: 600; }
-.zcrm-explore .zcrm-fields:has(input) tbody tr:has(input[data-name]) th { cursor: pointer; }
-.zcrm-explore .zcrm-wraps { white-space: normal; }
-.zcrm-explore .zcrm-values { white-space: normal; min-width: 9em; }
-.zcrm-explore .zcrm-values summary { cursor: pointer; }
-.zcrm-explore .zcrm-number { text-align: right !important; font-variant-numeric: tabular-nums; }
-.zcrm-explore code { font-size: .95em !important; background: none !important; color: inherit;
-  padding: 0 !important; }
-.zcrm-explore input[type=checkbox] { margin: 0; vertical-align: middle; }
-.zcrm-explore :is(button, input, select, pre, summary, .zcrm-scroll):focus-visible {
-  outline: 2px solid var(--jp-brand-color1, #4a90e2); outline-offset: 1px; }
-.zcrm-explore pre.zcrm-query { margin: 0; padding: 8px 10px; white-space: pre-wrap;
-  overflow-wrap: anywhere; word-break: normal; user-select: all; min-height: 7.5em;
-  box-sizing: border-box;
-  font: var(--jp-code-font-size, 13px)/1.45 var(--jp-code-font-family, monospace);
-  color: inherit; background: var(--jp-layout-color2, #8881); border-radius: 3px; }
-.zcrm-explore .zcrm-problem { border-left: 4px solid #d32f2f; padding-left: 8px; }
-.zcrm-explore .zcrm-warning { border-left: 4px solid #d9822b; padding-left: 8px; }
-.zcrm-explore img { max-width: 100%; height: auto; }
-</style>"""
 
 
 # ---- The fields of a module ----------------------------------------------------------------------
@@ -227,8 +172,8 @@ def page(explorer: ExplorerModel) -> str:
     rows = explorer.rows()
     chosen = explorer.choice.module
     parts = [
-        STYLE,
-        '<div class="zcrm-explore">',
+        style("explorer/explorer.css"),
+        '<div class="zcrm-card zcrm-explore">',
         f'<div class="zcrm-name">{_heading(explorer)}</div>',
     ]
     if explorer.refusal:

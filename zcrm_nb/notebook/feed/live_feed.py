@@ -1,4 +1,4 @@
-"""The live feed a person sees: the engine, shown as a widget, a static page or a plot."""
+"""The live feed in a notebook: shown as a widget, a static page or a plot."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LiveFeed(Feed):
         return page(self)
 
     def _widget(self) -> Any:
-        """Make a widget that is kept up to date."""
+        """Make a widget that updates itself."""
         from zcrm_nb.notebook.feed.widget import FeedView  # noqa: PLC0415 - loads ipywidgets
 
         return FeedView(self)

@@ -1,10 +1,11 @@
-"""How a feed looks: a page that stands still, which the widget repaints."""
+"""The page of a feed, static and for the widget."""
 
 from __future__ import annotations
 
 import html
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.notebook.assets import style
 from zcrm_nb.notebook.plots.timeline import COLOURS, bins
 
 if TYPE_CHECKING:
@@ -20,48 +21,16 @@ ROWS, FIELDS = 8, 4  # shown; feed.df has them all
 _TEXT_LENGTH = 26
 _WORDS = {"insert": "new", "update": "changed", "delete": "deleted"}
 
-# Colours come from the theme where JupyterLab tells them; elsewhere the page inherits its own. The
-# page must read without this style, too: hosting pages throw it away.
-_STYLE = """<style>
-.jupyter-widgets:has(.zcrm-feed), .widget-html-content:has(.zcrm-feed) { min-width: 0;
-  max-width: 100%; box-sizing: border-box; margin-right: 0; }
-.zcrm-feed { max-width: min(66em, 100%); box-sizing: border-box;
-  padding: 10px 14px; border-radius: 4px;
-  border: 1px solid var(--jp-border-color1, #8886); line-height: 1.45;
-  color: var(--jp-content-font-color1, inherit); }
-.zcrm-feed .zcrm-top { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; }
-.zcrm-feed .zcrm-name { font-weight: 600; font-size: 1.1em; }
-.zcrm-feed .zcrm-soft { color: var(--jp-content-font-color2, inherit); opacity: .85; }
-.zcrm-feed .zcrm-dot { display: inline-block; width: .6em; height: .6em; border-radius: 50%;
-  margin-right: .45em; background: #8a949a; }
-.zcrm-feed .zcrm-dot.zcrm-on { background: #2a9d72; }
-.zcrm-feed .zcrm-dot.zcrm-bad { background: #d9822b; }
-.zcrm-feed .zcrm-counts { display: flex; flex-wrap: wrap; gap: 18px; align-items: flex-end;
-  margin: 8px 0 6px; }
-.zcrm-feed .zcrm-counts b { font-size: 1.5em; font-weight: 600; font-variant-numeric: tabular-nums;
-  margin-right: .3em; }
-.zcrm-feed .zcrm-counts > span { border-left: 4px solid; padding-left: 8px; }
-.zcrm-feed .zcrm-bars { flex: 1 1 12em; min-width: 10em; height: 38px; display: block; }
-.zcrm-feed .zcrm-problem { border-left: 4px solid #d9822b; padding: 2px 8px; margin: 6px 0; }
-.zcrm-feed .zcrm-scroll { overflow-x: auto; }
-.zcrm-feed table { border-collapse: collapse; width: 100%; font-size: .93em; margin: 0; }
-.zcrm-feed th, .zcrm-feed td { text-align: left !important; padding: 3px 10px 3px 0 !important;
-  white-space: nowrap; border: 0; border-bottom: 1px solid var(--jp-border-color2, #8884);
-  background: none !important; color: inherit; }
-.zcrm-feed .zcrm-number { text-align: right !important; font-variant-numeric: tabular-nums; }
-.zcrm-feed .zcrm-what { border-left: 4px solid; padding-left: 7px; }
-</style>"""
-
 
 def page(feed: Feed) -> str:
     """Write a feed as HTML."""
     df = feed.df
     parts = [
-        _STYLE,
-        '<div class="zcrm-feed">',
+        style("feed/feed.css"),
+        '<div class="zcrm-card zcrm-feed">',
         _top(feed),
         f'<div class="zcrm-counts">{_counts(feed)}{_bars(df)}</div>',
-        f'<div class="zcrm-problem">{_safe(feed.problem)}</div>' if feed.problem else "",
+        f'<div class="zcrm-warning">{_safe(feed.problem)}</div>' if feed.problem else "",
         _newest(df),
         f'<div class="zcrm-soft">{_safe(feed.price())}</div>',
         "</div>",
@@ -70,7 +39,7 @@ def page(feed: Feed) -> str:
 
 
 def _top(feed: Feed) -> str:
-    """Name the module, and say what the feed does."""
+    """Write the module, and the state of the feed."""
     kind = "zcrm-bad" if feed.problem else "zcrm-on" if feed.is_running else ""
     return (
         f'<div class="zcrm-top" role="status"><span class="zcrm-name">'
@@ -80,7 +49,7 @@ def _top(feed: Feed) -> str:
 
 
 def _counts(feed: Feed) -> str:
-    """Write how many changes of each kind there were."""
+    """Write the number of changes of each kind."""
     return "".join(
         f'<span style="border-color: {COLOURS[name]}"><b>{feed.counts[name]:,}</b>{_WORDS[name]}'
         "</span> "
@@ -112,13 +81,13 @@ def _bars(df: pd.DataFrame) -> str:
 
 
 def _span(table: pd.DataFrame) -> str:
-    """Say from when to when the small bars go."""
+    """Write the span of time of the small bars."""
     first, last = table.index[0], table.index[-1]
     return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
 
 
 def _newest(df: pd.DataFrame) -> str:
-    """Write the newest changes as a table, the last one on top."""
+    """Write the newest changes as a table, newest first."""
     if df.empty:
         return '<div class="zcrm-soft">Nothing has changed yet.</div>'
     fields = [each for each in df.columns[3:-2] if not str(each).endswith(".id")][:FIELDS]
@@ -132,7 +101,7 @@ def _newest(df: pd.DataFrame) -> str:
 
 
 def _head(name: Any, dtype: Any) -> str:
-    """Write a field's name above its column; numbers stand right, and so do their names."""
+    """Write the heading of a column; those of numbers are right-aligned."""
     kind = ' class="zcrm-number"' if getattr(dtype, "kind", "O") == "f" else ""
     return f'<th scope="col"{kind}>{_safe(_spaced(name))}</th>'
 
@@ -158,7 +127,7 @@ def _among(changed: Sequence[str], fields: Sequence[str]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Write one value; numbers stand right."""
+    """Write one value; numbers are right-aligned."""
     if isinstance(value, list):
         return f"<td>{_short(', '.join(map(str, value)))}</td>"
     if value is None or value != value or str(value) == "<NA>":  # noqa: PLR0124 - NaN is not itself

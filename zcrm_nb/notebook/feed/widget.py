@@ -1,4 +1,4 @@
-"""The widget of a feed: the page, repainted when something comes, and two buttons."""
+"""The widget of a feed: its page, repainted on changes, and two buttons."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FeedView"]
 
-BETWEEN_S = 0.5  # a person reads no faster, and a front end should not be flooded
+BETWEEN_S = 0.5  # faster would only flood the front end
 
 
 class FeedView(ipywidgets.VBox):  # type: ignore[misc]
-    """A feed as one looks at it.
+    """A feed as a widget.
 
     Parameters
     ----------
@@ -35,8 +35,7 @@ class FeedView(ipywidgets.VBox):  # type: ignore[misc]
     Notes
     -----
     It is repainted from the feed's thread, in the context of the cell that shows it, at most twice
-    a second; what comes between is shown with the next painting. Buttons are guarded: what they
-    raise stands in the view, since nobody else would see it.
+    a second. Errors of buttons are shown in the view, since callbacks show them nowhere else.
     """
 
     def __init__(self, feed: Feed) -> None:
@@ -45,21 +44,21 @@ class FeedView(ipywidgets.VBox):  # type: ignore[misc]
         self._lock = threading.Lock()
         self._painted_s = 0.0
         self._timer: threading.Timer | None = None
-        self._page, self._said = ipywidgets.HTML(), ipywidgets.HTML()
-        self._look = ipywidgets.Button(description="Look now", icon="refresh")
+        self._page, self._message = ipywidgets.HTML(), ipywidgets.HTML()
+        self._look = ipywidgets.Button(description="Check now", icon="refresh")
         self._stop = ipywidgets.Button(description="Stop", icon="stop")
         for widget, name in ((self._look, "zcrm-look"), (self._stop, "zcrm-stop")):
             widget.add_class(name)
         self._look.on_click(lambda _: self._guarded(self._look, feed.update))
         self._stop.on_click(lambda _: self._guarded(self._stop, feed.stop))
-        super().__init__([self._page, ipywidgets.HBox([self._look, self._stop, self._said])])
+        super().__init__([self._page, ipywidgets.HBox([self._look, self._stop, self._message])])
         self.add_class("zcrm-feed-view")
         self.add_class(LIVE)
         feed.watch_by(self)
         self._paint()
 
     def refresh(self) -> None:
-        """Show what is new: now, or half a second after the last painting."""
+        """Show changes: now, or half a second after the last painting."""
         with self._lock:
             wait_s = self._painted_s + BETWEEN_S - time.monotonic()
             if self._timer is not None:
@@ -72,7 +71,7 @@ class FeedView(ipywidgets.VBox):  # type: ignore[misc]
         self._paint()
 
     def _later(self) -> None:
-        """Paint what came meanwhile."""
+        """Paint changes that came in the meantime."""
         with self._lock:
             self._timer = None
         self._paint()
@@ -88,16 +87,16 @@ class FeedView(ipywidgets.VBox):  # type: ignore[misc]
         self._look.disabled = self._stop.disabled = not self._feed.is_running
 
     def _guarded(self, button: Any, act: Callable[[], object]) -> None:
-        """Do what a button says, which is out of use meanwhile."""
-        button.disabled, self._said.value = True, ""
+        """Carry out the action of a button, which is disabled meanwhile."""
+        button.disabled, self._message.value = True, ""
         try:
             act()
         except ZohoError as error:
-            self._said.value = f'<span role="status">{html.escape(error.happened)}</span>'
-        except Exception as error:  # whatever it is, silence would be worse
-            self._said.value = f'<span role="status">That failed: {type(error).__name__}.</span>'
+            self._message.value = f'<span role="status">{html.escape(error.happened)}</span>'
+        except Exception as error:  # a callback, whose errors are shown nowhere else
+            self._message.value = f'<span role="status">That failed: {type(error).__name__}.</span>'
         finally:
             self._paint()
 
     def __repr__(self) -> str:
-        return "A feed that keeps up to date stands here while the notebook runs."
+        return "A feed that updates itself is shown here while the notebook runs."

@@ -1,4 +1,4 @@
-"""How the job tray looks: a page that stands still, which the widget repaints; and as text."""
+"""The page of the job tray, static and for the widget, and its text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import html
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from zcrm_nb.notebook.assets import style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,13 +27,13 @@ STATES = {
     "unclear": "the reply was lost, so it is unknown whether Zoho accepted it",
     "damaged": "the note of it cannot be read",
 }
-"""What a job can be, and what that means."""
+"""What each state of a job means."""
 
 LINES = 15  # shown; crm.jobs() has them all
-_ASKED_LENGTH = 90
+_QUESTION_LENGTH = 90
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 
-# The word says what a job is; its mark says it again, in shape as well as in colour.
+# The mark repeats the label, in shape as well as in colour.
 _MARKS = {
     "at work": ("◉", "#3f7fbf"),
     "waiting": ("◐", "#d9822b"),
@@ -44,52 +46,14 @@ _MARKS = {
     "damaged": ("✕", "#c8553d"),
 }
 
-# Colours come from the theme where JupyterLab tells them; elsewhere the page inherits its own. The
-# page must read without this style, too: hosting pages throw it away.
-_STYLE = """<style>
-.zcrm-tray { max-width: min(74em, 100%); box-sizing: border-box; padding: 10px 14px;
-  border: 1px solid var(--jp-border-color1, #8886); border-radius: 4px; line-height: 1.45;
-  color: var(--jp-content-font-color1, inherit); }
-.zcrm-tray .zcrm-top { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; }
-.zcrm-tray .zcrm-name { font-weight: 600; font-size: 1.1em; }
-.zcrm-tray .zcrm-soft { color: var(--jp-content-font-color2, inherit); opacity: .9; }
-.zcrm-tray .zcrm-scroll { overflow-x: auto; margin-top: 6px; }
-.zcrm-tray table { border-collapse: collapse; width: 100%; font-size: .93em; margin: 0;
-  table-layout: auto; }
-.zcrm-tray th, .zcrm-tray td { text-align: left !important; vertical-align: top !important;
-  padding: 5px 14px 5px 0 !important; border: 0; white-space: nowrap; color: inherit;
-  background: none !important; border-bottom: 1px solid var(--jp-border-color2, #8884); }
-.zcrm-tray tbody tr:last-child td, .zcrm-tray tbody tr:last-child th { border-bottom: 0; }
-.zcrm-tray thead th { font-weight: 600; color: var(--jp-content-font-color2, inherit); }
-.zcrm-tray tbody th { font-weight: 600; }
-.zcrm-tray tbody th, .zcrm-tray td.zcrm-state { white-space: normal; }
-.zcrm-tray tbody th { min-width: 13em; }
-.zcrm-tray td.zcrm-state { min-width: 17em; }
-.zcrm-tray .zcrm-asked { font-weight: 400; max-width: 24em; }
-.zcrm-tray .zcrm-number { text-align: right !important; font-variant-numeric: tabular-nums; }
-.zcrm-tray .zcrm-mark { display: inline-block; width: 1.3em; font-weight: 700; }
-.zcrm-tray .zcrm-note { max-width: 30em; margin-left: 1.6em; }
-.zcrm-tray .zcrm-problem { border-left: 4px solid #c8553d; padding-left: calc(1.6em - 4px);
-  margin-left: 0; }
-.zcrm-tray code { font-size: .92em !important; white-space: nowrap; background: none;
-  color: inherit; padding: 0; }
-.zcrm-tray button { font: inherit; color: inherit; cursor: pointer; padding: 1px 10px;
-  border: 1px solid var(--jp-border-color1, #888); border-radius: 3px;
-  background: var(--jp-layout-color2, transparent); }
-.zcrm-tray button:hover { border-color: currentColor; }
-.zcrm-tray button:focus-visible { outline: 2px solid var(--jp-brand-color1, #4a90e2);
-  outline-offset: 1px; }
-.zcrm-tray .zcrm-top button { margin-left: auto; }
-</style>"""
-
 
 def page(rows: Sequence[Row], now: float, *, live: bool = False) -> str:
     """Write the tray as HTML."""
-    again = _button("refresh", "", "Look again", "Look at the notes of bulk jobs again")
+    again = _button("refresh", "", "Refresh", "Refresh the list of bulk jobs")
     return "".join(
         [
-            _STYLE,
-            '<div class="zcrm-tray"><div class="zcrm-top">',
+            style("job_tray/tray.css"),
+            '<div class="zcrm-card zcrm-tray"><div class="zcrm-top">',
             '<span class="zcrm-name">Bulk jobs</span> ',
             f'<span class="zcrm-soft" role="status">{_safe(_summary(rows))}</span> ',
             f'<span class="zcrm-soft">as of {_moment(now)}</span> ',
@@ -109,8 +73,8 @@ def text(rows: Sequence[Row], now: float) -> str:
         counted = f"{row['rows']:,} rows"
         kept = _kept(row, now)
         lines.append(
-            f"  {_name(row):<{width}}  {row['state']:<10}  {counted:>14}  begun {_age(row, now)}"
-            f"{f', kept by Zoho for {kept}' if kept[0].isdecimal() else ''}; {_asked(row)}"
+            f"  {_name(row):<{width}}  {row['state']:<10}  {counted:>14}  started {_age(row, now)}"
+            f"{f', kept by Zoho for {kept}' if kept[0].isdecimal() else ''}; {_question(row)}"
         )
         is_plain = row["state"] == "downloaded" and row["operation"] == "read"
         below = ": ".join(filter(None, (row["note"], "" if is_plain else row["next"])))
@@ -123,7 +87,7 @@ def text(rows: Sequence[Row], now: float) -> str:
 
 def _table(rows: Sequence[Row], now: float, *, live: bool) -> str:
     """Write one line for each job."""
-    heads = ("job", "state", "rows", "begun", "kept by Zoho")
+    heads = ("job", "state", "rows", "started", "kept by Zoho")
     head = "".join(
         f'<th scope="col"{_NUMBER if each == "rows" else ""}>{each}</th>' for each in heads
     )
@@ -142,7 +106,7 @@ def _line(row: Row, now: float, *, live: bool) -> str:
     """Write one job."""
     return (
         f'<tr><th scope="row">{_safe(_name(row))}'
-        f'<div class="zcrm-asked zcrm-soft">{_safe(_asked(row))}</div></th>'
+        f'<div class="zcrm-question zcrm-soft">{_safe(_question(row))}</div></th>'
         f'<td class="zcrm-state">{_state(row)}{_next(row, live=live)}</td>'
         f"<td{_NUMBER}>{row['rows']:,}</td>"
         f'<td title="{_moment(_seconds(row["created"]))}">{_age(row, now)}</td>'
@@ -151,7 +115,7 @@ def _line(row: Row, now: float, *, live: bool) -> str:
 
 
 def _state(row: Row) -> str:
-    """Write what a job is: a mark, the word, and what there is to say."""
+    """Write the state of a job: a mark, its label, and a note."""
     mark, colour = _MARKS[row["state"]]
     kind = "zcrm-problem" if row["is_problem"] else "zcrm-soft"
     note = f'<div class="zcrm-note {kind}">{_safe(row["note"])}</div>' if row["note"] else ""
@@ -162,7 +126,7 @@ def _state(row: Row) -> str:
 
 
 def _next(row: Row, *, live: bool) -> str:
-    """Write a button where a click goes on, else what to type."""
+    """Write a button where a click continues, else the code to run."""
     words = row["can"].capitalize()
     if live and words:
         button = _button(row["can"], row["id"], words, f"{words} {_name(row)}")
@@ -172,7 +136,7 @@ def _next(row: Row, *, live: bool) -> str:
 
 
 def _button(act: str, job: str, words: str, label: str) -> str:
-    """Write a button; the widget hears which from its data."""
+    """Write a button; its data tell the widget which it is."""
     return (
         f'<button type="button" data-act="{act}" data-job="{_safe(job)}" '
         f'aria-label="{_safe(label)}">{words}</button>'
@@ -184,16 +148,17 @@ def _name(row: Row) -> str:
     return str(row["id"]) if row["operation"] == "read" else f"{row['module']}, written"
 
 
-def _asked(row: Row) -> str:
-    """Say what was asked, cut where it is too long for a line."""
-    asked = str(row["asked"])
-    return asked if len(asked) <= _ASKED_LENGTH else f"{asked[: _ASKED_LENGTH - 1]}…"
+def _question(row: Row) -> str:
+    """Describe the export, cut to the length of a line."""
+    question = str(row["asked"])
+    cut = f"{question[: _QUESTION_LENGTH - 1]}…"
+    return question if len(question) <= _QUESTION_LENGTH else cut
 
 
 def _summary(rows: Sequence[Row]) -> str:
     """Count the jobs by state."""
     if not rows:
-        return "none were begun in the last week"
+        return "none were started in the last week"
     counts = Counter(row["state"] for row in rows)
     return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
 
@@ -204,13 +169,13 @@ def _older(rows: Sequence[Row]) -> str:
 
 
 def _age(row: Row, now: float) -> str:
-    """Say how long ago a job was begun."""
+    """Say how long ago a job was started."""
     age_s = now - _seconds(row["created"])
     return f"{_span(age_s)} ago" if age_s >= _MINUTE_S else "just now"
 
 
 def _kept(row: Row, now: float) -> str:
-    """Say how long Zoho keeps the file yet."""
+    """Say for how long Zoho still keeps the file."""
     if not row["expires"]:
         return "–"
     left_s = _seconds(row["expires"]) - now

@@ -1,7 +1,7 @@
-"""The job tray: what became of each bulk job, for a person to look at and to go on with.
+"""The job tray: the state of each bulk job, and how to continue it.
 
-Looking costs nothing: it reads what is noted on this machine, where every notebook of the login
-writes down each step it takes. Only a job that is taken up asks Zoho anything.
+Looking costs nothing: it reads the notes on this computer, where every notebook of the login writes
+down each step. Only a job that is continued sends requests.
 """
 
 from __future__ import annotations
@@ -27,62 +27,62 @@ if TYPE_CHECKING:
 
 __all__ = ["Tray"]
 
-GLANCE_S = 1.0  # between looks at the disk, while somebody looks at the tray
+GLANCE_S = 1.0  # between two looks at the disk, while a tray is shown
 
-# An export that is unclear may be paid for twice: that is no click's business.
-_TAKEN_UP = {"read": frozenset({"waiting", "ready"}), "write": frozenset({"waiting", "unclear"})}
+# Continuing an export of unknown state may pay for it twice: no click may do that.
+_CONTINUED = {"read": frozenset({"waiting", "ready"}), "write": frozenset({"waiting", "unclear"})}
 
 
 class _JobStoppedError(Exception):
-    """Somebody stopped a job that was taken up here."""
+    """A job that was continued here was stopped."""
 
 
 @dataclass(slots=True)
 class _Run:
-    """A job that is taken up here, or was."""
+    """A job that is or was continued here."""
 
-    words: str = "taken up"
+    text: str = "continued"
     rows: int = 0
     stopping: bool = False
     over: bool = False
     is_problem: bool = False
 
     def tick(self, rows: int, pages: int = 1) -> None:
-        """Count rows that came."""
+        """Count rows that were received."""
         del pages
         self.rows += rows
         self.stop_if_asked()
 
-    def say(self, words: str) -> None:
-        """Take what is going on, in words."""
-        self.words = words
+    def say(self, text: str) -> None:
+        """Note what is going on."""
+        self.text = text
         self.stop_if_asked()
 
     def stop_if_asked(self) -> None:
-        """End the run where it can be gone on with."""
+        """End the run where it can be continued."""
         if self.stopping:
             raise _JobStoppedError
 
-    def end(self, words: str, *, is_problem: bool = False) -> None:
-        """Say how it ended."""
-        self.words, self.over, self.is_problem = words, True, is_problem
+    def end(self, text: str, *, is_problem: bool = False) -> None:
+        """Note how it ended."""
+        self.text, self.over, self.is_problem = text, True, is_problem
 
 
 class Tray:
-    """The bulk jobs of a login, as one looks at them; made by :meth:`CRM.job_tray`.
+    """The bulk jobs of a login; made by :meth:`CRM.job_tray`.
 
-    At the end of a cell it shows itself: in a notebook as a table that keeps up to date, with a
-    button at each job that can be gone on with; in a saved notebook as the same table, standing
-    still; in a terminal as text.
+    At the end of a cell it shows itself: in a notebook as a table that updates itself, with a
+    button for each job that can be continued; in a saved notebook as a static table; in a terminal
+    as text.
 
     Parameters
     ----------
     lines : callable
-        Gives the jobs noted, the newest first, as mappings: the columns of :meth:`CRM.jobs`, and
+        Returns the noted jobs, newest first, as mappings: the columns of :meth:`CRM.jobs`, and
         ``at_work`` and ``said``. Costs nothing.
     take_up : callable
-        Goes on with the job of an id. It is told how rows are counted and words are said, and
-        returns in words what came of it.
+        Continues the job of an id. It is given functions to count rows and to note what is going
+        on, and returns the result as text.
     clock : callable
         Seconds since 1970.
     """
@@ -97,26 +97,26 @@ class Tray:
         self._closed = threading.Event()
         self._watcher: threading.Thread | None = None
 
-    # ---- What there is ---------------------------------------------------------------------------
+    # ---- Jobs ---------------------------------------------------------------------------
 
     def rows(self) -> list[dict[str, Any]]:
-        """Tell about each job.
+        """Describe each job.
 
         Returns
         -------
         list of dict
-            As from ``lines``, and: ``state``, which is ``"at work"`` while somebody is; ``can``,
-            what a button would do (``"take up"``, ``"stop"`` or nothing); ``note``, what there is
-            to say, in words; ``next``, what to type next; ``is_problem``.
+            As from ``lines``, and: ``state``, which is ``"at work"`` while a notebook continues the
+            job; ``can``, what a button would do (``"continue"``, ``"stop"`` or nothing); ``note``,
+            a sentence; ``next``, the code to run next; ``is_problem``.
         """
         return [self._row(line) for line in self._lines()]
 
     def _row(self, line: Line) -> dict[str, Any]:
-        """Tell about one job."""
+        """Describe one job."""
         run = self._runs.get(line["id"])
         running = run is not None and not run.over
         state = "at work" if running or line["at_work"] else line["state"]
-        can = "take up" if state in _TAKEN_UP[line["operation"]] else ""
+        can = "continue" if state in _CONTINUED[line["operation"]] else ""
         return {
             **line,
             "state": state,
@@ -127,32 +127,31 @@ class Tray:
         }
 
     def _note(self, line: Line, state: str, run: _Run | None) -> str:
-        """Say in words what there is to say: of the run here, else what is noted."""
+        """Return what the run here says, else what is noted."""
         if run is not None and not run.over:
-            so_far = f"; {run.rows:,} rows here" if run.rows else ""
-            return "stopping" if run.stopping else f"{run.words}{so_far}"
+            so_far = f"; {run.rows:,} rows so far" if run.rows else ""
+            return "stopping" if run.stopping else f"{run.text}{so_far}"
         if run is not None and (run.is_problem or state not in {"downloaded", "done"}):
-            return run.words
+            return run.text
         return "in this or another notebook" if state == "at work" else _noted(line)
 
-    # ---- What one does with it -------------------------------------------------------------------
+    # ---- Actions -------------------------------------------------------------------
 
     def take_up(self, id: str, *, background: bool = True) -> None:  # noqa: A002 - as in crm.jobs()
-        """Go on with a job until all its files are here, as a click on its button does.
+        """Continue a job until all its files are downloaded, as a click on its button does.
 
         Parameters
         ----------
         id : str
             As in ``crm.jobs()``.
         background : bool, default True
-            Return at once, so that other cells can run meanwhile; the tray tells how far it is, and
-            what went wrong.
+            Return at once, so that other cells can run; the tray shows progress and errors.
 
         Notes
         -----
-        What :meth:`CRM.job` costs: 1 credit for each look and each file, 50 for each job that there
-        is still to ask for. Of a bulk write Zoho is asked once how far it is, which is 1 credit.
-        What comes stays on this machine: ``crm.job(id).df()`` reads it, and costs nothing more.
+        What :meth:`CRM.job` costs: 1 credit for each poll and each file, 50 for each job that is
+        still to be requested. A bulk write is polled once, for 1 credit. Files stay on this
+        computer: ``crm.job(id).df()`` reads them at no further cost.
         """
         with self._lock:
             known = self._runs.get(id)
@@ -169,7 +168,7 @@ class Tray:
         self.refresh()
 
     def stop(self, id: str) -> None:  # noqa: A002 - as in crm.jobs()
-        """Leave a job that was taken up here, when the next answer comes; it can be taken up again.
+        """Stop a job that was continued here after the next response; it can be continued again.
 
         Parameters
         ----------
@@ -182,38 +181,38 @@ class Tray:
         self.refresh()
 
     def _carry_on(self, id: str, run: _Run) -> None:  # noqa: A002 - as in crm.jobs()
-        """Take a job up; whatever goes wrong stands in the tray."""
+        """Continue a job; errors are shown in the tray."""
         try:
             run.end(self._take_up(id, run.tick, run.say))
         except _JobStoppedError:
-            run.end("stopped; it can be taken up again")
+            run.end("stopped; it can be continued")
         except ZohoError as error:
             run.end(" ".join(filter(None, (error.happened, error.todo))), is_problem=True)
-        except Exception as error:  # in a thread nobody else would hear of it
+        except Exception as error:  # in a thread, where an error is shown nowhere else
             run.end(f"That failed: {type(error).__name__}: {error}", is_problem=True)
         self.refresh()
 
     def refresh(self) -> None:
-        """Look again now; while a view is open that happens by itself."""
+        """Update the views now; while one is open that happens by itself."""
         for view in list(self._views):
             try:
                 view.refresh()
-            except Exception:  # a front end that is gone, or a folder; the other views live on
+            except Exception:  # a front end or folder that is gone; other views go on
                 self._views.discard(view)
 
     def close(self) -> None:
-        """Keep no view up to date any more. What was taken up goes on to its end."""
+        """Stop updating views. Jobs that were continued run to their end."""
         self._closed.set()
 
-    # ---- Being looked at -------------------------------------------------------------------------
+    # ---- Views -------------------------------------------------------------------------
 
     def watch_by(self, view: Any) -> None:
-        """Keep a view up to date for as long as somebody holds it.
+        """Update a view for as long as it exists.
 
         Parameters
         ----------
         view : object
-            Its ``refresh`` paints what is there now, if that is something new.
+            Its ``refresh`` paints the current state.
         """
         self._views.add(view)
         with self._lock:
@@ -222,26 +221,26 @@ class Tray:
                 self._watcher.start()
 
     def _watch(self) -> None:
-        """Look at the disk again and again while there is a view."""
+        """Update the views until there are none."""
         while self._views and not self._closed.wait(GLANCE_S):
             self.refresh()
 
     def _press(self, act: str, job: str) -> None:
-        """Do what a button of the page says; what no button can have said is left alone."""
+        """Carry out the action of a button; anything no button can send is ignored."""
         if act == "refresh":
             self.refresh()
         elif any(row["id"] == job and row["can"] == act for row in self.rows()):
-            {"take up": self.take_up, "stop": self.stop}[act](job)
+            {"continue": self.take_up, "stop": self.stop}[act](job)
 
     def __repr__(self) -> str:
         return text(self.rows(), self.clock())
 
     def _page(self, *, live: bool = False) -> str:
-        """Write what there is as a page."""
+        """Return the page as HTML."""
         return page(self.rows(), self.clock(), live=live)
 
     def _view(self) -> Any:
-        """Make a widget that is kept up to date."""
+        """Make a widget that updates itself."""
         from zcrm_nb.notebook.job_tray.widget import TrayView  # noqa: PLC0415 - loads anywidget
 
         view = TrayView(partial(self._page, live=True), self._press)
@@ -249,16 +248,16 @@ class Tray:
         return view
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Write a widget that keeps up to date, with a page that stands still as its twin."""
+        """Return the widget, with the static page as its twin."""
         return static_twin.bundle(repr(self), self._page(), self._view, **options)
 
     def _ipython_display_(self) -> None:
-        """Show that page, and in a notebook the widget."""
+        """Show the static page, and in a notebook the widget."""
         static_twin.show(repr(self), self._page(), self._view)
 
 
 def _noted(line: Line) -> str:
-    """Say in words what is noted of a job that nobody is at."""
+    """Describe a job that is not in progress."""
     state, files = line["state"], line["files"]
     if line["said"] or state in {"downloaded", "done"}:
         return str(line["said"])
@@ -270,12 +269,12 @@ def _noted(line: Line) -> str:
 
 
 def _counted(files: int) -> str:
-    """Write a number of files in words."""
+    """Write a number of files."""
     return f"{files} {'file' if files == 1 else 'files'}"
 
 
 def _next(line: Line) -> str:
-    """Say what to type next."""
+    """Return the code to run next."""
     if line["operation"] == "write":
         return f"crm.report({line['id']!r})" + (".resolve()" if line["state"] != "done" else "")
     if line["state"] == "damaged":

@@ -16,7 +16,7 @@ from zcrm_nb.auth.redirect_server import Catcher
 from zcrm_nb.auth.scopes import READ_ONLY, WANTS, scopes_for
 from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
-from zcrm_nb.notebook.login.request import CONSOLE, FLOWS, needs
+from zcrm_nb.notebook.login.request import FLOWS, needs, steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Prompt", "nobody"]
 
-TRIES = 5  # a person who pastes the wrong thing five times needs help, not another question
-ARRIVES_S = 2.0  # between "your consent has arrived" in the browser and here
+TRIES = 5  # after five wrong answers another question does not help
+ARRIVES_S = 2.0  # from the redirect in the browser to here
 
 
 def _say(line: str) -> None:
-    """Print a line, at once."""
+    """Print a line at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def _ask(question: str) -> str:
-    """Ask; looked up at each call, since a kernel puts its own ``input`` there for each cell."""
+    """Ask; ``input`` is looked up at each call, since a kernel replaces it for each cell."""
     return input(question)
 
 
@@ -46,23 +46,22 @@ def _ask_secret(question: str) -> Secret:
 
 
 class Prompt:
-    """Asks a person, line by line, for what a login needs, and walks the way that was chosen.
+    """Asks line by line for what a login needs, and logs in.
 
     Parameters
     ----------
     catches : bool, default True
-        Whether the browser's way back may reach this machine.
+        Whether the browser's redirect may reach this machine.
     default_flow : str, default "browser"
-        The way that Enter chooses.
+        The sign-in method that Enter chooses.
     ask : callable, optional
-        Puts a question, gives the line.
+        Asks a question, and returns the line.
     ask_secret : callable
-        Puts a question whose answer is not shown, gives it as a ``Secret``.
+        Asks a question whose answer is not shown, and returns a ``Secret``.
     say : callable
         Shows a line.
     wait : callable, default time.sleep
-        Waits some seconds between two questions to Zoho; as in
-        :func:`zcrm_nb.auth.flows.await_device`.
+        Waits some seconds between two polls; as in :func:`zcrm_nb.auth.flows.await_device`.
 
     Examples
     --------
@@ -96,20 +95,20 @@ class Prompt:
         """Show a line."""
         self._say(line)
 
-    def fill(self, wish: LoginRequest) -> LoginRequest:
-        """Ask for what nobody has said yet."""
-        with _somebody():
-            dc = wish.dc or self._choose("Data centre", tuple(DATA_CENTRES), "us")
-            environment = wish.environment or self._choose(
+    def fill(self, request: LoginRequest) -> LoginRequest:
+        """Ask for what is not known yet."""
+        with _interactive():
+            dc = request.dc or self._choose("Data centre", tuple(DATA_CENTRES), "us")
+            environment = request.environment or self._choose(
                 "Environment", ("production", "sandbox", "developer"), "production"
             )
-            wants = wish.wants or self._wants()
-            flow = wish.flow or self._way()
-            self._say(f"{needs(flow, wish.redirect_uri)}\n(clients are made at {CONSOLE}).")
-            client_id = wish.client_id or self._must("Client id: ")
-            secret = wish.client_secret or self._ask_secret("Client secret (not shown): ")
+            wants = request.wants or self._wants()
+            flow = request.flow or self._flow()
+            self._explain(replace(request, wants=wants), flow)
+            client_id = request.client_id or self._must("Client ID: ")
+            secret = request.client_secret or self._ask_secret("Client secret (not shown): ")
         return replace(
-            wish,
+            request,
             dc=dc,
             environment=environment,
             wants=wants,
@@ -118,22 +117,22 @@ class Prompt:
             flow=flow,
         )
 
-    def log_in(self, wish: LoginRequest) -> flows.Login:
-        """Walk the way."""
-        client = wish.client()
-        with _somebody():
-            match wish.flow:
+    def log_in(self, request: LoginRequest) -> flows.Login:
+        """Log in by the chosen method."""
+        client = request.client()
+        with _interactive():
+            match request.flow:
                 case "device":
-                    return self._device(client, wish)
+                    return self._device(client, request)
                 case "code":
                     return flows.log_in_with_code(client, self._ask_secret("Code (not shown): "))
                 case "token":
                     token = self._ask_secret("Refresh token (not shown): ")
                     return flows.log_in_with_token(client, token)
-            return self._consent(client, wish)
+            return self._consent(client, request)
 
     def _choose(self, what: str, among: tuple[str, ...], default: str) -> str:
-        """Ask for one of some words; Enter takes the default."""
+        """Ask for one of several words; Enter takes the default."""
         for _ in range(TRIES):
             word = self._ask(f"{what} ({' '.join(among)}) [{default}]: ").strip().lower()
             if not word or word in among:
@@ -141,13 +140,20 @@ class Prompt:
             self._say(f"{word!r} is none of these.")
         raise _given_up()
 
+    def _explain(self, request: LoginRequest, flow: str) -> None:
+        """Say what client the method needs and, to those who have none, how to make one."""
+        self._say(f"{needs(flow, request.redirect_uri)}.")
+        listed = [] if request.client_id else steps(request, flow)
+        for number, step in enumerate(listed, 1):
+            self._say(f"  {number}. {step}")
+
     def _wants(self) -> tuple[str, ...]:
-        """Ask what the person wants to do."""
-        self._say(f"What you can want; {', '.join(READ_ONLY)} change nothing:")
+        """Ask what the login is for."""
+        self._say(f"What the login can be for; {', '.join(READ_ONLY)} change nothing:")
         for name, want in WANTS.items():
             self._say(f"  {name}: {want.label} ({', '.join(want.scopes)})")
         for _ in range(TRIES):
-            words = self._ask(f"What do you want? [{' '.join(READ_ONLY)}]: ")
+            words = self._ask(f"What do you want to do? [{' '.join(READ_ONLY)}]: ")
             wants = tuple(words.replace(",", " ").split()) or READ_ONLY
             try:
                 scopes_for(wants)
@@ -157,46 +163,46 @@ class Prompt:
                 return wants
         raise _given_up()
 
-    def _way(self) -> str:
-        """Ask for the way to log in."""
-        self._say("Ways to log in:")
+    def _flow(self) -> str:
+        """Ask for the sign-in method."""
+        self._say("Sign-in methods:")
         for name, words in FLOWS.items():
             self._say(f"  {name}: {words}")
-        return self._choose("Way to log in", tuple(FLOWS), self._default_flow)
+        return self._choose("Sign-in method", tuple(FLOWS), self._default_flow)
 
     def _must(self, question: str) -> str:
-        """Ask until there is an answer."""
+        """Ask until a line is entered."""
         for _ in range(TRIES):
             if line := self._ask(question).strip():
                 return line
         raise _given_up()
 
-    def _consent(self, client: flows.Client, wish: LoginRequest) -> flows.Login:
-        """Send the person to the consent page, and take what comes back by either way."""
-        asked = flows.Consent.ask(client, wish.scopes, wish.redirect_uri)
-        self._say(f"Open this address in a browser and accept:\n\n  {asked.request.url}\n")
-        with self._listening(asked, wish) as arrived:
+    def _consent(self, client: flows.Client, request: LoginRequest) -> flows.Login:
+        """Show the link to the consent page, and take what the browser or the paste brings."""
+        consent = flows.Consent.ask(client, request.scopes, request.redirect_uri)
+        self._say(f"Open this address in a browser and accept:\n\n  {consent.request.url}\n")
+        with self._listening(consent, request) as arrived:
             for _ in range(TRIES):
-                text = self._came(arrived)
+                text = self._answer(arrived)
                 try:
-                    asked.read(text)
+                    consent.read(text)
                 except LoginError as error:
                     self._say(str(error))
                 else:
-                    return asked.finish(text)
+                    return consent.finish(text)
         raise _given_up()
 
     @contextmanager
     def _listening(
-        self, asked: flows.Consent, wish: LoginRequest
+        self, consent: flows.Consent, request: LoginRequest
     ) -> Iterator[queue.Queue[Secret] | None]:
-        """Listen for the browser meanwhile, where it can come back; else say why not."""
-        if wish.flow != "browser" or not self._catches:
+        """Listen for the browser, where it can reach this machine; else say why not."""
+        if request.flow != "browser" or not self._catches:
             yield None
             return
         arrived: queue.Queue[Secret] = queue.Queue()
         try:
-            catcher = Catcher(wish.redirect_uri, asked.request.state, arrived.put)
+            catcher = Catcher(request.redirect_uri, consent.request.state, arrived.put)
         except LoginError as error:
             self._say(error.happened)
             yield None
@@ -206,11 +212,11 @@ class Prompt:
         finally:
             catcher.close()
 
-    def _came(self, arrived: queue.Queue[Secret] | None) -> Secret:
-        """Take what the person pastes or, for an empty line, what the browser brought."""
+    def _answer(self, arrived: queue.Queue[Secret] | None) -> Secret:
+        """Return what is pasted or, for an empty line, what the browser brought."""
         if arrived is None:
-            return Secret(self._ask("Paste the address that the browser ends at: "))
-        text = self._ask("Then press Enter here, or paste the address that the browser ends at: ")
+            return Secret(self._ask("Paste the address your browser ended up at: "))
+        text = self._ask("Then press Enter here, or paste the address your browser ended up at: ")
         if text.strip():
             return Secret(text)
         try:
@@ -218,21 +224,21 @@ class Prompt:
         except queue.Empty:
             return Secret("")
 
-    def _device(self, client: flows.Client, wish: LoginRequest) -> flows.Login:
-        """Show the code, and ask Zoho until the person has typed it."""
-        device = flows.ask_for_device(client, wish.scopes)
+    def _device(self, client: flows.Client, request: LoginRequest) -> flows.Login:
+        """Show the code, and poll until it was entered."""
+        device = flows.ask_for_device(client, request.scopes)
         self._say(f"On any device, open {device.url} and enter {device.user_code}")
         self._say(f"(or open {device.url_with_code}). Ctrl-C cancels.")
 
         def tell(left_s: float) -> None:
-            self._say(f"Waiting for you to accept; the code is good for {left_s:.0f} s more.")
+            self._say(f"Waiting for you to accept; the code is valid for another {left_s:.0f} s.")
 
         return flows.await_device(client, device, tell=tell, wait=self._wait)
 
 
 @contextmanager
-def _somebody() -> Iterator[None]:
-    """Say it in words when there is nobody to ask, as in a notebook that a program runs."""
+def _interactive() -> Iterator[None]:
+    """Explain it where no questions can be answered, as in a notebook that a program runs."""
     try:
         yield
     except (EOFError, NotImplementedError) as error:
@@ -240,16 +246,18 @@ def _somebody() -> Iterator[None]:
 
 
 def nobody(said: str) -> LoginError:
-    """Say what to do where a program runs the code."""
+    """Explain what to do where a program runs the code."""
     return LoginError(
-        "There is nobody to ask for the login here.",
+        "Questions cannot be answered here, so there is no login.",
         said,
-        "Log in once with zcrm-nb login, which connect(profile=…) and login() then use; or set "
-        "ZCRM_CLIENT_ID, ZCRM_CLIENT_SECRET and ZCRM_REFRESH_TOKEN, which connect() reads. If you "
-        "can see forms after all: zcrm_nb.login(ui='form').",
+        "Log in once with zcrm-nb login; connect(profile=…) and login() then use that saved login. "
+        "Or set ZCRM_CLIENT_ID, ZCRM_CLIENT_SECRET and ZCRM_REFRESH_TOKEN for connect(). If you do "
+        "see widgets: zcrm_nb.login(ui='form').",
     )
 
 
 def _given_up() -> LoginError:
-    """End a conversation that leads nowhere."""
-    return LoginError("The login was given up.", todo="Start it again when you like.")
+    """Give up after several wrong answers."""
+    return LoginError(
+        "The login was given up after several wrong answers.", todo="Run it again to start over."
+    )

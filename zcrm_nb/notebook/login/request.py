@@ -1,4 +1,4 @@
-"""What a login is asked to be: the same for the form and for the prompt."""
+"""What a login is made of, and its words: the same for the form and for the prompt."""
 
 from __future__ import annotations
 
@@ -6,54 +6,91 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from zcrm_nb.auth.credentials import REDIRECT_URI
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.flows import Client
-from zcrm_nb.auth.scopes import READ_ONLY, WANTS, scopes_for
+from zcrm_nb.auth.scopes import READ_ONLY, WANTS, lacking, scopes_for
 from zcrm_nb.auth.secret import Secret
 
 if TYPE_CHECKING:
     from zcrm_nb.auth.flows import Login
 
-__all__ = ["CONSOLE", "FLOWS", "REDIRECT_URI", "LoginRequest", "logged_in", "needs"]
+__all__ = [
+    "CONSOLE",
+    "FLOWS",
+    "REDIRECT_URI",
+    "LoginRequest",
+    "logged_in",
+    "needs",
+    "steps",
+]
 
 CONSOLE = "https://api-console.zoho.com"
 
-REDIRECT_URI = "http://127.0.0.1:8765/callback"
-
 FLOWS = {
     "browser": "Accept in the browser",
-    "paste": "Accept in the browser, paste the address back",
-    "device": "Type a code on another device",
-    "code": "A code made in the API console (self client)",
-    "token": "A refresh token at hand",
+    "paste": "Accept in the browser and paste the address back",
+    "device": "Enter a code on another device",
+    "code": "I have a code from the API console (self client)",
+    "token": "I already have a refresh token",
 }
-"""The ways to log in, in words."""
+"""The sign-in methods, in words."""
 
 _NEEDS = {
     "browser": "Needs a server-based client with the redirect URI {redirect_uri}",
     "paste": "Needs a server-based client with the redirect URI {redirect_uri}",
     "device": "Needs a client of the type Non-browser Applications",
-    "code": "Needs a self client; its code is good for a few minutes, once",
+    "code": "Needs a self client; its code can be used once, within a few minutes",
     "token": "Needs the client that the token was made for",
+}
+
+_OPEN = f"Open {CONSOLE} and sign in to Zoho."
+_SERVER_STEPS = (
+    _OPEN,
+    'Press "Add Client" (the first time: "Get Started") and choose "Server-based Applications".',
+    "Enter any client name, and http://127.0.0.1 as the homepage URL.",
+    "Enter this authorized redirect URI, letter for letter: {redirect_uri}",
+    'Press "Create".',
+    'Copy client ID and client secret from the tab "Client Secret" to here.',
+)
+_STEPS = {
+    "browser": _SERVER_STEPS,
+    "paste": _SERVER_STEPS,
+    "device": (
+        _OPEN,
+        'Press "Add Client" (the first time: "Get Started") and choose "Non-browser Applications".',
+        'Enter any client name, and press "Create".',
+        'Copy client ID and client secret from the tab "Client Secret" to here.',
+    ),
+    "code": (
+        _OPEN,
+        'Press "Add Client" (the first time: "Get Started"), choose "Self Client" and press '
+        '"Create".',
+        'Copy client ID and client secret from the tab "Client Secret" to here.',
+        'In the tab "Generate Code" enter these scopes: {scopes}',
+        'Choose a duration of 10 minutes, enter any description, and press "Create".',
+        "Copy the code to here before its time is over.",
+    ),
+    "token": (),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """What a login is asked to be.
+    """A login as it is asked for; what is empty is not known yet.
 
     Parameters
     ----------
     client_id : str, default ""
-        Client id; empty while nobody has said it.
+        Client id.
     client_secret : Secret
         Its secret.
     dc, environment : str
-        Data centre and environment; empty while nobody has said it.
+        Data centre and environment.
     wants : tuple of str
-        What one wants to do, or scopes; empty while nobody has said it.
+        What the login is for: names of ``WANTS``, or scopes.
     flow : str
-        One of :data:`FLOWS`; empty while nobody has said it.
+        One of :data:`FLOWS`.
     redirect_uri : str
         As registered for the client.
     accounts_url, api_domain, upload_url : str, optional
@@ -72,24 +109,24 @@ class LoginRequest:
     upload_url: str | None = None
 
     def client(self) -> Client:
-        """Make the client that walks one of the ways."""
-        where = addresses(
+        """Return the OAuth client."""
+        hosts = addresses(
             self.dc or "us",
             self.environment or "production",
             accounts_url=self.accounts_url,
             api_domain=self.api_domain,
             upload_url=self.upload_url,
         )
-        return Client(self.client_id, self.client_secret, where)
+        return Client(self.client_id, self.client_secret, hosts)
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """What to ask Zoho for."""
+        """The scopes to request."""
         return scopes_for(self.wants or READ_ONLY)
 
 
 def needs(flow: str, redirect_uri: str) -> str:
-    """Say what a way asks of the client.
+    """Say what a sign-in method needs of the client.
 
     Examples
     --------
@@ -100,12 +137,21 @@ def needs(flow: str, redirect_uri: str) -> str:
     return _NEEDS[flow].format(redirect_uri=redirect_uri)
 
 
-def logged_in(user: str, wish: LoginRequest, login: Login) -> str:
-    """Say who it is, where, what it may, and until when."""
+def steps(request: LoginRequest, flow: str) -> list[str]:
+    """Say, step by step, how to make a client for a sign-in method."""
+    values = {"redirect_uri": request.redirect_uri, "scopes": ",".join(request.scopes)}
+    return [step.format(**values) for step in _STEPS[flow]]
+
+
+def logged_in(user: str, request: LoginRequest, login: Login) -> str:
+    """Say who is logged in, where, what the login may do, and until when."""
     ends = datetime.fromtimestamp(login.token.expires_at, UTC)
-    may = ", ".join(WANTS[want].label for want in wish.wants if want in WANTS)
+    scopes = login.token.scopes
+    may = [want.label for name, want in WANTS.items() if scopes and not lacking(name, scopes)]
     return (
-        f"Logged in: {user or 'user not known'}\n"
-        f"At {login.where.api_domain}, {wish.environment}. It may: {may or 'what you chose'}.\n"
-        f"Good until you log out; the access token until {ends:%H:%M} UTC, then renewed by itself."
+        f"Logged in: {user or 'unknown user'}\n"
+        f"At {login.where.api_domain}, {request.environment}. "
+        f"It may: {', '.join(may) or 'unknown; crm.doctor() tells'}.\n"
+        f"Valid until you log out. The access token is valid until {ends:%H:%M} UTC and is renewed "
+        "automatically."
     )
