@@ -46,7 +46,8 @@ def gate_of(
         Secret(facts["refresh_token"]),
         where.accounts_url,
     )
-    tokens = TokenSource(grant, adapter=adapter, shared=shared)
+    clock = {"clock": time["clock"]} if time else {}  # tokens end as time passes in the org
+    tokens = TokenSource(grant, adapter=adapter, shared=shared, **clock)
     return Gate(tokens, where, edition=edition, adapter=adapter, **(time or {}))
 
 

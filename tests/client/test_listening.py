@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import subprocess
 import sys
@@ -19,7 +20,16 @@ from tests.worlds import Org
 from zcrm_nb.connect import attach, connect
 from zcrm_nb.emulator import ManualClock
 from zcrm_nb.emulator.storage import recycle_bin
-from zcrm_nb.errors import LoginError, NotFoundError, QueryError, ScopeError, ZohoError
+from zcrm_nb.errors import (
+    ConnectionFailed,
+    LoginError,
+    NotFoundError,
+    QueryError,
+    RateLimitError,
+    ScopeError,
+    ServerError,
+    ZohoError,
+)
 from zcrm_nb.state.folder_lease import FolderLease
 from zcrm_nb.wire import webhook_receiver
 
@@ -514,6 +524,110 @@ def test_a_full_disk_is_told_of_and_made_up_for(feed, org):
     move(org)
     assert [row["source"] for row in feed._step()] == ["found"]
     assert "were not kept" in said(feed, "gap")[0]
+
+
+class Odd:
+    """Lets what the emulator posts arrive in another dress."""
+
+    def __init__(self, crm, **changes):
+        post = crm.emulator.channels.post
+        self.changes = changes
+        crm.emulator.channels.post = lambda url, body: post(url, self.dressed(body))
+
+    def dressed(self, body):
+        return json.dumps({**json.loads(body), **self.changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"ids": None},
+        {"ids": [{"id": "7"}]},
+        {"operation": "restored"},
+        {"module": None},
+        {"server_time": "just now"},
+        {"ids": [], "affected_fields": "all"},
+    ],
+)
+def test_a_notification_with_an_odd_part_is_noted_and_its_change_found(crm, feed, org, odd):
+    """At once, not with the next poll in a quarter of an hour; nothing is raised."""
+    Odd(crm, **odd)
+    move(org)
+    rows = feed._step()
+    assert [(row["source"], row["Stage"]) for row in rows] == [("found", "Closed Won")]
+    assert "could not be read" in said(feed, "gap")[0]
+    assert feed._inbox.counts["not understood"] == 1
+    assert feed._step() == []
+
+
+class Directory:
+    """The list of users, which fails as long as a test wants it to."""
+
+    def __init__(self, crm, error):
+        self.error, self.real = error, crm._catalogue.directory
+        crm._catalogue.directory = self
+
+    def __call__(self):
+        if self.error is not None:
+            raise self.error
+        return self.real()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServerError("GET /crm/v8/users failed with HTTP 500."),
+        RateLimitError("GET /crm/v8/users failed with HTTP 429."),
+        ConnectionFailed("GET /crm/v8/users got no usable answer."),
+    ],
+)
+def test_a_feed_goes_on_while_the_directory_fails(crm, org, error):
+    """Rows, callbacks and tables come as ever; that names may be short is a problem it names."""
+    feed = crm.live("Deals", fields=["Stage", "Owner"], background=False)
+    seen = []
+    feed.on(lambda df: seen.append(df["Owner"].tolist()))
+    directory = Directory(crm, error)
+    move(org)
+    assert len(feed.update()) == len(feed.df) == len(seen) == 1
+    assert len(feed.state) >= 1
+    assert error.happened in feed.problem
+    directory.error = None
+    move(org, at=1)
+    assert len(feed.update()) == 1
+    assert feed.problem == ""
+    assert feed.df["Owner"].tolist()[1] in set(crm.users()["full_name"])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"Modified_Time": None},
+        {"Modified_Time": "yesterday"},
+        {"Created_Time": 5},
+        {"id": None},
+    ],
+)
+def test_a_record_without_its_times_stops_no_feed(crm, feed, org, odd):
+    """It comes as it is, or not at all; the other changes come with it, and the feed runs on."""
+    send = feed._changes._send
+
+    def dressed(method, path, **call):
+        body = send(method, path, **call)
+        if not path.endswith("/coql") or not body:
+            return body
+        answer = json.loads(body)
+        answer["data"][0].update(odd)
+        return json.dumps(answer).encode()
+
+    feed._changes._send = dressed
+    move(org, at=0)
+    move(org, at=1, stage="Closed Lost")
+    rows = feed.update()
+    assert {"Closed Lost", "Closed Won"} & set(rows["Stage"])
+    assert feed.problem == ""
+    feed._changes._send = send
+    add(org)
+    assert "insert" in set(feed.update()["operation"])
 
 
 # ---- The channel of a feed -----------------------------------------------------------------------
