@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.acting import convert, mass, recycle_bin
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames import as_record_ids, json_record, to_frame
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
+    from zcrm_nb.api.acting import convert, mass, recycle_bin
     from zcrm_nb.api.writing.run import Run
     from zcrm_nb.frames import RecordIds, Report
     from zcrm_nb.notebook.progress import Told
 
     Row = dict[str, Any]
+else:
+    convert, mass, recycle_bin = later("zcrm_nb.api.acting", "convert", "mass", "recycle_bin")
 
 __all__ = ["Acting"]
 

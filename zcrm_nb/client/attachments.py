@@ -5,17 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcrm_nb.api.acting import attachments
 from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames import as_record_ids
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
+    from zcrm_nb.api.acting import attachments
     from zcrm_nb.frames import RecordIds, Report
     from zcrm_nb.notebook.progress import Told
+else:
+    (attachments,) = later("zcrm_nb.api.acting", "attachments")
 
 __all__ = ["Attaching"]
 

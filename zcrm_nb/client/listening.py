@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.listening import channel_tables, notifications
-from zcrm_nb.api.listening.channels import channel, lifetime_s, without_events
-from zcrm_nb.api.listening.live import feed_parts
-from zcrm_nb.api.listening.push import open_port
 from zcrm_nb.auth.data_centres import is_loopback
-from zcrm_nb.client.base import Base
+from zcrm_nb.client.base import Base, warn_user
 from zcrm_nb.frames import to_frame
-from zcrm_nb.notebook.feed.live_feed import LiveFeed
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,11 +16,20 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.api.listening import channel_tables, live, notifications, push
+    from zcrm_nb.api.listening import channels as watch_channels
     from zcrm_nb.api.listening.push import Address
     from zcrm_nb.auth.secret import Secret
+    from zcrm_nb.notebook.feed import live_feed
+    from zcrm_nb.notebook.feed.live_feed import LiveFeed
     from zcrm_nb.wire.webhook_receiver import NotificationInbox
 
     Action = Literal["create", "edit", "delete"]
+else:
+    channel_tables, watch_channels, live, notifications, push = later(
+        "zcrm_nb.api.listening", "channel_tables", "channels", "live", "notifications", "push"
+    )
+    (live_feed,) = later("zcrm_nb.notebook.feed", "live_feed")
 
 __all__ = ["Listening"]
 
@@ -133,8 +137,8 @@ class Listening(Base):
         0  Deals  [Deals.edit]   done
         >>> crm.close()
         """
-        life_s = lifetime_s(expires, self._now())
-        wanted = channel(
+        life_s = watch_channels.lifetime_s(expires, self._now())
+        wanted = watch_channels.channel(
             self._catalogue,
             modules,
             on,
@@ -249,7 +253,7 @@ class Listening(Base):
         """Drop events of a channel that is known here, so that renewing it brings none back."""
         known = self._watched.pop(channel_id, None)
         if known is not None and on is not None:
-            left = without_events(known, on)
+            left = watch_channels.without_events(known, on)
             if left.events:
                 self._watched[channel_id] = left
 
@@ -311,7 +315,7 @@ class Listening(Base):
         True
         >>> crm.close()
         """
-        life_s = lifetime_s(expires, self._now())
+        life_s = watch_channels.lifetime_s(expires, self._now())
         renewed = notifications.renewed(
             self._gate.send, channel_tables.ids_of(channels), self._watched, life_s, self._now
         )
@@ -428,7 +432,7 @@ class Listening(Base):
         0    update  Closed Lost
         >>> crm.close()
         """
-        parts = feed_parts(
+        parts = live.feed_parts(
             self._session,
             module,
             fields=fields,
@@ -446,13 +450,13 @@ class Listening(Base):
             open_address=partial(self._open_address, public_url=public_url, host=host, port=port),
             now=self._now,
         )
-        feed = LiveFeed(*parts, now=self._now, background=background)
+        feed = live_feed.LiveFeed(*parts, now=self._now, background=background)
         self._feeds.add(feed)
         return feed
 
     def _open_address(self, inbox: NotificationInbox, **options: Any) -> Address:
         """Open an address whose notifications go to an inbox."""
-        return open_port(inbox, **options)
+        return push.open_port(inbox, **options)
 
     def _is_reachable(self, public_url: str | None) -> bool:
         """Whether Zoho can reach this kernel: an address is given, or both are on one machine."""
@@ -462,7 +466,7 @@ class Listening(Base):
         """Make the report of channels; warn of those that end too soon."""
         table = to_frame([rows], channel_tables.REPORT_COLUMNS)
         for text in channel_tables.too_short(rows):
-            warnings.warn(text, stacklevel=3)
+            warn_user(UserWarning(text))
         return table
 
     def _now(self) -> float:

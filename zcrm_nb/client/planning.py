@@ -6,15 +6,11 @@ import re
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.exporting.job_store import JobStore
-from zcrm_nb.api.exporting.session import export_session
-from zcrm_nb.api.planning import routes
-from zcrm_nb.api.planning.costs import facts
-from zcrm_nb.api.reading import profile
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.client.base import Base
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import to_frame
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +18,17 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.api.exporting import job_store
+    from zcrm_nb.api.exporting import session as export_sessions
+    from zcrm_nb.api.planning import costs, routes
     from zcrm_nb.api.planning.costs import Plan, Speed
+    from zcrm_nb.api.reading import profile
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import Told
+else:
+    job_store, export_sessions = later("zcrm_nb.api.exporting", "job_store", "session")
+    costs, routes = later("zcrm_nb.api.planning", "costs", "routes")
+    (profile,) = later("zcrm_nb.api.reading", "profile")
 
 __all__ = ["Planning"]
 
@@ -162,7 +166,9 @@ class Planning(Base):
                     wanted,
                     plan.route,
                     counts,
-                    for_export=lambda session: export_session(session, self._gate, self._folder),
+                    for_export=lambda session: export_sessions.export_session(
+                        session, self._gate, self._folder
+                    ),
                     tz=zone,
                     exact=exact,
                     errors=errors,
@@ -171,7 +177,7 @@ class Planning(Base):
                 "query": plan.query,
                 "repaired": asked.repaired,
                 "route": plan.route,
-                "plan": facts(plan),
+                "plan": costs.facts(plan),
             }
             return table
 
@@ -180,7 +186,7 @@ class Planning(Base):
     def _pace(self) -> Speed:
         """Tell how long things take, by what has been seen here."""
         noted = self._kept_folder or self._own_folder
-        exports = JobStore(self._folder, self._gate.clock).records() if noted else []
+        exports = job_store.JobStore(self._folder, self._gate.clock).records() if noted else []
         return routes.pace_of(self._gate.timings, self._gate.workers, exports)
 
     def _at_most(self, credits: int | None) -> AbstractContextManager[object]:  # noqa: A002

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zcrm_nb.api.acting import notes_and_tags, related
 from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames import as_record_ids, to_frame
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
+    from zcrm_nb.api.acting import notes_and_tags, related
     from zcrm_nb.frames import Errors, FrameOptions, RecordIds, Report
     from zcrm_nb.notebook.progress import Told
+else:
+    notes_and_tags, related = later("zcrm_nb.api.acting", "notes_and_tags", "related")
 
 __all__ = ["Relating"]
 

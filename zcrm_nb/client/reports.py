@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.acting.finders import FINDERS
-from zcrm_nb.api.writing import reports
-from zcrm_nb.api.writing.context import AT_ONCE, WriteContext
-from zcrm_nb.api.writing.current_records import CurrentRecords
-from zcrm_nb.api.writing.resolve import resolve
-from zcrm_nb.api.writing.run import carry_out
-from zcrm_nb.api.writing.undo import undo
 from zcrm_nb.client.base import Base, warn_user
 from zcrm_nb.errors import WriteError, WriteWarning
 from zcrm_nb.frames import ReportActions
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import pandas as pd
 
+    from zcrm_nb.api.acting import finders
     from zcrm_nb.api.session import Tick
+    from zcrm_nb.api.writing import context as write_context
+    from zcrm_nb.api.writing import current_records, reports, resolve, undo
+    from zcrm_nb.api.writing import run as write_run
     from zcrm_nb.api.writing.calls import WriteCall
+    from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.journal import Story, WriteJournal
     from zcrm_nb.client.base import Task
     from zcrm_nb.frames import Report
     from zcrm_nb.notebook.progress import Progress, Told
+else:
+    (finders,) = later("zcrm_nb.api.acting", "finders")
+    write_context, current_records, reports, resolve, write_run, undo = later(
+        "zcrm_nb.api.writing", "context", "current_records", "reports", "resolve", "run", "undo"
+    )
 
 __all__ = ["Reporting"]
 
@@ -136,12 +140,14 @@ class Reporting(Base):
         **options: Any,
     ) -> Report:
         """Carry out calls; ``options`` as of :func:`zcrm_nb.api.writing.run.carry_out`."""
-        return self._write(lambda context: carry_out(context, calls, **options), label, progress)
+        return self._write(
+            lambda context: write_run.carry_out(context, calls, **options), label, progress
+        )
 
     def _context(self, tick: Tick) -> WriteContext:
         """Return what a run of writing needs."""
         gate, catalogue, workers = self._gate, self._catalogue, self._gate.workers
-        return WriteContext(
+        return write_context.WriteContext(
             gate.send,
             catalogue,
             workers,
@@ -150,8 +156,8 @@ class Reporting(Base):
             gate.sleep,
             folder=self._folder,
             zoho=lambda: gate.clock() - gate.ahead_s,
-            there=lambda module: CurrentRecords(
-                gate.send, module, catalogue.fields(module), min(workers, AT_ONCE)
+            there=lambda module: current_records.CurrentRecords(
+                gate.send, module, catalogue.fields(module), min(workers, write_context.AT_ONCE)
             ),
             download=gate.download,
             warn=lambda text: warn_user(WriteWarning(text)),
@@ -163,7 +169,7 @@ class Reporting(Base):
 
         def resolved(*, wait_s: float = 10.0) -> Report:
             return self._write(
-                lambda context: resolve(context, journal, FINDERS, wait_s=wait_s),
+                lambda context: resolve.resolve(context, journal, finders.FINDERS, wait_s=wait_s),
                 f"resolving run {journal.run}",
                 progress=True,
                 warns=False,
@@ -171,7 +177,7 @@ class Reporting(Base):
 
         def undone(report: Report, *, force: bool = False) -> Report:
             return self._write(
-                lambda context: undo(context, journal, report, force=force),
+                lambda context: undo.undo(context, journal, report, force=force),
                 f"undo in {journal.header['module']}",
                 progress=True,
             )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.writing import diff, writes
-from zcrm_nb.api.writing.prepare import WriteRequest
 from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames.write_plan import WritePlan
+from zcrm_nb.later import later
 from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
@@ -16,10 +15,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.api.writing import diff, prepare, writes
     from zcrm_nb.frames import Report
     from zcrm_nb.notebook.progress import Told
 
     Source = pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]
+else:
+    diff, prepare, writes = later("zcrm_nb.api.writing", "diff", "prepare", "writes")
 
 __all__ = ["Writing"]
 
@@ -138,7 +140,7 @@ class Writing(Reporting):
         1  refused  Email  not sent: not a valid e-mail address
         >>> crm.close()
         """
-        request = WriteRequest(
+        request = prepare.WriteRequest(
             module,
             "insert",
             subforms=subforms,
@@ -261,7 +263,7 @@ class Writing(Reporting):
         ['Pune', 'Active']
         >>> crm.close()
         """
-        request = WriteRequest(
+        request = prepare.WriteRequest(
             module,
             "update",
             subforms=subforms,
@@ -377,7 +379,7 @@ class Writing(Reporting):
             if isinstance(duplicate_check_fields, str)
             else list(duplicate_check_fields)
         )
-        request = WriteRequest(
+        request = prepare.WriteRequest(
             module,
             "upsert",
             subforms=subforms,
@@ -460,7 +462,7 @@ class Writing(Reporting):
         (['done', 'done', 'done'], ['restore', 'restore', 'restore'])
         >>> crm.close()
         """
-        request = WriteRequest(module, "delete", trigger=trigger, external=external)
+        request = prepare.WriteRequest(module, "delete", trigger=trigger, external=external)
         return self._write(
             lambda context: writes.delete(context, records, request),
             f"deletion from {module}",

@@ -91,10 +91,6 @@ def lint(
 ) -> list[Finding]:
     """Tell what Zoho would answer to a query, before it is sent.
 
-    References
-    ----------
-    https://www.zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
-
     Examples
     --------
     >>> from zcrm_nb.coql import lint

@@ -1,5 +1,7 @@
 """Paging a query to its last row, against a function in place of the wire."""
 
+import threading
+
 import orjson
 import pytest
 
@@ -170,6 +172,52 @@ def test_a_budget_that_ends_on_the_way_is_passed_on():
 
     with pytest.raises(LimitError):
         list(ask.coql_bodies(send, ask.parse(EVERYTHING)))
+
+
+class Confused(Zoho):
+    """Calls some pages syntax errors the first time, as orgs do that get several at once."""
+
+    def __init__(self, size, offsets, times=1):
+        super().__init__(size)
+        self.left = dict.fromkeys(offsets, times)
+        self.under_way, self.together, self.lock = 0, {}, threading.Lock()
+
+    def __call__(self, method, path, **options):
+        offset = coql.parse(options["json"]["select_query"]).offset
+        with self.lock:
+            self.under_way += 1
+            self.together[offset] = self.under_way
+            wrong = self.left.get(offset, 0) > 0
+            self.left[offset] = self.left.get(offset, 0) - 1
+        try:
+            if wrong:
+                raise APIError("x", code="SYNTAX_ERROR", status=400)
+            return super().__call__(method, path, **options)
+        finally:
+            with self.lock:
+                self.under_way -= 1
+
+
+@pytest.mark.parametrize("offsets", [{4000}, {2000, 8000}, {2000, 4000, 6000, 8000, 10_000}])
+def test_a_page_that_cannot_be_wrong_is_repeated_once_and_alone(offsets):
+    """The same text was answered a moment ago."""
+    zoho = Confused(12_500, offsets)
+    assert ids(ask.coql_bodies(zoho, ask.parse(EVERYTHING), workers=6)) == list(range(12_500))
+    assert {zoho.together[offset] for offset in offsets} == {1}
+
+
+def test_a_page_that_stays_wrong_is_an_error():
+    """Twice is no accident."""
+    with pytest.raises(APIError, match="x"):
+        list(ask.coql_bodies(Confused(12_500, {4000}, times=2), ask.parse(EVERYTHING), workers=6))
+
+
+def test_a_first_page_that_is_wrong_is_sent_once():
+    """Nothing says that it is not the text."""
+    zoho = Confused(12_500, {0})
+    with pytest.raises(APIError, match="x"):
+        list(ask.coql_bodies(zoho, ask.parse(EVERYTHING)))
+    assert zoho.left == {0: 0}
 
 
 @pytest.mark.parametrize(

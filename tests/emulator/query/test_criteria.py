@@ -3,7 +3,8 @@
 import pytest
 
 from zcrm_nb.emulator.catalog import org_schema
-from zcrm_nb.emulator.query.criteria import condition, like
+from zcrm_nb.emulator.query.conditions import like
+from zcrm_nb.emulator.query.criteria import condition
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.settings import Settings
 
@@ -21,7 +22,7 @@ LEADS = org_schema().modules["Leads"]
         (r"(Company:equals:A \(B\))", "\"Company\" LIKE ? ESCAPE '\\'", ("%A (B)%",)),
         (r"(Company:starts_with:K\\)", "\"Company\" LIKE ? ESCAPE '\\'", ("K\\\\%",)),
         ("(Lead_Source:equals:Chat)", '"Lead_Source" = ?', ("Chat",)),
-        ("(Lead_Source:not_equal:Chat)", '"Lead_Source" <> ?', ("Chat",)),
+        ("(Lead_Source:not_equal:Chat)", '(NOT "Lead_Source" = ?)', ("Chat",)),
         ("(Converted__s:equals:true)", '"Converted__s" = ?', (1,)),
         ("(Annual_Revenue:greater_equal:10.5)", '"Annual_Revenue" >= ?', (10.5,)),
         (
@@ -34,7 +35,7 @@ LEADS = org_schema().modules["Leads"]
         ("(id:in:1,2)", '"id" IN (?, ?)', (1, 2)),
         (
             "(Languages_Known:equals:Hindi)",
-            "((';' || \"Languages_Known\" || ';') LIKE ? ESCAPE '\\')",
+            "(';' || \"Languages_Known\" || ';') LIKE ? ESCAPE '\\'",
             ("%;Hindi;%",),
         ),
         (

@@ -148,8 +148,9 @@ def test_what_no_page_settles_is_a_setting(
     assert refused.value.body["details"]["column_name"] == column
 
 
-def test_tags_are_compared_by_name(store: Store) -> None:
+def test_tags_are_compared_by_name() -> None:
     """In any case; not to have a tag is not the same as to have none."""
+    store = Store(org_schema(), ManualClock())
     for name, tags in (("A", ["hot"]), ("B", ["cold", "Hot"]), ("C", [])):
         row = {"Last_Name": name, "Tag": json.dumps([{"name": tag} for tag in tags])}
         store.insert("Leads", [row], user=1)
@@ -162,6 +163,7 @@ def test_tags_are_compared_by_name(store: Store) -> None:
     assert names("Tag in ('cold', 'warm')") == ["B"]
     assert names("Tag != 'hot'") == ["C"]
     assert names("Tag is null") == ["C"]
+    store.close()
 
 
 def test_case_counts_only_if_the_settings_say_so(cities: Store) -> None:

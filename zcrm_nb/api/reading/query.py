@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -317,7 +319,7 @@ def coql_bodies(
     if start + counted > OFFSET_CEILING and (start >= OFFSET_CEILING or not _ordered_by_id(query)):
         raise _past_offsets()
     try:
-        pages = partial(_sized, ask, start + counted)
+        pages = _Pages(ask, start + counted)
         for body in side_by_side(pages, _offsets(start + done, start + counted), lanes(workers)):
             yield body
             last, done = body or last, done + rows_in(body)
@@ -351,12 +353,52 @@ def _aggregated(ask: Ask, start: int, wanted: float, workers: int) -> Iterator[b
     """Yield the answers of a query that aggregates; nobody can tell the number of its groups."""
     end = min(start + wanted, OFFSET_CEILING)
     offsets = range(start, int(end), PAGE_SIZE)
-    yield from look_ahead(partial(_sized, ask, end), offsets, lanes(workers), PAGE_SIZE)
+    yield from look_ahead(_Pages(ask, end), offsets, lanes(workers), PAGE_SIZE)
 
 
-def _sized(ask: Ask, end: float, offset: int) -> bytes:
-    """Fetch the page at ``offset``, cut where the rows wanted end."""
-    return ask(offset, min(PAGE_SIZE, end - offset))
+class _Pages:
+    """Fetches pages by offset, the last one cut at ``end``.
+
+    A page that Zoho calls a syntax error, of a text that it has answered before, is repeated once,
+    when no other page is under way: integrators see that error when queries run side by side.
+    """
+
+    def __init__(self, ask: Ask, end: float) -> None:
+        self._ask, self._end = ask, end
+        self._changed, self._under_way, self._waiting = threading.Condition(), 0, 0
+
+    def __call__(self, offset: int) -> bytes:
+        """Fetch one page."""
+        try:
+            with self._under_way_with_others():
+                return self._page(offset)
+        except APIError as refused:
+            if refused.code != "SYNTAX_ERROR":
+                raise
+        with self._changed:  # the others wait until it is done
+            self._waiting += 1
+            self._changed.wait_for(lambda: not self._under_way)
+            try:
+                return self._page(offset)
+            finally:
+                self._waiting -= 1
+                self._changed.notify_all()
+
+    def _page(self, offset: int) -> bytes:
+        return self._ask(offset, min(PAGE_SIZE, self._end - offset))
+
+    @contextmanager
+    def _under_way_with_others(self) -> Iterator[None]:
+        """Count a page as under way, unless another one has to be alone."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting)
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
 
 
 def _offsets(start: int, end: float) -> range:

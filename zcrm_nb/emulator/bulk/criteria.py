@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.coql.tree import Path, Step
-from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, like
-from zcrm_nb.emulator.query.where import NUMBERS, REFERENCES, TEXTS, TIMES
+from zcrm_nb.emulator.query.conditions import (
+    EVERYTHING,
+    NUMBERS,
+    RANGES,
+    REFERENCES,
+    SIGNS,
+    TEXTS,
+    TIMES,
+    Condition,
+    as_json,
+    compared,
+    emptiness,
+    joined,
+    negation,
+)
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.storage.codec import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from zcrm_nb.emulator.query.joins import Joins, Target
     from zcrm_nb.emulator.settings import BulkSettings
@@ -22,17 +35,15 @@ EMPTY = "${EMPTY}"
 MOST_TEXT = 255
 _SAME = ("equal", "not_equal", "in", "not_in")
 _WORDS = (*_SAME, "contains", "not_contains", "starts_with", "ends_with")
-_SIGNS = {"less_than": "<", "less_equal": "<=", "greater_than": ">", "greater_equal": ">="}
-_BETWEEN = ("between", "not_between")
 COMPARATORS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(NUMBERS, (*_SAME, *_SIGNS)),
+    **dict.fromkeys(NUMBERS, (*_SAME, *SIGNS)),
     **dict.fromkeys(TEXTS, _WORDS),
-    **dict.fromkeys(TIMES, (*_SAME, *_BETWEEN, *_SIGNS)),
+    **dict.fromkeys(TIMES, (*_SAME, *sorted(RANGES), *SIGNS)),
     **dict.fromkeys(REFERENCES, _SAME),
     "boolean": ("equal",),
 }
 """What each type can be compared by, from the page; a type that is not here is not filtered by."""
-EVERY = frozenset((*_WORDS, *_SIGNS, *_BETWEEN))
+EVERY = frozenset((*_WORDS, *SIGNS, *RANGES))
 
 
 def condition(criteria: object, joins: Joins, settings: BulkSettings) -> Condition:
@@ -77,9 +88,7 @@ def _group(node: Leaf, joins: Joins, settings: BulkSettings) -> Condition:
     if word not in {"AND", "OR"}:
         details = {"supported": ["and", "or"]}
         raise Refusal(400, "GROUP_OPERATOR_NOT_SUPPORTED", "group operator not supported", details)
-    parts = [_node(each, joins, settings) for each in members]
-    sql = f" {word} ".join(part.sql for part in parts)
-    return Condition(f"({sql})", tuple(value for part in parts for value in part.values))
+    return joined((_node(each, joins, settings) for each in members), word)
 
 
 def _leaf(leaf: Leaf, joins: Joins, settings: BulkSettings) -> Condition:
@@ -105,7 +114,7 @@ def _leaf(leaf: Leaf, joins: Joins, settings: BulkSettings) -> Condition:
         raise Refusal(400, "VALUE_TYPE_NOT_SUPPORTED", "value type not supported", details)
     if leaf.get("value") == EMPTY:
         return _empty(target, leaf)
-    return _compared(target, comparator, _values(target, leaf, settings))
+    return compared(target.sql, comparator, _values(target, leaf, settings))
 
 
 def _target(leaf: Leaf, joins: Joins) -> Target:
@@ -133,8 +142,8 @@ def _empty(target: Target, leaf: Leaf) -> Condition:
     """Look for records without a value, or with one."""
     if leaf["comparator"] not in {"equal", "not_equal"}:
         raise _wrong("COMPARATOR_AND_VALUE_IN_CRITERIA_NOT_COMPATIBLE", leaf)
-    blank = f"({target.sql} IS NULL OR {target.sql} = '')"
-    return Condition(blank if leaf["comparator"] == "equal" else f"(NOT {blank})")
+    empty = emptiness(target.sql)
+    return empty if leaf["comparator"] == "equal" else negation(empty)
 
 
 def _values(target: Target, leaf: Leaf, settings: BulkSettings) -> list[Any]:
@@ -142,9 +151,9 @@ def _values(target: Target, leaf: Leaf, settings: BulkSettings) -> list[Any]:
     if "value" not in leaf or leaf["value"] is None:
         raise _wrong("INVALID_CRITERIA", leaf)
     comparator, value = leaf["comparator"], leaf["value"]
-    several = comparator in {"in", "not_in", *_BETWEEN}
+    several = comparator in {"in", "not_in", *RANGES}
     values = value if isinstance(value, list) else [value]
-    few = len(values) != 2 if comparator in _BETWEEN else not values
+    few = len(values) != 2 if comparator in RANGES else not values
     if several != isinstance(value, list) or few:
         raise _wrong("COMPARATOR_AND_VALUE_IN_CRITERIA_NOT_COMPATIBLE", leaf)
     if len(values) > settings.in_values:
@@ -158,43 +167,9 @@ def _stored(target: Target, value: object, leaf: Leaf) -> object:
     if isinstance(value, str) and len(value) > MOST_TEXT:
         raise _wrong("VALUE_IN_CRITERIA_NOT_SUPPORTED", leaf)
     try:
-        return encode(target.field, _as_json(target.field.kind, value))
+        return encode(target.field, as_json(target.field.kind, value))
     except ValueError as error:
         raise _wrong("FIELD_AND_VALUE_IN_CRITERIA_NOT_COMPATIBLE", leaf) from error
-
-
-def _as_json(kind: str, value: object) -> object:
-    """Turn a value into the JSON that a write of its type would carry."""
-    if kind in REFERENCES:
-        return value if isinstance(value, dict) else {"id": value}
-    if kind == "multiselectpicklist":
-        return [value]
-    if kind == "boolean" and isinstance(value, str):
-        return {"true": True, "false": False}.get(value.lower(), value)
-    if kind in NUMBERS and isinstance(value, str):
-        return int(value) if kind in {"integer", "bigint"} else float(value)
-    return value
-
-
-def _compared(target: Target, comparator: str, values: Sequence[Any]) -> Condition:
-    """Compare a column; what is not equal, not in and so on finds no empty values, as in COQL."""
-    column, marks = target.sql, ", ".join("?" * len(values))
-    negated = "NOT " if comparator.startswith("not_") else ""
-    match comparator.removeprefix("not_"):
-        case "equal" | "in":
-            return Condition(f"{column} {negated}IN ({marks})", tuple(values))
-        case "between":
-            return Condition(f"{column} {negated}BETWEEN ? AND ?", tuple(values))
-        case "contains" | "starts_with" | "ends_with" as how:
-            return Condition(f"{column} {negated}LIKE ? ESCAPE '\\'", (_pattern(how, values[0]),))
-        case sign:
-            return Condition(f"{column} {_SIGNS[sign]} ?", tuple(values))
-
-
-def _pattern(how: str, text: str) -> str:
-    """Write the pattern of a part of a text."""
-    whole = like(text)
-    return {"contains": whole, "starts_with": whole[1:], "ends_with": whole[:-1]}[how]
 
 
 def _wrong(code: str, leaf: Leaf) -> Refusal:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.query.where import NUMBERS, TIMES
+from zcrm_nb.emulator.query.conditions import NUMBERS, TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ import orjson
 
 from zcrm_nb.emulator.bulk.archive import Archive
 from zcrm_nb.emulator.bulk.csv_export import line
-from zcrm_nb.emulator.query.criteria import Condition, both
+from zcrm_nb.emulator.query.conditions import Condition, both
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from zcrm_nb.emulator.bulk.criteria import check_number, condition, path_of
 from zcrm_nb.emulator.bulk.csv_export import exportable
 from zcrm_nb.emulator.bulk.job_responses import Body, wrong_shape
 from zcrm_nb.emulator.query import views
-from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both
+from zcrm_nb.emulator.query.conditions import EVERYTHING, Condition, both
 from zcrm_nb.emulator.query.joins import Joins, Target
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.settings import EngineSettings

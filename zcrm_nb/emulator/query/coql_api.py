@@ -17,7 +17,7 @@ from zcrm_nb.emulator.serving.route import V8, Route
 if TYPE_CHECKING:
     from zcrm_nb.coql.tree import Query
     from zcrm_nb.emulator.org import Org
-    from zcrm_nb.emulator.query.criteria import Condition
+    from zcrm_nb.emulator.query.conditions import Condition
     from zcrm_nb.emulator.query.joins import Target
     from zcrm_nb.emulator.serving.http import Request
     from zcrm_nb.emulator.storage.schema import Module

@@ -11,6 +11,18 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from zcrm_nb.emulator.query.conditions import (
+    NUMBERS,
+    PICKLISTS,
+    REFERENCES,
+    SIGNS,
+    TEXTS,
+    Condition,
+    compared,
+    joined,
+    listed_in,
+    negation,
+)
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.parameters import not_matched
 
@@ -20,43 +32,16 @@ if TYPE_CHECKING:
 
 IN_VALUES = 100
 
-_TEXT = ("text", "email", "phone", "website", "textarea", "mediumtext")
-_CHOICE = ("picklist", "autonumber")
-_LOOKUP = ("lookup", "ownerlookup", "userlookup", "multi_module_lookup", "id")
-_NUMBER = ("integer", "bigint", "currency", "decimal", "double", "percent")
-_TIME = ("date", "datetime")
-_COMPARISONS = {
-    "greater_equal": ">=",
-    "greater_than": ">",
-    "less_equal": "<=",
-    "less_than": "<",
-}
+_TEXT = TEXTS - PICKLISTS - {"autonumber"}
+_LOOKUP = REFERENCES | {"id"}
+_SAME = frozenset({"equals", "not_equal", "in"})
 OPERATORS: dict[str, frozenset[str]] = {
-    **dict.fromkeys(_TEXT, frozenset({"equals", "not_equal", "starts_with", "in"})),
-    **dict.fromkeys(_CHOICE, frozenset({"equals", "not_equal", "in"})),
-    "multiselectpicklist": frozenset({"equals", "not_equal", "in", "starts_with"}),
-    **dict.fromkeys(_LOOKUP, frozenset({"equals", "not_equal", "in"})),
+    **dict.fromkeys(("picklist", "autonumber", *_LOOKUP), _SAME),
+    **dict.fromkeys((*_TEXT, "multiselectpicklist"), _SAME | {"starts_with"}),
     "boolean": frozenset({"equals", "not_equal"}),
-    **dict.fromkeys(
-        (*_NUMBER, *_TIME), frozenset({"equals", "not_equal", "between", "in", *_COMPARISONS})
-    ),
+    **dict.fromkeys((*NUMBERS, "date", "datetime"), _SAME | {"between", *SIGNS}),
 }
 """Operators for each type of field, from the table on Zoho's record-count page."""
-
-
-class Condition(NamedTuple):
-    """A piece of SQL for a WHERE clause and the values it binds."""
-
-    sql: str
-    values: tuple[object, ...] = ()
-
-
-EVERYTHING = Condition("1")
-
-
-def both(left: Condition, right: Condition) -> Condition:
-    """Join two conditions with AND."""
-    return Condition(f"{left.sql} AND {right.sql}", left.values + right.values)
 
 
 class Leaf(NamedTuple):
@@ -120,8 +105,7 @@ class _Parser:
             parts.append(self._part(word))
         if len(parts) == 1:
             return parts[0]
-        sql = f" {word.upper()} ".join(each.sql for each in parts)
-        return Condition(f"({sql})", tuple(value for each in parts for value in each.values))
+        return joined(parts, word.upper())
 
     def _part(self, word: str) -> Condition:
         """Parse what ``or`` joins, or what ``and`` joins."""
@@ -186,43 +170,22 @@ def _values(leaf: Leaf) -> list[str]:
 
 def _plain_sql(column: str, operator: str, values: list[object]) -> Condition:
     """Compare a column with values of its own type."""
-    if operator == "between":
-        return Condition(f"{column} BETWEEN ? AND ?", tuple(values))
-    if operator == "in":
-        return Condition(f"{column} IN ({', '.join('?' * len(values))})", tuple(values))
-    sign = _COMPARISONS.get(operator) or {"equals": "=", "not_equal": "<>"}[operator]
-    return Condition(f"{column} {sign} ?", tuple(values))
+    return compared(column, "equal" if operator == "equals" else operator, values)
 
 
 def _text_sql(column: str, operator: str, value: str, settings: Settings) -> Condition:
     """Compare text: ``equals`` finds parts too, as Zoho's search does."""
     if operator == "equals" and not settings.equals_contains:
         return Condition(f"{column} = ? COLLATE NOCASE", (value,))
-    pattern = like(value, before=operator == "equals")
-    return Condition(f"{column} LIKE ? ESCAPE '\\'", (pattern,))
+    return compared(column, "contains" if operator == "equals" else operator, [value])
 
 
 def _multi_sql(column: str, operator: str, values: list[str]) -> Condition:
-    """Look for values among those of a multi-select picklist, stored joined by ``;``."""
+    """Compare the values of a multi-select picklist."""
     if operator == "starts_with":
-        return Condition(f"{column} LIKE ? ESCAPE '\\'", (like(values[0], before=False),))
-    member = f"(';' || {column} || ';') LIKE ? ESCAPE '\\'"
-    sql = f"({' OR '.join([member] * len(values))})"
-    patterns = tuple(like(f";{value};") for value in values)
-    return Condition(f"NOT {sql}" if operator == "not_equal" else sql, patterns)
-
-
-def like(value: str, *, before: bool = True) -> str:
-    r"""Write a LIKE pattern that finds a text literally.
-
-    Examples
-    --------
-    >>> from zcrm_nb.emulator.query.criteria import like
-    >>> like("50%")
-    '%50\\%%'
-    """
-    escaped = re.sub(r"([\\%_])", r"\\\1", value)
-    return f"{'%' if before else ''}{escaped}%"
+        return compared(column, operator, values)
+    found = listed_in(column, values)
+    return negation(found) if operator == "not_equal" else found
 
 
 def contact(kind: str, value: str, module: Module) -> Condition:
@@ -236,7 +199,7 @@ def word(value: str, module: Module) -> Condition:
     """Look for a word in all text of a record; one ``*`` at its end changes nothing."""
     if not 2 <= len(value) <= 100 or value.count("*") > 1:
         raise not_matched("word")
-    kinds = {*_TEXT, *_CHOICE, "multiselectpicklist"}
+    kinds = {*TEXTS}
     return _anywhere(module, kinds, value.removesuffix("*"))
 
 
@@ -245,14 +208,9 @@ _PHONE = re.compile(r"[+]?[0-9\s().-]{3,}")
 
 def _anywhere(module: Module, kinds: set[str], value: str) -> Condition:
     """Look for a text in all fields of some types."""
-    columns = [
-        f"\"{each.api_name}\" LIKE ? ESCAPE '\\'"
-        for each in module.fields
-        if each.column and _kind(each) in kinds
-    ]
-    if not columns:
-        return Condition("0")
-    return Condition(f"({' OR '.join(columns)})", (like(value),) * len(columns))
+    fields = (field for field in module.fields if field.column and _kind(field) in kinds)
+    parts = (compared(f'"{field.api_name}"', "contains", [value]) for field in fields)
+    return joined(parts, "OR")
 
 
 def _kind(field: Field) -> str:
@@ -277,8 +235,8 @@ def _epoch(text: str) -> int:
 
 _READERS: dict[str, Callable[[str], object]] = {
     **dict.fromkeys(_LOOKUP, int),
+    **dict.fromkeys(NUMBERS, float),
     **dict.fromkeys(("integer", "bigint"), int),
-    **dict.fromkeys(("currency", "decimal", "double", "percent"), float),
     "boolean": _boolean,
     "date": lambda text: date.fromisoformat(text).isoformat(),
     "datetime": _epoch,

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from zcrm_nb.coql import ParseError, check_limits, is_aggregate
 from zcrm_nb.coql.paging import DEFAULT_LIMIT
 from zcrm_nb.coql.tree import Aggregate, Path, Step
-from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition
+from zcrm_nb.emulator.query.conditions import (
+    EVERYTHING,
+    NUMBERS,
+    REFERENCES,
+    TEXTS,
+    TIMES,
+    Condition,
+)
 from zcrm_nb.emulator.query.joins import Joins, Target
-from zcrm_nb.emulator.query.where import NUMBERS, OPERATORS, REFERENCES, TEXTS, TIMES, Where
+from zcrm_nb.emulator.query.where import OPERATORS, Where
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.settings import EngineSettings
 from zcrm_nb.emulator.storage.codec import Shaped, render, shape

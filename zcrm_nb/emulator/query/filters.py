@@ -8,51 +8,50 @@ A value may be a place holder such as ``${EMPTY}``, ``${CURRENTUSER}`` or ``${TH
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.emulator.query.criteria import Condition, like
+from zcrm_nb.emulator.query.conditions import (
+    NUMBERS,
+    REFERENCES,
+    SIGNS,
+    TEXTS,
+    TIMES,
+    Condition,
+    as_json,
+    compared,
+    emptiness,
+    joined,
+    listed_in,
+    negation,
+)
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.storage.codec import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Field, Module
 
 MOST_IN_GROUP = 25
-TIMES = ("date", "datetime", "event_reminder")
-NUMBERS = ("integer", "bigint", "double", "decimal", "currency", "percent")
-REFERENCES = ("lookup", "multi_module_lookup", "ownerlookup", "userlookup")
 CHOSEN = ("multiselectlookup", "multiuserlookup")
 
 _SAME = ("equal", "not_equal", "in", "not_in")
 _WORDS = ("contains", "not_contains", "starts_with", "ends_with", "like", "not_like")
-_RANGE = ("between", "not_between")
-_SIGNS = {"greater_than": ">", "greater_equal": ">=", "less_than": "<", "less_equal": "<="}
 COMPARATORS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        ("text", "textarea", "mediumtext", "email", "phone", "website", "autonumber", "picklist",
-         "multiselectpicklist", "profileimage"),
-        (*_SAME, *_WORDS),
-    ),
-    **dict.fromkeys((*NUMBERS, *TIMES), (*_SAME, *_RANGE, *_SIGNS)),
+    **dict.fromkeys((*TEXTS, "profileimage"), (*_SAME, *_WORDS)),
+    **dict.fromkeys((*NUMBERS, *TIMES), (*_SAME, "between", "not_between", *SIGNS)),
     **dict.fromkeys(REFERENCES, _SAME),
     "boolean": ("equal", "not_equal"),
     **dict.fromkeys(CHOSEN, ("include_all", "include_any", "exclude_all", "exclude_any")),
-}  # fmt: skip
-"""What each type can be compared by; the pages tell it for some types, the rest is alike."""
+}
+"""What each type can be compared by: the pages say it for some types, the rest is alike."""
 
 _PERIOD = re.compile(r"\$\{(THIS|LAST|NEXT)(WEEK|MONTH|YEAR)\}")
 _SOME = re.compile(r"\$\{(LAST|NEXT)_N_(DAYS|WEEKS|MONTHS|YEARS):(\d+)\}")
 _AGE = re.compile(r"\$\{(AGE|DUE)INDAYS\}\+(\d+)")
 _DAYS = {"${TODAY}": 0, "${YESTERDAY}": -1, "${TOMORROW}": 1}
-_NEGATED = {"not_in": "in", "not_like": "like", "not_contains": "contains",
-            "not_between": "between", "exclude_any": "include_all",
-            "exclude_all": "include_any"}  # fmt: skip
+_EXCLUDED = {"exclude_any": "include_all", "exclude_all": "include_any"}
 #: Comparing an age is comparing the date the other way round.
 _MIRRORED = {"greater_than": "less_than", "greater_equal": "less_equal",
              "less_than": "greater_than", "less_equal": "greater_equal"}  # fmt: skip
@@ -94,9 +93,8 @@ def _group(node: dict[str, Any], asked: Asked, path: str) -> Condition:
         raise _wrong("group_operator", place, supported_values=["AND", "OR"])
     if not isinstance(members, list) or not 2 <= len(members) <= MOST_IN_GROUP:
         raise _wrong("group", f"{path}.group", maximum_length=MOST_IN_GROUP, minimum_length=2)
-    parts = [_node(each, asked, f"{path}.group[{n}]") for n, each in enumerate(members)]
-    sql = f" {word} ".join(each.sql for each in parts)
-    return Condition(f"({sql})", tuple(value for each in parts for value in each.values))
+    parts = (_node(each, asked, f"{path}.group[{n}]") for n, each in enumerate(members))
+    return joined(parts, word)
 
 
 def _leaf(node: dict[str, Any], asked: Asked, path: str) -> Condition:
@@ -109,7 +107,8 @@ def _leaf(node: dict[str, Any], asked: Asked, path: str) -> Condition:
     if field.kind in CHOSEN:
         return _chosen(field, comparator, _each(value), asked, path)
     if value in ("${EMPTY}", "${NOTEMPTY}"):
-        return _empty(field, wanted=(value == "${EMPTY}") == (comparator == "equal"))
+        empty = emptiness(f'"{field.api_name}"')
+        return empty if (value == "${EMPTY}") == (comparator == "equal") else negation(empty)
     if field.kind in TIMES and isinstance(value, str) and value.startswith("${"):
         return _relative(field, comparator, value, asked, path)
     return _compared(field, comparator, value, asked, path)
@@ -131,60 +130,20 @@ def _field(node: dict[str, Any], module: Module, path: str) -> Field:
 def _compared(field: Field, comparator: str, value: object, asked: Asked, path: str) -> Condition:
     """Compare a column with one value, or with several."""
     values = [_stored(field, each, asked, path) for each in _each(value)]
-    positive = _NEGATED.get(comparator, comparator)
-    column = f'"{field.api_name}"'
-    if positive == "between":
-        if len(values) != 2:
-            raise _mismatch("value", f"{path}.value", path, expected_data_type="jsonarray")
-        found = Condition(f"{column} BETWEEN ? AND ?", tuple(values))
-    elif positive in ("equal", "in", "not_equal"):
-        found = _among(field, column, values)
-    elif positive in _SIGNS:
-        found = _any(Condition(f"{column} {_SIGNS[positive]} ?", (each,)) for each in values)
+    positive, column = comparator.removeprefix("not_"), f'"{field.api_name}"'
+    if positive == "between" and len(values) != 2:
+        raise _mismatch("value", f"{path}.value", path, expected_data_type="jsonarray")
+    if field.kind == "multiselectpicklist" and positive in {"equal", "in"}:
+        found = listed_in(column, values)
     else:
-        found = _any(_like(column, positive, str(each)) for each in values)
-    if comparator == "not_equal" or comparator in _NEGATED:
-        return _negated(found, column, asked)
-    return found
+        found = compared(column, positive, values)
+    return found if positive == comparator else _negated(found, column, asked)
 
 
 def _negated(found: Condition, column: str, asked: Asked) -> Condition:
     """Turn a condition round; whether empty values then count is a setting."""
     also = f" OR {column} IS NULL" if asked.org.settings.actions.views_unequal_finds_null else ""
     return Condition(f"(NOT {found.sql}{also})", found.values)
-
-
-def _among(field: Field, column: str, values: Sequence[object]) -> Condition:
-    """Look for values; those of a multi-select picklist are looked for inside."""
-    if field.kind == "multiselectpicklist":
-        inside = f"(';' || {column} || ';') LIKE ? ESCAPE '\\'"
-        return _any(Condition(inside, (like(f";{each};"),)) for each in values)
-    return Condition(f"{column} IN ({', '.join('?' * len(values))})", tuple(values))
-
-
-def _like(column: str, comparator: str, text: str) -> Condition:
-    """Look for a part of a text."""
-    patterns: dict[str, Callable[[str], str]] = {
-        "contains": like,
-        "like": like,
-        "starts_with": lambda each: like(each, before=False),
-        "ends_with": lambda each: like(each)[:-1],
-    }
-    return Condition(f"{column} LIKE ? ESCAPE '\\'", (patterns[comparator](text),))
-
-
-def _any(parts: Iterable[Condition]) -> Condition:
-    """Join conditions with OR."""
-    every = list(parts)
-    sql = " OR ".join(each.sql for each in every)
-    return Condition(f"({sql or '0'})", tuple(value for each in every for value in each.values))
-
-
-def _empty(field: Field, *, wanted: bool) -> Condition:
-    """Look for records without a value, or with one."""
-    column = f'"{field.api_name}"'
-    blank = f"({column} IS NULL OR {column} = '')"
-    return Condition(blank if wanted else f"(NOT {blank})")
 
 
 def _chosen(
@@ -195,7 +154,7 @@ def _chosen(
     near = next(each for each in child.fields if each.target == asked.module.api_name)
     far = next(each for each in child.fields if each.target and each != near)
     ids = [_stored(far, each, asked, path) for each in values]
-    positive = _NEGATED.get(comparator, comparator)
+    positive = _EXCLUDED.get(comparator, comparator)
     marks = ", ".join("?" * len(ids))
     linked = (
         f'SELECT count(DISTINCT l."{far.api_name}") FROM "{child.api_name}" AS l'
@@ -204,7 +163,8 @@ def _chosen(
     )
     least = len(set(ids)) if positive == "include_all" else 1
     sql = f'id IN (SELECT id FROM "{asked.module.api_name}" WHERE ({linked}) >= {least})'
-    return Condition(f"(NOT {sql})" if comparator in _NEGATED else sql, tuple(ids))
+    linking = Condition(sql, tuple(ids))
+    return negation(linking) if comparator in _EXCLUDED else linking
 
 
 # -- times relative to today ---------------------------------------------------------------------
@@ -300,7 +260,7 @@ def _stored(field: Field, value: object, asked: Asked, path: str) -> object:
     if field.kind in REFERENCES and _is_me(value):
         return asked.user
     try:
-        return encode(field, _as_json(field.kind, value))
+        return encode(field, as_json(field.kind, value))
     except ValueError as expected:
         place = f"{path}.value"
         raise _mismatch("value", place, path, expected_data_type=str(expected)) from None
@@ -310,19 +270,6 @@ def _is_me(value: object) -> bool:
     """Tell whether a value stands for the user who asks."""
     named = value.get("name") if isinstance(value, dict) else value
     return named == "${CURRENTUSER}"
-
-
-def _as_json(kind: str, value: object) -> object:
-    """Turn a value that came as text into the JSON that a write would carry."""
-    if kind in REFERENCES:
-        return value if isinstance(value, dict) else {"id": value}
-    if kind == "multiselectpicklist":
-        return [value]
-    if isinstance(value, str) and kind in NUMBERS:
-        return int(value) if kind in ("integer", "bigint") else float(value)
-    if isinstance(value, str) and kind == "boolean":
-        return {"true": True, "false": False}.get(value.lower(), value)
-    return value
 
 
 def _wrong(api_name: str, path: str, **details: object) -> Refusal:

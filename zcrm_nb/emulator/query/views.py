@@ -9,7 +9,7 @@ import orjson
 
 from zcrm_nb.emulator.catalog.views import views_of
 from zcrm_nb.emulator.query import filters
-from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition
+from zcrm_nb.emulator.query.conditions import EVERYTHING, Condition
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.org import Org

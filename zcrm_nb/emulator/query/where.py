@@ -7,7 +7,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from zcrm_nb.coql.tree import Between, Comparison, IsNull, Literal, Logic, Membership, Subquery
+from zcrm_nb.coql.tree import (
+    Between,
+    Comparison,
+    IsNull,
+    Literal,
+    Logic,
+    Membership,
+    Subquery,
+    operator_of,
+)
+from zcrm_nb.emulator.query.conditions import (
+    MULTI_LINE,
+    NUMBERS,
+    REFERENCES,
+    TEXTS,
+    TIMES,
+    as_json,
+)
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.storage.codec import encode
 
@@ -23,15 +40,6 @@ Criterion: TypeAlias = Comparison | Between | Membership | IsNull
 _SAME = frozenset({"=", "!=", "in", "not in", "is null", "is not null"})
 _TEXT = _SAME | {"like", "not like"}
 _RANGE = _SAME | {">", ">=", "<", "<=", "between", "not between"}
-NUMBERS = frozenset({"integer", "bigint", "double", "decimal", "currency", "percent"})
-TIMES = frozenset({"date", "datetime", "event_reminder"})
-TEXTS = frozenset(
-    {"text", "textarea", "mediumtext", "email", "phone", "website", "autonumber"}
-    | {"picklist", "multiselectpicklist"}
-)
-MULTI_LINE = frozenset({"textarea", "mediumtext"})
-REFERENCES = frozenset({"lookup", "multi_module_lookup", "ownerlookup", "userlookup"})
-
 OPERATORS: dict[str, frozenset[str]] = {
     **dict.fromkeys(TEXTS, _TEXT),
     **dict.fromkeys(NUMBERS | TIMES, _RANGE),
@@ -197,36 +205,11 @@ class Where:
         return "?"
 
 
-def operator_of(criterion: Criterion) -> str:
-    """Spell the operator of a criterion as the grammar does."""
-    match criterion:
-        case Comparison():
-            return criterion.operator
-        case IsNull():
-            return "is not null" if criterion.negated else "is null"
-        case _:
-            name = "between" if isinstance(criterion, Between) else "in"
-            return f"not {name}" if criterion.negated else name
-
-
 def _as_json(kind: str, value: str | float | bool) -> object:
     """Turn a literal into the JSON value that a write of its type would carry."""
-    if kind in REFERENCES:
-        return {"id": str(value)}
-    if isinstance(value, str) and kind == "boolean":
-        return {"true": True, "false": False}.get(value.lower(), value)
-    if isinstance(value, str) and kind in NUMBERS:
-        return _number(value, whole=kind in {"integer", "bigint"})
     if kind in TEXTS and kind != "multiselectpicklist":
         return str(value).lower() if isinstance(value, bool) else str(value)
-    return [value] if kind == "multiselectpicklist" else value
-
-
-def _number(text: str, *, whole: bool) -> object:
-    """Read a number in quotes; what is none stays text, which no number column takes."""
-    if re.fullmatch(r"-?[0-9]{1,18}", text):
-        return int(text)
-    return float(text) if not whole and re.fullmatch(r"-?[0-9]+\.[0-9]+", text) else text
+    return as_json(kind, value)
 
 
 def _like_pattern(pattern: str, wild: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from zcrm_nb.emulator.catalog.converting import MAPPING
-from zcrm_nb.emulator.query.criteria import Condition
+from zcrm_nb.emulator.query.conditions import Condition
 from zcrm_nb.emulator.records.table import Table
 from zcrm_nb.emulator.records.writes import refuse_locked
 from zcrm_nb.emulator.serving import parameters

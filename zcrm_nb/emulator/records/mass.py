@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.emulator.catalog.describe import in_mass
 from zcrm_nb.emulator.query import filters, views
-from zcrm_nb.emulator.query.criteria import Condition, both
+from zcrm_nb.emulator.query.conditions import Condition, both
 from zcrm_nb.emulator.records.table import module_named
 from zcrm_nb.emulator.records.writes import Writer, attempted, overall, refuse_locked, success
 from zcrm_nb.emulator.serving import parameters

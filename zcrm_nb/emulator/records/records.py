@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.emulator.query import criteria, views
-from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both
+from zcrm_nb.emulator.query.conditions import EVERYTHING, Condition, both
 from zcrm_nb.emulator.records.table import ORDERS, Table, iso, module_named, plain_info
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal, not_emulated

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.emulator.query.criteria import EVERYTHING, Condition, both, like
+from zcrm_nb.emulator.query.conditions import EVERYTHING, Condition, both, compared
 from zcrm_nb.emulator.records.table import ORDERS, iso, plain_info
 from zcrm_nb.emulator.records.writes import overall
 from zcrm_nb.emulator.serving import parameters
@@ -45,13 +45,6 @@ COMPARATORS = {
     "module": _EITHER,
     "deleted_time": (*_EITHER, "greater_than", "less_than"),
 }
-PATTERNS: dict[str, Callable[[str], str]] = {
-    "contains": like,
-    "not_contains": like,
-    "starts_with": lambda value: like(value, before=False),
-    "ends_with": lambda value: like(value)[:-1],
-}
-SIGNS = {"equal": "=", "not_equal": "<>", "greater_than": ">", "less_than": "<"}
 
 
 def get_bin(org: Org, request: Request) -> Answer:
@@ -301,12 +294,8 @@ def _leaf(leaf: Any) -> Condition:
         raise _wrong("comparator", "Please provide a valid comparator")
     if not isinstance(value, str):
         raise _wrong("value", "Please provide a valid value")
-    column = COLUMNS[name]
-    if comparator in PATTERNS:
-        negated = "NOT " if comparator == "not_contains" else ""
-        return Condition(f"{column} {negated}LIKE ? ESCAPE '\\'", (PATTERNS[comparator](value),))
     bound = _epoch(value) if name == "deleted_time" else value
-    return Condition(f"{column} {SIGNS[comparator]} ? COLLATE NOCASE", (bound,))
+    return compared(f"{COLUMNS[name]} COLLATE NOCASE", comparator, [bound])
 
 
 def _epoch(value: str) -> int:

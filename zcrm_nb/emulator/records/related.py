@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.emulator.query.criteria import Condition
+from zcrm_nb.emulator.query.conditions import Condition
 from zcrm_nb.emulator.records.records import listed, one_record
 from zcrm_nb.emulator.records.table import module_named
 from zcrm_nb.emulator.records.writes import RECORDS, Writer, attempted, items_of, overall, success

@@ -14,7 +14,7 @@ from zcrm_nb.emulator.storage.codec import Shaped, render, shape
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.org import Org
-    from zcrm_nb.emulator.query.criteria import Condition
+    from zcrm_nb.emulator.query.conditions import Condition
     from zcrm_nb.emulator.storage.schema import Field, Module
     from zcrm_nb.emulator.storage.store import Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.emulator.query.criteria import Condition
+from zcrm_nb.emulator.query.conditions import Condition
 from zcrm_nb.emulator.records.table import Table, module_named
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal, not_emulated

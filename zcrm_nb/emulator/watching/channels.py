@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from zcrm_nb.emulator.org import Org
-from zcrm_nb.emulator.query.criteria import Condition
+from zcrm_nb.emulator.query.conditions import Condition
 from zcrm_nb.emulator.records.table import Table
 from zcrm_nb.emulator.serving.http import API_ORIGIN
 from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
