@@ -87,7 +87,7 @@ def add(org, name="New"):
 
 
 def delete(org, at=0):
-    recycle_bin.throw_away(org.store, "Deals", [deal_ids(org)[at]], user=WHO)
+    recycle_bin.move_to_bin(org.store, "Deals", [deal_ids(org)[at]], user=WHO)
     org.channels.drain()
 
 

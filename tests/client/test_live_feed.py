@@ -110,7 +110,7 @@ class People:
     def _delete(self, number):
         self._random.shuffle(self._ids)
         gone, self._ids = self._ids[:number], self._ids[number:]
-        recycle_bin.throw_away(self._store, "Leads", gone, user=WHO)
+        recycle_bin.move_to_bin(self._store, "Leads", gone, user=WHO)
 
 
 def assert_harmed(org):

@@ -262,7 +262,7 @@ def test_what_bulk_read_cannot_say_goes_another_way(patient: EmulatedCRM) -> Non
         each.route: each.why
         for each in patient.plan("Deals", ["Stage"], where="Deal_Name like 'A%e'").routes
     }
-    assert whys["bulk"] == "Bulk read has no word for the pattern 'A%e'"
+    assert whys["bulk"] == "Bulk read has no comparator for the pattern 'A%e'"
     (task,) = [each for each in patient.plan("Tasks", ["What_Id"]).routes if each.route == "bulk"]
     assert task.why == "bulk read cannot export What_Id, or not the names"
     with pytest.raises(LimitError, match="no word for the pattern"):

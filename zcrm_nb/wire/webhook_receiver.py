@@ -23,7 +23,7 @@ from zcrm_nb.auth.secret import Secret
 from zcrm_nb.state.event_log import JournalFull
 
 if TYPE_CHECKING:
-    from zcrm_nb.auth.listener import Said
+    from zcrm_nb.auth.listener import HttpResponse
     from zcrm_nb.state.event_log import EventLog
 
 __all__ = ["Notification", "NotificationBody", "NotificationInbox", "Receiver", "read_notification"]
@@ -324,13 +324,13 @@ class Receiver:
         port: int = 0,
         public_url: str | None = None,
     ) -> None:
-        from zcrm_nb.auth.listener import Listener, Said  # noqa: PLC0415 - loads asyncio
+        from zcrm_nb.auth.listener import HttpResponse, Listener  # noqa: PLC0415 - loads asyncio
 
         self._inbox = inbox
         self._word = f"zcrm-{secrets.token_hex(8)}"
         base = public_url and _checked(public_url)
         self._listener = Listener(
-            lambda _, __, body: Said(inbox.receive(body)),
+            lambda _, __, body: HttpResponse(inbox.receive(body)),
             self._admit,
             host=host,
             port=port,
@@ -349,12 +349,12 @@ class Receiver:
         """Stop listening."""
         self._listener.close()
 
-    def _admit(self, method: str, target: str) -> Said | None:
+    def _admit(self, method: str, target: str) -> HttpResponse | None:
         """Turn requests to other addresses away before their body is read.
 
         A proxy may add a slash, and a request may carry anything in the place of an address.
         """
-        from zcrm_nb.auth.listener import Said  # noqa: PLC0415 - loads asyncio
+        from zcrm_nb.auth.listener import HttpResponse  # noqa: PLC0415 - loads asyncio
 
         try:
             last = urlsplit(target).path.rstrip("/").rpartition("/")[2]
@@ -362,8 +362,8 @@ class Receiver:
             last = ""
         if not hmac.compare_digest(last.encode(errors="replace"), self._word.encode()):
             self._inbox.counts["wrong address"] += 1
-            return Said(404)
-        return None if method == "POST" else Said(405, headers={"Allow": "POST"})
+            return HttpResponse(404)
+        return None if method == "POST" else HttpResponse(405, headers={"Allow": "POST"})
 
     def __repr__(self) -> str:
         return f"<Receiver on port {self.port}>"

@@ -45,7 +45,7 @@ class World:
         self.store.update("Deals", [{"id": record_id, "Stage": stage}], user=WHO)
 
     def delete(self, record_id):
-        recycle_bin.throw_away(self.store, "Deals", [record_id], user=WHO)
+        recycle_bin.move_to_bin(self.store, "Deals", [record_id], user=WHO)
 
     def told(self, operation, record_id, changed=()):
         """What Zoho would post of it now."""
