@@ -97,7 +97,7 @@ def _plain_series(series: pd.Series[Any]) -> list[Any]:
         return [_plain(value) for value in series]
     try:
         array = pa.array(series, from_pandas=True)
-    except (pa.ArrowException, UnicodeError):  # periods, intervals, lone surrogates
+    except (pa.ArrowException, UnicodeError, OverflowError):  # periods, half characters, 10**30
         return [_plain(value) for value in series]
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -110,7 +110,7 @@ def _plain_series(series: pd.Series[Any]) -> list[Any]:
 
 
 def _is_json(kind: pa.DataType) -> bool:
-    """Tell whether Arrow's Python values are JSON's."""
+    """Return whether Arrow's Python values are JSON's."""
     return any(
         (
             pa.types.is_string(kind),
@@ -144,7 +144,7 @@ def _numbers(array: pa.Array) -> list[Any]:
 
 
 def _all(truths: pa.Array) -> bool:
-    """Tell whether all of them are true; nulls do not count."""
+    """Return whether all of them are true; nulls do not count."""
     return bool(pc.all(truths, min_count=0).as_py())
 
 
@@ -163,8 +163,15 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, _LISTS):
         return _listed(value)
+    return None if _is_missing(value) else _scalar(value)
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether pandas takes a scalar for a missing value."""
+    if isinstance(value, Decimal):
+        return value.is_nan()
     missing = pd.isna(value)
-    return None if isinstance(missing, bool) and missing else _scalar(value)
+    return isinstance(missing, bool) and missing
 
 
 def _listed(value: Any) -> list[Any]:
@@ -278,7 +285,7 @@ def _lookup(value: Any) -> Any:
 
 
 def _tags(value: Any) -> Any:
-    """Make tags of their names; Zoho wants a list where there are none."""
+    """Make tags of their names; a missing value becomes an empty list, which Zoho requires."""
     if value in (None, ""):
         return []
     if not isinstance(value, list):
@@ -315,7 +322,7 @@ _AS_THEY_ARE: dict[str, set[type]] = {
 
 
 def all_writable(values: Sequence[Any]) -> bool:
-    """Tell at a glance whether all values can be sent as JSON, and hold no control characters."""
+    """Return at a glance whether all values can be sent as JSON, and hold no control characters."""
     types = set(map(type, values))
     if not types <= _JSON_TYPES:
         return False
@@ -327,7 +334,7 @@ def all_writable(values: Sequence[Any]) -> bool:
         nested = orjson.dumps(inner, option=orjson.OPT_PASSTHROUGH_DATETIME) if inner else b""
     except TypeError:
         return False
-    return not _ESCAPED.search(text) and b"null" not in nested
+    return not _ESCAPED.search(text) and not _TO_LOOK_AT.search(nested)
 
 
 def _no_key(value: Any) -> None:
@@ -380,4 +387,5 @@ LOST_ID = "ids are text; as a float, this one has lost its last digits"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _ESCAPED = re.compile(rb"\\u00|\\[bf]")
+_TO_LOOK_AT = re.compile(rb'null|"id":[-0-9]')  # infinite numbers become null
 _JSON_TYPES = {str, int, float, bool, list, dict, _NONE, _NO_KEY}

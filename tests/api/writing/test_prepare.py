@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
 import numpy as np
+import orjson
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.worlds import Org
+from zcrm_nb.api.acting import mass
+from zcrm_nb.api.writing.bulk_table import BulkWriteRequest, bulk_table
+from zcrm_nb.api.writing.prepare import WriteRequest, prepare
 from zcrm_nb.emulator import ManualClock
-from zcrm_nb.frames import InvalidDataError
+from zcrm_nb.frames import InvalidDataError, column_for
+from zcrm_nb.frames.csv_writer import csv_cells
 
 
 @pytest.fixture
@@ -199,3 +212,162 @@ def test_rows_of_a_subform_need_one_record_each(crm, key):
     spent = pd.DataFrame({"parent_id": [key], "Amount": [12.5]})
     with pytest.raises(ValueError, match="several records of one parent_id"):
         crm.insert("Site_Visits", visits, subforms={"Expenses": spent})
+
+
+# ---- One form for a value by every door ----------------------------------------------------------
+
+
+def described(name, data_type, **more):
+    """Describe a field as Zoho does."""
+    return {"api_name": name, "data_type": data_type, "custom_field": True, **more}
+
+
+CHOICES = [{"display_value": each, "actual_value": each} for each in ("New", "Won", "5", "True")]
+FIELDS = {
+    each["api_name"]: each
+    for each in (
+        described("Name", "text", length=40),
+        described("Note", "textarea", length=2000),
+        described("Phone", "phone", length=30),
+        described("Stage", "picklist", pick_list_values=CHOICES),
+        described("Langs", "multiselectpicklist", pick_list_values=CHOICES),
+        described("Count", "integer", length=9),
+        described("Number", "bigint", length=18),
+        described("Amount", "currency", length=16),
+        described("Share", "percent"),
+        described("Flag", "boolean"),
+        described("Due", "date"),
+        described("At", "datetime"),
+        described("Account", "lookup"),
+        {"api_name": "Tag", "data_type": "text"},
+        described("Lines", "subform", associated_module={"module": "Lines"}),
+    )
+}
+
+
+class FakeCatalogue:
+    """Knows one module, and its subform, which has the same fields."""
+
+    def fields(self, module):
+        return FIELDS
+
+    def field(self, module, name):
+        return FIELDS[name]
+
+
+CONTEXT = SimpleNamespace(catalogue=FakeCatalogue())
+
+
+def outcome(door, name, value):
+    """Send a cell through a door: its JSON, or what is wrong with it."""
+    try:
+        return "sent", door(name, value)
+    except InvalidDataError as error:
+        return "refused", sorted(set(error.problems["problem"]))
+
+
+def saved(source, name, **options):
+    """Prepare a row for an upsert."""
+    rows = prepare(CONTEXT, source, WriteRequest("Visits", "upsert", **options))
+    return rows.data[name][0]
+
+
+def as_records(name, value):
+    """As a list of dicts."""
+    return saved([{name: value}], name)
+
+
+def columns_with(value):
+    """Columns that hold a cell above a gap, of the dtypes that pandas makes of it."""
+    yield pd.Series([value, None], dtype=object)
+    if isinstance(value, list | tuple | set | dict):
+        return
+    made = [lambda: pd.Series([value, None]), lambda: pd.Series(pd.Categorical([value, None]))]
+    if not isinstance(value, float | Decimal | np.floating):  # would become integers
+        made.append(lambda: pd.Series([value, None], dtype=object).convert_dtypes())
+    for make in made:
+        with suppress(UnicodeError, OverflowError):  # of pandas: there is no such column
+            yield make()
+
+
+def as_column(column):
+    """As a column of a table."""
+    return lambda name, value: saved(pd.DataFrame({name: column}), name)
+
+
+def as_subform(name, value):
+    """In a row of a subform."""
+    return saved([{"Lines": [{name: value}]}], "Lines")[0][name]
+
+
+def as_subform_table(name, value):
+    """In the table of a subform."""
+    rows = pd.DataFrame({"parent_id": [0], name: pd.Series([value], dtype=object)})
+    source = pd.DataFrame({"Note": ["x"]})
+    return saved(source, "Lines", subforms={"Lines": rows})[0][name]
+
+
+def as_mass_update(name, value):
+    """As the value that many records get."""
+    return mass.checked_values(CONTEXT.catalogue, "Visits", {name: value})[name]
+
+
+def as_csv(name, value):
+    """As the cell of a bulk write."""
+    df = pd.DataFrame({name: pd.Series([value], dtype=object)})
+    table = bulk_table(CONTEXT, df, BulkWriteRequest("Visits", "insert"))
+    return next(iter(table.columns.values()))[0]
+
+
+NUMBERS = st.one_of(
+    st.integers(-(2**70), 2**70),
+    st.integers(-99, 99).map(float),
+    st.floats(),
+    st.floats(width=32).map(np.float32),
+    st.integers(-99, 99).map(np.int64),
+    st.decimals(allow_nan=False, places=2, min_value=-(10**6), max_value=10**6),
+    st.sampled_from(
+        [Decimal("NaN"), Decimal("94109.0"), Decimal("1E+2"), Decimal("12345678901234567.89")]
+    ),
+    st.sampled_from([94109.0, 4155550100.0, 2.0**53, 2.0**60, -0.0, 1e-7, 1.2044253e10]),
+)
+TEXTS = st.one_of(
+    st.sampled_from(["", " ", "5", "5.0", "1234.5", "1,234.5", "1e3", "true", "False", "New;Won"]),
+    st.sampled_from(["New", "Won; 5;", "2026-03-31", "2026-03-31T10:00:00+05:30", "=1", "\ud83d"]),
+    st.text(max_size=12),
+)
+TIMES = st.one_of(
+    st.dates(),
+    st.datetimes(datetime(1800, 1, 1), datetime(2200, 1, 1)),  # noqa: DTZ001 - without a zone too
+    st.datetimes(timezones=st.sampled_from([UTC, ZoneInfo("Asia/Kolkata")])),
+    st.datetimes(datetime(1800, 1, 1), datetime(2200, 1, 1)).map(pd.Timestamp),  # noqa: DTZ001
+)
+OTHERS = st.one_of(
+    st.sampled_from([None, np.nan, pd.NA, pd.NaT, True, False, np.bool_(True), b"x", 1j]),
+    st.sampled_from([["New"], ["New", None], [5], [], ("Won",), {"New"}, {"id": 7}, {"id": "7"}]),
+    st.sampled_from([{"id": 7.0}, {"id": 4.1e18}, {"id": None}, {"name": "x"}, [{"name": "vip"}]]),
+)
+CELLS = st.one_of(NUMBERS, TEXTS, TIMES, OTHERS)
+NAMES = sorted(FIELDS.keys() - {"Lines"})
+
+
+@settings(max_examples=150, deadline=None)
+@given(name=st.sampled_from(NAMES), value=CELLS)
+def test_a_cell_has_one_form_and_one_verdict_by_every_door(name, value):
+    """Whatever container it comes in: its field decides."""
+    expected = outcome(as_records, name, value)
+    doors = [as_subform, as_subform_table, *map(as_column, columns_with(value))]
+    if FIELDS[name]["data_type"] not in mass.NOT_IN_MASS:
+        doors.append(as_mass_update)
+    for door in doors:
+        assert outcome(door, name, value) == expected, door
+    verdict, form = expected
+    in_cell, cell = outcome(as_csv, name, value)
+    if in_cell == "sent":
+        kind = column_for(FIELDS[name]).kind
+        assert (verdict, csv_cells([form], kind)) == ("sent", [cell])
+        assert "e+" not in cell or kind not in ("integer", "float")
+    else:
+        assert verdict == "refused" or "separates values" in cell[0]
+    if verdict == "sent":
+        orjson.dumps(form)

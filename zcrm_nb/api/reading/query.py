@@ -133,7 +133,7 @@ class Prepared(NamedTuple):
 
     @property
     def subject(self) -> str:
-        """What it asks for, as far as that is known."""
+        """The module it reads, or COQL where that is unknown."""
         return self.query.module if self.query else "COQL"
 
 
@@ -249,7 +249,7 @@ def as_written(text: str, *, limit: int | None = None) -> Prepared:
 
 
 def _may_be_cut(condition: tree.Condition) -> bool:
-    """Tell whether a condition compares with an inner query of more than 100 rows, perhaps."""
+    """Check whether a condition compares with an inner query of more than 100 rows, perhaps."""
     match condition:
         case tree.Membership(values=tree.Subquery(query=inner)):
             return inner.limit is None or inner.limit > SUBQUERY_ROWS
@@ -296,9 +296,8 @@ def coql_bodies(
     """Yield the answers that together hold every row of a query, in its order.
 
     The first page goes alone. If more follow, a count tells how many, and they are fetched side by
-    side by offset; past the reach of offsets, one after the other by id. Whoever has counted the
-    ``rows`` that FROM and WHERE mean says so: then all pages go side by side, none larger than it
-    has to be.
+    side by offset; past the reach of offsets, one after the other by id. If the ``rows`` that
+    FROM and WHERE select are counted already, all pages go side by side, none larger than needed.
     """
     if any(coql.subqueries(query)):
         query = coql.with_short_lists(_with_values(send, query))
@@ -340,7 +339,7 @@ def lanes(workers: int) -> int:
 
 
 def _first(ask: Ask, start: int, size: float) -> bytes:
-    """Fetch the first page; an offset beyond Zoho's reach is no reason to give up."""
+    """Fetch the first page; beyond the reach of offsets there are other ways."""
     try:
         return ask(start, size)
     except APIError as refused:
@@ -350,7 +349,7 @@ def _first(ask: Ask, start: int, size: float) -> bytes:
 
 
 def _aggregated(ask: Ask, start: int, wanted: float, workers: int) -> Iterator[bytes]:
-    """Yield the answers of a query that aggregates; nobody can tell the number of its groups."""
+    """Yield the answers of a query that aggregates; the number of its groups is unknown."""
     end = min(start + wanted, OFFSET_CEILING)
     offsets = range(start, int(end), PAGE_SIZE)
     yield from look_ahead(_Pages(ask, end), offsets, lanes(workers), PAGE_SIZE)
@@ -426,13 +425,13 @@ def _by_id(
 
 
 class OffsetCeilingError(LimitError):
-    """A query in an order of its own has more rows than offsets reach."""
+    """A sorted query has more rows than offsets reach."""
 
 
 def _past_offsets() -> OffsetCeilingError:
-    """Say what stands in the way, and the ways round it."""
+    """Make the error, with the other ways."""
     return OffsetCeilingError(
-        "This query has more rows than Zoho's offset reaches, in an order of its own.",
+        "This query is sorted and has more rows than Zoho's offset reaches.",
         "",
         "crm.coql(…) fetches them by id and sorts here; or drop ORDER BY, or give limit=.",
     )
@@ -449,7 +448,7 @@ def by_id(query: tree.Query) -> tree.Query:
 
 
 def _ordered_by_id(query: tree.Query) -> bool:
-    """Tell whether a query's rows come in ascending id, so that they can go on behind one."""
+    """Check whether a query's rows come in ascending id, so that they can go on behind one."""
     return not coql.is_aggregate(query) and (
         not query.order_by or coql.stable(query) == coql.stable(replace(query, order_by=()))
     )

@@ -108,7 +108,8 @@ def prepare(
     inner = _subform_fields(catalogue, module, [*names, *subforms])
     columns = _columns(fields, inner, external)
     data = as_columns(only(records, names), columns, subforms=subforms)
-    problems += look_up(context, external, data, key=request.external)
+    if external:
+        problems += look_up(context, external, data, key=request.external)
     _leave_gaps(data, request, inner)
     cells = {(each.row, each.column.partition(".")[0]) for each in problems}
     found = [*_wrong_values(data, fields, inner, request), *check(data)]
@@ -247,7 +248,7 @@ def _wrong_values(
 
 def _leave_gaps(data: dict[str, list[Any]], request: WriteRequest, subforms: Iterable[str]) -> None:
     """Leave out missing values where they would do harm: ids, subforms, with ``ignore_empty``."""
-    for name in subforms:  # a missing list of rows is no reason to remove those in the CRM
+    for name in subforms:  # a missing list of rows does not remove those in the CRM
         data[name] = [ABSENT if rows is None else rows for rows in data[name]]
     if request.ignore_empty:
         kept = {"id", *subforms}
@@ -270,9 +271,9 @@ def _repeated(
     index: pd.Index[Any],
 ) -> Iterator[Problem]:
     """Find rows that would overwrite each other: batches are sent side by side, in no order."""
-    for name in ["id", *checked]:
+    for name in filter(data.__contains__, ["id", *checked]):
         field = fields.get(name) or {"api_name": "id", "data_type": "text"}
-        values = [None if each is ABSENT else each for each in data.get(name, ())]
+        values = [None if each is ABSENT else each for each in data[name]]
         first: dict[Any, int] = {}
         for row, key in enumerate(keys_of(values, field)):
             if key is not None and first.setdefault(key, row) != row:
