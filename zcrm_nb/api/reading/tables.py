@@ -21,8 +21,9 @@ from zcrm_nb.api.reading.records import (
     in_address,
     list_columns,
     record_bodies,
+    since_header,
 )
-from zcrm_nb.api.reading.search import search_bodies
+from zcrm_nb.api.reading.search import DELETED_COLUMNS, deleted_bodies, search_bodies
 from zcrm_nb.errors import LimitError, NotFoundError
 from zcrm_nb.frames import (
     Column,
@@ -37,6 +38,7 @@ from zcrm_nb.frames import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     import pandas as pd
 
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "coql_table",
+    "deleted_table",
     "findings_table",
     "ordered_here",
     "record_row",
@@ -271,6 +274,16 @@ class _RecordList:
         if len(kept) < len(first):
             parts[0] = first[first["id"].isin(kept)].reset_index(drop=True)
         return parts
+
+
+def deleted_table(
+    session: Session, module: str, *, since: datetime | str | None, kind: str, tz: str
+) -> pd.DataFrame:
+    """Return the deleted records of a module as a table."""
+    zone, headers = session.catalogue.zone(tz), since_header(since)
+    session.catalogue.fields(module)  # refuses an unknown module
+    bodies = deleted_bodies(session.send, module, kind, headers)
+    return to_frame(bodies, DELETED_COLUMNS, tz=zone)
 
 
 @contextmanager
