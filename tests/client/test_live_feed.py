@@ -115,7 +115,7 @@ class People:
 
 def assert_harmed(org):
     """One in twenty notifications was really lost, and one in twenty came twice."""
-    sent = org.courier.outcomes
+    sent = org.channels._courier.outcomes
     known = Counter(each.server_time for each in org.channels.deliveries)
     twice = sum(number == 2 for number in known.values())
     for share in (sent["lost"] / len(known), twice / len(known)):
