@@ -328,7 +328,7 @@ def _log_in(
 ) -> None:
     """Log a person in, by a form or in plain text."""
     from zcrm_nb.notebook.environment import current_environment  # noqa: PLC0415 - only logins need it
-    from zcrm_nb.notebook.login.prompt import Prompt  # noqa: PLC0415 - the same
+    from zcrm_nb.notebook.login.prompt import Prompt, not_interactive  # noqa: PLC0415 - the same
     from zcrm_nb.notebook.login.request import logged_in  # noqa: PLC0415 - the same
 
     environment = current_environment()

@@ -1,4 +1,4 @@
-"""What was asked of an org, kept beside its login: one line for each question."""
+"""The queries to an org, kept beside its login: one line for each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["QueryLog"]
 
 MOST_BYTES = 1 << 20  # some thousands of questions
-MOST_CHARACTERS = 2000  # of one text: a list of ten thousand ids tells nobody anything
+MOST_CHARACTERS = 2000  # of one text: a list of ten thousand ids is of no use
 MOST_HERE = 2000  # questions, in memory
 _WAIT_S = 1.0
 
@@ -36,8 +36,8 @@ class QueryLog:
 
     Notes
     -----
-    The file holds at most 1 MB; then the older half goes. A line that cannot be read is passed
-    over, and a file that cannot be written is no reason for a question to fail.
+    The file holds at most 1 MB; then the older half goes. A line that cannot be read is
+    skipped, and a file that cannot be written does not make a query fail.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.coql import examine, where
-from zcrm_nb.coql.fields import NUMBERS, PICKLISTS, is_readable, operators, type_of
+from zcrm_nb.coql.fields import MULTI_LINE, NUMBERS, PICKLISTS, is_readable, operators, type_of
 from zcrm_nb.coql.text import condition_text, written_name
 from zcrm_nb.notebook.source import block
 
@@ -130,7 +130,9 @@ class Choice:
 
 def offered(module: str, field_: Field) -> list[str]:
     """List the operators that COQL has for a field, in the order of the menu."""
-    allowed = operators(field_) if is_readable(module, field_) else frozenset()
+    if not is_readable(module, field_) or field_["data_type"] in MULTI_LINE:
+        return []  # Zoho may refuse a condition on text of several lines
+    allowed = operators(field_)
     allowed = _UNSURE if allowed is None else allowed
     if allowed and type_of(field_) in USERS:
         allowed |= _BY_NAME
