@@ -161,7 +161,7 @@ def test_with_nobody_to_ask_the_message_names_the_way_for_pipelines(options):
     [
         ({"ui": "gui"}, "'form' nor 'text'"),
         ({"flow": "carrier pigeon"}, "not one of browser"),
-        ({"scopes": ["everything"]}, "no scope"),
+        ({"scopes": ["everything"]}, "neither a scope"),
         ({"edition": "gold"}, "enterprise"),
         ({"dc": "india"}, "not a data centre"),
         ({"accounts_url": "http://accounts.example.com"}, "in clear"),

@@ -327,11 +327,11 @@ def _log_in(
     crm: CRM, saved_as: tuple[Vault, str], request: LoginRequest, ui: str | None, why: str
 ) -> None:
     """Log a person in, by a form or in plain text."""
-    from zcrm_nb.notebook.environment import here  # noqa: PLC0415 - only logins need it
+    from zcrm_nb.notebook.environment import current_environment  # noqa: PLC0415 - only logins need it
     from zcrm_nb.notebook.login.prompt import Prompt, nobody  # noqa: PLC0415 - the same
     from zcrm_nb.notebook.login.request import logged_in  # noqa: PLC0415 - the same
 
-    environment = here()
+    environment = current_environment()
     if not environment.person and ui is None:
         raise nobody(why or "There is neither a terminal nor a front end that takes questions.")
     if ui == "form" or (ui is None and environment.widgets):

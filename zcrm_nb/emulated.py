@@ -7,6 +7,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.api.listening.push import Address
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.oauth import Grant, TokenSource
 from zcrm_nb.auth.secret import Secret
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator import Emulator
     from zcrm_nb.emulator.clock import Clock
     from zcrm_nb.emulator.serving.server import Server
-    from zcrm_nb.wire.webhook_receiver import Door
+    from zcrm_nb.wire.webhook_receiver import NotificationInbox
 
 __all__ = ["EmulatedCRM", "attach", "emulate", "gate_of"]
 
@@ -45,7 +46,8 @@ def gate_of(
         Secret(facts["refresh_token"]),
         where.accounts_url,
     )
-    tokens = TokenSource(grant, adapter=adapter, shared=shared)
+    clock = {"clock": time["clock"]} if time else {}  # tokens end as time passes in the org
+    tokens = TokenSource(grant, adapter=adapter, shared=shared, **clock)
     return Gate(tokens, where, edition=edition, adapter=adapter, **(time or {}))
 
 
@@ -61,28 +63,26 @@ class EmulatedCRM(CRM):
     def __init__(self, gate: Gate, emulator: Emulator, *, folder: Path | None = None) -> None:
         super().__init__(gate, folder=folder)
         self.emulator = emulator
-        self._doors: dict[str, Door] = {}
+        self._inboxes: dict[str, NotificationInbox] = {}
         self._server: Server | None = None
 
-    def _way_in(
-        self, door: Door, *, public_url: str | None, host: str, port: int
-    ) -> tuple[str, Callable[[], None]]:
-        """Receive inside this process, unless a port is given: none need be open."""
-        if public_url or port:
-            return super()._way_in(door, public_url=public_url, host=host, port=port)
-        if not self._doors:
+    def _open_address(self, inbox: NotificationInbox, **options: Any) -> Address:
+        """Receive inside this process, without a port, unless one is given."""
+        if options["public_url"] or options["port"]:
+            return super()._open_address(inbox, **options)
+        if not self._inboxes:
             channels = self.emulator.channels
             channels.post = partial(self._post, channels.post)
         url = f"https://kernel.test/{token_hex(8)}"
-        self._doors[url] = door
-        return url, lambda: None
+        self._inboxes[url] = inbox
+        return Address(url, lambda: None)
 
     def _post(self, otherwise: Callable[[str, bytes], int], url: str, body: bytes) -> int:
         """Deliver what the emulator posts to the receiver of its address, else as before."""
-        door = self._doors.get(url)
-        return otherwise(url, body) if door is None else door.take(body)
+        inbox = self._inboxes.get(url)
+        return otherwise(url, body) if inbox is None else inbox.receive(body)
 
-    def _is_reached(self, public_url: str | None) -> bool:
+    def _is_reachable(self, public_url: str | None) -> bool:
         """Say that the emulator reaches everything in its process."""
         return True
 

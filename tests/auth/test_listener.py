@@ -12,11 +12,11 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from zcrm_nb.auth.listener import Listener, Said
+from zcrm_nb.auth.listener import HttpResponse, Listener
 
 
 def echo(method, target, body):
-    return Said(200, f"{method} {target} ".encode() + body)
+    return HttpResponse(200, f"{method} {target} ".encode() + body)
 
 
 def admit_all(method, target):
@@ -147,7 +147,7 @@ def test_what_is_no_request_is_turned_away(listening, request_bytes, expected):
 
 def test_who_is_not_admitted_is_not_read(listening):
     """A body of 10 MB is refused by its head; its sender still learns why."""
-    listener = listening(admit=lambda method, target: Said(404))
+    listener = listening(admit=lambda method, target: HttpResponse(404))
     head = b"POST /other HTTP/1.1\r\nContent-Length: 10000000\r\n\r\n"
     assert status(told(listener, head)) == 404
 
@@ -226,7 +226,7 @@ def test_a_fault_of_ours_is_an_answer_without_details(listening, caplog):
     def fails_once(method, target, body):
         if body == b"bad":
             raise RuntimeError("with a secret in it")
-        return Said(200)
+        return HttpResponse(200)
 
     listener = listening(fails_once)
     with caplog.at_level(logging.DEBUG):
@@ -238,7 +238,7 @@ def test_a_fault_of_ours_is_an_answer_without_details(listening, caplog):
 def test_what_follows_an_answer_has_a_thread_of_its_own(listening):
     """The answer is sent first, whatever is done then and however long it takes."""
     done = threading.Event()
-    listener = listening(lambda *asked: Said(200, then=lambda: done.wait(5)))
+    listener = listening(lambda *asked: HttpResponse(200, then=lambda: done.wait(5)))
     assert post(listener)[0] == 200
     assert post(listener)[0] == 200
     done.set()

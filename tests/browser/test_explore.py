@@ -152,7 +152,7 @@ def test_the_saved_notebook_says_what_to_type(explorer):
         assert "where Amount &gt; 5" in data["text/html"]
         assert data["text/plain"].startswith("Deals: ")
         explorer.reopen()
-        expect(twin).to_contain_text("explorer.run() asks it (1 credit)")
+        expect(twin).to_contain_text("explorer.run() runs it (1 credit)")
         expect(twin).to_be_visible()
         error = explorer.view.get_by_text("Error displaying widget")
         expect(error).to_have_count(2)

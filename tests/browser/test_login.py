@@ -175,7 +175,7 @@ def test_a_code_is_typed_on_another_device(form, org):
     fill(form, org, "device")
     form.view.locator("button.zcrm-go").click()
     expect(form.view.locator(".zcrm-code")).to_be_visible()
-    expect(form.view.get_by_text("The code is good for")).to_be_visible()
+    expect(form.view.get_by_text("The code is valid for another")).to_be_visible()
     form.screenshot("-waiting")
     org.emulator.approve_device(form.view.locator(".zcrm-code").inner_text())
     ends_in_a_table(form, org)
@@ -232,11 +232,12 @@ def test_autosave_in_the_middle_saves_no_secret(form, org):
     from playwright.sync_api import expect
 
     with form.autosave():
-        type_in(form, org, "device")
+        type_in(form, org, "paste")
         form.view.locator(".zcrm-paste input").fill(org.client_secret)
         saved = form.autosaved()
         assert org.client_id in json.dumps(saved.metadata), "what stands in the form was saved"
         assert_clean(form, org, saved)
+        form.view.locator(".zcrm-flow select").select_option(index=FLOWS.index("device"))
         form.view.locator("button.zcrm-go").click()
         expect(form.view.locator(".zcrm-code")).to_be_visible()
         saved = form.autosaved()
@@ -294,7 +295,7 @@ def test_a_form_whose_kernel_has_ended_says_so(form, org, lab_page):
     expect(form.view.locator(".zcrm-link")).to_be_visible()
     assert_clean(form, org)
     form.restart()
-    expect(over).to_contain_text("This form is over")
+    expect(over).to_contain_text("The kernel of this form has ended")
     expect(button).to_be_hidden()
     in_both_themes(lab_page, lambda theme: form.screenshot(f"-restarted-{theme}"))
     form.run(0)
@@ -349,5 +350,6 @@ def in_both_themes(page: Any, look: Callable[[str], object]) -> None:
 def test_the_form_can_be_read_in_both_themes(form, lab_page):
     """Pictures to look at; a label stands before every input."""
     in_both_themes(lab_page, lambda theme: form.screenshot(f"-{theme}"))
-    for name in ("Client id", "Client secret", "Data centre", "Environment", "Way", "Paste"):
+    names = ("Client ID", "Client secret", "Data centre", "Environment", "Sign-in method")
+    for name in (*names, "Address"):
         assert form.view.locator(".zcrm-login label", has_text=name).count() >= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from contextlib import contextmanager
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -300,7 +301,7 @@ def test_deleting_a_view_asks_for_the_number_it_shows(crm):
     view = crm.views("Deals").set_index("name").loc["Open Deals", "id"]
     shown = crm.count("Deals", cvid=view)
     for expect in (None, shown + 1):
-        with pytest.raises(ValueError, match=f"say expect={shown}"):
+        with pytest.raises(ValueError, match=f"pass expect={shown}"):
             crm.mass_delete("Deals", cvid=view, expect=expect)
     assert crm.count("Deals", cvid=view) == shown
     report = crm.mass_delete("Deals", cvid=view, expect=shown)
@@ -379,9 +380,9 @@ def test_emptying_the_bin_asks_for_the_number(crm):
     """All of it, or a module's; what is left can still be restored."""
     crm.mass_delete("Leads", crm.records("Leads", ["City"], limit=3))
     crm.mass_delete("Deals", crm.records("Deals", ["Stage"], limit=2))
-    with pytest.raises(ValueError, match="holds 5 records; say expect=5"):
+    with pytest.raises(ValueError, match="has 5 records; pass expect=5"):
         crm.empty_recycle_bin()
-    with pytest.raises(ValueError, match="holds 3 records, not 5; say expect=3"):
+    with pytest.raises(ValueError, match="has 3 records, not 5; pass expect=3"):
         crm.empty_recycle_bin("Leads", expect=5)
     report = crm.empty_recycle_bin("Leads", expect=3)
     assert report["status"].tolist() == ["done"] * 3
@@ -440,3 +441,43 @@ def test_acting_takes_its_own_scopes(org):
         with pytest.raises(ScopeError):
             crm.change_owner("Leads", ["1"], "Priya Banerjee")
         crm.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "stored"),
+    [
+        ("Zip_Code", 94109.0, "94109"),
+        ("Zip_Code", np.float64(94109), "94109"),
+        ("No_of_Employees", 5.0, 5),
+        ("No_of_Employees", "5", 5),
+        ("Annual_Revenue", "1234.5", 1234.5),
+        ("Email_Opt_Out", "true", True),
+        ("Next_Follow_Up", pd.Timestamp("2026-10-01"), "2026-10-01"),
+    ],
+)
+def test_a_mass_update_writes_values_like_an_update(crm, name, value, stored):
+    """One form for a value by every door."""
+    leads = crm.records("Leads", ["City"], limit=2)
+    report = crm.mass_update("Leads", leads, values={name: value})
+    assert report["status"].tolist() == ["done", "done"]
+    now = crm.request("GET", f"Leads/{leads['id'][0]}")["data"][0][name]
+    assert now == stored
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"No_of_Employees": 1.5}, "not a whole number"),
+        ({"City": "x" * 500}, "500 characters"),
+        ({"City": "a\ud83d"}, "half of a character pair"),
+        ({"Rating": "Superb"}, "not in the list"),
+        ({"Created_Time": "2026-01-01T00:00:00Z"}, "read-only"),
+        ({0: "x"}, "the column name is not text"),
+    ],
+)
+def test_a_mass_update_refuses_what_an_update_refuses(crm, values, problem):
+    """Before anything is sent."""
+    leads = crm.records("Leads", ["City"], limit=2)
+    with crm.trace() as calls, pytest.raises(ValueError, match=problem):
+        crm.mass_update("Leads", leads, values=values)
+    assert not [call for call in calls if call.method == "POST"]

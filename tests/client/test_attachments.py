@@ -95,6 +95,40 @@ def test_a_file_name_cannot_choose_its_folder(own, tmp_path, name):
     assert own.download("Deals", deal, attached, folder=tmp_path) == tmp_path / "evil.txt"
 
 
+@pytest.mark.parametrize(
+    ("name", "on_disk"),
+    [
+        ("a:b?.txt", "b_.txt"),
+        ("line\nbreak\t.txt", "line_break_.txt"),
+        ('"q" <1>|*.csv', "_q_ _1___.csv"),
+        ("nul.txt", "_nul.txt"),
+        ("COM1", "_COM1"),
+        ("trailing. ", "trailing"),
+        (f"{'x' * 250}.pdf", f"{'x' * 176}.pdf"),
+        (f"{'ü' * 130}.pdf", f"{'ü' * 88}.pdf"),
+        ("...", "attachment"),
+    ],
+)
+def test_a_file_name_that_a_disk_does_not_take_is_changed(own, tmp_path, name, on_disk):
+    """On Windows and elsewhere alike."""
+    deal = own.records("Deals", ["Deal_Name"])["id"].iloc[0]
+    (attached,) = own.attach("Deals", deal, b"x", name=name)["id"]
+    assert own.download("Deals", deal, attached, folder=tmp_path) == tmp_path / on_disk
+    assert (tmp_path / on_disk).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("names", [["a.txt", "a.txt"], ["a.txt", "A.TXT"], ["a?.txt", "a*.txt"]])
+def test_two_attachments_of_one_name_are_two_files(own, tmp_path, names):
+    """Neither hides the other, on a disk without regard to case either."""
+    deal = own.records("Deals", ["Deal_Name"])["id"].iloc[0]
+    ids = [own.attach("Deals", deal, name.encode(), name=name)["id"][0] for name in names]
+    paths = [own.download("Deals", deal, each, folder=tmp_path) for each in ids]
+    assert len({str(path).lower() for path in paths}) == 2
+    for path, record_id, name in zip(paths, ids, names, strict=True):
+        assert f"({record_id})" in path.name
+        assert path.read_bytes() == name.encode()
+
+
 def test_a_file_is_not_replaced_unless_it_is_wanted(own, tmp_path):
     """Nothing is downloaded in vain."""
     deal = own.records("Deals", ["Deal_Name"])["id"].iloc[0]

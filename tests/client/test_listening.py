@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import subprocess
 import sys
@@ -19,7 +20,16 @@ from tests.worlds import Org
 from zcrm_nb.connect import attach, connect
 from zcrm_nb.emulator import ManualClock
 from zcrm_nb.emulator.storage import recycle_bin
-from zcrm_nb.errors import LoginError, NotFoundError, QueryError, ScopeError, ZohoError
+from zcrm_nb.errors import (
+    ConnectionFailed,
+    LoginError,
+    NotFoundError,
+    QueryError,
+    RateLimitError,
+    ScopeError,
+    ServerError,
+    ZohoError,
+)
 from zcrm_nb.state.folder_lease import FolderLease
 from zcrm_nb.wire import webhook_receiver
 
@@ -77,7 +87,7 @@ def add(org, name="New"):
 
 
 def delete(org, at=0):
-    recycle_bin.throw_away(org.store, "Deals", [deal_ids(org)[at]], user=WHO)
+    recycle_bin.move_to_bin(org.store, "Deals", [deal_ids(org)[at]], user=WHO)
     org.channels.drain()
 
 
@@ -157,7 +167,7 @@ def test_a_channel_that_ends_too_soon_is_warned_of(crm, org):
     """By whatever clock: a moment that is more than a week away there."""
     crm._now = lambda: org.clock.now() + 30 * 86400.0  # Zoho's clock is a month behind
     crm._gate.send, send = (lambda *a, **k: send(*a, **_without_expiry(k))), crm._gate.send
-    with pytest.warns(UserWarning, match="ends sooner than asked"):
+    with pytest.warns(UserWarning, match="ends sooner than requested"):
         told = crm.watch("Deals", notify_url=HOOK, expires=timedelta(days=2))
     assert "but it ends at" in told["note"][0]
 
@@ -317,7 +327,7 @@ def test_lost_and_doubled_notifications_leave_no_trace(crm, org):
     move(org, 2)
     new = feed.update()
     assert sorted(new["source"]) == ["found", "notified", "notified"]
-    assert said(feed, "gap") == ["Found by looking, not notified: 1 change."]
+    assert said(feed, "gap") == ["Found by polling, not notified: 1 change."]
     now = crm.coql("select Deal_Name, Stage, Amount from Deals where id is not null")
     order = {"by": "id", "ignore_index": True}
     assert feed.state.sort_values(**order).equals(now.sort_values(**order))
@@ -352,7 +362,7 @@ def test_a_callback_that_fails_is_noted_and_the_feed_goes_on(feed, org):
     assert told == [1]
     assert said(feed, "callback") == ["broken failed: ZeroDivisionError: half of nothing"]
     assert "broken failed" in repr(feed)
-    feed._callbacks.pop(0)
+    feed._callbacks._callbacks.pop(0)
     move(org, 1)
     feed.update()
     assert told == [1, 1]
@@ -402,7 +412,7 @@ def test_two_feeds_stand_side_by_side(crm, org):
     assert [len(each.update()) for each in (deals, leads)] == [1, 1]
     assert (deals.df["operation"][0], leads.df["Last_Name"][0]) == ("update", "Rao")
     assert sorted(crm.watches()["module"]) == ["Deals", "Leads"]
-    with pytest.raises(ValueError, match="make several"):
+    with pytest.raises(ValueError, match="Make several"):
         crm.live(["Deals", "Leads"])
 
 
@@ -487,8 +497,8 @@ def test_when_no_notification_ever_comes_it_asks_why(crm, org):
     )
     move(org)
     assert feed.update()["source"].tolist() == ["found"]
-    assert "Does the address that Zoho was given lead here?" in feed.problem
-    assert "Problem: Found by looking: 1 change; notified: none" in repr(feed)
+    assert "Check that the address given to Zoho leads here." in feed.problem
+    assert "Problem: Found by polling: 1 change; no notification" in repr(feed)
 
 
 def test_strangers_at_the_door_are_told_of(org, tmp_path, monkeypatch):
@@ -501,19 +511,123 @@ def test_strangers_at_the_door_are_told_of(org, tmp_path, monkeypatch):
         connect(**{name: server.credentials[name] for name in LOGIN}) as crm,
         crm.live("Deals", fields=FIELDS, background=False) as feed,
     ):
-        url = feed._line[0].wanted.notify_url.reveal()
+        url = feed._push.subscription.wanted.notify_url.reveal()
         assert requests.post(url, "<html>", timeout=10).status_code == 400
         assert requests.post(f"{url}x", "", timeout=10).status_code == 404
         feed.update()
-        assert said(feed, "receiver") == ["Turned away so far: 1 malformed, 1 elsewhere."]
+        assert said(feed, "receiver") == ["Rejected so far: 1 malformed, 1 wrong address."]
 
 
 def test_a_full_disk_is_told_of_and_made_up_for(feed, org):
-    """What could not be kept is found by looking."""
+    """What were not kept is found by looking."""
     feed._journal._most_bytes = 0
     move(org)
     assert [row["source"] for row in feed._step()] == ["found"]
-    assert "could not be kept" in said(feed, "gap")[0]
+    assert "were not kept" in said(feed, "gap")[0]
+
+
+class Odd:
+    """Lets what the emulator posts arrive in another dress."""
+
+    def __init__(self, crm, **changes):
+        post = crm.emulator.channels.post
+        self.changes = changes
+        crm.emulator.channels.post = lambda url, body: post(url, self.dressed(body))
+
+    def dressed(self, body):
+        return json.dumps({**json.loads(body), **self.changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"ids": None},
+        {"ids": [{"id": "7"}]},
+        {"operation": "restored"},
+        {"module": None},
+        {"server_time": "just now"},
+        {"ids": [], "affected_fields": "all"},
+    ],
+)
+def test_a_notification_with_an_odd_part_is_noted_and_its_change_found(crm, feed, org, odd):
+    """At once, not with the next poll in a quarter of an hour; nothing is raised."""
+    Odd(crm, **odd)
+    move(org)
+    rows = feed._step()
+    assert [(row["source"], row["Stage"]) for row in rows] == [("found", "Closed Won")]
+    assert "could not be read" in said(feed, "gap")[0]
+    assert feed._inbox.counts["not understood"] == 1
+    assert feed._step() == []
+
+
+class Directory:
+    """The list of users, which fails as long as a test wants it to."""
+
+    def __init__(self, crm, error):
+        self.error, self.real = error, crm._catalogue.directory
+        crm._catalogue.directory = self
+
+    def __call__(self):
+        if self.error is not None:
+            raise self.error
+        return self.real()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServerError("GET /crm/v8/users failed with HTTP 500."),
+        RateLimitError("GET /crm/v8/users failed with HTTP 429."),
+        ConnectionFailed("GET /crm/v8/users got no usable answer."),
+    ],
+)
+def test_a_feed_goes_on_while_the_directory_fails(crm, org, error):
+    """Rows, callbacks and tables come as ever; that names may be short is a problem it names."""
+    feed = crm.live("Deals", fields=["Stage", "Owner"], background=False)
+    seen = []
+    feed.on(lambda df: seen.append(df["Owner"].tolist()))
+    directory = Directory(crm, error)
+    move(org)
+    assert len(feed.update()) == len(feed.df) == len(seen) == 1
+    assert len(feed.state) >= 1
+    assert error.happened in feed.problem
+    directory.error = None
+    move(org, at=1)
+    assert len(feed.update()) == 1
+    assert feed.problem == ""
+    assert feed.df["Owner"].tolist()[1] in set(crm.users()["full_name"])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"Modified_Time": None},
+        {"Modified_Time": "yesterday"},
+        {"Created_Time": 5},
+        {"id": None},
+    ],
+)
+def test_a_record_without_its_times_stops_no_feed(crm, feed, org, odd):
+    """It comes as it is, or not at all; the other changes come with it, and the feed runs on."""
+    send = feed._changes._send
+
+    def dressed(method, path, **call):
+        body = send(method, path, **call)
+        if not path.endswith("/coql") or not body:
+            return body
+        answer = json.loads(body)
+        answer["data"][0].update(odd)
+        return json.dumps(answer).encode()
+
+    feed._changes._send = dressed
+    move(org, at=0)
+    move(org, at=1, stage="Closed Lost")
+    rows = feed.update()
+    assert {"Closed Lost", "Closed Won"} & set(rows["Stage"])
+    assert feed.problem == ""
+    feed._changes._send = send
+    add(org)
+    assert "insert" in set(feed.update()["operation"])
 
 
 # ---- The channel of a feed -----------------------------------------------------------------------
@@ -556,7 +670,7 @@ def test_a_channel_that_cannot_be_renewed_is_told_of_and_made_up_for(feed, org, 
     clock.advance(900)
     feed._step()
     assert "and ended at 04:30 UTC" in feed.problem
-    assert (feed.mode, feed.headline()) == ("poll", "looks every 60 s")
+    assert (feed.mode, feed.headline()) == ("poll", "polls every 60 s")
     move(org)
     clock.advance(61)
     assert [row["source"] for row in feed._step()] == ["found"]
@@ -664,7 +778,7 @@ def test_another_kernel_has_its_own(crm, tmp_path):
     """One folder, two notebooks: neither reads the other's events."""
     theirs = FolderLease(tmp_path / "notes" / "live", "Deals")
     feed = crm.live("Deals", fields=FIELDS, background=False)
-    assert feed._slot.folder.name == "Deals-2"
+    assert feed._lease.folder.name == "Deals-2"
     assert "Another kernel" in said(feed, "feed")[1]
     theirs.close()
 
@@ -676,7 +790,7 @@ def test_a_feed_goes_on_where_the_last_one_left_off(crm, org, clock):
     move(org)
     feed = crm.live("Deals", fields=FIELDS, background=False)
     assert feed.df["source"].tolist() == ["found"]
-    assert "Goes on where the last feed left off" in said(feed, "gap")[0]
+    assert "Continues where the last feed ended" in said(feed, "gap")[0]
     feed.stop()
     anew = crm.live("Deals", fields=FIELDS, background=False, resume=False)
     assert anew.df.empty
@@ -711,7 +825,7 @@ def test_a_gap_of_more_than_a_day_is_not_filled_unasked(crm, org, clock):
 def test_the_channel_of_a_kernel_that_died_is_closed(crm, org):
     """It would go on posting to nobody for an hour."""
     feed = crm.live("Deals", fields=FIELDS, background=False)
-    feed._line, feed._slot.note = None, lambda notes: None  # it dies: nothing is tidied up
+    feed._push, feed._lease.note = None, lambda notes: None  # it dies: nothing is tidied up
     feed.stop()
     assert len(crm.watches()) == 1
     crm.live("Deals", fields=FIELDS, background=False)
@@ -722,7 +836,7 @@ def test_nothing_secret_reaches_the_disk_or_the_eye(feed, org, tmp_path):
     """The channel's token stands in memory only."""
     move(org)
     feed.update()
-    token = feed._line[0].wanted.token.reveal()
+    token = feed._push.subscription.wanted.token.reveal()
     written = b"".join(each.read_bytes() for each in tmp_path.rglob("*") if each.is_file())
     shown = repr(feed) + feed.notes.to_string() + str(feed._repr_mimebundle_())
     assert token.encode() not in written
@@ -748,12 +862,12 @@ def test_a_feed_that_polls_has_the_same_face(crm, org, clock):
 def test_the_pace_of_looking_can_be_chosen(crm, clock):
     """And its price with it."""
     feed = crm.live("Deals", fields=FIELDS, mode="poll", every_s=600, background=False)
-    assert (feed.credits_a_day, feed.headline()) == (432, "looks every 600 s")
+    assert (feed.credits_a_day, feed.headline()) == (432, "polls every 600 s")
 
 
 def test_where_nobody_can_reach_the_kernel_it_polls_and_says_so(crm, monkeypatch):
     """A real org, and no public address."""
-    monkeypatch.setattr(type(crm), "_is_reached", lambda self, public_url: False)
+    monkeypatch.setattr(type(crm), "_is_reachable", lambda self, public_url: False)
     feed = crm.live("Deals", fields=FIELDS, background=False)
     assert feed.mode == "poll"
     assert "unless public_url= is given" in said(feed, "feed")[1]
@@ -805,13 +919,17 @@ def _exchanged(server, org, code):
     ("asked", "error", "words"),
     [
         ({"mode": "guess"}, ValueError, "mode='guess'"),
-        ({"every_s": 0.1}, ValueError, "once a second"),
+        ({"every_s": 0.1}, ValueError, "must be 1 or more"),
         ({"since": datetime(2026, 9, 1)}, ValueError, "time zone"),  # noqa: DTZ001
         ({"name": "../x"}, ValueError, "name="),
         ({"on": "move"}, ValueError, "choose among"),
         ({"fields": ["Stagee"]}, QueryError, "Stage"),
         ({"public_url": "nowhere"}, ValueError, "public_url"),
-        ({"port": 1, "host": "192.0.2.1", "mode": "push"}, ZohoError, "Nobody can listen"),
+        (
+            {"port": 1, "host": "192.0.2.1", "mode": "push"},
+            ZohoError,
+            "Port 1 on 192.0.2.1 is not available",
+        ),
     ],
 )
 def test_a_choice_that_is_none_is_refused(crm, asked, error, words):
@@ -819,7 +937,7 @@ def test_a_choice_that_is_none_is_refused(crm, asked, error, words):
     with pytest.raises(error, match=words):
         crm.live("Deals", **{"background": False, **asked})
     with suppress(ValueError):
-        assert crm.live("Deals", fields=FIELDS, background=False)._slot.is_first
+        assert crm.live("Deals", fields=FIELDS, background=False)._lease.is_first
 
 
 def test_an_unknown_module_is_refused(crm):

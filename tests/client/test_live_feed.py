@@ -110,12 +110,12 @@ class People:
     def _delete(self, number):
         self._random.shuffle(self._ids)
         gone, self._ids = self._ids[:number], self._ids[number:]
-        recycle_bin.throw_away(self._store, "Leads", gone, user=WHO)
+        recycle_bin.move_to_bin(self._store, "Leads", gone, user=WHO)
 
 
 def assert_harmed(org):
     """One in twenty notifications was really lost, and one in twenty came twice."""
-    sent = org.courier.outcomes
+    sent = org.channels._courier.outcomes
     known = Counter(each.server_time for each in org.channels.deliveries)
     twice = sum(number == 2 for number in known.values())
     for share in (sent["lost"] / len(known), twice / len(known)):

@@ -66,7 +66,7 @@ READS = {
     "related": lambda crm, ids, _: crm.related("Accounts", ids["Accounts"], "Contacts", **QUIET),
     "related_lists": lambda crm, *_: crm.related_lists("Leads"),
     "request": lambda crm, *_: crm.request("GET", "/crm/v8/Leads", params={"fields": "City"}),
-    "search": lambda crm, *_: crm.search("Leads", ["Last_Name", "City"], word="a", **QUIET),
+    "search": lambda crm, *_: crm.search("Leads", ["Last_Name", "City"], word="Mumbai", **QUIET),
     "subform": lambda crm, *_: crm.subform("Quotes", "Quoted_Items", **QUIET),
     "table": lambda crm, *_: crm.table("Leads", ["Last_Name", "City"], **QUIET),
     "tags": lambda crm, *_: crm.tags("Leads"),
@@ -176,13 +176,16 @@ def faults(kind, folder):
         found = {}
         for name, call in READS.items():
             crm.refresh()
-            app.rough = Limited((kind,), SEED, crm.emulator.clock.now)
-            if kind == "accounts_throttled":
+            kinds = tuple(KINDS) if kind == "all" else (kind,)
+            app.rough = Limited(kinds, SEED, crm.emulator.clock.now)
+            if "accounts_throttled" in kinds:
                 crm.emulator.accounts.expire_access_tokens()
             place = folder / name
             place.mkdir()
             fault, result = fault_of(partial(call, crm, ids, place))
-            if result is not None and kind in answers.HICCUPS and name in EQUAL:
+            if name in EQUAL and result is None and kind in REPEATED:
+                fault = "an error, though the second try is answered"
+            if name in EQUAL and result is not None and kind in WHOLE:
                 fault = None if same(result, call(right, ids, place)) else "another result"
             if fault:
                 found[name] = fault
@@ -191,7 +194,16 @@ def faults(kind, folder):
 
 
 EQUAL = {"coql", "count", "fields", "modules", "records", "search", "table", "users", "views"}
-"""Methods whose result after a hiccup is compared with that of a polite org."""
+"""Methods whose result is compared with that of a polite org."""
+
+REPEATED = answers.HICCUPS.keys() - {"error_under_200"}
+"""Kinds after which a read is repeated, and comes through."""
+
+WHOLE = answers.HICCUPS.keys() | {
+    *("null_page_tokens", "repeated_page_tokens", "pages_without_info", "long_address"),
+    *("fields_without_name", "modules_without_name", "accounts_throttled", "org_without_zone"),
+}
+"""Kinds under which a result, if there is one, is that of a polite org: never a part of it."""
 
 
 def test_every_method_is_read_or_named_among_the_others():
@@ -200,7 +212,7 @@ def test_every_method_is_read_or_named_among_the_others():
     assert public == {name.partition("(")[0] for name in READS} | WRITES_AND_OTHERS
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "all"])
 def test_every_method_that_reads_stands(kind, tmp_path):
     """The right result or a clear error of ours; known gaps leave the list once they are mended."""
     found = faults(kind, tmp_path)

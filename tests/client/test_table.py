@@ -262,10 +262,10 @@ def test_what_bulk_read_cannot_say_goes_another_way(patient: EmulatedCRM) -> Non
         each.route: each.why
         for each in patient.plan("Deals", ["Stage"], where="Deal_Name like 'A%e'").routes
     }
-    assert whys["bulk"] == "Bulk read has no word for the pattern 'A%e'"
+    assert whys["bulk"] == "Bulk read has no comparator for the pattern 'A%e'"
     (task,) = [each for each in patient.plan("Tasks", ["What_Id"]).routes if each.route == "bulk"]
     assert task.why == "bulk read cannot export What_Id, or not the names"
-    with pytest.raises(LimitError, match="no word for the pattern"):
+    with pytest.raises(LimitError, match="no comparator for the pattern"):
         patient.table("Deals", ["Stage"], where="Deal_Name like 'A%e'", route="bulk")
 
 
@@ -460,7 +460,7 @@ def test_planning_is_within_the_budget_too(crm: CRM, spent: Callable[[], int]) -
     [
         ({"columns": ["Cty"]}, NotFoundError, "no field 'Cty'"),
         ({"columns": ["Owner.lastname"]}, NotFoundError, "lastname"),
-        ({"columns": ["City.x"]}, NotFoundError, "no lookup"),
+        ({"columns": ["City.x"]}, NotFoundError, "not a lookup"),
         ({"where": "Cty = 'Pune'"}, QueryError, "no field 'Cty'"),
         ({"where": "City = 'Pune' limit 5"}, ValueError, "a condition and nothing more"),
         ({"where": {"Cty": "Pune"}}, QueryError, "no field 'Cty'"),

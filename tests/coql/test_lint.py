@@ -266,3 +266,95 @@ def test_linter_and_emulator_agree_on_operators(fields, said, refusal):
             value = VALUES.get(type_of(field), "'410888000000000001'")
             text = f"select id from {module} where '{name}' {pattern.format(value, value)}"
             assert bool(errors(said(text))) == bool(refusal(text)), text
+
+
+# ---- What Zoho takes, but may not mean what its writer thinks ------------------------------------
+
+
+def warnings_of(findings):
+    return [each for each in findings if each.severity == "warning"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 100])
+def test_values_that_a_picklist_lacks_are_one_warning(said, number):
+    """Named, and short however many there are; the query is not repeated for each."""
+    values = ", ".join(f"'Strange {n}'" for n in range(number))
+    text = f"select id from Deals where Stage in ({values}, 'Closed Won')"
+    (finding,) = warnings_of(said(text))
+    assert "'Strange 0'" in finding.problem
+    assert ("and 97 more" in finding.problem) == (number == 100)
+    assert len(finding.shown(text)) < 600
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("Description like '%call%'", "several lines"),
+        ("Description is not null and City = 'Pune'", "several lines"),
+        ("Description != 'x'", "several lines"),
+    ],
+)
+def test_a_condition_on_several_lines_is_a_warning(said, where, words):
+    """Live orgs refuse it, newer pages do not say."""
+    (finding,) = warnings_of(said(f"select id from Leads where {where}"))
+    assert words in finding.problem
+
+
+@pytest.mark.parametrize(
+    ("where", "warns"),
+    [
+        ("Created_Time >= '{0}' and Created_Time < '{1}'", True),
+        ("Created_Time < '{1}' and Created_Time > '{0}'", True),
+        ("City = 'Pune' and (Created_Time >= '{0}' and Created_Time <= '{1}')", True),
+        ("Created_Time between '{0}' and '{1}'", False),
+        ("Created_Time >= '{0}' and Modified_Time < '{1}'", False),
+        ("Created_Time >= '{0}' or Created_Time < '{1}'", False),
+        ("Created_Time >= '{0}' and Created_Time != '{1}'", False),
+        ("Annual_Revenue >= 5 and Annual_Revenue < 10", False),
+    ],
+)
+def test_a_range_of_moments_in_two_conditions_is_a_warning(said, where, warns):
+    """Some modules call it a syntax error; BETWEEN is offered."""
+    condition = where.format("2026-03-01T00:00:00+05:30", "2026-04-01T00:00:00+05:30")
+    findings = warnings_of(said(f"select id from Leads where {condition}"))
+    assert [
+        f"{each.fix}".startswith("If so, write: Created_Time between '2026-03-01")
+        for each in findings
+    ] == ([True] if warns else [])
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value", "expected"),
+    [
+        ("Leads", "Owner", "Lakshmi Iyer", "Owner.full_name = 'Lakshmi Iyer'"),
+        ("Leads", "Created_By", "Rao", "Created_By.last_name = 'Rao'"),
+        ("Deals", "Solution_Engineer", "a@b.test", "Solution_Engineer.email = 'a@b.test'"),
+        ("Contacts", "Account_Name", "Acme", "Account_Name.Account_Name = 'Acme'"),
+        ("Deals", "Contact_Name", "A. Rao", "Contact_Name.Full_Name like '%A. Rao'"),
+        ("Quotes", "Deal_Name", "Big one", "Deal_Name.Deal_Name = 'Big one'"),
+        ("Products", "Vendor_Name", "Acme", "Vendor_Name.Vendor_Name = 'Acme'"),
+        (
+            "Contacts",
+            "Account_Name.Parent_Account",
+            "A",
+            "Account_Name.Parent_Account.Account_Name",
+        ),
+    ],
+)
+def test_a_lookup_compared_with_a_name_is_followed_to_that_name(
+    crm, said, module, name, value, expected
+):
+    """Never a literal example; and the corrected query is one that Zoho takes."""
+    (finding,) = errors(said(f"select id from {module} where {name} = '{value}'"))
+    assert expected in finding.fix
+    assert expected in finding.corrected
+    crm.request("POST", "coql", json={"select_query": finding.corrected})
+
+
+def test_the_advice_on_owners_finds_their_records(crm, said):
+    """For every owner: by full name as shown, and by the last name that COQL shows."""
+    owners = crm.coql("select Owner.full_name, COUNT(id) as n from Leads group by Owner.full_name")
+    for name, number in owners.itertuples(index=False):
+        text = "select id from Leads where Owner = '" + name.replace("'", "''") + "'"
+        (finding,) = errors(said(text))
+        assert len(crm.coql(finding.corrected)) == number > 0

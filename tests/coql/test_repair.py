@@ -161,7 +161,7 @@ def test_two_long_lists_are_asked_for_both_ways():
     """Queries for each pair of parts would be many; one of the lists is written as several."""
     query, changes = repair(f"select id from L where a in {LONG} and b in {LONG}")
     assert len(parts(query)) == 3
-    assert [each.fix for each in changes] == ["Asked in 3 queries.", "Written as 3 lists."]
+    assert [each.fix for each in changes] == ["Sent in 3 queries.", "Written as 3 lists."]
 
 
 # ---- Laws ----------------------------------------------------------------------------------------

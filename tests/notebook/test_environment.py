@@ -2,7 +2,7 @@
 
 import pytest
 
-from zcrm_nb.notebook.environment import here, place
+from zcrm_nb.notebook.environment import current_environment, detect_environment
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from zcrm_nb.notebook.environment import here, place
 )
 def test_the_signs_of_a_place_choose_the_way(environ, name, flow, catches):
     """Binder is a JupyterHub too: the nearer sign wins."""
-    found = place(environ, kernel=True, terminal=False, platform="linux")
+    found = detect_environment(environ, kernel=True, terminal=False, platform="linux")
     assert (found.name, found.flow, found.catches) == (name, flow, catches)
     assert found.widgets
     assert found.person
@@ -46,32 +46,34 @@ def test_the_signs_of_a_place_choose_the_way(environ, name, flow, catches):
 
 def test_a_pipeline_has_nobody_to_ask():
     """Neither a kernel nor a terminal."""
-    assert not place({}, kernel=False, terminal=False, platform="linux").person
+    assert not detect_environment({}, kernel=False, terminal=False, platform="linux").person
 
 
 def test_a_notebook_that_a_program_runs_has_nobody_to_ask():
     """It takes no questions. A form could be shown, to whoever asks for it."""
-    found = place({}, kernel=True, terminal=False, asks=False, platform="linux")
+    found = detect_environment({}, kernel=True, terminal=False, asks=False, platform="linux")
     assert (found.person, found.widgets) == (False, True)
 
 
 def test_voila_takes_no_questions_and_has_a_person():
     """It runs notebooks as programs do, for somebody who looks at the page."""
     environ = {"VOILA_BASE_URL": "/"}
-    assert place(environ, kernel=True, terminal=False, asks=False, platform="linux").person
+    assert detect_environment(
+        environ, kernel=True, terminal=False, asks=False, platform="linux"
+    ).person
 
 
 def test_a_terminal_has_a_person_and_no_widgets():
     """Plain text it is."""
-    found = place({}, kernel=False, terminal=True, platform="linux")
+    found = detect_environment({}, kernel=False, terminal=True, platform="linux")
     assert (found.person, found.widgets) == (True, False)
 
 
 def test_a_browser_cannot_listen():
     """Python in the page has no sockets."""
-    assert not place({}, kernel=True, terminal=False, platform="emscripten").catches
+    assert not detect_environment({}, kernel=True, terminal=False, platform="emscripten").catches
 
 
 def test_looking_around_in_a_test_run_finds_no_kernel():
     """IPython is not even imported for it."""
-    assert not here().widgets
+    assert not current_environment().widgets

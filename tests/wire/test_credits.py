@@ -183,7 +183,7 @@ def test_a_ledger_introduces_itself(clock):
     ledger = Ledger(clock=clock)
     with ledger.hold(1_500):
         pass
-    unknown = "Credits: 1,500 spent in 24 h, how many are left is not known yet"
+    unknown = "Credits: 1,500 spent in 24 h, daily total unknown"
     assert repr(ledger) == f"<{unknown}; the first 1,500 come back in 24 h>"
     assert ledger.summary == unknown
     ledger.reconcile("48500")
@@ -191,7 +191,7 @@ def test_a_ledger_introduces_itself(clock):
     clock.now += DAY_S - 61
     assert repr(ledger).endswith("come back in 2 min>")
     clock.now += 61
-    assert repr(ledger) == "<Credits: 0 spent in 24 h, how many are left is not known yet>"
+    assert repr(ledger) == "<Credits: 0 spent in 24 h, daily total unknown>"
 
 
 def test_what_was_spent_first_comes_back_first(clock):

@@ -633,6 +633,14 @@ def test_a_login_refused_for_good_makes_no_token_for_each_cell(gate, zoho, clock
     assert zoho.made == 3
 
 
+def test_a_new_token_that_was_accepted_may_expire_at_once(gate, zoho):
+    """Zoho keeps 15 alive: other programs may push out the one made a moment ago."""
+    for _ in range(4):
+        zoho.expire()
+        assert gate.send(**SAFE)
+    assert zoho.made == 4
+
+
 @pytest.mark.parametrize("seconds", [61, 900, 86400])
 def test_a_wait_that_is_too_long_is_named(gate, zoho, clock, seconds):
     """The number reaches the person, who decides."""

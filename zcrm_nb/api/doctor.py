@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "Check", "examine"]
 
 COLUMNS = [Column("check", "text"), Column("result", "text"), Column("advice", "text")]
-CLOCK_S = 120.0  # an error of the clock that matters to nobody
+CLOCK_S = 120.0  # an error of the clock that does no harm
 
 
 class Check(NamedTuple):
@@ -99,7 +99,7 @@ def _clock(tokens: TokenSource) -> Check:
     except ZohoError as error:
         return Check("clock", f"not known: {error.happened}", error.todo)
     if ahead_s is None:
-        return Check("clock", "not known: the server does not tell its time")
+        return Check("clock", "not known: the server does not send its time")
     if abs(ahead_s) <= CLOCK_S:
         return Check("clock", "ok")
     way = "ahead of" if ahead_s > 0 else "behind"
@@ -130,7 +130,7 @@ def _centre(gate: Gate, tokens: TokenSource, token: Token) -> Check:
     login, good = dc_of(accounts), dc_of(api)
     if login is None or good is None:
         here = "this machine" if is_loopback(api) else api
-        return Check("data centre", f"ok: {here}, named by whoever connected")
+        return Check("data centre", f"ok: {here}, named in connect()")
     environment = environment_of(gate.addresses.api_domain)
     if login == good:
         return Check("data centre", f"ok: {login} ({DATA_CENTRES[login].place}), {environment}")
@@ -157,12 +157,12 @@ def _user(gate: Gate) -> Check:
 
 
 def _scopes(token: Token, profile: str) -> Iterator[Check]:
-    """Tell for each want whether the login may."""
+    """Check for each purpose whether the login has the scopes."""
     named = f"{profile!r}, " if profile else ""
     for name, want in WANTS.items():
         lacks = lacking(name, token.scopes)
         if not token.scopes:
-            yield Check(want.label, "not known: Zoho did not tell the scopes")
+            yield Check(want.label, "not known: Zoho did not send the scopes")
         elif not lacks:
             yield Check(want.label, "ok")
         else:
@@ -174,9 +174,9 @@ def _scopes(token: Token, profile: str) -> Iterator[Check]:
 
 
 def _credits(left: int | None) -> Check:
-    """Tell what is left of the day's credits."""
+    """Check what is left of the day's credits."""
     if left is None:
-        return Check("credits", "not known: Zoho tells once half of the day's are spent")
+        return Check("credits", "not known: Zoho sends it once half of the day's are spent")
     if left > 0:
         return Check("credits", f"ok: {left:,} left")
     return Check("credits", "problem: none left", "Wait: what was spent 24 hours ago comes back.")

@@ -40,7 +40,6 @@ __all__ = [
     "PICKLIST_COLUMNS",
     "USER_COLUMNS",
     "Catalogue",
-    "Field",
     "Module",
     "Org",
     "User",
@@ -66,22 +65,6 @@ class Module(TypedDict, total=False):
     id: str | None
 
 
-class Field(TypedDict, total=False):
-    """A field as Zoho describes it; only ``api_name`` and ``data_type`` are certain."""
-
-    api_name: str
-    data_type: str
-    json_type: str | None
-    field_label: str | None
-    custom_field: bool | None
-    system_mandatory: bool | None
-    read_only: bool | None
-    pick_list_values: list[dict[str, Any]]
-    lookup: dict[str, Any]
-    formula: dict[str, Any]
-    id: str | None
-
-
 class User(TypedDict, total=False):
     """A user as Zoho lists them; nothing is certain."""
 
@@ -96,6 +79,7 @@ class Org(TypedDict, total=False):
     """The org as Zoho describes it; nothing is certain."""
 
     id: str | None
+    zgid: str | None
     company_name: str | None
     time_zone: str | None
     license_details: dict[str, Any]
@@ -325,9 +309,9 @@ class Catalogue(ProcessBound):
         """Return what is already known under ``"org"``, or ``None``; sends nothing."""
         return self._kept.get(key)
 
-    def org(self) -> dict[str, Any]:
+    def org(self) -> Org:
         """Return the org."""
-        described: dict[str, Any] = self._once("org", lambda: org(self.send))
+        described: Org = self._once("org", lambda: org(self.send))
         return described
 
     def time_zone(self) -> str | None:
@@ -354,9 +338,9 @@ class Catalogue(ProcessBound):
         """Return options of a table with ``tz="org"`` replaced by the org's own zone."""
         return {**options, "tz": self.zone(options.get("tz", "UTC"))}
 
-    def modules(self) -> dict[str, dict[str, Any]]:
+    def modules(self) -> dict[str, Module]:
         """Return the modules by API name."""
-        named: dict[str, dict[str, Any]] = self._once("modules", lambda: modules(self.send))
+        named: dict[str, Module] = self._once("modules", lambda: modules(self.send))
         return named
 
     def fields(self, module: str) -> dict[str, dict[str, Any]]:
@@ -389,9 +373,9 @@ class Catalogue(ProcessBound):
         )
         return named
 
-    def users(self) -> list[dict[str, Any]]:
+    def users(self) -> list[User]:
         """Return the users."""
-        listed: list[dict[str, Any]] = self._once("users", lambda: users(self.send))
+        listed: list[User] = self._once("users", lambda: users(self.send))
         return listed
 
     def directory(self) -> dict[str, str] | None:

@@ -55,7 +55,7 @@ def records_of(body: bytes) -> list[dict[str, Any]]:
         return [record for record in records if isinstance(record, dict)]
     if not body:
         return []
-    raise ZohoError("An answer of Zoho's holds no records.", f"It begins with {body[:80]!r}.")
+    raise ZohoError("An answer from Zoho holds no records.", f"It begins with {body[:80]!r}.")
 
 
 def entries_of(body: bytes, key: str) -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ def more(body: bytes, size: int | None = None) -> bool:
 
 
 def next_token(body: bytes, seen: set[str]) -> str:
-    """Return the token of the page that follows; an error where there is none, or an old one."""
+    """Return the token of the page that follows; an error if it is missing or was used before."""
     token = info(body).get("next_page_token")
     if not isinstance(token, str) or not token or token in seen:
         fault = "the token of a page already read" if token in seen else "no token of a next page"

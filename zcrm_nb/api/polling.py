@@ -1,4 +1,4 @@
-"""How often Zoho is asked what has become of a job."""
+"""How often the state of a job is requested."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["poll_s"]
 
 
 def poll_s(polls: int) -> float:
-    """Tell how long to wait before asking again: two seconds first, half a minute in the end.
+    """Return the seconds to wait before the next request: two at first, thirty in the end.
 
     Examples
     --------

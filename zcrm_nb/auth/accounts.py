@@ -255,21 +255,21 @@ def refused(error: str, more: object = None) -> LoginError:
     Zoho said invalid_client_secret.
     Check the client secret; it may differ for each data centre.
     """
-    said = mask(f"Zoho said {error}: {more}" if more else f"Zoho said {error}.")
+    message = mask(f"Zoho said {error}: {more}" if more else f"Zoho said {error}.")
     if error == "Access Denied" or "too many requests" in str(more).lower():
-        return _throttled(said)
+        return _throttled(message)
     refusal = LoginError(
         "Zoho Accounts refused the login.",
-        said,
+        message,
         _ADVICE.get(error, "Check client id, client secret and data centre, then log in again."),
     )
     refusal.code = error
     return refusal
 
 
-def _throttled(said: str) -> LoginError:
+def _throttled(message: str) -> LoginError:
     """Say that waiting helps, and nothing else."""
-    refusal = LoginError("Zoho Accounts makes no more tokens for now.", said, _WAIT)
+    refusal = LoginError("Zoho Accounts makes no more tokens for now.", message, _WAIT)
     refusal.is_throttled = True
     return refusal
 

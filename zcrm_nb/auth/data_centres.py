@@ -91,7 +91,7 @@ DATA_CENTRES = {
 
 _PREFIXES = {"production": "www", "sandbox": "sandbox", "developer": "developer"}
 
-# What people write for a code: the end of the address they know, or the country's own code.
+# What people write for a code: the end of the address they know, or the country code.
 _NICKNAMES = {
     "com": "us",
     "usa": "us",
@@ -121,10 +121,10 @@ class Addresses:
     pinned: bool = field(default=False, repr=False)
 
     def following(self, api_domain: str) -> Addresses:
-        """Take the API's address from a token reply, if the token may be trusted to it.
+        """Take the API's address from a token reply, if the token may be sent there.
 
-        Zoho Accounts knows best where an org lives, so its word goes before the table. But the
-        token would travel wherever the reply points, so a host outside the table is refused.
+        Zoho Accounts knows best where an org is, so its reply overrides the table. But the token
+        would be sent to any host in it, so a host outside the table is refused.
 
         Examples
         --------
@@ -144,7 +144,7 @@ class Addresses:
         )
 
     def _to_loopback(self, api_domain: str) -> Addresses:
-        """Let an emulator on this machine name its own address; nobody else may."""
+        """Let an emulator on this machine name its own address, and no other host."""
         if is_loopback(self.accounts_url) and is_loopback(api_domain):
             return replace(self, api_domain=_origin("api_domain", api_domain))
         raise LoginError(
@@ -193,7 +193,7 @@ def addresses(
 
 
 def dc_of(host_or_url: str) -> str | None:
-    """Tell which data centre a host belongs to.
+    """Return the data centre of a host.
 
     Examples
     --------
@@ -210,7 +210,7 @@ def environment_of(host_or_url: str) -> str | None:
 
 
 def is_loopback(host_or_url: str) -> bool:
-    """Tell whether an address stays on this machine."""
+    """Whether an address stays on this machine."""
     host = _host(host_or_url)
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -219,7 +219,7 @@ def is_loopback(host_or_url: str) -> bool:
 
 
 def trusts(known: Addresses, origin: str) -> bool:
-    """Tell whether a token may be shown at an address that Zoho's answer names.
+    """Whether a token may be sent to an address that Zoho's answer names.
 
     Examples
     --------
@@ -278,7 +278,7 @@ def _centre(dc: str) -> DataCentre:
 
 
 def _did_you_mean(text: str, words: dict[str, str]) -> str:
-    """Suggest what stands behind the nearest word."""
+    """Suggest the nearest code."""
     near = get_close_matches(text.lower(), words, n=1)
     return f"; did you mean {words[near[0]]!r}?" if near else "."
 
@@ -288,7 +288,7 @@ def _origin(name: str, url: str) -> str:
     parts = urlsplit(url if _host(url) else "")
     if _host(url) and parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
         raise ValueError(
-            f"{name} must be https, or http on loopback: a secret must not travel in clear"
+            f"{name} must be https, or http on loopback: a secret must not travel in clear text"
         )
     if not parts.hostname or parts.username or parts.path.strip("/") or parts.query:
         raise ValueError(f"{name} must be an origin, such as https://www.zohoapis.eu")

@@ -1,9 +1,9 @@
-"""A small HTTP listener, hard to break: one thread, one answer for each connection, then goodbye.
+"""A small HTTP server, hard to break: one thread, one response for each connection.
 
-The standard library's own server gives a thread to everybody who connects, and its time-out begins
-anew with each byte: a few hundred strangers who say nothing, or one byte in ten seconds, hold as
-many threads for as long as they like. Here one event loop serves all, each connection as a whole
-has a few seconds, and when there are too many the one that has dawdled longest goes.
+The standard library's own server gives a thread to each connection, and its time-out begins anew
+with each byte: a few hundred clients that send nothing, or one byte in ten seconds, hold as many
+threads for as long as they like. Here one event loop serves all, each connection as a whole has a
+few seconds, and when there are too many the slowest is closed.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Listener", "Said"]
+__all__ = ["HttpResponse", "Listener"]
 
 HEAD_BYTES = 16 << 10  # request line and headers
 BACKLOG = 256
 LINGER_S, LINGER_BYTES, PIECE_BYTES = 1.0, 1 << 20, 1 << 16
-HELD_BYTES = 32 << 20  # of all that are heard at one time
+HELD_BYTES = 32 << 20  # of all connections at one time
 MOST_TRAILERS = 20
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _log = logging.getLogger("zcrm_nb")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a stranger is told.
+class HttpResponse:
+    """A response.
 
     Parameters
     ----------
     status : int
         HTTP status.
     body : bytes, default b""
-        What stands below the headers.
+        What follows the headers.
     headers : mapping of str to str, optional
-        Besides those that every answer has.
+        Besides those that every response has.
     then : callable, optional
-        What to do once it was told, in a thread of its own.
+        What to do once it was sent, in a new thread.
     """
 
     status: int
@@ -56,7 +56,7 @@ class Said:
     then: Callable[[], object] | None = None
 
     def wire(self) -> bytes:
-        """Write it as it travels; no cache keeps it."""
+        """Write it as it is sent; no cache keeps it."""
         always = {
             "Content-Length": str(len(self.body)),
             "Cache-Control": "no-store",
@@ -67,23 +67,24 @@ class Said:
         return "\r\n".join([first, *lines, "", ""]).encode("latin-1") + self.body
 
 
-class _Refused(Exception):  # noqa: N818 - reads as what happened
-    """A request that is answered before it is heard out."""
+class _RefusedError(Exception):
+    """A request that is answered before it is read to its end."""
 
-    def __init__(self, said: Said) -> None:
-        self.said = said
+    def __init__(self, response: HttpResponse) -> None:
+        self.response = response
 
 
 class Listener:
-    """Listens on a port and lets a function answer.
+    """Listens on a port and lets a function respond.
 
     Parameters
     ----------
     answer : callable
-        Called with method, target and body (``str, str, bytes``); gives a :class:`Said`. It runs in
-        the thread that serves everybody, so it must be quick.
+        Called with method, target and body (``str, str, bytes``); returns a
+        :class:`HttpResponse`. It runs in the thread that serves all connections, so it must be
+        quick.
     admit : callable
-        Called with method and target before the body is read; a :class:`Said` refuses.
+        Called with method and target before the body is read; a :class:`HttpResponse` refuses.
     host : str, default "127.0.0.1"
         Where to listen.
     port : int, default 0
@@ -91,10 +92,10 @@ class Listener:
     most_bytes : int, default 0
         How long a body may be.
     within_s : float, default 10.0
-        Seconds that a stranger has for everything, from the first byte to the last.
+        Seconds that a client has for everything, from the first byte to the last.
     most_open : int, default 256
-        How many may be connected at once. One more, and the oldest that is still talking goes:
-        whoever means it needs a few milliseconds, whoever wants to be in the way stays.
+        How many may be connected at once. One more, and the oldest is closed: an honest client
+        needs a few milliseconds, only a hostile one stays.
     name : str, default "zcrm_nb listener"
         Name of the thread.
 
@@ -103,13 +104,13 @@ class Listener:
     host, port : str, int
         Where it listens.
     thread : threading.Thread
-        What listens; it ends with :meth:`close`.
+        The thread that listens; it ends with :meth:`close`.
 
     Examples
     --------
     >>> import urllib.request
-    >>> from zcrm_nb.auth.listener import Listener, Said
-    >>> listener = Listener(lambda *asked: Said(200, b"hello"), lambda *head: None)
+    >>> from zcrm_nb.auth.listener import HttpResponse, Listener
+    >>> listener = Listener(lambda *request: HttpResponse(200, b"hello"), lambda *head: None)
     >>> urllib.request.urlopen(f"http://127.0.0.1:{listener.port}").read()
     b'hello'
     >>> listener.close()
@@ -117,8 +118,8 @@ class Listener:
 
     def __init__(
         self,
-        answer: Callable[[str, str, bytes], Said],
-        admit: Callable[[str, str], Said | None],
+        answer: Callable[[str, str, bytes], HttpResponse],
+        admit: Callable[[str, str], HttpResponse | None],
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -142,14 +143,14 @@ class Listener:
         self.thread.start()
 
     def close(self) -> None:
-        """Stop listening and cut who is still connected; returns when the port is free."""
+        """Stop listening and close all connections; returns when the port is free."""
         with suppress(RuntimeError):  # closed before
             self._loop.call_soon_threadsafe(self._closing.set)
         if self.thread is not threading.current_thread():
             self.thread.join()
 
     def _run(self) -> None:
-        """Serve until it is closed; whatever happens, the port is let go."""
+        """Serve until it is closed; the port is always released."""
         try:
             self._loop.run_until_complete(self._serve())
         finally:
@@ -157,10 +158,10 @@ class Listener:
             self._loop.close()
 
     async def _serve(self) -> None:
-        """Meet whoever comes, until it is closed.
+        """Accept connections until it is closed.
 
-        With bare sockets: the streams of asyncio leave some open that were only just taken up when
-        the end came.
+        With bare sockets: the streams of asyncio leave some open that were accepted just before the
+        end.
         """
         closing = asyncio.ensure_future(self._closing.wait())
         while True:
@@ -169,112 +170,112 @@ class Listener:
             if closing.done():
                 break
             try:
-                self._take_in(coming.result()[0])
-            except OSError:  # no more files: whoever dawdles has to go
+                self._accept(coming.result()[0])
+            except OSError:  # no more files: the slowest has to go
                 self._evict()
                 await asyncio.sleep(0.05)
-        with suppress(NotImplementedError):  # from here on nobody is taken in
+        with suppress(NotImplementedError):  # no connection is accepted from now on
             self._loop.remove_reader(self._socket)
         await asyncio.sleep(0)
         if not coming.cancel() and coming.exception() is None:
             coming.result()[0].close()
-        await self._see_off(coming)
+        await self._cut_all(coming)
 
-    def _take_in(self, stranger: socket.socket) -> None:
-        """Hear a stranger in a task of his own; his socket is closed with it, however it ends."""
-        stranger.setblocking(False)
-        task = self._loop.create_task(self._meet(stranger))
+    def _accept(self, client: socket.socket) -> None:
+        """Serve a client in a new task; its socket is closed with it, however it ends."""
+        client.setblocking(False)
+        task = self._loop.create_task(self._serve_one(client))
         self._open[task] = 0
-        task.add_done_callback(partial(self._part, stranger))
+        task.add_done_callback(partial(self._disconnect, client))
         if len(self._open) > self._most_open:
             self._evict()
 
-    def _part(self, stranger: socket.socket, task: asyncio.Task[None]) -> None:
-        """Close the socket of one that was heard, or cut off."""
+    def _disconnect(self, client: socket.socket, task: asyncio.Task[None]) -> None:
+        """Close the socket of a client that was served or cut off."""
         self._open.pop(task, None)
-        stranger.close()
+        client.close()
 
     def _evict(self) -> None:
-        """Let the one go that has been talking longest."""
+        """Cut off the client that has been connected longest."""
         oldest = next(iter(self._open), None)
         if oldest is not None:
             del self._open[oldest]
             oldest.cancel()
 
     def _hold(self, size: int) -> None:
-        """Count what is held of the stranger who is heard; where it is too much, the oldest go."""
+        """Count the bytes held for a client; where it is too much, the oldest are cut off."""
         task = asyncio.current_task()
         if task in self._open:
             self._open[task] += size
         while sum(self._open.values()) > self._most_held and len(self._open) > 1:
             self._evict()
 
-    async def _see_off(self, *others: asyncio.Future[Any]) -> None:
-        """Cut everybody off."""
+    async def _cut_all(self, *others: asyncio.Future[Any]) -> None:
+        """Cut all clients off."""
         talking = asyncio.all_tasks() - {asyncio.current_task()}
         for task in talking:
             task.cancel()
         await asyncio.gather(*talking, *others, return_exceptions=True)
 
-    async def _meet(self, stranger: socket.socket) -> None:
-        """Hear one stranger out, answer, and part."""
-        with suppress(TimeoutError, EOFError, OSError):  # gone, or too slow: nobody to be polite to
+    async def _serve_one(self, client: socket.socket) -> None:
+        """Read one request, respond, and close."""
+        with suppress(TimeoutError, EOFError, OSError):  # gone, or too slow
             async with asyncio.timeout(self._within_s):
-                await self._talk(_Line(self._loop, stranger, self._hold))
+                await self._respond(_Line(self._loop, client, self._hold))
 
-    async def _talk(self, line: _Line) -> None:
-        """Read a request and answer it."""
+    async def _respond(self, line: _Line) -> None:
+        """Read a request and respond."""
         try:
-            said = self._answered(*await self._heard(line))
-        except _Refused as refused:
-            said = refused.said
-        await line.say(said.wire())
-        if said.then is not None:
-            threading.Thread(target=said.then, name=self.thread.name, daemon=True).start()
-        if said.status >= 400:
+            response = self._answered(*await self._read_request(line))
+        except _RefusedError as refused:
+            response = refused.response
+        await line.send(response.wire())
+        if response.then is not None:
+            threading.Thread(target=response.then, name=self.thread.name, daemon=True).start()
+        if response.status >= 400:
             await line.linger()
 
-    def _answered(self, method: str, target: str, body: bytes) -> Said:
-        """Let the function answer; a fault of ours must not end the listening."""
+    def _answered(self, method: str, target: str, body: bytes) -> HttpResponse:
+        """Let the function respond; an error in it must not end the listening."""
         try:
             return self._answer(method, target, body)
         except Exception as error:
-            _log.error("A listener failed to answer: %s", type(error).__name__)
-            return Said(500)
+            _log.error("A listener failed to respond: %s", type(error).__name__)
+            return HttpResponse(500)
 
-    async def _heard(self, line: _Line) -> tuple[str, str, bytes]:
+    async def _read_request(self, line: _Line) -> tuple[str, str, bytes]:
         """Read a request: head first, and the body only of one that is admitted."""
         method, target, headers = _read_head(await line.until(b"\r\n\r\n", 431))
         refusal = self._admit(method, target)
         if refusal is not None:
-            raise _Refused(refusal)
+            raise _RefusedError(refusal)
         if "transfer-encoding" in headers:
             return method, target, await self._chunks(line, headers)
         length = self._length(method, headers)
         if length and headers.get("expect", "").lower() == "100-continue":
-            await line.say(b"HTTP/1.1 100 Continue\r\n\r\n")
+            await line.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         return method, target, await line.exactly(length)
 
     def _length(self, method: str, headers: Mapping[str, str]) -> int:
-        """Tell how long the body will be, if it may be that long."""
-        told = headers.get("content-length")
-        if told is None:
+        """Return the length of the body, if it may be that long."""
+        size_text = headers.get("content-length")
+        if size_text is None:
             if method in {"POST", "PUT", "PATCH"}:
-                raise _Refused(Said(411))
+                raise _RefusedError(HttpResponse(411))
             return 0
-        if not (told.isascii() and told.isdigit()):
-            raise _Refused(Said(400))
-        if len(told) > 12 or int(told) > self._most_bytes:
-            raise _Refused(Said(413))
-        return int(told)
+        if not (size_text.isascii() and size_text.isdigit()):
+            raise _RefusedError(HttpResponse(400))
+        if len(size_text) > 12 or int(size_text) > self._most_bytes:
+            raise _RefusedError(HttpResponse(413))
+        return int(size_text)
 
     async def _chunks(self, line: _Line, headers: Mapping[str, str]) -> bytes:
-        """Read a body that comes in chunks; one that also tells its length wants to confuse.
+        """Read a body that comes in chunks; one that also has a length is an attack.
 
-        What stands between the chunks counts too: crumbs of one byte would be ten times the body.
+        What is between the chunks counts too: chunks of one byte would be ten times the body.
         """
         if headers["transfer-encoding"].lower() != "chunked" or "content-length" in headers:
-            raise _Refused(Said(400))
+            raise _RefusedError(HttpResponse(400))
         body, between = bytearray(), 0
         while True:
             head = await line.until(b"\r\n", 400)
@@ -283,10 +284,10 @@ class Listener:
                 await self._trailer(line)
                 return bytes(body)
             if len(body) + size > self._most_bytes or between > self._most_bytes + HEAD_BYTES:
-                raise _Refused(Said(413))
+                raise _RefusedError(HttpResponse(413))
             chunk = await line.exactly(size + 2)
             if not chunk.endswith(b"\r\n"):
-                raise _Refused(Said(400))
+                raise _RefusedError(HttpResponse(400))
             body += chunk[:-2]
 
     async def _trailer(self, line: _Line) -> None:
@@ -294,48 +295,48 @@ class Listener:
         for _ in range(MOST_TRAILERS):
             if await line.until(b"\r\n", 400) == b"\r\n":
                 return
-        raise _Refused(Said(400))
+        raise _RefusedError(HttpResponse(400))
 
 
 class _Line:
-    """What a stranger says, read as far as it is wanted."""
+    """A connection, read as far as it is needed."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        stranger: socket.socket,
+        client: socket.socket,
         hold: Callable[[int], object],
     ) -> None:
-        self._loop, self._stranger, self._hold = loop, stranger, hold
-        self._heard = bytearray()
+        self._loop, self._client, self._hold = loop, client, hold
+        self._buffer = bytearray()
 
     async def until(self, mark: bytes, status: int) -> bytes:
-        """Read up to a mark; refuse who goes on for too long before it comes."""
+        """Read up to a mark; refuse a client that sends too much before it."""
         searched = 0
-        while (at := self._heard.find(mark, searched)) < 0:
-            if len(self._heard) > HEAD_BYTES:
-                raise _Refused(Said(status))
-            searched = max(0, len(self._heard) - len(mark) + 1)
+        while (at := self._buffer.find(mark, searched)) < 0:
+            if len(self._buffer) > HEAD_BYTES:
+                raise _RefusedError(HttpResponse(status))
+            searched = max(0, len(self._buffer) - len(mark) + 1)
             await self._more()
         return self._take(at + len(mark))
 
     async def exactly(self, size: int) -> bytes:
         """Read so many bytes."""
-        while len(self._heard) < size:
+        while len(self._buffer) < size:
             await self._more()
         return self._take(size)
 
-    async def say(self, text: bytes) -> None:
+    async def send(self, text: bytes) -> None:
         """Send bytes."""
-        await self._loop.sock_sendall(self._stranger, text)
+        await self._loop.sock_sendall(self._client, text)
 
     async def linger(self) -> None:
-        """Let a refused stranger finish a little.
+        """Read on for a moment after a refusal.
 
-        Hanging up on what he still sends resets the connection: he would never read why.
+        Closing while the client still sends resets the connection: it would never read why.
         """
         with suppress(TimeoutError, EOFError, OSError):
-            self._stranger.shutdown(socket.SHUT_WR)
+            self._client.shutdown(socket.SHUT_WR)
             async with asyncio.timeout(LINGER_S):
                 for _ in range(LINGER_BYTES // PIECE_BYTES):
                     await self._piece()
@@ -343,34 +344,34 @@ class _Line:
     async def _more(self) -> None:
         """Wait for the next piece, and keep it."""
         piece = await self._piece()
-        self._heard += piece
+        self._buffer += piece
         self._hold(len(piece))
 
     async def _piece(self) -> bytes:
         """Wait for the next piece; ``EOFError`` at the end.
 
-        A stranger who sends faster than he is read would never have to be waited for: others, and
-        the time that he has, get their turn between pieces.
+        A client that sends faster than it is read would never have to be waited for: others, and
+        its own time-out, get their turn between pieces.
         """
         await asyncio.sleep(0)
-        piece = await self._loop.sock_recv(self._stranger, PIECE_BYTES)
+        piece = await self._loop.sock_recv(self._client, PIECE_BYTES)
         if not piece:
             raise EOFError
         return piece
 
     def _take(self, size: int) -> bytes:
         """Take what was read."""
-        taken = bytes(self._heard[:size])
-        del self._heard[:size]
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
         return taken
 
 
 def _size(head: bytes) -> int:
-    """Read how long a chunk is: hexadecimal digits, whatever follows a semicolon."""
-    told = head.partition(b";")[0].strip()
-    if not _HEX.fullmatch(told):
-        raise _Refused(Said(400))
-    return int(told, 16)
+    """Read the size of a chunk: hexadecimal digits; what follows a semicolon is ignored."""
+    size_text = head.partition(b";")[0].strip()
+    if not _HEX.fullmatch(size_text):
+        raise _RefusedError(HttpResponse(400))
+    return int(size_text, 16)
 
 
 def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
@@ -378,12 +379,12 @@ def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
     first, *lines = head[:-4].decode("latin-1").split("\r\n")
     parts = first.split(" ")
     if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
-        raise _Refused(Said(400))
+        raise _RefusedError(HttpResponse(400))
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or name.lower() in {"content-length", "transfer-encoding"} & headers.keys():
-            raise _Refused(Said(400))
+            raise _RefusedError(HttpResponse(400))
         headers[name.lower()] = value.strip()
     return parts[0], _checked_target(parts[1]), headers
 
@@ -395,5 +396,5 @@ def _checked_target(target: str) -> str:
     try:
         urlsplit(target)
     except ValueError:  # a bracket in the place of a host
-        raise _Refused(Said(400)) from None
+        raise _RefusedError(HttpResponse(400)) from None
     return target

@@ -297,6 +297,11 @@ class TokenSource(ProcessBound):
             self._replacement = (self._token, now) if early else None
             return self._token
 
+    def accepted(self, token: Token) -> None:
+        """Note that Zoho accepted a token: it may be replaced again when it is refused later."""
+        if self._replacement is not None and self._replacement[0] is token:
+            self._replacement = None
+
     def revoke(self) -> None:
         """Revoke the login at Zoho: its refresh token and every access token made from it."""
         grant = self.grant
@@ -314,7 +319,7 @@ class TokenSource(ProcessBound):
         return None if date is None else self._clock() - parsedate_to_datetime(date).timestamp()
 
     def _raise_if_refused_again(self, stale: Token | None, now: float) -> None:
-        """Make no third token when the second was refused as well: it would be refused too."""
+        """Make no third token when the second was never accepted: it would be refused too."""
         if self._replacement is None or stale is None:
             return
         replacement, made_at = self._replacement
@@ -380,3 +385,6 @@ class NoLogin:
     def renew(self, stale: Token | None) -> Token:
         """Raise the error."""
         return self.token()
+
+    def accepted(self, token: Token) -> None:
+        """Do nothing: there is no token."""

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from zcrm_nb.auth.data_centres import is_loopback
 from zcrm_nb.auth.flows import carries_state, read_redirect
-from zcrm_nb.auth.listener import Listener, Said
+from zcrm_nb.auth.listener import HttpResponse, Listener
 from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
 
@@ -114,7 +114,7 @@ class Catcher:
         try:
             return Listener(
                 lambda _, target, __: self._answer(Secret(target)),
-                lambda method, _: None if method == "GET" else Said(405),
+                lambda method, _: None if method == "GET" else HttpResponse(405),
                 port=parts.port,
                 name="zcrm_nb login",
             )
@@ -126,7 +126,7 @@ class Catcher:
                 "Paste the address that the browser ends at, or close the program at that port.",
             ) from None
 
-    def _answer(self, target: Secret) -> Said:
+    def _answer(self, target: Secret) -> HttpResponse:
         """Judge a request; the tab gets its page first."""
         if urlsplit(target.reveal()).path != self._path:
             return _page(404, "There is nothing here.")
@@ -154,11 +154,11 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>zcrm_nb</
 </html>"""
 
 
-def _page(status: int, said: str, then: Callable[[], object] | None = None) -> Said:
+def _page(status: int, text: str, then: Callable[[], object] | None = None) -> HttpResponse:
     """Make a page that passes its address on to no other."""
     headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Referrer-Policy": "no-referrer",
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     }
-    return Said(status, _PAGE.format(html.escape(said)).encode(), headers, then)
+    return HttpResponse(status, _PAGE.format(html.escape(text)).encode(), headers, then)

@@ -1,4 +1,4 @@
-"""Scopes by what one wants to do, as data; and which scope covers which."""
+"""Scopes by purpose, as data; and which scope covers which."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Want:
     Parameters
     ----------
     label : str
-        In words, to stand in a sentence.
+        In words, as part of a sentence.
     scopes : tuple of str
-        What it takes.
+        The scopes it needs.
     """
 
     label: str
@@ -62,14 +62,14 @@ WANTS = {
     ),
     "notifications": Want("listen to changes", ("ZohoCRM.notifications.ALL",)),
 }
-"""What one can want, and the scopes it takes."""
+"""What a login can be for, and the scopes it needs."""
 
 READ_ONLY = ("read", "search", "coql", "bulk")
-"""What a login asks for unless it is told otherwise: nothing that changes anything."""
+"""What a login requests by default: nothing that changes anything."""
 
 
 def scopes_for(wants: Iterable[str]) -> tuple[str, ...]:
-    """List the scopes that some wants take.
+    """List the scopes for some purposes.
 
     References
     ----------
@@ -83,12 +83,12 @@ def scopes_for(wants: Iterable[str]) -> tuple[str, ...]:
     >>> scopes_for(["reading"])
     Traceback (most recent call last):
     ...
-    ValueError: 'reading' is no scope, nor one of read, search, coql, ...
+    ValueError: 'reading' is neither a scope nor one of read, search, coql, ...
     """
     found: dict[str, None] = {}
     for want in wants:
         if want not in WANTS and "." not in want:
-            raise ValueError(f"{want!r} is no scope, nor one of {', '.join(WANTS)}")
+            raise ValueError(f"{want!r} is neither a scope nor one of {', '.join(WANTS)}")
         found |= dict.fromkeys(WANTS[want].scopes if want in WANTS else (want.strip(),))
     if not found:
         raise ValueError(f"a login needs something to do: one of {', '.join(WANTS)} at least")
@@ -96,7 +96,7 @@ def scopes_for(wants: Iterable[str]) -> tuple[str, ...]:
 
 
 def covers(granted: str, needed: str) -> bool:
-    """Tell whether a granted scope includes a needed one.
+    """Whether a granted scope includes a needed one.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def covers(granted: str, needed: str) -> bool:
 
 
 def lacking(want: str, granted: Iterable[str]) -> tuple[str, ...]:
-    """List the scopes that a login lacks for something.
+    """List the scopes that a login lacks for a purpose.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """An access token lent to another process: sealed for it alone, good for one call.
 
-Workers of a cluster send calls of ours, so they need our access token. It must not stand in a task,
+Workers of a cluster send calls of ours, so they need our access token. It must not be in a task,
 a key, a log or the memory of a scheduler, and a :class:`Secret` does not travel in a pickle. So a
 borrower makes a key pair for each call, sends the public half, and gets the token sealed for it.
 """
@@ -30,12 +30,12 @@ _NONCE = bytes(12)  # each key seals once
 
 
 class Box:
-    """What one secret can be sealed for. Only this object opens it, and no pickle takes it along.
+    """A key pair that one secret can be sealed for. Only this object opens it; no pickle has it.
 
     Attributes
     ----------
     public : bytes
-        The half of its key that anybody may see.
+        The public half of its key.
 
     Examples
     --------
@@ -73,15 +73,15 @@ def seal(secret: Secret, public: bytes) -> bytes:
 
 
 def mark(token: Token) -> str:
-    """Give a word by which a token is known again, and from which nobody finds the way back."""
+    """Give a digest by which a token is recognised, and from which it cannot be found."""
     return sha256(b"zcrm-nb token " + token.access.reveal().encode()).hexdigest()[:16]
 
 
 class Borrowed:
-    """Access tokens that somebody else keeps, in the place of a :class:`TokenSource`.
+    """Access tokens that another process keeps, in the place of a :class:`TokenSource`.
 
-    Nothing is kept and nothing refreshed here: each try of a call asks for the token of that
-    moment, and says which one was refused.
+    Nothing is kept or refreshed here: each try of a call asks for the token of that moment, and
+    names the one that was refused.
 
     Parameters
     ----------
@@ -104,6 +104,9 @@ class Borrowed:
         """Ask for the token of one try."""
         refused, self._refused = self._refused, ""
         return Token(self._ask(refused), expires_at=float("inf"))
+
+    def accepted(self, token: Token) -> None:
+        """Do nothing: the lender looks after its tokens."""
 
     def renew(self, stale: Token | None) -> Token | None:
         """Remember that a token was refused; the next try tells."""

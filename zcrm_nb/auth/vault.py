@@ -16,7 +16,7 @@ key file         a profile that leaks alone: into a commit, an   anyone who can 
 ===============  ==============================================  ==================================
 
 A passphrase is used when there is one; else the keyring of the system; else a key file. Nothing
-here protects from the administrator of the machine, nor from code that runs in your own kernel.
+here protects from the administrator of the machine, or from code that runs in your own kernel.
 """
 
 from __future__ import annotations

@@ -556,7 +556,7 @@ class Acting(Reporting):
         >>> crm.empty_recycle_bin()
         Traceback (most recent call last):
             ...
-        ValueError: the recycle bin holds 2 records; say expect=2 to go on. Nothing was deleted.
+        ValueError: The recycle bin has 2 records; pass expect=2 to go on. Nothing was deleted.
         >>> crm.empty_recycle_bin(expect=2)["status"].tolist()
         ['done']
         >>> crm.close()

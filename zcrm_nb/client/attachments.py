@@ -286,7 +286,8 @@ class Attaching(Reporting):
         Returns
         -------
         Path
-            The file, under the name that Zoho knows it by.
+            The file, under the name that Zoho knows it by; with its id where the record has several
+            files of that name.
 
         Raises
         ------
@@ -299,7 +300,8 @@ class Attaching(Reporting):
 
         Notes
         -----
-        Two credits: one for the name. A name that holds a folder is cut to its last part.
+        Two credits: one for the name. Of a name that contains a folder the last part is used;
+        characters that a disk does not take are replaced by ``_``, and a long name is shortened.
 
         References
         ----------

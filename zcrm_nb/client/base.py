@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.api.listening.channels import Channel
     from zcrm_nb.api.listening.feed import Feed
-    from zcrm_nb.api.listening.notifications import Channel
     from zcrm_nb.api.session import TableRequest
     from zcrm_nb.auth.vault import Vault
     from zcrm_nb.notebook.job_tray.tray import Tray

@@ -1,4 +1,4 @@
-"""The wire as a user sees it: any call, what was sent, what it cost, the login."""
+"""Any call, what was sent, what it cost, and the login."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HISTORY_COLUMNS = [
 
 
 class Sending(Base):
-    """What sends single calls, watches them, and looks after the login."""
+    """Single calls, traces, credits and the login."""
 
     @property
     def send(self) -> Callable[..., bytes]:
@@ -68,7 +68,7 @@ class Sending(Base):
         Raises
         ------
         ZohoError
-            Whatever went wrong, as one of the kinds in :mod:`zcrm_nb.errors`. An answer in which
+            Any failure, as one of the classes in :mod:`zcrm_nb.errors`. An answer in which
             some items failed (HTTP 207) is returned: each item has its own status.
 
         Notes
@@ -151,9 +151,9 @@ class Sending(Base):
         -----
         The notebooks and scripts of a login share one account, in the folder of notes beside the
         profile; with ``connect(…)`` and no profile they share it by client and refresh token.
-        :func:`emulate` without a ``path`` keeps it in memory. Zoho tells what remains only after
-        half of the day's credits are gone; until then, what other machines and apps spend is not
-        known.
+        :func:`emulate` without a ``path`` keeps it in memory. Zoho reports what remains only
+        after half of the day's credits are used; until then, what other machines and apps spend is
+        unknown.
 
         Examples
         --------
@@ -178,7 +178,7 @@ class Sending(Base):
         Returns
         -------
         context manager
-            Tells what is ``spent`` and ``left``. A call that would go past the budget raises
+            Has ``spent`` and ``left``. A call that would go past the budget raises
             ``LimitError`` and is not sent.
 
         Examples
@@ -230,7 +230,7 @@ class Sending(Base):
         return to_frame([self._history.rows()], HISTORY_COLUMNS, tz=self._zone(tz))
 
     def doctor(self) -> pd.DataFrame:
-        """Say in words what is wrong with the login, and what to do about it.
+        """Check the login, and say what to do about each problem.
 
         Returns
         -------
@@ -262,21 +262,21 @@ class Sending(Base):
         return TextTable(to_frame([[check._asdict() for check in checks]], COLUMNS))
 
     def logout(self) -> None:
-        """End the login for good: revoke it at Zoho, and delete the profile that kept it.
+        """Revoke the login at Zoho, and delete the saved one.
 
-        Every notebook and script that shares the login is out too. To leave it as it is and only
-        let go of the connections, use :meth:`close`.
+        Every notebook and script that shares the login is logged out too. To keep it and only
+        close the connections, use :meth:`close`.
 
         Raises
         ------
         ConnectionFailed
-            Zoho Accounts did not answer: the login still stands, and so does the profile.
+            Zoho Accounts did not answer: the login is still valid, and still saved.
         LoginError
-            There is no login here to end.
+            There is no login.
 
         Notes
         -----
-        No credits. A login that Zoho has forgotten already is no obstacle: the profile goes.
+        No credits. A login that is already revoked is deleted all the same.
 
         References
         ----------
@@ -298,7 +298,7 @@ class Sending(Base):
         if not isinstance(tokens, TokenSource):
             tokens.token()
             return
-        with suppress(LoginError):  # revoked before, by somebody else
+        with suppress(LoginError):  # it was revoked before
             tokens.revoke()
         ended = NoLogin("You have logged out.", "Log in again with zcrm_nb.login().")
         self._gate.take(ended, self._gate.addresses)
@@ -307,7 +307,9 @@ class Sending(Base):
             vault.delete(name)
 
     def close(self) -> None:
-        """Stop the live feeds and let go of the connections. A ``with`` block does it by itself.
+        """Stop the live feeds and close the connections; calls raise from then on.
+
+        A ``with`` block does it automatically.
 
         Examples
         --------

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.client.base import Task, warn_user
 from zcrm_nb.client.writing import Writing
 from zcrm_nb.frames import store_at, to_frame
 from zcrm_nb.later import later
 from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from zcrm_nb.api.exporting import question as export_question
     from zcrm_nb.api.exporting import session as export_sessions
     from zcrm_nb.api.exporting.dask_cluster import Crew
-    from zcrm_nb.api.exporting.exports import Say
     from zcrm_nb.api.exporting.job_store import JobRecord, JobStore
     from zcrm_nb.api.exporting.question import Where
     from zcrm_nb.api.exporting.session import ExportSession
@@ -174,12 +173,12 @@ class Exporting(Writing):
             session, module, columns, where=where, cvid=cvid, values=values
         )
 
-        def fetch(session: ExportSession, say: Say) -> pd.DataFrame:
+        def work(session: ExportSession, task: Task) -> pd.DataFrame:
             return exports.bulk_table(
-                session, request, say=say, jobs=jobs, fresh=fresh, tz=zone, exact=exact
+                session, request, task=task, jobs=jobs, fresh=fresh, tz=zone, exact=exact
             )
 
-        return self._exported(fetch, request.question, progress)
+        return self._exported(work, request.question, progress)
 
     def export(
         self,
@@ -330,12 +329,15 @@ class Exporting(Writing):
         request = exports.export_request(
             self._export_session, module, columns, where=where, cvid=cvid, values=values
         )
-        with self._under_progress(request.question, progress) as (session, say, note):
+        facts = {"query": export_question.query_text(request.question), "route": "bulk"}
+        shown = Progress(module, show=progress, unit="part")
+        task = Task(shown)
+        with self._noted(module, facts) as note, shown as task.tick:
             export = exports.export_files(
-                session,
+                replace(self._export_session, tick=task),
                 request,
                 store,
-                say=say,
+                task=task,
                 jobs=jobs,
                 fresh=fresh,
                 ask_again=ask_again,
@@ -343,6 +345,8 @@ class Exporting(Writing):
                 crew=crew,
             )
             note["rows"] = export.rows
+        for warning in task.warnings:
+            warn_user(warning)
         return export
 
     def _crew(self, client: Client | None, store: Store) -> Crew | None:
@@ -577,7 +581,7 @@ class Exporting(Writing):
         lines = self._job_store.rows() + bulk_write.bulk_runs(self._folder, self._gate.clock())
         return sorted(lines, key=lambda line: line["created"], reverse=True)
 
-    def _taken_up(self, id: str, tick: Callable[..., None], say: Say) -> str:  # noqa: A002
+    def _taken_up(self, id: str, tick: Callable[..., None], say: Callable[..., None]) -> str:  # noqa: A002
         """Download what is missing of an export; of a write, ask how far it is."""
         if any(line["id"] == id and line["operation"] == "write" for line in self._job_lines()):
             return self.report(id).resolve()._summary()
@@ -620,33 +624,19 @@ class Exporting(Writing):
 
     def _exported(
         self,
-        fetch: Callable[[ExportSession, Say], pd.DataFrame],
+        work: Callable[[ExportSession, Task], pd.DataFrame],
         question: Mapping[str, Any],
         progress: bool | Told,
     ) -> pd.DataFrame:
-        """Make the table of an export under progress, and write into it where it came from."""
-        with self._under_progress(question, progress) as (session, say, note):
-            table = fetch(session, say)
-            note["rows"] = len(table)
-        table.attrs["zcrm"] = {
-            "query": note["query"],
-            "route": "bulk",
-            **table.attrs["zcrm"],
-            "org": (self._catalogue.known("org") or {}).get("id"),
-            "time": note["time"],
-            "credits": note["credits"],
-        }
-        return table
-
-    @contextmanager
-    def _under_progress(
-        self, question: Mapping[str, Any], progress: bool | Told
-    ) -> Iterator[tuple[ExportSession, Say, dict[str, Any]]]:
-        """Show the progress of an export, and note it in the query log."""
+        """Make the table of an export under progress."""
         shown = Progress(question["module"], show=progress, unit="part")
-        facts = {"query": export_question.query_text(question), "route": "bulk"}
-        with self._noted(question["module"], facts) as note, shown as tick:
-            yield replace(self._export_session, tick=tick), shown.say, note
+        return self._run(
+            lambda task: work(replace(self._export_session, tick=task), task),
+            question["module"],
+            shown,
+            query=export_question.query_text(question),
+            route="bulk",
+        )
 
 
 class Job:
@@ -712,12 +702,12 @@ class Job:
         """
         record, zone = self._noted, self._crm._zone(tz)
 
-        def fetch(session: ExportSession, say: Say) -> pd.DataFrame:
+        def work(session: ExportSession, task: Task) -> pd.DataFrame:
             return exports.job_table(
-                session, record, say=say, tz=zone, exact=exact, ask_again=ask_again
+                session, record, task=task, tz=zone, exact=exact, ask_again=ask_again
             )
 
-        return self._crm._exported(fetch, record.question, progress)
+        return self._crm._exported(work, record.question, progress)
 
     def forget(self) -> None:
         """Delete its files and the note of it, here; Zoho deletes its own after a day.

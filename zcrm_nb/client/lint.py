@@ -1,4 +1,4 @@
-"""Looking a query over before it is sent."""
+"""Checking a query before it is sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["lint"]
 
 
 def lint(query: str, crm: CRM, **values: Any) -> pd.DataFrame:
-    """Tell what is wrong with a COQL query, and what to do about it, without sending it.
+    """Check a COQL query without sending it: what is wrong, and how to correct it.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def lint(query: str, crm: CRM, **values: Any) -> pd.DataFrame:
     crm : CRM
         The org whose modules, fields and picklists count.
     **values : object
-        What stands for the ``:name`` places, as in :meth:`CRM.coql`.
+        Values of the ``:name`` places, as in :meth:`CRM.coql`.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def lint(query: str, crm: CRM, **values: Any) -> pd.DataFrame:
         (``error``: Zoho would refuse it; ``repaired``: so it would, but :meth:`CRM.coql` knows what
         is meant and sends that; ``warning``: it may not mean what it seems to), ``problem``,
         ``fix`` (what to write, or what is sent instead), ``repaired`` (``boolean``). No rows for a
-        query without fault. After an error of syntax, what follows is not looked at.
+        query without fault. After a syntax error, the rest is not checked.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def lint(query: str, crm: CRM, **values: Any) -> pd.DataFrame:
 
     Notes
     -----
-    No credit, but for the metadata: 1 for the list of modules and 1 for each module's fields, asked
+    No credit, but for the metadata: 1 for the list of modules and 1 for each module's fields, read
     once in the life of ``crm``.
 
     References

@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
-from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, Literal
 
 from zcrm_nb.auth.data_centres import is_loopback
-from zcrm_nb.auth.secret import Secret
-from zcrm_nb.client.base import Base
-from zcrm_nb.errors import ZohoError
+from zcrm_nb.client.base import Base, warn_user
 from zcrm_nb.frames import to_frame
 from zcrm_nb.later import later
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     import pandas as pd
 
-    from zcrm_nb.api.listening import changes as feed_changes
-    from zcrm_nb.api.listening import feed as feeds
-    from zcrm_nb.api.listening import feed_plan, notifications
-    from zcrm_nb.api.listening import subscription as subscriptions
-    from zcrm_nb.api.listening.feed_plan import Opened
-    from zcrm_nb.api.pages import Send
+    from zcrm_nb.api.listening import channel_tables, live, notifications, push
+    from zcrm_nb.api.listening import channels as watch_channels
+    from zcrm_nb.api.listening.push import Address
+    from zcrm_nb.auth.secret import Secret
     from zcrm_nb.notebook.feed import live_feed
     from zcrm_nb.notebook.feed.live_feed import LiveFeed
-    from zcrm_nb.wire import webhook_receiver
-    from zcrm_nb.wire.webhook_receiver import Door
+    from zcrm_nb.wire.webhook_receiver import NotificationInbox
 
     Action = Literal["create", "edit", "delete"]
 else:
-    feed_changes, feeds, feed_plan, notifications, subscriptions = later(
-        "zcrm_nb.api.listening", "changes", "feed", "feed_plan", "notifications", "subscription"
+    channel_tables, watch_channels, live, notifications, push = later(
+        "zcrm_nb.api.listening", "channel_tables", "channels", "live", "notifications", "push"
     )
     (live_feed,) = later("zcrm_nb.notebook.feed", "live_feed")
-    (webhook_receiver,) = later("zcrm_nb.wire", "webhook_receiver")
 
 __all__ = ["Listening"]
 
@@ -145,8 +137,8 @@ class Listening(Base):
         0  Deals  [Deals.edit]   done
         >>> crm.close()
         """
-        life_s = notifications.asked_life_s(expires, self._now())
-        wanted = notifications.channel(
+        life_s = watch_channels.lifetime_s(expires, self._now())
+        wanted = watch_channels.channel(
             self._catalogue,
             modules,
             on,
@@ -162,7 +154,7 @@ class Listening(Base):
         outcome = opened(self._gate.send, wanted, life_s, self._now)
         if outcome.status == "done":
             self._watched[wanted.channel_id] = wanted
-        return self._channels_told(notifications.channel_rows(wanted, outcome))
+        return self._channel_report(channel_tables.channel_rows(wanted, outcome))
 
     def watches(self) -> pd.DataFrame:
         """List the channels that this login has open.
@@ -197,7 +189,7 @@ class Listening(Base):
         >>> crm.close()
         """
         listed = notifications.channels(self._gate.send)
-        return to_frame([notifications.listed_rows(listed)], notifications.CHANNEL_COLUMNS)
+        return to_frame([channel_tables.listed_rows(listed)], channel_tables.CHANNEL_COLUMNS)
 
     def unwatch(
         self,
@@ -247,21 +239,21 @@ class Listening(Base):
         ['done']
         >>> crm.close()
         """
-        ids = notifications.ids_of(channels)
+        ids = channel_tables.ids_of(channels)
         if on is None:
             outcomes = notifications.disable(self._gate.send, ids)
         else:
-            outcomes = notifications.quieten(self._gate.send, ids, on)
+            outcomes = notifications.drop_events(self._gate.send, ids, on)
         for each, outcome in outcomes.items():
             if outcome.status == "done":
-                self._hear_less(each, on)
-        return to_frame([notifications.short_rows(outcomes)], notifications.SHORT_COLUMNS)
+                self._forget_events(each, on)
+        return to_frame([channel_tables.short_rows(outcomes)], channel_tables.SHORT_COLUMNS)
 
-    def _hear_less(self, channel_id: str, on: Action | Sequence[Action] | None) -> None:
-        """Know what is left of a channel, so that renewing it brings nothing back."""
+    def _forget_events(self, channel_id: str, on: Action | Sequence[Action] | None) -> None:
+        """Drop events of a channel that is known here, so that renewing it brings none back."""
         known = self._watched.pop(channel_id, None)
         if known is not None and on is not None:
-            left = notifications.quieter(known, on)
+            left = watch_channels.without_events(known, on)
             if left.events:
                 self._watched[channel_id] = left
 
@@ -323,12 +315,12 @@ class Listening(Base):
         True
         >>> crm.close()
         """
-        life_s = notifications.asked_life_s(expires, self._now())
+        life_s = watch_channels.lifetime_s(expires, self._now())
         renewed = notifications.renewed(
-            self._gate.send, notifications.ids_of(channels), self._watched, life_s, self._now
+            self._gate.send, channel_tables.ids_of(channels), self._watched, life_s, self._now
         )
-        rows = [row for each in renewed for row in notifications.channel_rows(*each)]
-        return self._channels_told(rows)
+        rows = [row for each in renewed for row in channel_tables.channel_rows(*each)]
+        return self._channel_report(rows)
 
     def live(
         self,
@@ -440,81 +432,43 @@ class Listening(Base):
         0    update  Closed Lost
         >>> crm.close()
         """
-        module = _one_module(module)
-        names = (
-            feed_changes.default_fields(self._catalogue, module) if fields is None else list(fields)
-        )
-        send = feed_plan.Counting(self._gate.send)
-        changes = feed_changes.Changes(send, self._catalogue, module, names, whole=whole, keep=keep)
-        plan = feed_plan.FeedPlan(
+        parts = live.feed_parts(
+            self._session,
             module,
-            tuple(notifications.OPERATIONS[each] for each in notifications.actions(on)),
-            every_s=feed_plan.checked_pause_s(every_s),
+            fields=fields,
+            on=on,
+            mode=mode,
+            every_s=every_s,
+            since=since,
+            whole=whole,
             keep=keep,
-            since=feed_plan.checked_moment(since),
+            name=name,
             resume=resume,
-            must_push=mode == "push" or public_url is not None,
+            must_push=public_url is not None,
+            is_reachable=self._is_reachable(public_url),
+            folder=self._folder / "live",
+            open_address=partial(self._open_address, public_url=public_url, host=host, port=port),
+            now=self._now,
         )
-        subscribe = partial(
-            self._subscribe, module, send, public_url=public_url, host=host, port=port
-        )
-        plan = feed_plan.reachable(plan, mode, subscribe, self._is_reached(public_url))
-        slot = feeds.take_slot(self._folder / "live", module, name)
-        feed = live_feed.LiveFeed(plan, changes, send, slot, now=self._now, background=background)
+        feed = live_feed.LiveFeed(*parts, now=self._now, background=background)
         self._feeds.add(feed)
         return feed
 
-    def _subscribe(self, module: str, send: Send, door: Door, **way: Any) -> Opened:
-        """Open a way to a door, and a channel whose notifications take it."""
-        url, shut = self._way_in(door, **way)
-        proof = Secret(token_urlsafe(32))
-        wanted = notifications.channel(
-            self._catalogue, module, notifications.ACTIONS, url, token=proof, related=False
-        )
-        door.expect(wanted.channel_id, proof)
-        subscription = subscriptions.Subscription(send, self._now, wanted)
-        try:
-            subscription.open()
-        except BaseException:
-            shut()
-            raise
-        return subscription, shut
+    def _open_address(self, inbox: NotificationInbox, **options: Any) -> Address:
+        """Open an address whose notifications go to an inbox."""
+        return push.open_port(inbox, **options)
 
-    def _way_in(
-        self, door: Door, *, public_url: str | None, host: str, port: int
-    ) -> tuple[str, Callable[[], None]]:
-        """Open a port that leads to a door: its address, and what closes it."""
-        try:
-            receiver = webhook_receiver.Receiver(door, host=host, port=port, public_url=public_url)
-        except OSError as error:
-            raise ZohoError(
-                f"Nobody can listen at port {port} of {host}: it is taken or not allowed.",
-                f"The system said: {error.strerror}.",
-                "Choose another port=, or 0 for a free one.",
-            ) from None
-        return receiver.url, receiver.close
-
-    def _is_reached(self, public_url: str | None) -> bool:
-        """Tell whether Zoho can reach this kernel: an address is given, or both are one machine."""
+    def _is_reachable(self, public_url: str | None) -> bool:
+        """Whether Zoho can reach this kernel: an address is given, or both are on one machine."""
         return public_url is not None or is_loopback(self._gate.addresses.api_domain)
 
-    def _channels_told(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
-        """Make the report of channels; those that end too soon are warned of."""
-        table = to_frame([rows], notifications.REPORT_COLUMNS)
-        for words in notifications.too_short(rows):
-            warnings.warn(words, stacklevel=3)
+    def _channel_report(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
+        """Make the report of channels; warn of those that end too soon."""
+        table = to_frame([rows], channel_tables.REPORT_COLUMNS)
+        for text in channel_tables.too_short(rows):
+            warn_user(UserWarning(text))
         return table
 
     def _now(self) -> float:
         """Tell what time it is for Zoho, in seconds since 1970, as far as its answers told."""
         return self._gate.clock() - self._gate.ahead_s
-
-
-def _one_module(module: object) -> str:
-    """Refuse several modules: they have no columns in common."""
-    if isinstance(module, str):
-        return module
-    raise ValueError(
-        "A feed is of one module, since each has columns of its own: make several, such as "
-        "crm.live('Leads') and crm.live('Deals'); each has its table, callbacks and view."
-    )

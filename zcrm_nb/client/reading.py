@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.reading import query as ask
-from zcrm_nb.api.reading import records, requests, search, tables
+from zcrm_nb.api.reading import requests, tables
 from zcrm_nb.client.base import Base
-from zcrm_nb.coql import fill
-from zcrm_nb.frames import series, to_frame
+from zcrm_nb.frames import series
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
 
-    from zcrm_nb.frames import Errors, FrameOptions
+    from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import Told
 
 __all__ = ["Reading"]
 
 
 class Reading(Base):
-    """What reads records and returns tables."""
+    """The methods that read records and return tables."""
 
     def coql(
         self,
@@ -38,20 +36,20 @@ class Reading(Base):
         progress: bool | Told = True,
         **values: Any,
     ) -> pd.DataFrame:
-        """Ask in COQL; get a typed table with every row.
+        """Run a COQL query; return a typed table with every row.
 
         Parameters
         ----------
         query : str
-            A COQL query. Places for values are written ``:name``. Its LIMIT may be any number:
-            Zoho gives at most 2,000 rows a call, this method fetches as many pages as it takes.
-            Without a LIMIT every row comes (Zoho by itself would stop at 200).
+            A COQL query, with ``:name`` in the places of values. Its LIMIT may be any number: Zoho
+            sends at most 2,000 rows a call, this method fetches as many pages as needed. Without a
+            LIMIT every row comes (Zoho by itself would stop at 200).
         limit : int, optional
             Bring at most this many rows, whatever the query says.
         strict : bool, default False
-            Send exactly what is written, in one call: nothing is checked before, repaired, or
-            fetched in pages. By default what Zoho would refuse is repaired where it can mean only
-            one thing (see Notes), and not sent where it cannot.
+            Send the query as it is written, in one call: unchecked, not repaired, not fetched in
+            pages. By default, slips with only one possible meaning are repaired (see Notes), and
+            queries that Zoho would refuse are not sent.
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -60,58 +58,59 @@ class Reading(Base):
             What becomes of values that do not fit the type of their field: kept as Zoho sent them,
             in a column of Python objects; missing; or an error. The first two warn.
         as_is : sequence of str, optional
-            Fields to read as Zoho sends them, as Python objects.
+            Columns to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
+            Show progress when it takes longer than a second; a callable gets
             ``(rows, pages, total)`` after each page.
         **values : object
-            What stands for the ``:name`` places, written as their type needs: text, numbers,
-            booleans, dates, aware datetimes, ``None``, or sequences of these for IN.
+            Values of the ``:name`` places: text, numbers, booleans, dates, aware datetimes,
+            ``None``, or sequences of these for IN.
 
         Returns
         -------
         DataFrame of shape (n_rows, n_columns)
-            Columns in the order selected. ``id`` comes first unless it was selected, and is missing
+            Columns in the order selected. ``id`` comes first unless it was selected, and is absent
             where the query aggregates. A lookup ``X`` becomes ``X`` (its name) and ``X.id``. Types
             come from the field metadata: text ``string``, picklists ``category`` in the CRM's
             order, whole numbers ``Int64``, other numbers ``float64``, booleans ``boolean``, dates
             ``datetime64[s]``, datetimes ``datetime64[s, tz]``. They are the same on no rows.
-            ``df.attrs["zcrm"]`` tells the query as it was sent and what was ``repaired`` in it,
-            route, org, time and credits.
+            ``df.attrs["zcrm"]`` holds the query as sent, its ``repaired`` slips, route, org, time
+            and credits.
 
         Raises
         ------
         QueryError
-            The query is no COQL, asks a field what its type does not have, or was refused by Zoho;
-            the message points at the place. What can be known beforehand is not sent. ``findings``
-            of the error lists all that is wrong.
+            The query is not valid COQL, or Zoho refused it. The message points at the place; all
+            findings are in ``findings``. What can be known beforehand is not sent.
         NotFoundError
             The module does not exist; not sent.
         LimitError
-            With ``strict``: there are more rows than Zoho's 200, and the query has no LIMIT.
+            With ``strict``: there are more than 200 rows, and the query has no LIMIT.
         ValueError
-            A ``:name`` has no value, a value has no ``:name``, or cannot be written in COQL; or
-            ``limit`` together with ``strict``.
+            ``:name`` and values do not match, a value cannot be written in COQL, or ``limit`` was
+            given with ``strict``.
         ScopeError
             The login lacks ``ZohoCRM.coql.READ`` or a module scope.
 
         Warns
         -----
         QueryWarning
-            A picklist has no such value. The query is sent: records may hold it from other times.
+            A picklist has no such value. The query is sent: old records may hold it.
+        DataWarning
+            Values do not fit the type of their field.
 
         See Also
         --------
         records : A module page by page, without a query.
-        zcrm_nb.lint : What is to be said about a query, without sending it.
+        zcrm_nb.lint : Check a query without sending it.
 
         Notes
         -----
-        Credits: 1 for up to 200 rows, 2 up to 1,000, 3 for each 2,000; 1 more for the count that is
-        asked for once a second page is needed; 1 for each module's fields and, when a user field
-        is selected, 1 for each 200 users, both asked once in the life of this object.
+        Credits: 1 for up to 200 rows, 2 up to 1,000, 3 for each 2,000; 1 more for the count, once a
+        second page is needed; 1 for each module's fields and, when a user field is selected, 1 for
+        each 200 users, both once in the life of this object.
 
-        Of Leads a query finds the converted ones too, as far as is known; ``Converted__s =
+        Of Leads a query also finds the converted ones, as far as is known; ``Converted__s =
         'false'`` leaves them out.
 
         Pages are fetched side by side, at most ten at a time. Past the 100,000 rows that Zoho's
@@ -122,13 +121,12 @@ class Reading(Base):
         Repaired are: a missing WHERE (``where id is not null``), three and more conditions joined
         by one word (bracketed in pairs), ``select *`` (the fields that COQL can read), names of
         aggregates in lower case and ``COUNT(*)``, names that need quotes, a semicolon at the end,
-        ``<>`` and ``==``. IN lists of more than 100 values are asked for in several queries, one
-        after the other, and put together and sorted here.
+        ``<>`` and ``==``. IN lists of more than 100 values are sent in several queries, and put
+        together and sorted here.
 
         References
         ----------
-        Zoho CRM API V8, "Get Records through a COQL Query":
-        zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+        https://www.zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
 
         Examples
         --------
@@ -143,9 +141,13 @@ class Reading(Base):
         {'id': 'string', 'Last_Name': 'string', 'City': 'string', 'Annual_Revenue': 'float64'}
         >>> crm.close()
         """
-        options: FrameOptions = {"tz": tz, "exact": exact, "errors": errors, "as_is": as_is}
         request = requests.coql_request(
-            self._catalogue, query, values, limit=limit, strict=strict, options=options
+            self._catalogue,
+            query,
+            values,
+            limit=limit,
+            strict=strict,
+            options={"tz": tz, "exact": exact, "errors": errors, "as_is": as_is},
         )
         return self._table(request, progress)
 
@@ -155,7 +157,7 @@ class Reading(Base):
         columns: Sequence[str] | None = None,
         *,
         limit: int | None = None,
-        ids: Sequence[str] | None = None,
+        ids: str | Iterable[str] | pd.DataFrame | None = None,
         modified_since: datetime | str | None = None,
         sort_by: str = "id",
         ascending: bool = True,
@@ -174,15 +176,17 @@ class Reading(Base):
         module : str
             API name of the module.
         columns : sequence of str, optional
-            API names of the fields to bring, any number; all that a list can bring by default.
+            API names of the fields to bring, any number, and system keys such as ``$se_module``;
+            all that a list can bring by default.
         limit : int, optional
             Bring at most this many records.
-        ids : sequence of str, optional
-            Only these records.
+        ids : str, iterable of str, or DataFrame, optional
+            Only these records, in this order, repeated ones too: an id, several, or a table with a
+            column ``id``. An empty selection gives an empty table.
         modified_since : datetime or str, optional
-            Only records changed after this moment; it must carry a time zone.
+            Only records changed after this moment; it must have a time zone.
         sort_by : {"id", "Created_Time", "Modified_Time"}, default "id"
-            What the records are sorted by; Zoho knows no other.
+            The order of the records.
         ascending : bool, default True
             Smallest first. By ascending ``id``, records added meanwhile come last and shift none.
         cvid : str, optional
@@ -192,31 +196,29 @@ class Reading(Base):
             Leads only: True for those converted, False for those that are not. All by default, as
             in COQL, though Zoho's own list leaves the converted ones out; a view leaves them out.
         tz : str, default "UTC"
-            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+            Time zone of datetime columns, as in :meth:`coql`.
         exact : bool, default False
-            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+            Exact decimals instead of float64.
         errors : {"keep", "coerce", "raise"}, default "keep"
-            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
-            in a column of Python objects; missing; or an error. The first two warn.
+            What becomes of values that do not fit their field, as in :meth:`coql`.
         as_is : sequence of str, optional
             Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each page.
+            Show progress, as in :meth:`coql`.
 
         Returns
         -------
         DataFrame of shape (n_records, n_columns)
-            ``id`` first, then the columns in the order asked for, typed as :meth:`coql` types them.
+            ``id`` first, then the columns in the order given, typed as :meth:`coql` types them.
 
         Raises
         ------
         NotFoundError
-            No such module or field, or an id that cannot be one; not sent.
+            No such module or field, or an id that is not one; not sent.
         LimitError
             More than 100,000 records, where Get Records ends. Use :meth:`coql`.
         ValueError
-            A ``modified_since`` without a time zone, or a ``sort_by`` that Zoho does not know.
+            A ``modified_since`` without a time zone, or a ``sort_by`` that Zoho does not have.
 
         See Also
         --------
@@ -225,14 +227,16 @@ class Reading(Base):
 
         Notes
         -----
-        One credit for each 200 records and each 49 columns (3 with ``cvid``). Lists leave out
-        subforms and multi-select lookups, and cut rich text after 500 characters; :meth:`record`
-        brings them whole. The first 2,000 records come side by side, the rest one page after the
-        other, because each page names the next one's token.
+        One credit for each 200 records and each 49 columns (3 with ``cvid``); ids go in calls of
+        100. Lists leave out subforms and multi-select lookups, and cut rich text after 500
+        characters; :meth:`record` brings them whole. The first 2,000 records come side by side, the
+        rest one page after the other, because each page names the next one's token. Records that
+        the list shifts between two batches of columns are completed by id, or left out if they
+        were deleted meanwhile.
 
         References
         ----------
-        Zoho CRM API V8, "Get Records": zoho.com/crm/developer/docs/api/v8/get-records.html
+        https://www.zoho.com/crm/developer/docs/api/v8/get-records.html
 
         Examples
         --------
@@ -269,7 +273,7 @@ class Reading(Base):
         errors: Errors = "keep",
         as_is: Sequence[str] = (),
     ) -> pd.Series:
-        """Read one record, with everything it has.
+        """Read one record, with all its fields.
 
         Parameters
         ----------
@@ -280,12 +284,11 @@ class Reading(Base):
         external : str, optional
             API name of a field that holds ids of another system.
         tz : str, default "UTC"
-            Time zone of datetimes: an IANA name, or ``"org"`` for the org's own.
+            Time zone of datetimes, as in :meth:`coql`.
         exact : bool, default False
             Exact decimals instead of float64.
         errors : {"keep", "coerce", "raise"}, default "keep"
-            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
-            in a column of Python objects; missing; or an error. The first two warn.
+            What becomes of values that do not fit their field, as in :meth:`coql`.
         as_is : sequence of str, optional
             Fields to read as Zoho sends them, as Python objects.
 
@@ -298,7 +301,7 @@ class Reading(Base):
         Raises
         ------
         NotFoundError
-            No such module or record, or an id that cannot be one (then nothing was sent).
+            No such module or record, or an id that is not one (then nothing was sent).
 
         Notes
         -----
@@ -306,7 +309,7 @@ class Reading(Base):
 
         References
         ----------
-        Zoho CRM API V8, "Get Records": zoho.com/crm/developer/docs/api/v8/get-records.html
+        https://www.zoho.com/crm/developer/docs/api/v8/get-records.html
 
         Examples
         --------
@@ -341,7 +344,7 @@ class Reading(Base):
         as_is: Sequence[str] = (),
         progress: bool | Told = True,
     ) -> pd.DataFrame:
-        """Find records by criteria, mail address, phone number or a word.
+        """Find records by criteria, e-mail address, phone number or a word.
 
         Parameters
         ----------
@@ -351,10 +354,10 @@ class Reading(Base):
             API names of the fields to bring; all that a list can bring by default.
         criteria : str or mapping, optional
             ``{"City": "Pune", "Rating": ["Active", "Acquired"]}``: all must hold, a list means any
-            of its members, and what is in a value need not be escaped. Or Zoho's own criteria,
+            of its members, and values need no escaping. Or Zoho's own criteria,
             ``"((City:starts_with:Pu) and (Annual_Revenue:greater_than:100000))"``.
         email : str, optional
-            A mail address, or part of one, in any mail field.
+            An e-mail address, or part of one, in any e-mail field.
         phone : str, optional
             A phone number, or part of one, in any phone field.
         word : str, optional
@@ -367,17 +370,15 @@ class Reading(Base):
             Leads only: True for those converted, False for those that are not. All by default, as
             in COQL; Zoho's own list leaves the converted ones out.
         tz : str, default "UTC"
-            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+            Time zone of datetime columns, as in :meth:`coql`.
         exact : bool, default False
-            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+            Exact decimals instead of float64.
         errors : {"keep", "coerce", "raise"}, default "keep"
-            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
-            in a column of Python objects; missing; or an error. The first two warn.
+            What becomes of values that do not fit their field, as in :meth:`coql`.
         as_is : sequence of str, optional
             Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each page.
+            Show progress, as in :meth:`coql`.
 
         Returns
         -------
@@ -403,11 +404,11 @@ class Reading(Base):
         One credit for each 200 records. Zoho's ``equals`` also finds longer texts that contain the
         value (not in picklists), takes ``-``, ``/``, ``@`` and their like for one another, and its
         index lags some seconds behind a change; COQL does none of that. Besides the scope of the
-        module it takes ``ZohoSearch.securesearch.READ``.
+        module it needs ``ZohoSearch.securesearch.READ``.
 
         References
         ----------
-        Zoho CRM API V8, "Search Records": zoho.com/crm/developer/docs/api/v8/search-records.html
+        https://www.zoho.com/crm/developer/docs/api/v8/search-records.html
 
         Examples
         --------
@@ -444,14 +445,14 @@ class Reading(Base):
         type: Literal["all", "recycle", "permanent"] = "all",  # noqa: A002 - Zoho's word
         tz: str = "UTC",
     ) -> pd.DataFrame:
-        """List deleted records, so that a copy of the data can forget them too.
+        """List deleted records, so that a copy of the data can drop them too.
 
         Parameters
         ----------
         module : str
             API name of the module.
         since : datetime or str, optional
-            Only those deleted after this moment; it must carry a time zone.
+            Only those deleted after this moment; it must have a time zone.
         type : {"all", "recycle", "permanent"}, default "all"
             All, those still in the recycle bin, or those gone for good.
         tz : str, default "UTC"
@@ -476,8 +477,7 @@ class Reading(Base):
 
         References
         ----------
-        Zoho CRM API V8, "Get Deleted Records":
-        zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
+        https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
 
         Examples
         --------
@@ -489,13 +489,15 @@ class Reading(Base):
         True
         >>> crm.close()
         """
-        self._catalogue.fields(module)
-        headers = records.since_header(since)
-        bodies = search.deleted_bodies(self._gate.send, module, type, headers)
-        return to_frame(bodies, search.DELETED_COLUMNS, tz=self._zone(tz))
+        return tables.deleted_table(self._session, module, since=since, kind=type, tz=tz)
 
     def count(
-        self, module: str, where: str | None = None, *, cvid: str | None = None, **values: Any
+        self,
+        module: str,
+        where: str | Mapping[str, Any] | None = None,
+        *,
+        cvid: str | None = None,
+        **values: Any,
     ) -> int:
         """Count the records of a module, or of one of its custom views.
 
@@ -503,13 +505,13 @@ class Reading(Base):
         ----------
         module : str
             API name of the module.
-        where : str, optional
-            A COQL condition, without the word WHERE; places for values are written ``:name``. All
-            records by default.
+        where : str or mapping, optional
+            A COQL condition, without the word WHERE, with ``:name`` in the places of values; or a
+            mapping, as :func:`zcrm_nb.coql.where` takes it. All records by default.
         cvid : str, optional
             Id of a custom view: only what it shows.
         **values : object
-            What stands for the ``:name`` places.
+            Values of the ``:name`` places.
 
         Returns
         -------
@@ -519,19 +521,18 @@ class Reading(Base):
         Raises
         ------
         QueryError
-            The condition is no COQL; not sent. Or there is no such view, or none that COQL reads.
+            The condition is not valid COQL (not sent), or COQL cannot read the view.
         NotFoundError
             No such module; not sent.
 
         Notes
         -----
-        One credit: it asks COQL for ``COUNT(id)``, because Zoho's own record count costs 50. Of
-        Leads it counts the converted ones too, but not within a view.
+        One credit: COQL counts, because Zoho's own record count costs 50. Converted Leads are
+        counted too, but not within a view.
 
         References
         ----------
-        Zoho CRM API V8, "Get Records through a COQL Query":
-        zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+        https://www.zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
 
         Examples
         --------
@@ -543,7 +544,4 @@ class Reading(Base):
         True
         >>> crm.close()
         """
-        where = where or "id is not null"
-        source = f"{module}#{records.check_id(module, cvid)}" if cvid else module
-        text = fill(f"select COUNT(id) from {source} where {where}", **values)  # noqa: S608 - COQL
-        return ask.count_asked(self._gate.send, self._catalogue, text)
+        return requests.counted(self._session, module, where, values, cvid=cvid)

@@ -1,4 +1,4 @@
-"""From COQL's conditions to the criteria of bulk read: another language for the same thing."""
+"""COQL conditions as the criteria of bulk read jobs, which have a language of their own."""
 
 from __future__ import annotations
 
@@ -101,12 +101,12 @@ def bulk_criteria(
     criteria = _Writer(text, module, fields_of).written(condition)
     leaves = [] if criteria is None else list(_leaves(criteria))
     if len(leaves) > CRITERIA_LIMITS["criteria"]:
-        problem = f"This is {len(leaves)} criteria for bulk read, which takes 25 in a job."
+        problem = f"These are {len(leaves)} criteria; bulk read takes 25 in a job."
         raise _refusal(text, found(text, condition.at, problem, _BY_COQL))
     return criteria
 
 
-_BY_COQL = "crm.coql(…) asks it; or leave it out here, and filter the table in pandas."
+_BY_COQL = "Use crm.coql(…), or leave it out here and filter the table in pandas."
 
 
 def _read(where: str | Condition, module: str, text: str) -> tuple[Condition, str]:
@@ -160,10 +160,10 @@ class _Writer:
         if not isinstance(condition, Logic):
             return self.criterion(condition)
         sides = [self.written(condition.left), self.written(condition.right)]
-        told = [each for each in sides if each is not None]
-        if len(told) == 2:
-            return _group(condition.operator, told)
-        return told[0] if told and condition.operator == "and" else None
+        written = [side for side in sides if side is not None]
+        if len(written) == 2:
+            return _group(condition.operator, written)
+        return written[0] if written and condition.operator == "and" else None
 
     def criterion(self, criterion: Criterion) -> Json | None:
         """Write one criterion by its kind."""
@@ -171,7 +171,7 @@ class _Writer:
         if isinstance(criterion, IsNull) and criterion.negated and path.text == "id":
             return None
         for subquery in _subqueries(criterion):
-            self.refuse(subquery.at, "Bulk read has no query within a query.")
+            self.refuse(subquery.at, "Bulk read has no inner queries.")
         field, values = self.field(path), literals(criterion)
         match criterion:
             case Comparison(operator="like" | "not like"):
@@ -197,10 +197,10 @@ class _Writer:
         """Write one leaf, if the type of the field has this comparator."""
         kind = type_of(field)
         known = _COMPARATORS.get(kind, frozenset())
-        # Whether something is empty can be asked of a boolean formula, by the one word it has.
+        # A boolean formula can be compared with nothing, by the one comparator it has.
         if comparator not in known and not (value == EMPTY and known and comparator == "equal"):
-            words = ", ".join(sorted(known)) or "nothing"
-            problem = f"Bulk read asks {words} of a {kind}, and {path.text} is one."
+            names = ", ".join(sorted(known)) or "nothing"
+            problem = f"Bulk read compares {path.text}, of type {kind}, by {names} only."
             self.refuse(path.at, problem)
         return {"field": {"api_name": path.text}, "comparator": comparator, "value": value}
 
@@ -210,7 +210,7 @@ class _Writer:
         middle, path = pattern.strip("%"), criterion.path
         word = _WORDS[pattern.startswith("%"), pattern.endswith("%")]
         if "%" in middle or (negated and word != "contains"):
-            self.refuse(literal.at, f"Bulk read has no word for the pattern {pattern!r}.")
+            self.refuse(literal.at, f"Bulk read has no comparator for the pattern {pattern!r}.")
         if pattern and not middle:
             return self.leaf(path, field, "equal" if negated else "not_equal", EMPTY)
         value = self.value(field, Literal(middle, at=literal.at))

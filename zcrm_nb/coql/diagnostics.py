@@ -1,4 +1,4 @@
-"""What is to be said about a query: where, what, and the way out."""
+"""Findings about a query: where, what is wrong, and how to correct it."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class Finding:
 
     @property
     def corrected_text(self) -> str:
-        """The corrected query as a message shows it; empty where it is long, or there is none."""
+        """The corrected query as a message shows it; empty where it is long, or missing."""
         short = 0 < len(self.corrected) <= LONGEST_SHOWN
         return f"Corrected: {self.corrected}" if short else ""
 

@@ -109,13 +109,13 @@ def operators(field: Field) -> frozenset[str] | None:
 
 
 def is_sortable(field: Field) -> bool:
-    """Tell whether COQL can sort and group by a field: not by lists, except picked values."""
+    """Check whether COQL can sort and group by a field: not by lists, except picked values."""
     is_list = field.get("json_type") == "jsonarray" and field["data_type"] != "multiselectpicklist"
     return not is_list and field["data_type"] != "consent_lookup"
 
 
 def is_readable(module: str, field: Field) -> bool:
-    """Tell whether COQL can select a field."""
+    """Check whether COQL can select a field."""
     # Zoho's own time stamp of the stage is listed, but selecting it is refused.
     hidden = (module, field["api_name"]) == ("Deals", "Stage_Modified_Time")
     return not hidden and field["data_type"] not in _UNREADABLE
@@ -145,7 +145,7 @@ class Wrong(NamedTuple):
 
 
 def _wrong_number(value: object, field: Field, zone: Zone) -> Wrong | None:
-    """Tell what is wrong with a value for a number."""
+    """Judge a value for a number."""
     del field, zone
     if isinstance(value, int | float) and not isinstance(value, bool):
         return None
@@ -157,7 +157,7 @@ def _wrong_number(value: object, field: Field, zone: Zone) -> Wrong | None:
 
 
 def _wrong_boolean(value: object, field: Field, zone: Zone) -> Wrong | None:
-    """Tell what is wrong with a value for a boolean."""
+    """Judge a value for a boolean."""
     del zone
     if isinstance(value, bool) or str(value).lower() in {"true", "false"}:
         return None
@@ -166,7 +166,7 @@ def _wrong_boolean(value: object, field: Field, zone: Zone) -> Wrong | None:
 
 
 def _wrong_date(value: object, field: Field, zone: Zone) -> Wrong | None:
-    """Tell what is wrong with a value for a date."""
+    """Judge a value for a date."""
     del field
     text = str(value).strip()
     if _DATE.fullmatch(str(value)) and _on_calendar(str(value)):
@@ -179,7 +179,7 @@ def _wrong_date(value: object, field: Field, zone: Zone) -> Wrong | None:
 
 
 def _day(text: str, zone: Zone) -> str:
-    """Read a date in another form; empty where it is none, or can be read in two ways."""
+    """Read a date in another form; empty where it is not one, or can be read in two ways."""
     if text.lower() in _TODAY:
         return datetime.now(zone()).date().isoformat()
     if _DATE.match(text) and _on_calendar(text[:10]):
@@ -196,7 +196,7 @@ def _day(text: str, zone: Zone) -> str:
 
 
 def _wrong_datetime(value: object, field: Field, zone: Zone) -> Wrong | None:
-    """Tell what is wrong with a value for a datetime."""
+    """Judge a value for a datetime."""
     del field
     text = str(value).strip()
     parts = _DATETIME.fullmatch(str(value))
@@ -233,7 +233,7 @@ def first_and_last(year: int, month: int) -> tuple[date, date]:
 
 
 def _on_calendar(text: str) -> bool:
-    """Tell whether there is such a day and time."""
+    """Check whether there is such a day and time."""
     try:
         (datetime if "T" in text else date).fromisoformat(text)
     except ValueError:
@@ -242,7 +242,7 @@ def _on_calendar(text: str) -> bool:
 
 
 def _wrong_id(value: object, field: Field, zone: Zone) -> Wrong | None:
-    """Tell what is wrong with a value for a lookup."""
+    """Judge a value for a lookup."""
     del zone
     if not isinstance(value, bool) and str(value).isdecimal():
         return None
@@ -265,7 +265,7 @@ def _utc() -> tzinfo:
 
 
 def wrong_value(value: object, field: Field, zone: Zone = _utc) -> Wrong | None:
-    """Tell what to write instead of a value that the field's type does not have."""
+    """Find what to write instead of a value that the field's type does not have."""
     wrong = _WRONG.get(type_of(field))
     return wrong(value, field, zone) if wrong else None
 
@@ -320,7 +320,7 @@ _NAMES = (
 
 # ---- Paths ---------------------------------------------------------------------------------------
 
-# Users are no module with fields of its own in the metadata; these are the paths Zoho documents.
+# The metadata do not list the fields of users; these are the paths that Zoho documents.
 USER_PATHS = {
     **dict.fromkeys(["id", "first_name", "last_name", "full_name", "email"], "text"),
     **dict.fromkeys(["role", "profile"], "lookup"),
@@ -455,7 +455,7 @@ SEVERAL_MODULES = "se_module"
 
 
 def _has_several_modules(field: Field) -> bool:
-    """Tell whether a lookup points to records of several modules."""
+    """Check whether a lookup points to records of several modules."""
     return target_of(field) == SEVERAL_MODULES
 
 
@@ -521,7 +521,7 @@ def _check_module(module: str, modules: Collection[str]) -> None:
 
 
 def aggregates_field(function: str, field: Field) -> bool:
-    """Tell whether an aggregate takes a field; of an unknown type only Zoho can tell."""
+    """Check whether an aggregate takes a field; of an unknown type only Zoho can tell."""
     kind = type_of(field)
     if field["api_name"] == "id" and function in {"SUM", "AVG"}:
         return False

@@ -261,7 +261,7 @@ class Parser:
         return token
 
     def row_count(self, what: str, token: Lexeme) -> int:
-        """Read a number of rows; below zero only a LIMIT has a refusal of its own."""
+        """Read a number of rows; only a LIMIT below zero is refused in other words."""
         digits = token.text.removeprefix("-") if what == "limit" else token.text
         if not digits.isdecimal():
             message = "limit given seems to be invalid"
@@ -303,7 +303,7 @@ class Parser:
         return condition
 
     def criterion(self) -> Condition:
-        """Read a path and what is asked of it."""
+        """Read a path and its comparison."""
         if self.token.word == "not":
             raise self.unknown_operator(self.token)
         path = self.path()

@@ -89,7 +89,7 @@ def lint(
     modules: ModulesOf | None = None,
     zone: ZoneOf | None = None,
 ) -> list[Finding]:
-    """Tell what Zoho would answer to a query, before it is sent.
+    """Find what Zoho would answer to a query, before it is sent.
 
     Examples
     --------
@@ -414,7 +414,7 @@ class _Linter:
             self.add(literal.at, problem, fix, edits, **_invalid_value(details))
 
     def values(self, criterion: Criterion, field: Field) -> bool:
-        """Refuse values that the type does not have; tell whether all are right."""
+        """Refuse values that the type does not have; return whether all are right."""
         path, kind = criterion.path, type_of(field)
         if kind in LOOKUPS:
             return self.ids(criterion, field)
@@ -569,7 +569,7 @@ class _Linter:
             self.add(high.at, problem, f"{fix} (both ends belong to it)", severity="warning")
 
     def is_moment(self, query: Query, path: Path) -> bool:
-        """Tell whether a path leads to a date with a time."""
+        """Check whether a path leads to a date with a time."""
         if self.fields_of is None:
             return False
         with suppress(AstrayError):
@@ -584,7 +584,7 @@ _OR_DATES = {"MIN": " or dates", "MAX": " or dates"}
 
 
 def _ends_where(token: Lexeme) -> bool:
-    """Tell whether a token begins a clause behind WHERE."""
+    """Check whether a token begins a clause behind WHERE."""
     return token.kind == "name" and token.word in {"order", "limit"}
 
 

@@ -92,7 +92,7 @@ def stable(query: Query) -> Query:
 
 
 def after(query: Query, last_id: str) -> Query:
-    """Ask for the rows behind one record, in the order of ids: the way past Zoho's offset ceiling.
+    """Select the rows behind one record, in the order of ids: the way past Zoho's offset ceiling.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def after(query: Query, last_id: str) -> Query:
 
 
 def credits(limit: int | None) -> int:  # noqa: A001 - Zoho's word, used as coql.credits
-    """Tell what one call costs.
+    """Return the credits of one call.
 
     References
     ----------
@@ -127,7 +127,7 @@ def credits(limit: int | None) -> int:  # noqa: A001 - Zoho's word, used as coql
 
 
 def is_long(condition: Condition) -> bool:
-    """Tell whether a condition is a list of more values than Zoho takes in one."""
+    """Check whether a condition is a list of more values than Zoho takes in one."""
     return isinstance(condition, Membership) and len(literals(condition)) > LIMITS["in"]
 
 
@@ -168,7 +168,7 @@ def with_criteria(query: Query, change: Callable[[Condition], Condition]) -> Que
 
 
 def split_list(query: Query) -> Membership | None:
-    """Find the long IN list that can be asked for in turn, one query after the other.
+    """Find the long IN list that can be sent in parts, one query after the other.
 
     It has to hold for every row (so no OR is above it, and no NOT before it), and rows have to be
     records: groups of several queries would be groups of parts.
@@ -281,6 +281,6 @@ def _check_rows(query: Query, text: str, offset_ceiling: int) -> None:
 
 
 def _exceeded(clause: str, limit: int, text: str, at: int) -> ParseError:
-    """Word ``LIMIT_EXCEEDED``; nobody else does."""
+    """Make the refusal ``LIMIT_EXCEEDED``."""
     details = {"limit": limit, "clause": clause}
     return ParseError("LIMIT_EXCEEDED", "limit exceeded", details, text=text, at=at)

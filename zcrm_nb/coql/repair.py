@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from zcrm_nb.coql.text import Pasted
     from zcrm_nb.coql.tree import Condition, Expression, Query
 
-__all__ = ["as_sql", "repair"]
+__all__ = ["STAR", "as_sql", "repair"]
+
+STAR = "COQL has no *."
 
 _ID = Path((Step("id"),))
 _SIGNS = {
@@ -220,7 +222,7 @@ class _Mender(Parser):
         return Aggregate("COUNT", _ID, at)
 
     def counts_star(self) -> bool:
-        """Tell whether a function's argument is a star."""
+        """Check whether a function's argument is a star."""
         return [token.text for token in self.tokens[self.next + 1 : self.next + 4]] == list("(*)")
 
     def function(self, token: Lexeme) -> str:
@@ -262,10 +264,10 @@ def _with_columns(
     known = fields_of(query.module).values()
     fields = [each for each in known if is_readable(query.module, each)]
     if not fields:
-        return query, []  # the linter tells about a module that is not there
+        return query, []  # the linter reports an unknown module
     columns = tuple(SelectItem(Path((Step(each["api_name"]),), at=star.at)) for each in fields)
     fix = f"Written as the {len(columns)} fields of {query.module} that COQL can read."
-    change = found(text, star.at, "COQL has no *.", fix, severity="repaired", code="SYNTAX_ERROR")
+    change = found(text, star.at, STAR, fix, severity="repaired", code="SYNTAX_ERROR")
     return replace(query, columns=columns), [change]
 
 
@@ -288,10 +290,10 @@ def _criteria(query: Query) -> Iterator[Condition]:
 
 
 def _shortened(membership: Membership, text: str, *, in_turn: bool) -> Finding:
-    """Tell how a list that is too long is asked for."""
+    """Describe how a list that is too long is sent."""
     size = len(literals(membership))
     lists = -(-size // LIMITS["in"])
-    way = f"Asked in {lists} queries." if in_turn else f"Written as {lists} lists."
+    way = f"Sent in {lists} queries." if in_turn else f"Written as {lists} lists."
     problem = f"This list has {size} values, and Zoho takes {LIMITS['in']}."
     code = "LIMIT_EXCEEDED"
     return found(text, membership.at, problem, way, severity="repaired", code=code)

@@ -193,7 +193,7 @@ def cleaned(text: str) -> tuple[str, list[Pasted]]:
 
 
 def _is_inside_word(text: str, start: int, end: int) -> bool:
-    """Tell whether an invisible character has a word on both sides."""
+    """Check whether an invisible character has a word on both sides."""
     around = text[max(start - 1, 0) : start], text[end : end + 1]
     return not text[start].isspace() and all(re.match(r"\w", each) for each in around)
 
@@ -323,7 +323,7 @@ def _finite(value: float | Decimal) -> str:
 def _datetime(value: datetime) -> str:
     """Write ISO with an offset and without the fraction, which Zoho refuses."""
     if value != value:  # noqa: PLR0124 - pandas.NaT, which is a datetime but not itself
-        raise ValueError("NaT is no time that COQL can compare with")
+        raise ValueError("COQL cannot compare with NaT")
     if value.utcoffset() is None:
         raise ValueError(
             f"{value} has no time zone; add one: value.replace(tzinfo=ZoneInfo('Asia/Kolkata')), "
@@ -364,8 +364,12 @@ def where(mapping: Mapping[str, object]) -> str:
     >>> where({"City": "Pune", "Lead_Status": ["New", "Open"], "Annual_Revenue": (">", 5000)})
     "((City = 'Pune' and Lead_Status in ('New', 'Open')) and Annual_Revenue > 5000)"
     """
-    told = [_criterion(name, value) for name, value in mapping.items()]
-    return reduce(lambda left, right: f"({left} and {right})", told) if told else "id is not null"
+    criteria = [_criterion(name, value) for name, value in mapping.items()]
+    return (
+        reduce(lambda left, right: f"({left} and {right})", criteria)
+        if criteria
+        else "id is not null"
+    )
 
 
 def _criterion(name: str, value: object) -> str:
@@ -377,7 +381,7 @@ def _criterion(name: str, value: object) -> str:
             places, values = f"{operator.lower()} :value", {"value": other}
         case tuple():
             raise ValueError(
-                f"{name}: {value!r} is no operator with its value, such as ('>', 5) or "
+                f"{name}: {value!r} is not an operator with its value, such as ('>', 5) or "
                 "('between', 5, 10); one of several values is a list"
             )
         case _:

@@ -132,7 +132,7 @@ class TokenContext:
 
 
 def is_near(word: str, words: Iterable[str]) -> bool:
-    """Tell whether a word looks like a misspelt one."""
+    """Check whether a word looks like a misspelt one."""
     return word not in set(words) and bool(get_close_matches(word, list(words), 1, 0.74))
 
 

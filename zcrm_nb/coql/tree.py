@@ -76,7 +76,7 @@ class SelectItem:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value: text, number or boolean; ``quoted`` tells whether it stood in quotes.
+    """A value: text, number or boolean; ``quoted`` is whether it was in quotes.
 
     A bare picklist word means the same as a quoted one, so the quotes take no part in comparisons.
     """
@@ -139,7 +139,7 @@ class IsNull:
 
 @dataclass(frozen=True, slots=True)
 class Logic:
-    """Two conditions joined by ``and`` or ``or``; COQL knows no third arm."""
+    """Two conditions joined by ``and`` or ``or``; COQL joins no third one."""
 
     operator: OneOf["and", "or"]
     left: Condition
@@ -205,7 +205,7 @@ def aggregates(query: Query) -> Iterator[Aggregate]:
 
 
 def is_aggregate(query: Query) -> bool:
-    """Tell whether the rows are groups, which carry no ``id``, rather than records.
+    """Check whether the rows are groups, which carry no ``id``, rather than records.
 
     Examples
     --------
@@ -219,8 +219,8 @@ def is_aggregate(query: Query) -> bool:
 def paths(query: Query) -> Iterator[Path]:
     """Yield every field of the query's own module, clause by clause.
 
-    An alias in ORDER BY is no field and is left out. So are the fields of subqueries, which belong
-    to other modules: walk those with :func:`subqueries`.
+    Aliases in ORDER BY are left out, and so are the fields of subqueries, which belong to other
+    modules: walk those with :func:`subqueries`.
 
     Examples
     --------

@@ -19,13 +19,13 @@ from zcrm_nb.emulator.bulk.jobs import BulkOrg, Jobs
 from zcrm_nb.emulator.catalog import org_schema
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
-from zcrm_nb.emulator.deferred_jobs import Chores, DeferringOrg
+from zcrm_nb.emulator.deferred_jobs import DeferredJobs, DeferringOrg
 from zcrm_nb.emulator.life.life import Life
 from zcrm_nb.emulator.oauth import simulated_user
 from zcrm_nb.emulator.oauth.consent import ConsentOrg, Declined, permissions
 from zcrm_nb.emulator.oauth.data_centres import ACCOUNTS_ORIGIN
 from zcrm_nb.emulator.oauth.devices import PAGE, DeviceOrg, Devices
-from zcrm_nb.emulator.oauth.form_tokens import Tickets
+from zcrm_nb.emulator.oauth.form_tokens import FormTokens
 from zcrm_nb.emulator.rough.rough import Rough, kinds_of
 from zcrm_nb.emulator.routes import JOBS, WORKS
 from zcrm_nb.emulator.serving.accounts import NOTEBOOK_REDIRECT, SELF_CLIENT_SCOPES, Accounts
@@ -161,16 +161,16 @@ class Emulator:
             edition,
             secret=f"page tokens of {seed}".encode(),
         )
-        org.consents = Tickets(self.clock)
+        org.consents = FormTokens(self.clock)
         org.devices = Devices(self.clock, seed)
         org.courier = Courier(self.settings.watch, self.faults)
         org.jobs = self.jobs = Jobs(org, JOBS)
         org.channels = self.channels = Channels(org)
-        org.chores = Chores(org, WORKS)
+        org.deferred_jobs = DeferredJobs(org, WORKS)
         impolite = Rough(kinds, seed, self.clock.now) if kinds else None
         self.wsgi = App(
             org,
-            org.chores,
+            org.deferred_jobs,
             self.faults,
             latency_ms=latency_ms,
             sleep=sleep,

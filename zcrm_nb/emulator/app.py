@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from zcrm_nb.emulator.bulk.jobs import BulkOrg
-from zcrm_nb.emulator.deferred_jobs import Chores
+from zcrm_nb.emulator.deferred_jobs import DeferredJobs
 from zcrm_nb.emulator.records.external_ids import translated
 from zcrm_nb.emulator.rough.rough import Rough
 from zcrm_nb.emulator.routes import Router
@@ -44,7 +44,7 @@ class App:
     ----------
     org : BulkOrg
         The org it answers for.
-    chores : Chores
+    deferred_jobs : DeferredJobs
         Its deferred jobs.
     faults : Faults
         What goes wrong on request.
@@ -64,14 +64,14 @@ class App:
     def __init__(
         self,
         org: BulkOrg,
-        chores: Chores,
+        deferred_jobs: DeferredJobs,
         faults: Faults,
         *,
         latency_ms: float,
         sleep: Callable[[float], None],
         rough: Rough | None = None,
     ) -> None:
-        self._org, self._chores, self._faults = org, chores, faults
+        self._org, self._deferred_jobs, self._faults = org, deferred_jobs, faults
         self.latency_ms, self._sleep, self.rough = latency_ms, sleep, rough
         self.router = Router()
         self.closed = False
@@ -124,7 +124,7 @@ class App:
         token = org.accounts.check(request.headers.get("Authorization", ""))
         org.accounts.require(token, route.scopes, self._spellings(names))
         request = replace(request, token=token)
-        self._chores.settle()
+        self._deferred_jobs.settle()
         org.jobs.settle()
         with org.meter.call(route.price, request):
             answer = self._run(route, names, request)

@@ -43,7 +43,7 @@ Item = dict[str, Any]
 
 @dataclass(slots=True)
 class Sub:
-    """One of the calls inside; ``result`` is what is told of it in the end."""
+    """One of the calls inside; ``result`` is its part of the response."""
 
     index: int
     sent: Item
@@ -82,7 +82,7 @@ def post_composite(org: Org, request: Request) -> Answer:
     order = _order(subs)
     if together and len(order) < len(subs):
         for each in order:
-            each.result = _stopped().body
+            each.result = _skipped().body
     elif together:
         _all_or_none(org, request, order)
     else:
@@ -178,15 +178,15 @@ def _check_allowed(sub: Sub, uri: str) -> None:
 
 def _references(sub: Sub, subs: list[Sub], wrong: Callable[..., Refusal]) -> tuple[str, ...]:
     """List the calls whose answers this one uses."""
-    known = {each.name for each in subs if each.name}
-    names: dict[str, None] = {}
+    names = {each.name for each in subs if each.name}
+    used: dict[str, None] = {}
     for part in ("uri", "params", "headers", "body"):
         for text in _texts(sub.sent.get(part)):
             for name, path in REFERENCE.findall(text):
-                if name not in known or "".join(m[0] for m in STEP.finditer(path)) != path[1:]:
+                if name not in names or "".join(m[0] for m in STEP.finditer(path)) != path[1:]:
                     raise wrong("INVALID_REFERENCE", part, reference=f"@{{{name}:{path}}}")
-                names[name] = None
-    return tuple(names)
+                used[name] = None
+    return tuple(used)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -230,8 +230,8 @@ def _run(org: Org, request: Request, sub: Sub, subs: list[Sub]) -> None:
     by_name = {each.name: each for each in subs if each.name}
     try:
         inner = _inner_request(request, sub, by_name)
-    except _Stopped:
-        sub.result = _stopped().body
+    except _Skipped:
+        sub.result = _skipped().body
         return
     except Refusal as refusal:
         sub.result = refusal.body
@@ -242,11 +242,11 @@ def _run(org: Org, request: Request, sub: Sub, subs: list[Sub]) -> None:
     sub.answer, sub.result = answer, _result(answer)
 
 
-class _Stopped(Exception):  # noqa: N818 - says what happened
-    """What a call builds on has failed."""
+class _Skipped(Exception):  # noqa: N818 - says what happened
+    """A call that this one uses has failed."""
 
 
-def _stopped() -> Refusal:
+def _skipped() -> Refusal:
     """Say that a call was not made."""
     return Refusal(400, "PROCESSING_STOPPED", "processing stopped as a dependent request failed")
 
@@ -256,7 +256,7 @@ def _inner_request(request: Request, sub: Sub, by_name: dict[str, Sub]) -> Reque
     bodies = {}
     for name in sub.refers_to:
         if by_name[name].failed:
-            raise _Stopped
+            raise _Skipped
         answer = by_name[name].answer
         bodies[name] = orjson.loads(answer.body) if answer and answer.body else None
 
@@ -288,18 +288,18 @@ def _filled(value: Any, bodies: Item, path: str, part: str) -> Any:
     if not isinstance(value, str):
         return value
 
-    def found(match: re.Match[str]) -> Any:
-        here = bodies[match[1]]
+    def looked_up(match: re.Match[str]) -> Any:
+        value = bodies[match[1]]
         for key, index, quoted in STEP.findall(match[2]):
             try:
-                here = here[int(index)] if index else here[key or quoted]
+                value = value[int(index)] if index else value[key or quoted]
             except (KeyError, IndexError, TypeError):
                 details = {"api_name": part, "json_path": path, "reference": match[0]}
                 raise Refusal(400, "INVALID_REFERENCE", "invalid reference", details) from None
-        return here
+        return value
 
     alone = REFERENCE.fullmatch(value)
-    return found(alone) if alone else REFERENCE.sub(lambda match: str(found(match)), value)
+    return looked_up(alone) if alone else REFERENCE.sub(lambda match: str(looked_up(match)), value)
 
 
 def _cut(answer: Answer) -> Answer:
@@ -315,7 +315,7 @@ def _cut(answer: Answer) -> Answer:
 
 
 def _result(answer: Answer) -> Item:
-    """Describe what a call was answered."""
+    """Describe the response of a call."""
     headers = {"content-type": "application/json;charset=UTF-8"} | answer.headers
     body = orjson.loads(answer.body) if answer.body else None
     response = {"status_code": answer.status, "headers": headers, "body": body}
@@ -354,7 +354,7 @@ def _tell_rollback(order: list[Sub]) -> None:
     for each in order[: order.index(failed)]:
         each.result = Refusal(400, "ROLLBACK_PERFORMED", message, details).body
     for each in order[order.index(failed) + 1 :]:
-        each.result = _stopped().body
+        each.result = _skipped().body
 
 
 ROUTES = (

@@ -1,6 +1,6 @@
-"""Work that Zoho puts off: scheduled, running, completed, by the org's clock.
+"""Deferred jobs: scheduled, running, completed, by the org's clock.
 
-A chore is done in one go when its time has come, before the next call is answered. It is kept in
+A job is done in one go when it is due, before the next call is answered. It is kept in
 the store, so that it is not forgotten when the org is closed in between.
 """
 
@@ -16,12 +16,12 @@ from zcrm_nb.emulator.org import Org
 
 Facts: TypeAlias = dict[str, Any]
 #: Does the work of one kind; gives how many records it did, and how many it could not.
-Work: TypeAlias = Callable[[Org, "Chore"], tuple[int, int]]
+Work: TypeAlias = Callable[[Org, "DeferredJob"], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Chore:
-    """One piece of work: what it is about, when it is due, and what has come of it."""
+class DeferredJob:
+    """One deferred job: its subject, when it is due, and its result."""
 
     id: int
     kind: str
@@ -35,7 +35,7 @@ class Chore:
     finished: bool
 
     def status(self, org: Org) -> str:
-        """Say how far it is, in Zoho's words."""
+        """Give its state in Zoho's words."""
         if self.finished:
             return "COMPLETED"
         begins = self.due - org.settings.actions.chore_runs_s
@@ -45,70 +45,72 @@ class Chore:
 class DeferringOrg(Org):
     """An org with its deferred jobs."""
 
-    chores: Chores
+    deferred_jobs: DeferredJobs
 
 
-class Chores:
-    """The work that an org has put off.
+class DeferredJobs:
+    """The deferred jobs of an org.
 
     Parameters
     ----------
     org : Org
         The org.
     works : mapping of str to callable
-        How each kind of chore is done.
+        How each kind of job is done.
     """
 
     def __init__(self, org: Org, works: dict[str, Work]) -> None:
         self._org, self._works = org, works
         self._next = self._earliest()
 
-    def put_off(self, kind: str, module: str, user: int, total: int, facts: Facts) -> int:
-        """Schedule a chore and return its id."""
+    def defer(self, kind: str, module: str, user: int, total: int, facts: Facts) -> int:
+        """Schedule a job and return its id."""
         org, settings = self._org, self._org.settings.actions
         due = org.clock.now() + settings.chore_delay_s + settings.chore_runs_s
         with org.store.transaction():
-            chore = org.store.new_id()
+            job = org.store.new_id()
             org.store.execute(
                 "INSERT INTO chores VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
-                (chore, kind, module, user, due, orjson.dumps(facts).decode(), total),
+                (job, kind, module, user, due, orjson.dumps(facts).decode(), total),
             )
         self._next = self._earliest()
-        return chore
+        return job
 
     def settle(self) -> None:
-        """Do what is due."""
+        """Do the jobs that are due."""
         while self._next is not None and self._next <= self._org.clock.now():
             with self._org.store.transaction():
-                for chore in self._read("NOT finished AND due <= ?", self._org.clock.now()):
-                    done, failed = self._works[chore.kind](self._org, chore)
+                for job in self._read("NOT finished AND due <= ?", self._org.clock.now()):
+                    done, failed = self._works[job.kind](self._org, job)
                     self._org.store.execute(
                         "UPDATE chores SET finished = 1, done = ?, failed = ? WHERE id = ?",
-                        (done, failed, chore.id),
+                        (done, failed, job.id),
                     )
             self._next = self._earliest()
 
-    def find(self, kind: str, module: str, chore_id: int) -> Chore | None:
-        """Find a chore of one kind by its id."""
+    def find(self, kind: str, module: str, job_id: int) -> DeferredJob | None:
+        """Find a job of one kind by its id."""
         return next(
             (
                 each
-                for each in self._read("id = ?", chore_id)
+                for each in self._read("id = ?", job_id)
                 if (each.kind, each.module) == (kind, module)
             ),
             None,
         )
 
-    def _read(self, where: str, value: int) -> list[Chore]:
-        """Read chores, the ones due first first."""
+    def _read(self, where: str, value: int) -> list[DeferredJob]:
+        """Read jobs in the order in which they are due."""
         rows = self._org.store.read(
             f"SELECT * FROM chores WHERE {where} ORDER BY due, id",
             (value,),
         )
-        return [Chore(*(*row[:5], orjson.loads(row[5]), *row[6:9], bool(row[9]))) for row in rows]
+        return [
+            DeferredJob(*(*row[:5], orjson.loads(row[5]), *row[6:9], bool(row[9]))) for row in rows
+        ]
 
     def _earliest(self) -> int | None:
-        """Give the time when the next chore is due."""
+        """Give the time when the next job is due."""
         due: int | None = self._org.store.read("SELECT min(due) FROM chores WHERE NOT finished")[0][
             0
         ]

@@ -1,4 +1,4 @@
-"""What every handler is given: the parts of an org that all rooms know.
+"""What every handler is given: the parts of an org that all rooms share.
 
 A room whose handlers need more adds it in a subclass, such as
 :class:`~zcrm_nb.emulator.bulk.jobs.BulkOrg`; the front builds the one that has all parts.

@@ -143,11 +143,11 @@ class Router:
             methods.setdefault(route.path, {})[route.method] = route
         routes_by_path: list[tuple[str, dict[str, Route] | str]] = [*methods.items(), *NOT_EMULATED]
         routes_by_path.sort(key=lambda each: _specificity(each[0]))
-        self._known = [(_pattern(path), answer) for path, answer in routes_by_path]
+        self._routes = [(_pattern(path), answer) for path, answer in routes_by_path]
 
     def find(self, request: Request, settings: Settings) -> tuple[Route, dict[str, str]]:
         """Find route and path values of a request, or refuse an unknown address or method."""
-        for pattern, answer in self._known:
+        for pattern, answer in self._routes:
             match = pattern.fullmatch(request.path)
             if not match:
                 continue

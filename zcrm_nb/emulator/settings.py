@@ -367,7 +367,7 @@ class WatchSettings:
     retries: int = fact(0, "how often a callback without a 2xx answer is sent again")
 
     def notifies_of(self, way: str) -> bool:
-        """Whether changes made in a way are told."""
+        """Whether changes of a kind are notified of."""
         return way not in self.silent_ways
 
 

@@ -103,8 +103,8 @@ class _Room:
 
     def for_part(self, part: int, count: int, dtype: Any = None) -> Any:
         """Give the place for so many values: in the whole where they fit, else beside it."""
-        told = self._rows[part] if part < len(self._rows) else None
-        if self._whole is not None and told == count and dtype in {None, self._dtype}:
+        expected = self._rows[part] if part < len(self._rows) else None
+        if self._whole is not None and expected == count and dtype in {None, self._dtype}:
             start = self._starts[part]
             self._blocks[part] = self._whole[start : start + count]
         else:
@@ -243,10 +243,10 @@ class _Codes(_Sink):
     def array(self, tz: str) -> Any:
         """Give a category; what the CRM does not know comes last, sorted, as in any answer."""
         del tz
-        strange = sorted(list(self._code_of)[len(self.column.categories) :])
-        categories = (*self.column.categories, *strange)
+        unlisted = sorted(list(self._code_of)[len(self.column.categories) :])
+        categories = (*self.column.categories, *unlisted)
         codes = self._codes.joined()
-        if strange:
+        if unlisted:
             place = {value: code for code, value in enumerate(categories)}
             codes = np.array([*(place[value] for value in self._code_of), -1])[codes]
         _, dtype = categorical(categories)
@@ -292,7 +292,7 @@ def _one(values: pa.ChunkedArray) -> pa.Array:
 
 
 def _is_coded(values: Any) -> bool:
-    """Tell whether a column is a dictionary."""
+    """Whether a column is a dictionary."""
     return bool(pa.types.is_dictionary(values.type))
 
 

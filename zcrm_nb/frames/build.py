@@ -33,7 +33,7 @@ class FrameOptions(TypedDict, total=False):
 
 
 def to_frame(
-    pages: Iterable[Page] | bytes | list[dict[str, Any]],
+    pages: Iterable[Page] | Page,
     columns: Iterable[Column],
     *,
     users: Mapping[str, str] | None = None,
@@ -53,7 +53,7 @@ def to_frame(
         What the table holds, in this order; see :func:`column_for`. What else is in the answer is
         left out; what is not in it is null.
     users : mapping of str to str, optional
-        Full name for each user id; see :func:`directory`. COQL tells only last names of users, so
+        Full name for each user id; see :func:`directory`. COQL has only last names of users, so
         with it the columns of owners are the same by every route.
     tz : str, default "UTC"
         Time zone in which datetimes are shown.

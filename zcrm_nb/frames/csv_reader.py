@@ -1,11 +1,11 @@
 """Parts of a bulk export: the CSV in a ZIP becomes typed Arrow, by the same columns as JSON does.
 
 A bulk file has ids where JSON has lookups, and names only in columns that the job asked for by a
-dotted path. So a reader is told, beside the columns, where the name of each lookup stands; users
+dotted path. So a reader also gets the columns that hold the names of lookups; users
 are named by the directory. What comes out is flat: a lookup is two columns, ``X`` and ``X.id``.
 
 Arrow's CSV parser reads by the types of the columns and never guesses. A file that does not fit
-them is read again as text, and each column mended on its own, as JSON answers are.
+them is read again as text, and each column converted by itself, as JSON answers are.
 """
 
 from __future__ import annotations
@@ -136,12 +136,12 @@ class PartReader:
         users: Mapping[str, str] | None = None,
         exact: bool = False,
     ) -> None:
-        self._asked = list(columns)
+        self._wanted = list(columns)
         self._names, self._users, self.exact = dict(names or {}), users or {}, exact
-        if strange := [each.name for each in self._asked if each.kind in NOT_IN_BULK]:
-            raise ValueError(f"No CSV file holds {', '.join(strange)}.")
-        self._user_columns = [each.name for each in self._asked if each.kind == "user"]
-        self.columns = flat(self._asked)
+        if unsupported := [each.name for each in self._wanted if each.kind in NOT_IN_BULK]:
+            raise ValueError(f"No CSV file holds {', '.join(unsupported)}.")
+        self._user_columns = [each.name for each in self._wanted if each.kind == "user"]
+        self.columns = flat(self._wanted)
         self.schema = schema_of(self.columns, exact=exact)
         self.stored = self._schema_of_batches()
         self._types = self._types_in_file()
@@ -171,7 +171,7 @@ class PartReader:
             yield from self._patiently(path, skip=max(skip, given))
 
     def nameless(self, batch: pa.RecordBatch) -> dict[str, dict[str, str]]:
-        """Find users that nobody has named yet."""
+        """Find users without a name."""
         found: dict[str, dict[str, str]] = {}
         for name in self._user_columns:
             names, ids = batch[name], batch[f"{name}.id"]
@@ -199,7 +199,7 @@ class PartReader:
 
     def _schema_of_batches(self) -> pa.Schema:
         """Say which columns are dictionaries while they are on their way."""
-        repeating = {each.name for each in self._asked if each.kind == "picklist"}
+        repeating = {each.name for each in self._wanted if each.kind == "picklist"}
         repeating |= {f"{name}{ending}" for name in self._user_columns for ending in ("", ".id")}
         return pa.schema(
             [(each.name, _CODED if each.name in repeating else each.type) for each in self.schema]
@@ -208,7 +208,7 @@ class PartReader:
     def _types_in_file(self) -> dict[str, pa.DataType]:
         """Name the type that each column of the file is parsed by; ``id`` has two names."""
         types: dict[str, pa.DataType] = {}
-        for column in self._asked:
+        for column in self._wanted:
             if column.kind in {"lookup", "multipicklist"}:
                 types[column.name] = TEXT
             elif column.kind in {"user", "picklist"}:
@@ -222,7 +222,7 @@ class PartReader:
     def _options(
         self, types: Mapping[str, pa.DataType], *, threads: bool = False
     ) -> dict[str, Any]:
-        """Tell Arrow how to parse: by types, nulls where nothing stands, whole texts."""
+        """Return options for Arrow's parser: by types, nulls where nothing stands, whole texts."""
         return {
             "read_options": pcsv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=threads),
             "parse_options": pcsv.ParseOptions(newlines_in_values=True),
@@ -262,7 +262,7 @@ class PartReader:
     def _flat(self, read: Any, rows: int) -> list[Any]:
         """Make the columns of a table from those of the file."""
         found: list[Any] = []
-        for column in self._asked:
+        for column in self._wanted:
             if column.kind in {"lookup", "user"}:
                 found += self._named(column, read, rows)
             elif column.name == "id":
@@ -301,7 +301,7 @@ class PartReader:
 
     def _mended(self, raw: pa.RecordBatch) -> pa.RecordBatch:
         """Type one batch of texts column by column."""
-        kinds = {each.name: each for each in self._asked if each.kind not in {"lookup", "user"}}
+        kinds = {each.name: each for each in self._wanted if each.kind not in {"lookup", "user"}}
 
         def read(name: str) -> Any:
             text = _text(raw.column(name))
@@ -325,7 +325,7 @@ class PartReader:
 class _Paced:
     """A stream that is read a few blocks ahead of its use; left alone, Arrow would hold 32.
 
-    Nobody waits for ever: a block of which no batch came is one more that is read ahead.
+    No wait is endless: a block that gave no batch only means that one more is read ahead.
     """
 
     closed = False
@@ -339,7 +339,7 @@ class _Paced:
 
     def __exit__(self, *error: object) -> None:
         self._over = True
-        self._room.release()  # the thread that reads may wait, and whoever ends it waits for it
+        self._room.release()  # the reading thread may wait here, and ending it waits for the thread
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -356,7 +356,7 @@ class _Paced:
 
 
 def _is_bare_header(path: Path) -> bool:
-    """Tell whether a file is one line without an end, which Arrow takes for no table."""
+    """Whether a file is one line without an end, which Arrow takes for no table."""
     with Member(path) as member:
         return member.size <= _BLOCK_BYTES and b"\n" not in member.readall().strip()
 

@@ -48,7 +48,7 @@ def open_export(path: str | Path, *, table: str | None = None) -> Export:
     FileNotFoundError
         There is no export.
     ValueError
-        The export is not complete: whoever began it can go on with the same ``crm.export``. Or
+        The export is not complete; the same ``crm.export``. Or
         the file holds several.
 
     Examples
@@ -64,14 +64,14 @@ def open_export(path: str | Path, *, table: str | None = None) -> Export:
     """
     is_file = "://" not in str(path) and Path(path).expanduser().is_file()
     store = DuckFile(str(path), table) if is_file else Folder(str(path))
-    told = store.manifest()
-    if told is None:
+    manifest = store.manifest()
+    if manifest is None:
         raise FileNotFoundError(f"{path} holds no export.")
     if isinstance(store, Folder):
-        store = Folder(str(path), told["format"])
-    if not told["complete"]:
-        raise ValueError(_not_complete(path, told))
-    return Export(store, told)
+        store = Folder(str(path), manifest["format"])
+    if not manifest["complete"]:
+        raise ValueError(_not_complete(path, manifest))
+    return Export(store, manifest)
 
 
 def _not_complete(path: str | Path, manifest: Mapping[str, Any]) -> str:
@@ -96,11 +96,11 @@ def store_at(
 ) -> Store:
     """Find out what a target is to be."""
     ending = PurePosixPath(str(target)).suffix.lower()
-    said = _BY_ENDING.get(ending)
-    kind = format or said or "parquet"
+    implied = _BY_ENDING.get(ending)
+    kind = format or implied or "parquet"
     if kind not in {*FORMATS, "duckdb"}:
-        raise ValueError(f"format={format!r} is none of 'parquet', 'csv' and 'duckdb'.")
-    if said and kind != said:
+        raise ValueError(f"format={format!r} is not one of 'parquet', 'csv' and 'duckdb'.")
+    if implied and kind != implied:
         raise ValueError(f"format={format!r} does not go with a target that ends in {ending}.")
     if kind == "duckdb":
         return DuckFile(str(target), table or module)
@@ -116,7 +116,7 @@ class Export:
     ----------
     store : Store
         Where it is.
-    told : mapping
+    manifest : mapping
         What its manifest says.
 
     Attributes
@@ -131,14 +131,16 @@ class Export:
         When it was begun: an ISO 8601 time in UTC.
     """
 
-    def __init__(self, store: Store, told: Mapping[str, Any]) -> None:
-        self._store, self._told = store, told
+    def __init__(self, store: Store, manifest: Mapping[str, Any]) -> None:
+        self._store, self._manifest = store, manifest
         self.path = store.target
-        self.module = str(told["question"]["module"])
-        self.rows = sum(part["rows"] for part in told["parts"].values())
-        self.as_of = str(told["facts"]["as_of"])
-        self._columns = [Column(name, kind, tuple(known)) for name, kind, known in told["columns"]]
-        self._schema = schema_of(self._columns, exact=told["exact"])
+        self.module = str(manifest["question"]["module"])
+        self.rows = sum(part["rows"] for part in manifest["parts"].values())
+        self.as_of = str(manifest["facts"]["as_of"])
+        self._columns = [
+            Column(name, kind, tuple(known)) for name, kind, known in manifest["columns"]
+        ]
+        self._schema = schema_of(self._columns, exact=manifest["exact"])
 
     def df(self, *, tz: str = "UTC") -> pd.DataFrame:
         """Read it all as a DataFrame.
@@ -153,12 +155,12 @@ class Export:
         DataFrame of shape (n_records, n_columns)
             The same that :meth:`CRM.bulk` gives: the dtypes come from the manifest.
         """
-        counts = self._store.counts(self._told)
-        filler = FrameAssembler(self._columns, rows=counts, tz=tz, exact=self._told["exact"])
+        counts = self._store.counts(self._manifest)
+        filler = FrameAssembler(self._columns, rows=counts, tz=tz, exact=self._manifest["exact"])
         for number, piece in enumerate(self._pieces):
             filler.add(number, self._store.read(piece, self._schema))
         table = in_id_order(filler.frame())
-        table.attrs["zcrm"] = {**self._told["facts"], "path": self.path}
+        table.attrs["zcrm"] = {**self._manifest["facts"], "path": self.path}
         return table
 
     def arrow(self) -> pa.Table:
@@ -178,9 +180,9 @@ class Export:
         Parameters
         ----------
         connection : duckdb.DuckDBPyConnection, optional
-            Where. By default DuckDB's own for files, and one of its own for a DuckDB file, which is
-            opened to read only, for as long as there is a relation made from it; a connection given
-            has it attached.
+            The connection to use. By default DuckDB's own for files, and a separate one for a
+            DuckDB file, opened to read only as long as a relation made from it exists; a DuckDB
+            file is attached to a connection that is given.
 
         Returns
         -------
@@ -194,7 +196,7 @@ class Export:
         OSError
             Another program writes to the DuckDB file.
         """
-        return self._store.relation(self._told, self._schema, connection)
+        return self._store.relation(self._manifest, self._schema, connection)
 
     def dask(self, *, tz: str = "UTC") -> Any:
         """Give it to Dask, a partition for each part.
@@ -222,23 +224,25 @@ class Export:
         """
         dask = needed("dask", "dask")
         columns = [self._with_unlisted(each) for each in self._columns]
-        made = f"{self._told['job']} {self._told['facts'].get('as_of')}"
-        reader = PartitionReader(self._store, columns, exact=self._told["exact"], tz=tz, made=made)
+        made = f"{self._manifest['job']} {self._manifest['facts'].get('as_of')}"
+        reader = PartitionReader(
+            self._store, columns, exact=self._manifest["exact"], tz=tz, made=made
+        )
         return lazily(dask, reader, self._pieces)
 
     def _with_unlisted(self, column: Column) -> Column:
         """Add the choices that some part has and the CRM's list lacks: last, and sorted."""
-        parts = self._told["parts"].values()
+        parts = self._manifest["parts"].values()
         found = [part.get("unlisted", {}).get(column.name, ()) for part in parts]
         return replace(column, categories=(*column.categories, *sorted(set().union(*found))))
 
     @property
     def _pieces(self) -> list[Any]:
         """What the store reads one by one."""
-        return self._store.pieces(self._told)
+        return self._store.pieces(self._manifest)
 
     def __repr__(self) -> str:
-        parts = len(self._told["parts"])
+        parts = len(self._manifest["parts"])
         word = "part" if parts == 1 else "parts"
         as_of = f"as of {self.as_of[:16].replace('T', ' ')} UTC"
         rows = f"{self.rows:,} rows in {parts} {word}"

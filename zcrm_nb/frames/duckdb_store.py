@@ -55,7 +55,7 @@ class DuckFile(Store):
         self._is_new = False
 
     def __reduce__(self) -> tuple[type[DuckFile], tuple[str, str]]:
-        """Travel as an address: whoever unpickles it opens the file anew."""
+        """Pickle as an address: unpickling opens the file anew."""
         return DuckFile, (str(self._path), self.table)
 
     @property
@@ -68,13 +68,13 @@ class DuckFile(Store):
     # ---- Writing ---------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make the file, and see that no table of somebody else's is in the way."""
+        """Make the file, and check that the table name is free."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._is_new = not self._path.exists()
         with self._connected() as db:
             if self._has_table(db) and not self._is_export(db):
                 raise ValueError(
-                    f"{self.target} has a table {self.table} already, which is no export: "
+                    f"{self.target} has a table {self.table} already, which is not an export: "
                     "name another one with table=."
                 )
 
@@ -92,12 +92,12 @@ class DuckFile(Store):
                 rows += len(group)
             with self._lock:  # rows get their ids in the order of the commits
                 self._check_open()
-                start = sum(part["rows"] for part in self._told["parts"].values())
-                said = {"start": start, "rows": rows, "unlisted": unlisted.found}
-                line = [self.table, key, orjson.dumps(said).decode()]
+                start = sum(part["rows"] for part in self._manifest["parts"].values())
+                facts = {"start": start, "rows": rows, "unlisted": unlisted.found}
+                line = [self.table, key, orjson.dumps(facts).decode()]
                 db.execute("INSERT INTO zcrm_nb.parts VALUES (?, ?, ?)", line)
                 db.execute("COMMIT")
-                self._told["parts"][key] = said
+                self._manifest["parts"][key] = facts
         return rows
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class DuckFile(Store):
         if self._writing is not None:
             self._writing.close()
             self._writing = None
-        if self._is_new and not self._told:
+        if self._is_new and not self._manifest:
             self._path.unlink(missing_ok=True)
 
     def _discard(self) -> None:
@@ -114,7 +114,7 @@ class DuckFile(Store):
         with self._cursor() as db:
             db.execute(f"DROP TABLE IF EXISTS {quoted(self.table)}")
             db.execute('DELETE FROM zcrm_nb.exports WHERE "table" = ?', [self.table])
-        self._told = {}
+        self._manifest = {}
 
     def _begin(self, schema: pa.Schema, *, anew: bool) -> None:
         """Open the file for writing; make the table, where it is not there as it should be."""
@@ -146,7 +146,7 @@ class DuckFile(Store):
 
     def _keep_line(self, db: Any) -> None:
         """Replace the line of this table; the parts have lines of their own."""
-        line = orjson.dumps({**self._told, "parts": None}).decode()
+        line = orjson.dumps({**self._manifest, "parts": None}).decode()
         db.execute('DELETE FROM zcrm_nb.exports WHERE "table" = ?', [self.table])
         db.execute("INSERT INTO zcrm_nb.exports VALUES (?, ?)", [self.table, line])
 
@@ -168,9 +168,9 @@ class DuckFile(Store):
         with self._connected(read_only=True) as db:
             return self._told_of(db)
 
-    def pieces(self, told: Mapping[str, Any]) -> list[tuple[int, int]]:
+    def pieces(self, manifest: Mapping[str, Any]) -> list[tuple[int, int]]:
         """List from which row to which each part lies in the table."""
-        parts = [told["parts"][key] for key in sorted(told["parts"])]
+        parts = [manifest["parts"][key] for key in sorted(manifest["parts"])]
         return [(part["start"], part["start"] + part["rows"]) for part in parts]
 
     def read(self, piece: tuple[int, int], schema: pa.Schema) -> pa.Table:
@@ -181,9 +181,9 @@ class DuckFile(Store):
             found = db.table(quoted(self.table)).filter(rows)
             return found.project(", ".join(map(quoted, schema.names))).to_arrow_table().cast(schema)
 
-    def relation(self, told: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
+    def relation(self, manifest: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
         """Open the file, or attach it to a connection, to read only."""
-        del told, schema
+        del manifest, schema
         if connection is None:
             return self._opened(read_only=True).table(quoted(self.table))
         known = dict(
@@ -205,8 +205,8 @@ class DuckFile(Store):
         except self._duckdb.Error as error:
             raise OSError(
                 f"DuckDB cannot open {self.target}: {str(error).splitlines()[0]}\n"
-                "One program at a time writes to a DuckDB file, and nobody reads meanwhile: close "
-                "connections to it, and delete relations made from it, here and elsewhere."
+                "While one program writes to a DuckDB file, no other can open it. Close "
+                "connections to it, and delete relations made from it, here and in other programs."
             ) from error
 
     @contextmanager
@@ -236,7 +236,7 @@ class DuckFile(Store):
         return _has_books(db) and bool(db.execute(query, [self.table]).fetchall()[0][0])
 
     def _has_table(self, db: Any) -> bool:
-        """Tell whether there is a table, or a view, of this name; DuckDB ignores case."""
+        """Whether there is a table, or a view, of this name; DuckDB ignores case."""
         query = (
             "SELECT count(*) FROM information_schema.tables "
             "WHERE table_schema = 'main' AND lower(table_name) = lower(?)"
@@ -261,6 +261,6 @@ class DuckFile(Store):
 
 
 def _has_books(db: Any) -> bool:
-    """Tell whether anything was ever exported into a file."""
+    """Whether anything was ever exported into a file."""
     query = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'zcrm_nb'"
     return bool(db.execute(query).fetchall()[0][0])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BYTES_IN_GROUP", "FORMATS", "ROWS_IN_GROUP", "Format", "groups"]
 
-ROWS_IN_GROUP = 64 * 1024  # small enough that a row group is no memory to speak of
+ROWS_IN_GROUP = 64 * 1024  # small enough that a row group takes little memory
 BYTES_IN_GROUP = 64 << 20
 _BLOCK_BYTES = 16 << 20  # a row of a CSV file must fit into a block, and none of Zoho's is larger
 _LARGEST_DICTIONARY_BYTES = 64 << 10
@@ -86,12 +86,12 @@ def _parquet_writer(stream: Any, schema: pa.Schema) -> Any:
 
 
 def _is_wordy(kind: pa.DataType) -> bool:
-    """Tell whether a column holds texts."""
+    """Whether a column holds texts."""
     return bool(pa.types.is_list(kind) or pa.types.is_dictionary(kind) or kind == TEXT)
 
 
 def _read_parquet(files: Any, path: str, schema: pa.Schema) -> pa.Table:
-    """Read a file; Parquet knows no seconds, and wrote milliseconds."""
+    """Read a file; Parquet has no seconds, so they were written as milliseconds."""
     found = pq.ParquetFile(path, filesystem=files).read(columns=schema.names)
     return found.select(schema.names).cast(schema)
 
@@ -106,7 +106,7 @@ def _scan_parquet(files: Any, paths: list[str], schema: pa.Schema) -> Any:
 
 
 class _CsvWriter:
-    """Writes rows as text: lists joined, times in UTC, nothing where there is none."""
+    """Writes rows as text: lists joined, times in UTC, empty where a value is missing."""
 
     def __init__(self, stream: Any, schema: pa.Schema) -> None:
         self._schema = _as_text(schema)

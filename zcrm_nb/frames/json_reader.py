@@ -19,9 +19,9 @@ from zcrm_nb.frames.coerce import Misfits, coerce
 from zcrm_nb.frames.types import DECIMAL, KINDS, TEXT, Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    Page = bytes | list[dict[str, Any]]
+    Page = bytes | Sequence[Mapping[str, Any]]
 
 __all__ = ["from_values", "info", "parse_json", "read"]
 
@@ -138,7 +138,7 @@ def _lacks_ids(records: pa.ChunkedArray) -> bool:
 
 
 def _wire(column: Column, body: bytes, exact: bool) -> pa.DataType:
-    """Tell how a column is written in this body.
+    """Return the Arrow type in which a column is written in this body.
 
     Zoho writes a bigint as text or as a number and a multi-select as a list or as "A;B", depending
     on the API. A glance at the first body decides how the batch is read; a wrong guess costs time,
@@ -180,8 +180,8 @@ def _schema(columns: Iterable[Column], exact: bool) -> pa.Schema:
 
 def _rows(page: Page, exact: bool = False) -> list[dict[str, Any]]:
     """Return the records of a page as Python objects."""
-    if isinstance(page, list):
-        return _records(page)
+    if not isinstance(page, bytes):
+        return _records(list(page))
     answer = parse_json(page, exact=exact)
     entries = answer.get("data") if isinstance(answer, dict) else None
     if isinstance(entries, list):
@@ -193,7 +193,7 @@ def _rows(page: Page, exact: bool = False) -> list[dict[str, Any]]:
     if isinstance(answer, dict) and "code" in answer and "message" in answer:
         raise _refused(answer)
     content = f"only: {', '.join(map(str, answer))}" if isinstance(answer, dict) else _kind(answer)
-    raise ZohoError("An answer of Zoho's holds no records.", f'It has no "data" list; {content}.')
+    raise ZohoError("An answer from Zoho holds no records.", f'It has no "data" list; {content}.')
 
 
 def _kind(answer: Any) -> str:
@@ -217,8 +217,8 @@ def _records(entries: list[Any]) -> list[dict[str, Any]]:
 
 def _refused(answer: dict[str, Any]) -> ZohoError:
     """Make the error of a refusal that came under HTTP 200."""
-    said = f"Zoho said {answer['code']}: {answer.get('message')}"
-    return ZohoError("Zoho refused the call, although with HTTP 200.", said)
+    reply = f"Zoho said {answer['code']}: {answer.get('message')}"
+    return ZohoError("Zoho refused the call, although with HTTP 200.", reply)
 
 
 def parse_json(body: bytes, *, exact: bool = False) -> Any:

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 PARENT = "parent_id"
-"""The column of a subform's table that tells which record a row belongs to."""
+"""The column of a subform's table that names the record of each row."""
 
 
 def to_records(
@@ -47,8 +47,8 @@ def to_records(
         file as an integer) are written as text, and ``"A;B"`` in a multi-select as a list. The
         columns of a subform are named ``"Expenses.Amount"``.
     subforms : mapping of str to DataFrame, optional
-        Rows of subforms, by the name of the subform field. The column ``parent_id`` tells which
-        record a row belongs to: by its ``id`` where ``df`` has ids, else by its label in the index.
+        Rows of subforms, by the name of the subform field. The column ``parent_id`` names the
+        record of each row: by its ``id`` where ``df`` has ids, else by its label in the index.
 
     Returns
     -------
@@ -71,8 +71,7 @@ def to_records(
     - A whole float is written as an integer: an integer with a gap is a float in pandas, and Zoho
       refuses ``5.0`` for an integer.
     - A decimal is written as a number where a float shows all its digits, else as text.
-    - A subform may also stand in a column of its own, as lists of dicts: the way
-      ``crm.record`` brings it.
+    - A subform may also be a column of lists of dicts, as ``crm.record`` returns it.
 
     References
     ----------
@@ -212,14 +211,14 @@ def _reference(record_id: Any) -> Any:
 
 
 def _inner(values: Sequence[Any], kinds: Mapping[str, str]) -> list[Any]:
-    """Write the rows of a subform that stand in a column of its own."""
+    """Write the rows of a subform that come as a column of lists."""
     flat = [child for rows in values if _are_rows(rows) for child in rows]
     written = iter(as_rows(_of_records(flat, kinds), len(flat)))
     return [[next(written) for _ in rows] if _are_rows(rows) else rows for rows in values]
 
 
 def _are_rows(value: Any) -> bool:
-    """Tell whether a value is a list of dicts."""
+    """Return whether a value is a list of dicts."""
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 

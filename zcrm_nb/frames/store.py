@@ -36,7 +36,7 @@ __all__ = [
     "quoted",
 ]
 
-MANIFEST = "_manifest.json"  # the dash hides it from whoever reads the folder as one Parquet table
+MANIFEST = "_manifest.json"  # the underscore hides it from readers of the folder as one table
 UNFINISHED = ".unfinished"  # how the name of a file ends that may still be in the making
 _PART = re.compile(r"part-\d{3}-\d{5}\.(parquet|csv)")
 UNTIL_GIVEN_UP_S = 5.0  # until a part that is being written is left to itself
@@ -63,14 +63,14 @@ class Store(ABC):
     def __init__(self, target: str) -> None:
         self.target = target
         self._lock = threading.Condition()
-        self._told: dict[str, Any] = {}
+        self._manifest: dict[str, Any] = {}
         self._open, self._adding = False, 0
 
     # ---- Writing ---------------------------------------------------------------------------------
 
     @abstractmethod
     def prepare(self) -> None:
-        """Make room, or raise what stands in the way, before anything is asked for."""
+        """Prepare the target, or raise an error, before any job is requested."""
 
     def begin(self, reader: PartReader, facts: Mapping[str, Any]) -> None:
         """Say what will be here; parts of the same question that are here stay, others go."""
@@ -79,13 +79,13 @@ class Store(ABC):
         fresh = {**facts, "format": self.format, "exact": reader.exact, "columns": columns}
         same = all(before.get(key) == fresh[key] for key in ("question", "job", "exact", "columns"))
         parts = before["parts"] if same else {}
-        self._told = {**fresh, "complete": False, "parts": parts}
+        self._manifest = {**fresh, "complete": False, "parts": parts}
         self._begin(reader.schema, anew=not same)
         self._open = True
 
     def has(self, chain: int, number: int) -> bool:
-        """Tell whether a part is here."""
-        return key_of(chain, number) in self._told["parts"]
+        """Whether a part is here."""
+        return key_of(chain, number) in self._manifest["parts"]
 
     @abstractmethod
     def add(
@@ -96,17 +96,17 @@ class Store(ABC):
     def finish(self) -> dict[str, Any]:
         """Say that all parts are here; return the manifest."""
         with self._lock:
-            self._told["complete"] = True
+            self._manifest["complete"] = True
             self._keep_manifest()
-        return self._told
+        return self._manifest
 
     def fail(self, reason: str) -> None:
         """Note that the export cannot be continued; without any part nothing of it stays."""
         with self._lock:
-            if not self._told:
+            if not self._manifest:
                 return
-            if self._told["parts"]:
-                self._told["failed"] = reason
+            if self._manifest["parts"]:
+                self._manifest["failed"] = reason
                 self._keep_manifest()
             else:
                 self._discard()
@@ -125,42 +125,42 @@ class Store(ABC):
     def answer_to(
         self, question: Mapping[str, Any], *, source: str, exact: bool
     ) -> dict[str, Any] | None:
-        """Read the manifest, and refuse one of another export; ``None`` where there is none."""
-        told = self.manifest()
-        if told is None:
+        """Read the manifest, and refuse one of another export; ``None`` if it is missing."""
+        manifest = self.manifest()
+        if manifest is None:
             return None
-        if told["question"] != question:
-            what = f"another export, of {told['question']['module']}"
-        elif told["source"] != source:
+        if manifest["question"] != question:
+            what = f"another export, of {manifest['question']['module']}"
+        elif manifest["source"] != source:
             what = f"the {question['module']} of another org"
-        elif told["format"] != self.format:
-            what = f"this export with format={told['format']!r}"
-        elif told["exact"] != exact:
-            what = f"this export with exact={told['exact']}"
+        elif manifest["format"] != self.format:
+            what = f"this export with format={manifest['format']!r}"
+        elif manifest["exact"] != exact:
+            what = f"this export with exact={manifest['exact']}"
         else:
-            return told
+            return manifest
         raise ValueError(
             f"{self.target} holds {what}: name another target, or replace it with fresh=True."
         )
 
     @abstractmethod
     def manifest(self) -> dict[str, Any] | None:
-        """Read what the export says of itself; ``None`` where there is none."""
+        """Read the manifest of the export; ``None`` if it is missing."""
 
     @abstractmethod
-    def pieces(self, told: Mapping[str, Any]) -> list[Any]:
+    def pieces(self, manifest: Mapping[str, Any]) -> list[Any]:
         """List what :meth:`read` reads, in the order of the records."""
 
-    def counts(self, told: Mapping[str, Any]) -> list[int]:
-        """Tell how many rows each piece has."""
-        return [told["parts"][key]["rows"] for key in sorted(told["parts"])]
+    def counts(self, manifest: Mapping[str, Any]) -> list[int]:
+        """Return the number of rows of each piece."""
+        return [manifest["parts"][key]["rows"] for key in sorted(manifest["parts"])]
 
     @abstractmethod
     def read(self, piece: Any, schema: pa.Schema) -> pa.Table:
         """Read some of the rows, and of the columns."""
 
     @abstractmethod
-    def relation(self, told: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
+    def relation(self, manifest: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
         """Give it to DuckDB."""
 
     # ---- How each kind does it -------------------------------------------------------------------
@@ -226,7 +226,7 @@ class Folder(Store):
         self._is_new = False
 
     def __reduce__(self) -> tuple[type[Folder], tuple[str, str]]:
-        """Travel as an address: whoever unpickles it opens the folder anew."""
+        """Pickle as an address: unpickling opens the folder anew."""
         place = self.target if "://" in self.target else self._folder
         return Folder, (place, self.format)
 
@@ -270,7 +270,7 @@ class Folder(Store):
         return int(written["rows"])
 
     def write(self, reader: PartReader, batches: Iterable[pa.RecordBatch]) -> dict[str, Any]:
-        """Write a part under a name that nobody reads, for :meth:`take`; say what is in it.
+        """Write a part under a name that readers skip, for :meth:`take`; return what it holds.
 
         It needs no manifest: other machines may write parts, if one takes them.
         """
@@ -289,14 +289,14 @@ class Folder(Store):
                 self._remove(written["file"])
             self._check_open()
             self._files.move(self._path(written["file"]), self._path(name))
-            self._told["parts"][key_of(chain, number)] = {**written, "file": name}
+            self._manifest["parts"][key_of(chain, number)] = {**written, "file": name}
             self._keep_manifest()
 
     def finish(self) -> dict[str, Any]:
         """Say that all parts are here, and remove what killed workers have left unfinished."""
-        told = super().finish()
+        manifest = super().finish()
         self._sweep()
-        return told
+        return manifest
 
     def manifest(self) -> dict[str, Any] | None:
         """Read the manifest."""
@@ -306,18 +306,18 @@ class Folder(Store):
         with self._files.open_input_stream(path) as stream:
             return checked_manifest(stream.read(), self.target)
 
-    def pieces(self, told: Mapping[str, Any]) -> list[str]:
+    def pieces(self, manifest: Mapping[str, Any]) -> list[str]:
         """List the names of the files."""
-        return [told["parts"][key]["file"] for key in sorted(told["parts"])]
+        return [manifest["parts"][key]["file"] for key in sorted(manifest["parts"])]
 
     def read(self, piece: str, schema: pa.Schema) -> pa.Table:
         """Read a file."""
         return self._format.read(self._files, self._path(piece), schema)
 
-    def relation(self, told: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
+    def relation(self, manifest: Mapping[str, Any], schema: pa.Schema, connection: Any) -> Any:
         """Let DuckDB read the files through Arrow, wherever they are."""
         duckdb = needed("duckdb", "duckdb")
-        paths = [self._path(name) for name in self.pieces(told)]
+        paths = [self._path(name) for name in self.pieces(manifest)]
         found = self._format.scan(self._files, paths, schema)
         rows = duckdb.from_arrow(found, connection=connection or duckdb.default_connection())
         lists = [each.name for each in schema if pa.types.is_list(each.type)]
@@ -330,21 +330,21 @@ class Folder(Store):
         """Remove what is unfinished, and all parts if there are other ones to come."""
         del schema
         if anew:
-            self._remove(MANIFEST)  # first: without it, what is left is no export
+            self._remove(MANIFEST)  # first: without it, the rest is not an export
         self._sweep(anew=anew)
         self._keep_manifest()
 
     def close(self) -> None:
         """Let nothing be written any more; a folder made for nothing goes."""
         super().close()
-        if self._is_new and not self._told:
+        if self._is_new and not self._manifest:
             self._discard()
 
     def _discard(self) -> None:
         """Remove the manifest, and the folder if :meth:`prepare` made it and it is empty."""
-        if self._told:
+        if self._manifest:
             self._remove(MANIFEST)
-            self._told = {}
+            self._manifest = {}
         with suppress(FileNotFoundError):  # an object store has no empty folders
             if self._is_new and not self._files.get_file_info(files.FileSelector(self._folder)):
                 self._files.delete_dir(self._folder)
@@ -384,7 +384,7 @@ class Folder(Store):
         """Replace the manifest in one step."""
         fresh = f"{MANIFEST}{UNFINISHED}"
         with self._files.open_output_stream(self._path(fresh)) as stream:
-            stream.write(orjson.dumps(self._told, option=orjson.OPT_INDENT_2))
+            stream.write(orjson.dumps(self._manifest, option=orjson.OPT_INDENT_2))
         self._files.move(self._path(fresh), self._path(MANIFEST))
 
 
@@ -426,7 +426,8 @@ def checked_manifest(
         manifest: dict[str, Any] = orjson.loads(text)
         if manifest["parts"] is None:
             manifest["parts"] = {part: orjson.loads(line) for part, line in parts}
-        texts = [manifest["question"]["module"], manifest["format"], manifest["facts"]["as_of"]]
+        texts = [manifest["question"]["module"], manifest["format"]]
+        texts.append(manifest["facts"].get("as_of", ""))
         texts += [manifest[name] for name in ("job", "source")]
         columns = [each for name, kind, _ in manifest["columns"] for each in (name, kind)]
         rows = [part["rows"] for part in manifest["parts"].values()]

@@ -65,7 +65,7 @@ KINDS: dict[str, Kind] = {
     "datetime": _kind((str,), TEXT, pa.timestamp("s", "UTC"), None),
     # Two text columns, X and X.id. Ids are text: eighteen digits do not survive a float.
     "lookup": _kind((dict,), _NAMED_WITH_ID, _NAMED_WITH_ID, STRING),
-    # As a lookup; but COQL tells last names only, so a directory may supply the full ones.
+    # As a lookup; but COQL has last names only, so a directory may supply the full ones.
     "user": _kind((dict,), _NAMED_WITH_ID, _NAMED_WITH_ID, STRING),
     # The names. Id and colour of a tag say nothing about the record.
     "tags": _kind((list,), pa.list_(_NAMED), pa.list_(TEXT), object),
@@ -131,7 +131,7 @@ class Column:
     Raises
     ------
     ValueError
-        If the kind is none of these.
+        If the kind is not one of these.
 
     Examples
     --------
@@ -152,7 +152,7 @@ class Column:
 
 
 def column_for(field: dict[str, Any], name: str | None = None) -> Column:
-    """Tell what a field becomes in a table, from Zoho's description of it.
+    """Return the column that a field becomes in a table, from Zoho's description of it.
 
     References
     ----------
@@ -208,7 +208,7 @@ def sequence_number(value: dict[str, Any]) -> int:
 
 
 def schema_of(columns: Iterable[Column], *, exact: bool = False) -> pa.Schema:
-    """Tell of which Arrow types flat columns are at rest.
+    """Return the Arrow types of flat columns at rest.
 
     Examples
     --------

@@ -87,7 +87,7 @@ def _short(value: Any) -> str:
 
 
 def is_writable(field: Field, action: str) -> bool:
-    """Tell whether the API can write a field, in an insert or in an update."""
+    """Return whether the API can write a field, in an insert or in an update."""
     allowed = field.get("operation_type") or {}
     keys = {"insert": ["api_create"], "update": ["api_update"]}.get(action, [*allowed])
     return (
@@ -176,7 +176,7 @@ def _unsendable(values: Sequence[Any]) -> dict[int, str]:
 
 
 def _is_mandatory(field: Field) -> bool:
-    """Tell whether every record needs the field."""
+    """Return whether every record needs the field."""
     return bool(field.get("system_mandatory"))
 
 
@@ -298,7 +298,7 @@ def _text_rule(data_type: str, length: int) -> _Rule:
 
 
 def _all_short(values: Sequence[Any], length: int) -> bool:
-    """Tell whether all values are texts that fit."""
+    """Return whether all values are texts that fit."""
     if not _TEXTS.issuperset(map(type, values)):
         return False
     longest = max(map(len, filter(None, values)), default=0)
@@ -371,7 +371,7 @@ def _no_number(value: Any, otherwise: str) -> str:
 
 
 def _all_whole(values: Sequence[Any], beyond: int) -> bool:
-    """Tell whether all values are whole numbers that fit."""
+    """Return whether all values are whole numbers that fit."""
     if not {int, type(None), Absent}.issuperset(map(type, values)):
         return False
     numbers = [value for value in values if type(value) is int]
@@ -409,7 +409,7 @@ def _wrong_datetime(value: Any) -> str:
 
 
 def _on_calendar(kind: Any, text: str) -> bool:
-    """Tell whether the calendar has such a day."""
+    """Return whether the calendar has such a day."""
     try:
         kind.fromisoformat(text)
     except ValueError:

@@ -110,7 +110,7 @@ def _plain_series(series: pd.Series[Any]) -> list[Any]:
 
 
 def _is_json(kind: pa.DataType) -> bool:
-    """Tell whether Arrow's Python values are JSON's."""
+    """Return whether Arrow's Python values are JSON's."""
     return any(
         (
             pa.types.is_string(kind),
@@ -144,7 +144,7 @@ def _numbers(array: pa.Array) -> list[Any]:
 
 
 def _all(truths: pa.Array) -> bool:
-    """Tell whether all of them are true; nulls do not count."""
+    """Return whether all of them are true; nulls do not count."""
     return bool(pc.all(truths, min_count=0).as_py())
 
 
@@ -167,7 +167,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_missing(value: Any) -> bool:
-    """Tell whether pandas takes a scalar for a missing value."""
+    """Return whether pandas takes a scalar for a missing value."""
     if isinstance(value, Decimal):
         return value.is_nan()
     missing = pd.isna(value)
@@ -285,7 +285,7 @@ def _lookup(value: Any) -> Any:
 
 
 def _tags(value: Any) -> Any:
-    """Make tags of their names; Zoho wants a list where there are none."""
+    """Make tags of their names; a missing value becomes an empty list, which Zoho requires."""
     if value in (None, ""):
         return []
     if not isinstance(value, list):
@@ -322,7 +322,7 @@ _AS_THEY_ARE: dict[str, set[type]] = {
 
 
 def all_writable(values: Sequence[Any]) -> bool:
-    """Tell at a glance whether all values can be sent as JSON, and hold no control characters."""
+    """Return at a glance whether all values can be sent as JSON, and hold no control characters."""
     types = set(map(type, values))
     if not types <= _JSON_TYPES:
         return False

@@ -106,7 +106,7 @@ class Member(io.RawIOBase):
         return block
 
     def readinto(self, buffer: Any) -> int:
-        """Read into a buffer, for whoever wraps this stream."""
+        """Read into a buffer."""
         block = self.read(len(buffer))
         buffer[: len(block)] = block
         return len(block)
@@ -171,7 +171,7 @@ def _only_member(path: str | PathLike[str]) -> zipfile.ZipInfo:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise damaged(path, "is no whole ZIP") from error
+        raise damaged(path, "is not a complete ZIP file") from error
     if len(members) != 1:
         raise damaged(path, f"holds {len(members)} files instead of one")
     (info,) = members
@@ -181,10 +181,10 @@ def _only_member(path: str | PathLike[str]) -> zipfile.ZipInfo:
 
 
 def _wrong_with(info: zipfile.ZipInfo) -> str:
-    """Tell what is wrong with a member; nothing when all is well."""
+    """Return what is wrong with a member; nothing when all is well."""
     kind = stat.S_IFMT(info.external_attr >> 16)  # none where the ZIP was not made on Unix
     if _leads_away(info.filename) or info.is_dir() or kind not in {0, stat.S_IFREG}:
-        return "holds something that is no plain file"
+        return "holds something that is not a plain file"
     if info.flag_bits & _SEALED or info.compress_type not in {0, zipfile.ZIP_DEFLATED}:
         return "is packed in a way that Zoho does not use"
     if info.file_size > MOST_BYTES:
@@ -195,7 +195,7 @@ def _wrong_with(info: zipfile.ZipInfo) -> str:
 
 
 def _leads_away(name: str) -> bool:
-    """Tell whether a name would leave the folder, on any system."""
+    """Whether a name would leave the folder, on any system."""
     return any(
         kind(name).anchor or len(kind(name).parts) != 1 or ".." in kind(name).parts
         for kind in (PurePosixPath, PureWindowsPath)

@@ -1,4 +1,4 @@
-"""Where this Python runs, as far as a login has to know: it chooses a default and nothing else."""
+"""Where this Python runs: chooses the default sign-in method, and whether to show widgets."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Environment", "here", "place", "running_kernel"]
+__all__ = ["Environment", "current_environment", "detect_environment", "running_kernel"]
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A kind of place.
+    """Where this Python runs.
 
     Parameters
     ----------
     name : str
-        In words.
+        Such as ``"Colab"``.
     flow : str
-        The way to log in that is likely to work there.
+        The sign-in method that is likely to work.
     catches : bool
-        Whether a browser's way back may reach this machine.
+        Whether a browser's redirect may reach this machine.
     widgets : bool
-        Whether a form can be shown.
+        Whether widgets can be shown.
     person : bool
-        Whether there may be anybody to ask.
+        Whether questions may be answered.
     """
 
     name: str
@@ -51,7 +51,7 @@ _REMOTE = (
 )
 
 
-def place(
+def detect_environment(
     environ: Mapping[str, str],
     *,
     kernel: bool,
@@ -59,16 +59,17 @@ def place(
     asks: bool = True,
     platform: str = sys.platform,
 ) -> Environment:
-    """Tell the kind of place from its signs.
+    """Detect the environment by its variables.
 
     Examples
     --------
-    >>> from zcrm_nb.notebook.environment import place
-    >>> place({"JUPYTERHUB_SERVICE_PREFIX": "/user/asha/"}, kernel=True, terminal=False).flow
+    >>> from zcrm_nb.notebook.environment import detect_environment
+    >>> environ = {"JUPYTERHUB_SERVICE_PREFIX": "/user/asha/"}
+    >>> detect_environment(environ, kernel=True, terminal=False).flow
     'paste'
     """
-    # Whoever runs notebooks by a program takes no questions: nbclient, nbconvert, papermill. Voila
-    # takes none either, but has a person before it and shows its forms.
+    # Programs that run notebooks answer no questions: nbclient, nbconvert, papermill. Voila answers
+    # none either, but shows forms to a person.
     person = terminal or (kernel and (asks or bool(environ.get("VOILA_BASE_URL"))))
     if platform == "emscripten":
         return Environment("a browser", "paste", False, kernel, person)
@@ -78,13 +79,13 @@ def place(
     return Environment("this machine", "browser", True, kernel, person)
 
 
-def here() -> Environment:
-    """Look around."""
+def current_environment() -> Environment:
+    """Detect the environment of this process."""
     stdin: Any = sys.stdin
     terminal = stdin is not None and not stdin.closed and stdin.isatty()
     kernel = running_kernel()
     asks = bool(getattr(kernel, "_allow_stdin", True))  # as the front end said with this very cell
-    return place(os.environ, kernel=kernel is not None, terminal=terminal, asks=asks)
+    return detect_environment(os.environ, kernel=kernel is not None, terminal=terminal, asks=asks)
 
 
 def running_kernel() -> Any:

@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.notebook.assets import asset
-from zcrm_nb.notebook.environment import here
+from zcrm_nb.notebook.environment import current_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def show(text: str, page: str, make: Callable[[], Any]) -> None:
 
     twin = f'<style>\n{asset("twin.css")}</style><div class="zcrm-twin">{page}</div>'
     display({"text/plain": text, "text/html": twin}, raw=True)
-    if here().widgets:
+    if current_environment().widgets:
         try:
             display(make())
         except Exception as error:  # as above

@@ -1,17 +1,17 @@
 """What was spent, noted in a folder that the notebooks of one login share.
 
-One short line is appended for each call, to the file of its hour: no lock to wait for, nothing to
-tidy up but whole files, and what a killed kernel had noted stays noted. A line that cannot be read
-is passed over; a folder that cannot be written to is no reason for a call to fail.
+One short line is appended for each call, to the file of its hour: no lock to wait for, only whole
+files to remove, and the lines of a killed kernel are kept. A line that cannot be read is skipped; a
+folder that cannot be written to does not make a call fail.
 """
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING, NamedTuple
 
+from zcrm_nb.state.files import append_line
 from zcrm_nb.state.folders import private_folder
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ HOURS = 24
 
 
 class Entry(NamedTuple):
-    """One call, or one word of Zoho's about what is left.
+    """One call, or one report of Zoho's about what is left.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ class CreditLog:
 
     Notes
     -----
-    A line is ``<milliseconds since 1970> <credits> <left, or -> <who>``; ``who`` is drawn at random
-    for each connection and names nobody. Files of past days go when a new hour begins.
+    A line is ``<milliseconds since 1970> <credits> <left, or -> <who>``; ``who`` is a random
+    word for each connection. Files of past days go when a new hour begins.
 
     Examples
     --------
@@ -82,14 +82,7 @@ class CreditLog:
         line = f"{entry.at * 1000:.0f} {entry.credits} {left} {self._me}\n".encode()
         with suppress(OSError):
             self._turn_to(int(entry.at // HOUR_S))
-            # Opened anew, so that no descriptor is kept. O_APPEND writes a line whole on a disk of
-            # this machine; on a network folder or Windows two may collide, and are passed over.
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-            file = os.open(self._path(int(entry.at // HOUR_S)), flags, 0o600)
-            try:
-                os.write(file, line)
-            finally:
-                os.close(file)
+            append_line(self._path(int(entry.at // HOUR_S)), line)
 
     def read(self, now: float) -> list[Entry]:
         """List what others noted in the last 24 hours; only what is new is read from the disk."""
@@ -123,7 +116,7 @@ class CreditLog:
         size = path.stat().st_size
         if size == done:
             return
-        if size < done:  # somebody has put another file in its place
+        if size < done:  # another file has been put in its place
             done, entries = 0, []
         with path.open("rb") as file:
             file.seek(done)

@@ -1,4 +1,4 @@
-"""A journal on disk: lines noted before anything else happens, read once, in order, then gone."""
+"""An event log on disk: lines written before anything else happens, read once, in order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["EventLog", "JournalFull"]
 
 
 class JournalFull(OSError):  # noqa: N818 - reads as what happened
-    """More waits to be read than the journal may hold; nothing was noted."""
+    """More is unread than the log may hold; nothing was written."""
 
 
 class EventLog:
@@ -31,7 +31,7 @@ class EventLog:
     folder : Path
         A folder of its own; made when it is missing. One process at a time may use it.
     most_bytes : int, default 64 MiB
-        How much may wait to be read.
+        How much may be unread.
     part_bytes : int, default 1 MiB
         How large one file grows; a file that was read to its end is removed.
 
@@ -39,8 +39,8 @@ class EventLog:
     -----
     A line is handed to the operating system in one piece before :meth:`append` returns, so a killed
     process loses none. It is not forced onto the disk, which would cost milliseconds for each line:
-    losing power may cost the last seconds, and what is noted here can be found by looking. Half a
-    line, which a process left that died while writing, is passed over.
+    a power failure may cost the last seconds, which polling finds again. Half a line of a process
+    that died while writing is skipped.
 
     Examples
     --------
@@ -68,18 +68,18 @@ class EventLog:
                 path.unlink(missing_ok=True)
         sizes = {_number(path): path.stat().st_size for path in self._paths()}
         self._waiting = max(0, sum(sizes.values()) - self._offset)
-        # Never behind half a line that somebody left: each process begins a file of its own.
+        # Never after half a line of another process: each begins a new file.
         self._last = max([self._part, *sizes]) + 1
         self._file: BinaryIO | None = None
         self._written = 0
 
     @property
     def waiting_bytes(self) -> int:
-        """How much waits to be read."""
+        """How much is unread."""
         return self._waiting
 
     def append(self, *lines: bytes) -> None:
-        """Note lines; all of them or none."""
+        """Write lines; all of them or none."""
         text = b"".join(line + b"\n" for line in lines)
         with self._lock:
             if self._waiting + len(text) > self._most_bytes:
@@ -94,7 +94,7 @@ class EventLog:
             self._waiting += len(text)
 
     def read(self, most: int) -> list[bytes]:
-        """Take the next lines that nobody has read yet."""
+        """Take the next unread lines."""
         with self._lock:
             lines: list[bytes] = []
             for path in self._paths():
@@ -112,7 +112,7 @@ class EventLog:
             self._part, self._offset = self._done
 
     def done(self) -> None:
-        """Note that whatever was read need not be read again; files read to their end go."""
+        """Mark what was read as done; files read to their end are removed."""
         with self._lock:
             self._done = self._part, self._offset
             write_whole(self._folder / "position", b"%d %d" % (self._part, self._offset))
@@ -122,14 +122,14 @@ class EventLog:
             self._waiting = max(0, self._size() - self._offset)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             if self._file is not None:
                 self._file.close()
                 self._file = None
 
     def _begin_part(self) -> None:
-        """Go on in a new file, which only its owner may read."""
+        """Begin a new file, which only its owner may read."""
         if self._file is not None:
             self._file.close()
             self._last += 1
@@ -138,7 +138,7 @@ class EventLog:
         path.chmod(0o600)
 
     def _lines_of(self, path: Path, most: int) -> list[bytes]:
-        """Read whole lines of one file, from where the reading stands."""
+        """Read whole lines of one file, from the current position."""
         lines: list[bytes] = []
         with path.open("rb") as part:
             part.seek(self._offset)
@@ -148,7 +148,7 @@ class EventLog:
         return lines
 
     def _position(self) -> tuple[int, int]:
-        """Find where the reading stood; from the beginning where nobody noted it."""
+        """Find where reading stopped; the beginning if that is not known."""
         with suppress(OSError, ValueError):
             part, offset = (self._folder / "position").read_bytes().split()
             return int(part), int(offset)
@@ -164,5 +164,5 @@ class EventLog:
 
 
 def _number(path: Path) -> int:
-    """Tell which file it is."""
+    """Return the number of a file."""
     return int(path.stem)

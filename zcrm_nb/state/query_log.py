@@ -1,8 +1,7 @@
-"""What was asked of an org, kept beside its login: one line for each question."""
+"""The queries to an org, kept beside its login: one line for each."""
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from contextlib import suppress
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.state.files import locked, write_whole
+from zcrm_nb.state.files import append_line, locked, write_whole
 from zcrm_nb.state.folders import private_folder
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["QueryLog"]
 
 MOST_BYTES = 1 << 20  # some thousands of questions
-MOST_CHARACTERS = 2000  # of one text: a list of ten thousand ids tells nobody anything
+MOST_CHARACTERS = 2000  # of one text: a list of ten thousand ids is of no use
 MOST_HERE = 2000  # questions, in memory
 _WAIT_S = 1.0
 
@@ -36,8 +35,8 @@ class QueryLog:
 
     Notes
     -----
-    The file holds at most 1 MB; then the older half goes. A line that cannot be read is passed
-    over, and a file that cannot be written is no reason for a question to fail.
+    The file holds at most 1 MB; then the older half goes. A line that cannot be read is
+    skipped, and a file that cannot be written does not make a query fail.
 
     Examples
     --------
@@ -79,11 +78,7 @@ class QueryLog:
                 newer = old[old.find(b"\n", len(old) // 2) + 1 :]
                 write_whole(path, newer + line.lstrip())
                 return
-            file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.write(file, line)
-            finally:
-                os.close(file)
+            append_line(path, line)
 
 
 def _path(folder: Path) -> Path:

@@ -1,6 +1,6 @@
-"""What calls cost, and the account that is kept of it.
+"""What calls cost, and the ledger of what was spent.
 
-Zoho counts credits for a whole org over a rolling 24 hours, and tells what is left only in a header
+Zoho counts credits for a whole org over a rolling 24 hours, and sends what is left only in a header
 that appears once half of the day's allowance is used. So this is a ledger of our own, corrected by
 that header whenever it comes. Kept in a folder, it is one account for all notebooks of a login.
 """
@@ -68,7 +68,7 @@ _ALLOWANCES: dict[str, tuple[int, int, int | None]] = {
 
 
 def in_flight(edition: str | None) -> int:
-    """Tell how many calls may be in flight at one instant.
+    """Return how many calls may be in flight at one instant.
 
     Examples
     --------
@@ -102,14 +102,14 @@ def _name(edition: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _CallFacts:
     """The parts of a call that its price depends on."""
 
     params: Mapping[str, Any]
     json: Any
 
     def count(self, key: str) -> int:
-        """How many things stand in the list ``key`` of the body; at least one."""
+        """How many items the list ``key`` of the body has; at least one."""
         items = self.json.get(key) if isinstance(self.json, dict) else None
         return max(1, len(items)) if isinstance(items, list) else 1
 
@@ -126,52 +126,52 @@ class _Asked:
 _LIMIT = re.compile(r"\blimit\s+(\d+)(?:\s*,\s*(\d+))?", re.IGNORECASE)
 
 
-def _by_limit(asked: _Asked) -> int:
+def _by_limit(call: _CallFacts) -> int:
     """Price of a query by its LIMIT: up to 200, up to 1000, up to 2000 rows."""
-    clauses = _LIMIT.findall(asked.coql)
+    clauses = _LIMIT.findall(call.coql)
     first, second = clauses[-1] if clauses else ("200", "")  # "limit 200" or "limit 0, 200"
     rows = int(second or first)
     return 1 + (rows > 200) + (rows > 1000)
 
 
-def _by_records(asked: _Asked) -> int:
+def _by_records(call: _CallFacts) -> int:
     """Price of a write: one credit for every ten records begun."""
-    return ceil(asked.count("data") / 10)
+    return ceil(call.count("data") / 10)
 
 
 # First match wins. M stands for one segment of the path: a module's API name, or an id.
 # A composite request costs one credit more when all of it succeeds or none: the most is counted.
-_PRICES: tuple[tuple[str, str, int | Callable[[_Asked], int]], ...] = (
+_PRICES: tuple[tuple[str, str, int | Callable[[_CallFacts], int]], ...] = (
     ("POST", "/crm/V/coql", _by_limit),
-    ("POST", "/crm/V/__composite_requests", lambda asked: 1 + asked.says("rollback_on_fail")),
+    ("POST", "/crm/V/__composite_requests", lambda call: 1 + call.says("rollback_on_fail")),
     ("POST", "/crm/bulk/V/read", 50),
     ("POST", "/crm/bulk/V/write", 500),
-    ("POST", "/crm/V/settings/fields", lambda asked: 10 * asked.count("fields")),
+    ("POST", "/crm/V/settings/fields", lambda call: 10 * call.count("fields")),
     ("POST", "/crm/V/settings/modules", 500),
     ("POST", "/crm/V/M/upsert", _by_records),
     ("POST", "/crm/V/M", _by_records),
     ("PUT", "/crm/V/M", _by_records),
     ("POST", "/crm/V/M/M/actions/convert", 5),
     ("POST", "/crm/V/M/M/actions/send_mail", 20),
-    ("POST", "/crm/V/M/actions/mass_delete", lambda asked: ceil(asked.count("ids") / 100)),
-    ("POST", "/crm/V/M/actions/add_tags", lambda asked: ceil(asked.count("ids") / 50)),
-    ("POST", "/crm/V/M/actions/remove_tags", lambda asked: ceil(asked.count("ids") / 50)),
+    ("POST", "/crm/V/M/actions/mass_delete", lambda call: ceil(call.count("ids") / 100)),
+    ("POST", "/crm/V/M/actions/add_tags", lambda call: ceil(call.count("ids") / 50)),
+    ("POST", "/crm/V/M/actions/remove_tags", lambda call: ceil(call.count("ids") / 50)),
     ("GET", "/crm/V/users/actions/count", 1),
     ("GET", "/crm/V/M/actions/count", 50),
     ("GET", "/crm/V/M/deleted", 2),
-    ("GET", "/crm/V/M", lambda asked: 3 if "cvid" in asked.params else 1),
+    ("GET", "/crm/V/M", lambda call: 3 if "cvid" in call.params else 1),
 )
 
 # Calls that share the lower limit, with what makes them expensive.
-_EXPENSIVE: tuple[tuple[str, str, Callable[[_Asked], bool]], ...] = (
+_EXPENSIVE: tuple[tuple[str, str, Callable[[_CallFacts], bool]], ...] = (
     ("POST", "/crm/V/coql", lambda _: True),
     ("POST", "/crm/V/__composite_requests", lambda _: True),
-    ("POST", "/crm/V/M/upsert", lambda asked: asked.count("data") > 10),
-    ("POST", "/crm/V/M", lambda asked: asked.count("data") > 10),
-    ("PUT", "/crm/V/M", lambda asked: asked.count("data") > 10),
+    ("POST", "/crm/V/M/upsert", lambda call: call.count("data") > 10),
+    ("POST", "/crm/V/M", lambda call: call.count("data") > 10),
+    ("PUT", "/crm/V/M", lambda call: call.count("data") > 10),
     ("POST", "/crm/V/M/M/actions/convert", lambda _: True),
     ("POST", "/crm/V/M/M/actions/send_mail", lambda _: True),
-    ("GET", "/crm/V/M", lambda asked: "cvid" in asked.params or "sort_by" in asked.params),
+    ("GET", "/crm/V/M", lambda call: "cvid" in call.params or "sort_by" in call.params),
 )
 
 
@@ -185,7 +185,7 @@ def _path_pattern(path: str) -> re.Pattern[str]:
 def price(
     method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
 ) -> int:
-    """Tell what a call costs.
+    """Return the price of a call, in credits.
 
     References
     ----------
@@ -199,20 +199,20 @@ def price(
     >>> price("POST", "/crm/v8/Leads", json={"data": [{}] * 11})
     2
     """
-    asked = _Asked(params or {}, json)
+    call = _CallFacts(params or {}, json)
     for wanted, template, rule in _PRICES:
         if method == wanted and _path_pattern(template).fullmatch(path):
-            return rule if isinstance(rule, int) else rule(asked)
+            return rule if isinstance(rule, int) else rule(call)
     return 1
 
 
 def is_expensive(
     method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
 ) -> bool:
-    """Tell whether a call falls under the second limit of 10 in flight."""
-    asked = _Asked(params or {}, json)
+    """Whether a call falls under the second limit of 10 in flight."""
+    call = _CallFacts(params or {}, json)
     return any(
-        method == wanted and _path_pattern(template).fullmatch(path) and rule(asked)
+        method == wanted and _path_pattern(template).fullmatch(path) and rule(call)
         for wanted, template, rule in _EXPENSIVE
     )
 
@@ -245,7 +245,7 @@ class Hold:
     Parameters
     ----------
     taken : bool, default True
-        Whether Zoho took the call: the careful answer as long as nobody knows.
+        Whether Zoho took the call; True as long as that is unknown.
     """
 
     taken: bool = True
@@ -334,9 +334,9 @@ class Ledger(ProcessBound):
         ``None`` when the edition is not known either.
         """
         entries = self._window()
-        told = [place for place, entry in enumerate(entries) if entry.left is not None]
-        start = entries[told[-1]].left if told else self.allowance
-        since = entries[told[-1] + 1 :] if told else entries
+        known = [index for index, entry in enumerate(entries) if entry.left is not None]
+        start = entries[known[-1]].left if known else self.allowance
+        since = entries[known[-1] + 1 :] if known else entries
         return None if start is None else max(start - sum(entry.credits for entry in since), 0)
 
     @property
@@ -409,7 +409,7 @@ class Ledger(ProcessBound):
     def summary(self) -> str:
         """What is spent and left, in a line."""
         spent, here, remaining = self.spent, self.spent_here, self.remaining
-        left = "how many are left is not known yet" if remaining is None else f"{remaining:,} left"
+        left = "daily total unknown" if remaining is None else f"{remaining:,} left"
         whose = f" ({here:,} by this connection)" if here != spent else ""
         return f"Credits: {spent:,} spent in 24 h{whose}, {left}"
 
@@ -417,7 +417,7 @@ class Ledger(ProcessBound):
         return f"<{self.summary}{self._back()}>"
 
     def _back(self) -> str:
-        """Tell when the next credits come back."""
+        """Say when the next credits come back."""
         back = self.next_return
         if back is None:
             return ""
@@ -430,6 +430,10 @@ class Ledger(ProcessBound):
 def _past(budget: Budget, amount: int) -> LimitError:
     """Refuse a call that does not fit."""
     return LimitError(
-        f"The next call costs {amount} credits, and {budget.left} of {budget.limit} are left.",
-        todo="It was not sent. Ask for less, or open a larger budget.",
+        f"The next call costs {_credits(amount)}, and {budget.left} of {budget.limit} are left.",
+        todo="It was not sent. Read less, or open a larger budget.",
     )
+
+
+def _credits(amount: int) -> str:
+    return "1 credit" if amount == 1 else f"{amount:,} credits"

@@ -1,4 +1,4 @@
-"""Where a download comes down: a file beside its place, until it is whole."""
+"""The target of a download: a file with another name until it is complete."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class BrokenOffError(RequestException):
-    """The body ended before it was whole, or what came does not follow on what is here."""
+    """The body ended early, or does not continue what was received before."""
 
 
 class Landing:
-    """One file on its way down.
+    """One file being downloaded.
 
-    What has come is in ``<name>.part`` until all of it is there; then it takes its name at once. So
-    a file is whole or not there, and one that broke off, even with the process, is gone on with.
+    What was received is in ``<name>.part`` until it is complete; then the file is renamed. So a
+    file is complete or does not exist, and a broken download is continued, even by a new process.
 
     Parameters
     ----------
     target : Path
         The file to make.
     tick : callable, optional
-        Told after each block how many bytes it has; what it raises ends the download.
+        Called after each block with its size in bytes; what it raises ends the download.
 
     Attributes
     ----------
     size : int
-        Bytes that have come so far.
+        Bytes received so far.
     """
 
     def __init__(self, target: Path, tick: Callable[[int], None] | None = None) -> None:
@@ -53,12 +53,12 @@ class Landing:
         self.size = self.part.stat().st_size if self.part.exists() else 0
 
     def headers(self) -> dict[str, str]:
-        """Ask for what is still missing, and for the bytes as they are."""
+        """Request what is still missing, uncompressed."""
         more = {"Range": f"bytes={self.size}-"} if self.size else {}
         return {"Accept-Encoding": "identity", **more}
 
     def takes(self, response: Response) -> bool:
-        """Tell whether an answer is the file, and not what is said in its place."""
+        """Whether a response is the file, and not an error in its place."""
         kind = response.headers.get("Content-Type", "")
         return response.status_code in {200, 206} and not ("json" in kind or "html" in kind)
 
@@ -82,7 +82,7 @@ class Landing:
         self.part.replace(self.target)
 
     def again(self) -> None:
-        """Forget what has come, for it does not fit what the server has."""
+        """Delete what was received, because it does not match the server's file."""
         self.part.unlink(missing_ok=True)
         self.size = 0
 
@@ -90,11 +90,11 @@ class Landing:
         """Find where the body of an answer belongs: a server may begin anew, and says so."""
         if response.status_code == 200:
             return 0
-        told = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if told is None or int(told[1]) != self.size:
+        content_range = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if content_range is None or int(content_range[1]) != self.size:
             self.again()
-            raise BrokenOffError("the answer does not begin where it was asked to")
-        return int(told[1])
+            raise BrokenOffError("the answer does not begin where the request did")
+        return int(content_range[1])
 
 
 class DownloadPace(ProcessBound):

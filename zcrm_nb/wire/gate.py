@@ -359,6 +359,8 @@ class Gate(ProcessBound):
             reply = self._exchange(request, token)
             hold.taken = _is_taken(reply)
         if isinstance(reply, Answer):
+            if not reply.is_stale:
+                self._tokens.accepted(token)
             self.ledger.reconcile(reply.headers.get("X-API-CREDITS-REMAINING"))
             self._server_time = (reply.headers.get("Date", ""), self.clock())
         return token, reply

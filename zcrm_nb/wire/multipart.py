@@ -22,7 +22,7 @@ _ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
 @dataclass(frozen=True)
 class Multipart:
-    """A body that can be sent more than once: whoever reads it begins at its beginning.
+    """A body that can be sent more than once: each reader begins at its beginning.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def _guess(name: str) -> str:
 
 
 def _size(piece: bytes | Path) -> int:
-    """Tell how many bytes a piece has."""
+    """Return the size of a piece, in bytes."""
     return len(piece) if isinstance(piece, bytes) else piece.stat().st_size
 
 
@@ -97,5 +97,5 @@ def _read(piece: bytes | Path, size: int) -> Iterator[bytes]:
         while size and (chunk := file.read(min(READ_BYTES, size))):
             size -= len(chunk)
             yield chunk
-    if size:  # the other side would wait for the rest until it gives up
+    if size:  # the server would wait for the rest until its time-out
         raise OSError(f"{piece.name} became shorter while it was sent")

@@ -52,11 +52,11 @@ class Call:
     credits: int = 0
 
     def __str__(self) -> str:
-        asked = "".join(f" {name}={value}" for name, value in self.params.items())
+        params = "".join(f" {name}={value}" for name, value in self.params.items())
         tries = f" · {self.attempts} tries" if self.attempts > 1 else ""
         query = f" · {' '.join(self.query.split())}" if self.query else ""
         return (
-            f"{self.method} {self.path}{asked} → {self.status or 'no answer'} · {self.ms:.0f} ms"
+            f"{self.method} {self.path}{params} → {self.status or 'no answer'} · {self.ms:.0f} ms"
             f" · {self.bytes:,} bytes · {self.credits} credits{tries}{query}"
         )
 
@@ -69,7 +69,7 @@ class Timing(NamedTuple):
     method, path : str
         As of the call.
     credits : int
-        What it cost: of a query, that tells how many rows it could have.
+        What it cost; for a query, this shows how many rows it could have.
     seconds : float
         From sending it to the end of the answer.
     """
@@ -81,7 +81,7 @@ class Timing(NamedTuple):
 
 
 class Tracer(ProcessBound):
-    """Tells every open trace about every call, whatever thread it is made in."""
+    """Records every call in every open trace, in all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,7 +1,8 @@
-"""Receives what Zoho posts to a notify_url: checked, noted on disk, answered; read later.
+"""Receives what Zoho posts to a notify_url: checked, noted on disk, answered; understood later.
 
-Nothing is trusted before the channel's token is known to be right: it is the one proof of where a
-notification comes from, since Zoho signs nothing.
+Nothing is trusted before the channel's token was found to be right: it is the only proof of where a
+notification comes from, since Zoho signs nothing. With the right token nothing is lost either: what
+cannot be understood is counted, so that the feed looks for the change itself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
@@ -22,10 +23,10 @@ from zcrm_nb.auth.secret import Secret
 from zcrm_nb.state.event_log import JournalFull
 
 if TYPE_CHECKING:
-    from zcrm_nb.auth.listener import Said
+    from zcrm_nb.auth.listener import HttpResponse
     from zcrm_nb.state.event_log import EventLog
 
-__all__ = ["Door", "Notification", "Receiver", "read_notification"]
+__all__ = ["Notification", "NotificationBody", "NotificationInbox", "Receiver", "read_notification"]
 
 MOST_BYTES = 2 << 20  # of one notification; Zoho names no figure, its ids and values need less
 REMEMBERED = 50_000  # events, to know a second delivery by
@@ -61,7 +62,7 @@ class Notification:
     time_ms : int
         When, by Zoho's clock: milliseconds since 1970.
     changed : dict of str to list of str
-        Names of the fields that changed, by id; empty where Zoho names none.
+        Names of the fields that changed, by id; empty where Zoho told none.
     """
 
     channel_id: str
@@ -72,7 +73,7 @@ class Notification:
     changed: dict[str, list[str]] = field(default_factory=dict)
 
     def events(self) -> list[tuple[str, ...]]:
-        """Give a key for each of its events: Zoho gives them no id."""
+        """Tell what each of its events is known by: Zoho gives them no id."""
         where = (self.channel_id, self.module, self.operation, str(self.time_ms))
         return [(*where, each) for each in self.ids]
 
@@ -86,8 +87,23 @@ class Notification:
         return cls(**orjson.loads(line))
 
 
-def read_notification(body: bytes) -> tuple[Notification, Secret]:
-    """Read what Zoho posts.
+class NotificationBody(TypedDict, total=False):
+    """What Zoho posts, as documented."""
+
+    server_time: int
+    query_params: dict[str, Any]
+    module: str
+    resource_uri: str
+    ids: list[str]
+    affected_fields: list[dict[str, list[str]]]
+    affected_values: list[dict[str, Any]]
+    operation: str
+    channel_id: str
+    token: str
+
+
+def read_notification(body: NotificationBody) -> tuple[Notification, int]:
+    """Read what Zoho posted; also how many of its ids make no sense.
 
     References
     ----------
@@ -97,93 +113,94 @@ def read_notification(body: bytes) -> tuple[Notification, Secret]:
     Examples
     --------
     >>> from zcrm_nb.wire.webhook_receiver import read_notification
-    >>> body = (b'{"server_time": 1772355300123, "module": "Deals", "ids": ["999001"], '
-    ...         b'"affected_fields": [{"999001": ["Stage"]}], "operation": "update", '
-    ...         b'"channel_id": "1501", "token": "secret"}')
-    >>> notification, token = read_notification(body)
-    >>> notification.changed, token
-    ({'999001': ['Stage']}, Secret('****'))
+    >>> body = {"server_time": 1772355300123, "module": "Deals", "ids": ["999001"],
+    ...         "affected_fields": [{"999001": ["Stage"]}], "operation": "update",
+    ...         "channel_id": "1501", "token": "secret"}
+    >>> read_notification(body)[0].changed
+    {'999001': ['Stage']}
     """
-    posted = orjson.loads(body)
-    if not isinstance(posted, dict):
-        raise ValueError("no object")  # noqa: TRY004 - one kind of error for all garbage
+    ids = body.get("ids")
+    listed = ids if isinstance(ids, list) else [ids]
+    readable = list(dict.fromkeys(str(each) for each in listed if _looks_like(_ID, each)))
+    if not readable:
+        raise ValueError("no ids")
     notification = Notification(
-        _matching(_CHANNEL, posted.get("channel_id")),
-        _matching(_NAME, posted.get("module")),
-        _operation(posted.get("operation")),
-        _ids(posted.get("ids")),
-        _time(posted.get("server_time", posted.get("server"))),
-        _changed(posted.get("affected_fields")),
+        _matching(_CHANNEL, body.get("channel_id")),
+        _matching(_NAME, body.get("module")),
+        _operation(body.get("operation")),
+        readable,
+        _time(body.get("server_time", body.get("server"))),
+        _changed(body.get("affected_fields")),
     )
-    token = posted.get("token")
-    return notification, Secret(token if isinstance(token, str) else "")
+    return notification, sum(not _looks_like(_ID, each) for each in listed)
+
+
+def _looks_like(pattern: re.Pattern[str], value: object) -> bool:
+    """Whether a text looks as it should; numbers may stand for ids."""
+    is_text = isinstance(value, str | int) and not isinstance(value, bool)
+    return is_text and pattern.fullmatch(str(value)) is not None
 
 
 def _matching(pattern: re.Pattern[str], value: object) -> str:
-    """Take a text that looks as it should; numbers may stand for ids."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise ValueError("a value is missing")  # noqa: TRY004
-    if not pattern.fullmatch(str(value)):
-        raise ValueError("a value does not look as it should")
+    """Return a text that looks as it should."""
+    if not _looks_like(pattern, value):
+        raise ValueError("a value is missing, or does not look as it should")
     return str(value)
 
 
 def _operation(value: object) -> str:
-    """Take the word for what was done."""
+    """Return the operation as bulk and feeds name it."""
     if not isinstance(value, str) or value.lower() not in OPERATIONS:
         raise ValueError("an unknown operation")
     return OPERATIONS[value.lower()]
 
 
-def _ids(value: object) -> list[str]:
-    """Take the ids of records, each once."""
-    if not isinstance(value, list) or not value:
-        raise ValueError("no ids")
-    return list(dict.fromkeys(_matching(_ID, each) for each in value))
-
-
 def _time(value: object) -> int:
-    """Take epoch milliseconds, between 1970 and 2286."""
+    """Return epoch milliseconds, between 1970 and 2286."""
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value[:20])
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**13:
         raise ValueError("no server_time")
     return value
 
 
 def _changed(value: Any) -> dict[str, list[str]]:
-    """Take the names of fields by record id, from a list of objects with one key each."""
-    found: dict[str, list[str]] = {}
+    """Return the names of fields by record id, from a list of objects with one key each."""
+    changed: dict[str, list[str]] = {}
     for each in value if isinstance(value, list) else []:
         for record_id, names in each.items() if isinstance(each, dict) else []:
-            kept = [n for n in names if isinstance(n, str) and _NAME.fullmatch(n)]
-            found[_matching(_ID, record_id)] = kept
-    return found
+            if _looks_like(_ID, record_id) and isinstance(names, list):
+                changed[record_id] = [
+                    name for name in names if isinstance(name, str) and _NAME.fullmatch(name)
+                ]
+    return changed
 
 
-class Door:
-    """Checks notifications and notes the good ones: the part that needs no port.
+class NotificationInbox:
+    """Checks what is posted, and notes what is accepted: the part that needs no port.
 
     Parameters
     ----------
     journal : EventLog
-        Where every accepted event is noted before the answer.
+        Where every accepted event is noted before the reply.
     arrived : callable, optional
-        Called after something was noted; it must be quick.
+        Called after something was accepted; it must be quick.
 
     Attributes
     ----------
     counts : collections.Counter
-        How many were ``accepted``, ``doubled``, of a ``wrong token``, ``malformed``, or ``not
-        kept`` because the journal or the disk was full.
+        How many were ``accepted``, ``duplicates``, with a ``wrong token``, ``malformed``, ``not
+        understood`` in whole or in part, or ``not kept`` since the journal or the disk was full.
 
     Examples
     --------
     >>> import tempfile
     >>> from pathlib import Path
     >>> from zcrm_nb.state.event_log import EventLog
-    >>> from zcrm_nb.wire.webhook_receiver import Door
+    >>> from zcrm_nb.wire.webhook_receiver import NotificationInbox
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     door = Door(EventLog(Path(folder)))
-    ...     door.take(b"<html>")
+    ...     inbox = NotificationInbox(EventLog(Path(folder)))
+    ...     inbox.receive(b"<html>")
     400
     """
 
@@ -195,25 +212,38 @@ class Door:
         self.counts: Counter[str] = Counter()
 
     def expect(self, channel_id: str, token: Secret) -> None:
-        """Accept notifications of a channel."""
+        """Accept what comes by a channel."""
         self._tokens[channel_id] = token
 
     def forget(self, channel_id: str) -> None:
-        """Accept no more notifications of a channel."""
+        """Accept nothing more of a channel."""
         self._tokens.pop(channel_id, None)
 
-    def take(self, body: bytes) -> int:
-        """Check a notification and note it."""
+    def receive(self, content: bytes) -> int:
+        """Check a notification and note it; return the HTTP status of the reply."""
         try:
-            notification, token = read_notification(body)
-        except (ValueError, TypeError, AttributeError):
+            body = orjson.loads(content)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict) or not _looks_like(_CHANNEL, body.get("channel_id")):
             return self._counted("malformed", 400)
-        if not self._is_right(notification.channel_id, token):
+        if not self._is_right(str(body.get("channel_id")), body.get("token")):
             return self._counted("wrong token", 403)
+        try:
+            notification, odd_ids = read_notification(cast("NotificationBody", body))
+        except ValueError:
+            self._arrived_odd()
+            return 200
+        if odd_ids:
+            self._arrived_odd()
+        return self._note(notification)
+
+    def _note(self, notification: Notification) -> int:
+        """Write a notification into the journal, unless it came before."""
         with self._lock:
             fresh = [key for key in notification.events() if key not in self._known]
             if not fresh:
-                return self._counted("doubled", 200)
+                return self._counted("duplicates", 200)
             try:
                 self._journal.append(replace(notification, ids=[key[-1] for key in fresh]).line())
             except (JournalFull, OSError):
@@ -223,14 +253,22 @@ class Door:
         self._arrived()
         return 200
 
-    def _is_right(self, channel_id: str, token: Secret) -> bool:
-        """Compare tokens, taking the same time whatever differs, and for unknown channels too."""
+    def _arrived_odd(self) -> None:
+        """Count a notification of Zoho's that cannot be understood, or not all of it."""
+        self.counts["not understood"] += 1
+        self._arrived()
+
+    def _is_right(self, channel_id: str, token: object) -> bool:
+        """Compare tokens, in the same time whatever differs, and for unknown channels too."""
         expected = self._tokens.get(channel_id, Secret(""))
-        same = hmac.compare_digest(expected.reveal().encode(), token.reveal().encode())
-        return same and bool(expected)
+        given = token if isinstance(token, str) else ""
+        is_same = hmac.compare_digest(
+            expected.reveal().encode(), given.encode(errors="surrogatepass")
+        )
+        return is_same and bool(expected)
 
     def _remember(self, keys: list[tuple[str, ...]]) -> None:
-        """Know these events again, for as long as there is room."""
+        """Recognise these events when they come again, for as long as there is room."""
         self._known.update(dict.fromkeys(keys))
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
@@ -242,12 +280,12 @@ class Door:
 
 
 class Receiver:
-    """A door on a port of this machine.
+    """An inbox behind a port of this machine.
 
     Parameters
     ----------
-    door : Door
-        What checks them.
+    inbox : NotificationInbox
+        What checks and notes.
     host : str, default "127.0.0.1"
         Where to listen: this machine only, unless a container has to be reached from outside.
     port : int, default 0
@@ -258,7 +296,7 @@ class Receiver:
     Attributes
     ----------
     url : str
-        What Zoho has to be given as ``notify_url``; it ends in a word that cannot be guessed.
+        What Zoho has to be given as ``notify_url``; it ends in a random word.
 
     Raises
     ------
@@ -280,19 +318,19 @@ class Receiver:
 
     def __init__(
         self,
-        door: Door,
+        inbox: NotificationInbox,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
         public_url: str | None = None,
     ) -> None:
-        from zcrm_nb.auth.listener import Listener, Said  # noqa: PLC0415 - loads asyncio
+        from zcrm_nb.auth.listener import HttpResponse, Listener  # noqa: PLC0415 - loads asyncio
 
-        self._door = door
+        self._inbox = inbox
         self._word = f"zcrm-{secrets.token_hex(8)}"
         base = public_url and _checked(public_url)
         self._listener = Listener(
-            lambda _, __, body: Said(door.take(body)),
+            lambda _, __, body: HttpResponse(inbox.receive(body)),
             self._admit,
             host=host,
             port=port,
@@ -311,22 +349,28 @@ class Receiver:
         """Stop listening."""
         self._listener.close()
 
-    def _admit(self, method: str, target: str) -> Said | None:
-        """Refuse a request without the secret word, before its body is read."""
-        from zcrm_nb.auth.listener import Said  # noqa: PLC0415 - loads asyncio
+    def _admit(self, method: str, target: str) -> HttpResponse | None:
+        """Turn requests to other addresses away before their body is read.
 
-        last = urlsplit(target).path.rpartition("/")[2]
-        if not hmac.compare_digest(last.encode(), self._word.encode()):
-            self._door.counts["elsewhere"] += 1
-            return Said(404)
-        return None if method == "POST" else Said(405, headers={"Allow": "POST"})
+        A proxy may add a slash, and a request may carry anything in the place of an address.
+        """
+        from zcrm_nb.auth.listener import HttpResponse  # noqa: PLC0415 - loads asyncio
+
+        try:
+            last = urlsplit(target).path.rstrip("/").rpartition("/")[2]
+        except ValueError:
+            last = ""
+        if not hmac.compare_digest(last.encode(errors="replace"), self._word.encode()):
+            self._inbox.counts["wrong address"] += 1
+            return HttpResponse(404)
+        return None if method == "POST" else HttpResponse(405, headers={"Allow": "POST"})
 
     def __repr__(self) -> str:
         return f"<Receiver on port {self.port}>"
 
 
 def _checked(public_url: str) -> str:
-    """Refuse what no server could post to."""
+    """Refuse an address that no server could post to."""
     parts = urlsplit(public_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
         raise ValueError(

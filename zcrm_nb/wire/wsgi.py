@@ -25,7 +25,7 @@ __all__ = ["WSGIAdapter"]
 class WSGIAdapter(BaseAdapter):
     """A transport that calls a WSGI application in this process.
 
-    Mounted on a session it makes every address under its prefix the application's, whatever the
+    Mounted on a session, it sends every request under its prefix to the application, for any
     host. There is no connection to keep alive, and a time-out has nothing to wait for. The answer
     is read whole before it is given back, unless it was asked for as a stream: then it is read as
     the caller reads it, and a file on its way to the disk is never held in memory.
@@ -104,7 +104,7 @@ class WSGIAdapter(BaseAdapter):
         return _read(_response(request, *started[-1], io.BytesIO(whole)), whole)
 
     def close(self) -> None:
-        """Do nothing: the application belongs to whoever made it."""
+        """Do nothing: the application is closed by its owner."""
 
 
 class _Chunks(io.RawIOBase):
@@ -136,7 +136,7 @@ def _closing(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
-    """Put a request into the words of PEP 3333."""
+    """Translate a request to PEP 3333."""
     parts = urlsplit(str(request.url))
     body = _bytes(request.body)
     environ: dict[str, Any] = {

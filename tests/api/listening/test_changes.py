@@ -45,7 +45,7 @@ class World:
         self.store.update("Deals", [{"id": record_id, "Stage": stage}], user=WHO)
 
     def delete(self, record_id):
-        recycle_bin.throw_away(self.store, "Deals", [record_id], user=WHO)
+        recycle_bin.move_to_bin(self.store, "Deals", [record_id], user=WHO)
 
     def told(self, operation, record_id, changed=()):
         """What Zoho would post of it now."""
@@ -59,7 +59,7 @@ class World:
         )
 
     def changes(self, **options):
-        return Changes(self.crm.send, self.crm._catalogue, "Deals", FIELDS, **options)
+        return Changes(self.crm._session, "Deals", FIELDS, **options)
 
     def now(self):
         """The module as it is."""
@@ -87,7 +87,7 @@ def test_nothing_has_changed_in_the_beginning(world):
     world.move(world.ids()[0], STAGES[1])
     changes = world.changes()
     assert changes.begin() == []
-    assert changes.found() == []
+    assert changes.poll() == []
     assert changes.state == []
 
 
@@ -100,14 +100,14 @@ def test_what_nobody_told_is_found(world):
     new = world.insert()
     world.move(one, STAGES[2])
     world.delete(two)
-    assert sorted(said(changes.found())) == sorted(
+    assert sorted(said(changes.poll())) == sorted(
         [
             ("insert", str(new), "found"),
             ("update", str(one), "found"),
             ("delete", str(two), "found"),
         ]
     )
-    assert changes.found() == []
+    assert changes.poll() == []
 
 
 def test_two_changes_in_one_second_are_both_seen(world):
@@ -117,9 +117,9 @@ def test_two_changes_in_one_second_are_both_seen(world):
     one = world.ids()[0]
     world.clock.advance(3)
     world.move(one, STAGES[1])
-    assert len(changes.found()) == 1
+    assert len(changes.poll()) == 1
     world.move(one, STAGES[2])
-    (row,) = changes.found()
+    (row,) = changes.poll()
     assert (row["Stage"], row["changed"]) == (STAGES[2], ["Stage"])
 
 
@@ -130,11 +130,11 @@ def test_a_change_that_shows_late_is_found_within_the_overlap(world):
     one, two, *_ = world.ids()
     world.clock.advance(100)
     world.move(one, STAGES[2])
-    changes.found()
+    changes.poll()
     stamped = world.clock.now() - 40
     late = {"id": two, "Stage": STAGES[2], "Modified_Time": stamped}
     world.store.update("Deals", [late], user=WHO)
-    rows = changes.found()
+    rows = changes.poll()
     assert [row["id"] for row in rows] == [str(two)]
 
 
@@ -152,13 +152,13 @@ def test_what_was_told_is_fetched(world):
         world.told("insert", new),
         world.told("delete", two),
     ]
-    rows = changes.told(told)
+    rows = changes.notified(told)
     assert [(row["operation"], row.get("Stage"), row["changed"]) for row in rows] == [
         ("update", STAGES[2], ["Stage"]),
         ("insert", STAGES[0], []),
         ("delete", None, []),
     ]
-    assert changes.found() == []
+    assert changes.poll() == []
 
 
 def test_a_notification_that_comes_late_is_no_second_change(world):
@@ -170,8 +170,8 @@ def test_a_notification_that_comes_late_is_no_second_change(world):
     world.move(one, STAGES[2])
     world.delete(two)
     late = [world.told("update", one, ["Stage"]), world.told("delete", two)]
-    assert len(changes.found()) == 2
-    assert changes.told(late) == []
+    assert len(changes.poll()) == 2
+    assert changes.notified(late) == []
 
 
 def test_a_record_that_is_gone_when_it_is_fetched_is_still_told_of(world):
@@ -181,11 +181,11 @@ def test_a_record_that_is_gone_when_it_is_fetched_is_still_told_of(world):
     one = world.ids()[0]
     world.clock.advance(3)
     world.move(one, STAGES[1])
-    changes.told([world.told("update", one)])
+    changes.notified([world.told("update", one)])
     world.delete(one)
-    (row,) = changes.told([world.told("update", one)])
+    (row,) = changes.notified([world.told("update", one)])
     assert row["Stage"] == STAGES[1]
-    assert said(changes.found()) == [("delete", str(one), "found")]
+    assert said(changes.poll()) == [("delete", str(one), "found")]
     assert changes.state == []
 
 
@@ -197,7 +197,7 @@ def test_a_whole_module_is_known_from_the_beginning(world):
     world.clock.advance(3)
     world.move(world.ids()[0], STAGES[2])
     world.delete(world.ids()[1])
-    (row, gone) = changes.found()
+    (row, gone) = changes.poll()
     assert (row["changed"], gone["operation"]) == (["Stage"], "delete")
     assert gone["Deal_Name"]
     assert state(changes).equals(world.now())
@@ -209,12 +209,12 @@ def test_a_module_without_records_begins_like_any_other(world):
         world.delete(each)
     changes = world.changes()
     assert changes.begin() == []
-    assert changes.found() == []
+    assert changes.poll() == []
     world.clock.advance(3)
     new = world.insert()
-    assert said(changes.found()) == [("insert", str(new), "found")]
+    assert said(changes.poll()) == [("insert", str(new), "found")]
     world.delete(new)
-    assert said(changes.found()) == [("delete", str(new), "found")]
+    assert said(changes.poll()) == [("delete", str(new), "found")]
 
 
 def test_one_can_begin_in_the_past(world):
@@ -228,7 +228,7 @@ def test_one_can_begin_in_the_past(world):
     changes = world.changes()
     rows = changes.begin(Marks(began, began))
     assert said(rows) == [("update", str(one), "found"), ("delete", str(two), "found")]
-    assert changes.found() == []
+    assert changes.poll() == []
 
 
 def test_the_next_kernel_goes_on_where_this_one_left_off(world):
@@ -239,12 +239,12 @@ def test_the_next_kernel_goes_on_where_this_one_left_off(world):
     world.clock.advance(100)
     world.move(one, STAGES[2])
     world.delete(two)
-    changes.found()
-    left = json.loads(json.dumps(changes.left()))
+    changes.poll()
+    left = json.loads(json.dumps(changes.saved_state()))
     world.move(three, STAGES[2])
     again = world.changes(whole=True)
-    assert said(again.begin(again.recall(left))) == [("update", str(three), "found")]
-    assert again.found() == []
+    assert said(again.begin(again.restore(left))) == [("update", str(three), "found")]
+    assert again.poll() == []
     assert state(again).equals(world.now())
     assert "Deal" not in json.dumps(left)
 
@@ -256,7 +256,7 @@ def test_memory_is_bounded(world):
     for each in world.ids()[:6]:
         world.clock.advance(100)
         world.move(each, STAGES[1])
-        changes.found()
+        changes.poll()
     assert [row["id"] for row in changes.state] == [str(each) for each in world.ids()[3:6]]
 
 
@@ -265,7 +265,7 @@ def test_a_look_at_little_costs_three_credits(world):
     changes = world.changes()
     changes.begin()
     with world.crm.trace() as calls:
-        changes.found()
+        changes.poll()
     assert sum(call.credits for call in calls) == 3
 
 
@@ -275,7 +275,7 @@ def test_a_hundred_records_that_were_told_cost_one_credit(world):
     changes.begin()
     told = [world.told("insert", world.insert()) for _ in range(150)]
     with world.crm.trace() as calls:
-        rows = changes.told(told)
+        rows = changes.notified(told)
     assert len(rows) == 150
     assert sum(call.credits for call in calls) == 2
 
@@ -287,7 +287,7 @@ def test_a_crowd_of_changes_is_read_in_pages(world):
     world.clock.advance(5)
     rows = [{"Deal_Name": f"Deal {n}", "Stage": STAGES[0]} for n in range(4500)]
     world.store.insert("Deals", rows, user=WHO)
-    assert len(changes.found()) == 4500
+    assert len(changes.poll()) == 4500
 
 
 def test_the_table_is_typed_whatever_came(world):
@@ -296,7 +296,7 @@ def test_the_table_is_typed_whatever_came(world):
     changes.begin()
     world.clock.advance(3)
     world.insert()
-    some = changes.frame(changes.found())
+    some = changes.frame(changes.poll())
     none = changes.frame([])
     assert some.dtypes.to_dict() == none.dtypes.to_dict()
     assert str(none["time"].dtype) == "datetime64[ms, UTC]"
@@ -309,7 +309,7 @@ def test_stamps_show_only_when_they_are_asked_for(world):
     """They are fetched to find changes by."""
     names = world.changes().columns
     assert "Modified_Time" not in [each.name for each in names]
-    asked = Changes(world.crm.send, world.crm._catalogue, "Deals", ["Stage", "Modified_Time"])
+    asked = Changes(world.crm._session, "Deals", ["Stage", "Modified_Time"])
     assert [each.name for each in asked.columns] == ["id", "Stage", "Modified_Time"]
 
 
@@ -328,7 +328,7 @@ def test_wrong_fields_are_refused_before_anything_is_asked(world):
             ("Deals", [f"Field_{n}" for n in range(49)], ValueError),
         ]:
             with pytest.raises(error):
-                Changes(world.crm.send, world.crm._catalogue, module, fields)
+                Changes(world.crm._session, module, fields)
     assert not any("coql" in call.path for call in calls)
 
 
@@ -370,17 +370,17 @@ def test_the_end_is_right_whatever_was_told(lasting, steps, whole):
         if fate == "late":
             late.append(told)
         elif fate == "look":
-            rows += changes.found()
+            rows += changes.poll()
         elif fate == "die" and whole:
-            left, changes = changes.left(), world.changes(whole=True)
-            rows += changes.begin(changes.recall(json.loads(json.dumps(left))))
+            left, changes = changes.saved_state(), world.changes(whole=True)
+            rows += changes.begin(changes.restore(json.loads(json.dumps(left))))
         elif fate != "lost":
             for _ in range(2 if fate == "twice" else 1):
-                rows += changes.told([told])
+                rows += changes.notified([told])
         world.clock.advance(pause_s)
-    rows += changes.found()
-    rows += changes.told(late)
-    rows += changes.found()
+    rows += changes.poll()
+    rows += changes.notified(late)
+    rows += changes.poll()
     now = world.now()
     known = now if whole else now[now["id"].isin([str(each) for each in touched])]
     assert state(changes).equals(known.reset_index(drop=True))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from zcrm_nb.api.listening import channel_tables, channels
 from zcrm_nb.api.listening import notifications as watch
 from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import APIError, ConnectionFailed, NotFoundError, ServerError
@@ -124,7 +125,7 @@ def expiring(expiry):
 
 
 def deals(**more):
-    return watch.Channel(
+    return channels.Channel(
         "900000000001501",
         ("Deals.create", "Deals.edit"),
         Secret("https://app.example.test/zoho/hook?tenant=7"),
@@ -175,7 +176,7 @@ def test_without_a_life_none_is_asked_for():
 def test_the_expiry_is_read_from_the_answer():
     """The effective one, for each module; the address in it counts for nothing."""
     outcome, _ = enabled(told(SUBSCRIBED))
-    (row,) = watch.channel_rows(deals(), outcome)
+    (row,) = channel_tables.channel_rows(deals(), outcome)
     assert (row["module"], row["expires"], row["status"]) == ("Deals", EXPIRY, "done")
     assert row["note"] is None
 
@@ -214,8 +215,8 @@ def test_a_channel_that_ends_too_soon_is_told_in_words():
     """Whatever the reason: nobody believes in a week and gets an hour."""
     hour = expiring("2026-03-01T10:00:00+00:00")
     outcome, _ = enabled(told(hour), told(hour))
-    assert outcome.note == "Asked for 144.0 hours, but it ends at 2026-03-01 10:00 +0000."
-    assert watch.too_short(watch.channel_rows(deals(), outcome))
+    assert outcome.note == "144.0 hours were requested, but it ends at 2026-03-01 10:00 +0000."
+    assert channel_tables.too_short(channel_tables.channel_rows(deals(), outcome))
 
 
 def test_a_lost_answer_is_looked_up():
@@ -300,7 +301,7 @@ def test_an_answer_that_leaves_a_channel_out_is_asked_for_alone():
 def test_some_events_can_be_dropped():
     """PATCH with _delete_events, for every module of the channel."""
     zoho = Zoho(told(LISTED), told(UNSUBSCRIBED))
-    outcomes = watch.quieten(zoho, ["900000000001501", "7"], "edit")
+    outcomes = watch.drop_events(zoho, ["900000000001501", "7"], "edit")
     assert zoho.asked[1] == (
         "PATCH",
         {
@@ -334,7 +335,7 @@ def test_a_long_list_is_read_to_its_end():
 
 def test_a_listed_channel_shows_neither_token_nor_keys():
     """Zoho returns the token in clear, and an address may hold a key."""
-    (row,) = watch.listed_rows(LISTED["watch"])
+    (row,) = channel_tables.listed_rows(LISTED["watch"])
     assert TOKEN not in str(row)
     assert row["notify_url"] == "https://app.example.test/zoho/hook?tenant=****"
     assert (row["module"], row["values"], row["related"]) == ("Deals", True, False)
@@ -353,7 +354,7 @@ def test_a_listed_channel_shows_neither_token_nor_keys():
 )
 def test_keys_in_an_address_are_masked(url, shown):
     """Query values and passwords."""
-    assert watch.without_keys(url) == shown
+    assert channel_tables.without_keys(url) == shown
 
 
 # ---- Conditions ----------------------------------------------------------------------------------
@@ -379,7 +380,7 @@ class Catalogue:
 
 def test_a_condition_is_written_as_documented():
     """Groups of two, with the ids of fields and module: the sample of Zoho's page."""
-    written = watch.condition_of(
+    written = channels.condition_of(
         Catalogue(), "Deals", condition={"or": ["Stage", {"and": ["Amount", "Closing_Date"]}]}
     )
     assert written == {
@@ -399,13 +400,17 @@ def test_a_condition_is_written_as_documented():
             ],
         },
     }
-    shown = watch.listed_rows([{**LISTED["watch"][0], "notification_condition": [written]}])
+    shown = channel_tables.listed_rows(
+        [{**LISTED["watch"][0], "notification_condition": [written]}]
+    )
     assert shown[0]["condition"] == {"or": ["Stage", {"and": ["Amount", "Closing_Date"]}]}
 
 
 def test_any_of_three_fields_is_nested_in_pairs():
     """Zoho takes two members in a group."""
-    written = watch.condition_of(Catalogue(), "Deals", fields=["Stage", "Amount", "Closing_Date"])
+    written = channels.condition_of(
+        Catalogue(), "Deals", fields=["Stage", "Amount", "Closing_Date"]
+    )
     outer = written["field_selection"]
     assert [len(outer["group"]), len(outer["group"][1]["group"])] == [2, 2]
     assert outer["group"][1]["group_operator"] == "or"
@@ -413,7 +418,7 @@ def test_any_of_three_fields_is_nested_in_pairs():
 
 def test_one_field_needs_no_group():
     """As Zoho's list shows such a channel."""
-    written = watch.condition_of(Catalogue(), "Deals", fields=["Stage"])
+    written = channels.condition_of(Catalogue(), "Deals", fields=["Stage"])
     assert written["field_selection"] == {"field": {"api_name": "Stage", "id": "5725000000000525"}}
 
 
@@ -421,18 +426,18 @@ def test_one_field_needs_no_group():
     ("asked", "words"),
     [
         ({"fields": ["Stage"], "condition": {"or": ["Amount"]}}, "not both"),
-        ({"fields": ["Stage"] * 11}, "10 fields at most"),
+        ({"fields": ["Stage"] * 11}, "at most 10 fields"),
         ({"condition": {"xor": ["Stage"]}}, "A condition is"),
         ({"condition": {"or": ["Stage"], "and": ["Amount"]}}, "A condition is"),
-        ({"condition": {"or": []}}, "wants a list"),
-        ({"condition": {"or": "Stage"}}, "wants a list"),
-        ({"fields": []}, "wants a list"),
+        ({"condition": {"or": []}}, "needs a list"),
+        ({"condition": {"or": "Stage"}}, "needs a list"),
+        ({"fields": []}, "needs a list"),
         ({"on": "change"}, "choose among"),
         ({"on": []}, "choose among"),
         ({"token": "x" * 51}, "50 characters"),
         ({"notify_url": "app.example.com"}, "web address"),
-        ({"channel_id": "one"}, "64 bits"),
-        ({"channel_id": 2**63}, "64 bits"),
+        ({"channel_id": "one"}, "64-bit integer"),
+        ({"channel_id": 2**63}, "64-bit integer"),
         ({"modules": []}, "one module"),
     ],
 )
@@ -441,7 +446,7 @@ def test_what_zoho_would_refuse_is_refused_before(asked, words):
     usual = {"modules": "Deals", "on": "all", "notify_url": "https://a.test/x", "token": None}
     call = {**usual, **asked}
     with pytest.raises(ValueError, match=words) as caught:
-        watch.channel(
+        channels.channel(
             Catalogue(), call.pop("modules"), call.pop("on"), call.pop("notify_url"), **call
         )
     assert "xxxx" not in str(caught.value)
@@ -451,7 +456,7 @@ def test_an_unknown_field_or_module_is_refused_before():
     """Metadata knows."""
     for call in (("Dealz", "all"), ("Deals", "all")):
         with pytest.raises(NotFoundError):
-            watch.channel(Catalogue(), *call, "https://a.test/x", token=None, fields=["Stagee"])
+            channels.channel(Catalogue(), *call, "https://a.test/x", token=None, fields=["Stagee"])
 
 
 @pytest.mark.parametrize(
@@ -465,7 +470,7 @@ def test_an_unknown_field_or_module_is_refused_before():
 )
 def test_a_life_is_a_moment_or_a_span(expires, seconds):
     """A whole week is asked for with two minutes to spare: clocks differ."""
-    assert watch.asked_life_s(expires, NOW_S) == seconds
+    assert channels.lifetime_s(expires, NOW_S) == seconds
 
 
 @pytest.mark.parametrize(
@@ -480,7 +485,7 @@ def test_a_life_is_a_moment_or_a_span(expires, seconds):
 def test_more_than_a_week_is_refused_not_cut(expires, words):
     """Zoho would take an hour for it."""
     with pytest.raises(ValueError, match=words):
-        watch.asked_life_s(expires, NOW_S)
+        channels.lifetime_s(expires, NOW_S)
 
 
 def test_a_channel_shows_no_secret():

@@ -111,7 +111,7 @@ def test_names_select_kinds():
     assert kinds_of(False) == ()
     assert kinds_of("500") == ("500",)
     assert kinds_of({"markup", "500"}) == ("markup", "500")
-    with pytest.raises(ValueError, match=r"'5xx'; there are: fields_without_name, "):
+    with pytest.raises(ValueError, match=r"'5xx' is not a kind of trouble; choose from: fields_"):
         Emulator(rough=["5xx"])
 
 

@@ -53,7 +53,7 @@ def there_and_back(store, dice, share):
     records = deletable(store)
     dice.shuffle(records)
     for module, record in records[: 1 + int(share * len(records))]:
-        recycle_bin.throw_away(store, module, [record], user=USER)
+        recycle_bin.move_to_bin(store, module, [record], user=USER)
     back = [record for (record,) in store.read("SELECT id FROM deleted")]
     dice.shuffle(back)
     while back:
@@ -76,7 +76,7 @@ def test_many_leave_at_once_with_everything_that_pointed_at_them(org):
     contacts = [row["id"] for row in store.rows("Contacts")]
     store.update("Contacts", [{"id": contacts[0], "Reporting_To": contacts[1]}], user=USER)
     changed = everything(store)
-    recycle_bin.throw_away(store, "Contacts", contacts, user=USER)
+    recycle_bin.move_to_bin(store, "Contacts", contacts, user=USER)
     assert store.rows("Contacts") == []
     assert all(row["Contact_Name"] is None for row in store.rows("Deals"))
     for record in reversed(contacts):
@@ -92,7 +92,7 @@ def test_a_lookup_that_was_set_elsewhere_meanwhile_stays(org):
     deal = next(row for row in store.rows("Deals") if row["Account_Name"])
     old = deal["Account_Name"]
     other = next(row["id"] for row in store.rows("Accounts") if row["id"] != old)
-    recycle_bin.throw_away(store, "Accounts", [old], user=USER)
+    recycle_bin.move_to_bin(store, "Accounts", [old], user=USER)
     store.update("Deals", [{"id": deal["id"], "Account_Name": other}], user=USER)
     recycle_bin.restore(store, old)
     assert store.rows("Deals", "id = ?", (deal["id"],))[0]["Account_Name"] == other
@@ -102,7 +102,7 @@ def test_what_is_erased_leaves_only_its_id(org):
     """And cannot come back; rows of subforms that go alone leave nothing."""
     store = org.store
     visit = store.rows("Site_Visits")[0]["id"]
-    recycle_bin.throw_away(store, "Site_Visits", [visit], user=USER)
+    recycle_bin.move_to_bin(store, "Site_Visits", [visit], user=USER)
     recycle_bin.erase(store, [visit])
     row = store.read(
         "SELECT module, type, display_name, record FROM deleted WHERE id = ?", (visit,)
@@ -111,5 +111,5 @@ def test_what_is_erased_leaves_only_its_id(org):
     with pytest.raises(KeyError):
         recycle_bin.restore(store, visit)
     expense = store.rows("Site_Visit_Expenses")[0]["id"]
-    recycle_bin.throw_away(store, "Site_Visit_Expenses", [expense], user=USER)
+    recycle_bin.move_to_bin(store, "Site_Visit_Expenses", [expense], user=USER)
     assert store.read("SELECT count(*) FROM deleted WHERE id = ?", (expense,)) == [(0,)]

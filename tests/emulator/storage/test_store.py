@@ -91,7 +91,7 @@ def test_rollups_follow_inserts_updates_moves_and_deletes(store: Store) -> None:
     assert sums() == [(100.0,), (100.0,)]
     store.update("Deals", [{"id": deal, "Stage": "Closed Lost"}], user=USER)
     assert sums() == [(100.0,), (None,)]
-    recycle_bin.throw_away(
+    recycle_bin.move_to_bin(
         store, "Deals", [row[0] for row in store.read("SELECT id FROM Deals")], user=USER
     )
     assert sums() == [(None,), (None,)]
@@ -127,7 +127,7 @@ def test_a_deleted_record_leaves_a_tombstone_and_takes_its_rows_along(store: Sto
     for module, record in (("Accounts", account), ("Deals", deal), ("Invoices", invoice)):
         if module == "Deals":
             assert one(store, "SELECT Account_Name FROM Deals") == (None,)
-        recycle_bin.throw_away(store, module, [record], user=8)
+        recycle_bin.move_to_bin(store, module, [record], user=8)
     assert one(store, 'SELECT What_Id, "$se_module" FROM Tasks') == (None, None)
     assert one(store, "SELECT count(*) FROM Invoiced_Items") == (0,)
     row = one(store, "SELECT display_name, deleted_time, deleted_by, created_by, type FROM deleted"

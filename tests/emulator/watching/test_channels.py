@@ -191,7 +191,7 @@ def test_what_a_transaction_takes_back_is_not_told(desk):
         store.insert("Deals", [{"Deal_Name": "Never"}], user=1)
         raise RuntimeError
     with store.transaction():
-        recycle_bin.throw_away(
+        recycle_bin.move_to_bin(
             store, "Deals", store.insert("Deals", [{"Deal_Name": "Brief"}], user=1), user=1
         )
     with store.transaction():

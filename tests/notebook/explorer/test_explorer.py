@@ -30,8 +30,8 @@ from zcrm_nb.notebook.explorer.query import (
     code,
     offered,
     query,
+    value_count,
     values_of,
-    wants,
 )
 
 NASTY = '<img src=x onerror="alert(1)">'
@@ -74,7 +74,7 @@ class Clicked:
     @property
     def words(self):
         form = self.form
-        return " ".join(each.value for each in (form._top, form._told, form._status))
+        return " ".join(each.value for each in (form._top, form._notes, form._status))
 
 
 # ---- What is chosen, and what is sent for it -----------------------------------------------------
@@ -167,7 +167,7 @@ def fitting(field, operator):
     kinds = {"date": "2026-03-31", "datetime": "2026-03-31T00:00:00+05:30"}
     usual = "%a%" if "like" in operator else kinds.get(coql.fields.type_of(field), "41")
     value = next(iter(values_of(field)), usual) if "like" not in operator else usual
-    return (value,) * {"none": 0, "one": 1, "two": 2, "many": 2}[wants(operator)]
+    return (value,) * {"none": 0, "one": 1, "two": 2, "many": 2}[value_count(operator)]
 
 
 def test_a_picklist_is_asked_by_its_values(crm):
@@ -181,7 +181,7 @@ def test_a_picklist_is_asked_by_its_values(crm):
     assert "where Stage in ('Closed Won', 'Closed Lost')" in clicked.explorer.query
     row._operator.value = "is null"
     assert "where Stage is null" in clicked.explorer.query
-    row._away.click()
+    row._remove.click()
     assert "where id is not null" in clicked.explorer.query
 
 
@@ -220,7 +220,7 @@ def test_users_are_picked_from_a_list_once_they_are_known(crm, name):
 def test_a_table_says_of_how_many_records_it_shows_the_first(crm):
     """200 rows may be all or a few of many: that is said beside them and beside charts."""
     clicked = Clicked(zcrm_nb.explore(crm, "Leads", columns=["City"])).run()
-    assert "200 × 2</b> (as many as the limit allows; Count tells the total)" in shown(clicked)
+    assert "200 × 2</b> (limit reached; Count shows the total)" in shown(clicked)
     clicked.explorer.count()
     clicked.run()
     assert "200 × 2</b> (of 2,300 records)" in shown(clicked)
@@ -360,7 +360,7 @@ def test_the_code_means_the_query_whatever_is_in_its_values(value):
         (201, "2 credits", 2),
         (2_000, "3 credits", 3),
         (2_100, "3 to 5 credits, by the number of rows", 5),
-        (None, "3 credits for up to 2,000 rows; Count tells what more would cost", 6),
+        (None, "3 credits for up to 2,000 rows; Count shows what more would cost", 6),
     ],
 )
 def test_a_run_costs_what_was_said(crm, limit, told, spent):
@@ -391,7 +391,7 @@ def test_names_of_users_are_priced_until_they_are_known(crm):
 def test_a_long_list_is_not_priced_by_guessing(crm):
     """It takes several queries: only a count tells."""
     explorer = zcrm_nb.explore(crm, "Leads", where={"City": [f"c{n}" for n in range(150)]})
-    assert explorer.price.startswith("what Count tells")
+    assert explorer.price.startswith("unknown until counted")
     explorer.count()
     before, told = explorer.spent, explorer.price
     explorer.run()
@@ -495,7 +495,7 @@ def test_the_twin_says_what_to_type(crm):
     for told in (repr(explorer), page(explorer)):
         assert "Account_Name" in told
         assert "select Amount" in told
-        assert "explorer.run() asks it (1 credit)" in told.replace("&#x27;", "'")
+        assert "explorer.run() runs it (1 credit)" in told.replace("&#x27;", "'")
         assert "<input" not in told
 
 
@@ -528,7 +528,7 @@ def test_what_stands_there_goes_by_the_names_of_the_notebook(crm, shell):
     assert explorer.code.startswith("df = org.coql(")
     assert "<code>_4.df</code>" in Clicked(explorer).run().form._answer.value
     shell.user_ns["mine"] = explorer
-    assert "mine.run() asks it" in repr(explorer)
+    assert "mine.run() runs it" in repr(explorer)
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,14 @@ from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.vault import Profile, Vault
 from zcrm_nb.emulator import Settings
 from zcrm_nb.errors import LoginError
-from zcrm_nb.notebook.environment import place
+from zcrm_nb.notebook.environment import detect_environment
 from zcrm_nb.notebook.login.form import LoginForm
 from zcrm_nb.notebook.login.request import FLOWS, LoginRequest
 
-LOCAL = place({}, kernel=True, terminal=False, platform="linux")
-HUB = place({"JUPYTERHUB_SERVICE_PREFIX": "/a/"}, kernel=True, terminal=False, platform="linux")
+LOCAL = detect_environment({}, kernel=True, terminal=False, platform="linux")
+HUB = detect_environment(
+    {"JUPYTERHUB_SERVICE_PREFIX": "/a/"}, kernel=True, terminal=False, platform="linux"
+)
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ class FrontEnd:
 )
 def test_each_place_has_its_way_and_the_paste_box(wish, org, environ):
     """The form begins with it, listens where a browser may come back, and always takes a paste."""
-    where = place(environ, kernel=True, terminal=False, platform="linux")
+    where = detect_environment(environ, kernel=True, terminal=False, platform="linux")
     page = FrontEnd(wish, where)
     assert page.form._flow.value == where.flow
     assert page.form._paste in page.form.children

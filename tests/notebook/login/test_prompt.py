@@ -97,7 +97,7 @@ def test_a_word_that_is_no_choice_is_asked_again():
     filled = person.prompt().fill(LoginRequest())
     assert (filled.dc, filled.wants) == ("in", ("coql",))
     assert "'india' is none of these." in person.said
-    assert any("'everything' is no scope" in line for line in person.said)
+    assert any("'everything' is neither a scope" in line for line in person.said)
 
 
 def test_the_pasted_address_logs_in(org, wish):

@@ -27,6 +27,7 @@ FIELDS = {
         ("Subject", "text", None, None),
         ("What_Id", "lookup", "Deals, Accounts", None),
         ("Any_Id", "lookup", "se_module", None),
+        ("Description", "textarea", None, None),
     ],
     "Secrets": [],
 }
@@ -168,3 +169,9 @@ def test_what_cannot_be_had_is_asked_for_once_and_makes_no_noise():
     text = "select F from Nope where id is null"
     assert [suggest(text, 8, known) for _ in range(3)] == [("F", [])] * 3
     assert org.asked == ["Nope"]
+
+
+def test_no_condition_on_several_lines_is_suggested():
+    """Zoho may refuse it; such a field can be selected all the same."""
+    assert suggested("select Descr| from Tasks")[1] == ["Description"]
+    assert suggested("select id from Tasks where Descr|")[1] == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath, PureWindowsPath
+import re
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from zcrm_nb.frames import Column, ids_in, unique
 from zcrm_nb.state.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -210,9 +211,9 @@ def download(
     known = _files_of(send, module, record_id, field)
     if file not in known:
         raise _no_file(module, record_id, file)
-    target = folder.expanduser() / _safe(known[file])
+    target = folder.expanduser() / _name_on_disk(file, known)
     if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} is there already; overwrite=True replaces it.")
+        raise FileExistsError(f"{target} exists already; overwrite=True replaces it.")
     if field is None:
         body = send("GET", f"{record}/Attachments/{file}")
     else:
@@ -232,7 +233,11 @@ def _files_of(send: Send, module: str, record_id: str, field: str | None) -> dic
         return {str(file["id"]): str(file.get("File_Name")) for file in listed if file.get("id")}
     body = send("GET", f"{V8}{module}/{record_id}", params={"fields": field})
     files = [file for record in records_of(body) for file in record.get(field) or []]
-    return {file["id"]: file["File_Name__s"] for file in files}
+    return {
+        str(file["id"]): str(file.get("File_Name__s"))
+        for file in files
+        if isinstance(file, dict) and file.get("id")
+    }
 
 
 def _no_file(module: str, record_id: str, file: str) -> NotFoundError:
@@ -247,11 +252,36 @@ def _no_file(module: str, record_id: str, file: str) -> NotFoundError:
     )
 
 
+def _name_on_disk(file: str, names: Mapping[str, str]) -> str:
+    """Name a file on disk; with its id where the record has others of that name."""
+    name = PurePath(_safe(names[file]))
+    same = [each for each in names.values() if _safe(each).casefold() == name.name.casefold()]
+    return f"{name.stem} ({file}){name.suffix}" if len(same) > 1 else name.name
+
+
 def _safe(name: str) -> str:
-    """Keep the last part of a file name: whoever attached it must not choose the folder."""
+    """Turn the last part of a file name into one that any disk takes.
+
+    The person who attached the file must not choose the folder.
+    """
     name = name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half an emoji
-    last = PureWindowsPath(PurePosixPath(name).name).name
-    return last if last.strip(". ") else "attachment"
+    last = _FORBIDDEN.sub("_", PureWindowsPath(PurePosixPath(name).name).name).rstrip(". ")
+    path = PurePath(last if last.strip(". ") else "attachment")
+    stem, suffix = path.stem, _cut(path.suffix, LONGEST // 4)
+    if stem.upper() in _RESERVED:
+        stem = f"_{stem}"
+    return _cut(stem, LONGEST - len(suffix.encode())) + suffix
+
+
+def _cut(text: str, most: int) -> str:
+    """Cut a text to a number of bytes."""
+    return text.encode()[:most].decode(errors="ignore")
+
+
+LONGEST = 180  # bytes of a name; most disks take 255, and an id or a temporary ending may follow
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
+_PORTS = (f"{port}{number}" for port in ("COM", "LPT") for number in range(10))
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *_PORTS}  # on Windows
 
 
 def photo(send: Send, catalogue: Catalogue, module: str, record_id: str) -> bytes:

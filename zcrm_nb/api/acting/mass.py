@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -148,7 +149,7 @@ def _counted(outcome: Outcome, kind: str, status: str, counts: Row) -> list[Outc
 
 
 def _number(value: Any) -> int:
-    """Read a count; 0 where it is none."""
+    """Read a count; 0 where it is not a number."""
     try:
         return int(value or 0)
     except (TypeError, ValueError):
@@ -192,18 +193,16 @@ def checked_values(
         )
     subject, index = f"mass update of {module}", labels([values])
     refuse(check_names(values), subject, index)
-    for name in values:
-        field = catalogue.field(module, name)
+    described = {name: catalogue.field(module, name) for name in values}
+    refuse(list(check_columns(values, described, "update")), subject, index)
+    for name, field in described.items():
         if field.get("mass_update") is False or field.get("data_type") in NOT_IN_MASS:
             raise ValueError(
                 f"A mass update cannot write {name}, of type {field.get('data_type')};"
                 " crm.update can."
             )
-    fields = catalogue.fields(module)
-    data = as_columns([values], [column_for(fields[name]) for name in values])
-    problems = [*check_columns(values, fields, "update")]
-    problems += check_values(data, fields, "update", unlisted=unlisted)
-    refuse(problems, subject, index)
+    data = as_columns([values], [column_for(field) for field in described.values()])
+    refuse(list(check_values(data, described, "update", unlisted=unlisted)), subject, index)
     return as_rows(data, 1)[0]
 
 
@@ -223,37 +222,40 @@ def view_id(module: str, cvid: str) -> str:
     return check_id(module, cvid)
 
 
-def check_expected(what: str, found: int, expected: int | None) -> None:
-    """Refuse to go on unless somebody has said how many records it is about."""
-    if expected == found:
+def check_expected(view: str, count: int, expected: int | None) -> None:
+    """Refuse to go on unless the caller has given the number of records."""
+    if expected == count:
         return
-    said = f", not {expected}" if expected is not None else ""
+    other = f", not {expected}" if expected is not None else ""
     raise ValueError(
-        f"{what} holds {found} records{said}; say expect={found} to go on. Nothing was deleted."
+        f"{view} has {count} records{other}; pass expect={count} to go on. Nothing was deleted."
     )
 
 
-def user_id(catalogue: Catalogue, who: str) -> str:
-    """Find a user by id, mail address or full name."""
-    if who.isdecimal():
-        return who
-    named = {
-        str(each[key]).casefold(): str(each["id"])
-        for each in catalogue.users()
-        for key in ("full_name", "email")
-        if each.get(key)
-    }
-    if who.casefold() in named:
-        return named[who.casefold()]
+def user_id(catalogue: Catalogue, user: str) -> str:
+    """Find a user by id, e-mail address or full name."""
+    if user.isdecimal():
+        return user
+    ids: defaultdict[str, set[str]] = defaultdict(set)
+    for each in catalogue.users():
+        for key in ("full_name", "email"):
+            if each.get(key) and each.get("id"):
+                ids[str(each[key]).casefold()].add(str(each["id"]))
+    matching = sorted(ids.get(user.casefold(), ()))
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        several = ", ".join(matching)
+        raise ValueError(f"{len(matching)} users are called {user!r}: name one by id ({several}).")
     raise NotFoundError(
-        f"There is no user {who!r} in this org; nothing was sent.",
+        f"This org has no user {user!r}; nothing was sent.",
         "",
-        did_you_mean(who, named) or "crm.users() lists the users.",
+        did_you_mean(user, ids) or "crm.users() lists the users.",
         code="INVALID_DATA",
-        details={"user": who},
+        details={"user": user},
     )
 
 
 def _checked(module: str, ids: Sequence[str]) -> list[str]:
-    """See that all ids can be ids."""
+    """Check the form of ids."""
     return [check_id(module, each) for each in ids]

@@ -1,4 +1,4 @@
-"""Related lists, subforms and lookups: asked about many records at once, never one by one."""
+"""Related lists, subforms and lookups of many records at once."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def lists(catalogue: Catalogue, module: str) -> list[dict[str, Any]]:
 
 
 class RelatedPath(NamedTuple):
-    """How COQL finds what hangs on records: by which lookup, of which module.
+    """How COQL finds the records of a related list: by which lookup, of which module.
 
     ``far`` is the lookup of a linking module that leads on to the records themselves.
     """
@@ -182,7 +182,7 @@ def _list_rows(
 
 
 def _list_named(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
-    """Find a related list, or say what there is instead."""
+    """Find a related list; ``NotFoundError`` with a suggestion for an unknown name."""
     known = catalogue.related_lists(module)
     if name in known:
         return known[name]
@@ -198,7 +198,7 @@ def _list_named(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
 def _path_to(
     catalogue: Catalogue, module: str, child: str, known: dict[str, Any]
 ) -> RelatedPath | None:
-    """Find the lookup behind a related list; ``None`` where the metadata do not tell it."""
+    """Find the lookup behind a related list; ``None`` where the metadata do not describe it."""
     if child in ONLY_BY_RECORD or child not in catalogue.modules():
         return None
     linking = known.get("linkingmodule")
@@ -239,7 +239,7 @@ def _by_coql(
     """Ask for the records that point to any of some records, a hundred of these at a time."""
     selected = _selected(session.catalogue, path, columns)
     text = f"select {', '.join(selected)} from {path.module} where {path.near} in :ids"  # noqa: S608
-    table = asked_by_ids(session, text, ids, **_typed_parent(path, options))
+    table = query_by_ids(session, text, ids, **_typed_parent(path, options))
     return _with_parent(table, path, ids, columns)
 
 
@@ -252,18 +252,18 @@ def _through_links(
     columns: Sequence[str] | None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Ask a linking module who belongs to whom, and then for those at its far end."""
+    """Read the pairs of a linking module, then the records at its far end."""
     far = f"{path.far}.id"
     links = _by_coql(session, path, ids, columns=())[[PARENT, far]]
     selected = "*" if columns is None else ", ".join(["id", *columns])
     text = f"select {selected} from {child} where id in :ids"  # noqa: S608
     far_ids = ids_in(links, far)
-    found = asked_by_ids(session, text, far_ids, one_row_each=True, **options)
+    found = query_by_ids(session, text, far_ids, one_row_each=True, **options)
     return joined(links, far, found, "").rename(columns={far: "id"})
 
 
 def _selected(catalogue: Catalogue, path: RelatedPath, columns: Sequence[str] | None) -> list[str]:
-    """List what a query selects: the fields asked for, and the lookup to the parent."""
+    """List what a query selects: the named fields, and the lookup to the parent."""
     if path.far:
         return [path.near, path.far, *(f"{path.far}.{each}" for each in columns or ())]
     if columns is None:
@@ -284,7 +284,7 @@ def _with_parent(
 ) -> pd.DataFrame:
     """Put ``parent_id`` first, and the rows into the order of their parents.
 
-    The lookup to the parent says nothing more, unless it was asked for.
+    The lookup to the parent is left out unless it was named.
     """
     own = [] if columns is not None and path.near in columns else [path.near, f"{path.near}.id"]
     rest = [name for name in table if name not in {PARENT, "id", *own}]
@@ -292,7 +292,7 @@ def _with_parent(
     return in_order(led, PARENT, ids)
 
 
-def asked_by_ids(
+def query_by_ids(
     session: Session,
     text: str,
     ids: Sequence[str],
@@ -327,7 +327,7 @@ def asked_by_ids(
 def links(
     module: str, record_id: str, *, related_list: str, ids: Sequence[str], away: bool
 ) -> list[WriteCall]:
-    """List the calls that link records to one, or let go of them, a hundred a call."""
+    """List the calls that link records to one, or unlink them, a hundred a call."""
     path = f"{module}/{check_id(module, record_id)}/{related_list}"
     checked = [check_id(related_list, each) for each in ids]
     return [_link(path, some, away=away) for some in batches(checked, RECORDS_PER_CALL)]
@@ -367,7 +367,7 @@ def expanded(
     """Put fields of the records that a lookup names beside the rows that name them."""
     catalogue, key = session.catalogue, f"{lookup}.id"
     if key not in df:
-        raise ValueError(f"The table has no column {key!r}, which tells the records to look up.")
+        raise ValueError(f"The table has no column {key!r}, the ids of the records to look up.")
     if catalogue.field(module, lookup)["data_type"] in {"ownerlookup", "userlookup"}:
         return _with_users(catalogue, df, lookup, columns)
     target = _target(catalogue, module, lookup)
@@ -376,7 +376,7 @@ def expanded(
     for each in columns:
         catalogue.field(target, each)
     text = f"select id, {', '.join(columns)} from {target} where id in :ids"  # noqa: S608
-    found = asked_by_ids(session, text, ids, one_row_each=True, **options)
+    found = query_by_ids(session, text, ids, one_row_each=True, **options)
     kinds = list_columns(catalogue, target, columns)
     many = [each.name for each in kinds if each.kind in {"multipicklist", "tags"}]
     return joined(df, key, found, f"{lookup}.", many)

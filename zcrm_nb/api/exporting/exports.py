@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zcrm_nb.api.exporting import question as questions
 from zcrm_nb.api.exporting.exporter import Exporter
 from zcrm_nb.api.exporting.selection import select
 from zcrm_nb.api.exporting.target_lock import target_lock
-from zcrm_nb.api.reading.query import levels_up
 from zcrm_nb.errors import BulkWarning
 from zcrm_nb.frames import Column, to_frame
 from zcrm_nb.frames import Export as Dataset
@@ -29,9 +27,17 @@ if TYPE_CHECKING:
     from zcrm_nb.api.exporting.session import ExportSession
     from zcrm_nb.frames import Store
 
-    Say = Callable[..., None]
-
 __all__ = ["ExportRequest", "bulk_table", "export_files", "export_request", "fetch", "job_table"]
+
+
+class Task(Protocol):
+    """Work under way: it shows sentences, and gives warnings once its result is safe."""
+
+    def say(self, words: str, *, stay: bool = False) -> None:
+        """Show a sentence; with ``stay`` also in the last line."""
+
+    def warn(self, warning: Warning) -> None:
+        """Keep a warning."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def bulk_table(
     session: ExportSession,
     request: ExportRequest,
     *,
-    say: Say,
+    task: Task,
     jobs: int,
     fresh: bool,
     **options: Any,
@@ -77,19 +83,19 @@ def bulk_table(
     record = None if fresh else questions.reusable(store, request.question, now)
     if record is not None:
         hint = "; fresh=True exports again"
-        return _table(session, record, say=say, reused_hint=hint, **options)
+        return _table(session, record, task=task, reused_hint=hint, **options)
     if not fresh and (offer := questions.offer(store, request.question, now)):
-        say(offer, stay=True)
+        task.say(offer, stay=True)
     record = questions.begin(session, request.selection, request.question, jobs=jobs)
-    return _table(session, record, say=say, **options)
+    return _table(session, record, task=task, **options)
 
 
 def job_table(
-    session: ExportSession, record: JobRecord, *, say: Say, **options: Any
+    session: ExportSession, record: JobRecord, *, task: Task, **options: Any
 ) -> pd.DataFrame:
     """Continue an export that was begun before, and make its table."""
     _check_zone(options["tz"])
-    return _table(session, record, say=say, reused_hint="", **options)
+    return _table(session, record, task=task, reused_hint="", **options)
 
 
 def _check_zone(tz: str) -> None:
@@ -101,22 +107,24 @@ def _table(
     session: ExportSession,
     record: JobRecord,
     *,
-    say: Say,
+    task: Task,
     reused_hint: str | None = None,
     **options: Any,
 ) -> pd.DataFrame:
     """Bring an export to its end and make its table."""
     with session.store.lock(record):
-        exporter = Exporter(session, session.store.find(record.id), say=say)
+        exporter = Exporter(session, session.store.find(record.id), say=task.say)
         if reused_hint is not None:
-            say(f"{questions.age(record, session.clock())}, used again{reused_hint}", stay=True)
+            task.say(
+                f"{questions.age(record, session.clock())}, used again{reused_hint}", stay=True
+            )
         try:
             table = exporter.table(**options)
         except KeyboardInterrupt:
-            say(f"crm.job({record.id!r}).df() continues it", stay=True)
+            task.say(f"crm.job({record.id!r}).df() continues it", stay=True)
             raise
     table.attrs["zcrm"] = exporter.facts(reused=reused_hint is not None)
-    _warn(exporter.warnings)
+    _warn(task, exporter.warnings)
     return table
 
 
@@ -125,7 +133,7 @@ def export_files(
     request: ExportRequest,
     target: Store,
     *,
-    say: Say,
+    task: Task,
     jobs: int,
     fresh: bool,
     ask_again: bool,
@@ -142,20 +150,20 @@ def export_files(
 
     manifest = manifest_of_target()
     if manifest and manifest["complete"]:
-        return _opened(session, target, manifest)
+        return _opened(session, task, target, manifest)
     if len(request.selection.batches()) > 1:
         raise ValueError("These are more fields than one job brings: name fewer columns.")
     with target_lock(target.target, request.module, session.clock()), closing(target):
         manifest = manifest_of_target()  # another kernel may have finished it meanwhile
         if manifest and manifest["complete"]:
-            return _opened(session, target, manifest)
+            return _opened(session, task, target, manifest)
         target.prepare()
         record, reused = _record_for(session, request, target, manifest, jobs=jobs, fresh=fresh)
         with session.store.lock(record), crew or nullcontext():
             record = session.store.find(record.id)
-            exporter = Exporter(session, record, say=say)
+            exporter = Exporter(session, record, say=task.say)
             if reused:
-                say(f"{questions.age(record, session.clock())}, continued", stay=True)
+                task.say(f"{questions.age(record, session.clock())}, continued", stay=True)
             try:
                 manifest = exporter.into(
                     target,
@@ -166,16 +174,18 @@ def export_files(
                     crew=crew,
                 )
             except KeyboardInterrupt:
-                say("the same crm.export continues it", stay=True)
+                task.say("the same crm.export continues it", stay=True)
                 raise
-    _warn(exporter.warnings)
+    _warn(task, exporter.warnings)
     return Dataset(target, manifest)
 
 
-def _opened(session: ExportSession, target: Store, manifest: Mapping[str, Any]) -> Dataset:
+def _opened(
+    session: ExportSession, task: Task, target: Store, manifest: Mapping[str, Any]
+) -> Dataset:
     """Open the complete export of a target, and say so if it is not from just now."""
     if text := questions.age_warning(target.target, manifest, session.clock()):
-        _warn([text])
+        _warn(task, [text])
     return Dataset(target, manifest)
 
 
@@ -205,7 +215,7 @@ def _facts(session: ExportSession, exporter: Exporter, *, reused: bool) -> dict[
     return {"query": query, "route": "bulk", **exporter.facts(reused=reused), "time": started}
 
 
-def fetch(session: ExportSession, record: JobRecord, *, say: Say) -> str:
+def fetch(session: ExportSession, record: JobRecord, *, say: Callable[[str], None]) -> str:
     """Download what is missing of an export; return what is to be said about it."""
     with session.store.lock(record):
         exporter = Exporter(session, session.store.find(record.id), say=say)
@@ -213,7 +223,7 @@ def fetch(session: ExportSession, record: JobRecord, *, say: Say) -> str:
     return " ".join(exporter.warnings)
 
 
-def _warn(texts: Sequence[str]) -> None:
-    """Warn at the line that called this package."""
+def _warn(task: Task, texts: Sequence[str]) -> None:
+    """Give each warning once."""
     for text in dict.fromkeys(texts):
-        warnings.warn(text, BulkWarning, stacklevel=levels_up())
+        task.warn(BulkWarning(text))

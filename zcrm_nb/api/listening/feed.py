@@ -1,7 +1,7 @@
 """A live feed: a table that grows while people work in the CRM.
 
-Whatever happens, the table ends right: a notification says only where to look, what no notification
-told of is found by looking, and nothing goes wrong in silence.
+Whatever happens, the table ends right: a notification only says which records to read, changes
+without one are found by polling, and every problem is noted.
 """
 
 from __future__ import annotations
@@ -12,21 +12,19 @@ import re
 import threading
 from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from inspect import iscoroutinefunction
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
 from zcrm_nb.api.listening.changes import Marks
+from zcrm_nb.api.listening.feed_callbacks import FeedCallbacks
+from zcrm_nb.api.listening.feed_notes import FeedNotes, InboxNotes, counted, error_text
 from zcrm_nb.api.listening.feed_plan import EVERY_S
 from zcrm_nb.api.listening.notifications import disable
 from zcrm_nb.errors import LimitError, LoginError, ZohoError
-from zcrm_nb.frames import Column, to_frame
 from zcrm_nb.state.event_log import EventLog
 from zcrm_nb.state.folder_lease import FolderLease
-from zcrm_nb.wire.webhook_receiver import Door, Notification
+from zcrm_nb.wire.webhook_receiver import Notification, NotificationInbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,32 +35,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.listening.changes import Changes
-    from zcrm_nb.api.listening.feed_plan import Counting, FeedPlan, Opened
+    from zcrm_nb.api.listening.feed_callbacks import Callback
+    from zcrm_nb.api.listening.feed_plan import CountingSend, FeedPlan
+    from zcrm_nb.api.listening.push import PushChannel
 
-    Callback = Callable[[pd.DataFrame], object]
-
-__all__ = ["Feed", "take_slot"]
+__all__ = ["Feed", "take_folder"]
 
 DAY_S = 24 * 60 * 60
 SETTLE_S = 0.3  # after a notification others often follow: they are fetched together
-GLANCE_S = 5.0  # how long the thread sleeps at most: a clock that jumped is noticed then
-STOP_S = 10.0  # how long a call that is under way is waited for
-BATCH = 500  # notifications that are fetched in one go
-RESUME_S = DAY_S  # what lies further back is not caught up by itself
+GLANCE_S = 5.0  # the longest sleep of the thread: a clock that jumped is noticed then
+STOP_S = 10.0  # the longest wait for a call that is running
+BATCH = 500  # notifications that are processed at once
+RESUME_S = DAY_S  # a feed continues one that ended no longer ago
 PATIENCE_S = (5.0, 15.0, 60.0, 300.0)  # between tries after something went wrong
 
-_NOTE_COLUMNS = [Column("time", "datetime"), Column("about", "text"), Column("note", "text")]
 _RUNNING: WeakValueDictionary[str, Feed] = WeakValueDictionary()
-
-
-@dataclass(slots=True)
-class _Told:
-    """What was noted about a feed, for a person to read."""
-
-    notes: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=200))
-    problems: dict[str, str] = field(default_factory=dict)
-    away: dict[str, int] = field(default_factory=dict)
-    lost: int = 0
 
 
 class Feed:
@@ -71,82 +58,83 @@ class Feed:
     Parameters
     ----------
     plan : FeedPlan
-        How to listen.
+        How it learns of changes.
     changes : Changes
-        Learns what has changed.
-    send : Counting
+        Reads what has changed.
+    send : CountingSend
         What ``changes`` sends with.
-    slot : FolderLease
+    lease : FolderLease
         Where notes outlive the kernel.
     now : callable
         Seconds since 1970.
     background : bool, default True
-        Whether a thread keeps it up to date; else :meth:`update` does, whenever it is called.
+        Whether a thread keeps it up to date; else each call of :meth:`update` does.
 
     Attributes
     ----------
     mode : {"push", "poll"}
-        Whether Zoho notifies, or the feed only looks.
+        Whether Zoho notifies, or the feed only polls.
     counts : collections.Counter
         Rows by operation and by source, since the feed began.
     is_running : bool
-        Whether it still listens.
+        Whether it is running.
 
     Raises
     ------
     ZohoError
-        The first look failed; nothing is left open then.
+        The first poll failed; nothing is left open then.
 
     Notes
     -----
-    Each row is an event; its values are those that the record had when the feed fetched it, shortly
-    after. ``changed`` names the fields as Zoho told them (what a look has found is compared with
-    what was known, so it is empty for a record first seen). ``source`` says ``notified`` or
-    ``found``.
+    Each row is an event; its values are those that the record had when the feed read it, shortly
+    after. ``changed`` names the fields by Zoho's notification (a change found by polling is
+    compared with the record as it was known, so it is empty for a record first seen). ``source`` is
+    ``notified`` or ``found``.
 
-    Looking rests on ``Modified_Time`` and on the list of deleted records: what moves neither, such
-    as a formula's value, is no change here, and of several changes between two looks the last one
-    is found.
+    Polling rests on ``Modified_Time`` and on the list of deleted records: what moves neither, such
+    as a formula's value, is not a change here, and of several changes between two polls the last
+    one is found.
     """
 
     def __init__(
         self,
         plan: FeedPlan,
         changes: Changes,
-        send: Counting,
-        slot: FolderLease,
+        send: CountingSend,
+        lease: FolderLease,
         *,
         now: Callable[[], float],
         background: bool = True,
     ) -> None:
         self._plan, self._changes, self._send = plan, changes, send
-        self._slot, self._now = slot, now
-        # In the background nobody reads what appears below a cell that is long done.
-        send.tell = lambda words: self._note("wait", words)
+        self._lease, self._now = lease, now
+        self._notes = FeedNotes(now)
+        # Output below a cell that ended long ago is not read.
+        send.notify = lambda text: self._notes.add("wait", text)
         self._rows: deque[dict[str, Any]] = deque(maxlen=plan.keep)
         self.counts: Counter[str] = Counter()
-        self._told = _Told()
-        self._callbacks: list[tuple[Callback, contextvars.Context]] = []
+        self._callbacks = FeedCallbacks(self._notes)
         self._views: WeakSet[Any] = WeakSet()
         self._lock, self._working = threading.RLock(), threading.RLock()
         self._wake, self._stopped = threading.Event(), threading.Event()
         self._made: tuple[tuple[int, str], pd.DataFrame] | None = None
-        self._failures, self._wait_until_s, self._look_at_s = 0, 0.0, 0.0
-        self._unlooked = 0
-        self._line: Opened | None = None
+        self._failures, self._wait_until_s, self._poll_at_s = 0, 0.0, 0.0
+        self._overlapping = 0
+        self._push: PushChannel | None = None
         self._thread: threading.Thread | None = None
-        self._journal = EventLog(slot.folder / "events")
-        self._door = Door(self._journal, self._wake.set)
+        self._journal = EventLog(lease.folder / "events")
+        self._inbox = NotificationInbox(self._journal, self._wake.set)
+        self._inbox_notes = InboxNotes(self._inbox, self._notes)
         try:
             self._begin()
         except BaseException:
-            self._let_go()
+            self._close()
             raise
         atexit.register(self.stop)
         if background:
             self._start()
 
-    # ---- What it knows ---------------------------------------------------------------------------
+    # ---- Its tables ----------------------------------------------------------------------------
 
     @property
     def df(self) -> pd.DataFrame:
@@ -157,8 +145,8 @@ class Feed:
         DataFrame of shape (n_events, n_fields + 5)
             ``time`` (``datetime64[ms, UTC]``), ``operation`` (category: insert, update, delete),
             ``id``, the fields as :meth:`CRM.coql` types them, ``changed`` (list of str) and
-            ``source`` (category: notified, found). A table of its own: it does not grow while you
-            look at it. It holds the newest ``keep`` events; :attr:`counts` counts all.
+            ``source`` (category: notified, found). A copy, which does not grow. It holds the newest
+            ``keep`` events; :attr:`counts` counts all.
         """
         with self._lock:
             state = (self.counts["rows"], "df")
@@ -183,52 +171,52 @@ class Feed:
 
     @property
     def notes(self) -> pd.DataFrame:
-        """What happened to the feed itself, in words: renewals, gaps, errors of callbacks.
+        """What happened to the feed itself: renewals, gaps, errors of callbacks.
 
         Returns
         -------
         DataFrame of shape (n_notes, 3)
             ``time``, ``about`` and ``note``; the last 200.
         """
-        return to_frame([list(self._told.notes)], _NOTE_COLUMNS)
+        return self._notes.frame()
 
     @property
     def problem(self) -> str:
-        """What is wrong now, in words; empty while all is well."""
-        return " ".join(self._told.problems.values())
+        """What is wrong now; empty while all is well."""
+        return self._notes.problems
 
     @property
     def mode(self) -> str:
         """``"push"`` while Zoho notifies, else ``"poll"``."""
-        return "push" if self._line is not None and self._line[0].is_open else "poll"
+        return "push" if self._push is not None and self._push.subscription.is_open else "poll"
 
     @property
     def is_running(self) -> bool:
-        """Whether it still listens."""
+        """Whether it is running."""
         return not self._stopped.is_set()
 
     @property
     def credits(self) -> int:
-        """API credits that it has spent."""
+        """API credits spent so far."""
         return self._send.credits
 
     @property
     def credits_a_day(self) -> int:
-        """API credits that it will spend in a day in which little happens.
+        """API credits that it will spend in a quiet day.
 
         Returns
         -------
         int
-            3 for each look (1 for up to 200 modified records, 2 for the deleted ones), and 1 for
-            each renewal of the channel. What notifications name costs 1 for each 100 records.
+            3 for each poll (1 for up to 200 modified records, 2 for the deleted ones), and 1 for
+            each renewal of the channel. Notified records cost 1 for each 100.
         """
         renewals = round(DAY_S / 2700) if self.mode == "push" else 0
         return round(DAY_S / self._every_s) * 3 + renewals
 
-    # ---- What one does with it -------------------------------------------------------------------
+    # ---- Its methods -------------------------------------------------------------------------
 
     def update(self) -> pd.DataFrame:
-        """Bring it up to date now: take what was notified, and look for what was not.
+        """Bring it up to date now: read what was notified, and poll for what was not.
 
         Returns
         -------
@@ -238,7 +226,7 @@ class Feed:
         Raises
         ------
         ZohoError
-            It could not look; what was notified is not lost.
+            The poll failed; notifications are not lost.
         RuntimeError
             It was stopped.
 
@@ -247,8 +235,8 @@ class Feed:
         3 credits, and 1 for each 100 records that were notified.
         """
         if not self.is_running:
-            raise RuntimeError("This feed was stopped; crm.live(…) makes a new one.")
-        return self._frame(self._step(look=True))
+            raise RuntimeError("This feed was stopped; make a new one with crm.live(…).")
+        return self._frame(self._step(poll=True))
 
     def on(self, callback: Callback) -> Callback:
         """Call a function with the new rows, whenever there are some.
@@ -269,15 +257,9 @@ class Feed:
         Raises
         ------
         TypeError
-            It cannot be called, or is an ``async def``, which nobody would await here.
+            It cannot be called, or is an ``async def``, which is not awaited here.
         """
-        if not callable(callback) or iscoroutinefunction(callback):
-            raise TypeError(
-                f"feed.on takes a plain function of a DataFrame, not {callback!r}; a plain one can "
-                "hand work to an event loop, with asyncio.run_coroutine_threadsafe."
-            )
-        self._callbacks = [each for each in self._callbacks if not _is_anew(callback, each[0])]
-        self._callbacks.append((callback, contextvars.copy_context()))
+        self._callbacks.add(callback)
         return callback
 
     def stop(self) -> None:
@@ -292,7 +274,7 @@ class Feed:
         atexit.unregister(self.stop)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(STOP_S)
-        self._let_go()
+        self._close()
         self._refresh()
 
     def __enter__(self) -> Self:
@@ -309,56 +291,61 @@ class Feed:
     # ---- How it begins and ends ------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Open the channel first, so that nothing falls between it and the first look."""
-        _RUNNING[str(self._slot.folder)] = self
-        left = self._slot.notes()
-        self._note("feed", f"Began, on {self._plan.module}.")
-        if not self._slot.is_first:
-            self._note("feed", "Another kernel has a feed of that name: this one keeps its own.")
+        """Open the channel first, so that no change falls between it and the first poll."""
+        _RUNNING[str(self._lease.folder)] = self
+        saved = self._lease.notes()
+        self._notes.add("feed", f"Began, on {self._plan.module}.")
+        if not self._lease.is_first:
+            self._notes.add("feed", "Another kernel has a feed of that name: this one is separate.")
         self._subscribe()
-        if left.get("channel_id"):
-            self._close_left(left["channel_id"])
-        marks = self._where_to_begin(left)
-        self._take_told(drop=not self._plan.resume)
+        if saved.get("channel_id"):
+            self._close_channel(str(saved["channel_id"]))
+        marks = self._first_marks(saved)
+        self._read_notified(drop=not self._plan.resume)
         self._add(self._changes.begin(marks))
-        self._look_at_s = self._now() + self._every_s
-        self._remember()
+        self._poll_at_s = self._now() + self._every_s
+        self._save()
 
     def _subscribe(self) -> None:
-        """Open a channel, if this kernel can be reached; say why not, if not."""
+        """Open a channel, if this kernel can be reached; else note why not."""
         if self._plan.subscribe is None:
-            self._note("feed", self._plan.why)
+            self._notes.add("feed", self._plan.why)
             return
         try:
-            self._line = self._plan.subscribe(self._door)
+            self._push = self._plan.subscribe(self._inbox)
         except ZohoError as error:
             if self._plan.must_push:
                 raise
-            words = " ".join(filter(None, (error.happened, error.said)))
-            self._note("channel", f"It looks by itself instead of being notified: {words}")
+            self._notes.add("channel", f"It polls instead of being notified: {error_text(error)}")
         else:
-            self._note("channel", f"Zoho notifies until {self._line[0].until}, then it is renewed.")
+            until = self._push.subscription.until
+            self._notes.add("channel", f"Zoho notifies until {until}; then it is renewed.")
 
-    def _where_to_begin(self, left: dict[str, Any]) -> Marks | None:
-        """Choose the marks to begin at: those asked for, or where the last feed left off."""
+    def _first_marks(self, saved: dict[str, Any]) -> Marks | None:
+        """Choose the marks to begin at: ``since``, or where the last feed ended."""
         if self._plan.since is not None:
             return Marks(self._plan.since, self._plan.since)
-        if not self._plan.resume or not left.get("modified"):
+        if not self._plan.resume or not saved.get("modified"):
             return None
-        left_s = float(left.get("left_s") or 0.0)
-        at = f"{datetime.fromtimestamp(left_s, UTC):%Y-%m-%d %H:%M} UTC"
-        if self._now() - left_s > RESUME_S:
-            self._note(
+        try:
+            ended_s = float(saved.get("left_s") or 0.0)
+            at = f"{datetime.fromtimestamp(ended_s, UTC):%Y-%m-%d %H:%M} UTC"
+            marks = self._changes.restore(saved)
+        except (TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+            self._notes.add("gap", f"The notes of the last feed cannot be read: {error}")
+            return None
+        if self._now() - ended_s > RESUME_S:
+            self._notes.add(
                 "gap",
-                f"The last feed left off at {at}, more than a day ago: what happened between is "
-                "not fetched. since= would.",
+                f"The last feed ended at {at}, more than a day ago: changes since then are not "
+                "fetched. Use since= to fetch them.",
             )
             return None
-        self._note("gap", f"Goes on where the last feed left off, {at}.")
-        return self._changes.recall(left)
+        self._notes.add("gap", f"Continues where the last feed ended, {at}.")
+        return marks
 
     def _start(self) -> None:
-        """Start the thread; where there can be none, say what to do instead.
+        """Start the thread; where there can be none, note what to do instead.
 
         It runs in a copy of the cell's context: ipykernel finds there where an output belongs, and
         one of its versions lets a thread without it die.
@@ -370,164 +357,140 @@ class Feed:
             self._thread.start()
         except RuntimeError:  # a browser's Python has no threads
             self._thread = None
-            self._note("feed", "No threads here: feed.update() brings it up to date.")
+            self._notes.add("feed", "This Python has no threads: call feed.update() instead.")
 
-    def _let_go(self) -> None:
-        """Close whatever is open; what goes wrong then is only noted."""
-        if self._line is not None:
-            subscription, shut = self._line
-            self._door.forget(subscription.wanted.channel_id)
-            words = subscription.close()
-            self._note("channel", words or "Closed.")
-            shut()
-            self._line = None
-        with suppress(OSError):
-            self._remember()
+    def _close(self) -> None:
+        """Close whatever is open; failures are only noted."""
+        if self._push is not None:
+            subscription = self._push.subscription
+            self._inbox.forget(subscription.wanted.channel_id)
+            self._notes.add("channel", subscription.close() or "Closed.")
+            self._push.close()
+            self._push = None
+        with suppress(OSError):  # a full disk: the next feed then begins anew
+            self._save()
         self._journal.close()
-        self._slot.close()
+        self._lease.close()
 
-    def _remember(self) -> None:
-        """Note for the next kernel how far this one came, and which channel it has."""
-        channel_id = self._line and self._line[0].wanted.channel_id
-        self._slot.note({**self._changes.left(), "channel_id": channel_id, "left_s": self._now()})
+    def _save(self) -> None:
+        """Save for the next kernel how far this one came, and which channel it has."""
+        channel_id = self._push and self._push.subscription.wanted.channel_id
+        state = self._changes.saved_state()
+        self._lease.note({**state, "channel_id": channel_id, "left_s": self._now()})
 
-    def _close_left(self, channel_id: str) -> None:
-        """Close the channel of a kernel that could not; it may have ended by itself."""
-        with suppress(ZohoError):
+    def _close_channel(self, channel_id: str) -> None:
+        """Close the channel of a kernel that died."""
+        with suppress(ZohoError):  # it may have ended by itself, and does so within the hour
             disable(self._send, [channel_id])
 
-    # ---- What the thread does --------------------------------------------------------------------
+    # ---- The thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        """Keep up to date until it is stopped; nothing that goes wrong ends it."""
+        """Keep up to date until it is stopped; no failure ends it."""
         while True:
             # Real seconds, not the gate's: this only decides when to look at the clock.
             self._wake.wait(self._pause_s())
             if self._stopped.wait(SETTLE_S if self._wake.is_set() else 0):
                 return
             self._wake.clear()
-            with suppress(Exception):  # noted by the step itself
+            with suppress(Exception):  # whatever it is, the step has noted it, and repeats it
                 self._step()
 
     def _pause_s(self) -> float:
         """Seconds until something is due."""
-        due_s = (self._wait_until_s or self._look_at_s) - self._now()
-        if self._line is not None and not self._wait_until_s:
-            due_s = min(due_s, self._line[0].due_s)
+        due_s = (self._wait_until_s or self._poll_at_s) - self._now()
+        if self._push is not None and not self._wait_until_s:
+            due_s = min(due_s, self._push.subscription.due_s)
         return min(GLANCE_S, max(0.05, due_s))
 
-    def _step(self, *, look: bool = False) -> list[dict[str, Any]]:
-        """Do what is due, and give the new rows."""
+    def _step(self, *, poll: bool = False) -> list[dict[str, Any]]:
+        """Do what is due, and return the new rows."""
         with self._working:
-            if self._stopped.is_set() or (self._now() < self._wait_until_s and not look):
+            if self._stopped.is_set() or (self._now() < self._wait_until_s and not poll):
                 return []
             try:
-                rows = self._work(look)
-            except Exception as error:
+                rows = self._work(poll)
+            except Exception as error:  # whatever it is, it is noted and repeated later
                 self._failed(error)
                 raise
             self._failures, self._wait_until_s = 0, 0.0
-            self._told.problems.pop("look", None)
+            self._notes.problem("poll", "")
             return rows
 
-    def _work(self, look: bool) -> list[dict[str, Any]]:
-        """Mind the channel, take what was notified, look when it is time."""
-        gap = self._mind_channel()
-        rows = self._take_told()
-        gap = self._kept_all() is False or gap
-        crowded = self._changes.unlooked - self._unlooked > self._plan.keep
-        if look or gap or crowded or self._now() >= self._look_at_s:
-            found = self._changes.found()
-            self._look_at_s = self._now() + self._every_s
-            # What has just changed, every look brings again: another one would not help.
-            self._unlooked = self._changes.unlooked
-            self._judge(found, gap=gap)
-            self._tell_of_strangers()
+    def _work(self, poll: bool) -> list[dict[str, Any]]:
+        """Renew the channel, read what was notified, poll when it is time."""
+        gap = self._renew_channel()
+        rows = self._read_notified()
+        gap = self._inbox_notes.has_lost() or gap
+        crowded = self._changes.overlapping - self._overlapping > self._plan.keep
+        if poll or gap or crowded or self._now() >= self._poll_at_s:
+            found = self._changes.poll()
+            self._poll_at_s = self._now() + self._every_s
+            # What has just changed comes with every poll: another one would not help.
+            self._overlapping = self._changes.overlapping
+            self._check_reach(found, gap=gap)
+            self._inbox_notes.add_rejected()
             rows += self._add(found)
-            self._remember()
+            self._save()
         return rows[-self._plan.keep :]
 
-    def _mind_channel(self) -> bool:
-        """Renew the channel when it is time; tell whether something may have been missed."""
-        if self._line is None:
+    def _renew_channel(self) -> bool:
+        """Renew the channel when it is time; return whether changes may have been missed."""
+        if self._push is None:
             return False
-        subscription = self._line[0]
+        subscription = self._push.subscription
         ends, was_open = subscription.ends, subscription.is_open
-        gap = subscription.mind()
-        if subscription.problem:
-            if self._told.problems.get("channel") != subscription.problem:
-                self._note("channel", subscription.problem)
-            self._told.problems["channel"] = subscription.problem
-        else:
-            self._told.problems.pop("channel", None)
+        gap = subscription.renew_if_due()
+        self._notes.problem("channel", subscription.problem)
         if subscription.ends != ends:
-            words = "Had ended; opened again" if gap else "Renewed"
-            self._note("channel", f"{words}, until {subscription.until}.")
+            what = "Had ended; opened again" if gap else "Renewed"
+            self._notes.add("channel", f"{what}, until {subscription.until}.")
         return gap or (was_open and not subscription.is_open)
 
-    def _take_told(self, *, drop: bool = False) -> list[dict[str, Any]]:
-        """Fetch what was notified, as much as waits; what cannot be fetched now waits on."""
+    def _read_notified(self, *, drop: bool = False) -> list[dict[str, Any]]:
+        """Read the records that were notified; those that cannot be read now are kept for later."""
         rows: deque[dict[str, Any]] = deque(maxlen=self._plan.keep)
         while lines := self._journal.read(BATCH):
-            told = [each for each in map(_of_line, lines) if each is not None and not drop]
+            notifications = [] if drop else [each for each in map(_of_line, lines) if each]
+            own = [each for each in notifications if each.module == self._plan.module]
             try:
-                fetched = self._changes.told([o for o in told if o.module == self._plan.module])
-            except BaseException:
+                records = self._changes.notified(own)
+            except BaseException:  # even an interrupt: the notifications are read again
                 self._journal.rewind()
                 raise
             self._journal.done()
-            self._told.problems.pop("reach", None)
-            rows += self._add(fetched)
+            self._notes.problem("channel", "", key="reach")
+            rows += self._add(records)
         return list(rows)
 
-    def _judge(self, found: Sequence[dict[str, Any]], *, gap: bool) -> None:
-        """Say so when looking finds what should have been notified."""
-        if self._line is None or not found:
+    def _check_reach(self, found: Sequence[dict[str, Any]], *, gap: bool) -> None:
+        """Note changes that should have been notified."""
+        if self._push is None or not found:
             return
-        if self._door.counts["accepted"] or gap or "channel" in self._told.problems:
-            self._note("gap", f"Found by looking, not notified: {_counted(len(found))}.")
+        if self._inbox.counts["accepted"] or gap or self._notes.has_problem("channel"):
+            self._notes.add("gap", f"Found by polling, not notified: {counted(len(found))}.")
             return
-        self._told.problems["reach"] = (
-            f"Found by looking: {_counted(len(found))}; notified: none, ever. Does the address "
-            "that Zoho was given lead here?"
+        text = (
+            f"Found by polling: {counted(len(found))}; no notification has arrived yet. Check that "
+            "the address given to Zoho leads here."
         )
-        self._note("channel", self._told.problems["reach"])
-
-    def _kept_all(self) -> bool:
-        """Whether every notification could be noted on disk; say so, if not."""
-        lost = self._door.counts["not kept"] - self._told.lost
-        if lost:
-            self._told.lost += lost
-            self._note("gap", f"{lost:,} notifications could not be kept: the disk is full.")
-        return not lost
-
-    def _tell_of_strangers(self) -> None:
-        """Say so when something knocked that had no business here."""
-        away = {name: n for name, n in self._door.counts.items() if name in _STRANGE and n}
-        if away != self._told.away:
-            self._told.away = away
-            listed = ", ".join(f"{number:,} {name}" for name, number in away.items())
-            self._note("receiver", f"Turned away so far: {listed}.")
+        self._notes.problem("channel", text, key="reach")
 
     def _failed(self, error: BaseException) -> None:
-        """Note what went wrong, look anew when it is over, and wait longer each time."""
-        words = " ".join(filter(None, (getattr(error, "happened", ""), getattr(error, "said", ""))))
-        words = words or f"{type(error).__name__} in the feed."
-        if self._told.problems.get("look") != words:
-            self._note("look", words)
-        self._told.problems["look"] = words
+        """Note a failure, poll again when it is over, and wait longer each time."""
+        self._notes.problem("poll", error_text(error))
         pause = PATIENCE_S[min(self._failures, len(PATIENCE_S) - 1)]
         if isinstance(error, (LoginError, LimitError)):
             pause = PATIENCE_S[-1]
         self._failures += 1
         self._wait_until_s = self._now() + pause
-        self._look_at_s = self._now()
+        self._poll_at_s = self._now()
         self._refresh()
 
-    # ---- What it gathers -------------------------------------------------------------------------
+    # ---- Rows ---------------------------------------------------------------------------------
 
     def _add(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Take new rows into the table, and tell whoever wants to know."""
+        """Add new rows to the table, and call the callbacks."""
         fresh = [each for each in rows if each["operation"] in self._plan.operations]
         if fresh:
             with self._lock:
@@ -535,29 +498,18 @@ class Feed:
                 self.counts["rows"] += len(fresh)
                 self.counts.update(each["operation"] for each in fresh)
                 self.counts.update(each["source"] for each in fresh)
-            self._call(fresh)
+            self._callbacks.call(lambda: self._frame(fresh))
         self._refresh()
         return fresh
 
-    def _call(self, rows: list[dict[str, Any]]) -> None:
-        """Call the callbacks; what they raise is noted."""
-        for callback, context in list(self._callbacks):
-            try:
-                context.copy().run(callback, self._frame(rows))
-            except (Exception, SystemExit) as error:  # whatever it is, the feed goes on
-                name = getattr(callback, "__name__", type(callback).__name__)
-                words = f"{name} failed: {type(error).__name__}: {error}"
-                self._told.problems[f"callback {id(callback)}"] = words
-                self._note("callback", words)
-            else:
-                self._told.problems.pop(f"callback {id(callback)}", None)
-
     def _frame(self, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         """Make a table of rows."""
-        return self._with_origin(self._changes.frame(rows))
+        table = self._with_origin(self._changes.frame(rows))
+        self._notes.problem("users", self._changes.users_problem)
+        return table
 
     def _with_origin(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Write into a table where it came from."""
+        """Write the origin of a table into its attrs."""
         table.attrs["zcrm"] = {
             "query": self._plan.module,
             "route": "live",
@@ -568,42 +520,37 @@ class Feed:
 
     @property
     def _every_s(self) -> float:
-        """Seconds between two looks; for a channel that is lost it looks more often."""
+        """Seconds between two polls; without a channel it polls more often."""
         return self._plan.every_s or EVERY_S[self.mode]
-
-    def _note(self, about: str, words: str) -> None:
-        """Note something for a person to read."""
-        time = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="seconds")
-        self._told.notes.append({"time": time, "about": about, "note": words})
 
     # ---- How it shows ----------------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        """Let whatever shows it show the new state; one that fails is given up, and said so."""
+        """Update the views; one that fails is dropped, with a note."""
         for view in list(self._views):
             try:
                 view.refresh()
             except Exception as error:  # whatever a front end may raise
                 self._views.discard(view)
-                self._note("view", f"A view is no longer kept up to date: {error!r}")
+                self._notes.add("view", f"A view is no longer kept up to date: {error!r}")
 
     def headline(self) -> str:
-        """Say in one sentence what it does."""
+        """Return its state in one line."""
         if not self.is_running:
             return "stopped"
-        if self._line is not None and self.mode == "push":
-            return f"Zoho notifies, until {self._line[0].until} and renewed before"
-        return f"looks every {self._every_s:g} s"
+        if self._push is not None and self.mode == "push":
+            return f"notified by Zoho, until {self._push.subscription.until} and renewed before"
+        return f"polls every {self._every_s:g} s"
 
     def tally(self) -> str:
-        """Say in words how much it has seen."""
+        """Return how many changes it has seen, in words."""
         each = ", ".join(f"{self.counts[name]:,} {name}" for name in self._plan.operations)
         more = self.counts["rows"] > self._plan.keep
         kept = f"; df has the last {self._plan.keep:,}" if more else ""
-        return f"{_counted(self.counts['rows'])} ({each}){kept}"
+        return f"{counted(self.counts['rows'])} ({each}){kept}"
 
     def price(self) -> str:
-        """Say in words what it costs."""
+        """Return what it costs, in words."""
         a_day = f", about {self.credits_a_day:,} a day" if self.is_running else ""
         return f"{self.credits:,} credits spent{a_day}"
 
@@ -616,16 +563,16 @@ class Feed:
 
     @property
     def module(self) -> str:
-        """API name of the module it listens to."""
+        """API name of its module."""
         return self._plan.module
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """What its table shows: some of insert, update and delete."""
+        """The operations in its table: some of insert, update and delete."""
         return self._plan.operations
 
     def watch_by(self, view: Any) -> None:
-        """Let a view be refreshed, for as long as somebody holds it.
+        """Keep a view up to date for as long as it exists.
 
         Parameters
         ----------
@@ -635,13 +582,10 @@ class Feed:
         self._views.add(view)
 
 
-_STRANGE = ("wrong token", "malformed", "elsewhere")
-
-
-def take_slot(parent: Path, module: str, name: str) -> FolderLease:
-    """Take a feed's folder; a feed of the same name in this process ends, as when a cell reruns."""
+def take_folder(parent: Path, module: str, name: str) -> FolderLease:
+    """Lease a feed's folder; an older feed of the same name in this process ends."""
     if not re.fullmatch(r"[\w-]{0,40}", name):
-        raise ValueError(f"name={name!r}: use up to 40 letters, digits, '_' and '-'.")
+        raise ValueError(f"name={name!r} may have up to 40 letters, digits, '_' and '-'.")
     folder = f"{module}.{name}" if name else module
     old = _RUNNING.get(str(parent / folder))
     if old is not None:
@@ -650,24 +594,8 @@ def take_slot(parent: Path, module: str, name: str) -> FolderLease:
 
 
 def _of_line(line: bytes) -> Notification | None:
-    """Read a line of the journal; one that cannot be read was never answered with a yes."""
+    """Read a line of the journal; one cut off by a kill was never acknowledged to Zoho."""
     try:
         return Notification.of_line(line)
     except (ValueError, TypeError):
         return None
-
-
-def _is_anew(new: Callback, old: Callback) -> bool:
-    """Tell whether a cell has defined a function again, as when it was mended."""
-    is_of_a_cell = isinstance(new, FunctionType) and isinstance(old, FunctionType)
-    return (
-        is_of_a_cell
-        and new.__module__ == old.__module__ == "__main__"
-        and new.__qualname__ == old.__qualname__
-        and "<" not in new.__qualname__  # neither a lambda nor what another function made
-    )
-
-
-def _counted(changes: int) -> str:
-    """Write a number of changes in words."""
-    return f"{changes:,} change{'s'[: changes != 1]}"

@@ -5,24 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from zcrm_nb.api.listening.notifications import HOUR_S, disable, enable, replace_channel
+from zcrm_nb.api.listening.channels import HOUR_S
+from zcrm_nb.api.listening.notifications import disable, enable, replace_channel
 from zcrm_nb.errors import APIError, ZohoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from zcrm_nb.api.listening.notifications import Channel, ChannelOutcome
+    from zcrm_nb.api.listening.channels import Channel
+    from zcrm_nb.api.listening.notifications import ChannelOutcome
     from zcrm_nb.api.pages import Send
 
 __all__ = ["Subscription"]
 
-# An hour, which is what Zoho gives unasked: a kernel that dies leaves no channel behind for long.
+# An hour, which is Zoho's default: a kernel that dies leaves no channel behind for long.
 EARLY_S = HOUR_S / 4  # so long before the end it is renewed, with time for some more tries
 RETRY_S = 60.0
 
 
 class Subscription:
-    """A channel that lives as long as somebody minds it.
+    """A channel that lives as long as it is renewed.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ class Subscription:
         Seconds since 1970, by this machine's clock. Only its pace counts: what time it is for Zoho
         is learned from the answers.
     wanted : Channel
-        What is asked.
+        The channel as it is requested.
 
     Attributes
     ----------
@@ -55,8 +57,8 @@ class Subscription:
         if outcome.status != "done" or outcome.ends is None:
             raise APIError(
                 "Zoho opened no channel for notifications.",
-                f"Zoho said {outcome.note}." if outcome.note else "Zoho did not tell when it ends.",
-                "mode='poll' needs none: it looks for changes every now and then.",
+                f"Zoho said {outcome.note}." if outcome.note else "Zoho did not say when it ends.",
+                "mode='poll' needs no channel: it looks for changes at intervals.",
                 code=outcome.code,
             )
         self.ends = outcome.ends
@@ -74,11 +76,10 @@ class Subscription:
         due = self.ends.timestamp() - EARLY_S - self._zoho_now()
         return max(due, self._tried_s + RETRY_S - self._now())
 
-    def mind(self) -> bool:
-        """Renew the channel when it is time; tell whether it had ended, so that there is a gap.
+    def renew_if_due(self) -> bool:
+        """Renew the channel when it is time; return whether it had ended, so that there is a gap.
 
-        1 credit every 45 minutes. What goes wrong is kept as :attr:`problem`, and tried again every
-        minute.
+        1 credit every 45 minutes. A failure is kept as :attr:`problem`, and repeated every minute.
         """
         if self.due_s > 0:
             return False
@@ -91,15 +92,15 @@ class Subscription:
         return self._renewed(outcome, was_open)
 
     def _renewed(self, outcome: ChannelOutcome, was_open: bool) -> bool:
-        """Take what became of a renewal."""
+        """Take the outcome of a renewal."""
         if outcome.status != "done" or outcome.ends is None:
-            self.problem = self._lost(outcome.note or "Zoho did not tell when it ends.")
+            self.problem = self._lost(outcome.note or "Zoho did not say when it ends.")
             return False
         self.ends, self.problem = outcome.ends, ""
         return not was_open or outcome.note.startswith("It had ended")
 
     def _lost(self, why: str) -> str:
-        """Say that it could not be renewed, and until when it lives."""
+        """Say that it could not be renewed, and when it ends."""
         ended = "ended" if not self.is_open else "ends"
         return f"The channel could not be renewed and {ended} at {self.until}: {why}"
 
@@ -109,7 +110,7 @@ class Subscription:
         return "an unknown time" if self.ends is None else f"{self.ends.astimezone(UTC):%H:%M} UTC"
 
     def close(self) -> str:
-        """Close the channel; what goes wrong is told, not raised: it ends by itself in an hour."""
+        """Close the channel; a failure is returned, not raised: it ends by itself in an hour."""
         if self.ends is None:
             return ""
         try:
@@ -120,5 +121,5 @@ class Subscription:
         return "" if outcome.code in {"", "NOT_SUBSCRIBED"} else outcome.note
 
     def _zoho_now(self) -> float:
-        """Tell what time it is for Zoho."""
+        """Return the time by Zoho's clock."""
         return self._now() + self._ahead_s

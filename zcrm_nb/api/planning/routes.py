@@ -35,6 +35,7 @@ from zcrm_nb.api.planning.costs import (
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.query import Prepared
 from zcrm_nb.api.reading.records import ONE_RECORD_ONLY, conversion, list_parameters
+from zcrm_nb.api.reading.requests import condition
 from zcrm_nb.api.reading.tables import coql_table, ordered_here, records_table
 from zcrm_nb.coql import tree
 from zcrm_nb.coql.fields import is_readable
@@ -80,14 +81,9 @@ def wanted_text(
     module: str, where: Any, order_by: str | Sequence[str] | None, values: Mapping[str, Any]
 ) -> str:
     """Write the query that a table's condition and order mean; its columns come later."""
-    if not isinstance(where, str | Mapping | None):
-        kind = type(where).__name__
-        raise TypeError(f"where takes a COQL condition or a mapping of fields, not a {kind}.")
-    if isinstance(where, Mapping):
-        where = coql.where(where)
     keys = [order_by] if isinstance(order_by, str) else list(order_by or ())
     order = f" order by {', '.join(keys)}" if keys else ""
-    return coql.fill(f"select id from {module} where {where or 'id is not null'}{order}", **values)  # noqa: S608 - COQL
+    return coql.fill(f"select id from {module} where {condition(where)}{order}", **values)  # noqa: S608 - COQL
 
 
 @dataclass(frozen=True)

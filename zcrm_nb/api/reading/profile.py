@@ -73,7 +73,7 @@ class Question(NamedTuple):
 def fields_to_profile(
     catalogue: Catalogue, module: str, names: Sequence[str] | None
 ) -> dict[str, dict[str, Any]]:
-    """Choose the fields: those asked for, or all that COQL can ask."""
+    """Choose the fields: the named ones, or all that COQL can read."""
     if names is not None:
         return {name: catalogue.field(module, name) for name in names if name != "id"}
     return {
@@ -91,15 +91,15 @@ def questions(module: str, where: Condition, fields: Fields) -> list[Question]:
     aggregates = [_COUNTED, *(each for name in ungrouped for each in _of(name, ungrouped[name]))]
     most = coql.LIMITS["aggregate"]
     lots = [aggregates[start : start + most] for start in range(0, len(aggregates), most)]
-    asked = [_query(module, where, lot) for lot in lots]
+    queries = [_query(module, where, lot) for lot in lots]
     grouped = [name for name in fields if name not in ungrouped]
-    asked += [_groups(module, where, name, fields[name]) for name in grouped]
-    return [Question(each) for each in asked]
+    queries += [_groups(module, where, name, fields[name]) for name in grouped]
+    return [Question(each) for each in queries]
 
 
-def check_price(module: str, asked: Sequence[Question], most: int | None) -> None:
+def check_price(module: str, queries: Sequence[Question], most: int | None) -> None:
     """Refuse a profile that costs more than may be spent."""
-    price = sum(each.credits for each in asked)
+    price = sum(each.credits for each in queries)
     if most is not None and price > most:
         raise LimitError(
             f"This profile of {module} costs {price} credits, and {most} may be spent.",
@@ -109,7 +109,7 @@ def check_price(module: str, asked: Sequence[Question], most: int | None) -> Non
 
 
 def _of(name: str, field: dict[str, Any]) -> Iterator[tree.Aggregate]:
-    """List what is asked about a field."""
+    """List the aggregates of a field."""
     kind, path = type_of(field), tree.Path((tree.Step(name),))
     functions = ["COUNT"]
     functions += ["MIN", "MAX"] if kind in NUMBERS | TIMES else []

@@ -51,6 +51,7 @@ __all__ = [
     "prepared",
     "send_text",
     "sort_keys",
+    "without_refused",
 ]
 
 PAGE_SIZE = 2000  # rows; Zoho's greatest LIMIT
@@ -130,10 +131,11 @@ class Prepared(NamedTuple):
     text: str
     repaired: list[str]
     as_written: bool = False
+    has_star: bool = False
 
     @property
     def subject(self) -> str:
-        """What it asks for, as far as that is known."""
+        """The module it reads, or COQL where that is unknown."""
         return self.query.module if self.query else "COQL"
 
 
@@ -145,7 +147,24 @@ def prepared(catalogue: Catalogue, text: str, *, limit: int | None = None) -> Pr
     whole = _with_values(catalogue.send, query)
     shortened = coql.with_short_lists(whole, coql.split_list(whole))
     _check_size(shortened)
-    return Prepared(limited(shortened, limit), sent, repaired)
+    has_star = any(finding.problem == coql.STAR for finding in findings)
+    return Prepared(limited(shortened, limit), sent, repaired, has_star=has_star)
+
+
+def without_refused(prepared: Prepared, refused: APIError) -> Prepared | None:
+    """Leave out a column of ``select *`` that Zoho refuses; ``None`` where it is not one of those.
+
+    Metadata list fields that COQL cannot read, and which ones is known from its refusals only.
+    """
+    query, name = prepared.query, refused.details.get("column_name")
+    if not prepared.has_star or query is None or refused.code != "INVALID_QUERY":
+        return None
+    columns = tuple(column for column in query.columns if column.key != name)
+    if len(columns) in {0, len(query.columns)}:
+        return None
+    problem = f"COQL refuses {name}, which is among the fields of {query.module}: it is left out."
+    warnings.warn(problem, QueryWarning, stacklevel=levels_up())
+    return prepared._replace(query=replace(query, columns=columns))
 
 
 def count_asked(send: Send, catalogue: Catalogue, text: str) -> int:
@@ -249,7 +268,7 @@ def as_written(text: str, *, limit: int | None = None) -> Prepared:
 
 
 def _may_be_cut(condition: tree.Condition) -> bool:
-    """Tell whether a condition compares with an inner query of more than 100 rows, perhaps."""
+    """Check whether a condition compares with an inner query of more than 100 rows, perhaps."""
     match condition:
         case tree.Membership(values=tree.Subquery(query=inner)):
             return inner.limit is None or inner.limit > SUBQUERY_ROWS
@@ -296,9 +315,8 @@ def coql_bodies(
     """Yield the answers that together hold every row of a query, in its order.
 
     The first page goes alone. If more follow, a count tells how many, and they are fetched side by
-    side by offset; past the reach of offsets, one after the other by id. Whoever has counted the
-    ``rows`` that FROM and WHERE mean says so: then all pages go side by side, none larger than it
-    has to be.
+    side by offset; past the reach of offsets, one after the other by id. If the ``rows`` that
+    FROM and WHERE select are counted already, all pages go side by side, none larger than needed.
     """
     if any(coql.subqueries(query)):
         query = coql.with_short_lists(_with_values(send, query))
@@ -340,7 +358,7 @@ def lanes(workers: int) -> int:
 
 
 def _first(ask: Ask, start: int, size: float) -> bytes:
-    """Fetch the first page; an offset beyond Zoho's reach is no reason to give up."""
+    """Fetch the first page; beyond the reach of offsets there are other ways."""
     try:
         return ask(start, size)
     except APIError as refused:
@@ -350,7 +368,7 @@ def _first(ask: Ask, start: int, size: float) -> bytes:
 
 
 def _aggregated(ask: Ask, start: int, wanted: float, workers: int) -> Iterator[bytes]:
-    """Yield the answers of a query that aggregates; nobody can tell the number of its groups."""
+    """Yield the answers of a query that aggregates; the number of its groups is unknown."""
     end = min(start + wanted, OFFSET_CEILING)
     offsets = range(start, int(end), PAGE_SIZE)
     yield from look_ahead(_Pages(ask, end), offsets, lanes(workers), PAGE_SIZE)
@@ -426,13 +444,13 @@ def _by_id(
 
 
 class OffsetCeilingError(LimitError):
-    """A query in an order of its own has more rows than offsets reach."""
+    """A sorted query has more rows than offsets reach."""
 
 
 def _past_offsets() -> OffsetCeilingError:
-    """Say what stands in the way, and the ways round it."""
+    """Make the error, with the other ways."""
     return OffsetCeilingError(
-        "This query has more rows than Zoho's offset reaches, in an order of its own.",
+        "This query is sorted and has more rows than Zoho's offset reaches.",
         "",
         "crm.coql(…) fetches them by id and sorts here; or drop ORDER BY, or give limit=.",
     )
@@ -449,7 +467,7 @@ def by_id(query: tree.Query) -> tree.Query:
 
 
 def _ordered_by_id(query: tree.Query) -> bool:
-    """Tell whether a query's rows come in ascending id, so that they can go on behind one."""
+    """Check whether a query's rows come in ascending id, so that they can go on behind one."""
     return not coql.is_aggregate(query) and (
         not query.order_by or coql.stable(query) == coql.stable(replace(query, order_by=()))
     )

@@ -112,14 +112,14 @@ def record_bodies(
 ) -> Iterator[bytes]:
     """Yield the answers of a list: the first 2,000 rows by page number, the rest by page token.
 
-    Whoever has counted the ``rows`` says so: then no page is asked for that is not there.
+    Where the number of ``rows`` is known, no page beyond the last is requested.
     """
-    asked = {**(params or {}), "fields": ",".join(fields)}
+    shared = {**(params or {}), "fields": ",".join(fields)}
     sizes = _page_sizes(limit)
 
     def page(number: int) -> bytes:
         where = {"page": number, "per_page": PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)}
-        return send("GET", V8 + module, params={**asked, **where}, headers=headers)
+        return send("GET", V8 + module, params={**shared, **where}, headers=headers)
 
     size = PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)
     body, done = b"", min(sizes, PAGES_BY_NUMBER, _page_sizes(rows) or 1)
@@ -135,7 +135,7 @@ def record_bodies(
         if not more(body, PAGE_SIZE):
             return
         token = next_token(body, seen)
-        following = {**asked, "per_page": PAGE_SIZE, "page_token": token}
+        following = {**shared, "per_page": PAGE_SIZE, "page_token": token}
         body = _following(send, module, following, headers)
         yield body
 
@@ -217,7 +217,7 @@ def list_parameters(
     cvid: str | None,
     converted: str,
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the query parameters and headers that a list is asked with."""
+    """Return the query parameters and headers of a list."""
     if sort_by not in SORTABLE:
         raise ValueError(f"sort_by must be one of {', '.join(SORTABLE)}; got {sort_by!r}.")
     order = {"sort_by": sort_by, "sort_order": "asc" if ascending else "desc"}
@@ -271,10 +271,10 @@ def external_header(catalogue: Catalogue, module: str, name: str) -> dict[str, s
 
 
 def in_address(value: str) -> str:
-    """Write an external id as a part of an address, or say what to do with one that is none."""
+    """Write an external id as a part of an address; ``ValueError`` where that is impossible."""
     if not value.strip(".") or not value.isprintable() or any(mark in value for mark in "/\\?#"):
         raise ValueError(
-            f"{value!r} cannot stand in an address. Ask for it in COQL: where Field = :value."
+            f"{value!r} cannot be part of an address. Use COQL instead: where Field = :value."
         )
     return quote(value, safe="")
 
@@ -282,7 +282,7 @@ def in_address(value: str) -> str:
 def conversion(
     catalogue: Catalogue, module: str, converted: bool | None, cvid: str | None = None
 ) -> str:
-    """Return Zoho's word for which Leads are meant; none where a module knows no conversion.
+    """Return Zoho's parameter for which Leads are meant; empty for modules without conversion.
 
     Zoho by itself leaves converted Leads out of lists and searches, though COQL finds them. A view
     is left to show what it shows.

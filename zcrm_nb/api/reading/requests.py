@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb import coql
 from zcrm_nb.api.reading import query as ask
-from zcrm_nb.api.reading.records import IDS_PER_CALL, conversion, list_parameters, selected_ids
+from zcrm_nb.api.reading.records import (
+    IDS_PER_CALL,
+    check_id,
+    conversion,
+    list_parameters,
+    selected_ids,
+)
 from zcrm_nb.api.reading.search import search_parameters
 from zcrm_nb.api.reading.tables import coql_table, records_table, search_table
 from zcrm_nb.api.session import TableRequest
 from zcrm_nb.coql import fill
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.session import Session
     from zcrm_nb.frames import FrameOptions
 
-__all__ = ["coql_request", "records_request", "search_request"]
+__all__ = ["condition", "coql_request", "counted", "records_request", "search_request"]
 
 
 def coql_request(
@@ -44,6 +52,28 @@ def coql_request(
     facts = {"query": prepared.text, "repaired": prepared.repaired, "route": "coql"}
     facts |= {"module": prepared.subject} if prepared.query else {}
     return TableRequest(prepared.subject, fetch, facts)
+
+
+def condition(where: str | Mapping[str, Any] | None) -> str:
+    """Return a COQL condition, whatever form it was given in."""
+    if not isinstance(where, str | Mapping | None):
+        kind = type(where).__name__
+        raise TypeError(f"where takes a COQL condition or a mapping of fields, not a {kind}.")
+    return coql.where(where) if isinstance(where, Mapping) else where or "id is not null"
+
+
+def counted(
+    session: Session,
+    module: str,
+    where: str | Mapping[str, Any] | None,
+    values: Mapping[str, Any],
+    *,
+    cvid: str | None,
+) -> int:
+    """Count records by COQL; 1 credit."""
+    source = f"{module}#{check_id(module, cvid)}" if cvid else module
+    text = fill(f"select COUNT(id) from {source} where {condition(where)}", **values)  # noqa: S608
+    return ask.count_asked(session.send, session.catalogue, text)
 
 
 def records_request(

@@ -21,9 +21,10 @@ from zcrm_nb.api.reading.records import (
     in_address,
     list_columns,
     record_bodies,
+    since_header,
 )
-from zcrm_nb.api.reading.search import search_bodies
-from zcrm_nb.errors import LimitError, NotFoundError
+from zcrm_nb.api.reading.search import DELETED_COLUMNS, deleted_bodies, search_bodies
+from zcrm_nb.errors import APIError, LimitError, NotFoundError
 from zcrm_nb.frames import (
     Column,
     beside,
@@ -37,6 +38,7 @@ from zcrm_nb.frames import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     import pandas as pd
 
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "coql_table",
+    "deleted_table",
     "findings_table",
     "ordered_here",
     "record_row",
@@ -95,12 +98,16 @@ def coql_table(
     if query is None or prepared.as_written:
         return _as_written(session, prepared, **options)
     queries = coql.parts(query)
-    if len(queries) == 1:
-        try:
-            return fetch(queries)
-        except ask.OffsetCeilingError:
-            pass
-    whole = fetch([ask.by_id(each) for each in queries])
+    try:
+        if len(queries) == 1:
+            with suppress(ask.OffsetCeilingError):
+                return fetch(queries)
+        whole = fetch([ask.by_id(each) for each in queries])
+    except APIError as refused:
+        smaller = ask.without_refused(prepared, refused)
+        if smaller is None:
+            raise
+        return coql_table(session, smaller, rows=rows, **options)
     return ordered_here(whole, query, ask.answer_columns(catalogue, query), **options)
 
 
@@ -271,6 +278,16 @@ class _RecordList:
         if len(kept) < len(first):
             parts[0] = first[first["id"].isin(kept)].reset_index(drop=True)
         return parts
+
+
+def deleted_table(
+    session: Session, module: str, *, since: datetime | str | None, kind: str, tz: str
+) -> pd.DataFrame:
+    """Return the deleted records of a module as a table."""
+    zone, headers = session.catalogue.zone(tz), since_header(since)
+    session.catalogue.fields(module)  # refuses an unknown module
+    bodies = deleted_bodies(session.send, module, kind, headers)
+    return to_frame(bodies, DELETED_COLUMNS, tz=zone)
 
 
 @contextmanager

@@ -210,7 +210,7 @@ _NEVER_UNIQUE = {*_LOOKUPS, "picklist", "multipicklist", "boolean", "date", "dat
 
 
 def _in_no_cell(field: Mapping[str, Any]) -> bool:
-    """Tell whether no cell can hold a field: a list, an object, a picture, one of many modules."""
+    """Return whether no cell can hold a field: lists, objects, pictures, many modules."""
     module = ((field.get("lookup") or {}).get("module") or {}).get("api_name")
     is_elsewhere = field.get("data_type") in {"multi_module_lookup", "profileimage"}
     return is_elsewhere or module == "se_module" or column_for(dict(field)).kind in NOT_IN_CELLS

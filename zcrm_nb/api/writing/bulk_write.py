@@ -265,7 +265,7 @@ def status(context: WriteContext, job: str) -> JobStatus:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    """Read a JSON object; empty where it is none."""
+    """Read a JSON object; empty where it is something else."""
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -248,7 +248,7 @@ def _wrong_values(
 
 def _leave_gaps(data: dict[str, list[Any]], request: WriteRequest, subforms: Iterable[str]) -> None:
     """Leave out missing values where they would do harm: ids, subforms, with ``ignore_empty``."""
-    for name in subforms:  # a missing list of rows is no reason to remove those in the CRM
+    for name in subforms:  # a missing list of rows does not remove those in the CRM
         data[name] = [ABSENT if rows is None else rows for rows in data[name]]
     if request.ignore_empty:
         kept = {"id", *subforms}

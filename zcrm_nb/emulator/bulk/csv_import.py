@@ -52,7 +52,7 @@ def sheet(path: Path, names: list[str], encoding: str | None) -> Sheet:
     name = (names or members)[0]
     if not name.lower().endswith(".csv"):
         raise not_supported()
-    encoding = _known(encoding) if encoding else _guessed(path, name)
+    encoding = _encoding(encoding) if encoding else _guessed(path, name)
     with _text(path, name, encoding) as text:
         first = text.readline()
         delimiter = _delimiter(first)
@@ -79,7 +79,7 @@ def _text(path: Path, name: str, encoding: str) -> Iterator[io.TextIOWrapper]:
         yield text
 
 
-def _known(encoding: str) -> str:
+def _encoding(encoding: str) -> str:
     """Find the encoding that a job names."""
     try:
         codec = codecs.lookup(encoding).name

@@ -9,14 +9,15 @@ import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.emulator.bulk import date_formats
 from zcrm_nb.emulator.records.writes import Writer
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.storage.codec import encode
-from zcrm_nb.emulator.storage.validation import Desk
+from zcrm_nb.emulator.storage.validation import RecordChecker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,8 +59,8 @@ class Outcome:
     cells: list[str]
     status: str = ""
     record_id: str = ""
-    errors: Errors = field(default_factory=dict)
-    nested: dict[tuple[str, int], Errors] = field(default_factory=dict)
+    errors: Errors = dataclass_field(default_factory=dict)
+    nested: dict[tuple[str, int], Errors] = dataclass_field(default_factory=dict)
 
     @property
     def message(self) -> str:
@@ -69,7 +70,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Row:
-    """One row: the record it wants to be, and what becomes of it."""
+    """One row: the record to be made of it, and its outcome."""
 
     item: Item
     outcome: Outcome
@@ -93,8 +94,8 @@ class Import:
     def __init__(self, org: Org, user: int, operation: str, resource: Resource) -> None:
         self._org, self.resource, self._operation = org, resource, operation
         self._writer = Writer(org, user, resource.module)
-        self.desk = Desk(org.store, resource.module, org.settings)
-        self._found: dict[tuple[str, str, str], int | None] = {}
+        self.checker = RecordChecker(org.store, resource.module, org.settings)
+        self._record_ids: dict[tuple[str, str, str], int | None] = {}
         self._headers = {each.field.api_name: each.header for each in resource.columns}
         self.skipped, self.unprocessed = org.settings.bulk.skipped
 
@@ -141,38 +142,38 @@ class Import:
             return ADDED, self._writer.insert(item, path)
         if record_id is not None:
             return UPDATED, self._writer.update(item | {"id": str(record_id)}, path)
-        if self._operation == "upsert" and self._names_nobody(item):
+        if self._operation == "upsert" and self._may_insert(item):
             return ADDED, self._writer.insert(item, path)
         raise self._refusal("MANDATORY_NOT_FOUND" if self._blank(item) else "RESOURCE_NOT_FOUND")
 
     def _existing(self, item: Item) -> int | None:
         """Find the record that a row is about."""
-        known_field = self.resource.find_by
-        if known_field is None or self._blank(item):
+        field = self.resource.find_by
+        if field is None or self._blank(item):
             return None
-        if known_field.api_name == "id":
+        if field.api_name == "id":
             text = str(item["id"])
             id_number = int(text) if _WHOLE.fullmatch(text) and len(text) < 19 else 0
-            return self.desk.find(known_field, id_number)
+            return self.checker.find(field, id_number)
         try:
-            return self.desk.find(known_field, encode(known_field, item[known_field.api_name]))
+            return self.checker.find(field, encode(field, item[field.api_name]))
         except ValueError:
             return None
 
-    def _names_nobody(self, item: Item) -> bool:
+    def _may_insert(self, item: Item) -> bool:
         """Whether a row that found no record may become one: not when it names an id."""
-        known_field = self.resource.find_by
-        return known_field is None or known_field.api_name != "id" or self._blank(item)
+        field = self.resource.find_by
+        return field is None or field.api_name != "id" or self._blank(item)
 
     def _blank(self, item: Item) -> bool:
         """Whether a row has no value to find a record by."""
-        known_field = self.resource.find_by
-        return known_field is None or item.get(known_field.api_name) in (None, "")
+        field = self.resource.find_by
+        return field is None or item.get(field.api_name) in (None, "")
 
     def _refusal(self, code: str) -> Refusal:
         """Refuse a row for the field it is found by."""
-        known_field = self.resource.find_by
-        return Refusal(400, code, code, {"api_name": known_field.api_name if known_field else ""})
+        field = self.resource.find_by
+        return Refusal(400, code, code, {"api_name": field.api_name if field else ""})
 
     # -- cells -------------------------------------------------------------------------------------
 
@@ -217,7 +218,7 @@ class Import:
         return parsed.replace(tzinfo=zone).isoformat(timespec="seconds")
 
     def _reference(self, column: Column, text: str) -> Item:
-        """Find the record that a cell names; one that there is not has an id that there is not."""
+        """Find the record that a cell names; for an unknown one an id that does not exist."""
         target = column.module or column.field.target or ""
         named = {"module": {"api_name": column.module}} if column.field.targets else {}
         if column.find_by in (None, "id"):
@@ -227,10 +228,10 @@ class Import:
     def _record(self, module: str, name: str, text: str) -> int | None:
         """Find a record by a field; what was found once is remembered."""
         key = (module, name, text)
-        if key not in self._found:
+        if key not in self._record_ids:
             sql = f'SELECT min(id) FROM "{module}" WHERE "{name}" = ?'
-            self._found[key] = self._org.store.read(sql, (text,))[0][0]
-        return self._found[key]
+            self._record_ids[key] = self._org.store.read(sql, (text,))[0][0]
+        return self._record_ids[key]
 
 
 def _boolean(text: object) -> object:
@@ -273,10 +274,10 @@ def run(
             Children(imports[0], child, rows)
             for child, rows in zip(imports[1:], files[1:], strict=True)
         ]
-        for place, row in enumerate(files[0]):
+        for index, row in enumerate(files[0]):
             for each in children:
                 each.attach(row)
-            imports[0].write(row, place)
+            imports[0].write(row, index)
             for each in children:
                 each.settle(row)
     _write_result(org, imports, files, path)
@@ -310,17 +311,17 @@ class Children:
     def settle(self, parent: Row) -> None:
         """Give the outcome of the rows of a parent that was written, or refused."""
         ids = self._ids(parent) if parent.outcome.record_id else []
-        for place, row in enumerate(self._attached):
+        for index, row in enumerate(self._attached):
             if ids:
-                row.outcome = Outcome(row.outcome.cells, ADDED, str(ids[place]))
+                row.outcome = Outcome(row.outcome.cells, ADDED, str(ids[index]))
                 continue
-            own = parent.outcome.nested.get((self._holder.api_name, place))
+            own = parent.outcome.nested.get((self._holder.api_name, index))
             message = self._child.skipped if own else self._child.unprocessed
             row.outcome = Outcome(row.outcome.cells, message, errors=own or {})
 
     def _ids(self, parent: Row) -> list[int]:
         """Find the ids of the rows that were just added to a parent."""
-        rows = self._parents.desk.rows_of(self._holder, int(parent.outcome.record_id))
+        rows = self._parents.checker.rows_of(self._holder, int(parent.outcome.record_id))
         return sorted(rows)[-len(self._attached) :] if self._attached else []
 
 

@@ -1,4 +1,4 @@
-"""What requests for bulk jobs have in common, and what is told of any job."""
+"""What requests for bulk jobs have in common, and what describes any job."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def wrong_shape() -> Refusal:
 
 
 def check_callback(callback: Any) -> None:
-    """Refuse a callback that could never be sent; whether anybody listens shows in the end."""
+    """Refuse a callback that could never be sent; whether there is a receiver shows in the end."""
     if callback is None:
         return
     if not isinstance(callback, dict) or str(callback.get("method", "")).lower() != "post":

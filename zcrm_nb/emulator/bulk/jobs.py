@@ -36,9 +36,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job: who asked, what for, since when; and what came of it.
+    """One job: its user, request, time and result.
 
-    ``body`` is what was asked, ``facts`` what is known of the result: empty until it is finished.
+    ``body`` is the request, ``facts`` the result: empty until it is finished.
     """
 
     id: int
@@ -55,7 +55,7 @@ class Job:
 
 
 class Kind(NamedTuple):
-    """What jobs of one kind do, and what is told of one.
+    """What jobs of one kind do, and how one is described.
 
     ``work`` gives the facts of the result; ``writes`` is True where it changes records.
     """
@@ -100,7 +100,7 @@ class Jobs:
             self._promise_callback(job)
 
     def add(self, kind: str, user: int, body: dict[str, Any]) -> Job:
-        """Take a job on."""
+        """Add a job."""
         store = self._org.store
         with store.transaction():
             job = Job(store.new_id(), kind, user, self._org.clock.now(), body, {})
@@ -111,7 +111,7 @@ class Jobs:
         return job
 
     def find(self, kind: str, job_id: str, user: int) -> Job | None:
-        """Find a job of a user; those of others are not there."""
+        """Find a job of a user; None for those of others."""
         number = int(job_id) if is_id(job_id) else 0
         jobs = self._read("id = ? AND kind = ? AND user = ?", number, kind, user)
         return jobs[0] if jobs else None
@@ -122,7 +122,7 @@ class Jobs:
         return jobs[0] if jobs else None
 
     def state(self, job: Job) -> str:
-        """Say how far a job is, by the clock; it is for the caller to call the words as Zoho."""
+        """Give the state of a job, by the clock; the caller puts it into Zoho's words."""
         bulk, age = self._org.settings.bulk, self._org.clock.now() - job.created
         if age < bulk.added_s:
             return "ADDED"
@@ -131,7 +131,7 @@ class Jobs:
         return "DONE" if age >= bulk.added_s + bulk.queued_s + bulk.runs_s else "IN PROGRESS"
 
     def settle(self) -> None:
-        """Let the jobs that write do so, those whose time has come."""
+        """Run the jobs that write and are due."""
         for job in list(self._open):
             if self._kinds[job.kind].writes:
                 self._settled(job, blocking=False)
@@ -155,7 +155,7 @@ class Jobs:
             busy.release()
 
     def _finished(self, job: Job) -> Job:
-        """Work on a job, and write down what came of it."""
+        """Work on a job and store its result."""
         with self._lock:
             failed = {"failed": self._to_fail.pop(0)} if self._to_fail else None
         facts = failed or self._kinds[job.kind].work(self._org, job)
@@ -189,7 +189,7 @@ class Jobs:
             self._downloads.append(now)
 
     def close(self) -> None:
-        """Let the callbacks that wait go."""
+        """Drop the waiting callbacks."""
         self._closed.set()
 
     def _promise_callback(self, job: Job) -> None:
@@ -200,7 +200,7 @@ class Jobs:
             ).start()
 
     def _call_back(self, job: Job) -> None:
-        """Wait until a job is over, then tell."""
+        """Wait until a job is over, then send its callback."""
         try:
             while not (job := self.settled(job)).finished:
                 if self._closed.wait(LOOK_S):
@@ -232,7 +232,7 @@ class Jobs:
         ]
 
     def _keep(self, job: Job) -> None:
-        """Write a job down."""
+        """Store a job."""
         self._org.store.execute(
             "INSERT OR REPLACE INTO bulk_jobs VALUES (?, ?, ?, ?, ?, ?)",
             (

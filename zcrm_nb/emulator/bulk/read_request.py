@@ -91,9 +91,9 @@ def _view(org: Org, query: Body, module: Module, user: int) -> Condition:
     if view is None or (shared and not org.settings.bulk.shared_views):
         raise Refusal(400, "CVID_NOT_SUPPORTED", "cvid not supported")
     check_number([query.get("criteria"), view.criteria], org.settings.bulk)
-    found = views.condition(view, org, user)
-    sql = f't0.id IN (SELECT id FROM "{module.api_name}" WHERE {found.sql})'
-    return Condition(sql, found.values)
+    condition = views.condition(view, org, user)
+    sql = f't0.id IN (SELECT id FROM "{module.api_name}" WHERE {condition.sql})'
+    return Condition(sql, condition.values)
 
 
 def _check_file_type(file_type: object, module: Module, query: Body) -> None:

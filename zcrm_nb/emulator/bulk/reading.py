@@ -25,7 +25,7 @@ READ = "read"
 
 
 def post_read(org: BulkOrg, request: Request) -> Answer:
-    """``POST /crm/bulk/v8/read``: take a job on, or the next part of one."""
+    """``POST /crm/bulk/v8/read``: make a job, or the next part of one."""
     try:
         body = _read_body(org, request)
     except Refusal as refusal:
@@ -45,12 +45,12 @@ def post_read(org: BulkOrg, request: Request) -> Answer:
 
 def get_read(org: BulkOrg, request: Request, job_id: str) -> Answer:
     """``GET /crm/bulk/v8/read/{id}``: how far a job is."""
-    return json_answer(_described(org, _found(org, request, job_id)))
+    return json_answer(_described(org, _job(org, request, job_id)))
 
 
 def get_result(org: BulkOrg, request: Request, job_id: str) -> Answer:
     """``GET /crm/bulk/v8/read/{id}/result``: the file of a job."""
-    job = _found(org, request, job_id)
+    job = _job(org, request, job_id)
     path = org.jobs.file(job)
     if "count" not in job.facts:
         raise Refusal(
@@ -142,7 +142,7 @@ def _work(org: BulkOrg, job: Job) -> Body:
     return facts
 
 
-def _found(org: BulkOrg, request: Request, job_id: str) -> Job:
+def _job(org: BulkOrg, request: Request, job_id: str) -> Job:
     """Find a job as it stands now, or refuse."""
     job = org.jobs.find(READ, job_id, request.user)
     if job is None:
@@ -161,7 +161,7 @@ def _not_there(org: BulkOrg, resource: str) -> Refusal:
 
 
 def _described(org: BulkOrg, job: Job) -> Body:
-    """Say what is told of a job."""
+    """Describe a job."""
     query = dict(job.body["query"])
     module = query["module"]
     name = module["api_name"] if isinstance(module, dict) else module
@@ -183,7 +183,7 @@ def _described(org: BulkOrg, job: Job) -> Body:
 
 
 def _result(org: BulkOrg, job: Job) -> Body:
-    """Say what came of a job."""
+    """Describe the result of a job."""
     facts, ics = job.facts, job.body.get("file_type") == "ics"
     if "failed" in facts:
         error = {"code": "INTERNAL_SERVER_ERROR", "message": facts["failed"], "details": {}}

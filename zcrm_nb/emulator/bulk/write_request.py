@@ -43,7 +43,7 @@ class Column:
 
     @property
     def described(self) -> Body:
-        """What is told of it with the job."""
+        """How the job describes it."""
         return {
             "api_name": self.field.api_name,
             "index": self.index,
@@ -102,7 +102,7 @@ class _Reader:
     """Reads one resource of a body."""
 
     def __init__(self, org: BulkOrg, body: Body, user: int, index: int) -> None:
-        self._org, self._body, self._user, self._place = org, body, user, index
+        self._org, self._body, self._user, self._index = org, body, user, index
         self._path, self._json = f"$.resource[{index}]", body["resource"][index]
         self._bulk, self._operation = org.settings.bulk, body["operation"]
 

@@ -42,7 +42,7 @@ def post_write(org: BulkOrg, request: Request) -> Answer:
 
 def get_write(org: BulkOrg, request: Request, job_id: str) -> Answer:
     """``GET /crm/bulk/v8/write/{id}``: how far a job is."""
-    return json_answer(_described(org, _found(org, request, job_id), request.origin))
+    return json_answer(_described(org, _job(org, request, job_id), request.origin))
 
 
 def get_result(org: BulkOrg, request: Request, job_id: str, **address: str) -> Answer:
@@ -79,7 +79,7 @@ def _check_scopes(
         org.accounts.require(request.token, needed, [{"module": name} for name in names])
 
 
-def _found(org: BulkOrg, request: Request, job_id: str) -> Job:
+def _job(org: BulkOrg, request: Request, job_id: str) -> Job:
     """Find a job as it stands now, or refuse."""
     job = org.jobs.find(WRITE, job_id, request.user)
     if job is None:

@@ -1,4 +1,4 @@
-"""What becomes of a lead: where each of its fields goes when it is converted."""
+"""Lead conversion: where each field of a lead goes."""
 
 from __future__ import annotations
 

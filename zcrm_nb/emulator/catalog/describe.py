@@ -107,7 +107,7 @@ def choices_json(field: Field) -> list[dict[str, Any]]:
 
 
 def _identity(field: Field, module: Module) -> dict[str, Any]:
-    """Describe what the field is called and what it holds."""
+    """Give name, label and type of the field."""
     kind = DATA_TYPES.get(field.kind)
     return {
         "id": str(field.id),
@@ -136,7 +136,7 @@ def _abilities(field: Field, module: Module) -> dict[str, Any]:
         "visible": field.api_name not in HIDDEN,
         "virtual_field": field.column is None,
         **dict.fromkeys(("searchable", "filterable", "sortable"), queried),
-        "mass_update": in_mass(field),
+        "mass_update": is_mass_updatable(field),
         "separator": field.data_type in {"integer", "bigint", "double", "currency", "decimal"},
         "operation_type": dict.fromkeys(
             ("web_update", "api_create", "web_create", "api_update"), writable
@@ -150,7 +150,7 @@ def _abilities(field: Field, module: Module) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def in_mass(field: Field) -> bool:
+def is_mass_updatable(field: Field) -> bool:
     """Whether mass update may write the field: no mail, lookup, long text or line items."""
     kinds = {"email", "lookup", "multi_module_lookup", "textarea", "layout", "subform",
              "multiselectlookup", "multiuserlookup", "autonumber"}  # fmt: skip
@@ -195,7 +195,7 @@ def _particulars(field: Field) -> dict[str, Any]:
 
 
 def _relations(field: Field, module: Module, schema: Schema) -> dict[str, Any]:
-    """Give the place where it points to."""
+    """Describe the modules that it points to."""
     linked = field.data_type if field.data_type in {"multiselectlookup", "multiuserlookup"} else ""
     subform = (
         {"module": field.target, "id": str(schema.module(field.target).id)}
@@ -241,7 +241,7 @@ def _formalities(field: Field, module: Module, schema: Schema) -> dict[str, Any]
 
 
 def _becomes(field: Field, module: Module) -> dict[str, str | None]:
-    """Give the place where a field of a lead goes when the lead is converted."""
+    """Name the fields that take the value when a lead is converted."""
     if module.api_name != "Leads":
         return {}
     return {each: MAPPING[each].get(field.api_name) for each in CONVERTED_TO}
@@ -386,9 +386,9 @@ def _section(
                 "required": each.mandatory,
                 "default_value": each.default,
                 "validation_rule": None,
-                "sequence_number": place,
+                "sequence_number": number,
             }
-            for place, each in enumerate(fields, 1)
+            for number, each in enumerate(fields, 1)
         ],
     }
 
@@ -411,13 +411,13 @@ def _minified_field(field: Field) -> dict[str, Any]:
 def _profiles() -> list[dict[str, Any]]:
     """List the profiles; every one may see everything."""
     return [
-        {"name": name, "id": str(PROFILES.first_record_id + place)}
-        for place, name in enumerate(PROFILE_NAMES)
+        {"name": name, "id": str(PROFILES.first_record_id + number)}
+        for number, name in enumerate(PROFILE_NAMES)
     ]
 
 
 def _system_name(module: Module) -> str:
-    """Describe what Zoho calls the module inside."""
+    """Give Zoho's internal name of the module."""
     return (
         f"CustomModule{module.id // 10**6 % 1000}"
         if module.generated_type == "custom"

@@ -20,8 +20,8 @@ Node = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Lens:
-    """One view: what it is called, which records it shows, in which order, and which columns.
+class ViewTemplate:
+    """One view: its name, records, order and columns.
 
     ``system`` is Zoho's own name for it, where it is one of Zoho's.
     """
@@ -52,9 +52,9 @@ def some(*members: Node) -> Node:
 OPEN = leaf("Stage", "not_in", ["Closed Won", "Closed Lost", "Closed-Lost to Competition"])
 MINE = leaf("Owner", "equal", {"name": "${CURRENTUSER}"})
 
-LENSES: dict[str, tuple[Lens, ...]] = {
+LENSES: dict[str, tuple[ViewTemplate, ...]] = {
     "Leads": (
-        Lens(
+        ViewTemplate(
             "Hot Leads",
             every(
                 leaf("Rating", "equal", "Active"),
@@ -65,49 +65,50 @@ LENSES: dict[str, tuple[Lens, ...]] = {
             "desc",
             ("Full_Name", "Company", "Annual_Revenue", "Lead_Status", "Owner"),
         ),
-        Lens("New This Month", leaf("Created_Time", "equal", "${THISMONTH}"),
+        ViewTemplate("New This Month", leaf("Created_Time", "equal", "${THISMONTH}"),
              "Created_Time", "desc", ("Full_Name", "Company", "Lead_Source", "Created_Time")),
-        Lens(
+        ViewTemplate(
             "Unreachable",
             every(leaf("Email", "equal", "${EMPTY}"), leaf("Phone", "equal", "${EMPTY}")),
             "Last_Name",
             "asc",
             ("Full_Name", "Company", "City"),
         ),
-        Lens("Pune and Mumbai, from the Web",
+        ViewTemplate("Pune and Mumbai, from the Web",
              every(leaf("City", "in", ["Pune", "Mumbai"]),
                    leaf("Lead_Source", "starts_with", "Web")),
              fields=("Full_Name", "City", "Lead_Source")),
     ),
     "Contacts": (
-        Lens("Mailing List", every(leaf("Email", "equal", "${NOTEMPTY}"),
+        ViewTemplate("Mailing List", every(leaf("Email", "equal", "${NOTEMPTY}"),
                                    leaf("Email_Opt_Out", "equal", False)), "Last_Name", "asc"),
     ),
     "Accounts": (
-        Lens("Key Accounts", some(leaf("Annual_Revenue", "greater_than", 500_000_000),
+        ViewTemplate("Key Accounts", some(leaf("Annual_Revenue", "greater_than", 500_000_000),
                                   leaf("Employees", "greater_than", 1_000)),
              "Annual_Revenue", "desc"),
     ),
     "Deals": (
-        Lens("Open Deals", OPEN, "Closing_Date", "asc",
+        ViewTemplate("Open Deals", OPEN, "Closing_Date", "asc",
              ("Deal_Name", "Account_Name", "Stage", "Amount", "Closing_Date")),
-        Lens("My Open Deals", every(MINE, OPEN), "Closing_Date", "asc"),
-        Lens("Closing This Month", every(OPEN, leaf("Closing_Date", "equal", "${THISMONTH}")),
+        ViewTemplate("My Open Deals", every(MINE, OPEN), "Closing_Date", "asc"),
+        ViewTemplate("Closing This Month",
+             every(OPEN, leaf("Closing_Date", "equal", "${THISMONTH}")),
              "Closing_Date", "asc"),
-        Lens("Middle-Sized Deals", leaf("Amount", "between", [200_000, 1_000_000]),
+        ViewTemplate("Middle-Sized Deals", leaf("Amount", "between", [200_000, 1_000_000]),
              "Amount", "desc"),
-        Lens("Annual Maintenance", every(leaf("Deal_Name", "contains", "Maintenance"),
+        ViewTemplate("Annual Maintenance", every(leaf("Deal_Name", "contains", "Maintenance"),
                                          leaf("Stage", "not_equal", "Closed Lost"))),
     ),
     "Tasks": (
-        Lens("Open Tasks", leaf("Status", "not_equal", "Completed"), "Due_Date", "asc"),
-        Lens("Overdue Tasks", every(leaf("Status", "not_equal", "Completed"),
+        ViewTemplate("Open Tasks", leaf("Status", "not_equal", "Completed"), "Due_Date", "asc"),
+        ViewTemplate("Overdue Tasks", every(leaf("Status", "not_equal", "Completed"),
                                     leaf("Due_Date", "less_than", "${TODAY}")), "Due_Date", "asc"),
     ),
     "Site_Visits": (
-        Lens("Last 30 Days", leaf("Visit_Date", "equal", "${LAST_N_DAYS:30}"),
+        ViewTemplate("Last 30 Days", leaf("Visit_Date", "equal", "${LAST_N_DAYS:30}"),
              "Visit_Date", "desc"),
-        Lens("Demos", leaf("Purpose", "equal", "Demo"), "Visit_Date", "desc"),
+        ViewTemplate("Demos", leaf("Purpose", "equal", "Demo"), "Visit_Date", "desc"),
     ),
 }  # fmt: skip
 
@@ -119,15 +120,15 @@ def views_of(schema: Schema) -> Iterator[tuple[int, str, Node]]:
             continue
         own = LENSES.get(module.api_name, ())
         standard = (
-            Lens(f"All {module.plural}", system="ALLVIEWS"),
-            Lens(f"My {module.plural}", MINE, system="MYVIEWS"),
+            ViewTemplate(f"All {module.plural}", system="ALLVIEWS"),
+            ViewTemplate(f"My {module.plural}", MINE, system="MYVIEWS"),
         )
         for number, lens in enumerate((*standard, *own), 1):
             yield module.id + FIRST + number * STEP, module.api_name, _body(lens, module)
 
 
-def _body(lens: Lens, module: Module) -> Node:
-    """Write a view as Zoho does, but for what depends on who looks."""
+def _body(lens: ViewTemplate, module: Module) -> Node:
+    """Write a view as Zoho does, without what depends on the user."""
     names = (
         lens.fields
         or tuple(each.api_name for each in module.fields[1:] if each.column and not each.read_only)[

@@ -1,1 +1,1 @@
-"""What the settings API tells: modules, fields, layouts, views, users."""
+"""The settings API: modules, fields, layouts, views, users."""

@@ -37,15 +37,15 @@ TRANSLATION = {
 ONLY_ON_ONE = ("criteria", "fields", "sort_by", "sort_order", "shared_to")
 
 
-class Desk(NamedTuple):
-    """Where views of a module are made and changed, and by which user."""
+class ViewEditor(NamedTuple):
+    """Creates and changes views of a module for a user."""
 
     org: Org
     module: Module
     user: int
 
     @classmethod
-    def of(cls, org: Org, request: Request) -> Desk:
+    def of(cls, org: Org, request: Request) -> ViewEditor:
         """Find the module that a request is about."""
         return cls(org, requested_module(org, request), request.user)
 
@@ -84,56 +84,56 @@ def get_view(org: Org, request: Request, cvid: str) -> Answer:
 
 def post_views(org: Org, request: Request) -> Answer:
     """``POST /settings/custom_views?module=``: make views."""
-    desk = Desk.of(org, request)
+    editor = ViewEditor.of(org, request)
 
     def make(item: Item, path: str) -> Item:
         if item.get("name") in (None, ""):
             raise _missing("name", path)
         body: Item = {"access_type": "only_to_me", "criteria": None, "fields": [],
                 "created_by": request.user, "created_time": org.clock.now()}  # fmt: skip
-        change = _checked(desk, item, path)
-        view = View(org.store.new_id(), desk.module.api_name, body | change)
-        return _kept(desk, view, "custom view created")
+        change = _checked(editor, item, path)
+        view = View(org.store.new_id(), editor.module.api_name, body | change)
+        return _store(editor, view, "custom view created")
 
     return _each(org, request, make, 201)
 
 
 def put_views(org: Org, request: Request) -> Answer:
     """``PUT /settings/custom_views?module=``: change views by their ids."""
-    desk = Desk.of(org, request)
+    editor = ViewEditor.of(org, request)
 
     def change(item: Item, path: str) -> Item:
-        return _changed(desk, item, path)
+        return _changed(editor, item, path)
 
     return _each(org, request, change, 200)
 
 
 def put_view(org: Org, request: Request, cvid: str) -> Answer:
     """``PUT /settings/custom_views/{id}?module=``: change one view."""
-    desk = Desk.of(org, request)
+    editor = ViewEditor.of(org, request)
 
     def change(item: Item, path: str) -> Item:
-        return _changed(desk, item | {"id": cvid}, path)
+        return _changed(editor, item | {"id": cvid}, path)
 
     return _each(org, request, change, 200)
 
 
 def put_sort(org: Org, request: Request) -> Answer:
     """``PUT /settings/custom_views/actions/change_sort?module=``: sort views otherwise."""
-    desk = Desk.of(org, request)
+    editor = ViewEditor.of(org, request)
 
     def change(item: Item, path: str) -> Item:
-        return _sorted(desk, item, path)
+        return _sorted(editor, item, path)
 
     return _each(org, request, change, 200)
 
 
 def put_sort_one(org: Org, request: Request, cvid: str) -> Answer:
     """``PUT /settings/custom_views/{id}/actions/change_sort?module=``: sort one view."""
-    desk = Desk.of(org, request)
+    editor = ViewEditor.of(org, request)
 
     def change(item: Item, path: str) -> Item:
-        return _sorted(desk, item | {"id": cvid}, path)
+        return _sorted(editor, item | {"id": cvid}, path)
 
     return _each(org, request, change, 200)
 
@@ -179,27 +179,27 @@ def _answer(tried: list[tuple[Item, int | None]], good: int) -> Answer:
     return json_answer({"custom_views": [each for each, _ in tried]}, overall(statuses, good))
 
 
-def _changed(desk: Desk, item: Item, path: str) -> Item:
+def _changed(editor: ViewEditor, item: Item, path: str) -> Item:
     """Change one view."""
-    view = _of(desk, item, path)
-    change = _checked(desk, item, path, view.id)
-    return _kept(desk, View(view.id, view.module, view.body | change), "custom view updated")
+    view = _of(editor, item, path)
+    change = _checked(editor, item, path, view.id)
+    return _store(editor, View(view.id, view.module, view.body | change), "custom view updated")
 
 
-def _sorted(desk: Desk, item: Item, path: str) -> Item:
+def _sorted(editor: ViewEditor, item: Item, path: str) -> Item:
     """Sort one view otherwise."""
     for name in ("sort_by", "sort_order"):
         if name not in item:
             raise _missing(name, path)
     only = {name: item[name] for name in ("id", "sort_by", "sort_order")}
-    return _changed(desk, only, path)
+    return _changed(editor, only, path)
 
 
-def _of(desk: Desk, item: Item, path: str) -> View:
-    """Find the view that shall be changed; a locked one is not."""
+def _of(editor: ViewEditor, item: Item, path: str) -> View:
+    """Find the view to be changed; a locked one is not."""
     if "id" not in item:
         raise _missing("id", path)
-    view = views.find(desk.org.store, desk.module.api_name, item["id"])
+    view = views.find(editor.org.store, editor.module.api_name, item["id"])
     if view is None:
         raise _invalid("id", f"{path}.id")
     if view.body.get("locked"):
@@ -208,35 +208,35 @@ def _of(desk: Desk, item: Item, path: str) -> View:
     return view
 
 
-def _kept(desk: Desk, view: View, message: str) -> Item:
+def _store(editor: ViewEditor, view: View, message: str) -> Item:
     """Store a view as changed by a user now."""
-    stamps = {"modified_by": desk.user, "modified_time": desk.org.clock.now()}
-    views.keep(desk.org.store, View(view.id, view.module, view.body | stamps))
+    stamps = {"modified_by": editor.user, "modified_time": editor.org.clock.now()}
+    views.keep(editor.org.store, View(view.id, view.module, view.body | stamps))
     return _done(message, view.id)
 
 
-def _checked(desk: Desk, item: Item, path: str, own: int | None = None) -> Item:
+def _checked(editor: ViewEditor, item: Item, path: str, own: int | None = None) -> Item:
     """Check what is sent for a view, and keep what counts of it."""
     change: Item = {}
     for name, value in item.items():
         field_path = f"{path}.{name}"
         if name == "name":
-            change[name] = _name(desk, value, field_path, own)
+            change[name] = _name(editor, value, field_path, own)
         elif name == "access_type":
             if value not in ACCESS:
                 raise _invalid(name, field_path, supported_values=list(ACCESS))
             change[name] = value
         elif name == "criteria":
             if value is not None:
-                filters.condition(value, desk.module, desk.org, desk.user, field_path)
+                filters.condition(value, editor.module, editor.org, editor.user, field_path)
             change[name] = value
         elif name == "fields":
             change[name] = [
-                _field(desk.module, each, f"{field_path}[{n}]") | {"_pin": bool(each.get("_pin"))}
+                _field(editor.module, each, f"{field_path}[{n}]") | {"_pin": bool(each.get("_pin"))}
                 for n, each in enumerate(value or [])
             ]
         elif name == "sort_by":
-            change[name] = value and _sortable(desk.module, value, field_path)
+            change[name] = value and _sortable(editor.module, value, field_path)
         elif name == "sort_order":
             if value not in (None, *ORDERS):
                 raise _invalid(name, field_path, supported_values=list(ORDERS))
@@ -248,13 +248,13 @@ def _checked(desk: Desk, item: Item, path: str, own: int | None = None) -> Item:
     return change
 
 
-def _name(desk: Desk, value: object, path: str, own: int | None) -> str:
+def _name(editor: ViewEditor, value: object, path: str, own: int | None) -> str:
     """Check the name of a view; no two of a module have the same."""
     if not isinstance(value, str):
         raise _invalid("name", path, expected_data_type="string")
     if len(value) > NAME_LENGTH:
         raise _invalid("name", path, maximum_length=NAME_LENGTH)
-    for each in views.listed(desk.org.store, desk.module.api_name):
+    for each in views.listed(editor.org.store, editor.module.api_name):
         if each.id != own and each.body["name"].lower() == value.lower():
             details = {"api_name": "name", "json_path": path}
             raise Refusal(400, "DUPLICATE_DATA", "duplicate data", details)
@@ -323,7 +323,7 @@ def _person(org: Org, user: int | None) -> Item:
 
 
 def _time(org: Org, moment: int | None) -> str:
-    """Show when something was done; what came with the org is as old as it."""
+    """Give the time of a change; what came with the org is as old as the org."""
     return FOUNDED if moment is None else iso(org, moment)
 
 

@@ -1,6 +1,6 @@
-"""What people in the org do: each deed is one write of one record, as its owner would make it.
+"""What people in the org do: each event is one write of one record, by its owner.
 
-A deed goes through the same writer as a request does, so that stamps, refusals and notifications
+It goes through the same writer as a request does, so that stamps, refusals and notifications
 are those of any other write.
 """
 
@@ -55,7 +55,7 @@ LEAD_PATH = {
 Item: TypeAlias = dict[str, Any]
 
 
-class Happening(NamedTuple):
+class LifeEvent(NamedTuple):
     """One thing that a user did."""
 
     what: str
@@ -132,8 +132,8 @@ class People:
         now = self.org.clock.now()
         batch = Batch(self._seed, "Leads", [now], number, self._streams)
         drawn = newcomer(self.org.store, batch)
-        known = self.org.schema.modules["Leads"].by_name
-        fields = [known[name] for name in LEAD_FIELDS]
+        fields_by_name = self.org.schema.modules["Leads"].by_name
+        fields = [fields_by_name[name] for name in LEAD_FIELDS]
         return {
             each.api_name: drawn[each.api_name]
             for each in fields
@@ -143,8 +143,8 @@ class People:
 
     def seller(self) -> int:
         """Choose who does the next piece of work."""
-        (place,) = self.random.choices(list(SELLERS), list(SELLERS.values()))
-        return staff.user_id(place)
+        (seller,) = self.random.choices(list(SELLERS), list(SELLERS.values()))
+        return staff.user_id(seller)
 
     def draw(self, pile: Pile, module: str, *columns: str) -> Item | None:
         """Draw a record that is still there: its id, its owner if they still work, and columns."""
@@ -163,19 +163,19 @@ class People:
             pile.drop(record_id)
         return None
 
-    def add(self, what: str, module: str, user: int, item: Item) -> Happening:
+    def add(self, what: str, module: str, user: int, item: Item) -> LifeEvent:
         """Make a record."""
         done = self._writer(module, user).insert(item, "$.data[0]")
         return self._happening(what, module, done["details"]["id"], user)
 
-    def change(self, what: str, module: str, record: Item, **values: object) -> Happening:
+    def change(self, what: str, module: str, record: Item, **values: object) -> LifeEvent:
         """Change a record, as its owner."""
         user = record["Owner"]
         record_id = str(record["id"])
         self._writer(module, user).update({"id": record_id, **values}, "$.data[0]")
         return self._happening(what, module, record_id, user)
 
-    def remove(self, what: str, module: str, record: Item) -> Happening:
+    def remove(self, what: str, module: str, record: Item) -> LifeEvent:
         """Delete a record, as its owner."""
         self._writer(module, record["Owner"]).delete(record["id"])
         return self._happening(what, module, str(record["id"]), record["Owner"])
@@ -199,17 +199,17 @@ class People:
         return Writer(self.org, user, self.org.schema.modules[module])
 
     @staticmethod
-    def _happening(what: str, module: str, record_id: str, user: int) -> Happening:
+    def _happening(what: str, module: str, record_id: str, user: int) -> LifeEvent:
         """Describe an event."""
         index = user - staff.user_id(0)
-        return Happening(what, module, record_id, " ".join(staff.PEOPLE[index][:2]))
+        return LifeEvent(what, module, record_id, " ".join(staff.PEOPLE[index][:2]))
 
 
-Deed: TypeAlias = Callable[[People], Happening | None]
+Deed: TypeAlias = Callable[[People], LifeEvent | None]
 """One piece of work; nothing comes of it when there is nothing to work on."""
 
 
-def create_lead(people: People) -> Happening:
+def create_lead(people: People) -> LifeEvent:
     """Enter a new lead; one in six is mistyped."""
     item = people.lead()
     fields = [name for name in MISTYPED if len(str(item.get(name, ""))) > 3]
@@ -223,20 +223,20 @@ def create_lead(people: People) -> Happening:
     return done
 
 
-def enter_twice(people: People) -> Happening | None:
+def enter_twice(people: People) -> LifeEvent | None:
     """Enter a lead that is there already."""
     names = ("Last_Name", "First_Name", "Company", "Email", "Phone")
-    known = people.draw(people.leads, "Leads", *names)
-    if known is None:
+    twin = people.draw(people.leads, "Leads", *names)
+    if twin is None:
         return None
-    item = {name: known[name] for name in names if known[name]}
+    item = {name: twin[name] for name in names if twin[name]}
     done = people.add("entered a lead again", "Leads", people.seller(), item)
     people.twins.append(int(done.id))
     del people.twins[:-RECENT]
     return done
 
 
-def delete_twin(people: People) -> Happening | None:
+def delete_twin(people: People) -> LifeEvent | None:
     """Delete a lead that was entered twice."""
     twins = Pile(people.twins)
     record = people.draw(twins, "Leads")
@@ -244,8 +244,8 @@ def delete_twin(people: People) -> Happening | None:
     return people.remove("deleted a duplicate", "Leads", record) if record else None
 
 
-def correct_typo(people: People) -> Happening | None:
-    """Put something right that was mistyped."""
+def correct_typo(people: People) -> LifeEvent | None:
+    """Correct a typo."""
     if not people.typos:
         return None
     lead, field, value = people.typos.pop(people.random.randrange(len(people.typos)))
@@ -253,8 +253,8 @@ def correct_typo(people: People) -> Happening | None:
     return people.change("corrected a typo", "Leads", record, **{field: value}) if record else None
 
 
-def work_on_lead(people: People) -> Happening | None:
-    """Get a step further with a lead, or give it up."""
+def work_on_lead(people: People) -> LifeEvent | None:
+    """Move a lead one status on, or lose it."""
     lead = people.draw(people.leads, "Leads", "Lead_Status", "Converted__s")
     if lead is None:
         return None
@@ -266,8 +266,8 @@ def work_on_lead(people: People) -> Happening | None:
     return people.change("worked on a lead", "Leads", lead, Lead_Status=status)
 
 
-def create_deal(people: People) -> Happening | None:
-    """Find a chance of business at an account."""
+def create_deal(people: People) -> LifeEvent | None:
+    """Create a deal at an account."""
     account = people.draw(people.accounts, "Accounts", "Account_Name")
     if account is None:
         return None
@@ -285,8 +285,8 @@ def create_deal(people: People) -> Happening | None:
     return done
 
 
-def move_deal(people: People) -> Happening | None:
-    """Get a deal one stage further; past the last one it is won or lost."""
+def move_deal(people: People) -> LifeEvent | None:
+    """Move a deal one stage on; after the last one it is won or lost."""
     deal = people.draw(people.deals, "Deals", "Stage", "Amount", "Pipeline")
     if deal is None:
         return None
@@ -300,8 +300,8 @@ def move_deal(people: People) -> Happening | None:
     return people.change("moved a deal", "Deals", deal, **values)
 
 
-def lose_deal(people: People) -> Happening | None:
-    """Lose a deal before it was through."""
+def lose_deal(people: People) -> LifeEvent | None:
+    """Lose a deal early."""
     deal = people.draw(people.deals, "Deals", "Stage")
     if deal is None:
         return None
@@ -309,7 +309,7 @@ def lose_deal(people: People) -> Happening | None:
     return _close(people, deal, end)
 
 
-def _close(people: People, deal: Item, end: str) -> Happening | None:
+def _close(people: People, deal: Item, end: str) -> LifeEvent | None:
     """Close a deal; one that another user has closed is off the pile."""
     people.deals.drop(deal["id"])
     if deal["Stage"] not in OPEN:
@@ -322,8 +322,8 @@ def _close(people: People, deal: Item, end: str) -> Happening | None:
     return people.change(what, "Deals", deal, **values)
 
 
-def log_call(people: People) -> Happening:
-    """Write down a telephone call that has just ended."""
+def log_call(people: People) -> LifeEvent:
+    """Log a telephone call that has just ended."""
     random, recipe = people.random, DRAWN["Calls"]
     seconds = 20 + int(random.expovariate(1 / 240))
     results = {kind: n for kind, n in _weights(recipe["Call_Result"]).items() if kind}
@@ -341,8 +341,8 @@ def log_call(people: People) -> Happening:
     })  # fmt: skip
 
 
-def create_task(people: People) -> Happening:
-    """Note down what is to be done."""
+def create_task(people: People) -> LifeEvent:
+    """Create a task."""
     random = people.random
     done = people.add("created a task", "Tasks", people.seller(), {
         "Subject": random.choice(list(DRAWN["Tasks"]["Subject"])),
@@ -355,8 +355,8 @@ def create_task(people: People) -> Happening:
     return done
 
 
-def complete_task(people: People) -> Happening | None:
-    """Tick a task off."""
+def complete_task(people: People) -> LifeEvent | None:
+    """Complete a task."""
     task = people.draw(people.tasks, "Tasks")
     if task is None:
         return None
@@ -365,7 +365,7 @@ def complete_task(people: People) -> Happening | None:
 
 
 def staged(stage: str) -> Item:
-    """Give what goes with a stage."""
+    """Give the fields that follow from a stage."""
     probability, forecast = (OPEN | CLOSED)[stage]
     return {"Stage": stage, "Probability": probability, "Forecast_Category__s": forecast}
 

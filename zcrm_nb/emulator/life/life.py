@@ -9,7 +9,7 @@ from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from zcrm_nb.emulator.life.events import DEEDS, Happening, People
+from zcrm_nb.emulator.life.events import DEEDS, LifeEvent, People
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.org import Org
@@ -42,11 +42,11 @@ class Life:
         self._org, self._people = org, People(org, seed)
         self._pace = Random(f"pace of {seed}")  # noqa: S311 - no secret
         self._lock = threading.Lock()
-        self._stopped = threading.Event()
+        self._skipped = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def step(self, n: int = 1) -> list[Happening]:
-        """Let so many things happen now.
+    def step(self, n: int = 1) -> list[LifeEvent]:
+        """Make this many events now.
 
         Parameters
         ----------
@@ -55,7 +55,7 @@ class Life:
 
         Returns
         -------
-        list of Happening
+        list of LifeEvent
             What was done, the module, the record's id, and who did it.
 
         Examples
@@ -70,32 +70,32 @@ class Life:
             return [self._happen() for _ in range(n)]
 
     def start(self) -> None:
-        """Let life go on in the background, at its pace, until :meth:`stop`."""
+        """Make events in the background, at its pace, until :meth:`stop`."""
         if self._thread is None:
-            self._stopped.clear()
+            self._skipped.clear()
             self._thread = threading.Thread(target=self._run, name="zoho-life", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """Let it stand still; what is being written is finished first."""
-        self._stopped.set()
+        """Stop; a write in progress is finished first."""
+        self._skipped.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
 
     def _run(self) -> None:
-        """Do one thing after the other, at irregular intervals; what was missed is caught up."""
+        """Make one event after the other, at irregular intervals; what was missed is caught up."""
         due = time.monotonic()
         while True:
             due += self._pace.expovariate(self.events_per_minute / 60)
-            if self._stopped.wait(max(0.0, due - time.monotonic())):
+            if self._skipped.wait(max(0.0, due - time.monotonic())):
                 return
             try:
                 self.step()
             except Exception:
                 _log.exception("Something went wrong in the life of the org")
 
-    def _happen(self) -> Happening:
+    def _happen(self) -> LifeEvent:
         """Let a user do something; where there is nothing to do, something else."""
         while True:
             (deed,) = self._people.random.choices(list(DEEDS), list(DEEDS.values()))

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 from zcrm_nb.emulator.oauth import pages
 from zcrm_nb.emulator.oauth.data_centres import accounts_server, leads_home
-from zcrm_nb.emulator.oauth.form_tokens import Tickets
+from zcrm_nb.emulator.oauth.form_tokens import FormTokens
 from zcrm_nb.emulator.org import Org
 from zcrm_nb.emulator.serving.accounts import AccountsError, Client
 from zcrm_nb.emulator.serving.http import Answer, Request
@@ -64,7 +64,7 @@ class Declined(Exception):  # noqa: N818 - the emulator's name for an invalid re
 class ConsentOrg(Org):
     """An org with the consent pages that are open."""
 
-    consents: Tickets[AuthRequest]
+    consents: FormTokens[AuthRequest]
 
 
 def get_auth(org: ConsentOrg, request: Request) -> Answer:
@@ -92,10 +92,10 @@ def permissions(org: Org, scopes: str) -> tuple[Permission, ...]:
     """Put scopes into words; an unknown one, or none at all, is declined."""
     modules = {each.api_name: each.plural for each in org.schema.modules.values()}
     matched = [(scope, permission(scope, modules)) for scope in split(scopes)]
-    unknown = [scope for scope, known in matched if known is None]
+    unknown = [scope for scope, scope_permission in matched if scope_permission is None]
     if unknown or not matched:
         raise Declined("invalid_scope", ", ".join(unknown))
-    return tuple(known for _, known in matched if known)
+    return tuple(scope_permission for _, scope_permission in matched if scope_permission)
 
 
 def refresh_token_due(org: Org, client_id: str, *, offline: bool, prompt: bool) -> bool:

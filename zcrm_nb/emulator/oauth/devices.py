@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zcrm_nb.emulator.oauth import pages
 from zcrm_nb.emulator.oauth.consent import Declined, permissions, refresh_token_due
 from zcrm_nb.emulator.oauth.data_centres import api_domain, is_home
-from zcrm_nb.emulator.oauth.form_tokens import Tickets
+from zcrm_nb.emulator.oauth.form_tokens import FormTokens
 from zcrm_nb.emulator.org import Org
 from zcrm_nb.emulator.serving.accounts import DEVICE, AccountsError
 from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
@@ -74,7 +74,7 @@ class Devices:
         self._random = random.Random(f"devices of {seed}")  # noqa: S311 - repeatable, guards nothing
         self._lock = threading.Lock()
         self._flows: dict[str, Device] = {}
-        self.tickets: Tickets[Device] = Tickets(clock)
+        self.tickets: FormTokens[Device] = FormTokens(clock)
 
     def begin(
         self,
@@ -210,7 +210,7 @@ class _NoGrantType(Exception):  # noqa: N818 - what is the matter
 
 
 def _grant_type(given: Mapping[str, str], expected: str) -> None:
-    """See that the step of the flow is named."""
+    """Check that the step of the flow is named."""
     if not given.get("grant_type"):
         raise _NoGrantType
     if given["grant_type"] != expected:
@@ -218,7 +218,7 @@ def _grant_type(given: Mapping[str, str], expected: str) -> None:
 
 
 def _begun(org: DeviceOrg, request: Request, flow: Device) -> dict[str, object]:
-    """Shape what the device is told at the beginning."""
+    """Write the response that begins a flow."""
     unit = 1000 if org.settings.device_times_in_ms else 1
     page = f"{request.origin}{PAGE}"
     return {

@@ -1,4 +1,4 @@
-"""Tickets for the forms of the emulator's pages: only a client that has seen one can answer it."""
+"""Tokens of the forms on the emulator's pages: only a client that has seen one can answer it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ T = TypeVar("T")
 LIFE_S = 600
 
 
-class Tickets(Generic[T]):
-    """Hands out tickets, each good for one answer.
+class FormTokens(Generic[T]):
+    """Issues tokens, each valid for one answer.
 
     What a form asks for stays here; the form carries the ticket alone. So another website cannot
     say yes in a person's name, since it cannot read the ticket, and a request cannot be changed
@@ -32,7 +32,7 @@ class Tickets(Generic[T]):
         self._open: dict[str, tuple[int, T]] = {}
 
     def issue(self, content: T) -> str:
-        """Write a ticket; unlike the tokens of a seeded org it cannot be foretold."""
+        """Write a token; unlike the tokens of a seeded org it cannot be foretold."""
         now, ticket = self._clock.now(), secrets.token_urlsafe(24)
         with self._lock:
             self._open = {name: held for name, held in self._open.items() if held[0] > now}
@@ -40,7 +40,7 @@ class Tickets(Generic[T]):
         return ticket
 
     def take(self, ticket: str) -> T | None:
-        """Give what was asked, once and in time."""
+        """Give the request of a token, once and in time."""
         with self._lock:
             expires, content = self._open.pop(ticket, (0, None))
         return content if expires > self._clock.now() else None

@@ -105,7 +105,7 @@ class Html(str):
 
 
 class Person(NamedTuple):
-    """Who sits at the browser."""
+    """The person at the browser."""
 
     name: str
     email: str
@@ -123,7 +123,7 @@ def redirect(address: str) -> Answer:
 
 
 def person(org: Org) -> Person:
-    """Find the user of the org who sits at the browser: the one who may do everything."""
+    """Find the user of the org at the browser: the administrator."""
     sql = "SELECT full_name, email FROM Users WHERE id = ?"
     name, email = org.store.read(sql, (ADMIN,))[0]
     return Person(name, email, str(ORG["company_name"]))
@@ -140,7 +140,7 @@ def consent(
     ticket: str,
     user_code: str = "",
 ) -> Html:
-    """Ask a person whether a client may have what it wants."""
+    """Ask a person whether to grant a client its scopes."""
     stays = (
         "It keeps this access until you take it back." if offline else "The access ends in an hour."
     )

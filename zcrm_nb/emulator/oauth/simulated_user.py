@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     Send = Callable[[Request], Answer]
 
 
-class NotAsked(ValueError):  # noqa: N818 - reads as what happened
-    """The page asks no question that a person could answer; the message is what it says."""
+class NoFormError(ValueError):
+    """The page has no form to answer; the message is its text."""
 
 
 @dataclass
@@ -58,11 +58,11 @@ def press(send: Send, url: str, button: str) -> str:
         return answer.headers["Location"]
     form = _read(answer)
     if button not in form.buttons:
-        raise NotAsked(" ".join(form.words))
+        raise NoFormError(" ".join(form.words))
     filled = urlencode([*form.fields.items(), form.buttons[button]]).encode()
     answer = _visit(send, "POST", urljoin(url, form.action), filled)
     if answer.status == 400:
-        raise NotAsked(" ".join(_read(answer).words))
+        raise NoFormError(" ".join(_read(answer).words))
     return answer.headers.get("Location", "")
 
 

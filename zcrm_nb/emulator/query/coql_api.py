@@ -65,13 +65,13 @@ def _select_query(body: dict[str, Any]) -> str:
 
 def _wants_fields(body: dict[str, Any]) -> bool:
     """Tell whether fields are to be described; ``["fields"]`` is all one can ask for."""
-    asked = body.get(META)
-    if asked is None:
+    include = body.get(META)
+    if include is None:
         return False
-    if not isinstance(asked, list):
+    if not isinstance(include, list):
         raise _wrong_body(META, f"$.{META}", expected_data_type="jsonarray")
-    if asked != ["fields"]:
-        wrong = int(asked[:1] == ["fields"])
+    if include != ["fields"]:
+        wrong = int(include[:1] == ["fields"])
         raise _wrong_body(META, f"$.{META}[{wrong}]", supported_values=["fields"])
     return True
 

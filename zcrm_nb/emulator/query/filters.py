@@ -58,7 +58,7 @@ _MIRRORED = {"greater_than": "less_than", "greater_equal": "less_equal",
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FilterContext:
     """Whose records are filtered, in which org, and for whom."""
 
     org: Org
@@ -75,17 +75,17 @@ def condition(
     criteria: object, module: Module, org: Org, user: int, path: str = "$.criteria"
 ) -> Condition:
     """Turn a criteria object into SQL over a module's table."""
-    return _node(criteria, Asked(org, module, user), path)
+    return _node(criteria, FilterContext(org, module, user), path)
 
 
-def _node(node: object, asked: Asked, path: str) -> Condition:
+def _node(node: object, context: FilterContext, path: str) -> Condition:
     """Turn a leaf or a group into SQL."""
     if not isinstance(node, dict):
         raise _wrong("criteria", path, expected_data_type="jsonobject")
-    return _group(node, asked, path) if "group" in node else _leaf(node, asked, path)
+    return _group(node, context, path) if "group" in node else _leaf(node, context, path)
 
 
-def _group(node: dict[str, Any], asked: Asked, path: str) -> Condition:
+def _group(node: dict[str, Any], context: FilterContext, path: str) -> Condition:
     """Join the members of a group."""
     members, word = node["group"], str(node.get("group_operator", "")).upper()
     if word not in ("AND", "OR"):
@@ -93,25 +93,25 @@ def _group(node: dict[str, Any], asked: Asked, path: str) -> Condition:
         raise _wrong("group_operator", place, supported_values=["AND", "OR"])
     if not isinstance(members, list) or not 2 <= len(members) <= MOST_IN_GROUP:
         raise _wrong("group", f"{path}.group", maximum_length=MOST_IN_GROUP, minimum_length=2)
-    parts = (_node(each, asked, f"{path}.group[{n}]") for n, each in enumerate(members))
+    parts = (_node(each, context, f"{path}.group[{n}]") for n, each in enumerate(members))
     return joined(parts, word)
 
 
-def _leaf(node: dict[str, Any], asked: Asked, path: str) -> Condition:
+def _leaf(node: dict[str, Any], context: FilterContext, path: str) -> Condition:
     """Turn one criterion into SQL."""
-    field = _field(node, asked.module, path)
+    field = _field(node, context.module, path)
     comparator, value = node.get("comparator"), node.get("value")
     supported = COMPARATORS.get(field.kind, ())
     if comparator not in supported:
         raise _mismatch("comparator", f"{path}.comparator", path, supported_values=list(supported))
     if field.kind in CHOSEN:
-        return _chosen(field, comparator, _each(value), asked, path)
+        return _chosen(field, comparator, _each(value), context, path)
     if value in ("${EMPTY}", "${NOTEMPTY}"):
         empty = emptiness(f'"{field.api_name}"')
         return empty if (value == "${EMPTY}") == (comparator == "equal") else negation(empty)
     if field.kind in TIMES and isinstance(value, str) and value.startswith("${"):
-        return _relative(field, comparator, value, asked, path)
-    return _compared(field, comparator, value, asked, path)
+        return _relative(field, comparator, value, context, path)
+    return _compared(field, comparator, value, context, path)
 
 
 def _field(node: dict[str, Any], module: Module, path: str) -> Field:
@@ -127,9 +127,11 @@ def _field(node: dict[str, Any], module: Module, path: str) -> Field:
     return found
 
 
-def _compared(field: Field, comparator: str, value: object, asked: Asked, path: str) -> Condition:
+def _compared(
+    field: Field, comparator: str, value: object, context: FilterContext, path: str
+) -> Condition:
     """Compare a column with one value, or with several."""
-    values = [_stored(field, each, asked, path) for each in _each(value)]
+    values = [_stored(field, each, context, path) for each in _each(value)]
     positive, column = comparator.removeprefix("not_"), f'"{field.api_name}"'
     if positive == "between" and len(values) != 2:
         raise _mismatch("value", f"{path}.value", path, expected_data_type="jsonarray")
@@ -137,32 +139,32 @@ def _compared(field: Field, comparator: str, value: object, asked: Asked, path: 
         found = listed_in(column, values)
     else:
         found = compared(column, positive, values)
-    return found if positive == comparator else _negated(found, column, asked)
+    return found if positive == comparator else _negated(found, column, context)
 
 
-def _negated(found: Condition, column: str, asked: Asked) -> Condition:
+def _negated(found: Condition, column: str, context: FilterContext) -> Condition:
     """Turn a condition round; whether empty values then count is a setting."""
-    also = f" OR {column} IS NULL" if asked.org.settings.actions.views_unequal_finds_null else ""
+    also = f" OR {column} IS NULL" if context.org.settings.actions.views_unequal_finds_null else ""
     return Condition(f"(NOT {found.sql}{also})", found.values)
 
 
 def _chosen(
-    field: Field, comparator: str, values: list[object], asked: Asked, path: str
+    field: Field, comparator: str, values: list[object], context: FilterContext, path: str
 ) -> Condition:
     """Look behind a multi-select lookup for the records it links."""
-    child = asked.org.schema.modules[field.target or ""]
-    near = next(each for each in child.fields if each.target == asked.module.api_name)
+    child = context.org.schema.modules[field.target or ""]
+    near = next(each for each in child.fields if each.target == context.module.api_name)
     far = next(each for each in child.fields if each.target and each != near)
-    ids = [_stored(far, each, asked, path) for each in values]
+    ids = [_stored(far, each, context, path) for each in values]
     positive = _EXCLUDED.get(comparator, comparator)
     marks = ", ".join("?" * len(ids))
     linked = (
         f'SELECT count(DISTINCT l."{far.api_name}") FROM "{child.api_name}" AS l'
-        f' WHERE l."{near.api_name}" = "{asked.module.api_name}".id'
+        f' WHERE l."{near.api_name}" = "{context.module.api_name}".id'
         f' AND l."{far.api_name}" IN ({marks})'
     )
     least = len(set(ids)) if positive == "include_all" else 1
-    sql = f'id IN (SELECT id FROM "{asked.module.api_name}" WHERE ({linked}) >= {least})'
+    sql = f'id IN (SELECT id FROM "{context.module.api_name}" WHERE ({linked}) >= {least})'
     linking = Condition(sql, tuple(ids))
     return negation(linking) if comparator in _EXCLUDED else linking
 
@@ -170,23 +172,25 @@ def _chosen(
 # -- times relative to today ---------------------------------------------------------------------
 
 
-def _relative(field: Field, comparator: str, value: str, asked: Asked, path: str) -> Condition:
+def _relative(
+    field: Field, comparator: str, value: str, context: FilterContext, path: str
+) -> Condition:
     """Compare with a period that moves along with today."""
     if aged := _AGE.fullmatch(value):
         days = int(aged[2])
         if aged[1] == "AGE":
             days, comparator = -days, _MIRRORED.get(comparator, comparator)
-        first = last = asked.today + timedelta(days)
+        first = last = context.today + timedelta(days)
     else:
-        first, last = _period(value, asked, path)
-    low, high = (_edge(field, first, asked), _edge(field, last + timedelta(1), asked))
+        first, last = _period(value, context, path)
+    low, high = (_edge(field, first, context), _edge(field, last + timedelta(1), context))
     column = f'"{field.api_name}"'
     inside = Condition(f"({column} >= ? AND {column} < ?)", (low, high))
     match comparator:
         case "equal" | "in":
             return inside
         case "not_equal" | "not_in":
-            return _negated(inside, column, asked)
+            return _negated(inside, column, context)
         case "less_than":
             return Condition(f"{column} < ?", (low,))
         case "less_equal":
@@ -198,31 +202,31 @@ def _relative(field: Field, comparator: str, value: str, asked: Asked, path: str
     raise _mismatch("value", f"{path}.value", path, expected_data_type=field.kind)
 
 
-def _period(value: str, asked: Asked, path: str) -> tuple[date, date]:
+def _period(value: str, context: FilterContext, path: str) -> tuple[date, date]:
     """Find the first and the last day of a period."""
-    today = asked.today
+    today = context.today
     if value in _DAYS:
         day = today + timedelta(_DAYS[value])
         return day, day
     if one := _PERIOD.fullmatch(value):
-        return _whole(one[2], {"LAST": -1, "THIS": 0, "NEXT": 1}[one[1]], asked)
+        return _whole(one[2], {"LAST": -1, "THIS": 0, "NEXT": 1}[one[1]], context)
     some = _SOME.fullmatch(value)
     if some is None or not int(some[3]):
         raise _mismatch("value", f"{path}.value", path, expected_data_type="date")
     count, ahead = int(some[3]), some[1] == "NEXT"
     nearest, farthest = (1, count) if ahead else (-1, -count)
     unit = some[2].removesuffix("S")
-    ends = [_whole(unit, each, asked) for each in sorted((nearest, farthest))]
+    ends = [_whole(unit, each, context) for each in sorted((nearest, farthest))]
     return ends[0][0], ends[1][1]
 
 
-def _whole(unit: str, step: int, asked: Asked) -> tuple[date, date]:
+def _whole(unit: str, step: int, context: FilterContext) -> tuple[date, date]:
     """Find the first and the last day of the day, week, month or year so many steps from now."""
-    today = asked.today
+    today = context.today
     if unit == "DAY":
         first = last = today + timedelta(step)
     elif unit == "WEEK":
-        begins = asked.org.settings.actions.week_begins
+        begins = context.org.settings.actions.week_begins
         first = today - timedelta((today.weekday() - begins) % 7) + timedelta(7 * step)
         last = first + timedelta(6)
     elif unit == "MONTH":
@@ -239,11 +243,11 @@ def _month(today: date, step: int) -> date:
     return date(today.year + years, month + 1, 1)
 
 
-def _edge(field: Field, day: date, asked: Asked) -> object:
+def _edge(field: Field, day: date, context: FilterContext) -> object:
     """Write the beginning of a day as the store keeps it."""
     if field.kind == "date":
         return day.isoformat()
-    midnight = datetime(day.year, day.month, day.day, tzinfo=asked.org.store.zone)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=context.org.store.zone)
     return int(midnight.timestamp())
 
 
@@ -255,10 +259,10 @@ def _each(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
-def _stored(field: Field, value: object, asked: Asked, path: str) -> object:
+def _stored(field: Field, value: object, context: FilterContext, path: str) -> object:
     """Encode a value as the store keeps it."""
     if field.kind in REFERENCES and _is_me(value):
-        return asked.user
+        return context.user
     try:
         return encode(field, as_json(field.kind, value))
     except ValueError as expected:

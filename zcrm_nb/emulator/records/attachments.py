@@ -26,7 +26,7 @@ FIELDS = ("id", "File_Name", "Size", "Owner", "Parent_Id", "Created_Time", "Modi
 
 def get_attachments(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``GET /{module}/{id}/Attachments``: the files and links of a record, newest first."""
-    found, parent = _parent(org, module, record_id)
+    module_info, parent = _parent(org, module, record_id)
     names = parameters.names(request, "fields")
     if not names:
         message = "One of the expected parameter is missing"
@@ -36,7 +36,9 @@ def get_attachments(org: Org, request: Request, module: str, record_id: str) -> 
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
     ids = set(parameters.ids(request))
-    every = [each for each in _described(org, found, parent) if not ids or int(each["id"]) in ids]
+    every = [
+        each for each in _described(org, module_info, parent) if not ids or int(each["id"]) in ids
+    ]
     shown = every[(page - 1) * per_page :]
     if not shown and org.settings.relations.no_attachments_status == 204:
         return NOTHING
@@ -92,7 +94,7 @@ def _chosen(attachment: dict[str, Any], names: list[str]) -> dict[str, Any]:
 
 def post_attachment(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``POST /{module}/{id}/Attachments``: attach a file, or a link."""
-    found, parent = _parent(org, module, record_id)
+    module_info, parent = _parent(org, module, record_id)
     sent = request.parts()
     values = {each.field: each.content.decode("utf-8", "replace") for each in sent if not each.name}
     values = {**request.params, **values}
@@ -110,9 +112,9 @@ def post_attachment(org: Org, request: Request, module: str, record_id: str) -> 
         attachment = org.store.new_id()
         org.store.execute(
             "INSERT INTO attachments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (attachment, found.api_name, parent, *row, org.clock.now(), request.user),
+            (attachment, module_info.api_name, parent, *row, org.clock.now(), request.user),
         )
-    return json_answer({"data": [_receipt(org, found, parent, attachment)]})
+    return json_answer({"data": [_receipt(org, module_info, parent, attachment)]})
 
 
 def _check(org: Org, file: Part) -> None:

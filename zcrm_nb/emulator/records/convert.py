@@ -1,4 +1,4 @@
-"""Converting leads: an account, a contact and perhaps a deal come of one."""
+"""Converting leads: an account, a contact and perhaps a deal are made of one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
-from zcrm_nb.emulator.storage.validation import Desk, required
+from zcrm_nb.emulator.storage.validation import RecordChecker, required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How a lead shall be converted."""
+    """How a lead is to be converted."""
 
     overwrite: bool
     add: bool
@@ -151,7 +151,7 @@ class Converter:
 
     def convert(self, conversion: Conversion) -> dict[str, Any]:
         """Make the records of a conversion, and give their ids."""
-        found_matches = {each.module: each.ids[0] for each in reversed(self._found(conversion))}
+        found_matches = {each.module: each.ids[0] for each in reversed(self._matches(conversion))}
         account = conversion.account or found_matches.get("Accounts")
         if account is None and self._lead["Company"]:
             account = self._make("Accounts", {"Owner": conversion.owner})
@@ -175,7 +175,7 @@ class Converter:
         self._mark(made)
         return {module: self._reference(module, record) for module, record in made.items()}
 
-    def _found(self, conversion: Conversion) -> list[Match]:
+    def _matches(self, conversion: Conversion) -> list[Match]:
         """Look for records to add to, where that is asked for."""
         return list(matches(self._org, self._lead)) if conversion.add else []
 
@@ -183,14 +183,14 @@ class Converter:
         """Make a record out of the lead's own values."""
         row = self._mapped(module) | values
         field = self._org.schema.modules[module]
-        desk = Desk(self._store, field, self._org.settings)
+        checker = RecordChecker(self._store, field, self._org.settings)
         for name, value in row.items():
             if field.by_name[name].unique:
-                desk.check_unique(field.by_name[name], value, f"{PATH}.{module}.{name}")
+                checker.check_unique(field.by_name[name], value, f"{PATH}.{module}.{name}")
         return self._store.insert(module, [row], user=self._user)[0]
 
     def _mapped(self, module: str) -> Row:
-        """Hand the lead's values on to the fields that they are mapped to."""
+        """Copy the lead's values to the fields they are mapped to."""
         return {
             target: self._lead[source]
             for source, target in MAPPING[module].items()
@@ -198,7 +198,7 @@ class Converter:
         }
 
     def _link(self, contact: int, account: int, *, overwrite: bool) -> None:
-        """Give an existing contact the account; one that it has already only if told to."""
+        """Give an existing contact the account; one that has another only with overwrite."""
         (row,) = self._store.rows("Contacts", "id = ?", (contact,))
         if row["Account_Name"] is None or (overwrite and row["Account_Name"] != account):
             change = {"id": contact, "Account_Name": account}
@@ -213,7 +213,7 @@ class Converter:
         for name in self._settings.convert_deal_needs:
             if sent.get(name) in (None, ""):
                 raise required(deals.by_name[name], path)
-        row = Desk(self._store, deals, self._org.settings).draft(sent, path).row
+        row = RecordChecker(self._store, deals, self._org.settings).draft(sent, path).row
         now = self._org.clock.now()
         links = {
             "Owner": conversion.owner,
@@ -236,12 +236,12 @@ class Converter:
             Condition("r.id = ?", (record,)), "r.id", 1
         )
         tags = {each["name"]: {"name": each["name"]} for each in [*old[0]["Tag"], *carried]}
-        desk = Desk(self._store, module_info, self._org.settings)
-        row = desk.draft({"Tag": list(tags.values())}, PATH, record_id=record).row
+        checker = RecordChecker(self._store, module_info, self._org.settings)
+        row = checker.draft({"Tag": list(tags.values())}, PATH, record_id=record).row
         self._store.update(module, [row | {"id": record}], user=self._user)
 
     def _move_related(self, contact: int, what: int | None, module: str) -> None:
-        """Hand notes and activities of the lead on to what came of it."""
+        """Move notes and activities of the lead to the records made of it."""
         lead = self._lead["id"]
         for row in self._store.rows("Notes", '"Parent_Id" = ?', (lead,)):
             moved = {"id": row["id"], "Parent_Id": contact, "$se_module": "Contacts"}
@@ -253,13 +253,13 @@ class Converter:
                 self._store.update(activity, [moved], user=self._user)
 
     def _move_attachments(self, module: str, made: dict[str, int | None]) -> None:
-        """Hang the lead's files and links on what came of it."""
+        """Move the lead's attachments to the record made of it."""
         if (record := made.get(module)) is not None:
             sql = "UPDATE attachments SET module = ?, parent = ? WHERE parent = ?"
             self._store.execute(sql, (module, record, self._lead["id"]))
 
     def _mark(self, made: dict[str, int | None]) -> None:
-        """Note on the lead that it is converted, when, and to what."""
+        """Mark the lead as converted: when, and to which records."""
         now = self._org.clock.now()
         row = {
             "id": self._lead["id"],
@@ -283,7 +283,7 @@ class Converter:
     # -- the body --------------------------------------------------------------------------------
 
     def _record(self, item: Row, module: str) -> int | None:
-        """Find the existing record that the lead shall be added to."""
+        """Find the existing record to add the lead to."""
         named = _object(item, module)
         if named is None:
             return None
@@ -293,7 +293,7 @@ class Converter:
         return record
 
     def _user_named(self, item: Row) -> int | None:
-        """Find the active user who shall own what is made."""
+        """Find the active user who will own the records."""
         named = _object(item, "assign_to")
         if named is None:
             return None
@@ -397,7 +397,7 @@ def _invalid(api_name: str, path: str, **details: object) -> Refusal:
 
 
 def _success(code: str, message: str, details: Row, status: int) -> Answer:
-    """Say the outcome of the lead."""
+    """Write the response of a conversion."""
     item = {"code": code, "details": details, "message": message, "status": "success"}
     return json_answer({"data": [item]}, status)
 

@@ -1,4 +1,4 @@
-"""Timelines: what happened to a record, told from what SQLite noted of every update.
+"""Timelines: what happened to a record, from SQLite's notes of every update.
 
 The store has triggers that note every change, so no writer can forget one. What was added
 to a record is told by the things themselves: they have the time and the user of their creation.
@@ -58,7 +58,7 @@ def get_timeline(org: Org, request: Request, module: str, record_id: str) -> Ans
     ]
     if not entries:
         return NOTHING
-    entries.sort(key=_place, reverse=not upwards)
+    entries.sort(key=_position, reverse=not upwards)
     page, info = _page(org, request, entries, upwards=upwards)
     inner = {
         each.removeprefix("field_history.")
@@ -80,12 +80,14 @@ def _page(
     start = (page - 1) * size
     if token is not None:
         behind = binder.open(token, org.clock.now())[:2]
-        beyond = [(_place(each) > behind) == upwards for each in entries if _place(each) != behind]
+        beyond = [
+            (_position(each) > behind) == upwards for each in entries if _position(each) != behind
+        ]
         start = len(entries) - sum(beyond)
     shown = entries[start : start + size]
     more = start + size < len(entries)
     now = org.clock.now()
-    last = Position(*_place(shown[-1]), served=start + size) if more else None
+    last = Position(*_position(shown[-1]), served=start + size) if more else None
     return shown, {
         "per_page": size,
         "page": page,
@@ -97,7 +99,7 @@ def _page(
     }
 
 
-def _place(entry: Entry) -> tuple[int, int]:
+def _position(entry: Entry) -> tuple[int, int]:
     """When it happened; things of the same second stand in the order of their ids."""
     return entry["at"], entry["id"]
 
@@ -243,9 +245,9 @@ def _filters(request: Request) -> Any:
         raise _bad_filter() from None
 
 
-def _fits(entry: Entry, wanted: Any) -> bool:
+def _fits(entry: Entry, value: Any) -> bool:
     """Whether an entry fits the filters."""
-    match wanted:
+    match value:
         case None:
             return True
         case {"group_operator": "AND" | "OR" as operator, "group": list(group)}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.emulator.catalog.describe import in_mass
+from zcrm_nb.emulator.catalog.describe import is_mass_updatable
 from zcrm_nb.emulator.query import filters, views
 from zcrm_nb.emulator.query.conditions import Condition, both
 from zcrm_nb.emulator.records.table import module_named
@@ -15,10 +15,10 @@ from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
 from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.storage import recycle_bin
-from zcrm_nb.emulator.storage.validation import Desk
+from zcrm_nb.emulator.storage.validation import RecordChecker
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator.deferred_jobs import Chore, DeferringOrg, Work
+    from zcrm_nb.emulator.deferred_jobs import DeferredJob, DeferringOrg, Work
     from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Module
 
@@ -50,11 +50,11 @@ def post_mass_update(org: DeferringOrg, request: Request, module: str) -> Answer
         return _refused_item(refusal)
     if scope.ids is None:
         facts = {"values": values, "ids": _fitting(org, module_info, scope.where)}
-        return _put_off(org, request, module_info, UPDATE, facts)
+        return _defer(org, request, module_info, UPDATE, facts)
     writer = Writer(org, request.user, module_info)
 
     def update(text: str) -> Item:
-        return writer.update(values | {"id": _known(org, module_info, text)}, "$.data[0]")
+        return writer.update(values | {"id": _existing_id(org, module_info, text)}, "$.data[0]")
 
     with org.store.transaction(notify=org.settings.watch.notifies_of("mass_update")):
         tried = [attempted(org.store, update, each) for each in scope.ids]
@@ -72,12 +72,12 @@ def post_mass_delete(org: DeferringOrg, request: Request, module: str) -> Answer
         details = {"api_name": "ids", "expected_data_type": "jsonarray"}
         raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
     if scope.ids is None:
-        return _put_off(
+        return _defer(
             org, request, module_info, DELETE, {"ids": _fitting(org, module_info, scope.where)}
         )
 
     def delete(text: str) -> Item:
-        record_id = int(_known(org, module_info, text))
+        record_id = int(_existing_id(org, module_info, text))
         refuse_locked(org.store, module_info, record_id)
         return success("record is deleted", record_id)
 
@@ -86,7 +86,7 @@ def post_mass_delete(org: DeferringOrg, request: Request, module: str) -> Answer
         good = [
             int(result["details"]["id"]) for result, error_status in tried if error_status is None
         ]
-        recycle_bin.throw_away(org.store, module_info.api_name, good, user=request.user)
+        recycle_bin.move_to_bin(org.store, module_info.api_name, good, user=request.user)
     return _answer([result for result, _ in tried], [error_status for _, error_status in tried])
 
 
@@ -97,45 +97,47 @@ def get_status(org: DeferringOrg, request: Request, module: str, *, kind: str) -
     if not text:
         message = "required param not found"
         raise Refusal(400, "MANDATORY_NOT_FOUND", message, {"param_name": "job_id"})
-    chore = (
-        org.chores.find(kind, module_info.api_name, int(text)) if parameters.is_id(text) else None
+    job = (
+        org.deferred_jobs.find(kind, module_info.api_name, int(text))
+        if parameters.is_id(text)
+        else None
     )
-    if chore is None:
+    if job is None:
         message = "The jobid given seems to be invalid"
         raise Refusal(400, "INVALID_DATA", message, {"param_name": "job_id"})
-    counts = {"Total_Count": chore.total, "Failed_Count": chore.failed}
+    counts = {"Total_Count": job.total, "Failed_Count": job.failed}
     if kind == UPDATE:
-        left = chore.total - chore.done - chore.failed
-        counts |= {"Updated_Count": chore.done, "Not_Updated_Count": left}
+        left = job.total - job.done - job.failed
+        counts |= {"Updated_Count": job.done, "Not_Updated_Count": left}
     else:
-        counts |= {"Deleted_Count": chore.done}
-    return json_answer({"data": [{"Status": chore.status(org), **counts}]})
+        counts |= {"Deleted_Count": job.done}
+    return json_answer({"data": [{"Status": job.status(org), **counts}]})
 
 
 # -- the work itself -----------------------------------------------------------------------------
 
 
-def _update_later(org: Org, chore: Chore) -> tuple[int, int]:
+def _update_later(org: Org, job: DeferredJob) -> tuple[int, int]:
     """Write the values into every record that is still there."""
-    writer = Writer(org, chore.user, org.schema.modules[chore.module])
-    values = chore.facts["values"]
+    writer = Writer(org, job.user, org.schema.modules[job.module])
+    values = job.facts["values"]
     with org.store.transaction(notify=org.settings.watch.notifies_of("mass_update")):
         tried = [
             attempted(org.store, writer.update, values | {"id": str(each)}, "$.data[0]")
-            for each in chore.facts["ids"]
+            for each in job.facts["ids"]
         ]
     failed = sum(error_status is not None for _, error_status in tried)
     return len(tried) - failed, failed
 
 
-def _delete_later(org: Org, chore: Chore) -> tuple[int, int]:
+def _delete_later(org: Org, job: DeferredJob) -> tuple[int, int]:
     """Delete every record that is still there and not locked."""
-    sql = f'SELECT id FROM "{chore.module}" WHERE NOT Locked__s'
+    sql = f'SELECT id FROM "{job.module}" WHERE NOT Locked__s'
     free = {each for (each,) in org.store.read(sql)}
-    good = [each for each in chore.facts["ids"] if each in free]
+    good = [each for each in job.facts["ids"] if each in free]
     with org.store.transaction(notify=org.settings.watch.notifies_of("mass_delete")):
-        recycle_bin.throw_away(org.store, chore.module, good, user=chore.user)
-    return len(good), len(chore.facts["ids"]) - len(good)
+        recycle_bin.move_to_bin(org.store, job.module, good, user=job.user)
+    return len(good), len(job.facts["ids"]) - len(good)
 
 
 WORKS: dict[str, Work] = {UPDATE: _update_later, DELETE: _delete_later}
@@ -154,10 +156,10 @@ def _fitting(org: Org, module: Module, where: Condition | None) -> list[int]:
     return ids
 
 
-def _put_off(org: DeferringOrg, request: Request, module: Module, kind: str, facts: Item) -> Answer:
+def _defer(org: DeferringOrg, request: Request, module: Module, kind: str, facts: Item) -> Answer:
     """Schedule the work."""
     total = len(facts["ids"])
-    job = org.chores.put_off(kind, module.api_name, request.user, total, facts)
+    job = org.deferred_jobs.defer(kind, module.api_name, request.user, total, facts)
     message = f"{kind.replace('_', ' ')} scheduled successfully"
     result = {"code": "SUCCESS", "details": {"job_id": str(job)}, "message": message}
     return json_answer({"data": [result | {"status": "success"}]})
@@ -203,19 +205,19 @@ def _listed(org: Org, ids: object) -> list[str]:
     return [str(each) for each in ids]
 
 
-def _known(org: Org, module: Module, text: str) -> str:
-    """See that a record is there."""
-    there = parameters.is_id(text) and org.store.read(
+def _existing_id(org: Org, module: Module, text: str) -> str:
+    """Check that a record exists."""
+    exists = parameters.is_id(text) and org.store.read(
         f'SELECT 1 FROM "{module.api_name}" WHERE id = ?',
         (int(text),),
     )
-    if not there:
+    if not exists:
         raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", {"id": text})
     return text
 
 
 def _values(org: Org, module: Module, body: Item) -> Item:
-    """Read the values to write, and refuse fields that cannot be updated in the mass."""
+    """Read the values to write, and refuse fields that cannot be updated by mass update."""
     data = body.get("data")
     if not isinstance(data, list) or len(data) != 1 or not isinstance(data[0], dict) or not data[0]:
         raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found")
@@ -226,16 +228,16 @@ def _values(org: Org, module: Module, body: Item) -> Item:
         raise Refusal(400, org.settings.actions.mass_limit_code, "limit exceeded", details)
     for name in values:
         field = module.by_name.get(name)
-        if field is None or not (in_mass(field) or name == "Layout"):
+        if field is None or not (is_mass_updatable(field) or name == "Layout"):
             location = {"api_name": name, "json_path": f"$.data[0].{name}"}
             raise Refusal(400, "INVALID_DATA", "invalid data", location)
     # What is wrong with a value is wrong for every record; what a record adds comes up in its turn.
-    Desk(org.store, module, org.settings).draft(values, "$.data[0]", record_id=0)
+    RecordChecker(org.store, module, org.settings).draft(values, "$.data[0]", record_id=0)
     return values
 
 
 def _module(org: Org, name: str, message: str) -> Module:
-    """Find a module whose records can be changed in the mass."""
+    """Find a module whose records can be changed by mass update."""
     module_info = module_named(org, name)
     if (
         module_info.generated_type not in ("default", "custom")

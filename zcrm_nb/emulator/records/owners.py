@@ -25,23 +25,23 @@ MOVED = "The user to whom you are trying to transfer the records"
 
 def post_owner(org: Org, request: Request, module: str, record_id: str) -> Answer:
     """``POST /{module}/{id}/actions/change_owner``: hand one record over."""
-    found, body = _module(org, module), request.json()
+    module_info, body = _module(org, module), request.json()
     id_number = parameters.record_id(record_id)
     owner, related = _owner(org, body), _related(org, body)
     with org.store.transaction(notify=org.settings.watch.notifies_of("change_owner")):
-        result = _hand_over(org, request.user, found, id_number, owner)
+        result = _hand_over(org, request.user, module_info, id_number, owner)
         _take_along(org, request.user, related, owner)
     return json_answer({"data": [result]})
 
 
 def post_owners(org: Org, request: Request, module: str) -> Answer:
     """``POST /{module}/actions/change_owner``: hand up to 500 records over."""
-    found, body = _module(org, module), request.json()
+    module_info, body = _module(org, module), request.json()
     ids = _ids(org, body)
     owner, related = _owner(org, body), _related(org, body)
 
     def hand_over(record_id: int) -> Item:
-        return _hand_over(org, request.user, found, record_id, owner)
+        return _hand_over(org, request.user, module_info, record_id, owner)
 
     with org.store.transaction(notify=org.settings.watch.notifies_of("change_owner")):
         tried = [attempted(org.store, hand_over, each) for each in ids]
@@ -55,8 +55,8 @@ def post_owners(org: Org, request: Request, module: str) -> Answer:
 
 def _hand_over(org: Org, user: int, module: Module, record_id: int, owner: int) -> Item:
     """Give one record another owner."""
-    there = f'SELECT 1 FROM "{module.api_name}" WHERE id = ?'
-    if not org.store.read(there, (record_id,)):
+    exists = f'SELECT 1 FROM "{module.api_name}" WHERE id = ?'
+    if not org.store.read(exists, (record_id,)):
         message = "the id given seems to be invalid"
         raise Refusal(400, "INVALID_DATA", message, {"id": str(record_id)})
     refuse_locked(org.store, module, record_id)
@@ -150,11 +150,11 @@ def _related_record(org: Org, named: object, path: str) -> tuple[str, int]:
     if module not in org.settings.actions.change_owner_modules:
         details = {"api_name": "api_name", "json_path": f"{path}.api_name"}
         raise Refusal(400, "NOT_SUPPORTED", "The requested operation is not supported", details)
-    there = parameters.is_id(text) and org.store.read(
+    exists = parameters.is_id(text) and org.store.read(
         f'SELECT 1 FROM "{module}" WHERE id = ?',
         (int(text),),
     )
-    if not there:
+    if not exists:
         details = {"api_name": "id", "json_path": f"{path}.id"}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     return module, int(text)

@@ -161,8 +161,8 @@ def _fields(request: Request, module: Module, settings: Settings) -> list[Field]
         raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
     if settings.refuse_unknown_fields and not module.by_name.keys() >= set(names):
         raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "fields"})
-    known_field = [module.by_name[name] for name in names if name in module.by_name]
-    return [field for field in known_field if field.data_type not in ONLY_ON_ONE]
+    fields = [module.by_name[name] for name in names if name in module.by_name]
+    return [field for field in fields if field.data_type not in ONLY_ON_ONE]
 
 
 def _binder(org: Org, request: Request) -> Binder:

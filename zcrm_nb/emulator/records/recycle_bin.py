@@ -15,10 +15,10 @@ from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.storage import recycle_bin
-from zcrm_nb.emulator.storage.validation import Desk
+from zcrm_nb.emulator.storage.validation import RecordChecker
 
 if TYPE_CHECKING:
-    from zcrm_nb.emulator.deferred_jobs import Chore, DeferringOrg, Work
+    from zcrm_nb.emulator.deferred_jobs import DeferredJob, DeferringOrg, Work
     from zcrm_nb.emulator.org import Org
 
 Item = dict[str, Any]
@@ -90,19 +90,19 @@ def post_restore(org: DeferringOrg, request: Request) -> Answer:
     body = request.json()
     selections = [name for name in ("ids", "filters", "restore_all_records") if body.get(name)]
     if not selections:
-        fields = [_place(name) for name in ("ids", "filters", "restore_all_records")]
+        fields = [_details(name) for name in ("ids", "filters", "restore_all_records")]
         message = "one of the expected fields is missing"
         raise Refusal(400, "EXPECTED_FIELD_MISSING", message, {"expected_fields": fields})
     if len(selections) > 1:
         message = "Please use only one of ids, filters and restore_all_records"
-        due = [_place(name) for name in selections]
+        due = [_details(name) for name in selections]
         raise Refusal(400, "AMBIGUITY_DURING_PROCESSING", message, {"ambiguity_due_to": due})
     if selections == ["ids"]:
         return _each(org, request, _listed(body["ids"]), "restore")
     where = IN_BIN
     if selections == ["filters"]:
         where = both(where, _filtered(body["filters"]))
-    _put_off(org, request, "restore", _ids(org, where))
+    _defer(org, request, "restore", _ids(org, where))
     message = "Bulk restoration of records based on filters has been scheduled"
     return json_answer({"recycle_bin": [_scheduled(message, {})]}, 202)
 
@@ -127,7 +127,7 @@ def delete_bin(org: DeferringOrg, request: Request) -> Answer:
     if not filtered:
         return _each(org, request, id_list, "erase")
     ids = _ids(org, _filter(org, request))
-    _put_off(org, request, "erase", ids)
+    _defer(org, request, "erase", ids)
     results = [_scheduled("record has been scheduled for deletion", {"id": str(i)}) for i in ids]
     return json_answer({"recycle_bin": results}, 202) if results else NOTHING
 
@@ -143,7 +143,7 @@ def post_empty(org: DeferringOrg, request: Request) -> Answer:
     _expire(org)
     ids = _ids(org, IN_BIN)
     if _weight(org, ids) > AT_ONCE:
-        _put_off(org, request, "erase", ids)
+        _defer(org, request, "erase", ids)
         return json_answer(_scheduled("Empty bin action has been scheduled", {}), 202)
     recycle_bin.erase(org.store, ids)
     result = {"code": "SUCCESS", "details": {}, "message": "recyclebin is cleared"}
@@ -158,7 +158,7 @@ def _each(org: DeferringOrg, request: Request, ids: list[int], kind: str) -> Ans
     if len(ids) > IDS:
         raise _invalid("ids", maximum_length=IDS)
     if _weight(org, ids) > AT_ONCE:
-        _put_off(org, request, kind, ids)
+        _defer(org, request, kind, ids)
         message = (
             f"record has been scheduled for {'restoration' if kind == 'restore' else 'deletion'}"
         )
@@ -193,10 +193,10 @@ def _restore(org: Org, record_id: int, user: int) -> None:
     settings = org.settings.actions
     module, snapshot = recycle_bin.kept_of(org.store, record_id)
     if settings.restore_checks_unique:
-        desk = Desk(org.store, module, org.settings)
+        checker = RecordChecker(org.store, module, org.settings)
         for each in module.fields:
             if each.unique and snapshot.row.get(each.api_name) is not None:
-                desk.check_unique(each, snapshot.row[each.api_name], f"$.{each.api_name}")
+                checker.check_unique(each, snapshot.row[each.api_name], f"$.{each.api_name}")
     recycle_bin.restore(org.store, record_id)
     if settings.restore_touches:
         org.store.update(module.api_name, [{"id": record_id}], user=user)
@@ -211,10 +211,10 @@ def _erase(org: Org, record_id: int, user: int) -> None:
 DOES: dict[str, Callable[[Org, int, int], None]] = {"restore": _restore, "erase": _erase}
 
 
-def _work(org: Org, chore: Chore) -> tuple[int, int]:
+def _work(org: Org, job: DeferredJob) -> tuple[int, int]:
     """Do what was put off."""
-    kind = chore.kind.removeprefix("bin ")
-    results = [_tried(org, kind, each, chore.user) for each in chore.facts["ids"]]
+    kind = job.kind.removeprefix("bin ")
+    results = [_tried(org, kind, each, job.user) for each in job.facts["ids"]]
     done = sum(each["status"] == "success" for each in results)
     return done, len(results) - done
 
@@ -222,9 +222,9 @@ def _work(org: Org, chore: Chore) -> tuple[int, int]:
 WORKS: dict[str, Work] = {"bin restore": _work, "bin erase": _work}
 
 
-def _put_off(org: DeferringOrg, request: Request, kind: str, ids: list[int]) -> None:
+def _defer(org: DeferringOrg, request: Request, kind: str, ids: list[int]) -> None:
     """Do it later."""
-    org.chores.put_off(f"bin {kind}", "", request.user, len(ids), {"ids": ids})
+    org.deferred_jobs.defer(f"bin {kind}", "", request.user, len(ids), {"ids": ids})
 
 
 def _expire(org: Org) -> None:
@@ -345,19 +345,19 @@ def _path_id(text: str) -> int:
     return int(text)
 
 
-def _place(name: str) -> Item:
+def _details(name: str) -> Item:
     """Say where a key of the body stands."""
     return {"api_name": name, "json_path": f"$.{name}"}
 
 
 def _invalid(name: str, **details: object) -> Refusal:
     """Refuse a value of the body or a parameter."""
-    return Refusal(400, "INVALID_DATA", "invalid data", details | _place(name))
+    return Refusal(400, "INVALID_DATA", "invalid data", details | _details(name))
 
 
 def _wrong(name: str, message: str) -> Refusal:
     """Refuse a part of a criterion."""
-    return Refusal(400, "INVALID_DATA", message, _place(name) | {"param_name": "filters"})
+    return Refusal(400, "INVALID_DATA", message, _details(name) | {"param_name": "filters"})
 
 
 def _scheduled(message: str, details: Item) -> Item:

@@ -422,13 +422,13 @@ def _unlink(org: Org, user: int, relation: RelatedList, parent: int, child: int)
     """Unlink one record."""
     near = relation.near.api_name
     if relation.module.api_name in OWNED:
-        recycle_bin.throw_away(org.store, relation.module.api_name, [child], user=user)
+        recycle_bin.move_to_bin(org.store, relation.module.api_name, [child], user=user)
         return success("record deleted", child)
     if relation.linking and relation.far:
         linking = relation.linking.api_name
         sql = f'SELECT id FROM "{linking}" WHERE "{near}" = ? AND "{relation.far.api_name}" = ?'
         rows = [row for (row,) in org.store.read(sql, (parent, child))]
-        recycle_bin.throw_away(org.store, linking, rows, user=user)
+        recycle_bin.move_to_bin(org.store, linking, rows, user=user)
     else:
         empty = {near: None} | ({"$se_module": None} if relation.near.targets else {})
         org.store.update(relation.module.api_name, [{"id": child, **empty}], user=user)

@@ -12,7 +12,7 @@ from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
 from zcrm_nb.emulator.serving.http import Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import CREATE, DELETE, UPDATE, V8, Route
 from zcrm_nb.emulator.storage import recycle_bin
-from zcrm_nb.emulator.storage.validation import Desk, Draft
+from zcrm_nb.emulator.storage.validation import Draft, RecordChecker
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.org import Org
@@ -50,13 +50,13 @@ class Writer:
         self, org: Org, user: int, module: Module, unmodified_since: int | None = None
     ) -> None:
         self._store, self._module, self.user = org.store, module, user
-        self._desk = Desk(org.store, module, org.settings)
+        self._checker = RecordChecker(org.store, module, org.settings)
         self._unmodified_since = unmodified_since
         self._replace_rows = org.settings.subform_rows_replace
 
     def insert(self, item: Item, path: str) -> Item:
         """Add one record."""
-        draft = self._desk.draft(item, path)
+        draft = self._checker.draft(item, path)
         (record_id,) = self._store.insert(self._module.api_name, [draft.row], user=self.user)
         self._write_children(draft, record_id)
         return success("record added", record_id)
@@ -64,7 +64,7 @@ class Writer:
     def update(self, item: Item, path: str) -> Item:
         """Change one record; only what is sent changes."""
         record_id = self.existing(item, path)
-        draft = self._desk.draft(self._appended(item, record_id), path, record_id=record_id)
+        draft = self._checker.draft(self._appended(item, record_id), path, record_id=record_id)
         row = draft.row | {"id": record_id}
         self._store.update(self._module.api_name, [row], user=self.user)
         self._write_children(draft, record_id)
@@ -94,7 +94,7 @@ class Writer:
         """Move one record to the recycle bin."""
         self._modified(record_id, {"id": str(record_id)})
         refuse_locked(self._store, self._module, record_id)
-        recycle_bin.throw_away(self._store, self._module.api_name, [record_id], user=self.user)
+        recycle_bin.move_to_bin(self._store, self._module.api_name, [record_id], user=self.user)
         return success("record deleted", record_id)
 
     def receipts(self, results: Sequence[Item]) -> list[Item]:
@@ -165,17 +165,17 @@ class Writer:
     def _match(self, field: Field, item: Item) -> int | None:
         """Find the record that has the item's value in a duplicate-check field."""
         value = item.get(field.api_name)
-        return None if value in (None, "") else self._desk.find(field, value)
+        return None if value in (None, "") else self._checker.find(field, value)
 
     def _write_children(self, draft: Draft, record_id: int) -> None:
         """Write the rows of subforms and the links of multi-select lookups."""
         for name, rows in draft.children.items():
             field = self._module.by_name[name]
-            child, parent = self._desk.behind(field)
-            present = self._desk.rows_of(field, record_id)
+            child, parent = self._checker.behind(field)
+            present = self._checker.rows_of(field, record_id)
             merges = draft.removed or any("id" in each.row for each in rows)
             gone = present & set(draft.removed) if merges or not self._replace_rows else present
-            recycle_bin.throw_away(self._store, child.api_name, gone, user=self.user)
+            recycle_bin.move_to_bin(self._store, child.api_name, gone, user=self.user)
             old = [each.row for each in rows if "id" in each.row]
             new = [each.row | {parent.api_name: record_id} for each in rows if "id" not in each.row]
             self._store.update(child.api_name, old, user=self.user)

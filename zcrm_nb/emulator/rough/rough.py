@@ -23,7 +23,7 @@ def kinds_of(rough: bool | str | Iterable[str]) -> tuple[str, ...]:
     names = (rough,) if isinstance(rough, str) else tuple(rough)
     for name in names:
         if name not in KINDS:
-            raise ValueError(f"no kind of trouble called {name!r}; there are: {', '.join(KINDS)}")
+            raise ValueError(f"{name!r} is not a kind of trouble; choose from: {', '.join(KINDS)}")
     return tuple(name for name in KINDS if name in names)
 
 

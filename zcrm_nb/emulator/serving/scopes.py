@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-PLACES = {
+NAMES = {
     "ZohoCRM.modules": "the records of all modules",
     "ZohoCRM.settings": "all settings: modules, fields, layouts and more",
     "ZohoCRM.users": "the users of the organisation",
@@ -95,9 +95,9 @@ def permission(scope: str, modules: Mapping[str, str]) -> Permission | None:
     'Read Leads'
     >>> permission("ZohoCRM.modules.Ledas.READ", {"Leads": "Leads"})
     """
-    place, _, operation = scope.rpartition(".")
+    name, _, operation = scope.rpartition(".")
     does = OPERATIONS.get(operation.upper())
-    what = _places(modules).get(_folded(place))
+    what = _names(modules).get(_folded(name))
     if does is None or what is None:
         return None
     return Permission(scope, f"{does} {what}", operation.upper() == "READ")
@@ -114,12 +114,12 @@ def covers(granted: str, needed: str, write_covers: Iterable[str] = ()) -> bool:
     >>> covers("ZohoCRM.modules.leads.READ", "ZohoCRM.modules.Leads.UPDATE")
     False
     """
-    *place, operation = _folded(granted).split(".")
-    *wanted, needs = _folded(needed).split(".")
+    *name, operation = _folded(granted).split(".")
+    *needed_name, needs = _folded(needed).split(".")
     does = {operation} | (
         {each.lower() for each in write_covers} if operation == "write" else set()
     )
-    return wanted[: len(place)] == place and ("all" in does or needs in does)
+    return needed_name[: len(name)] == name and ("all" in does or needs in does)
 
 
 def _folded(text: str) -> str:
@@ -127,7 +127,7 @@ def _folded(text: str) -> str:
     return text.lower().replace("_", "")
 
 
-def _places(modules: Mapping[str, str]) -> dict[str, str]:
+def _names(modules: Mapping[str, str]) -> dict[str, str]:
     """List every place a scope can name, folded."""
     more = {**MORE_MODULES, **modules}
     below = [(f"ZohoCRM.modules.{name}", message) for name, message in more.items()]
@@ -139,4 +139,4 @@ def _places(modules: Mapping[str, str]) -> dict[str, str]:
     below += [
         (f"ZohoCRM.settings.{name}", f"settings: {message}") for name, message in SETTINGS.items()
     ]
-    return {_folded(place): message for place, message in [*PLACES.items(), *below]}
+    return {_folded(name): message for name, message in [*NAMES.items(), *below]}

@@ -1,4 +1,4 @@
-"""Where deleted records wait: whole, so that they can come back as they were.
+"""Deleted records, whole, so that they can be restored as they were.
 
 What is kept of a record is its own row, the rows that went with it (of subforms, links and notes)
 and which lookups pointed to it. Records leave and return in any order: what points to a record
@@ -48,7 +48,7 @@ class OrphanError(Exception):
     """A record cannot return while the one that it belongs to is gone."""
 
 
-def throw_away(store: Store, module: str, ids: Iterable[int], *, user: int) -> None:
+def move_to_bin(store: Store, module: str, ids: Iterable[int], *, user: int) -> None:
     """Move records into the bin, and with them their subform rows, links and notes.
 
     Rows of subforms and links that go alone go for good.
@@ -216,7 +216,7 @@ def _point_again(
 
 
 def _remember(store: Store, record_id: int, pointer: tuple[str, str, int]) -> None:
-    """Note in the bin who points to a record there."""
+    """Note in the bin which records point to a deleted one."""
     try:
         _, snapshot = kept_of(store, record_id)
     except KeyError:

@@ -371,7 +371,7 @@ class Store:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         self._every.append(connection)
         try:
-            # An org on a desk may lose its last second in a power cut; it gains a factor of ten.
+            # An org on a checker may lose its last second in a power cut; it gains a factor of ten.
             connection.executescript(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON;"
                 "PRAGMA cache_size = -32768; PRAGMA mmap_size = 268435456; PRAGMA temp_store = 2;"

@@ -41,7 +41,7 @@ class Draft:
     removed: list[int] = dataclass_field(default_factory=list)
 
 
-class Desk:
+class RecordChecker:
     """Checks what is sent for the records of one module.
 
     Parameters
@@ -63,7 +63,7 @@ class Desk:
         for name in item:
             field = self._module.by_name.get(name)
             if field is None and self._settings.refuse_unknown_keys and name[0] != "$":
-                details = _place(name, f"{path}.{name}")
+                details = _details(name, f"{path}.{name}")
                 wrong.append(Refusal(400, "INVALID_DATA", "invalid data", details))
             if field is not None and field.data_type == "layout":
                 wrong += self._no_layout(field, item[name], f"{path}.{name}")
@@ -85,7 +85,7 @@ class Desk:
         """Refuse a new record that has none of the fields of which it needs one."""
         either = self._module.either
         if either and not any(item.get(name) for name in either):
-            expected = [_place(name, f"{path}.{name}") for name in either]
+            expected = [_details(name, f"{path}.{name}") for name in either]
             message, details = self._module.either_words, {"expected_fields": expected}
             yield Refusal(400, "EXPECTED_FIELD_MISSING", message, details)
 
@@ -107,7 +107,7 @@ class Desk:
             now = old | draft.row
             allowed = dict(field.depends.allowed).get(now.get(on) or "")
             if allowed is not None and now.get(field.api_name) not in (None, *allowed):
-                details = _place(field.api_name, f"{path}.{field.api_name}")
+                details = _details(field.api_name, f"{path}.{field.api_name}")
                 message = f"{on} doesn't contain the {field.api_name}"
                 yield Refusal(400, "MAPPING_MISMATCH", message, {"mapped_field": on, **details})
 
@@ -167,28 +167,30 @@ class Desk:
         self, field: Field, stored: object, path: str, record_id: int | None = None
     ) -> None:
         """Refuse a value that another record has already."""
-        found = self.find(field, stored)
-        if found is None or found == record_id:
+        other_id = self.find(field, stored)
+        if other_id is None or other_id == record_id:
             return
         sql = (
             f'SELECT u.full_name, u.id, u.zuid FROM "{self._module.api_name}" r LEFT JOIN Users u '
         )
-        name, owner, zuid = self._store.read(sql + "ON u.id = r.Owner WHERE r.id = ?", (found,))[0]
+        name, owner, zuid = self._store.read(sql + "ON u.id = r.Owner WHERE r.id = ?", (other_id,))[
+            0
+        ]
         twin = {
-            "id": str(found),
+            "id": str(other_id),
             "Owner": {"name": name, "id": str(owner), "zuid": zuid},
             "module": {"api_name": self._module.api_name, "id": str(self._module.id)},
         }
-        details = {"id": str(found), "duplicate_record": twin, "more_records": False}
+        details = {"id": str(other_id), "duplicate_record": twin, "more_records": False}
         raise Refusal(
-            400, "DUPLICATE_DATA", "duplicate data", _place(field.api_name, path) | details
+            400, "DUPLICATE_DATA", "duplicate data", _details(field.api_name, path) | details
         )
 
     def find(self, field: Field, stored: object) -> int | None:
         """Find the first record that has a value."""
         sql = f'SELECT min(id) FROM "{self._module.api_name}" WHERE "{field.api_name}" = ?'
-        found: int | None = self._store.read(sql, (stored,))[0][0]
-        return found
+        record_id: int | None = self._store.read(sql, (stored,))[0][0]
+        return record_id
 
     def _pointed(
         self, field: Field, stored: object, item: Mapping[str, Any], path: str
@@ -209,7 +211,7 @@ class Desk:
         """Refuse a lookup to a record that does not exist."""
         if not self._store.read(f'SELECT 1 FROM "{target}" WHERE id = ?', (stored,)):
             message = "the id given seems to be invalid"
-            raise Refusal(400, "INVALID_DATA", message, _place(field.api_name, path))
+            raise Refusal(400, "INVALID_DATA", message, _details(field.api_name, path))
 
     def rows_of(self, field: Field, record_id: int | None) -> set[int]:
         """Find the ids of a record's rows in a subform, or of its links; a new record has none."""
@@ -228,16 +230,16 @@ class Desk:
         """Check the rows of a subform, or the links of a multi-select lookup."""
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
             raise _invalid(field, path, expected_data_type="jsonarray")
-        desk = Desk(self._store, self.behind(field)[0], self._settings)
+        checker = RecordChecker(self._store, self.behind(field)[0], self._settings)
         for index, row in enumerate(value):
             row_id = next((each for each in present if str(each) == str(row.get("id"))), None)
             if row_id is None and "id" in row:
-                details = _place("id", f"{path}[{index}].id")
+                details = _details("id", f"{path}[{index}].id")
                 raise Refusal(400, "INVALID_DATA", "the id given seems to be invalid", details)
             if row_id is not None and "_delete" in row:
                 draft.removed.append(row_id)
                 continue
-            drafted = desk.draft(row, f"{path}[{index}]", record_id=row_id)
+            drafted = checker.draft(row, f"{path}[{index}]", record_id=row_id)
             if row_id is not None:
                 drafted.row["id"] = row_id
             yield drafted
@@ -261,13 +263,13 @@ class Desk:
             if each.get("File_Id__s"):
                 described = uploaded(self._store, field, each["File_Id__s"])
                 if described is None:
-                    details = _place("File_Id__s", f"{path}[{index}].File_Id__s")
+                    details = _details("File_Id__s", f"{path}[{index}].File_Id__s")
                     raise Refusal(400, "INVALID_DATA", "invalid data", details)
                 new.append(described)
         rows = self._store.rows(self._module.api_name, "id = ?", (record_id,))
-        there = orjson.loads((rows or [{}])[0].get(field.api_name) or "[]")
+        present = orjson.loads((rows or [{}])[0].get(field.api_name) or "[]")
         gone = {each.get("id") for each in value if "_delete" in each}
-        return [each for each in (*there, *new) if each["id"] not in gone]
+        return [each for each in (*present, *new) if each["id"] not in gone]
 
 
 def _length(field: Field, value: object) -> int | None:
@@ -300,19 +302,19 @@ def _lacking(field: Field, item: Mapping[str, Any]) -> bool:
     return field.mandatory and field.api_name not in item
 
 
-def _place(api_name: str, path: str) -> dict[str, Any]:
+def _details(api_name: str, path: str) -> dict[str, Any]:
     """Where in the body something is wrong."""
     return {"api_name": api_name, "json_path": path}
 
 
 def _invalid(field: Field, path: str, **details: object) -> Refusal:
     """Refuse a value."""
-    return Refusal(400, "INVALID_DATA", "invalid data", details | _place(field.api_name, path))
+    return Refusal(400, "INVALID_DATA", "invalid data", details | _details(field.api_name, path))
 
 
 def required(field: Field, path: str) -> Refusal:
     """Refuse a record without one of its mandatory fields."""
-    details = _place(field.api_name, f"{path}.{field.api_name}")
+    details = _details(field.api_name, f"{path}.{field.api_name}")
     return Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -49,7 +50,7 @@ class Channel:
     token: str | None = None
     return_affected_field_values: bool = False
     notify_on_related_action: bool = True
-    notification_condition: list[dict[str, Any]] | None = field(default=None, hash=False)
+    notification_condition: list[dict[str, Any]] | None = dataclass_field(default=None, hash=False)
 
     @property
     def modules(self) -> list[str]:
@@ -291,12 +292,8 @@ class Channels:
             if child.parent is None:
                 continue
             parent = self._org.schema.module(child.parent)
-            pointer = next(
-                known_field for known_field in child.fields if known_field.target == parent.api_name
-            )
-            holder = next(
-                known_field for known_field in parent.fields if known_field.target == child.api_name
-            )
+            pointer = next(field for field in child.fields if field.target == parent.api_name)
+            holder = next(field for field in parent.fields if field.target == child.api_name)
             record_id = (each.before or self._now(child, each.id)).get(pointer.api_name)
             if record_id is not None:
                 yield Change(parent.api_name, "update", record_id, (holder.api_name,))
@@ -307,17 +304,15 @@ class Channels:
         for each in changes:
             module = self._org.schema.module(each.module)
             pointers = [
-                known_field
-                for known_field in module.fields
-                if watched & {known_field.target, *known_field.targets}
+                field for field in module.fields if watched & {field.target, *field.targets}
             ]
             if not pointers or module.parent is not None:
                 continue
             row = each.before if each.operation == "delete" else self._now(module, each.id)
-            for known_field in pointers:
-                target = row.get("$se_module") if known_field.targets else known_field.target
-                if target in watched and row.get(known_field.api_name) is not None:
-                    yield Change(str(target), "update", row[known_field.api_name])
+            for field in pointers:
+                target = row.get("$se_module") if field.targets else field.target
+                if target in watched and row.get(field.api_name) is not None:
+                    yield Change(str(target), "update", row[field.api_name])
 
     def _now(self, module: Module, record_id: int) -> dict[str, Any]:
         """Read a record as the store keeps it."""

@@ -15,7 +15,7 @@ from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.watching.channels import ACTIONS, Channel, resource_uri
-from zcrm_nb.emulator.watching.watch_form import Form, Item, Place, limit_reached
+from zcrm_nb.emulator.watching.watch_form import Form, Item, Location, limit_reached
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.watching.channels import WatchOrg
@@ -35,9 +35,9 @@ def post_watch(org: WatchOrg, request: Request) -> Answer:
         user, client = _caller(request)
         old = org.channels.find(user, client, channel_id)
         if old and not org.settings.watch.repost_replaces:
-            location = form.place.below("channel_id")
+            location = form.location.below("channel_id")
             raise Refusal(400, "DUPLICATE_DATA", "duplicate data", location._asdict())
-        _check_room(org, request, old, form.place)
+        _check_room(org, request, old, form.location)
         details = form.details()
         channel = Channel(channel_id, user, client, events, expiry=form.expiry(), **details)
         org.channels.keep(channel)
@@ -50,7 +50,7 @@ def put_watch(org: WatchOrg, request: Request) -> Answer:
     """``PUT /actions/watch``: give channels new details; what is not sent is gone."""
 
     def update(form: Form) -> list[Item]:
-        old = _known(org, request, form.channel_id())
+        old = _open_channel(org, request, form.channel_id())
         events = form.events()
         form.notify_url()
         details = form.details()
@@ -67,7 +67,7 @@ def patch_watch(org: WatchOrg, request: Request) -> Answer:
     """``PATCH /actions/watch``: change some details, add events, or drop some."""
 
     def update(form: Form) -> list[Item]:
-        old = _known(org, request, form.channel_id())
+        old = _open_channel(org, request, form.channel_id())
         if form.deletes_events:
             return _drop_events(org, request, old, form.events())
         events = form.events() if form.has("events") else ()
@@ -86,15 +86,15 @@ def get_watch(org: WatchOrg, request: Request) -> Answer:
     per_page = parameters.whole_number(
         request, "per_page", parameters.PER_PAGE, parameters.PER_PAGE
     )
-    wanted, module = request.params.get("channel_id"), request.params.get("module")
+    channel_id, module = request.params.get("channel_id"), request.params.get("module")
     if module is not None and module not in (*org.schema.modules, "users"):
         message = "the module name given seems to be invalid"
         raise Refusal(400, "INVALID_MODULE", message, {"param_name": "module"})
-    if wanted is None:
+    if channel_id is None:
         channels = org.channels.of(*_caller(request))
     else:
         try:
-            channels = [_known(org, request, wanted)]
+            channels = [_open_channel(org, request, channel_id)]
         except Refusal as refusal:
             return _unknown(org, refusal)
     rows = [
@@ -120,7 +120,7 @@ def delete_watch(org: WatchOrg, request: Request) -> Answer:
         raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "channel_ids"})
 
     def close(channel_id: str) -> list[Item]:
-        channel = _known(org, request, channel_id)
+        channel = _open_channel(org, request, channel_id)
         org.channels.drop(channel)
         return _removed(org, channel, channel.modules, UNSUBSCRIBED)
 
@@ -134,7 +134,7 @@ def _caller(request: Request) -> tuple[int, str]:
     return request.user, request.token.client_id
 
 
-def _known(org: WatchOrg, request: Request, channel_id: str) -> Channel:
+def _open_channel(org: WatchOrg, request: Request, channel_id: str) -> Channel:
     """Find an open channel, or refuse."""
     channel = org.channels.find(*_caller(request), channel_id)
     if channel is None:
@@ -150,7 +150,7 @@ def _unknown(org: WatchOrg, refusal: Refusal) -> Answer:
     return json_answer({"watch": [refusal.body]}, refusal.status)
 
 
-def _check_room(org: WatchOrg, request: Request, old: Channel | None, location: Place) -> None:
+def _check_room(org: WatchOrg, request: Request, old: Channel | None, location: Location) -> None:
     """Refuse one channel too many."""
     most = org.settings.watch.channels_limit
     if old is None and most is not None and len(org.channels.of(*_caller(request))) >= most:
@@ -164,7 +164,7 @@ def _each(
     items = _items(org, request.json())
     with org.store.transaction():
         tried = [
-            _tried(work, Form(org, item, Place("watch", f"$.watch[{n}]")))
+            _tried(work, Form(org, item, Location("watch", f"$.watch[{n}]")))
             for n, item in enumerate(items)
         ]
     return _together(org, tried, status)
@@ -172,7 +172,7 @@ def _each(
 
 def _items(org: WatchOrg, body: Item) -> list[Item]:
     """Find the items in a body; one of the specifications leaves the wrapper out."""
-    location = Place("watch", "$.watch")
+    location = Location("watch", "$.watch")
     if "watch" not in body and "channel_id" in body:
         return [body]
     if "watch" not in body:

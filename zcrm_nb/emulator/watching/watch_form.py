@@ -31,19 +31,19 @@ SUPPORTED = frozenset({
 Item = dict[str, Any]
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where a value stands in the body."""
 
     api_name: str
     json_path: str
 
-    def below(self, key: str) -> Place:
+    def below(self, key: str) -> Location:
         """Go to a key of this value."""
-        return Place(key, f"{self.json_path}.{key}")
+        return Location(key, f"{self.json_path}.{key}")
 
-    def at(self, index: int) -> Place:
+    def at(self, index: int) -> Location:
         """Go to an item of this value."""
-        return Place(self.api_name, f"{self.json_path}[{index}]")
+        return Location(self.api_name, f"{self.json_path}[{index}]")
 
     def invalid(self, **expected: object) -> Refusal:
         """Refuse the value here."""
@@ -63,12 +63,12 @@ class Form:
         The org whose records are to be watched.
     item : dict
         The item.
-    place : Place
+    location : Location
         Where it stands in the body.
     """
 
-    def __init__(self, org: Org, item: Item, location: Place) -> None:
-        self._org, self._item, self.place = org, item, location
+    def __init__(self, org: Org, item: Item, location: Location) -> None:
+        self._org, self._item, self.location = org, item, location
 
     def channel_id(self) -> str:
         """Read the id that the caller chose: a 64-bit number, or its digits."""
@@ -95,7 +95,7 @@ class Form:
 
     def details(self) -> Item:
         """Read everything else that was sent, as values of a :class:`Channel`."""
-        readers: dict[str, Callable[[object, Place], object]] = {
+        readers: dict[str, Callable[[object, Location], object]] = {
             "notify_url": _url,
             "token": _token,
             "return_affected_field_values": _boolean,
@@ -103,7 +103,7 @@ class Form:
             "notification_condition": self._conditions,
         }
         sent = {name: self._item[name] for name in readers if self._item.get(name) is not None}
-        return {name: readers[name](sent[name], self.place.below(name)) for name in sent}
+        return {name: readers[name](sent[name], self.location.below(name)) for name in sent}
 
     def notify_url(self) -> None:
         """See that there is an address."""
@@ -114,7 +114,7 @@ class Form:
         now, value = self._org.clock.now(), self._item.get("channel_expiry")
         if value is None:
             return now + HOUR_S
-        location = self.place.below("channel_expiry")
+        location = self.location.below("channel_expiry")
         try:
             moment = datetime.fromisoformat(value)
         except (TypeError, ValueError):
@@ -130,7 +130,7 @@ class Form:
     def deletes_events(self) -> bool:
         """Whether the events of this item are to be dropped."""
         value = self._item.get("_delete_events", False)
-        return bool(_boolean(value, self.place.below("_delete_events")))
+        return bool(_boolean(value, self.location.below("_delete_events")))
 
     @property
     def renews(self) -> bool:
@@ -141,14 +141,14 @@ class Form:
         """Whether a key was sent."""
         return key in self._item
 
-    def _mandatory(self, key: str) -> tuple[Any, Place]:
+    def _mandatory(self, key: str) -> tuple[Any, Location]:
         """Take a value that must be there."""
-        location = self.place.below(key)
+        location = self.location.below(key)
         if self._item.get(key) in (None, ""):
             raise location.missing()
         return self._item[key], location
 
-    def _event(self, event: object, location: Place) -> str:
+    def _event(self, event: object, location: Location) -> str:
         """Read ``Deals.edit``."""
         if not isinstance(event, str):
             raise location.invalid(expected_data_type="string")
@@ -158,7 +158,7 @@ class Form:
         watched(self._org, name, location)
         return event
 
-    def _conditions(self, value: object, location: Place) -> list[Item]:
+    def _conditions(self, value: object, location: Location) -> list[Item]:
         """Read the conditions; they are kept as they were sent."""
         if not isinstance(value, list):
             raise location.invalid(expected_data_type="jsonarray")
@@ -176,29 +176,29 @@ class Condition:
         The org that has the fields.
     sent : object
         The object as sent.
-    place : Place
+    location : Location
         Where it stands in the body.
     """
 
-    def __init__(self, org: Org, sent: object, location: Place) -> None:
+    def __init__(self, org: Org, sent: object, location: Location) -> None:
         if not isinstance(sent, dict):
             raise location.invalid(expected_data_type="jsonobject")
-        self._org, self._sent, self._place = org, sent, location
+        self._org, self._sent, self._location = org, sent, location
         self._fields = 0
 
     def checked(self) -> Item:
         """Give the condition with every name filled in, or refuse it."""
         self._check_type()
-        module_place = self._place.below("module")
+        module_location = self._location.below("module")
         if self._sent.get("module") is None:
-            raise module_place.missing()
-        module_info = self._org.schema.modules
-        module: Module = _named(self._sent["module"], module_info.values(), module_place)
-        watched(self._org, module.api_name, module_place)
+            raise module_location.missing()
+        modules = self._org.schema.modules
+        module: Module = _named(self._sent["module"], modules.values(), module_location)
+        watched(self._org, module.api_name, module_location)
         selection = self._sent.get("field_selection")
         selected = None
         if selection is not None:
-            selected = self._selection(selection, module, self._place.below("field_selection"))
+            selected = self._selection(selection, module, self._location.below("field_selection"))
         return {
             "type": "field_selection",
             "module": {"api_name": module.api_name, "id": str(module.id)},
@@ -207,10 +207,10 @@ class Condition:
 
     def _check_type(self) -> None:
         """See that the type is the one there is."""
-        location = self._place.below("type")
+        location = self._location.below("type")
         kind = self._sent.get("type")
         if kind is None and "field_selection" in self._sent:
-            details = self._place.below("field_selection")._asdict() | {
+            details = self._location.below("field_selection")._asdict() | {
                 "dependee": location._asdict()
             }
             raise Refusal(400, "DEPENDENT_FIELD_MISSING", "dependent field missing", details)
@@ -219,7 +219,7 @@ class Condition:
         if kind != "field_selection":
             raise location.invalid(supported_values=["field_selection"])
 
-    def _selection(self, sent: object, module: Module, location: Place) -> Item:
+    def _selection(self, sent: object, module: Module, location: Location) -> Item:
         """Read a field, or a group of one or two fields and groups."""
         if not isinstance(sent, dict):
             raise location.invalid(expected_data_type="jsonobject")
@@ -238,18 +238,18 @@ class Condition:
         parts = [self._selection(each, module, inside.at(n)) for n, each in enumerate(group)]
         return {"group_operator": operator, "group": parts}
 
-    def _field(self, sent: object, module: Module, location: Place) -> Item:
+    def _field(self, sent: object, module: Module, location: Location) -> Item:
         """Read one field."""
         self._fields += 1
         if self._fields > FIELDS:
-            raise self._place.below("field_selection").invalid(maximum_length=FIELDS)
+            raise self._location.below("field_selection").invalid(maximum_length=FIELDS)
         field: Field = _named(sent, module.fields, location)
         if self._org.settings.watch.condition_needs_field_ids and "id" not in sent:  # type: ignore[operator]
             raise location.below("id").missing()
         return {"api_name": field.api_name, "id": str(field.id)}
 
 
-def watched(org: Org, name: str, location: Place) -> Module:
+def watched(org: Org, name: str, location: Location) -> Module:
     """Find a module that can be watched, or refuse its name."""
     if name == "users":
         return org.schema.directory["Users"]
@@ -262,7 +262,7 @@ def watched(org: Org, name: str, location: Place) -> Module:
     return module
 
 
-def _named(sent: object, entries: Iterable[Any], location: Place) -> Any:
+def _named(sent: object, entries: Iterable[Any], location: Location) -> Any:
     """Find the module or field that an object names by id, by API name or by both."""
     if not isinstance(sent, dict):
         raise location.invalid(expected_data_type="jsonobject")
@@ -285,7 +285,7 @@ def _named(sent: object, entries: Iterable[Any], location: Place) -> Any:
     return items[0]
 
 
-def _url(value: object, location: Place) -> str:
+def _url(value: object, location: Location) -> str:
     """Read an address."""
     if not isinstance(value, str):
         raise location.invalid(expected_data_type="string")
@@ -294,7 +294,7 @@ def _url(value: object, location: Place) -> str:
     return value
 
 
-def _token(value: object, location: Place) -> str:
+def _token(value: object, location: Location) -> str:
     """Read the text that comes back with each callback."""
     if not isinstance(value, str):
         raise location.invalid(expected_data_type="string")
@@ -303,13 +303,13 @@ def _token(value: object, location: Place) -> str:
     return value
 
 
-def _boolean(value: object, location: Place) -> bool:
+def _boolean(value: object, location: Location) -> bool:
     """Read yes or no."""
     if not isinstance(value, bool):
         raise location.invalid(expected_data_type="boolean")
     return value
 
 
-def limit_reached(most: int, location: Place) -> Refusal:
+def limit_reached(most: int, location: Location) -> Refusal:
     """Refuse more than there may be."""
     return Refusal(400, "LIMIT_REACHED", "limit reached", {"limit": most, **location._asdict()})

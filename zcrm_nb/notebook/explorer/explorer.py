@@ -1,4 +1,4 @@
-"""The explorer a person sees: the model of a query, shown as a form or as a static page."""
+"""The explorer in a notebook: its model, shown as a form or as a static page."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def explore(
     order_by: str | None = None,
     limit: int | None = 200,
 ) -> Explorer:
-    """Look at the modules and fields of an org, and click a query together.
+    """Look at the modules and fields of an org, and put a query together by clicks.
 
     At the end of a cell it shows itself: in a notebook as a form, in a saved notebook or a terminal
-    as text that says what to type.
+    as text with the code to run.
 
     Parameters
     ----------
     crm : CRM
         The org to look at.
     module : str, optional
-        API name of the module to begin with; it can be chosen in the form, too.
+        API name of the module to begin with; another can be chosen in the form.
     columns : sequence of str, optional
-        API names of fields to begin with. By default those that every record has to have.
+        API names of fields to begin with. By default the mandatory ones.
     where : str or mapping, optional
         A condition that always holds, as :meth:`CRM.table` takes it: COQL without the word WHERE,
-        or a mapping of fields to what they have to be.
+        or a mapping of fields to conditions.
     order_by : str, optional
         API name of a field, and ``desc`` behind it for the largest first.
     limit : int or None, default 200
@@ -50,7 +50,7 @@ def explore(
     Returns
     -------
     Explorer
-        ``query`` and ``code`` tell what was clicked together, ``df`` is the table of the last run.
+        ``query`` and ``code`` hold the query so far, ``df`` the table of the last run.
 
     Raises
     ------
@@ -95,20 +95,20 @@ def explore(
     >>> crm.close()
     """
     if module is None and not (columns is None and where is None and order_by is None):
-        raise ValueError("columns=, where= and order_by= want a module.")
+        raise ValueError("columns=, where= and order_by= need a module.")
     if limit is not None and limit < 1:
-        raise ValueError(f"limit={limit}: ask for one row at least, or None for every row.")
+        raise ValueError(f"limit={limit} must be at least 1, or None for every row.")
     explorer = Explorer(crm)
     explorer.choice.limit = "" if limit is None else str(limit)
     if module is not None:
         explorer.choose(module)
-        if explorer.fields:  # else it says why it cannot read them
+        if explorer.fields:  # else ``refusal`` says why
             explorer.preset(columns, where, order_by)
     return explorer
 
 
 class Explorer(ExplorerModel):
-    """A query to click together; made by :func:`zcrm_nb.explore`.
+    """A query put together by clicks; made by :func:`zcrm_nb.explore`.
 
     Parameters
     ----------

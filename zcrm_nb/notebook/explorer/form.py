@@ -1,8 +1,8 @@
-"""The explorer's form: what a person chooses, and what comes of it.
+"""The explorer's form: module, fields, conditions, and the table of a run.
 
-Callbacks may run in a thread of their own, and their errors reach nobody: so each is guarded and
-shows in the form. Whatever asks Zoho runs in one thread at a time; until it is over, nothing else
-that would ask can be pressed.
+Callbacks may run in a thread of their own, where their errors are shown nowhere: so each is guarded
+and shown in the form. Only one thread at a time sends requests; until it is done, no button that
+would send another can be pressed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from zcrm_nb.notebook.explorer.page import answer, module_label
 from zcrm_nb.notebook.explorer.query import (
     OPERATOR_WORDS,
     Condition,
-    credits_said,
+    credits_text,
     hint,
     offered,
     sortable,
-    wants,
+    value_count,
 )
 from zcrm_nb.notebook.static_twin import LIVE
 
@@ -41,23 +41,23 @@ _LABEL = {"description_width": "6.5em"}
 
 
 class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
-    """An explorer to click in.
+    """The explorer as a widget.
 
     Parameters
     ----------
     explorer : ExplorerModel
-        What is chosen and run.
+        Its model.
 
     Notes
     -----
-    Metadata and the first rows of a table are widget state, as they would be a cell's output; no
+    Metadata and the first rows of a table are widget state, as they would be in a cell's output; no
     secret is.
     """
 
     def __init__(self, explorer: ExplorerModel) -> None:
         self.explorer = explorer
         self._busy = False
-        self._quiet = False  # while this side sets what is shown: nobody has chosen anything
+        self._quiet = False  # while the model sets widgets, which is no choice of the user
         self._conditions: list[_ConditionRow] = []
         self._ran = ""
         self._make_widgets()
@@ -68,10 +68,10 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self._listen()
         self.show()
 
-    # ---- What stands there -----------------------------------------------------------------------
+    # ---- Widgets ---------------------------------------------------------------------------------
 
     def _make_widgets(self) -> None:
-        """Make the inputs."""
+        """Make the widgets."""
         self._top = ipywidgets.HTML()
         self._module = _menu("Module", [])
         self._find = ipywidgets.Text(placeholder="find: label or API name", layout=_wide("16em"))
@@ -94,10 +94,10 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             style={"description_width": "3.5em"},
             layout=_wide("11em"),
         )
-        self._query, self._told = ipywidgets.HTML(), ipywidgets.HTML()
+        self._query, self._notes = ipywidgets.HTML(), ipywidgets.HTML()
         self._go = ipywidgets.Button(description="Run", button_style="primary", icon="play")
-        self._count = _button("Count (1 credit)", "Count the records that this means")
-        self._halt = _button("Stop", "Stop when the next page comes")
+        self._count = _button("Count (1 credit)", "Count the records that meet the conditions")
+        self._halt = _button("Stop", "Stop after the next page")
         self._status, self._answer = ipywidgets.HTML(), ipywidgets.HTML()
         self._look = _menu("Look at", [("a column …", "")])
         self._seen = ipywidgets.HTML()
@@ -113,10 +113,10 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             widget.add_class(name)
 
     def _rows(self) -> list[Any]:
-        """Put them one below the other, in the order in which one goes through them."""
+        """Arrange the widgets in the order of use."""
         given = _line(self._preset, self._drop_preset)
         self._given = given
-        # What is below the choice of a module is there when one is chosen.
+        # Shown once a module is chosen.
         self._body = ipywidgets.VBox(
             [
                 self._fields,
@@ -125,7 +125,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
                 self._rows_of_conditions,
                 _line(self._order, self._way, self._limit),
                 self._query,
-                self._told,
+                self._notes,
                 _line(self._go, self._count, self._halt),
             ]
         )
@@ -135,35 +135,35 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
 
     def _listen(self) -> None:
         """Connect inputs and buttons."""
-        self._find.observe(self.heard(self._fill_modules), "value")
-        self._module.observe(self.heard(self._choose), "value")
-        self._fields.observe(self.heard(self._tick), "ticked")
+        self._find.observe(self.callback(self._fill_modules), "value")
+        self._module.observe(self.callback(self._choose), "value")
+        self._fields.observe(self.callback(self._tick), "ticked")
         for widget in (self._match, self._order, self._way, self._limit):
-            widget.observe(self.heard(self._take), "value")
-        self._look.observe(self.heard(self._look_at), "value")
-        self._add.on_click(self.heard(self._add_condition))
-        self._drop_preset.on_click(self.heard(self._forget_preset))
-        self._go.on_click(self.heard(self._run))
-        self._count.on_click(self.heard(self._ask_count))
+            widget.observe(self.callback(self._take), "value")
+        self._look.observe(self.callback(self._look_at), "value")
+        self._add.on_click(self.callback(self._add_condition))
+        self._drop_preset.on_click(self.callback(self._forget_preset))
+        self._go.on_click(self.callback(self._run))
+        self._count.on_click(self.callback(self._ask_count))
         self._halt.on_click(lambda _: self.explorer.stop())
 
-    def heard(self, act: Callable[[], object]) -> Callable[[object], None]:
-        """Make a callback: its errors are shown, since nobody else would see them."""
+    def callback(self, act: Callable[[], object]) -> Callable[[object], None]:
+        """Make a callback whose errors are shown in the form."""
 
-        def hear(_: object) -> None:
+        def run(_: object) -> None:
             if self._quiet:
                 return
             try:
                 act()
-            except Exception as error:  # whatever it is, silence would be worse
+            except Exception as error:  # of a callback, which are shown nowhere else
                 self._say(f"That did not work: {type(error).__name__}: {error}", "zcrm-problem")
 
-        return hear
+        return run
 
     # ---- A module and its fields -----------------------------------------------------------------
 
     def _fill_modules(self) -> None:
-        """Offer the modules that fit what is typed; the chosen one stays chosen."""
+        """Offer the modules that match what is typed, and the chosen one."""
         words = self._find.value.lower().split()
         chosen = self.explorer.choice.module
         fitting = [
@@ -173,26 +173,26 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         ]
         first = [] if chosen else [(f"choose one of {len(fitting)} …", "")]
         if chosen and chosen not in self.explorer.modules:
-            first = [(chosen, chosen)]  # named by somebody, though the list does not have it
+            first = [(chosen, chosen)]  # named in the call, though it is not in the list
         self._set(self._module, [*first, *fitting], chosen)
 
     def _choose(self) -> None:
-        """Ask for the fields of the module that is chosen."""
+        """Read the fields of the chosen module."""
         name = self._module.value
         if not name or name == self.explorer.choice.module:
             return
-        self._say(f"Asking for the fields of {name} …")
+        self._say(f"Reading the fields of {name} …")
         self._spawn(lambda: self.explorer.choose(name), self.show)
 
     def show(self) -> None:
-        """Show what was chosen, from its fields to the query."""
+        """Show the state of the model."""
         explorer = self.explorer
         self._find.value = ""
         self._fill_modules()
         readable = sortable(explorer.choice.module, explorer.fields)
         self._fields.show(explorer.rows(), explorer.choice.columns)
         self._set(self._order, [("–", ""), *_named(readable, explorer)], explorer.choice.order_by)
-        with self._unheard():
+        with self._silently():
             self._way.value = explorer.choice.descending
             self._limit.value = explorer.choice.limit
             self._match.value = explorer.choice.any_of
@@ -203,18 +203,18 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self._say(explorer.refusal, "zcrm-problem" if explorer.refusal else "")
 
     def _tick(self) -> None:
-        """Take the columns; a front end may say anything, so only what is there counts."""
+        """Take the ticked columns; a front end may send anything, so only known fields count."""
         readable = set(sortable(self.explorer.choice.module, self.explorer.fields))
         self.explorer.choice.columns = [each for each in self._fields.ticked if each in readable]
         self.write()
 
-    # ---- Which records, and in which order -------------------------------------------------------
+    # ---- Conditions and order --------------------------------------------------------------------
 
     def _add_condition(self) -> None:
-        """Add a condition, on a column to begin with."""
-        askable = self.askable()
-        columns = [each for each in self.explorer.choice.columns if each in askable]
-        name = next(iter([*columns, *askable]), None)
+        """Add a condition, on the first column."""
+        filterable = self.filterable()
+        columns = [each for each in self.explorer.choice.columns if each in filterable]
+        name = next(iter([*columns, *filterable]), None)
         if name is None:
             return
         condition = Condition(name, offered(self.explorer.choice.module, self.field(name))[0])
@@ -224,47 +224,47 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self.write()
 
     def drop(self, row: _ConditionRow) -> None:
-        """Take a condition away."""
+        """Remove a condition."""
         self._conditions.remove(row)
         self.explorer.choice.conditions = [each.condition for each in self._conditions]
         self._show_conditions()
         self.write()
 
     def _forget_preset(self) -> None:
-        """Take away the condition that stood in the call."""
+        """Remove the condition of the call."""
         self.explorer.choice.where = ""
         self._show_conditions()
         self.write()
 
     def _show_conditions(self) -> None:
-        """Show the conditions there are."""
+        """Show the conditions."""
         given = self.explorer.choice.where
         self._preset.value = f"<code>{html.escape(given)}</code>" if given else ""
         self._given.layout.display = "" if given else "none"
         self._rows_of_conditions.children = [each.box for each in self._conditions]
 
     def _take(self) -> None:
-        """Take order and limit."""
+        """Take match, order and limit."""
         choice = self.explorer.choice
         choice.any_of, choice.limit = self._match.value, self._limit.value
         choice.order_by, choice.descending = self._order.value or "", self._way.value
         self.write()
 
-    def askable(self) -> list[str]:
-        """List the fields that can be asked for."""
+    def filterable(self) -> list[str]:
+        """List the fields that conditions may be on."""
         module = self.explorer.choice.module
         return [name for name, each in self.explorer.fields.items() if offered(module, each)]
 
     def field(self, name: str) -> dict[str, Any]:
-        """Return a field as Zoho tells it."""
+        """Return the metadata of a field."""
         return self.explorer.fields[name]
 
-    # ---- The query, its price, its table ---------------------------------------------------------
+    # ---- Query, price and table ------------------------------------------------------------------
 
     def write(self) -> None:
-        """Write the query, what is to be said about it, and what it costs."""
+        """Show the query, its warnings, and its price."""
         explorer = self.explorer
-        spent = f"{credits_said(explorer.spent)} spent here"
+        spent = f"{credits_text(explorer.spent)} spent here"
         self._top.value = (
             f'{style("explorer/explorer.css")}<div class="zcrm-top">'
             '<span class="zcrm-name">Explore Zoho CRM</span>'
@@ -274,10 +274,10 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self._query.value = (
             f'<pre class="zcrm-query" tabindex="0" role="region" aria-label="Code">{code}</pre>'
         )
-        self._told.value = "".join(self._words())
+        self._notes.value = "".join(self._warnings())
         self._fit_buttons()
 
-    def _words(self) -> Iterator[str]:
+    def _warnings(self) -> Iterator[str]:
         """Say what is wrong with the query, or what it costs."""
         explorer = self.explorer
         if explorer.problem:
@@ -285,24 +285,24 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             return
         for warning in explorer.warnings:
             yield f'<div class="zcrm-warning">{html.escape(warning)}</div>'
-        stale = "; the table below is of another query" if self._is_stale() else ""
+        stale = "; the table below belongs to another query" if self._is_stale() else ""
         yield f'<div role="status">Costs {html.escape(explorer.price)}{stale}.</div>'
 
     def _is_stale(self) -> bool:
-        """Tell whether the table that is shown is of another query."""
+        """Whether the table shown belongs to another query."""
         return bool(self._ran) and self._ran != self.explorer.query
 
     def _fit_buttons(self, *, busy: bool | None = None) -> None:
-        """Let only be pressed what can be done now."""
+        """Enable the buttons that can be used now."""
         self._busy = busy = self._busy if busy is None else busy
-        whole = bool(self.explorer.query) and not self.explorer.problem
-        self._go.disabled = self._count.disabled = busy or not whole
+        complete = bool(self.explorer.query) and not self.explorer.problem
+        self._go.disabled = self._count.disabled = busy or not complete
         self._module.disabled = busy
         self._halt.disabled = not busy
 
     def _run(self) -> None:
-        """Ask the query."""
-        asked = self.explorer.query
+        """Run the query."""
+        query = self.explorer.query
 
         def tick(rows: int, pages: int, total: int | None) -> None:
             del pages, total
@@ -310,19 +310,19 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             self._say(f"Reading … {rows:,} rows")
 
         self._say("Reading …")
-        self._spawn(lambda: self.explorer.run(progress=tick), lambda: self._show_answer(asked))
+        self._spawn(lambda: self.explorer.run(progress=tick), lambda: self._show_answer(query))
 
     def _ask_count(self) -> None:
-        """Ask for the price."""
+        """Count the records."""
         self._say("Counting …")
         self._spawn(self.explorer.count, lambda: self._say(""))
 
-    def _show_answer(self, asked: str) -> None:
-        """Show the table that came."""
+    def _show_answer(self, query: str) -> None:
+        """Show the table of a run."""
         df = self.explorer.df
         if df is None:
             return
-        self._ran = asked
+        self._ran = query
         self._say("")
         self._answer.value = answer(df, self.explorer.name, self._of_all(df))
         self._seen.value = ""
@@ -331,13 +331,13 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self._result.layout.display = ""
 
     def _of_all(self, df: pd.DataFrame) -> str:
-        """Say of how many records a table shows the first, as far as that is known."""
+        """Say how many records there are in all, as far as that is known."""
         if self._is_stale():
             return ""
         total, limit = self.explorer.total, self.explorer.choice.limit.strip()
         if total is not None:
             return f"of {total:,} records" if total > len(df) else ""
-        return "as many as the limit allows; Count tells the total" if limit == str(len(df)) else ""
+        return "limit reached; Count shows the total" if limit == str(len(df)) else ""
 
     def _look_at(self) -> None:
         """Look at a column of the table."""
@@ -347,12 +347,12 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         self._seen.value = look(df, column, self._of_all(df)) if df is not None and column else ""
 
     def _spawn(self, work: Callable[[], object], then: Callable[[], None]) -> None:
-        """Do something in a thread; what goes wrong is shown."""
+        """Do something in a thread, and show errors."""
 
-        def done(words: str, stopped: bool) -> None:
+        def done(problem: str, stopped: bool) -> None:
             try:
-                if words or stopped:
-                    self._say(words or "Stopped.", "zcrm-problem" if words else "")
+                if problem or stopped:
+                    self._say(problem or "Stopped.", "zcrm-problem" if problem else "")
                 else:
                     then()
             finally:
@@ -361,18 +361,18 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
 
         self._fit_buttons(busy=True)
         if self.explorer.begin(work, done) is None:
-            self._say("Something is being asked already; one at a time.")
+            self._say("Another request is running; wait or stop it.")
 
-    # ---- Small things ----------------------------------------------------------------------------
+    # ---- Helpers ---------------------------------------------------------------------------------
 
-    def _say(self, words: str, kind: str = "") -> None:
-        """Show a state in words; screen readers say it."""
-        lines = html.escape(words).replace("\n", "<br>")
-        self._status.value = f'<div role="status" class="{kind}">{lines}</div>' if words else ""
+    def _say(self, text: str, kind: str = "") -> None:
+        """Show a status; screen readers read it out."""
+        lines = html.escape(text).replace("\n", "<br>")
+        self._status.value = f'<div role="status" class="{kind}">{lines}</div>' if text else ""
 
     @contextmanager
-    def _unheard(self) -> Iterator[None]:
-        """Set what is shown, without anybody having chosen it."""
+    def _silently(self) -> Iterator[None]:
+        """Set widgets without running their callbacks."""
         self._quiet = True
         try:
             yield
@@ -380,52 +380,52 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
             self._quiet = False
 
     def _set(self, menu: Any, options: list[tuple[str, str]], value: str) -> None:
-        """Offer other things."""
-        with self._unheard(), menu.hold_sync():
+        """Offer other options."""
+        with self._silently(), menu.hold_sync():
             menu.options = options
             menu.value = value
 
     def __repr__(self) -> str:
-        return "A form to click in stands here while the notebook runs."
+        return "The explorer is shown here while the notebook runs."
 
 
 class _ConditionRow:
-    """One condition as it is chosen: a field, an operator, and a value of the field's type."""
+    """One condition: a field, an operator, and a value of the field's type."""
 
     def __init__(self, form: ExploreForm, condition: Condition) -> None:
         self._form, self.condition = form, condition
         self._quiet = False
-        names = _named(form.askable(), form.explorer)
+        names = _named(form.filterable(), form.explorer)
         self._name = _menu("Field", names, condition.name, width="22em")
         self._operator = _menu("", [], width="10em")
         self._operator.tooltip = "Operator"
-        # The same two all the time: somebody may be typing while another operator is on its way.
+        # Always the same two: the user may be typing while another operator is being set.
         self._texts = [_box(), _box()]
         self._values: list[Any] = []
-        self._away = _button("remove", f"Remove the condition on {condition.name}")
+        self._remove = _button("remove", f"Remove the condition on {condition.name}")
         self.box = _line()
         self.box.add_class("zcrm-condition")
-        self._name.observe(self._heard(self._other_field), "value")
-        self._operator.observe(self._heard(self._other_operator), "value")
-        self._away.on_click(self._heard(lambda: self._form.drop(self)))
+        self._name.observe(self._callback(self._other_field), "value")
+        self._operator.observe(self._callback(self._other_operator), "value")
+        self._remove.on_click(self._callback(lambda: self._form.drop(self)))
         for each in self._texts:
             self._observed(each)
         self._fit(condition.operator, condition.values)
 
-    def _heard(self, act: Callable[[], None]) -> Callable[[object], None]:
-        """Make a callback that is deaf while this side sets values."""
-        return self._form.heard(lambda: None if self._quiet else act())
+    def _callback(self, act: Callable[[], None]) -> Callable[[object], None]:
+        """Make a callback that does nothing while values are set by the model."""
+        return self._form.callback(lambda: None if self._quiet else act())
 
     def _other_field(self) -> None:
-        """Take another field: its operators and values are others."""
+        """Take another field, with its operators and values."""
         self.condition.name = self._name.value
-        self._away.tooltip = f"Remove the condition on {self._name.value}"
+        self._remove.tooltip = f"Remove the condition on {self._name.value}"
         allowed = self._allowed()
         self._fit(self.condition.operator if self.condition.operator in allowed else allowed[0], ())
         self._take()
 
     def _other_operator(self) -> None:
-        """Take another operator; what was filled in stays where it can."""
+        """Take another operator; values are kept where they fit."""
         self._fit(self._operator.value, self.condition.values)
         self._take()
 
@@ -434,7 +434,7 @@ class _ConditionRow:
         return offered(self._form.explorer.choice.module, self._form.field(self.condition.name))
 
     def _fit(self, operator: str, values: tuple[str, ...]) -> None:
-        """Offer what fits the field and the operator."""
+        """Offer the operators and values of the field."""
         self.condition.operator = operator
         self._quiet = True
         try:
@@ -444,12 +444,12 @@ class _ConditionRow:
         finally:
             self._quiet = False
         self.condition.values = self._read()
-        self.box.children = [self._name, self._operator, *self._values, self._away]
+        self.box.children = [self._name, self._operator, *self._values, self._remove]
 
     def _inputs(self, values: tuple[str, ...]) -> list[Any]:
         """Make the inputs for the values."""
         operator, field = self.condition.operator, self._form.field(self.condition.name)
-        count = wants(operator)
+        count = value_count(operator)
         known = [] if "like" in operator else self._form.explorer.values(self.condition.name)
         if count == "none":
             return []
@@ -473,28 +473,28 @@ class _ConditionRow:
         return boxes
 
     def _observed(self, widget: Any) -> Any:
-        """Take what will be chosen."""
-        widget.observe(self._heard(self._take), "value")
+        """Observe an input."""
+        widget.observe(self._callback(self._take), "value")
         return widget
 
     def _take(self) -> None:
-        """Take what is filled in."""
+        """Take the values."""
         self.condition.values = self._read()
         self._form.write()
 
     def _read(self) -> tuple[str, ...]:
-        """Read the values that stand there."""
-        if wants(self.condition.operator) == "many" and self._values:
-            told = self._values[0].value
-            listed = told.split(",") if isinstance(told, str) else told
-            return tuple(each.strip() for each in listed if each.strip())
+        """Read the values."""
+        if value_count(self.condition.operator) == "many" and self._values:
+            value = self._values[0].value
+            listed = value.split(",") if isinstance(value, str) else value
+            return tuple(text.strip() for text in listed if text.strip())
         return tuple(each.value for each in self._values)
 
 
 def _menu(
     label: str, options: list[tuple[str, Any]], value: Any = None, *, width: str = "24em"
 ) -> Any:
-    """Make a choice."""
+    """Make a menu."""
     first = options[0][1] if options else None
     return ipywidgets.Dropdown(
         options=options,
@@ -506,7 +506,7 @@ def _menu(
 
 
 def _several(options: list[str], values: list[str]) -> Any:
-    """Make a choice of several."""
+    """Make a list to choose several from."""
     rows = min(len(options), 5)
     return ipywidgets.SelectMultiple(
         options=options, value=values, rows=rows, layout=_wide("14em"), tooltip="Values"
@@ -519,26 +519,26 @@ def _box() -> Any:
 
 
 def _button(words: str, why: str) -> Any:
-    """Make a button that does not stand out."""
+    """Make a plain button."""
     return ipywidgets.Button(description=words, tooltip=why, layout={"width": "auto"})
 
 
 def _line(*widgets: Any) -> Any:
-    """Put widgets side by side; in a narrow window one below the other."""
+    """Put widgets side by side, in a narrow window one below the other."""
     line = ipywidgets.HBox(list(widgets))
     line.layout.flex_flow = "row wrap"
     return line
 
 
 def _wide(width: str) -> dict[str, str]:
-    """Give an input its width, and no more than there is."""
+    """Limit the width of an input to the space there is."""
     return {"width": width, "max_width": "calc(100% - 4px)"}
 
 
 def _named(names: list[str], explorer: ExplorerModel) -> list[tuple[str, str]]:
-    """Name fields as people see them, and as the API calls them."""
-    told = []
+    """Name fields by label and API name."""
+    options = []
     for name in names:
         label = explorer.fields[name]["field_label"]
-        told.append((name if label == name else f"{label} ({name})", name))
-    return told
+        options.append((name if label == name else f"{label} ({name})", name))
+    return options

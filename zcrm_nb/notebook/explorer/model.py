@@ -1,8 +1,8 @@
-"""The explorer: from looking and clicking to a query, its price, its table and the code for it.
+"""The model of the explorer: from choices to a query, its price, its table and its code.
 
-Choosing and typing sends nothing: the query is written, linted and priced from metadata that is
-known. The list of modules is asked once, the fields of a module when it is chosen; a click runs the
-query, and only one at a time.
+Choosing and typing sends nothing: the query is written, linted and priced from known metadata. The
+list of modules is read once, the fields of a module when it is chosen; a click runs the query, only
+one at a time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from zcrm_nb.notebook.explorer.query import (
     Choice,
     code,
     condition,
-    credits_said,
+    credits_text,
     query,
     sortable,
     values_of,
@@ -46,27 +46,30 @@ if TYPE_CHECKING:
 __all__ = ["Explorable", "ExplorerModel"]
 
 
+_UNCOUNTED = "unknown until counted: a long list takes several queries"
+
+
 class Explorable(Protocol):
-    """What is explored: a ``CRM``."""
+    """What the explorer needs of a ``CRM``."""
 
     _catalogue: Catalogue
 
     def coql(self, query: str, *, progress: Any = True) -> pd.DataFrame:
-        """Ask in COQL."""
+        """Run a query."""
 
     def plan(self, query_or_module: str) -> Plan:
-        """Tell a price."""
+        """Return a price."""
 
     def trace(self) -> AbstractContextManager[list[Call]]:
         """Collect calls."""
 
 
 class _RunStoppedError(Exception):
-    """Somebody stopped a run."""
+    """A run was stopped."""
 
 
 class ExplorerModel:
-    """What is chosen in the explorer, and what runs it; nothing here draws.
+    """The choices made in the explorer, and what runs them; nothing here draws.
 
     Parameters
     ----------
@@ -76,13 +79,13 @@ class ExplorerModel:
     Attributes
     ----------
     choice : Choice
-        What was chosen so far.
+        The choices so far.
     df : DataFrame or None
-        The table of the last run that went well.
+        The table of the last successful run.
     spent : int
-        Credits that this explorer has spent, metadata included.
+        Credits spent by this explorer, metadata included.
     refusal : str
-        What could not be read, in words; empty where all could.
+        Why metadata could not be read; empty if they could.
 
     Examples
     --------
@@ -106,21 +109,21 @@ class ExplorerModel:
         self._run = threading.Lock()
         self._stop = threading.Event()
         self._context = contextvars.copy_context()
-        self._learn()
+        self._load_modules()
 
-    # ---- What is known ---------------------------------------------------------------------------
+    # ---- Metadata --------------------------------------------------------------------------------
 
-    def _learn(self) -> None:
-        """Read the modules; where that is refused, the words stand in their place."""
+    def _load_modules(self) -> None:
+        """Read the modules; a refusal is kept in ``refusal``."""
         try:
-            found = self._paid(self._crm._catalogue.modules)
+            modules = self._paid(self._crm._catalogue.modules)
         except ZohoError as refused:
             self.refusal = str(refused)
             return
-        self.modules = {name: each for name, each in found.items() if each.get("api_supported")}
+        self.modules = {name: each for name, each in modules.items() if each.get("api_supported")}
 
     def choose(self, module: str) -> None:
-        """Choose a module; what was chosen of another one is forgotten.
+        """Choose a module; choices of another one are dropped.
 
         Parameters
         ----------
@@ -134,15 +137,14 @@ class ExplorerModel:
 
         Notes
         -----
-        1 credit, once for each module. Where the login may not read its fields, ``refusal`` says
-        so.
+        1 credit, once for each module. If the login may not read its fields, ``refusal`` says so.
         """
         self.refusal, self.fields = "", {}
         self.choice = Choice(module, limit=self.choice.limit)
         try:
             self.fields = self._paid(lambda: self._crm._catalogue.fields(module))
         except NotFoundError as unknown:
-            if not unknown.said:  # it is not in the list: nothing was sent
+            if not unknown.said:  # not in the list: nothing was sent
                 self.choice.module = ""
                 raise
             self.refusal = str(unknown)
@@ -160,7 +162,7 @@ class ExplorerModel:
         where: str | Mapping[str, Any] | None,
         order_by: str | None,
     ) -> None:
-        """Choose what a call of :func:`explore` names.
+        """Take the arguments of :func:`explore`.
 
         Parameters
         ----------
@@ -175,17 +177,17 @@ class ExplorerModel:
         for name in [*(columns or ()), *filter(None, [named])]:
             self._crm._catalogue.field(self.choice.module, name)
         if way.strip().lower() not in {"", "asc", "desc"}:
-            raise ValueError(f"order_by={order_by!r}: one field, and asc or desc behind it.")
+            raise ValueError(f"order_by={order_by!r} must be one field, followed by asc or desc.")
         if columns is not None:
             self.choice.columns = list(columns)
         if where is not None:
-            told = where if isinstance(where, str) else coql.where(where)
-            self.choice.where = condition(self.choice.module, told)
+            text = where if isinstance(where, str) else coql.where(where)
+            self.choice.where = condition(self.choice.module, text)
         self.choice.order_by, self.choice.descending = named, way.strip().lower() == "desc"
-        self._paid(self.findings)  # a path leads to another module's fields: asked now or never
+        self._paid(self.findings)  # reads the fields of modules that paths lead to
 
     def rows(self) -> list[dict[str, Any]]:
-        """Tell about each field of the chosen module.
+        """Describe each field of the chosen module.
 
         Returns
         -------
@@ -211,30 +213,30 @@ class ExplorerModel:
         users = self._crm._catalogue.known("users") or []
         return sorted({user["full_name"] for user in users if user.get("full_name")})
 
-    # ---- The query, and what is to be said about it ----------------------------------------------
+    # ---- The query -------------------------------------------------------------------------------
 
     @property
     def query(self) -> str:
-        """The query as it is chosen now, in COQL; empty before a column is."""
+        """The query in COQL; empty until a column is chosen."""
         return query(self.choice, self.fields)
 
     @property
     def code(self) -> str:
-        """The Python that asks it."""
+        """The Python that runs it."""
         return code(self.query, _name(self._crm) or "crm")
 
     @property
     def name(self) -> str:
-        """What this explorer is called in the notebook, to type behind ``.df``."""
+        """The variable of this explorer in the notebook."""
         return _name(self) or "explorer"
 
     def findings(self) -> list[coql.Finding]:
-        """Tell what is wrong with the query, as :func:`zcrm_nb.lint` does; nothing is sent.
+        """Check the query, as :func:`zcrm_nb.lint` does; nothing is sent.
 
         Returns
         -------
         list of Finding
-            None for a query without fault.
+            Empty for a query without faults.
         """
         return self._examined().findings if self.query else []
 
@@ -243,27 +245,27 @@ class ExplorerModel:
         return coql.examine(self.query, self._fields_of, lambda: self.modules)
 
     def _fields_of(self, module: str) -> dict[str, dict[str, Any]]:
-        """Return the fields of a module; of the chosen one without asking, even after a refresh."""
+        """Return the fields of a module; those of the chosen one are known."""
         return self.fields if module == self.choice.module else self._crm._catalogue.fields(module)
 
     @property
     def problem(self) -> str:
-        """What stands in the way of a run, in words; empty where nothing does."""
+        """Why the query cannot be run; empty if it can."""
         if not self.choice.module:
             return "Choose a module."
         if not self.choice.columns:
             return "" if self.refusal else "Tick a column."
         missing = next((line for line in self._unfilled()), "")
         if missing:
-            return f"{missing}: a value is missing. Fill it in, or take the condition away."
+            return f"{missing}: a value is missing. Fill it in, or remove the condition."
         limit = self.choice.limit.strip()
         if limit and not (limit.isascii() and limit.isdecimal() and int(limit)):
-            return f"{limit!r} is no number of rows. Write digits, or nothing for every row."
+            return f"{limit!r} is not a number of rows. Write digits, or nothing for every row."
         errors = [each for each in self.findings() if each.severity == "error"]
         return " ".join(filter(None, [errors[0].problem, errors[0].fix])) if errors else ""
 
     def _unfilled(self) -> Iterator[str]:
-        """Name the fields whose condition has no value yet."""
+        """Name the fields whose condition lacks a value."""
         for each in self.choice.conditions:
             alone = Choice(self.choice.module, ["id"], [each], limit="")
             if query(alone, self.fields).endswith(f" {MISSING}"):
@@ -271,39 +273,39 @@ class ExplorerModel:
 
     @property
     def warnings(self) -> list[str]:
-        """What the linter warns of, in words."""
-        told = [each for each in self.findings() if each.severity == "warning"]
-        return [" ".join(filter(None, [each.problem, each.fix])) for each in told]
+        """The warnings of the linter."""
+        warnings = [each for each in self.findings() if each.severity == "warning"]
+        return [" ".join(filter(None, [each.problem, each.fix])) for each in warnings]
 
     @property
     def price(self) -> str:
-        """What a run costs, in words, as far as that is known without a call; else nothing."""
+        """What a run costs, as far as that is known without a call; else empty."""
         if self.problem or not self.choice.columns:
             return ""
         limit = int(self.choice.limit) if self.choice.limit.strip() else None
-        asked, plan = self._counted
+        counted, plan = self._counted
         split = self._is_split()
-        if plan is not None and asked == self._unlimited():
-            told = _counted_price(plan, limit, split=split)
+        if plan is not None and counted == self._unlimited():
+            price = _counted_price(plan, limit, split=split)
         else:
-            told = "what Count tells: a long list takes several queries" if split else _price(limit)
-        return told + self._names()
+            price = _UNCOUNTED if split else _price(limit)
+        return price + self._names()
 
     def _is_split(self) -> bool:
-        """Tell whether a list is so long that it is asked for in several queries."""
-        read = self._examined().query
-        return read is not None and len(coql.parts(read)) > 1
+        """Whether a list is so long that it takes several queries."""
+        query = self._examined().query
+        return query is not None and len(coql.parts(query)) > 1
 
     def _names(self) -> str:
-        """Price the names of users, where they are selected and not known yet."""
+        """Price the names of users, if they are selected and not known yet."""
         named = any(self.fields[each]["data_type"] in USERS for each in self.choice.columns)
         known = self._crm._catalogue.known("users") is not None
         return "; 1 more for each 200 users, once, for their names" if named and not known else ""
 
-    # ---- What is sent ----------------------------------------------------------------------------
+    # ---- Requests --------------------------------------------------------------------------------
 
     def count(self) -> int:
-        """Ask how many records the query means without its limit; :attr:`price` counts with it.
+        """Count the records that the query means without its limit, for :attr:`price`.
 
         Returns
         -------
@@ -313,16 +315,16 @@ class ExplorerModel:
         Raises
         ------
         ValueError
-            The query is not whole; nothing was sent.
+            The query is not complete; nothing was sent.
 
         Notes
         -----
         1 credit, as for :meth:`CRM.plan`.
         """
-        self._check_whole()
-        asked = self._unlimited()
-        plan = self._paid(lambda: self._crm.plan(asked))
-        self._counted = (asked, plan)
+        self._check_complete()
+        query = self._unlimited()
+        plan = self._paid(lambda: self._crm.plan(query))
+        self._counted = (query, plan)
         return int(plan.rows)
 
     @property
@@ -338,7 +340,7 @@ class ExplorerModel:
     def run(
         self, *, progress: bool | Callable[[int, int, int | None], None] = True
     ) -> pd.DataFrame:
-        """Ask the query, as a click on Run does.
+        """Run the query, as a click on Run does.
 
         Parameters
         ----------
@@ -353,7 +355,7 @@ class ExplorerModel:
         Raises
         ------
         ValueError
-            The query is not whole; nothing was sent.
+            The query is not complete; nothing was sent.
         ZohoError
             As from :meth:`CRM.coql`.
 
@@ -361,59 +363,59 @@ class ExplorerModel:
         -----
         Credits: what :attr:`price` says.
         """
-        self._check_whole()
-        asked = self.query
-        self.df = self._paid(lambda: self._crm.coql(asked, progress=progress))
+        self._check_complete()
+        query = self.query
+        self.df = self._paid(lambda: self._crm.coql(query, progress=progress))
         return self.df
 
-    def _check_whole(self) -> None:
-        """Refuse to ask what is not whole."""
+    def _check_complete(self) -> None:
+        """Refuse a query that is not complete."""
         if self.problem or not self.query:
             raise ValueError(f"{self.problem or self.refusal} Nothing was sent.")
 
-    def _paid(self, ask: Callable[[], Any]) -> Any:
-        """Do something, and count what it costs."""
+    def _paid(self, work: Callable[[], Any]) -> Any:
+        """Do something, and count its credits."""
         with self._crm.trace() as calls:
             try:
-                return ask()
+                return work()
             finally:
                 self.spent += sum(call.credits for call in calls)
 
     def begin(
         self, work: Callable[[], object], done: Callable[[str, bool], None]
     ) -> threading.Thread | None:
-        """Do something in a thread, unless something is being done.
+        """Do something in a thread, unless something is running.
 
         Parameters
         ----------
         work : callable
             What to do.
         done : callable
-            Told in the end what went wrong, in words (empty where nothing did), and whether it was
+            Called at the end with the problem as text (empty if there was none), and whether it was
             stopped.
 
         Returns
         -------
         Thread or None
-            ``None`` where something else is being done.
+            ``None`` if something else is running.
         """
         if not self._run.acquire(blocking=False):
             return None
         self._stop.clear()
 
         def carry_on() -> None:
-            words, stopped = "", False
+            problem, stopped = "", False
             try:
                 work()
             except _RunStoppedError:
                 stopped = True
             except (ZohoError, ValueError) as error:
-                words = str(error)
-            except Exception as error:  # in a thread nobody else would hear of it
-                words = f"That failed: {type(error).__name__}: {error}"
+                problem = str(error)
+            except Exception as error:  # in a thread, where errors are shown nowhere
+                problem = f"That failed: {type(error).__name__}: {error}"
             finally:
                 self._run.release()
-            done(words, stopped)
+            done(problem, stopped)
 
         # In a copied context, or ipykernel 7.0 lets a thread die that sets a widget's value.
         thread = threading.Thread(
@@ -423,17 +425,17 @@ class ExplorerModel:
         return thread
 
     def stop(self) -> None:
-        """Leave a run that was begun here, when the next page comes."""
+        """Stop a run after its next page."""
         self._stop.set()
 
     def check(self) -> None:
-        """End a run here, if somebody stopped it."""
+        """End a run that was stopped."""
         if self._stop.is_set():
             raise _RunStoppedError
 
 
 def _name(thing: object) -> str:
-    """Find what somebody called a thing in the notebook, else the number of its output."""
+    """Find the variable of an object in the notebook, else the number of its output."""
     module = sys.modules.get("IPython")
     shell = module.get_ipython() if module is not None else None
     space = dict(getattr(shell, "user_ns", {}))
@@ -445,12 +447,12 @@ def _name(thing: object) -> str:
 
 
 def _price(limit: int | None) -> str:
-    """Price a query whose rows nobody has counted, by its LIMIT."""
+    """Price a query whose rows were not counted, by its LIMIT."""
     if limit is None:
         cost, first = asked_cost(None, PAGE_SIZE).credits, PAGE_SIZE
-        return f"{cost} credits for up to {first:,} rows; Count tells what more would cost"
+        return f"{cost} credits for up to {first:,} rows; Count shows what more would cost"
     if limit <= PAGE_SIZE:
-        return credits_said(asked_cost(None, limit).credits)
+        return credits_text(asked_cost(None, limit).credits)
     least, most = asked_cost(None, limit).credits, asked_cost(limit, limit).credits
     return f"{least} to {most:,} credits, by the number of rows"
 
@@ -458,7 +460,7 @@ def _price(limit: int | None) -> str:
 def _counted_price(plan: Plan, limit: int | None, *, split: bool) -> str:
     """Price a query whose rows were counted."""
     rows = min(plan.rows or 0, limit or plan.rows or 0)
-    told = f"{plan.rows:,} rows" if rows == plan.rows else f"{rows:,} of {plan.rows:,} rows"
+    of_rows = f"{plan.rows:,} rows" if rows == plan.rows else f"{rows:,} of {plan.rows:,} rows"
     if split or rows > OFFSET_CEILING:
-        return f"{'up to ' if limit else ''}{credits_said(plan.credits or 0)} for {told}"
-    return f"{credits_said(asked_cost(rows, limit).credits)} for {told}"
+        return f"{'up to ' if limit else ''}{credits_text(plan.credits or 0)} for {of_rows}"
+    return f"{credits_text(asked_cost(rows, limit).credits)} for {of_rows}"

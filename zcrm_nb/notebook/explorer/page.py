@@ -1,4 +1,4 @@
-"""How the explorer looks: its parts as HTML, for the form and for pages without it; as text."""
+"""The parts of the explorer as HTML, for the form and for static pages; and as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.notebook.assets import style
-from zcrm_nb.notebook.explorer.query import credits_said
+from zcrm_nb.notebook.explorer.query import credits_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -65,12 +65,12 @@ def _box(row: Row) -> str:
 
 
 def _findable(row: Row) -> str:
-    """Join what a field is found by."""
+    """Return the text by which a field is found."""
     return f"{row['field_label']} {row['api_name']}".lower()
 
 
 def _kinds(row: Row) -> list[str]:
-    """Name the kinds of fields that this one is among."""
+    """Name the filters that a field passes."""
     kinds = {
         "custom": row.get("custom_field"),
         "required": row["mandatory"],
@@ -81,7 +81,7 @@ def _kinds(row: Row) -> list[str]:
 
 
 def _marks(row: Row) -> list[str]:
-    """Say what is special about a field."""
+    """Name special properties of a field."""
     marks = {
         "required": row["mandatory"],
         "custom": row.get("custom_field"),
@@ -93,35 +93,35 @@ def _marks(row: Row) -> list[str]:
 
 
 def _type(row: Row) -> str:
-    """Say what type a field has, where it points to, and what it returns."""
+    """Write the type of a field, its target, and what it returns."""
     if row["lookup"]:
         return f"{row['data_type']} → {row['lookup']}"
     return f"{row['data_type']}: {row['returns']}" if row["returns"] else str(row["data_type"])
 
 
 def _values(row: Row) -> str:
-    """Write the values of a picklist: a few at once, many when somebody opens them."""
+    """Write the values of a picklist; many are folded."""
     values = row["values"] or []
-    told = _safe(", ".join(values))
-    if len(told) <= _VALUES_LENGTH:
-        return told
-    return f"<details><summary>{len(values)} values</summary>{told}</details>"
+    text = _safe(", ".join(values))
+    if len(text) <= _VALUES_LENGTH:
+        return text
+    return f"<details><summary>{len(values)} values</summary>{text}</details>"
 
 
 def module_label(module: Row) -> str:
-    """Name a module as people see it, and as the API calls it."""
+    """Name a module by label and API name."""
     label, name = module.get("plural_label") or module["api_name"], module["api_name"]
     return str(name) if label == name else f"{label} ({name})"
 
 
-# ---- A table that came ---------------------------------------------------------------------------
+# ---- The table of a run --------------------------------------------------------------------------
 
 
 def answer(df: pd.DataFrame, name: str = "explorer", of_all: str = "") -> str:
-    """Write what a run brought: its shape, its columns with their types, its first rows."""
+    """Write the result of a run: shape, columns with dtypes, first rows."""
     rows, columns = df.shape
     spent = df.attrs.get("zcrm", {}).get("credits")
-    cost = "" if spent is None else f", {credits_said(spent)} spent"
+    cost = "" if spent is None else f", {credits_text(spent)} spent"
     of_all = f" ({_safe(of_all)})" if of_all else ""
     first = f"; the first {PREVIEW_ROWS}" if rows > PREVIEW_ROWS else ""
     heads = "".join(
@@ -150,7 +150,7 @@ def _right(column: pd.Series[Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Write a value; what is not there stays empty, what is long is cut."""
+    """Write a value; nulls are empty, long texts are cut."""
     if isinstance(value, list):
         shown = ", ".join(map(str, value))
     elif value is None or str(value) in {"nan", "NaT", "<NA>"}:
@@ -164,11 +164,11 @@ def _cell(value: Any) -> str:
     return _safe(shown if len(shown) <= _CELL_LENGTH else f"{shown[: _CELL_LENGTH - 1]}…")
 
 
-# ---- Where there are no widgets ------------------------------------------------------------------
+# ---- Static pages and text ----------------------------------------------------------------------
 
 
 def page(explorer: ExplorerModel) -> str:
-    """Write the explorer as a page that stands still."""
+    """Write the explorer as a static page."""
     rows = explorer.rows()
     chosen = explorer.choice.module
     parts = [
@@ -202,9 +202,9 @@ def text(explorer: ExplorerModel) -> str:
     ]
     for row in rows[:_TEXT_FIELDS]:
         tick = "✓" if row["api_name"] in explorer.choice.columns else " "
-        told = ", ".join([_type(row), *_marks(row)])
+        notes = ", ".join([_type(row), *_marks(row)])
         lines.append(
-            f"{tick} {row['api_name']:<{wide[0]}}  {row['field_label']:<{wide[1]}}  {told}"
+            f"{tick} {row['api_name']:<{wide[0]}}  {row['field_label']:<{wide[1]}}  {notes}"
         )
     if len(rows) > _TEXT_FIELDS:
         lines.append(f"  and {len(rows) - _TEXT_FIELDS} more")
@@ -212,24 +212,24 @@ def text(explorer: ExplorerModel) -> str:
 
 
 def _heading(explorer: ExplorerModel, *, escape: bool = True) -> str:
-    """Say what is looked at."""
+    """Name the module, or count the modules."""
     chosen = explorer.modules.get(explorer.choice.module)
     if not explorer.choice.module:
-        told = f"{len(explorer.modules)} modules that the API can read"
+        heading = f"{len(explorer.modules)} modules that the API can read"
     else:
         name = module_label(chosen) if chosen else explorer.choice.module
-        told = f"{name}: {len(explorer.fields)} fields"
-    return _safe(told) if escape else told
+        heading = f"{name}: {len(explorer.fields)} fields"
+    return _safe(heading) if escape else heading
 
 
 def _todo(explorer: ExplorerModel) -> str:
-    """Say what to type, where nothing can be clicked."""
+    """Say what to run, for pages without a form."""
     module = explorer.choice.module
     if not module:
         return "Fields of a module: zcrm_nb.explore(crm, 'Leads'). Run the cell for a form."
     price = f" ({explorer.price})" if explorer.price else ""
     run = (
-        f"{explorer.name}.run() asks it{price}. " if explorer.query and not explorer.problem else ""
+        f"{explorer.name}.run() runs it{price}. " if explorer.query and not explorer.problem else ""
     )
     problem = f"{explorer.problem} " if explorer.problem else ""
     return (

@@ -1,6 +1,6 @@
-"""From clicks to COQL: what was chosen of a module, written as a query; nothing is sent.
+"""From choices to COQL: a query is written; nothing is sent.
 
-What a type can be asked is what the linter knows (:mod:`zcrm_nb.coql.fields`), and values are
+The operators of a type are those that the linter knows (:mod:`zcrm_nb.coql.fields`), and values are
 written by :func:`zcrm_nb.coql.where`: there is no second grammar here.
 """
 
@@ -13,7 +13,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.coql import examine, where
-from zcrm_nb.coql.fields import NUMBERS, PICKLISTS, is_readable, operators, type_of
+from zcrm_nb.coql.fields import MULTI_LINE, NUMBERS, PICKLISTS, is_readable, operators, type_of
 from zcrm_nb.coql.text import condition_text, written_name
 from zcrm_nb.notebook.source import block
 
@@ -30,13 +30,13 @@ __all__ = [
     "Condition",
     "code",
     "condition",
-    "credits_said",
+    "credits_text",
     "hint",
     "offered",
     "query",
     "sortable",
+    "value_count",
     "values_of",
-    "wants",
 ]
 
 OPERATOR_WORDS = {
@@ -55,10 +55,10 @@ OPERATOR_WORDS = {
     "is null": "is null (empty)",
     "is not null": "is not null (filled)",
 }
-"""The operators in the order in which they are offered, and how they read there."""
+"""The operators in the order of the menu, with their labels."""
 
 MISSING = "…"
-"""What stands in a query where a value is still to be filled in."""
+"""Placeholder in a query for a value that is still missing."""
 
 USERS = frozenset({"ownerlookup", "userlookup"})
 """The data types of fields that hold a user; conditions name users by their full name."""
@@ -77,7 +77,7 @@ _HINTS = {
 
 @dataclass(slots=True)
 class Condition:
-    """What one field has to be.
+    """A condition on one field.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class Condition:
     operator : str, default "="
         One of :data:`OPERATOR_WORDS`.
     values : tuple of str, default ()
-        As somebody typed or chose them.
+        As they were typed or chosen.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Condition:
 
 @dataclass(slots=True)
 class Choice:
-    """What was chosen of a module.
+    """The choices that make a query.
 
     Parameters
     ----------
@@ -105,9 +105,9 @@ class Choice:
     columns : list of str
         API names, in the order of the table to come.
     conditions : list of Condition
-        What the records have to be.
+        Conditions on fields.
     where : str, default ""
-        One condition more, in COQL, that always has to hold.
+        One more condition, in COQL, that always has to hold.
     any_of : bool, default False
         Whether one of the conditions is enough.
     order_by : str, default ""
@@ -115,7 +115,7 @@ class Choice:
     descending : bool, default False
         Largest first.
     limit : str, default "200"
-        As somebody typed it; empty means every row.
+        As it was typed; empty means every row.
     """
 
     module: str = ""
@@ -129,8 +129,10 @@ class Choice:
 
 
 def offered(module: str, field_: Field) -> list[str]:
-    """List the operators that COQL has for a field, in the order in which people look for them."""
-    allowed = operators(field_) if is_readable(module, field_) else frozenset()
+    """List the operators that COQL has for a field, in the order of the menu."""
+    if not is_readable(module, field_) or field_["data_type"] in MULTI_LINE:
+        return []  # Zoho may refuse a condition on text of several lines
+    allowed = operators(field_)
     allowed = _UNSURE if allowed is None else allowed
     if allowed and type_of(field_) in USERS:
         allowed |= _BY_NAME
@@ -151,8 +153,8 @@ def values_of(field_: Field) -> list[str]:
     return [each["display_value"] for each in choices if each["display_value"] != "-None-"]
 
 
-def wants(operator: str) -> str:
-    """Tell how many values stand behind an operator: ``none``, ``one``, ``two`` or ``many``."""
+def value_count(operator: str) -> str:
+    """Return how many values an operator takes: ``none``, ``one``, ``two`` or ``many``."""
     if operator.startswith("is "):
         return "none"
     if operator.endswith("between"):
@@ -165,11 +167,11 @@ def hint(field_: Field, operator: str) -> str:
     if "like" in operator:
         return "%part%" if operator.startswith("not") else "begins%"
     example = _HINTS.get(type_of(field_), "a text")
-    return f"{example}, and more with commas" if wants(operator) == "many" else example
+    return f"{example}, and more with commas" if value_count(operator) == "many" else example
 
 
 def query(choice: Choice, fields: Mapping[str, Field]) -> str:
-    """Write what was chosen as COQL.
+    """Write the choices as COQL.
 
     Examples
     --------
@@ -200,8 +202,8 @@ def query(choice: Choice, fields: Mapping[str, Field]) -> str:
 
 def _where(choice: Choice, fields: Mapping[str, Field]) -> str:
     """Write the conditions, joined two at a time as COQL wants them."""
-    told = [_criterion(each, fields[each.name]) for each in choice.conditions]
-    chosen = _joined(told, "or" if choice.any_of else "and")
+    criteria = [_criterion(each, fields[each.name]) for each in choice.conditions]
+    chosen = _joined(criteria, "or" if choice.any_of else "and")
     return _joined(list(filter(None, [choice.where, chosen])), "and") or "id is not null"
 
 
@@ -215,27 +217,27 @@ def _joined(conditions: list[str], connector: str) -> str:
 def _criterion(condition: Condition, field_: Field) -> str:
     """Write one condition."""
     name, operator = condition.name, condition.operator
-    if wants(operator) == "none":
+    if value_count(operator) == "none":
         return where({name: None if operator == "is null" else ("!=", None)})
     typed = [_typed(each, field_) for each in condition.values if each.strip()]
-    if len(typed) < (2 if wants(operator) == "two" else 1):
+    if len(typed) < (2 if value_count(operator) == "two" else 1):
         return f"{written_name(name)} {operator} {MISSING}"
     if type_of(field_) in USERS and not all(str(each).isdecimal() for each in typed):
         name = f"{name}.full_name"
-    if wants(operator) == "many":
+    if value_count(operator) == "many":
         return where({name: (operator, typed)})
     return where({name: (operator, *typed)})
 
 
 def _typed(text: str, field_: Field) -> str | Decimal:
-    """Read a value: a number stays bare, as COQL wants it; whatever it is, the linter judges."""
+    """Read a value: a number stays bare, as COQL wants it; the linter judges the rest."""
     if type_of(field_) not in NUMBERS or field_["api_name"] == "id":
         return text if type_of(field_) in {"text", "textarea", "picklist"} else text.strip()
     return Decimal(text.strip()) if _NUMBER.fullmatch(text.strip()) else text
 
 
 def condition(module: str, text: str) -> str:
-    """Write a condition so that it can be joined to others: in brackets, where it is several.
+    """Write a condition so that it can be joined to others: in brackets, if it has parts.
 
     Examples
     --------
@@ -243,18 +245,16 @@ def condition(module: str, text: str) -> str:
     >>> condition("Leads", "City = 'Pune' or City = 'Goa'")
     "(City = 'Pune' or City = 'Goa')"
     """
-    found = examine(" ".join(("select id from", module, "where", text))).query
-    if found is None:
+    query = examine(" ".join(("select id from", module, "where", text))).query
+    if query is None:
         return text
-    if found.order_by or found.group_by or found.limit is not None:
-        raise ValueError(
-            f"where={text!r}: a condition alone; order_by= and limit= are by its side."
-        )
-    return condition_text(found.where)
+    if query.order_by or query.group_by or query.limit is not None:
+        raise ValueError(f"where={text!r} must be a condition alone; use order_by= and limit=.")
+    return condition_text(query.where)
 
 
 def code(text: str, crm: str = "crm") -> str:
-    r"""Write the Python that asks a query.
+    r"""Write the Python that runs a query.
 
     Examples
     --------
@@ -268,6 +268,6 @@ def code(text: str, crm: str = "crm") -> str:
     return f"df = {crm}.coql({block(text)})" if text else ""
 
 
-def credits_said(number: int) -> str:
+def credits_text(number: int) -> str:
     """Write a number of credits."""
     return f"{number:,} {'credit' if number == 1 else 'credits'}"

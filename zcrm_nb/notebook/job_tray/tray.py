@@ -97,7 +97,7 @@ class Tray:
         self._closed = threading.Event()
         self._watcher: threading.Thread | None = None
 
-    # ---- Jobs ---------------------------------------------------------------------------
+    # ---- Jobs ------------------------------------------------------------------------------------
 
     def rows(self) -> list[dict[str, Any]]:
         """Describe each job.
@@ -135,7 +135,7 @@ class Tray:
             return run.text
         return "in this or another notebook" if state == "at work" else _noted(line)
 
-    # ---- Actions -------------------------------------------------------------------
+    # ---- Actions ---------------------------------------------------------------------------------
 
     def take_up(self, id: str, *, background: bool = True) -> None:  # noqa: A002 - as in crm.jobs()
         """Continue a job until all its files are downloaded, as a click on its button does.
@@ -204,7 +204,7 @@ class Tray:
         """Stop updating views. Jobs that were continued run to their end."""
         self._closed.set()
 
-    # ---- Views -------------------------------------------------------------------------
+    # ---- Views -----------------------------------------------------------------------------------
 
     def watch_by(self, view: Any) -> None:
         """Update a view for as long as it exists.

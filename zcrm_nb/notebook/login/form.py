@@ -117,7 +117,7 @@ class LoginForm(ipywidgets.VBox):  # type: ignore[misc]
         self._listen()
         self._say(why or _FILL_IN)
 
-    # ---- What is shown ------------------------------------------------------------------------
+    # ---- What is shown ---------------------------------------------------------------------------
 
     def _make_widgets(self) -> None:
         """Make the inputs, with what is known in them."""

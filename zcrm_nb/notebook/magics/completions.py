@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from zcrm_nb.coql import AGGREGATES
-from zcrm_nb.coql.fields import USER_PATHS
+from zcrm_nb.coql.fields import MULTI_LINE, USER_PATHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -163,7 +163,7 @@ def _unquoted(
     clause = next((each for each in reversed(words) if each in _CLAUSES), "")
     if previous not in _NAME_FOLLOWS:
         return fragment, _keywords(_going_on(words, clause))
-    rest, names = _names(_module(query, at), fragment, known)
+    rest, names = _names(_module(query, at), fragment, known, in_condition=clause == "where")
     if rest == fragment:
         names += [*_aliases(query, clause), *_functions(clause, previous)]
     return rest, names
@@ -242,8 +242,13 @@ def _modules_from(words: Iterable[str]) -> Iterator[str]:
             yield following
 
 
-def _names(module: str, path: str, known: Known) -> tuple[str, list[Suggestion]]:
-    """Return the last step of a path, and the names that could stand in its place."""
+def _names(
+    module: str, path: str, known: Known, *, in_condition: bool = False
+) -> tuple[str, list[Suggestion]]:
+    """Return the last step of a path, and the names that could take its place.
+
+    Zoho may refuse conditions on text of several lines, so none is suggested there.
+    """
     head, arrow, rest = re.fullmatch(r"(.*?)(\.|->|)([$\w]*)", path, re.DOTALL).groups()  # type: ignore[union-attr]
     where, user = _follow(module, head, known)
     if user is not None:
@@ -254,7 +259,10 @@ def _names(module: str, path: str, known: Known) -> tuple[str, list[Suggestion]]
         known_modules = known.modules()
         modules = [each for each in where.split(", ") if each in known_modules] or known_modules
         return rest, [Suggestion(each, "module") for each in modules]
-    return rest, [Suggestion(str(each), "field") for each in known.fields(where)]
+    fields = known.fields(where)
+    left_out = MULTI_LINE if in_condition else frozenset()
+    names = [name for name, field in fields.items() if field.get("data_type") not in left_out]
+    return rest, [Suggestion(str(name), "field") for name in names]
 
 
 def _follow(module: str, path: str, known: Known) -> tuple[str, str | None]:
