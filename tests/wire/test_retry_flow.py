@@ -2,7 +2,7 @@
 
 import pytest
 
-from zcrm_nb.wire.response import Answer, Lost, usable
+from zcrm_nb.wire.response import Answer, Lost
 from zcrm_nb.wire.retry_flow import Renew, SendStep, Wait, conversation
 
 
@@ -114,65 +114,3 @@ def test_nobody_is_made_to_wait_for_an_hour():
     steps, reply = hold(said(429, Retry_After="3600"))
     assert steps == [SendStep()]
     assert reply.status == 429
-
-
-HTML = {"Content-Type": "text/html"}
-FILE = {"Content-Disposition": "attachment;filename*=UTF-8''a.html", "Content-Type": "text/html"}
-JSON = {"Content-Type": "application/json;charset=UTF-8"}
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Answer(200, JSON, b'{"data": []}'),
-        Answer(200, JSON, b' [1, {"a": "}"}]\n'),
-        Answer(200, JSON, '{"data": [{"Last_Name": "{[ä"}]}'.encode()),
-        Answer(200, JSON, b'{"data": [], "info": {"count": 0, "more_records": false}}'),
-        Answer(200, JSON, b'{"info": {"count": 0}, "data": [{"Tag": ["]"]}]}'),
-        Answer(200, JSON, b'{"a": {"b": {"c": []}}}'),
-        Answer(200, JSON, b'{"count": 84}'),
-        Answer(200, {}, b"{}"),
-        Answer(204, {}, b""),
-        Answer(304, {}, b""),
-        Answer(200, {"Content-Type": "application/zip"}, b"PK\x03\x04"),
-        Answer(200, {"Content-Type": "text/csv"}, b"Id\n"),
-        Answer(400, JSON, b'{"code": "INVALID_DATA"}'),
-        Answer(503, HTML, b"<html>busy</html>"),
-        Answer(200, FILE, b"<html>attached"),
-        Answer(200, {**FILE, "Content-Length": "14"}, b"<html>attached"),
-        Answer(
-            200, {**FILE, "Content-Length": "9", "Content-Encoding": "gzip"}, b"unpacked by now"
-        ),
-        Answer(200, {**FILE, "Content-Length": "9000000"}, b""),
-        Answer(429, {}, b""),
-    ],
-)
-def test_answers_that_can_be_read_pass(answer):
-    """JSON, files, empty answers; and trouble whose status says enough."""
-    assert usable(answer) is answer
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (Answer(200, HTML, b"<html>log in to the wifi</html>"), "HTML page"),
-        (Answer(403, HTML, b"<html>proxy</html>"), "HTML page"),
-        (Answer(200, JSON, b"<html></html>"), "unreadable JSON"),
-        (Answer(200, JSON, b""), "empty body"),
-        (Answer(200, JSON, b'{"data": [{"id": "1"}, {"id": "2"}'), "unreadable JSON"),
-        (Answer(200, JSON, b'{"data": [{"id": "1"}, {"id"'), "unreadable JSON"),
-        (Answer(200, JSON, b'{"data": [{"Last_Name": "}"}'), "unreadable JSON"),
-        (Answer(200, JSON, b'{"data": [], "info": {"count": 0}'), "unreadable JSON"),
-        (Answer(200, JSON, b'{"data": []'), "unreadable JSON"),
-        (Answer(200, JSON, b'{"data": [{"Tag": []}'), "unreadable JSON"),
-        (Answer(400, {"Content-Type": "text/plain"}, b"Bad Request"), "unreadable JSON"),
-        (Answer(200, {**FILE, "Content-Length": "15"}, b"<html>attached"), "broke off"),
-        (Answer(302, {"Location": "https://example.com"}, b""), "redirect"),
-    ],
-)
-def test_what_came_in_place_of_an_answer_is_lost(answer, words):
-    """A page of a proxy, a fragment, a redirect."""
-    reply = usable(answer)
-    assert isinstance(reply, Lost)
-    assert words in reply.reason
-    assert reply.sent

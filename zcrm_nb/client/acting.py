@@ -1,4 +1,4 @@
-"""Acting on records that are there: convert, hand over, change many at once, restore."""
+"""Acting on existing records: convert, change the owner, mass update, restore."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Acting"]
 
 
 class Acting(Reporting):
-    """What acts on records and returns reports."""
+    """Methods that act on existing records and return reports."""
 
     def convert(
         self,
@@ -44,34 +44,34 @@ class Acting(Reporting):
         notify: bool = False,
         progress: bool | Told = True,
     ) -> Report:
-        """Convert leads into contacts and accounts, and deals if you like.
+        """Convert leads into contacts, accounts and, optionally, deals.
 
         Parameters
         ----------
         leads : str, sequence of str, Series or DataFrame
-            Ids of leads, or a table with a column ``id``. A table may say for each lead what shall
-            become of it: ``Accounts.id`` and ``Contacts.id`` (existing records), and fields of its
-            deal, ``Deals.Deal_Name``, ``Deals.Stage``, ``Deals.Closing_Date``…
+            Ids of leads, or a table with a column ``id``. A table may have values for each lead:
+            ``Accounts.id`` and ``Contacts.id`` (existing records), and fields of its deal:
+            ``Deals.Deal_Name``, ``Deals.Stage``, ``Deals.Closing_Date``…
         account, contact : str, optional
             Id of an existing account or contact that the leads are added to. By default Zoho makes
-            new ones out of the lead; an account only if the lead has a company.
+            new ones from the lead; an account only if the lead has a company.
         deal : mapping, optional
-            Fields of the deal that each lead shall bring about: ``Deal_Name``, ``Stage`` and
-            ``Closing_Date`` at least, ``Pipeline`` where the org has pipelines. None by default.
+            Fields of the deal to make from each lead: at least ``Deal_Name``, ``Stage`` and
+            ``Closing_Date``, and ``Pipeline`` where the org has pipelines. No deal by default.
         owner : str, optional
-            Who shall own what is made: id, mail address or full name of a user. By default the
+            Owner of the new records: id, e-mail address or full name of a user. By default the
             lead's owner.
         match : bool, default False
-            Let Zoho look for an account and a contact that are the lead's already, by unique
-            fields, mail address and name, and add the lead to them.
+            Let Zoho look for an existing account and contact of the lead, by unique fields, e-mail
+            address and name, and add the lead to them.
         overwrite : bool, default False
             Give an existing contact the lead's account even if it has another.
         tags : mapping of str to sequence of str, optional
             Tags of the lead to carry over, by module: ``{"Contacts": ["vip"]}``.
         attachments_to : {"Contacts", "Accounts", "Deals"}, optional
-            Where attachments shall go; Zoho decides otherwise.
+            Where attachments go; Zoho decides by default.
         notify : bool, default False
-            Let Zoho send mails to the owners.
+            Let Zoho send e-mails to the owners.
         progress : bool or callable, default True
             Show progress when it takes longer than a second; a callable is called with
             ``(rows, pages, total)`` after each lead.
@@ -86,19 +86,19 @@ class Acting(Reporting):
         Raises
         ------
         NotFoundError
-            An id that cannot be one, or no such user or field of a deal; nothing was sent.
+            An invalid id, or no such user or field of a deal; nothing was sent.
         ValueError
-            A deal without what every deal needs, or a lead that comes twice; nothing was sent.
+            A deal without its mandatory fields, or a lead that comes twice; nothing was sent.
         ScopeError
             The login lacks ``ZohoCRM.modules.leads.CREATE``.
 
         Notes
         -----
-        5 credits for each lead, at most ten at a time. A conversion cannot be undone. None is sent
-        twice; where an answer is lost, the lead is looked at (1 credit for 100): if it is converted
-        its row is ``done``, else it stays ``unknown`` and ``report.resolve()`` looks again. Zoho
-        refuses a second conversion with ``ID_ALREADY_CONVERTED``; such rows name what the lead has
-        become.
+        5 credits for each lead, at most ten at a time. A conversion cannot be undone, and is never
+        sent twice. Where an answer is lost, the lead is read (1 credit for 100): if it is converted
+        its row is ``done``, else it stays ``unknown`` and ``report.resolve()`` checks again. Zoho
+        refuses a second conversion with ``ID_ALREADY_CONVERTED``; such rows have the ids of the
+        existing records.
 
         References
         ----------
@@ -163,7 +163,7 @@ class Acting(Reporting):
         related: Sequence[tuple[str, str]] = (),
         progress: bool | Told = True,
     ) -> Report:
-        """Hand records over to another user.
+        """Change the owner of records.
 
         Parameters
         ----------
@@ -172,11 +172,11 @@ class Acting(Reporting):
         records : str, sequence of str, Series or DataFrame
             Ids, or a table with a column ``id``.
         owner : str
-            The new owner: id, mail address or full name of an active user.
+            The new owner: id, e-mail address or full name of an active user.
         notify : bool, default False
-            Let Zoho send the new owner a mail.
+            Let Zoho send the new owner an e-mail.
         related : sequence of (str, str), optional
-            Module and id of tasks, events and calls that go along, five at most.
+            Module and id of tasks, events and calls that are handed over too, at most five.
         progress : bool or callable, default True
             As for :meth:`convert`.
 
@@ -189,7 +189,7 @@ class Acting(Reporting):
         Raises
         ------
         NotFoundError
-            No such module or user, or an id that cannot be one; nothing was sent.
+            No such module or user, or an invalid id; nothing was sent.
         ScopeError
             The login lacks ``ZohoCRM.change_owner.CREATE``.
 
@@ -232,7 +232,7 @@ class Acting(Reporting):
         unlisted: bool = False,
         progress: bool | Told = True,
     ) -> Report:
-        """Write the same values into many records: those named, or all of a custom view.
+        """Write the same values into many records: by their ids, or all of a custom view.
 
         Parameters
         ----------
@@ -259,13 +259,13 @@ class Acting(Reporting):
             ``action``, ``status``, ``id``, ``code``, ``field``, ``message`` and ``records``
             (``Int64``: of how many records the row speaks), under the index of ``records``. With a
             view one row for the records that were changed and one for those that were not, both
-            with the id of the job; Zoho does not tell which they are. A job that is not finished in
+            with the id of the job; Zoho does not say which they are. A job that is not finished in
             time is ``unknown``.
 
         Raises
         ------
         NotFoundError
-            No such module or field, or an id that cannot be one; nothing was sent.
+            No such module or field, or an invalid id; nothing was sent.
         ValueError
             Neither records nor a view, or both; or fields that cannot be written so.
         ScopeError
@@ -322,7 +322,7 @@ class Acting(Reporting):
         wait_s: float = 600,
         progress: bool | Told = True,
     ) -> Report:
-        """Move many records into the recycle bin: those named, or all of a custom view.
+        """Move many records to the recycle bin: by their ids, or all of a custom view.
 
         Parameters
         ----------
@@ -334,8 +334,7 @@ class Acting(Reporting):
             Id of a custom view instead of ``records``: Zoho deletes all it shows, at most 50,000,
             by a job.
         expect : int, optional
-            How many records the view shows. It has to be said, and has to be right: the view is
-            counted first.
+            How many records the view shows. Required, and checked: the view is counted first.
         wait_s : float, default 600
             How long to wait for that job, in seconds.
         progress : bool or callable, default True
@@ -349,7 +348,7 @@ class Acting(Reporting):
         Raises
         ------
         NotFoundError
-            No such module, or an id that cannot be one; nothing was sent.
+            No such module, or an invalid id; nothing was sent.
         ValueError
             Neither records nor a view, or both; or a view that shows another number of records than
             expected. Nothing was deleted.
@@ -430,7 +429,7 @@ class Acting(Reporting):
 
         Notes
         -----
-        1 credit for 200 records. Zoho lets go of what has been in the bin for 60 days.
+        1 credit for 200 records. Zoho deletes records that have been in the bin for 60 days.
 
         References
         ----------
@@ -476,7 +475,7 @@ class Acting(Reporting):
         Raises
         ------
         NotFoundError
-            No such module, or an id that cannot be one; nothing was sent.
+            No such module, or an invalid id; nothing was sent.
         ScopeError
             The login lacks ``ZohoCRM.settings.recycle_bin.UPDATE``.
 
@@ -511,22 +510,21 @@ class Acting(Reporting):
     def empty_recycle_bin(
         self, module: str | None = None, *, expect: int | None = None, progress: bool | Told = True
     ) -> Report:
-        """Delete what is in the recycle bin for good. Nobody can bring it back.
+        """Delete the contents of the recycle bin permanently. This cannot be undone.
 
         Parameters
         ----------
         module : str, optional
             Only records of this module; by default the whole bin.
         expect : int
-            How many records that is. It has to be said, and has to be right: the bin is looked at
-            first.
+            How many records that is. Required, and checked: the bin is read first.
         progress : bool or callable, default True
             As for :meth:`convert`.
 
         Returns
         -------
         Report of shape (n_records, 6) or (1, 6)
-            Of a module one row for each record, of the whole bin one row, as Zoho tells no more;
+            For a module one row for each record, for the whole bin one row, as Zoho says no more;
             ``status`` is ``unknown`` where Zoho does it later.
 
         Raises
@@ -540,7 +538,7 @@ class Acting(Reporting):
 
         See Also
         --------
-        recycle_bin : The look before.
+        recycle_bin : List its contents first.
 
         Notes
         -----

@@ -126,9 +126,9 @@ class Attaching(Reporting):
         LimitError
             A file is too large; not sent.
         FileNotFoundError
-            There is no such file; not sent.
+            The file does not exist; not sent.
         NotFoundError
-            An id that cannot be one; not sent.
+            An invalid id; not sent.
         ValueError
             An empty file, a program, or bytes without a name; not sent.
 
@@ -181,9 +181,9 @@ class Attaching(Reporting):
         Raises
         ------
         ValueError
-            It is no address; not sent.
+            It is not an address; not sent.
         NotFoundError
-            An id that cannot be one; not sent.
+            An invalid id; not sent.
 
         Notes
         -----
@@ -231,7 +231,7 @@ class Attaching(Reporting):
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent.
+            An invalid id; not sent.
 
         Notes
         -----
@@ -357,7 +357,7 @@ class Attaching(Reporting):
         LimitError
             A file is too large; not sent.
         FileNotFoundError
-            There is no such file; not sent.
+            The file does not exist; not sent.
         ValueError
             An empty file, or bytes without a name; not sent.
         ScopeError
@@ -445,14 +445,14 @@ class Attaching(Reporting):
         Returns
         -------
         Report of shape (1, 6)
-            What became of it.
+            Its outcome.
 
         Raises
         ------
         LimitError
             It is too large; not sent.
         ValueError
-            It is no picture; not sent.
+            It is not a picture; not sent.
         NotFoundError
             Records of this module have no photos, or an id that cannot be one; not sent.
 

@@ -122,7 +122,7 @@ class Noting(Reporting):
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent.
+            An invalid id; not sent.
         ValueError
             A text that is too long, or none; not sent.
 
@@ -221,7 +221,7 @@ class Noting(Reporting):
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent.
+            An invalid id; not sent.
         ValueError
             What can be no tags; not sent.
 
@@ -266,7 +266,7 @@ class Noting(Reporting):
         ids : str, iterable of str, or DataFrame
             An id, several, or a table with a column ``id``.
         tags : str or sequence of str
-            Names of tags. One that a record does not have is no error.
+            Names of tags. Tags that a record does not have are ignored.
         progress : bool or callable, default True
             As for :meth:`notes`.
 
@@ -278,7 +278,7 @@ class Noting(Reporting):
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent.
+            An invalid id; not sent.
         ValueError
             What can be no tags; not sent.
 

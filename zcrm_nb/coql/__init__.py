@@ -18,7 +18,7 @@ from zcrm_nb.coql.paging import (
     with_criteria,
     with_short_lists,
 )
-from zcrm_nb.coql.repair import repair
+from zcrm_nb.coql.repair import STAR, repair
 from zcrm_nb.coql.text import fill, places, to_text, where
 from zcrm_nb.coql.tree import aggregates, criteria, is_aggregate, path_of, paths, subqueries
 
@@ -27,6 +27,7 @@ __all__ = [
     "CRITERIA_LIMITS",
     "LIMITS",
     "RESERVED",
+    "STAR",
     "AstrayError",
     "Finding",
     "ParseError",

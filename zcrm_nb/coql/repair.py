@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from zcrm_nb.coql.text import Pasted
     from zcrm_nb.coql.tree import Condition, Expression, Query
 
-__all__ = ["as_sql", "repair"]
+__all__ = ["STAR", "as_sql", "repair"]
+
+STAR = "COQL has no *."
 
 _ID = Path((Step("id"),))
 _SIGNS = {
@@ -265,7 +267,7 @@ def _with_columns(
         return query, []  # the linter reports an unknown module
     columns = tuple(SelectItem(Path((Step(each["api_name"]),), at=star.at)) for each in fields)
     fix = f"Written as the {len(columns)} fields of {query.module} that COQL can read."
-    change = found(text, star.at, "COQL has no *.", fix, severity="repaired", code="SYNTAX_ERROR")
+    change = found(text, star.at, STAR, fix, severity="repaired", code="SYNTAX_ERROR")
     return replace(query, columns=columns), [change]
 
 

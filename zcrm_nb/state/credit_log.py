@@ -7,11 +7,11 @@ folder that cannot be written to does not make a call fail.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING, NamedTuple
 
+from zcrm_nb.state.files import append_line
 from zcrm_nb.state.folders import private_folder
 
 if TYPE_CHECKING:
@@ -82,14 +82,7 @@ class CreditLog:
         line = f"{entry.at * 1000:.0f} {entry.credits} {left} {self._me}\n".encode()
         with suppress(OSError):
             self._turn_to(int(entry.at // HOUR_S))
-            # Opened anew, so that no descriptor is kept. O_APPEND writes a line whole on a disk of
-            # this machine; on a network folder or Windows two may collide, and are passed over.
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-            file = os.open(self._path(int(entry.at // HOUR_S)), flags, 0o600)
-            try:
-                os.write(file, line)
-            finally:
-                os.close(file)
+            append_line(self._path(int(entry.at // HOUR_S)), line)
 
     def read(self, now: float) -> list[Entry]:
         """List what others noted in the last 24 hours; only what is new is read from the disk."""

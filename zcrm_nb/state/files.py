@@ -20,7 +20,7 @@ from zcrm_nb.state.process import ProcessBound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["GLANCE_S", "is_held", "locked", "sweep", "write_whole"]
+__all__ = ["GLANCE_S", "append_line", "is_held", "locked", "sweep", "write_whole"]
 
 POLL_S = 0.05
 GLANCE_S = 0.2  # is_held() takes a lock for less than this
@@ -214,6 +214,19 @@ def _remove_lock(path: Path) -> None:
     """Remove a lock file that is not held; who opened it meanwhile sees that it is gone."""
     with suppress(TimeoutError), locked(path, wait_s=0):
         path.unlink()
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line to a file that several processes share.
+
+    The file is opened each time, so that no descriptor is kept. O_APPEND writes a line whole on a
+    local disk; on a network folder or Windows two may collide, and are skipped by the reader.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(file, line)
+    finally:
+        os.close(file)
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from contextlib import suppress
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.state.files import locked, write_whole
+from zcrm_nb.state.files import append_line, locked, write_whole
 from zcrm_nb.state.folders import private_folder
 
 if TYPE_CHECKING:
@@ -79,11 +78,7 @@ class QueryLog:
                 newer = old[old.find(b"\n", len(old) // 2) + 1 :]
                 write_whole(path, newer + line.lstrip())
                 return
-            file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.write(file, line)
-            finally:
-                os.close(file)
+            append_line(path, line)
 
 
 def _path(folder: Path) -> Path:

@@ -8,11 +8,12 @@ import orjson
 import pandas as pd
 import pytest
 
+from zcrm_nb import coql
 from zcrm_nb.api.metadata import Catalogue
-from zcrm_nb.api.reading.requests import records_request
+from zcrm_nb.api.reading.requests import coql_request, records_request
 from zcrm_nb.api.reading.tables import records_table
 from zcrm_nb.api.session import Session
-from zcrm_nb.errors import DataWarning, NotFoundError, ZohoError
+from zcrm_nb.errors import APIError, DataWarning, NotFoundError, QueryWarning, ZohoError
 
 FIELDS = [f"F{number:02d}" for number in range(120)]
 
@@ -197,3 +198,62 @@ def test_paging_is_not_believed(info, fault):
 
     with pytest.raises(ZohoError, match=fault):
         records_table(Session(send, Catalogue(send)), "Leads", None)
+
+
+# ---- select *, where COQL refuses what metadata list ---------------------------------------------
+
+
+class Picky:
+    """A module whose metadata list fields that COQL refuses, one in each answer."""
+
+    def __init__(self, refused):
+        self.refused, self.queries = refused, []
+
+    def __call__(self, method, path, *, params=None, json=None, **options):
+        name = path.rpartition("/")[2]
+        if name == "modules":
+            return orjson.dumps({"modules": [{"api_name": "Deals"}]})
+        if name == "fields":
+            fields = [{"api_name": f"F{n}", "data_type": "text"} for n in range(5)]
+            return orjson.dumps({"fields": fields})
+        query = coql.parse(json["select_query"])
+        self.queries.append(query)
+        for column in query.columns:
+            if column.key in self.refused:
+                details = {"column_name": column.key}
+                raise APIError("x", code="INVALID_QUERY", status=400, details=details)
+        row = {column.key: column.key for column in query.columns} | {"id": "1"}
+        return orjson.dumps({"data": [row], "info": {"count": 1, "more_records": False}})
+
+
+def queried(zoho, text):
+    """Run a query as ``crm.coql`` does."""
+    catalogue = Catalogue(zoho)
+    made = coql_request(catalogue, text, {}, limit=None, strict=False, options={})
+    return made.fetch(Session(zoho, catalogue))
+
+
+@pytest.mark.parametrize("refused", [["F2"], ["F0", "F4"], ["F1", "F2", "F3"]])
+def test_a_star_leaves_out_what_coql_refuses(refused):
+    """Each with a warning that names it; the rest of the table comes."""
+    with pytest.warns(QueryWarning) as warned:
+        table = queried(Picky(refused), "select * from Deals")
+    names = [str(each.message).split()[2].rstrip(",") for each in warned]
+    assert names == refused
+    left = [f"F{n}" for n in range(5) if f"F{n}" not in refused]
+    assert sorted({*table.columns} - {"id"}) == left
+
+
+@pytest.mark.parametrize("text", ["select F1, F2 from Deals", "select F1 from Deals order by F0"])
+def test_a_column_that_was_named_is_an_error(text):
+    """Only a star means whatever can be read."""
+    with pytest.raises(APIError, match="x"):
+        queried(Picky(["F1", "F2"]), text)
+
+
+def test_a_star_of_which_nothing_is_left_is_an_error():
+    """And no endless repetition."""
+    zoho = Picky([f"F{n}" for n in range(5)])
+    with pytest.raises(APIError, match="x"), pytest.warns(QueryWarning):
+        queried(zoho, "select * from Deals")
+    assert len(zoho.queries) == 5

@@ -51,6 +51,7 @@ __all__ = [
     "prepared",
     "send_text",
     "sort_keys",
+    "without_refused",
 ]
 
 PAGE_SIZE = 2000  # rows; Zoho's greatest LIMIT
@@ -130,6 +131,7 @@ class Prepared(NamedTuple):
     text: str
     repaired: list[str]
     as_written: bool = False
+    has_star: bool = False
 
     @property
     def subject(self) -> str:
@@ -145,7 +147,24 @@ def prepared(catalogue: Catalogue, text: str, *, limit: int | None = None) -> Pr
     whole = _with_values(catalogue.send, query)
     shortened = coql.with_short_lists(whole, coql.split_list(whole))
     _check_size(shortened)
-    return Prepared(limited(shortened, limit), sent, repaired)
+    has_star = any(finding.problem == coql.STAR for finding in findings)
+    return Prepared(limited(shortened, limit), sent, repaired, has_star=has_star)
+
+
+def without_refused(prepared: Prepared, refused: APIError) -> Prepared | None:
+    """Leave out a column of ``select *`` that Zoho refuses; ``None`` where it is not one of those.
+
+    Metadata list fields that COQL cannot read, and which ones is known from its refusals only.
+    """
+    query, name = prepared.query, refused.details.get("column_name")
+    if not prepared.has_star or query is None or refused.code != "INVALID_QUERY":
+        return None
+    columns = tuple(column for column in query.columns if column.key != name)
+    if len(columns) in {0, len(query.columns)}:
+        return None
+    problem = f"COQL refuses {name}, which is among the fields of {query.module}: it is left out."
+    warnings.warn(problem, QueryWarning, stacklevel=levels_up())
+    return prepared._replace(query=replace(query, columns=columns))
 
 
 def count_asked(send: Send, catalogue: Catalogue, text: str) -> int:

@@ -24,7 +24,7 @@ from zcrm_nb.api.reading.records import (
     since_header,
 )
 from zcrm_nb.api.reading.search import DELETED_COLUMNS, deleted_bodies, search_bodies
-from zcrm_nb.errors import LimitError, NotFoundError
+from zcrm_nb.errors import APIError, LimitError, NotFoundError
 from zcrm_nb.frames import (
     Column,
     beside,
@@ -98,12 +98,16 @@ def coql_table(
     if query is None or prepared.as_written:
         return _as_written(session, prepared, **options)
     queries = coql.parts(query)
-    if len(queries) == 1:
-        try:
-            return fetch(queries)
-        except ask.OffsetCeilingError:
-            pass
-    whole = fetch([ask.by_id(each) for each in queries])
+    try:
+        if len(queries) == 1:
+            with suppress(ask.OffsetCeilingError):
+                return fetch(queries)
+        whole = fetch([ask.by_id(each) for each in queries])
+    except APIError as refused:
+        smaller = ask.without_refused(prepared, refused)
+        if smaller is None:
+            raise
+        return coql_table(session, smaller, rows=rows, **options)
     return ordered_here(whole, query, ask.answer_columns(catalogue, query), **options)
 
 
