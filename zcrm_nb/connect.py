@@ -328,12 +328,12 @@ def _log_in(
 ) -> None:
     """Log a person in, by a form or in plain text."""
     from zcrm_nb.notebook.environment import current_environment  # noqa: PLC0415 - only logins need it
-    from zcrm_nb.notebook.login.prompt import Prompt, nobody  # noqa: PLC0415 - the same
+    from zcrm_nb.notebook.login.prompt import Prompt, not_interactive  # noqa: PLC0415 - the same
     from zcrm_nb.notebook.login.request import logged_in  # noqa: PLC0415 - the same
 
     environment = current_environment()
     if not environment.person and ui is None:
-        raise nobody(why or "There is neither a terminal nor a front end that takes questions.")
+        raise not_interactive(why or "There is no terminal, and no front end that takes questions.")
     if ui == "form" or (ui is None and environment.widgets):
         _show_form(crm, saved_as, request, environment, why)
         return
@@ -357,7 +357,7 @@ def _show_form(
     from zcrm_nb.notebook.login import form  # noqa: PLC0415 - loaded where it is shown
 
     shown = form.LoginForm(
-        request, environment, lambda wish, done: _wake(crm, saved_as, wish, done), why=why
+        request, environment, lambda filled, done: _wake(crm, saved_as, filled, done), why=why
     )
     form.show(shown)
 

@@ -38,6 +38,7 @@ COLUMNS = [
     Column("Created_Time", "datetime"),
     Column("Owner", "user"),
 ]
+MANIFEST = {"question": {"module": "Leads"}, "source": "org", "facts": {"as_of": "2026-09-15"}}
 READERS = {exact: PartReader(COLUMNS, exact=exact) for exact in (False, True)}
 ONE = pa.RecordBatch.from_pylist([{"id": "1"}], READERS[False].stored)
 AWKWARD = ["NA", "null", "007", "true", " ", '"', "a\nb", "a\r\nb", "\r", "a,b", "=1+1", "Zürich"]
@@ -91,7 +92,7 @@ def fresh(tmp_path_factory):
 def begun(store: Store, *, exact: bool = False, job: str = "Leads-1") -> Store:
     """Begin an export."""
     store.prepare()
-    store.begin(READERS[exact], {"question": {"module": "Leads"}, "job": job, "facts": {}})
+    store.begin(READERS[exact], MANIFEST | {"job": job})
     return store
 
 
@@ -200,7 +201,7 @@ def test_the_target_says_what_it_is(target, options, kind):
 @pytest.mark.parametrize(
     ("target", "options", "words"),
     [
-        ("leads", {"format": "xlsx"}, "none of 'parquet', 'csv' and 'duckdb'"),
+        ("leads", {"format": "xlsx"}, "not one of 'parquet', 'csv' and 'duckdb'"),
         ("leads.csv", {"format": "parquet"}, "does not go with a target that ends in .csv"),
         ("leads", {"table": "Leads"}, "names a table of a DuckDB file"),
         ("s3://bucket/leads.duckdb", {}, "must be on a disk of this machine"),
@@ -232,7 +233,7 @@ def test_very_wide_rows_fit_into_the_memory_that_duckdb_is_given(fresh):
     batch = pa.record_batch([one] * len(reader.columns), schema=reader.stored)
     store = fresh("duckdb")
     store.prepare()
-    store.begin(reader, {"question": {"module": "Leads"}, "job": "Leads-1", "facts": {}})
+    store.begin(reader, MANIFEST | {"job": "Leads-1"})
     with ThreadPoolExecutor(2) as pool:
         parts = [pool.submit(store.add, 0, number, reader, [batch] * 4) for number in range(2)]
         assert [part.result() for part in parts] == [12_000, 12_000]

@@ -1,9 +1,9 @@
-"""How far long work has come, in one line: in a notebook, in a terminal, or told to a function.
+"""Progress of long work in one line: in a notebook, in a terminal, or passed to a function.
 
 A notebook gets one display handle that is updated in place. Of everything tried it alone is safe to
 call from threads, stays in its own cell, is saved as one output and leaves no widget state behind:
 bars of tqdm freeze at "0%" in a saved notebook, or fill it with carriage returns and timings. The
-last line carries no times, so that saved notebooks compare.
+last line has no times, so that saved notebooks compare.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 __all__ = ["OUTPUT_MARK", "Progress"]
 
 OUTPUT_MARK = {"zcrm_nb": "progress"}
-"""Metadata of the notebook output: whether it appears depends on the speed of the machine, so
-whoever compares or commits outputs can leave it out."""
+"""Metadata of the notebook output, by which tools that compare outputs can leave it out: whether it
+appears depends on the speed of the machine."""
 
 _QUIET_S = 1.0  # work that ends sooner shows nothing
-_BETWEEN_S = 0.25  # a person reads no faster, and a front end should not be flooded
+_BETWEEN_S = 0.25  # faster would only flood the front end
 
 
 class Progress:
-    """Count rows and pages while a block runs, and show how far it has come.
+    """Count rows and pages while a block runs, and show the progress.
 
     Parameters
     ----------
     label : str
-        What is being worked on, such as ``"Leads"``.
+        Name of the work, such as ``"Leads"``.
     show : bool or callable, default True
         ``True`` shows one line in a notebook, or on stderr when that is a terminal, and nothing
-        elsewhere (a log file is no place for it). ``False`` shows nothing. A callable is told
+        elsewhere, such as in log files. ``False`` shows nothing. A callable is called with
         ``(rows, pages, total)`` after every page, all counted from the start, ``total`` as given.
     total : int, optional
         How many rows there will be, if known.
@@ -56,9 +56,9 @@ class Progress:
     Notes
     -----
     Entering the block gives the function to call after each page, from any thread:
-    ``tick(rows, pages=1)`` adds to the counts. :meth:`say` tells in words what is going on while no
-    rows come. Nothing is shown in the first second. A display that fails is given up with a
-    warning; the work goes on. An error in a callable of yours is raised.
+    ``tick(rows, pages=1)`` adds to the counts. :meth:`say` shows a text while no rows arrive.
+    Nothing is shown in the first second. If the display fails, it is given up with a warning, and
+    the work continues. Errors of your callable are raised.
 
     Examples
     --------
@@ -108,14 +108,14 @@ class Progress:
                 self._show(f"{self._counts()}{last}{self._last_words}", True)
 
     def say(self, words: str, *, stay: bool = False) -> None:
-        """Tell in words what is going on."""
+        """Show what is going on."""
         with self._lock:
             self._words = words
             self._last_words = f"; {words}" if stay else self._last_words
             self._show_when_due(at_once=stay)
 
     def _tick(self, rows: int, pages: int = 1) -> None:
-        """Add to the counts; show them when the last line has stood long enough."""
+        """Add to the counts; show them if the last line is old enough."""
         with self._lock:
             self.rows += rows
             self.pages += pages
@@ -124,7 +124,7 @@ class Progress:
             self._show_when_due()
 
     def _show_when_due(self, *, at_once: bool = False) -> None:
-        """Show the line when the last one has stood long enough; the lock is held."""
+        """Show the line if the last one is old enough; the lock is held."""
         now = self._clock()
         due = self._painted + _BETWEEN_S if self._painted else self._started + _QUIET_S
         if self._paint and (at_once or now >= due):
@@ -146,7 +146,7 @@ class Progress:
         return f", {elapsed_s:.0f} s, about {left_s:.0f} s to go"
 
     def _show(self, line: str, last: bool) -> None:
-        """Paint the line; a display that fails must not cost the person the work."""
+        """Paint the line; a failing display must not fail the work."""
         if self._paint is None:
             return
         done = self.rows / self.total if self.total else None
@@ -154,11 +154,11 @@ class Progress:
             self._context.run(self._paint, line, done, last)
         except Exception as error:  # whatever a front end may raise
             self._paint = None
-            _warn(f"progress is no longer shown ({error!r}); the work goes on")
+            _warn(f"progress is no longer shown ({error!r}); the work continues")
 
 
 def _warn(text: str) -> None:
-    """Warn, and never more: under ``warnings.simplefilter("error")`` the work would be lost."""
+    """Warn, and log where warnings are errors: raising here would lose the work."""
     try:
         warnings.warn(text, stacklevel=5)
     except UserWarning:
@@ -166,7 +166,7 @@ def _warn(text: str) -> None:
 
 
 def _painter() -> Callable[[str, float | None, bool], None] | None:
-    """Find a place for the line: the notebook, else the terminal, else nowhere."""
+    """Choose where the line is shown: notebook, else terminal, else nowhere."""
     if running_kernel() is not None:
         return _Cell()
     return _Terminal(sys.stderr) if sys.stderr is not None and sys.stderr.isatty() else None

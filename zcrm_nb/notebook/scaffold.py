@@ -31,7 +31,7 @@ _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name":
 _KEPT_TAGS = ("tags", "slideshow")
 _ROWS = 500  # enough to see shapes and dtypes, one COQL page, little of the day's credits
 
-# What a first table should show, best first: (data types, how many of them).
+# The columns of a first table, best first: (data types, how many of them).
 _WANTED: tuple[tuple[frozenset[str], int], ...] = (
     (frozenset({"text", "autonumber"}), 2),
     (frozenset({"picklist"}), 2),
@@ -42,10 +42,10 @@ _WANTED: tuple[tuple[frozenset[str], int], ...] = (
 
 
 class HasFields(Protocol):
-    """Anything that can tell the fields of a module: a ``CRM``, or a stand-in."""
+    """A ``CRM``, or anything else with ``fields``."""
 
     def fields(self, module: str) -> pd.DataFrame:
-        """Tell the fields of a module."""
+        """Return the fields of a module."""
 
 
 def new_notebook(
@@ -62,7 +62,7 @@ def new_notebook(
     module : str
         API name of the module, such as ``"Deals"``.
     overwrite : bool, default False
-        Whether a file that is already there may be replaced.
+        Whether an existing file may be replaced.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def new_notebook(
     Raises
     ------
     FileExistsError
-        When the file is there and ``overwrite`` is false.
+        When the file exists and ``overwrite`` is false.
     ValueError
         When ``path`` does not end in ``.ipynb``, or the module has no field to show.
 
@@ -96,9 +96,9 @@ def new_notebook(
     """
     target = Path(path)
     if target.suffix != ".ipynb":
-        raise ValueError(f"a notebook's name ends in .ipynb, not {target.suffix or 'nothing'!r}")
+        raise ValueError(f"the name of a notebook must end in .ipynb, not in {target.suffix!r}")
     if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} is there already; overwrite=True replaces it")
+        raise FileExistsError(f"{target} already exists; overwrite=True replaces it")
     table = crm.fields(module)
     fields: dict[str, str] = dict(zip(table["api_name"], table["data_type"], strict=True))
     notebook = empty_notebook(
@@ -135,7 +135,7 @@ def _shown(name: str) -> str:
 
 
 def _telling(fields: dict[str, str]) -> list[str]:
-    """Choose the columns of a first table: a few of each kind that says something."""
+    """Choose the columns of a first table: a few of each informative kind."""
     chosen: list[str] = []
     for kinds, many in _WANTED:
         of_kind = [name for name, kind in fields.items() if kind in kinds and name != "id"]
@@ -144,7 +144,7 @@ def _telling(fields: dict[str, str]) -> list[str]:
 
 
 def _dullness(name: str) -> int:
-    """Names, stages, amounts and closing dates tell more than the rest; ties keep Zoho's order."""
+    """Names, stages, amounts and closing dates come before the rest; ties keep Zoho's order."""
     telling = ("Last_Name", "Name", "Subject", "Stage", "Status", "Amount", "Total", "Created_Time")
     return min((at for at, end in enumerate(telling) if name.endswith(end)), default=len(telling))
 
@@ -162,7 +162,7 @@ def _query(module: str, columns: list[str]) -> str:
 
 
 def _plot(stage: str, columns: list[str], fields: dict[str, str]) -> str:
-    """Write the cell that draws: a funnel, with sums where there is an amount."""
+    """Write the cell with the plot: a funnel, with sums if there is an amount."""
     money = next((name for name in columns if fields[name] == "currency"), None)
     value = f", value={literal(money)}" if money else ""
     return f"zcrm_nb.plots.funnel(df, {literal(stage)}{value})"
@@ -180,7 +180,7 @@ _FIELDS = """## What is in it
 {module} has {many} fields. Column names in tables are these API names, letter for letter."""
 _TABLE = """## A first table
 
-COQL reads like SQL. It wants a `where`; this one keeps every record. `crm.records("{module}")`
+COQL reads like SQL. It requires a `where`; this one keeps every record. `crm.records("{module}")`
 reads them all, this cell stops at {rows}."""
 _PLOT = """## A picture
 
@@ -245,7 +245,7 @@ def _execute(notebook: Any, folder: Path, timeout_s: float) -> None:
 
 
 def clean(notebook: Any) -> Any:
-    """Take out of an executed notebook what differs between two runs or two machines.
+    """Remove from an executed notebook what differs between two runs or two machines.
 
     Examples
     --------
@@ -268,7 +268,7 @@ def clean(notebook: Any) -> Any:
 
 
 def _joined(outputs: Iterable[Any]) -> list[Any]:
-    """Leave out progress lines and widget views; make one of neighbouring pieces of a stream."""
+    """Drop progress lines and widget views; join neighbouring pieces of a stream."""
     kept: list[Any] = []
     for output in outputs:
         if output.get("metadata") == OUTPUT_MARK:

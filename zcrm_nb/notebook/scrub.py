@@ -1,8 +1,8 @@
-"""Notebooks without secrets: finds what must not be shared in .ipynb files, and takes it out.
+"""Notebooks without secrets: finds what must not be shared in .ipynb files, and removes it.
 
-Notebooks leak in four ways: somebody writes a secret into a cell; a cell prints it; an error shows
-the address or the header it was sent with; and Jupyter saves what was typed into widgets, password
-boxes included. What is found in one place is removed wherever else the notebook has it.
+Notebooks leak in four ways: a secret is written into a cell; a cell prints it; an error shows the
+address or header it was sent with; and Jupyter saves what was typed into widgets, password boxes
+included. What is found in one place is removed from all others.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ _SECRETS = [(kind, word, re.compile(look, re.VERBOSE | re.DOTALL)) for kind, wor
 
 @dataclass(frozen=True, slots=True)
 class SecretFound:
-    """Something in a notebook that must not be shared. It does not hold the secret itself.
+    """A finding in a notebook; it does not hold the secret itself.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ class _Found(NamedTuple):
 def _scrubbed(
     notebook: dict[str, Any], own: Iterable[Secret] = ()
 ) -> tuple[dict[str, Any], list[_Found]]:
-    """Make a notebook without secrets, and tell what was in it."""
+    """Return a notebook without secrets, and the findings."""
     known = _known(notebook, own)
     found: list[_Found] = []
 
@@ -287,7 +287,7 @@ def _values(model: dict[str, Any]) -> Iterator[str]:
 
 
 def _is_password_box(node: dict[str, Any]) -> bool:
-    """Tell the model of a password box, as saved or as sent."""
+    """Whether this is the model of a password box, as saved or as sent."""
     return "PasswordModel" in (node.get("model_name"), node.get("_model_name"))
 
 
@@ -307,7 +307,7 @@ def _without_state(node: Any, where: Where, found: list[_Found]) -> Any:
 
 
 def _is_state(node: dict[str, Any], where: Where, key: str) -> bool:
-    """Tell whether a key holds widget state: of the notebook, of an output, of a password box."""
+    """Whether a key holds widget state: of the notebook, of an output, of a password box."""
     if _is_password_box(node) and key in {"state", "value"}:
         return True
     return key == _STATE or (*where, key) == ("metadata", "widgets")
@@ -331,14 +331,14 @@ def _edited(node: Any, where: Where, edit: Callable[[str, Where], str]) -> Any:
 
 
 def _is_lines(node: list[Any], where: Where) -> bool:
-    """Tell one text, which the format writes as a list of lines, from a list of texts."""
+    """Whether a list is one text, which the format writes as lines."""
     mime = str(where[-1]) if "data" in where[-2:-1] or "attachments" in where[-3:-2] else ""
     is_text = where[-1] in {"source", "text"} or (mime and not mime.endswith("json"))
     return bool(is_text) and all(isinstance(item, str) for item in node)
 
 
 def _is_code(notebook: dict[str, Any], where: Where) -> bool:
-    """Tell whether a place is the source of a code cell."""
+    """Whether this is the source of a code cell."""
     if where[::2] != ("cells", "source"):
         return False
     return bool(notebook["cells"][where[1]].get("cell_type") == "code")
@@ -359,7 +359,7 @@ def _spans(text: str, where: Where, known: Mapping[str, str]) -> list[tuple[int,
 
 
 def _hides_one(text: str, where: Where, known: Mapping[str, str]) -> bool:
-    """Tell whether a file within the notebook, written in base64, has a secret inside."""
+    """Whether an embedded file, written in base64, has a secret inside."""
     if not {"data", "attachments"} & set(where[:-1]):
         return False
     try:

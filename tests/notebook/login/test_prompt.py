@@ -96,7 +96,7 @@ def test_a_word_that_is_no_choice_is_asked_again():
     person = Person("india", "IN", "", "everything", "coql", "code", "1000.ABC", "secret")
     filled = person.prompt().fill(LoginRequest())
     assert (filled.dc, filled.wants) == ("in", ("coql",))
-    assert "'india' is none of these." in person.said
+    assert "'india' is not one of these." in person.said
     assert any("'everything' is neither a scope" in line for line in person.said)
 
 

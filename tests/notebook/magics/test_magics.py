@@ -272,10 +272,10 @@ def test_other_errors_keep_their_traceback(shell):
         ("%coql select id from L where a = :b and c in :d", ValueError, ":b has no value"),
         ("%%coql --params given\nselect id from L where a = 1", ValueError, "no :city"),
         ("%%coql --params nope\nselect id", UsageError, "neither a dict of this notebook nor JSON"),
-        ("%%coql --params {x}\nselect id", UsageError, "no JSON"),
-        ("%%coql --limit 0\nselect id", UsageError, "no number of rows"),
+        ("%%coql --params {x}\nselect id", UsageError, "not valid JSON"),
+        ("%%coql --limit 0\nselect id", UsageError, "not a number of rows"),
         ("%%coql --chart pie\nselect id", UsageError, "invalid choice"),
-        ("%%coql --crm nope\nselect id", UsageError, "nope is no CRM object; there is crm"),
+        ("%%coql --crm nope\nselect id", UsageError, "nope is not a CRM object. CRM objects: crm."),
         ("%%coql class\nselect id", UsageError, "class cannot be the name"),
         ("%%coql select id from Leads\nwhere id is null", UsageError, "below %%coql"),
         ("%coql --plan select id from Leads where", QueryError, "SYNTAX_ERROR"),
@@ -299,7 +299,7 @@ def test_no_crm_object_and_several_are_told_apart(shell):
     org = shell.user_ns.pop("crm")
     assert "crm = zcrm_nb.emulate()" in refused(shell, "%coql select id")[1]
     shell.user_ns.update(first=org, second=Org())
-    assert "first, second. Say which: --crm NAME" in refused(shell, "%coql select id")[1]
+    assert "first, second. Choose one: --crm NAME" in refused(shell, "%coql select id")[1]
 
 
 # ---- Suggesting ----------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["look", "picture"]
 
-MOST_VALUES = 12  # bars; more are no glance
+MOST_VALUES = 12  # bars; more cannot be taken in at a glance
 _BINS, _HEIGHT_INCHES = 24, 2.2
 _DPI, _SHARPNESS = 80, 2
 

@@ -1,7 +1,7 @@
 """From choices to COQL: a query is written; nothing is sent.
 
 The operators of a type are those that the linter knows (:mod:`zcrm_nb.coql.fields`), and values are
-written by :func:`zcrm_nb.coql.where`: there is no second grammar here.
+written by :func:`zcrm_nb.coql.where`, so that there is only one grammar.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def _kept(row: Row, now: float) -> str:
 
 
 def _until(row: Row) -> str:
-    """Tell the moment itself to whoever points at it."""
+    """Write the exact time as a tooltip."""
     return f' title="until {_moment(_seconds(row["expires"]))}"' if row["expires"] else ""
 
 

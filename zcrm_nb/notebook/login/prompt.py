@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.notebook.login.request import LoginRequest
 
-__all__ = ["Prompt", "nobody"]
+__all__ = ["Prompt", "not_interactive"]
 
 TRIES = 5  # after five wrong answers another question does not help
 ARRIVES_S = 2.0  # from the redirect in the browser to here
@@ -137,7 +137,7 @@ class Prompt:
             word = self._ask(f"{what} ({' '.join(among)}) [{default}]: ").strip().lower()
             if not word or word in among:
                 return word or default
-            self._say(f"{word!r} is none of these.")
+            self._say(f"{word!r} is not one of these.")
         raise _given_up()
 
     def _explain(self, request: LoginRequest, flow: str) -> None:
@@ -242,10 +242,10 @@ def _interactive() -> Iterator[None]:
     try:
         yield
     except (EOFError, NotImplementedError) as error:
-        raise nobody(f"The system said: {type(error).__name__}.") from None
+        raise not_interactive(f"The system said: {type(error).__name__}.") from None
 
 
-def nobody(said: str) -> LoginError:
+def not_interactive(said: str) -> LoginError:
     """Explain what to do where a program runs the code."""
     return LoginError(
         "Questions cannot be answered here, so there is no login.",

@@ -1,7 +1,7 @@
-"""What could stand at the cursor of a half-written COQL query: pure text and metadata, no shell.
+"""Completions for a half-written COQL query: pure text and metadata, no shell.
 
-The grammar of :mod:`zcrm_nb.coql` reads whole queries and refuses all others. Somebody who presses
-Tab has none yet, so this looks at the words around the cursor instead, and forgives everything.
+The grammar of :mod:`zcrm_nb.coql` reads complete queries only. At the Tab key a query is not
+complete yet, so this looks at the words around the cursor and accepts everything.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Known", "Metadata", "Suggestion", "suggest"]
 
 
 class Metadata(Protocol):
-    """What a CRM object tells about its org; it asks Zoho once and remembers."""
+    """The metadata of an org: a ``CRM``, which reads it once."""
 
     def modules(self) -> pd.DataFrame:
         """List the modules."""
@@ -38,20 +38,20 @@ class Suggestion(NamedTuple):
     kind: str
 
     def begins(self, fragment: str) -> bool:
-        """Whether it begins as somebody began to write it; a quote may be still to come."""
+        """Whether it begins with a fragment; the opening quote may be missing."""
         text = self.text.lower()
         return text.startswith(fragment.lower()) or text.startswith("'" + fragment.lower())
 
 
 class Known:
-    """Metadata for suggestions: what cannot be had is not asked for twice, and makes no noise.
+    """Metadata for suggestions: what cannot be read is not requested twice, and raises nothing.
 
     Parameters
     ----------
     source : Metadata or None
-        A CRM object, if there is one yet.
+        A CRM object, if there is one.
     failed : set of str, optional
-        What could not be had before; it grows.
+        What could not be read before; it grows.
     """
 
     def __init__(self, source: Metadata | None, failed: set[str] | None = None) -> None:
@@ -59,22 +59,22 @@ class Known:
         self._failed = set() if failed is None else failed
 
     def modules(self) -> list[str]:
-        """Return the modules that the API can read; none if they cannot be had."""
+        """Return the modules that the API can read; none if they cannot be read."""
         table = self._try("", lambda org: org.modules())
         return [] if table is None else table.loc[table["api_supported"], "api_name"].tolist()
 
     def fields(self, module: str) -> Mapping[Any, Mapping[Any, Any]]:
-        """Return the fields of a module by API name; none if they cannot be had."""
+        """Return the fields of a module by API name; none if they cannot be read."""
         table = self._try(module, lambda org: org.fields(module)) if module else None
         return {} if table is None else table.set_index("api_name").to_dict("index")
 
     def _try(self, what: str, ask: Callable[[Metadata], pd.DataFrame]) -> pd.DataFrame | None:
-        """Ask, unless there is nobody to ask or it failed before."""
+        """Read metadata, unless there is no source or it failed before."""
         if self._source is None or what in self._failed:
             return None
         try:
             return ask(self._source)
-        except Exception:  # whatever it is, a person who presses Tab has not asked for an error
+        except Exception:  # the Tab key must not raise
             self._failed.add(what)
             return None
 
@@ -115,7 +115,7 @@ _USERS = {"ownerlookup", "userlookup"}  # Zoho's data types for fields that hold
 
 
 def suggest(query: str, at: int, known: Known) -> tuple[str, list[Suggestion]]:
-    """Tell what could stand at the cursor.
+    """Suggest what may come at the cursor.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""``%coql`` and ``%%coql``: queries as cells, with the Tab key knowing the org.
+"""``%coql`` and ``%%coql``: queries as cells, with completion from the org's metadata.
 
 ``%load_ext zcrm_nb`` loads this; nothing else does, and IPython is imported nowhere else.
 """
@@ -70,7 +70,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take the magics and their completion away again; ``%unload_ext zcrm_nb``.
+    """Remove the magics and their completion; ``%unload_ext zcrm_nb``.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def _forget_matcher(shell: InteractiveShell) -> None:
-    """Take our matcher out: one left over from before a reload would suggest everything twice."""
+    """Remove our matcher: one left from before a reload would suggest everything twice."""
     matchers = shell.Completer.custom_matchers
     matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != MATCHER]
 
@@ -97,7 +97,7 @@ def _forget_matcher(shell: InteractiveShell) -> None:
 def _rows(text: str) -> int:
     """Read ``--limit``."""
     if not text.isdecimal() or int(text) == 0:
-        raise ArgumentTypeError(f"{text} is no number of rows")
+        raise ArgumentTypeError(f"{text} is not a number of rows")
     return int(text)
 
 
@@ -116,7 +116,7 @@ class CoqlMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        # Metadata that a CRM object would not give; the object itself may go when it is let go of.
+        # Metadata that could not be read, by CRM object; the object itself is not kept alive.
         self._failed: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
     @property
@@ -128,7 +128,7 @@ class CoqlMagics(Magics):
 
     @magic_arguments()
     @argument("name", nargs="?", help="Variable for the table; then it is not shown.")
-    @argument("--limit", type=_rows, metavar="N", help="Bring at most N rows.")
+    @argument("--limit", type=_rows, metavar="N", help="Return at most N rows.")
     @argument(
         "--params",
         metavar="VALUES",
@@ -142,16 +142,16 @@ class CoqlMagics(Magics):
         const="",
         choices=("", *KINDS),
         metavar="KIND",
-        help="Draw the answer too: bar, line, or by default what fits.",
+        help="Draw the table too: bar, line, or by default what fits.",
     )
-    @argument("--crm", metavar="NAME", help="The CRM object to ask, where there are several.")
+    @argument("--crm", metavar="NAME", help="The CRM object to query, if there are several.")
     @needs_local_scope
     @no_var_expand
     @line_cell_magic
     def coql(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> pd.DataFrame | None:
-        """Ask Zoho CRM in COQL and get a table.
+        """Query Zoho CRM in COQL and get a table.
 
         As a cell::
 
@@ -177,7 +177,7 @@ class CoqlMagics(Magics):
             table: pd.DataFrame = crm.coql(text, limit=args.limit)
         except ZohoError as error:
             raise _without_traceback(error) from None
-        self._failed.pop(crm, None)  # it answers, so metadata that failed may be had now
+        self._failed.pop(crm, None)  # it answers, so metadata that failed may be readable now
         if args.chart is not None:
             display(_picture(table, args.chart))
         if args.name:
@@ -186,7 +186,7 @@ class CoqlMagics(Magics):
         return table
 
     def _read(self, line: str, cell: str | None) -> tuple[Namespace, str]:
-        """Take the line apart: options, and the query where it stands on the line."""
+        """Split the line into options and, if it is on the line, the query."""
         head, query = _split(line)
         if cell is not None and query:
             raise UsageError("The query goes below %%coql; on one line, write %coql select …")
@@ -205,16 +205,16 @@ class CoqlMagics(Magics):
 
     @context_matcher(identifier=MATCHER, priority=100)
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:
-        """Suggest what could stand at the cursor of a magic; nothing outside one."""
-        place = _place(context)
-        if place is None:
+        """Suggest what may come at the cursor of a magic; nothing outside one."""
+        cursor = _cursor_in(context)
+        if cursor is None:
             return {"completions": []}
-        if place.options is not None:
-            fragment, found = self._options(place.options, line=place.line)
+        if cursor.options is not None:
+            fragment, found = self._options(cursor.options, line=cursor.line)
         else:
-            fragment, found = self._suggested(place.query, place.at, place.options_before)
-        if not found and fragment and place.options is None:
-            # IPython leaves its Python names away only in favour of something: of what is there.
+            fragment, found = self._suggested(cursor.query, cursor.at, cursor.options_before)
+        if not found and fragment and cursor.options is None:
+            # IPython drops its Python names only in favour of something: here the word itself.
             found = [Suggestion(fragment, "text")]
         return {
             "completions": [SimpleCompletion(each.text, type=each.kind) for each in found],
@@ -226,8 +226,8 @@ class CoqlMagics(Magics):
     def _suggested(self, query: str, at: int, options: str) -> tuple[str, list[Suggestion]]:
         """Suggest for a place in a query."""
         space = self._space
-        if (place := re.search(r"(?<![\w']):(\w*)$", query[:at])) and not query[:at].count("'") % 2:
-            return place[1], _starting(place[1], _variables(space), "variable")
+        if (name := re.search(r"(?<![\w']):(\w*)$", query[:at])) and not query[:at].count("'") % 2:
+            return name[1], _starting(name[1], _variables(space), "variable")
         crms = _crms(space)
         named = re.search(r"--crm[\s=]+(\w+)", options)
         crm = crms.get(named[1] if named else "crm") or next(iter(crms.values()), None)
@@ -235,7 +235,7 @@ class CoqlMagics(Magics):
         return suggest(query, at, Known(crm, failed))
 
     def _options(self, text: str, *, line: bool) -> tuple[str, list[Suggestion]]:
-        """Suggest options, or what an option wants."""
+        """Suggest options, or the values of an option."""
         option, fragment = re.search(r"(?:(--\w+)[\s=]+)?([^\s=]*)$", text).groups()  # type: ignore[union-attr]
         space = self._space
         wanted = {
@@ -253,8 +253,8 @@ class CoqlMagics(Magics):
 OPTIONS = ("--limit", "--params", "--plan", "--chart", "--crm")
 
 
-class _Place(NamedTuple):
-    """Where the cursor is: among the options (then ``options`` is what stands before it)."""
+class _Cursor(NamedTuple):
+    """Where the cursor is: among the options (then ``options`` is the text before it)."""
 
     options: str | None
     query: str = ""
@@ -263,28 +263,28 @@ class _Place(NamedTuple):
     line: bool = False
 
 
-def _place(context: CompletionContext) -> _Place | None:
+def _cursor_in(context: CompletionContext) -> _Cursor | None:
     """Find the magic that the cursor is in."""
     lines = context.full_text.split("\n")
     cursor = sum(len(each) + 1 for each in lines[: context.cursor_line]) + context.cursor_position
     if cell := re.match(r"\s*%%coql(?!\w)([^\n]*)", context.full_text):
         if cursor <= cell.end():
             return (
-                _Place(context.full_text[cell.start(1) : cursor])
+                _Cursor(context.full_text[cell.start(1) : cursor])
                 if cursor > cell.start(1)
                 else None
             )
         start = cell.end() + 1
-        return _Place(None, context.full_text[start:], cursor - start, cell[1])
+        return _Cursor(None, context.full_text[start:], cursor - start, cell[1])
     line = re.match(r"\s*(?:[^%#'\"]*=\s*)?%coql(?=\s)(.*)", context.line_with_cursor)
     if not line or context.cursor_position <= line.start(1):
         return None
     select = _SELECT.search(line[1])
     at = context.cursor_position - line.start(1)
     if select is None or at <= select.start():
-        return _Place(line[1][:at], line=True)
+        return _Cursor(line[1][:at], line=True)
     start = select.start()
-    return _Place(None, line[1][start:], at - start, line[1][:start])
+    return _Cursor(None, line[1][start:], at - start, line[1][:start])
 
 
 def _starting(fragment: str, words: Iterable[str], kind: str) -> list[Suggestion]:
@@ -309,12 +309,12 @@ def _params(head: str) -> tuple[str, dict[str, Any] | None]:
     try:
         values, end = json.JSONDecoder().raw_decode(head, found.end())
     except json.JSONDecodeError as error:
-        raise UsageError(f"--params is no JSON: {error}") from None
+        raise UsageError(f"--params is not valid JSON: {error}") from None
     return head[: found.start()] + head[end + len(found[1]) :], values
 
 
 def _filled(query: str, params: str | dict[str, Any] | None, space: Mapping[str, Any]) -> str:
-    """Bind the values; what cannot be bound is told without a traceback."""
+    """Bind the values; errors are shown without a traceback."""
     places = coql.places(query)
     values = {name: space[name] for name in places if name in space}
     if params is not None:
@@ -328,7 +328,7 @@ def _filled(query: str, params: str | dict[str, Any] | None, space: Mapping[str,
 
 
 def _given(params: str | dict[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of ``--params``: JSON that was read already, or a dict of the notebook."""
+    """Return the values of ``--params``: parsed JSON, or a dict of the notebook."""
     values = space.get(params.removeprefix("$")) if isinstance(params, str) else params
     if not isinstance(values, dict):
         raise UsageError(f"--params: {params} is neither a dict of this notebook nor JSON.")
@@ -336,25 +336,25 @@ def _given(params: str | dict[str, Any], space: Mapping[str, Any]) -> dict[str, 
 
 
 def _crm(name: str | None, space: Mapping[str, Any]) -> Any:
-    """Return the CRM object to ask: the one named, or ``crm``, or the only one."""
-    found = _crms(space)
-    names = ", ".join(found)
-    if name and name not in found:
-        raise UsageError(f"--crm: {name} is no CRM object; there is {names or 'none'}.")
-    if name or "crm" in found:
-        return found[name or "crm"]
-    if not found:
+    """Return the CRM object to query: the one named, or ``crm``, or the only one."""
+    crms = _crms(space)
+    names = ", ".join(crms)
+    if name and name not in crms:
+        raise UsageError(f"--crm: {name} is not a CRM object. CRM objects: {names or 'none'}.")
+    if name or "crm" in crms:
+        return crms[name or "crm"]
+    if not crms:
         raise UsageError(
-            "There is no CRM object yet. Make one first: crm = zcrm_nb.emulate(), "
+            "There is no CRM object yet. Create one first: crm = zcrm_nb.emulate(), "
             "or crm = zcrm_nb.connect() for your own org."
         )
-    if len({id(each) for each in found.values()}) > 1:
-        raise UsageError(f"There are several CRM objects: {names}. Say which: --crm NAME")
-    return next(iter(found.values()))
+    if len({id(each) for each in crms.values()}) > 1:
+        raise UsageError(f"There are several CRM objects: {names}. Choose one: --crm NAME")
+    return next(iter(crms.values()))
 
 
 def plan(text: str, limit: int | None = None) -> str:
-    """Tell what a query would send first, and what a page of it costs.
+    """Describe the first request of a query, and what a page of it costs.
 
     Examples
     --------
@@ -385,7 +385,7 @@ def plan(text: str, limit: int | None = None) -> str:
 
 
 def _meant(text: str) -> Query:
-    """Read a query with the repairs that need no metadata, or say why it would be refused."""
+    """Parse a query with the repairs that need no metadata, or say why it would be refused."""
     with suppress(coql.ParseError):
         return coql.repair(text)[0]
     return parse(text)
@@ -400,11 +400,11 @@ def _picture(table: pd.DataFrame, kind: str) -> Any:
 
 
 def _without_traceback(error: Exception, todo: str = "") -> Exception:
-    """Let IPython show an error's own lines and no frames; it stays the error it was.
+    """Let IPython show an error's own lines and no frames; class and attributes stay.
 
     A ``UsageError`` would be as quiet, but IPython prints its text only: notebooks would be saved
     without an error output, and ``except QueryError`` around a magic would miss it. With lines of
-    its own the error keeps class, code and place, fails the cell and stops whoever runs them all.
+    its own the error keeps class, code and place, fails the cell and stops a run of all cells.
     """
     lines = [*f"{type(error).__name__}: {error}".splitlines(), *filter(None, [todo])]
     error._render_traceback_ = partial(list, lines)  # type: ignore[attr-defined]
@@ -412,7 +412,7 @@ def _without_traceback(error: Exception, todo: str = "") -> Exception:
 
 
 def _crms(space: Mapping[str, Any]) -> dict[str, Any]:
-    """Find the CRM objects of a notebook, by what their class can do; it is above this room."""
+    """Find the CRM objects of a notebook by their methods; the class is in a higher layer."""
     return {
         name: value
         for name, value in space.items()

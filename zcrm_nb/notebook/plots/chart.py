@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "NothingFits", "chart"]
 
 KINDS = ("bar", "line")
-MOST_BARS, MOST_PANELS = 50, 6  # more are no picture but a table
+MOST_BARS, MOST_PANELS = 50, 6  # more cannot be read
 _BAR_INCHES, _FRAME_INCHES, _LINE_INCHES = 0.3, 1.0, 2.4
 
 
@@ -112,7 +112,7 @@ def _columns(df: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
 
 
 def _is_label(column: pd.Series[Any]) -> bool:
-    """Whether a column holds texts, categories or yes and no; lists and objects are no labels."""
+    """Whether a column holds texts, categories or booleans, but no lists or objects."""
     return str(column.dtype) in {"category", "boolean", "bool", "str"} or str(
         column.dtype
     ).startswith("string")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["funnel"]
 
 _CHARACTER_POINTS, _GAP_POINTS = 6.2, 12.0
-_FEWEST_GROUPS = 4  # fewer rows, each with a stage of its own, may well be records
+_FEWEST_GROUPS = 4  # fewer rows with different stages may well be records
 _OPEN, _WON, _LOST, _EMPTY, _PLAIN = "open", "won", "lost", "empty", "plain"
 _OUTCOMES = {"open": _OPEN, "closed won": _WON, "closed lost": _LOST}
 
@@ -180,7 +180,7 @@ def _count_column(df: pd.DataFrame, stage: str) -> str | None:
 
 
 def _outcomes(df: pd.DataFrame, stage: str, picklist: pd.DataFrame | None) -> dict[str, str]:
-    """Tell open, won and lost stages apart; empty where that is not known."""
+    """Return what each stage means; empty if that is not known."""
     types = df.attrs.get("zcrm", {}).get("forecast_types", {}).get(stage, {})
     if picklist is not None:
         types = dict(zip(picklist["display_value"], picklist["forecast_type"], strict=True))
@@ -197,7 +197,7 @@ def _rows(
     sums = _by_stage(df, stages, value) if value else {}
     groups: dict[str, list[Any]] = {_OPEN: [], _WON: [], _LOST: [], _PLAIN: []}
     for name, records in counts.items():
-        # A value that Zoho tells nothing of is one of former times: in use it is shown.
+        # A value that Zoho does not list any more is shown only if records have it.
         outcome = outcomes.get(str(name), _OPEN if records else "") if outcomes else _PLAIN
         if outcome and (records or outcome in {_OPEN, _PLAIN}):
             groups[outcome].append((str(name), int(records), sums.get(name), outcome))

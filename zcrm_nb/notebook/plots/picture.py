@@ -269,7 +269,7 @@ def _use_fonts_that_have(text: Text) -> set[str]:
 
 
 def _has(path: str, letter: str) -> bool:
-    """Tell whether a font has a letter."""
+    """Whether a font has a letter."""
     return bool(font_manager.get_font(path).get_char_index(ord(letter)))
 
 
@@ -306,7 +306,7 @@ def time_axis(ax: Axes, times: Sequence[pd.Timestamp], *, most: int = 9) -> None
 
 
 def _are_apart(moments: Sequence[pd.Timestamp]) -> bool:
-    """Tell whether each moment has room for a label of its own."""
+    """Whether each moment has room for its own label."""
     if len(moments) > _MOST_DATES:
         return False
     span = moments[-1] - moments[0]
