@@ -308,7 +308,9 @@ def test_lint_tells_without_sending(crm):
         good = lint("select City from Leads where City = 'Pune'", crm)
     assert df["problem"].str.contains("Cty").tolist() == [True, False, True]
     assert df["repaired"].tolist() == [False, True, False]
-    assert list(df.columns) == ["line", "column", "severity", "problem", "fix", "repaired"]
+    columns = ["line", "column", "severity", "problem", "fix", "repaired", "corrected"]
+    assert list(df.columns) == columns
+    assert df["corrected"][0].startswith("select City, count(id)")
     assert len(good) == 0
     assert good.dtypes.equals(df.dtypes)
     assert calls == []

@@ -29,12 +29,13 @@ def lint(query: str, crm: CRM, **values: Any) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of shape (n_findings, 6)
+    DataFrame of shape (n_findings, 7)
         In the order of the text: ``line`` and ``column`` (``Int64``, counted from 1), ``severity``
         (``error``: Zoho would refuse it; ``repaired``: so it would, but :meth:`CRM.coql` knows what
         is meant and sends that; ``warning``: it may not mean what it seems to), ``problem``,
-        ``fix`` (what to write, or what is sent instead), ``repaired`` (``boolean``). No rows for a
-        query without fault. After a syntax error, the rest is not checked.
+        ``fix`` (what to write, or what is sent instead), ``repaired`` (``boolean``), ``corrected``
+        (the whole query with this corrected, where one correction is likely). No rows for a query
+        without fault. After a syntax error, the rest is not checked.
 
     Raises
     ------

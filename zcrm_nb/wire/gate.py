@@ -394,7 +394,9 @@ class Gate(ProcessBound):
                 token.access,
                 patterns=response.status_code >= 400 or not request.safe,
             )
-            return usable(Answer(response.status_code, response.headers, body))
+            answer = Answer(response.status_code, response.headers, body)
+            is_on_disk = request.landing is not None and request.landing.takes(response)
+            return answer if is_on_disk else usable(answer)
         except BodyTooLargeError:
             size = f"{MOST_BYTES >> 20} MB"
             return Lost(f"the answer is larger than {size} when decompressed", True, most_tries=1)

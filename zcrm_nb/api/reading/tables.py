@@ -64,6 +64,7 @@ FINDING_COLUMNS = [
     Column("problem", "text"),
     Column("fix", "text"),
     Column("repaired", "boolean"),
+    Column("corrected", "text"),
 ]
 
 

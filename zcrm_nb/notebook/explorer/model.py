@@ -242,7 +242,9 @@ class ExplorerModel:
 
     def _examined(self) -> Examined:
         """Read and lint the query."""
-        return coql.examine(self.query, self._fields_of, lambda: self.modules)
+        org = self._crm._catalogue.known("org") or {}
+        zone = org.get("time_zone")
+        return coql.examine(self.query, self._fields_of, lambda: self.modules, lambda: zone)
 
     def _fields_of(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the fields of a module; those of the chosen one are known."""
