@@ -504,10 +504,10 @@ def count(send: Send, query: tree.Query) -> int:
     number = tree.Aggregate("COUNT", tree.Path((tree.Step("id"),)))
     counting = tree.Query((tree.SelectItem(number),), query.module, query.where, query.cvid)
     rows = records_of(_send(send, counting))
-    number = rows[0].get("COUNT(id)") if rows else 0
-    if not str(number).isdecimal():
-        raise ZohoError("Zoho sent no number for COUNT(id).", f"It sent {number!r}.")
-    return int(str(number))
+    counted = rows[0].get("COUNT(id)") if rows else 0
+    if not str(counted).isdecimal():
+        raise ZohoError("Zoho sent no number for COUNT(id).", f"It sent {counted!r}.")
+    return int(str(counted))
 
 
 # ---- What the answer will look like --------------------------------------------------------------
