@@ -42,7 +42,7 @@ from zcrm_nb.api.reading.records import list_parameters
 from zcrm_nb.api.reading.tables import coql_table, ordered_here, records_table
 from zcrm_nb.errors import BulkWarning, LimitError
 from zcrm_nb.frames import column_for
-from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT
+from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT, credits_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -251,14 +251,14 @@ def no_route_error(
     """Make the error for a table that no route brings for the price."""
     open_routes = sorted((each for each in plan.routes if each.credits is not None), key=_price)
     allowed = [each for each in plan.routes if route in {None, each.route}]
-    prices = [f"route={each.route!r} takes {each.credits:,} credits" for each in open_routes]
+    prices = [f"route={each.route!r} takes {credits_text(_price(each))}" for each in open_routes]
     if not any(each.leads_there for each in allowed):
         happened = "; ".join(f"{each.route}: {each.why}" for each in allowed)
         todo = f"{'; '.join(prices)}." if prices else "Choose fewer columns, or another condition."
         return LimitError(f"{spec.module} cannot be read by this route. {happened}.", "", todo)
     cheapest = min((each for each in allowed if each.leads_there), key=_price)
     happened = (
-        f"This table costs {cheapest.credits:,} credits by {cheapest.route}, and "
+        f"This table costs {credits_text(_price(cheapest))} by {cheapest.route}, and "
         f"{most:,} may be spent, of which planning took {plan.planning:,}."
     )
     cheaper = [
