@@ -89,7 +89,7 @@ _UNCLEAR = {"INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"}
 _WHOLE = {"INVALID_MODULE", "INVALID_REQUEST_METHOD", "AUTHORIZATION_FAILED", "NO_PERMISSION"}
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """Write an error in one line."""
     if isinstance(error, ZohoError):
         return " ".join(filter(None, (error.happened, error.said)))
