@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import requests
 
 from zcrm_nb import connect
 from zcrm_nb.auth.data_centres import addresses
@@ -173,6 +174,24 @@ def test_emulate_can_have_life_in_it():
                     assert time.monotonic() < deadline
         finally:
             served.terminate()
+
+
+def test_emulate_serves_an_impolite_org():
+    """``--rough`` with names: here the first call of each kind fails, and the second does not."""
+    command = [sys.executable, "-m", "zcrm_nb", "emulate", "--rows", "Leads=5", "--json"]
+    with subprocess.Popen([*command, "--rough", "500"], stdout=subprocess.PIPE) as served:
+        try:
+            url = json.loads(served.stdout.readline())["api_domain"]
+            replies = [requests.get(f"{url}/crm/v8/org", timeout=10) for _ in range(2)]
+            assert [reply.status_code for reply in replies] == [500, 401]
+        finally:
+            served.terminate()
+
+
+def test_emulate_refuses_trouble_of_an_unknown_kind(capsys):
+    """Said in one line with the kinds there are, before anything is served."""
+    assert main(["emulate", "--rows", "Leads=1", "--rough", "5xx"]) == 1
+    assert "'5xx' is not a kind of trouble; choose from: " in capsys.readouterr().err
 
 
 def test_emulate_refuses_a_pace_that_is_none(capsys):

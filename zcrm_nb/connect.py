@@ -357,7 +357,7 @@ def _show_form(
     from zcrm_nb.notebook.login import form  # noqa: PLC0415 - loaded where it is shown
 
     shown = form.LoginForm(
-        request, environment, lambda wish, done: _wake(crm, saved_as, wish, done), why=why
+        request, environment, lambda filled, done: _wake(crm, saved_as, filled, done), why=why
     )
     form.show(shown)
 

@@ -200,3 +200,11 @@ def test_a_clock_that_is_set_back_makes_nobody_wait_for_it(back_s):
     time[0] -= back_s
     pace.wait()
     assert waits == [50.0]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "text/csv", "", "image/png"])
+def test_a_file_of_any_type_arrives(gate, zoho, target, kind):
+    """Only JSON and HTML are answers in the place of a file."""
+    headers = {"Content-Type": kind, "Content-Length": "5"}
+    zoho.answers.append((200, b"a,b\n1", headers))
+    assert gate.download(PATH, target).read_bytes() == b"a,b\n1"

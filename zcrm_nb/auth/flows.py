@@ -148,7 +148,7 @@ def read_redirect(text: Secret, state: str, *, redirect_uri: str = "") -> Redire
         raise _declined(fields["error"])
     if not fields["code"]:
         raise LoginError(
-            "There is no code in what came back.",
+            "There is no code in this text.",
             todo="Copy the whole address that the browser ends at after you accepted; it contains "
             "code=….",
         )

@@ -243,7 +243,7 @@ class Vault:
         """Refuse a profile that does not exist, naming those that do."""
         if not self._path(name, "vault").exists():
             raise LoginError(
-                f"There is no profile {name!r} in {self.folder}.",
+                f"There is no saved login {name!r} in {self.folder}.",
                 todo=f"Make it with zcrm_nb.login({name!r}), in a terminal zcrm-nb login {name}. "
                 f"Saved logins: {', '.join(self.profiles()) or 'none'}.",
             )

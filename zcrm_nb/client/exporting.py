@@ -6,54 +6,37 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.client.base import Task, warn_user
-from zcrm_nb.client.writing import Writing
-from zcrm_nb.frames import store_at, to_frame
+from zcrm_nb.client.jobs import BulkJobs
+from zcrm_nb.frames import store_at
 from zcrm_nb.later import later
 from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
     from distributed import Client
 
-    from zcrm_nb.api.exporting import exports, job_store
+    from zcrm_nb.api.exporting import exports
     from zcrm_nb.api.exporting import question as export_question
-    from zcrm_nb.api.exporting import session as export_sessions
     from zcrm_nb.api.exporting.dask_cluster import Crew
-    from zcrm_nb.api.exporting.job_store import JobRecord, JobStore
     from zcrm_nb.api.exporting.question import Where
     from zcrm_nb.api.exporting.session import ExportSession
     from zcrm_nb.api.writing import bulk_table, bulk_write
     from zcrm_nb.auth.data_centres import Addresses
     from zcrm_nb.frames import Export as Dataset
     from zcrm_nb.frames import Report, Store
-    from zcrm_nb.notebook.job_tray import tray as job_tray
-    from zcrm_nb.notebook.job_tray.tray import Tray
     from zcrm_nb.notebook.progress import Told
 else:
-    exports, job_store, export_question, export_sessions = later(
-        "zcrm_nb.api.exporting", "exports", "job_store", "question", "session"
-    )
+    exports, export_question = later("zcrm_nb.api.exporting", "exports", "question")
     bulk_table, bulk_write = later("zcrm_nb.api.writing", "bulk_table", "bulk_write")
-    (job_tray,) = later("zcrm_nb.notebook.job_tray", "tray")
 
-__all__ = ["Exporting", "Job"]
+__all__ = ["Exporting"]
 
 
-class Exporting(Writing):
+class Exporting(BulkJobs):
     """What exports and writes records by bulk jobs."""
-
-    @property
-    def _job_store(self) -> JobStore:
-        """Where exports are written down."""
-        return job_store.JobStore(self._folder, self._gate.clock)
-
-    @property
-    def _export_session(self) -> ExportSession:
-        """What the export functions need of this object."""
-        return export_sessions.export_session(self._session, self._gate, self._folder)
 
     def bulk(
         self,
@@ -87,68 +70,68 @@ class Exporting(Writing):
             How many ranges of records, by ``Created_Time``, to export side by side. It saves time
             where there are several times 200,000 records, and costs at least as many jobs.
         fresh : bool, default False
-            Ask anew in any case. By default an export of the same question that began here less
-            than 15 minutes ago is used again, or gone on with if it was interrupted: its records
-            are as they were then, and no job is paid for twice. A line says so; another one offers
-            an older export that is still there.
+            Start a new export in any case. By default an export of the same question that began
+            here less than 15 minutes ago is used again, or continued if it was interrupted: its
+            records are as of then, and no job is paid for twice. The progress line says so, and
+            offers an older export that is still here.
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
             Keep currency, percent and decimal numbers as exact decimals instead of float64.
         progress : bool or callable, default True
-            Show in one line what Zoho is doing and how many rows are here; a callable is told
-            ``(rows, parts, None)`` after each part.
+            Show in one line what Zoho is doing and how many rows have come; a callable is called
+            with ``(rows, parts, None)`` after each part.
         **values : object
-            What stands for the ``:name`` places of ``where``.
+            Values for the ``:name`` places of ``where``.
 
         Returns
         -------
         DataFrame of shape (n_records, n_columns)
-            ``id`` first, then the columns in the order asked for, by ascending ``id``: cell for
-            cell what :meth:`coql` and :meth:`records` give. ``df.attrs["zcrm"]`` tells the ``job``
-            (an id for :meth:`job`), ``as_of`` (when it began), whether it was ``reused``, what was
-            ``left_out``, which columns came ``elsewhere`` and which lookups are ``unnamed``.
+            ``id`` first, then the columns in the order given, by ascending ``id``: cell for cell
+            what :meth:`coql` and :meth:`records` give. ``df.attrs["zcrm"]`` has the ``job`` (an id
+            for :meth:`job`), ``as_of`` (when it began), whether it was ``reused``, what was
+            ``left_out``, which columns were read ``elsewhere`` and which lookups are ``unnamed``.
 
         Raises
         ------
         JobError
-            Zoho could not finish the job, its file has expired or is damaged; or nobody knows
-            whether Zoho took a job that was asked for before the kernel died.
+            Zoho could not finish the job, or its file has expired or is damaged; or it is unknown
+            whether Zoho accepted a job that was requested before the kernel died.
         QueryError
-            The condition is no COQL, or bulk read has no words for it; not sent.
+            The condition is not valid COQL, or bulk read cannot express it; not sent.
         NotFoundError
             No such module or field; not sent.
         ValueError
-            A subform or a lookup to many was asked for as a column, or ``jobs`` cannot be.
+            A subform or a multi-select lookup was named as a column, or ``jobs`` is below 1.
         ScopeError
             The login lacks ``ZohoCRM.bulk.READ`` or a module scope.
 
         Warns
         -----
         BulkWarning
-            Zoho refused to export fields that were not asked for by name; the table lacks them.
+            Zoho does not export some of the fields; the table lacks them.
 
         See Also
         --------
-        job : Go on with an export after the kernel died.
-        coql : Less than some 30,000 rows come sooner and cheaper this way.
+        job : Continue an export after the kernel died.
+        coql : Faster and cheaper below some 30,000 rows.
 
         Notes
         -----
-        Credits: 50 for each 200,000 records and each 200 fields, 1 for each look at a job and for
-        each file; ``jobs`` more than 1 adds some counts. An export takes from some seconds to many
-        minutes, most of them Zoho's; while Zoho is at work on the next 200,000 records, those
-        before are fetched and read.
+        Credits: 50 for each 200,000 records and each 200 fields, 1 for each status request and each
+        file, so 52 at least: for a small module :meth:`table` takes 1 to 3, and :meth:`plan`
+        compares. ``jobs`` above 1 adds some counts.
 
-        Every step is written down beside the login, so that an interrupt or the end of the kernel
-        costs nothing: :meth:`jobs` lists what was begun, :meth:`job` goes on with it. The files,
-        which hold records of the CRM, stay there for a day, as they do at Zoho.
+        Every step is noted beside the saved login, so an interrupt or the end of the kernel costs
+        nothing: :meth:`jobs` lists what was begun, :meth:`job` continues it. The files, which hold
+        records of the CRM, stay for a day, as they do at Zoho.
 
-        Subforms and lookups to many records are modules of their own. Tags, files, images and the
-        like are never exported: asked for by name they come by query or from lists (3 credits for
-        each 2,000 records, or 1 for each 100). Names of lookups are exported too; those of lookups
-        to several modules come the same other way when asked for by name, else these have ids only.
-        An empty text and none look the same in an export; both are null.
+        Subforms and multi-select lookups are modules of their own. Tags, files, images and the like
+        are never exported: named as columns they come by query or from lists (3 credits for each
+        2,000 records, or 1 for each 100). Names of lookups to several modules come the same way
+        when named, else these lookups have ids only. With more than 200 fields, records that change
+        between the jobs are read again by id, and deleted ones left out. An empty text and a
+        missing one look the same in an export; both are null.
 
         References
         ----------
@@ -156,7 +139,7 @@ class Exporting(Writing):
 
         Examples
         --------
-        Here waiting takes no time, because it turns the emulated world's clock:
+        Waiting takes no time here, because it advances the emulator's clock:
 
         >>> import zcrm_nb
         >>> from zcrm_nb.emulator import ManualClock
@@ -221,20 +204,20 @@ class Exporting(Writing):
         jobs : int, default 1
             How many ranges of records to ask for side by side; 50 credits each.
         fresh : bool, default False
-            Ask anew, though an export of the same question is at hand. Whatever export the target
-            holds is removed first.
+            Export again, although the target, or a job of the last 15 minutes, has the same export.
+            An export in the target is replaced once Zoho has accepted the new job.
         ask_again : bool, default False
-            Where nobody knows whether Zoho took a job, because the kernel died while it asked, ask
-            for that job again: 50 credits, perhaps for the second time.
+            Request a job again of which it is unknown whether Zoho accepted it, because the kernel
+            died at that moment: 50 credits, possibly for the second time.
         exact : bool, default False
             Exact decimals instead of float64.
         client : dask.distributed.Client, optional
-            A Dask cluster, whose workers fetch and convert the parts. They must have zcrm-nb and
+            A Dask cluster whose workers download and convert the parts. They need zcrm-nb and must
             see the target: a folder that they share with this machine, or an address.
         progress : bool or callable, default True
             As for :meth:`bulk`.
         **values : object
-            What stands for the ``:name`` places of ``where``.
+            Values for the ``:name`` places of ``where``.
 
         Returns
         -------
@@ -245,15 +228,15 @@ class Exporting(Writing):
         Raises
         ------
         ValueError
-            The target holds another export, or a table of somebody else's; a format, a target and
-            a table that do not go together; or more fields than one job brings. The Dask client is
-            closed, or its workers do not see the target. Nothing is sent.
+            The target holds another export, a table that is not an export, or a damaged manifest;
+            format, target and table do not fit together; or there are more fields than one job
+            brings. The Dask client is closed, or its workers do not see the target. Not sent.
         OSError
             The target cannot be written to, or another program has the DuckDB file open; not sent.
         JobError
-            Zoho's job failed or has expired, a file of it is damaged, or nobody knows whether Zoho
-            took it; the message says what is there and how to go on. Or Dask workers died of a
-            part again and again, or their cluster has gone.
+            Another kernel is writing to the target (the message says which). Zoho's job failed or
+            has expired, its file is damaged, or it is unknown whether Zoho accepted it; the message
+            says how to continue. Or Dask workers died repeatedly, or their cluster is gone.
         NotFoundError
             No such module or field; not sent.
         ImportError
@@ -263,7 +246,8 @@ class Exporting(Writing):
         Warns
         -----
         BulkWarning
-            The files lack columns that Zoho does not export.
+            The files lack columns that Zoho does not export; or the target already holds the export
+            and it is older than 15 minutes: it is opened, and nothing is fetched.
 
         See Also
         --------
@@ -272,36 +256,32 @@ class Exporting(Writing):
 
         Notes
         -----
-        50 credits for each 200,000 records and 1 for each look at a job and each download, as for
-        :meth:`bulk`.
+        Credits as for :meth:`bulk`: 52 at least. For a small module
+        ``crm.table(module).to_parquet(file)`` takes 1 to 3.
 
         A part, of up to 200,000 records, is whole or absent: a file that is moved to its place when
-        it is complete, or a transaction. A manifest tells what was asked, by which job, and which
-        parts are there: ``_manifest.json`` in a folder, the schema ``zcrm_nb`` in a DuckDB file.
-        The same call after an interrupt, or in another kernel, goes on with the job that the
-        manifest names, as long as Zoho keeps its results (a day), and writes only what is missing;
-        once all is there, it opens it and sends nothing.
+        it is complete, or a transaction. A manifest (``_manifest.json`` in a folder, the schema
+        ``zcrm_nb`` in a DuckDB file) has the question, the job and the parts. The same call after
+        an interrupt, or in another kernel, continues that job for as long as Zoho keeps its results
+        (a day), and writes only what is missing; a complete export is opened and nothing is sent.
+        An export that fails leaves nothing behind, or parts that are marked as failed.
 
-        Users whom the directory lacks are named by a record of each, 1 credit for those of a batch;
-        Dask workers leave them unnamed. Lookups that no job names, as those to several modules,
-        have ids only.
+        Names of deleted users are looked up from one of their records (1 credit per batch); Dask
+        workers leave them unnamed. Lookups to several modules have ids only.
 
         Parquet and DuckDB hold types. CSV does not: there a multi-select is one text with
         semicolons, times are in UTC, and ``df()`` and the others type it back by the manifest.
 
-        With ``client``, jobs are still asked for and looked at here, and the manifest is written
-        here; a part is a task, which a worker runs from the download to the file. A worker that
-        dies costs its part a second download; files that nobody waits for any more are removed. The
-        limits of Zoho hold for all workers together, ten downloads a minute among them: some two
-        million rows. So a cluster pays where converting takes the time, and not the line.
+        With ``client``, jobs are still requested here, and the manifest is written here; a part is
+        a task that a worker runs from the download to the file. A worker that dies costs its part a
+        second download. Zoho's limits hold for all workers together, such as ten downloads a
+        minute: some two million rows. So a cluster pays off where converting takes the time.
 
-        The access token is no part of a task, and stands in no graph, log or dashboard. A worker
-        asks for it before each try of a download, with a public key made for this one question; the
-        answer is sealed for that key, and passes the scheduler as such. Refresh token and client
-        secret stay here, and so does refreshing: one for all. Who may run code on the cluster could
-        ask as well, and have the access token, which ends within an hour: use a cluster whose users
-        you trust with the records, and TLS (``distributed.security.Security``) where its network is
-        not yours alone.
+        The access token is not part of a task, graph, log or dashboard. A worker requests it before
+        each try of a download, with a public key made for this one request, and gets it encrypted
+        for that key. Refresh token and client secret stay here. Anyone who may run code on the
+        cluster could request the access token too, which expires within an hour: use a cluster
+        whose users you trust with the records, and TLS (``distributed.security.Security``).
 
         References
         ----------
@@ -309,7 +289,7 @@ class Exporting(Writing):
 
         Examples
         --------
-        Here waiting takes no time, because it turns the emulated world's clock:
+        Waiting takes no time here, because it advances the emulator's clock:
 
         >>> import tempfile, zcrm_nb
         >>> from zcrm_nb.emulator import ManualClock
@@ -475,7 +455,7 @@ class Exporting(Writing):
 
         Examples
         --------
-        Here waiting takes no time, because it turns the emulated world's clock:
+        Waiting takes no time here, because it advances the emulator's clock:
 
         >>> import pandas as pd
         >>> import zcrm_nb
@@ -503,227 +483,3 @@ class Exporting(Writing):
             raise_on_refused=raise_on_refused,
             route="bulk",
         )
-
-    def jobs(self) -> pd.DataFrame:
-        """List the bulk jobs begun with this login, from whatever notebook, the newest first.
-
-        Returns
-        -------
-        DataFrame of shape (n_exports, 12)
-            One line for each export, however many jobs of Zoho's it takes: ``id`` (for
-            :meth:`job`), ``module``, ``operation``, ``asked`` (for what, in words), ``state``,
-            ``rows``, ``parts`` (jobs asked for), ``files`` (of them here), ``created``,
-            ``age_minutes``, ``expires`` (when Zoho deletes the first result), ``zoho_ids`` (a list
-            of str). States: ``waiting`` (Zoho is
-            at work, or there is more to ask for), ``ready`` (all can be fetched), ``here`` (all
-            files are), ``failed``, ``expired`` and ``unclear`` (a job was asked for and the kernel
-            died before its id was read).
-
-        Notes
-        -----
-        No credits: it tells what was noted, and :meth:`job` finds out more; of a write (its
-        ``operation`` tells), :meth:`report` does, with the same id. Zoho itself has no list of
-        jobs.
-
-        Examples
-        --------
-        >>> import zcrm_nb
-        >>> from zcrm_nb.emulator import ManualClock
-        >>> crm = zcrm_nb.emulate(clock=ManualClock())
-        >>> _ = crm.bulk("Deals", ["Stage"])
-        >>> crm.jobs()[["id", "state", "parts", "files"]]
-                id state  parts  files
-        0  Deals-1  here      1      1
-        >>> crm.close()
-        """
-        return to_frame([self._job_lines()], job_store.JOB_COLUMNS)
-
-    def job_tray(self) -> Tray:
-        """Look at the bulk jobs, and go on with them by a click.
-
-        Returns
-        -------
-        Tray
-            What :meth:`jobs` lists, for a person: at the end of a cell it shows itself as a table
-            that keeps up to date, whichever notebook of the login a job is running in, with a
-            button at each that can be gone on with. In a saved notebook it is the same table,
-            standing still; in a terminal it is text.
-
-        See Also
-        --------
-        jobs : The same as a DataFrame.
-        job : What a click does, in code.
-
-        Notes
-        -----
-        Looking costs no credits: it reads what is noted on this machine. A job that is taken up
-        costs what :meth:`job` says; it goes on in the background, and what becomes of it stands in
-        the tray. An export of which nobody knows whether Zoho took it has no button, for it may be
-        paid for twice.
-
-        Examples
-        --------
-        >>> import zcrm_nb
-        >>> from zcrm_nb.emulator import ManualClock
-        >>> crm = zcrm_nb.emulate(rows={"Deals": 40}, clock=ManualClock())
-        >>> _ = crm.bulk("Deals", ["Stage"])
-        >>> crm.job_tray()
-        Bulk jobs: 1 here; as of 2026-09-15 03:30 UTC
-          Deals-1  here            40 rows  begun just now, kept by Zoho for 24 h; Stage
-        >>> crm.close()
-        """
-        tray = job_tray.Tray(self._job_lines, self._taken_up, self._gate.clock)
-        self._trays.add(tray)
-        return tray
-
-    def _job_lines(self) -> list[dict[str, Any]]:
-        """Tell about the bulk jobs that are noted, the newest first."""
-        lines = self._job_store.rows() + bulk_write.bulk_runs(self._folder, self._gate.clock())
-        return sorted(lines, key=lambda line: line["created"], reverse=True)
-
-    def _taken_up(self, id: str, tick: Callable[..., None], say: Callable[..., None]) -> str:  # noqa: A002
-        """Download what is missing of an export; of a write, ask how far it is."""
-        if any(line["id"] == id and line["operation"] == "write" for line in self._job_lines()):
-            return self.report(id).resolve()._summary()
-        record = self._job_store.find(id)
-        facts = {"query": export_question.query_text(record.question), "route": "bulk"}
-        with self._noted(record.module, facts) as note:
-            text = exports.fetch(replace(self._export_session, tick=tick), record, say=say)
-            note["rows"] = self._job_store.find(id).rows
-        return text
-
-    def job(self, id: str) -> Job:  # noqa: A002 - the column of crm.jobs()
-        """Find an export that was begun before, to go on with it.
-
-        Parameters
-        ----------
-        id : str
-            Its id in :meth:`jobs`, or Zoho's id of one of its jobs.
-
-        Returns
-        -------
-        Job
-            Its :meth:`Job.df` brings it to its end and gives the table.
-
-        Raises
-        ------
-        JobError
-            Nothing is noted of it.
-
-        Examples
-        --------
-        >>> import zcrm_nb
-        >>> from zcrm_nb.emulator import ManualClock
-        >>> crm = zcrm_nb.emulate(clock=ManualClock())
-        >>> _ = crm.bulk("Deals", ["Stage"])
-        >>> crm.job("Deals-1").df().shape == crm.records("Deals", ["Stage"]).shape
-        True
-        >>> crm.close()
-        """
-        return Job(self, self._job_store.find(id).id)
-
-    def _exported(
-        self,
-        work: Callable[[ExportSession, Task], pd.DataFrame],
-        question: Mapping[str, Any],
-        progress: bool | Told,
-    ) -> pd.DataFrame:
-        """Make the table of an export under progress."""
-        shown = Progress(question["module"], show=progress, unit="part")
-        return self._run(
-            lambda task: work(replace(self._export_session, tick=task), task),
-            question["module"],
-            shown,
-            query=export_question.query_text(question),
-            route="bulk",
-        )
-
-
-class Job:
-    """One export, as it is written down; made by :meth:`CRM.job`.
-
-    Parameters
-    ----------
-    crm : Exporting
-        The CRM it belongs to.
-    id : str
-        Its id.
-
-    Attributes
-    ----------
-    id : str
-        As in ``crm.jobs()``.
-    """
-
-    def __init__(self, crm: Exporting, id: str) -> None:  # noqa: A002 - as in crm.jobs()
-        self._crm, self.id = crm, id
-
-    @property
-    def state(self) -> str:
-        """How far it is, as last noted; see ``crm.jobs()``. Nothing is sent."""
-        return self._noted.state(self._crm._gate.clock())
-
-    @property
-    def rows(self) -> int:
-        """How many records its jobs have so far."""
-        return self._noted.rows
-
-    def df(
-        self,
-        *,
-        tz: str = "UTC",
-        exact: bool = False,
-        ask_again: bool = False,
-        progress: bool | Told = True,
-    ) -> pd.DataFrame:
-        """Bring it to its end, wherever it was left, and give the table.
-
-        Parameters
-        ----------
-        tz : str, default "UTC"
-            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
-        exact : bool, default False
-            Exact decimals instead of float64.
-        ask_again : bool, default False
-            Where nobody knows whether Zoho took a job (state ``unclear``), ask for that job again:
-            50 credits, perhaps for the second time.
-        progress : bool or callable, default True
-            As in :meth:`CRM.bulk`.
-
-        Returns
-        -------
-        DataFrame of shape (n_records, n_columns)
-            What :meth:`CRM.bulk` would have given.
-
-        Raises
-        ------
-        JobError
-            It failed, has expired, is unclear, or another notebook is at work on it.
-        """
-        record, zone = self._noted, self._crm._zone(tz)
-
-        def work(session: ExportSession, task: Task) -> pd.DataFrame:
-            return exports.job_table(
-                session, record, task=task, tz=zone, exact=exact, ask_again=ask_again
-            )
-
-        return self._crm._exported(work, record.question, progress)
-
-    def forget(self) -> None:
-        """Delete its files and the note of it, here; Zoho deletes its own after a day.
-
-        Raises
-        ------
-        JobError
-            Another notebook is at work on it.
-        """
-        with self._crm._job_store.lock(self._noted):
-            self._crm._job_store.delete(self._noted)
-
-    @property
-    def _noted(self) -> JobRecord:
-        """What is written down now, perhaps by another notebook."""
-        return self._crm._job_store.find(self.id)
-
-    def __repr__(self) -> str:
-        return f"<Job {self.id}: {self.state}, {self.rows:,} rows>"

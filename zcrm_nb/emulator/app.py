@@ -40,23 +40,6 @@ _log = logging.getLogger(__name__)
 class App:
     """The WSGI callable: every address of the emulator answers here.
 
-    Parameters
-    ----------
-    org : BulkOrg
-        The org it answers for.
-    deferred_jobs : DeferredJobs
-        Its deferred jobs.
-    faults : Faults
-        What goes wrong on request.
-    latency_ms : float
-        How much longer each call takes, in milliseconds.
-    sleep : callable
-        How latency waits; takes seconds.
-    rough : Rough, optional
-        Spoils the responses of an impolite org.
-
-    Notes
-    -----
     The order of the checks is Zoho's as far as it shows from outside: the address, the token, its
     scopes, the limits; then faults made on purpose, then the handler.
     """

@@ -49,15 +49,7 @@ class DeferringOrg(Org):
 
 
 class DeferredJobs:
-    """The deferred jobs of an org.
-
-    Parameters
-    ----------
-    org : Org
-        The org.
-    works : mapping of str to callable
-        How each kind of job is done.
-    """
+    """The deferred jobs of an org."""
 
     def __init__(self, org: Org, works: dict[str, Work]) -> None:
         self._org, self._works = org, works

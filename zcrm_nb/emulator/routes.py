@@ -130,11 +130,6 @@ class Router:
 
     Where several paths fit, the one with the earlier literal segment answers: ``/settings/fields``
     before ``/settings/**`` before ``/{module}/{id}``.
-
-    Parameters
-    ----------
-    routes : iterable of Route
-        The addresses that are emulated.
     """
 
     def __init__(self, routes: Iterable[Route] = ROUTES) -> None:

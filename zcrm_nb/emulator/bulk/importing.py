@@ -77,19 +77,7 @@ class Row:
 
 
 class Import:
-    """The rows of one file becoming records.
-
-    Parameters
-    ----------
-    org : Org
-        The org.
-    user : int
-        Who writes.
-    operation : str
-        ``insert``, ``update`` or ``upsert``.
-    resource : Resource
-        File and mappings.
-    """
+    """The rows of one file becoming records."""
 
     def __init__(self, org: Org, user: int, operation: str, resource: Resource) -> None:
         self._org, self.resource, self._operation = org, resource, operation

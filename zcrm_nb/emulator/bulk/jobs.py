@@ -74,17 +74,7 @@ class BulkOrg(WatchOrg):
 class Jobs:
     """The bulk jobs of an org.
 
-    Parameters
-    ----------
-    org : BulkOrg
-        The org; callbacks that its file still owes will be sent.
-    kinds : mapping of str to Kind
-        The kinds of jobs.
-
-    Attributes
-    ----------
-    folder : Path
-        Where their files are.
+    Their files are in ``folder``.
     """
 
     def __init__(self, org: BulkOrg, kinds: Mapping[str, Kind]) -> None:

@@ -65,13 +65,7 @@ class LifeEvent(NamedTuple):
 
 
 class Pile:
-    """Ids of records that people work on, the newest of them.
-
-    Parameters
-    ----------
-    ids : iterable of int
-        In the order in which they were made.
-    """
+    """Ids of records that people work on, the newest of them."""
 
     def __init__(self, ids: Iterable[int]) -> None:
         self._ids = list(ids)[-RECENT:]
@@ -94,26 +88,12 @@ class Pile:
 
 
 class People:
-    """The people of the org at work.
-
-    Parameters
-    ----------
-    org : Org
-        Where they work.
-    seed : int
-        The same seed, and the same org, give the same deeds.
-
-    Attributes
-    ----------
-    typos : list of tuple
-        Lead, field and right value of what was mistyped and not yet corrected.
-    twins : list of int
-        Leads that were entered although they were there.
-    """
+    """The people of the org at work."""
 
     def __init__(self, org: Org, seed: int) -> None:
         self.org, self.random = org, Random(f"life of {seed}")  # noqa: S311 - no secret
         self._seed, self._streams = seed ^ 0x4C494645, dict[str, Random]()
+        # Lead, field and right value of what is not yet corrected.
         self.typos: list[tuple[int, str, str]] = []
         self.twins: list[int] = []
         self.leads = self._pile("Leads", "Converted__s IS NOT 1")

@@ -59,15 +59,7 @@ class DeviceOrg(Org):
 
 
 class Devices:
-    """The device flows of one emulator.
-
-    Parameters
-    ----------
-    clock : Clock
-        What time it is.
-    seed : int
-        The same seed gives the same user codes in the same order.
-    """
+    """The device flows of one emulator."""
 
     def __init__(self, clock: Clock, seed: int) -> None:
         self._clock = clock

@@ -19,11 +19,6 @@ class FormTokens(Generic[T]):
     What a form asks for stays here; the form carries the ticket alone. So another website cannot
     say yes in a person's name, since it cannot read the ticket, and a request cannot be changed
     between the question and the answer.
-
-    Parameters
-    ----------
-    clock : Clock
-        What time it is; a ticket lasts ten minutes.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -119,17 +119,7 @@ def matches(org: Org, lead: Row) -> Iterator[Match]:
 
 
 class Converter:
-    """Converts one lead.
-
-    Parameters
-    ----------
-    org : Org
-        The org.
-    user : int
-        Who converts it.
-    lead : dict
-        The lead, as it is stored.
-    """
+    """Converts one lead."""
 
     def __init__(self, org: Org, user: int, lead: Row) -> None:
         self._org, self._store, self._user, self._lead = org, org.store, user, lead

@@ -31,16 +31,7 @@ ATTACHED = (
 class Table:
     """Some fields of a module, read from the store and shaped for the wire.
 
-    Parameters
-    ----------
-    store : Store
-        Where the records are.
-    module : Module
-        Whose records.
-    fields : iterable of Field
-        What to show of them; ``id`` always comes along.
-    cut : bool, default False
-        Whether rich text is cut to 500 characters, as in lists.
+    ``cut`` shortens rich text to 500 characters, as in lists.
     """
 
     def __init__(

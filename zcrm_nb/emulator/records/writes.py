@@ -27,24 +27,7 @@ Item = dict[str, Any]
 
 
 class Writer:
-    """Writes the records of one request.
-
-    Parameters
-    ----------
-    org : Org
-        The org that is written to.
-    user : int
-        Who writes.
-    module : Module
-        Whose records.
-    unmodified_since : int, optional
-        Change only what was not changed since then.
-
-    Attributes
-    ----------
-    user : int
-        Id of the one who writes.
-    """
+    """Writes the records of one request."""
 
     def __init__(
         self, org: Org, user: int, module: Module, unmodified_since: int | None = None

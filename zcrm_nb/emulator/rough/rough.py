@@ -28,17 +28,7 @@ def kinds_of(rough: bool | str | Iterable[str]) -> tuple[str, ...]:
 
 
 class Rough:
-    """Stands between the network and the org, and spoils what passes.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Which kinds, keys of :data:`KINDS`.
-    seed : int
-        Decides which calls, fields and values they hit.
-    now : callable
-        The time of the org, in epoch seconds.
-    """
+    """Stands between the network and the org, and spoils what passes."""
 
     def __init__(self, names: tuple[str, ...], seed: int, now: Callable[[], int]) -> None:
         self.names = names

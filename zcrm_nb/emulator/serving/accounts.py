@@ -109,17 +109,6 @@ class RefreshToken:
 class Accounts:
     """The accounts server of one org, kept in memory behind one lock.
 
-    Parameters
-    ----------
-    clock : Clock
-        What time it is.
-    settings : Settings
-        The unsettled facts.
-    seed : int
-        The same seed gives the same tokens in the same order.
-
-    Notes
-    -----
     The limits are those of Zoho's token-validity page: ten access tokens in ten minutes from one
     refresh token, fifteen alive at once, twenty refresh tokens for a user, ten grant codes in ten
     minutes for a client. What is one too many pushes out the oldest; codes and access tokens that

@@ -6,19 +6,7 @@ from typing import Any
 
 
 class Refusal(Exception):  # noqa: N818 - the emulator's own word for an answer that says no
-    """An answer that says no. Raised anywhere in the emulator, shaped by the app.
-
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    code : str
-        Zoho's code.
-    message : str
-        Zoho's words.
-    details : dict, optional
-        Zoho's details object.
-    """
+    """An answer that says no. Raised anywhere in the emulator, shaped by the app."""
 
     def __init__(
         self, status: int, code: str, message: str, details: dict[str, Any] | None = None

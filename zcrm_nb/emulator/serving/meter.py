@@ -129,24 +129,7 @@ PRICES = {
 
 
 class Meter:
-    """Counts credits over 24 rolling hours, and calls in flight.
-
-    Parameters
-    ----------
-    edition : str
-        One of ``free``, ``standard``, ``professional``, ``enterprise``, ``ultimate``.
-    users : int
-        Users of the org; they add to the allowance.
-    clock : Clock
-        What time it is.
-    settings : Settings
-        How Zoho words HTTP 429.
-
-    Attributes
-    ----------
-    allowance : int
-        Credits for 24 hours.
-    """
+    """Counts credits over 24 rolling hours, and calls in flight."""
 
     def __init__(self, edition: str, users: int, clock: Clock, settings: Settings) -> None:
         self._edition = EDITIONS[edition]

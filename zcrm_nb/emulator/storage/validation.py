@@ -42,17 +42,7 @@ class Draft:
 
 
 class RecordChecker:
-    """Checks what is sent for the records of one module.
-
-    Parameters
-    ----------
-    store : Store
-        Where the records are, and those that lookups point to.
-    module : Module
-        Whose records are written.
-    settings : Settings
-        How strict Zoho is where its pages do not say.
-    """
+    """Checks what is sent for the records of one module."""
 
     def __init__(self, store: Store, module: Module, settings: Settings) -> None:
         self._store, self._module, self._settings = store, module, settings

@@ -94,13 +94,6 @@ class WatchOrg(Org):
 class Channels:
     """The channels of an org.
 
-    Parameters
-    ----------
-    org : WatchOrg
-        The org; channels that its file knows are open again.
-
-    Notes
-    -----
     Every callback has its own ``server_time``, later than the one before: two changes within one
     millisecond, or under a clock that stands still, can be told apart as in Zoho.
     """

@@ -55,17 +55,7 @@ class Location(NamedTuple):
 
 
 class Form:
-    """One item of ``watch[]`` as sent, read key by key.
-
-    Parameters
-    ----------
-    org : Org
-        The org whose records are to be watched.
-    item : dict
-        The item.
-    location : Location
-        Where it stands in the body.
-    """
+    """One item of ``watch[]`` as sent, read key by key."""
 
     def __init__(self, org: Org, item: Item, location: Location) -> None:
         self._org, self._item, self.location = org, item, location
@@ -168,17 +158,7 @@ class Form:
 
 
 class Condition:
-    """One object of ``notification_condition``: the fields whose change is to be told.
-
-    Parameters
-    ----------
-    org : Org
-        The org that has the fields.
-    sent : object
-        The object as sent.
-    location : Location
-        Where it stands in the body.
-    """
+    """One object of ``notification_condition``: the fields whose change is to be told."""
 
     def __init__(self, org: Org, sent: object, location: Location) -> None:
         if not isinstance(sent, dict):

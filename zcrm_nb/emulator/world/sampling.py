@@ -31,21 +31,7 @@ HOURS = (1, 0, 0, 0, 0, 1, 2, 4, 8, 30, 60, 70, 65, 40, 50, 65, 60, 55, 35, 15, 
 
 
 class Batch:
-    """Some consecutive records of a module in the making.
-
-    Parameters
-    ----------
-    seed : int
-        The world's seed.
-    module : str
-        API name.
-    created : sequence of int
-        When each record was made, in epoch seconds, ascending; their number is the batch's.
-    first : int
-        How many records of the module came before.
-    streams : dict
-        The module's streams, shared by its batches.
-    """
+    """Some consecutive records of a module in the making."""
 
     def __init__(
         self, seed: int, module: str, created: Sequence[int], first: int, streams: dict[str, Random]
