@@ -481,3 +481,33 @@ def test_a_mass_update_refuses_what_an_update_refuses(crm, values, problem):
     with crm.trace() as calls, pytest.raises(ValueError, match=problem):
         crm.mass_update("Leads", leads, values=values)
     assert not [call for call in calls if call.method == "POST"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "stored"),
+    [
+        ("Amount", "1234.5", 1234.5),
+        ("Amount", np.float64(5), 5),
+        ("Closing_Date", pd.Timestamp("2026-12-31"), "2026-12-31"),
+        ("Next_Step", 94109.0, "94109"),
+    ],
+)
+def test_the_deal_of_a_conversion_is_written_like_an_inserted_one(crm, name, value, stored):
+    """Given for all leads, or in a column of the table."""
+    leads = crm.coql("select id from Leads where Converted__s = 'false' limit 2")
+    ids = crm.convert(leads.head(1), deal={**DEAL, name: value})["Deals.id"].tolist()
+    table = leads.tail(1).assign(**{f"Deals.{name}": pd.Series([value], [1], dtype=object)})
+    ids += crm.convert(table, deal=DEAL)["Deals.id"].tolist()
+    for each in ids:
+        assert crm.request("GET", f"Deals/{each}")["data"][0][name] == stored
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [("Amount", "much", "not a number"), ("Closing_Date", "soon", "not a valid date")],
+)
+def test_a_deal_that_zoho_would_refuse_is_not_sent(crm, name, value, problem):
+    """The lead stays a lead."""
+    leads = crm.coql("select id from Leads where Converted__s = 'false' limit 1")
+    with pytest.raises(ValueError, match=problem):
+        crm.convert(leads, deal={**DEAL, name: value})

@@ -381,6 +381,7 @@ def test_rich_text_comes_whole(own, fresh):
     assert len(listed["Observations"].iloc[0]) == 500
     assert texts.loc[6, "Observations"] == long
     assert texts["id"].equals(visits["id"])
+    assert own.full_text("Site_Visits", [visit, visit])["Observations"].tolist() == [long, long]
     with pytest.raises(ValueError, match="no rich text"):
         own.full_text("Leads", "1")
 
@@ -413,3 +414,36 @@ def test_a_composite_request_goes_by_request(own):
     said = own.request("POST", "__composite_requests", json=body)["__composite_requests"]
     codes = [each["details"]["response"]["status_code"] for each in said]
     assert codes == [201, 200]
+
+
+NOTHING = {
+    "list": list,
+    "series": lambda: pd.Series([], dtype="string"),
+    "frame": lambda: pd.DataFrame({"id": []}),
+    "filtered": lambda: pd.DataFrame({"id": ["1"]}).head(0),
+    "generator": lambda: iter(()),
+}
+SELECTIONS = {
+    "related": ("Accounts", lambda crm, ids: crm.related("Accounts", ids, "Contacts", ["Email"])),
+    "related by record": ("Leads", lambda crm, ids: crm.related("Leads", ids, "Notes")),
+    "notes": ("Leads", lambda crm, ids: crm.notes("Leads", ids)),
+    "attachments": ("Leads", lambda crm, ids: crm.attachments("Leads", ids)),
+    "subform": ("Quotes", lambda crm, ids: crm.subform("Quotes", "Quoted_Items", ids)),
+    "multi-select lookup": (
+        "Site_Visits",
+        lambda crm, ids: crm.subform("Site_Visits", "Products_Shown", ids),
+    ),
+    "full_text": ("Site_Visits", lambda crm, ids: crm.full_text("Site_Visits", ids)),
+    "records": ("Leads", lambda crm, ids: crm.records("Leads", ["City"], ids=ids)),
+}
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+@pytest.mark.parametrize("method", SELECTIONS)
+def test_a_selection_of_nothing_is_an_empty_typed_table(crm, method, nothing):
+    """Someone who filtered to nothing must not go on with everyone."""
+    module, read = SELECTIONS[method]
+    table = read(crm, NOTHING[nothing]())
+    assert len(table) == 0
+    one = crm.coql(f"select id from {module} limit 1")
+    assert table.dtypes.equals(read(crm, one).dtypes)

@@ -227,7 +227,8 @@ def test_a_request_that_is_handled_after_the_time_out_is_found(org, tmp_path):
 
 # ---- Records of others ---------------------------------------------------------------------------
 
-SCOPES = ("modules.ALL", "settings.ALL", "coql.READ", "users.READ", "org.READ")
+SCOPES = ("modules.ALL", "settings.ALL", "coql.READ", "mass_update.UPDATE",
+          "mass_delete.DELETE", "users.READ", "org.READ")  # fmt: skip
 PATHS = ("/users", "/coql", "/settings/fields", "/crm/v8/Leads/deleted", "/crm/v8/Leads")
 KINDS = ("500", "429", "html", "lost", "truncated")
 ODD = (b"null", b"[]", b"{}", b'{"users": null, "data": null}', b'{"users": [], "data": [{}]}',
@@ -272,20 +273,23 @@ def lost_write(org, crm, verb, *args, **options):
         return getattr(crm, verb)("Leads", *args, progress=False, **options)
 
 
-METHODS = {"insert": "POST", "update": "PUT", "upsert": "POST", "delete": "DELETE"}
+METHODS = {"insert": "POST", "update": "PUT", "upsert": "POST", "delete": "DELETE",
+           "mass_update": "POST", "mass_delete": "POST"}  # fmt: skip
 
 
 def planted(org, crm, colleague, verb):
     """Lose a write, let a colleague do the very same; return the report, and what is there now."""
     run, options = f"Plant{next(serial)}", {}
     record = {"Last_Name": run, "City": "Pune", "Email": f"{run}@example.com"}
-    if verb in ("update", "delete"):
+    if verb not in ("insert", "upsert"):
         org.clock.advance(2)
         record["id"] = crm.insert("Leads", {**record, "City": "Goa"})["id"].item()
         org.clock.advance(2)
     if verb == "upsert":
         options = {"duplicate_check_fields": "Email"}
-    source = [record["id"]] if verb == "delete" else record
+    if verb == "mass_update":
+        options = {"values": {"City": "Pune"}}
+    source = record if verb in ("insert", "update", "upsert") else [record["id"]]
     report = lost_write(org, crm, verb, source, **options)
     org.clock.advance(2)
     assert getattr(colleague, verb)("Leads", source, **options)["status"].item() == "done"
@@ -306,6 +310,8 @@ def resolved_and_undone(report):
             report = found if step == "resolve" else report
         except ZohoError:
             continue
+        except ValueError as error:  # a mass update has noted no old values
+            assert "cannot be undone" in str(error)  # noqa: PT017
     return report
 
 
@@ -350,7 +356,7 @@ def test_odd_answers_never_make_it_ones_own(shared, own, colleague, verb, path):
 @pytest.mark.parametrize("verb", METHODS)
 def test_a_login_that_may_not_read_users_claims_nothing(shared, own, colleague, verb):
     """It cannot know whose a record is; and says so."""
-    narrow = login_of(shared, ADMIN, SCOPES[:3])
+    narrow = login_of(shared, ADMIN, SCOPES[:5])
     report, run, before = planted(shared, narrow, colleague, verb)
     found = report.resolve(wait_s=0)
     assert found["status"].item() == "unknown"

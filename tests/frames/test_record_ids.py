@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from zcrm_nb.frames import as_record_ids, json_record
+from zcrm_nb.frames import as_record_ids
 
 
 @pytest.mark.parametrize(
@@ -64,15 +64,3 @@ def test_no_records_are_no_records():
     """An empty table does nothing."""
     index, rows = as_record_ids([])
     assert (len(index), rows) == (0, [])
-
-
-def test_values_become_plain():
-    """As a write call takes them."""
-    moment = pd.Timestamp("2026-01-01 10:00", tz="UTC")
-    assert json_record({"At": moment, "Tags": ["a"], "None": None, "Account": {"id": "1"}}) == {
-        "At": "2026-01-01T10:00:00+00:00",
-        "Tags": ["a"],
-        "None": None,
-        "Account": {"id": "1"},
-    }
-    assert json_record({}) == {}

@@ -51,7 +51,7 @@ def test_a_pipeline_has_nobody_to_ask():
 
 def test_a_notebook_that_a_program_runs_has_nobody_to_ask():
     """It takes no questions. A form could be shown, to whoever asks for it."""
-    found = detect_environment({}, kernel=True, terminal=False, asks=False, platform="linux")
+    found = detect_environment({}, kernel=True, terminal=False, answers=False, platform="linux")
     assert (found.person, found.widgets) == (False, True)
 
 
@@ -59,7 +59,7 @@ def test_voila_takes_no_questions_and_has_a_person():
     """It runs notebooks as programs do, for somebody who looks at the page."""
     environ = {"VOILA_BASE_URL": "/"}
     assert detect_environment(
-        environ, kernel=True, terminal=False, asks=False, platform="linux"
+        environ, kernel=True, terminal=False, answers=False, platform="linux"
     ).person
 
 

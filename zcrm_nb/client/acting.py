@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.client.reports import Reporting
-from zcrm_nb.frames import as_record_ids, json_record, to_frame
+from zcrm_nb.frames import as_record_ids, to_frame
 from zcrm_nb.later import later
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Acting(Reporting):
         common = convert.Conversion(
             account=account,
             contact=contact,
-            deal=None if deal is None else json_record(deal),
+            deal=deal,
             owner=owner and mass.user_id(self._catalogue, owner),
             overwrite=overwrite,
             match=match,

@@ -1,4 +1,4 @@
-"""Reading what the org is made of: modules, fields, picklists, users."""
+"""Metadata of the org: modules, fields, picklists, views, users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Describing"]
 
 
 class Describing(Base):
-    """What describes the org."""
+    """The methods that describe the org."""
 
     def modules(self) -> pd.DataFrame:
         """List the modules of the org.
@@ -24,7 +24,7 @@ class Describing(Base):
         Returns
         -------
         DataFrame of shape (n_modules, 9)
-            ``api_name`` (the name every call wants), ``singular_label``, ``plural_label``,
+            ``api_name`` (the name for every call), ``singular_label``, ``plural_label``,
             ``generated_type``, ``api_supported``, ``creatable``, ``editable``, ``deletable``,
             ``id``.
 
@@ -35,11 +35,11 @@ class Describing(Base):
 
         Notes
         -----
-        One credit, once; :meth:`refresh` asks anew.
+        One credit, once, until :meth:`refresh`.
 
         References
         ----------
-        Zoho CRM API V8, "Modules Metadata": zoho.com/crm/developer/docs/api/v8/modules-api.html
+        https://www.zoho.com/crm/developer/docs/api/v8/modules-api.html
 
         Examples
         --------
@@ -63,7 +63,7 @@ class Describing(Base):
         Returns
         -------
         DataFrame of shape (n_fields, 12)
-            ``api_name`` (the name of the column), ``field_label`` (what people see), ``data_type``
+            ``api_name`` (the name of the column), ``field_label`` (as on the screen), ``data_type``
             (Zoho's word), ``length``, ``mandatory``, ``custom_field``, ``read_only``, ``unique``,
             ``lookup`` (the module it points to), ``returns`` (what a formula or roll-up returns),
             ``values`` (of a picklist, a list), ``id``.
@@ -75,11 +75,11 @@ class Describing(Base):
 
         Notes
         -----
-        One credit, once for each module; :meth:`refresh` asks anew.
+        One credit, once for each module, until :meth:`refresh`.
 
         References
         ----------
-        Zoho CRM API V8, "Fields Metadata": zoho.com/crm/developer/docs/api/v8/field-meta.html
+        https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
 
         Examples
         --------
@@ -114,7 +114,7 @@ class Describing(Base):
         NotFoundError
             No such module or field; not sent.
         ValueError
-            The field is no picklist.
+            The field is not a picklist.
 
         Notes
         -----
@@ -122,7 +122,7 @@ class Describing(Base):
 
         References
         ----------
-        Zoho CRM API V8, "Fields Metadata": zoho.com/crm/developer/docs/api/v8/field-meta.html
+        https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
 
         Examples
         --------
@@ -144,12 +144,12 @@ class Describing(Base):
         module : str
             API name of the module.
         details : bool, default False
-            Also bring what each view filters by, which fields it shows and how it is sorted.
+            Also bring the criteria of each view, its fields and its order.
 
         Returns
         -------
         DataFrame of shape (n_views, 11) or (n_views, 15)
-            ``id`` (what ``cvid=`` wants), ``name``, ``category``, ``access_type``,
+            ``id`` (for ``cvid=``), ``name``, ``category``, ``access_type``,
             ``system_defined``, ``default``, ``created_by``, ``created_by.id``, ``modified_by``,
             ``modified_by.id``, ``modified_time``; with details ``criteria`` (Zoho's object, or
             ``None`` for all records), ``fields`` (API names, a list), ``sort_by`` and
@@ -173,8 +173,7 @@ class Describing(Base):
 
         References
         ----------
-        Zoho CRM API V8, "Custom Views Metadata":
-        zoho.com/crm/developer/docs/api/v8/custom-view-meta.html
+        https://www.zoho.com/crm/developer/docs/api/v8/custom-view-meta.html
 
         Examples
         --------
@@ -206,11 +205,11 @@ class Describing(Base):
 
         Notes
         -----
-        One credit for each 200 users, once; :meth:`refresh` asks anew.
+        One credit for each 200 users, once, until :meth:`refresh`.
 
         References
         ----------
-        Zoho CRM API V8, "Get Users": zoho.com/crm/developer/docs/api/v8/get-users.html
+        https://www.zoho.com/crm/developer/docs/api/v8/get-users.html
 
         Examples
         --------
@@ -223,12 +222,12 @@ class Describing(Base):
         return to_frame([self._catalogue.users()], metadata.USER_COLUMNS)
 
     def org(self) -> pd.Series:
-        """Tell about the org: name, id, time zone, currency, edition.
+        """Describe the org: name, id, time zone, currency, edition.
 
         Returns
         -------
         Series
-            Everything Zoho tells, by Zoho's names.
+            Everything Zoho sends, by Zoho's names.
 
         Raises
         ------
@@ -237,12 +236,12 @@ class Describing(Base):
 
         Notes
         -----
-        One credit, once; :meth:`refresh` asks anew. From then on :attr:`credits` knows the day's
-        allowance of the edition, and as many calls go side by side as the edition allows.
+        One credit, once, until :meth:`refresh`. From then on :attr:`credits` has the day's
+        allowance of the edition, and as many calls run side by side as the edition allows.
 
         References
         ----------
-        Zoho CRM API V8, "Get Organization": zoho.com/crm/developer/docs/api/v8/get-org-data.html
+        https://www.zoho.com/crm/developer/docs/api/v8/get-org-data.html
 
         Examples
         --------
@@ -258,7 +257,7 @@ class Describing(Base):
         return series(org, name="org")
 
     def refresh(self) -> None:
-        """Forget modules, fields, users and org, so that the next call asks Zoho anew.
+        """Forget modules, fields, users and org, so that they are read again.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""What belongs together: related lists, subforms, lookups expanded, timelines."""
+"""Related lists, subforms, expanded lookups, timelines and rich texts."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["Relating"]
 
 
 class Relating(Reporting):
-    """What reads along lookups, and links records to each other."""
+    """The methods that read along lookups, and link records to each other."""
 
     def related_lists(self, module: str) -> pd.DataFrame:
-        """List what can hang on the records of a module.
+        """List the related lists of a module.
 
         Parameters
         ----------
@@ -36,8 +36,8 @@ class Relating(Reporting):
         Returns
         -------
         DataFrame of shape (n_lists, 6)
-            ``api_name`` (what :meth:`related` wants), ``display_label``, ``module`` (whose records
-            are on the list), ``type``, ``linkingmodule`` (of a multi-select lookup), ``id``.
+            ``api_name`` (for :meth:`related`), ``display_label``, ``module`` (whose records are on
+            the list), ``type``, ``linkingmodule`` (of a multi-select lookup), ``id``.
 
         Raises
         ------
@@ -46,12 +46,11 @@ class Relating(Reporting):
 
         Notes
         -----
-        One credit, once for each module; :meth:`refresh` asks anew.
+        One credit, once for each module, until :meth:`refresh`.
 
         References
         ----------
-        Zoho CRM API V8, "Related Lists Metadata":
-        zoho.com/crm/developer/docs/api/v8/related-list-meta.html
+        https://www.zoho.com/crm/developer/docs/api/v8/related-list-meta.html
 
         Examples
         --------
@@ -76,7 +75,7 @@ class Relating(Reporting):
         as_is: Sequence[str] = (),
         progress: bool | Told = True,
     ) -> pd.DataFrame:
-        """Read what hangs on one record, or on many, in one table.
+        """Read a related list of one record, or of many, in one table.
 
         Parameters
         ----------
@@ -85,33 +84,31 @@ class Relating(Reporting):
         ids : str, iterable of str, or DataFrame
             An id, several, or a table with a column ``id``.
         related_list : str
-            API name of the list; :meth:`related_lists` tells which there are.
+            API name of the list, from :meth:`related_lists`.
         columns : sequence of str, optional
             API names of the fields to bring; all that COQL can read by default.
         tz : str, default "UTC"
-            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+            Time zone of datetime columns, as in :meth:`coql`.
         exact : bool, default False
-            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+            Exact decimals instead of float64.
         errors : {"keep", "coerce", "raise"}, default "keep"
-            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
-            in a column of Python objects; missing; or an error. The first two warn.
+            What becomes of values that do not fit their field, as in :meth:`coql`.
         as_is : sequence of str, optional
             Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each page.
+            Show progress, as in :meth:`coql`.
 
         Returns
         -------
         DataFrame of shape (n_rows, n_columns)
-            ``parent_id`` first, the id of the record that a row hangs on, then ``id`` and the
+            ``parent_id`` first, the id of the record that a row belongs to, then ``id`` and the
             columns, typed as :meth:`coql` types them; rows in the order of ``ids``. A record on the
             lists of two parents has two rows.
 
         Raises
         ------
         NotFoundError
-            No such module, list or field, or an id that cannot be one; not sent.
+            No such module, list or field, or an id that is not one; not sent.
 
         See Also
         --------
@@ -120,15 +117,14 @@ class Relating(Reporting):
 
         Notes
         -----
-        Where the metadata tell which lookup makes the list, it is asked for in COQL, for a hundred
-        parents at a time and side by side: 3 credits for each hundred parents and each 2,000 rows.
+        Where the metadata name the lookup behind the list, COQL reads it, for a hundred parents at
+        a time and side by side: 3 credits for each hundred parents and each 2,000 rows.
         Where they do not, and for notes and attachments, each parent is a call: 1 credit for each
         200 rows of each. The metadata cost 1 credit for each module, once.
 
         References
         ----------
-        Zoho CRM API V8, "Get Related Records":
-        zoho.com/crm/developer/docs/api/v8/get-related-records.html
+        https://www.zoho.com/crm/developer/docs/api/v8/get-related-records.html
 
         Examples
         --------
@@ -157,7 +153,7 @@ class Relating(Reporting):
         *,
         progress: bool | Told = True,
     ) -> Report:
-        """Put records on a related list of another.
+        """Put records on the related list of another.
 
         Parameters
         ----------
@@ -170,33 +166,30 @@ class Relating(Reporting):
         ids : str, iterable of str, Series, or DataFrame
             The records to link: an id, several, or a table with a column ``id``.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
+            Show progress, as in :meth:`coql`.
 
         Returns
         -------
         Report of shape (n_records, 6)
             ``action``, ``status`` (``done``, ``refused``, ``unknown``), ``id``, ``code``,
-            ``field``, ``message``, under the index of ``ids``. Unknown is a record whose answer was
-            lost: ``resolve()`` of the report looks at the list.
+            ``field``, ``message``, under the index of ``ids``. The status is unknown where the
+            response was lost: ``report.resolve()`` looks at the list.
 
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent.
+            An id that is not one; not sent.
         ValueError
             A record that comes twice; not sent.
 
         Notes
         -----
-        One credit for each hundred records. What makes the list decides what changes: a record
-        with a lookup points here from now on, and no longer elsewhere; a multi-select lookup gets
-        one link more.
+        One credit for each hundred records. Where a lookup makes the list, that of the record
+        changes; a multi-select lookup gets one more link.
 
         References
         ----------
-        Zoho CRM API V8, "Update Related Records":
-        zoho.com/crm/developer/docs/api/v8/update-related-records.html
+        https://www.zoho.com/crm/developer/docs/api/v8/update-related-records.html
 
         Examples
         --------
@@ -209,8 +202,8 @@ class Relating(Reporting):
         >>> crm.close()
         """
         index, rows = as_record_ids(ids)
-        wanted = [row["id"] for row in rows]
-        calls = related.links(module, id, related_list=related_list, ids=wanted, away=False)
+        linked = [row["id"] for row in rows]
+        calls = related.links(module, id, related_list=related_list, ids=linked, away=False)
         label = f"{related_list} of {module}"
         return self._act(calls, label, progress, module=module, index=index)
 
@@ -223,7 +216,7 @@ class Relating(Reporting):
         *,
         progress: bool | Told = True,
     ) -> Report:
-        """Take records off a related list; they themselves stay.
+        """Take records off a related list; the records themselves stay.
 
         Parameters
         ----------
@@ -234,10 +227,9 @@ class Relating(Reporting):
         related_list : str
             API name of the list.
         ids : str, iterable of str, Series, or DataFrame
-            The records to let go: an id, several, or a table with a column ``id``.
+            The records to unlink: an id, several, or a table with a column ``id``.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each call.
+            Show progress, as in :meth:`coql`.
 
         Returns
         -------
@@ -247,19 +239,17 @@ class Relating(Reporting):
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent.
+            An id that is not one; not sent.
         ValueError
             A record that comes twice; not sent.
 
         Notes
         -----
-        One credit for each hundred records. A note lives on its record alone: letting go of it
-        deletes it.
+        One credit for each hundred records. A note belongs to one record: unlinking deletes it.
 
         References
         ----------
-        Zoho CRM API V8, "Delink Related Records":
-        zoho.com/crm/developer/docs/api/v8/delink-related-records.html
+        https://www.zoho.com/crm/developer/docs/api/v8/delink-related-records.html
 
         Examples
         --------
@@ -273,8 +263,8 @@ class Relating(Reporting):
         >>> crm.close()
         """
         index, rows = as_record_ids(ids)
-        wanted = [row["id"] for row in rows]
-        calls = related.links(module, id, related_list=related_list, ids=wanted, away=True)
+        linked = [row["id"] for row in rows]
+        calls = related.links(module, id, related_list=related_list, ids=linked, away=True)
         label = f"{related_list} of {module}"
         return self._act(calls, label, progress, module=module, index=index)
 
@@ -292,7 +282,7 @@ class Relating(Reporting):
         as_is: Sequence[str] = (),
         progress: bool | Told = True,
     ) -> pd.DataFrame:
-        """Put fields of the records that a lookup names beside the rows that name them.
+        """Add fields of the records that a lookup points to.
 
         Parameters
         ----------
@@ -301,23 +291,21 @@ class Relating(Reporting):
         lookup : str
             API name of the lookup, such as ``"Account_Name"`` or ``"Owner"``.
         columns : sequence of str
-            API names of fields of the records it names.
+            API names of fields of the records it points to.
         module : str, optional
-            The module that the table is of; a table of this package knows it by itself.
+            The module of the table; known for tables that this package made.
         max_credits : int, optional
-            Refuse, before anything is sent, what would take more.
+            The most that may be spent.
         tz : str, default "UTC"
-            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+            Time zone of datetime columns, as in :meth:`coql`.
         exact : bool, default False
-            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+            Exact decimals instead of float64.
         errors : {"keep", "coerce", "raise"}, default "keep"
-            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
-            in a column of Python objects; missing; or an error. The first two warn.
+            What becomes of values that do not fit their field, as in :meth:`coql`.
         as_is : sequence of str, optional
             Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each page.
+            Show progress, as in :meth:`coql`.
 
         Returns
         -------
@@ -331,8 +319,8 @@ class Relating(Reporting):
         NotFoundError
             No such field; not sent.
         ValueError
-            There is no column ``X.id``, the lookup leads to several modules, or it is not known
-            which module the table is of.
+            There is no column ``X.id``, the lookup leads to several modules, or the module
+            of the table is unknown.
         LimitError
             It would take more than ``max_credits``; not sent.
 
@@ -342,13 +330,12 @@ class Relating(Reporting):
 
         Notes
         -----
-        Each record is asked for once, a hundred in a query and the queries side by side: one credit
-        for each hundred different records. Of users nothing more is asked than the list of them.
+        Each record is read once, a hundred in a query and the queries side by side: one credit for
+        each hundred different records. Of users only the list of users is read.
 
         References
         ----------
-        Zoho CRM API V8, "Get Records through a COQL Query":
-        zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+        https://www.zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
 
         Examples
         --------
@@ -392,22 +379,20 @@ class Relating(Reporting):
         field : str
             API name of a subform, a multi-select lookup or a multi-user lookup.
         ids : str, iterable of str, or DataFrame, optional
-            Of which records: an id, several, or a table with a column ``id``; of all by default.
+            The records: an id, several, or a table with a column ``id``; of all by default.
         columns : sequence of str, optional
             API names of the subform's own fields; all that COQL can read by default. Of a
             multi-select lookup, fields of the records it names; only these themselves by default.
         tz : str, default "UTC"
-            Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
+            Time zone of datetime columns, as in :meth:`coql`.
         exact : bool, default False
-            Keep currency, percent and decimal numbers as exact decimals instead of float64.
+            Exact decimals instead of float64.
         errors : {"keep", "coerce", "raise"}, default "keep"
-            What becomes of values that do not fit the type of their field: kept as Zoho sent them,
-            in a column of Python objects; missing; or an error. The first two warn.
+            What becomes of values that do not fit their field, as in :meth:`coql`.
         as_is : sequence of str, optional
             Fields to read as Zoho sends them, as Python objects.
         progress : bool or callable, default True
-            Show progress when it takes longer than a second; a callable is told
-            ``(rows, pages, total)`` after each page.
+            Show progress, as in :meth:`coql`.
 
         Returns
         -------
@@ -419,19 +404,18 @@ class Relating(Reporting):
         Raises
         ------
         NotFoundError
-            No such module or field, or an id that cannot be one; not sent.
+            No such module or field, or an id that is not one; not sent.
         ValueError
             The field is of another type.
 
         Notes
         -----
-        Zoho keeps such rows in a module of their own, and COQL reads it: 3 credits for each 2,000
+        Zoho keeps such rows in a separate module, which COQL reads: 3 credits for each 2,000
         rows, and for each hundred records where ``ids`` are given.
 
         References
         ----------
-        Zoho CRM API V8, "COQL Overview":
-        zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
+        https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 
         Examples
         --------
@@ -449,7 +433,7 @@ class Relating(Reporting):
         return self._table(request, progress)
 
     def timeline(self, module: str, id: str, *, tz: str = "UTC") -> pd.DataFrame:  # noqa: A002
-        """Tell what happened to a record: who changed which field from what to what.
+        """List what happened to a record: who changed which field from what to what.
 
         Parameters
         ----------
@@ -463,16 +447,16 @@ class Relating(Reporting):
         Returns
         -------
         DataFrame of shape (n_changes, 12)
-            One row for each field that was changed, the latest first; what changed no field, such
-            as a note that was added, is one row too. ``time``, ``action`` (Zoho's word), ``field``,
-            ``old`` and ``new`` (text, as Zoho shows the values), ``by``, ``by.id``, ``source``,
+            One row for each changed field, the latest first; an event without a field, such as an
+            added note, is one row too. ``time``, ``action`` (Zoho's word), ``field``, ``old`` and
+            ``new`` (text, as Zoho shows the values), ``by``, ``by.id``, ``source``,
             ``module``, ``record`` and ``record.id`` (what was changed or added), ``entry`` (the
             same for all fields changed at once).
 
         Raises
         ------
         NotFoundError
-            An id that cannot be one; not sent. No such module or record, says Zoho.
+            An id that is not one; not sent. Or Zoho has no such module or record.
 
         Notes
         -----
@@ -480,8 +464,7 @@ class Relating(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Timeline of a Record":
-        zoho.com/crm/developer/docs/api/v8/timeline-of-a-record.html
+        https://www.zoho.com/crm/developer/docs/api/v8/timeline-of-a-record.html
 
         Examples
         --------
@@ -515,14 +498,14 @@ class Relating(Reporting):
         Returns
         -------
         DataFrame of shape (n_records, 1 + n_columns)
-            ``id`` and the texts, one row for each of ``ids`` under their index.
+            ``id`` and the texts, one row for each of ``ids`` under their index, repeated ones too.
 
         Raises
         ------
         NotFoundError
-            No such module or field, or an id that cannot be one; not sent.
+            No such module or field, or an id that is not one; not sent.
         ValueError
-            The module has no rich text, or a record comes twice; not sent.
+            The module has no rich text; not sent.
 
         Notes
         -----
@@ -530,8 +513,7 @@ class Relating(Reporting):
 
         References
         ----------
-        Zoho CRM API V8, "Get Rich Text Records":
-        zoho.com/crm/developer/docs/api/v8/get-rich-text-records.html
+        https://www.zoho.com/crm/developer/docs/api/v8/get-rich-text-records.html
 
         Examples
         --------
@@ -542,7 +524,4 @@ class Relating(Reporting):
         ['id', 'Observations']
         >>> crm.close()
         """
-        index, rows = as_record_ids(ids)
-        wanted = [row["id"] for row in rows]
-        texts = notes_and_tags.full_texts(self._gate.send, self._catalogue, module, wanted, columns)
-        return texts.set_axis(index, axis=0)
+        return notes_and_tags.full_texts(self._session, module, ids, columns)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import pandas as pd
 
 from zcrm_nb.frames.records import to_records
 
-__all__ = ["RecordIds", "as_record_ids", "json_record"]
+__all__ = ["RecordIds", "as_record_ids"]
 
 #: Ids one by one, a column of ids, or a table that has a column ``id``.
 RecordIds: TypeAlias = "str | Iterable[str] | pd.Series | pd.DataFrame"
@@ -46,17 +46,3 @@ def _refuse_repeated(ids: list[str]) -> None:
     repeated = pd.Series(ids, dtype=object)[lambda each: each.duplicated()]
     if len(repeated):
         raise ValueError(f"The id {repeated.iloc[0]} comes twice; nothing was sent.")
-
-
-def json_record(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the values of one record as JSON has them: dates, decimals, numpy scalars.
-
-    Examples
-    --------
-    >>> from datetime import date
-    >>> from zcrm_nb.frames import json_record
-    >>> json_record({"Closing_Date": date(2026, 9, 30), "Amount": 5.0})
-    {'Closing_Date': '2026-09-30', 'Amount': 5}
-    """
-    table = pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in values.items()})
-    return to_records(table)[0] if values else {}

@@ -56,7 +56,7 @@ def detect_environment(
     *,
     kernel: bool,
     terminal: bool,
-    asks: bool = True,
+    answers: bool = True,
     platform: str = sys.platform,
 ) -> Environment:
     """Detect the environment by its variables.
@@ -70,7 +70,7 @@ def detect_environment(
     """
     # Programs that run notebooks answer no questions: nbclient, nbconvert, papermill. Voila answers
     # none either, but shows forms to a person.
-    person = terminal or (kernel and (asks or bool(environ.get("VOILA_BASE_URL"))))
+    person = terminal or (kernel and (answers or bool(environ.get("VOILA_BASE_URL"))))
     if platform == "emscripten":
         return Environment("a browser", "paste", False, kernel, person)
     for name, signs, flow, catches in _REMOTE:
@@ -84,8 +84,12 @@ def current_environment() -> Environment:
     stdin: Any = sys.stdin
     terminal = stdin is not None and not stdin.closed and stdin.isatty()
     kernel = running_kernel()
-    asks = bool(getattr(kernel, "_allow_stdin", True))  # as the front end said with this very cell
-    return detect_environment(os.environ, kernel=kernel is not None, terminal=terminal, asks=asks)
+    answers = bool(
+        getattr(kernel, "_allow_stdin", True)
+    )  # as the front end said with this very cell
+    return detect_environment(
+        os.environ, kernel=kernel is not None, terminal=terminal, answers=answers
+    )
 
 
 def running_kernel() -> Any:

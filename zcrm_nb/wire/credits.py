@@ -36,6 +36,7 @@ __all__ = [
     "Ledger",
     "Return",
     "allowance",
+    "credits_text",
     "in_flight",
     "is_expensive",
     "price",
@@ -430,10 +431,12 @@ class Ledger(ProcessBound):
 def _past(budget: Budget, amount: int) -> LimitError:
     """Refuse a call that does not fit."""
     return LimitError(
-        f"The next call costs {_credits(amount)}, and {budget.left} of {budget.limit} are left.",
+        f"The next call costs {credits_text(amount)}, "
+        f"and {budget.left} of {budget.limit} are left.",
         todo="It was not sent. Read less, or open a larger budget.",
     )
 
 
-def _credits(amount: int) -> str:
+def credits_text(amount: int) -> str:
+    """Write a number of credits."""
     return "1 credit" if amount == 1 else f"{amount:,} credits"

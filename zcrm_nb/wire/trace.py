@@ -55,9 +55,10 @@ class Call:
         params = "".join(f" {name}={value}" for name, value in self.params.items())
         tries = f" · {self.attempts} tries" if self.attempts > 1 else ""
         query = f" · {' '.join(self.query.split())}" if self.query else ""
+        unit = "credit" if self.credits == 1 else "credits"
         return (
             f"{self.method} {self.path}{params} → {self.status or 'no answer'} · {self.ms:.0f} ms"
-            f" · {self.bytes:,} bytes · {self.credits} credits{tries}{query}"
+            f" · {self.bytes:,} bytes · {self.credits} {unit}{tries}{query}"
         )
 
 

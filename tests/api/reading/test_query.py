@@ -1,5 +1,6 @@
 """Paging a query to its last row, against a function in place of the wire."""
 
+import math
 import threading
 
 import orjson
@@ -9,7 +10,7 @@ from zcrm_nb import coql
 from zcrm_nb.api.planning.costs import coql_cost
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.coql import tree
-from zcrm_nb.errors import APIError, LimitError, QueryError
+from zcrm_nb.errors import APIError, LimitError, QueryError, ZohoError
 
 EVERYTHING = "select Last_Name from Leads where id is not null"
 
@@ -239,3 +240,28 @@ def test_what_zoho_would_refuse_is_not_sent_and_says_what_to_do(text, place, wor
     assert words.lower() in str(caught.value).lower()
     if place:
         assert (caught.value.line, caught.value.column) == place
+
+
+@pytest.mark.parametrize("number", [None, "x", "", [], {}, -1, 2.5, True])
+def test_a_count_that_is_no_number_is_an_error_in_words(number):
+    """Nothing from outside is believed."""
+
+    def send(*args, **kwargs):
+        return orjson.dumps({"data": [{"COUNT(id)": number}]})
+
+    with pytest.raises(ZohoError, match="no number for COUNT"):
+        ask.count(send, ask.parse(EVERYTHING))
+
+
+@pytest.mark.parametrize("ids", [["1", "1"], [None], ["1", 7], ["1", None]])
+def test_pages_by_id_go_on_or_end_in_words(ids):
+    """A page that comes again would be read for ever; one without an id leads nowhere."""
+    left = iter(ids)
+
+    def send(*args, **kwargs):
+        data = [{"id": str(row)} for row in range(1999)] + [{"id": next(left)}]
+        return orjson.dumps({"data": data, "info": {"count": 2000, "more_records": True}})
+
+    query = ask.parse(EVERYTHING)
+    with pytest.raises(ZohoError, match=r"came again|does not end with a record's id"):
+        list(ask._by_id(send, query, "0", math.inf, 0))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zcrm_nb.api.pages import V8, records_of
 from zcrm_nb.api.reading.records import check_id
 from zcrm_nb.api.writing.calls import LOOKED_UP, WriteCall, batches
+from zcrm_nb.api.writing.prepare import checked_record
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.frames import Column
 
@@ -149,7 +150,9 @@ def _deal(catalogue: Catalogue, row: Row, common: Mapping[str, Any] | None) -> R
         raise ValueError(
             f"the deal of lead {row['id']} lacks {', '.join(lacking)}; nothing was sent"
         )
-    return deal
+    extras = {name: deal.pop(name) for name in DEAL_EXTRAS if name in deal}
+    subject = f"conversion of lead {row['id']}"
+    return checked_record(catalogue, "Deals", deal, subject=subject, unlisted=True) | extras
 
 
 def _made(details: Mapping[str, Any]) -> Row:

@@ -10,11 +10,10 @@ import orjson
 from zcrm_nb.api.pages import V8
 from zcrm_nb.api.reading.records import check_id
 from zcrm_nb.api.writing.calls import WriteCall, batches
+from zcrm_nb.api.writing.prepare import checked_record
 from zcrm_nb.errors import ConnectionFailed, NotFoundError, ServerError, did_you_mean
-from zcrm_nb.frames import Column, column_for
-from zcrm_nb.frames.records import as_columns, as_rows
-from zcrm_nb.frames.report import Outcome, labels
-from zcrm_nb.frames.validate import check_columns, check_names, check_values, refuse
+from zcrm_nb.frames import Column
+from zcrm_nb.frames.report import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -191,19 +190,17 @@ def checked_values(
             f"A mass update of {module} writes {most} field{'s' * (most > 1)} at once, not"
             f" {len(values)}; crm.update writes more."
         )
-    subject, index = f"mass update of {module}", labels([values])
-    refuse(check_names(values), subject, index)
-    described = {name: catalogue.field(module, name) for name in values}
-    refuse(list(check_columns(values, described, "update")), subject, index)
+    described = {name: catalogue.field(module, name) for name in values if isinstance(name, str)}
+    written = checked_record(
+        catalogue, module, values, subject=f"mass update of {module}", unlisted=unlisted
+    )
     for name, field in described.items():
         if field.get("mass_update") is False or field.get("data_type") in NOT_IN_MASS:
             raise ValueError(
                 f"A mass update cannot write {name}, of type {field.get('data_type')};"
                 " crm.update can."
             )
-    data = as_columns([values], [column_for(field) for field in described.values()])
-    refuse(list(check_values(data, described, "update", unlisted=unlisted)), subject, index)
-    return as_rows(data, 1)[0]
+    return written
 
 
 def check_one_of(records: object, cvid: str | None) -> None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pandas as pd
 
 from zcrm_nb.api.acting.related import RECORDS_PER_CALL
 from zcrm_nb.api.pages import V8, entries_of, more, next_token, records_of
 from zcrm_nb.api.reading.records import check_id, list_columns
 from zcrm_nb.api.writing.calls import WriteCall, batches, records_by_id
-from zcrm_nb.frames import Column, to_frame
+from zcrm_nb.frames import Column, ids_in, to_frame, unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import pandas as pd
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
     from zcrm_nb.api.session import Session
     from zcrm_nb.api.writing.journal import Batch
+    from zcrm_nb.frames import RecordIds
 
 __all__ = [
     "NOTE_FIELDS",
@@ -200,25 +200,24 @@ def _text(value: Any) -> str | None:
 
 
 def full_texts(
-    send: Send,
-    catalogue: Catalogue,
-    module: str,
-    ids: Sequence[str],
-    columns: Sequence[str] | None,
+    session: Session, module: str, records: RecordIds, columns: Sequence[str] | None
 ) -> pd.DataFrame:
-    """Return the uncut rich texts of some records, in their order."""
+    """Return the uncut rich texts of some records, in their order and under their index."""
+    catalogue = session.catalogue
     names = _rich_texts(catalogue, module) if columns is None else list(columns)
     if not names:
         raise ValueError(f"{module} has no rich text fields: nothing of it is cut in lists.")
     wanted = list_columns(catalogue, module, names)
-    for each in ids:
-        check_id(module, each)
-    found: dict[str, dict[str, Any]] = {}
-    for some in batches(ids, RECORDS_PER_CALL):
+    ids = [check_id(module, record_id) for record_id in ids_in(records)]
+    texts: dict[str, dict[str, Any]] = {}
+    for some in batches(unique(ids), RECORDS_PER_CALL):
         params = {"ids": ",".join(some), "fields": ",".join(names)}
-        body = send("GET", f"{V8}{module}/actions/fetch_full_data", params=params)
-        found |= {str(row.get("id")): row for row in records_of(body)}
-    return to_frame([[found.get(each, {"id": each}) for each in ids]], wanted)
+        body = session.send("GET", f"{V8}{module}/actions/fetch_full_data", params=params)
+        texts |= {str(row.get("id")): row for row in records_of(body)}
+    table = to_frame([[texts.get(each, {"id": each}) for each in ids]], wanted)
+    if isinstance(records, pd.Series | pd.DataFrame):
+        return table.set_axis(records.index, axis=0)
+    return table
 
 
 def _rich_texts(catalogue: Catalogue, module: str) -> list[str]:

@@ -16,6 +16,7 @@ from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.coql import fill
 from zcrm_nb.errors import LimitError, NotFoundError, did_you_mean
 from zcrm_nb.frames import Column, ids_in, in_order, joined, to_frame, unique
+from zcrm_nb.wire.credits import credits_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -445,7 +446,7 @@ def _afford(price: int, most: int | None, what: str) -> None:
     """Refuse before anything is sent what would cost more than was allowed."""
     if most is not None and price > most:
         raise LimitError(
-            f"{what} takes {price:,} credits; max_credits={most:,} allows fewer.",
+            f"{what} takes {credits_text(price)}; max_credits={most:,} allows fewer.",
             "",
             "Raise max_credits, or expand a smaller table.",
         )

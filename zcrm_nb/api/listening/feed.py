@@ -24,6 +24,7 @@ from zcrm_nb.api.listening.notifications import disable
 from zcrm_nb.errors import LimitError, LoginError, ZohoError
 from zcrm_nb.state.event_log import EventLog
 from zcrm_nb.state.folder_lease import FolderLease
+from zcrm_nb.wire.credits import credits_text
 from zcrm_nb.wire.webhook_receiver import Notification, NotificationInbox
 
 if TYPE_CHECKING:
@@ -552,7 +553,7 @@ class Feed:
     def price(self) -> str:
         """Return what it costs, in words."""
         a_day = f", about {self.credits_a_day:,} a day" if self.is_running else ""
-        return f"{self.credits:,} credits spent{a_day}"
+        return f"{credits_text(self.credits)} spent{a_day}"
 
     def __repr__(self) -> str:
         lines = [f"<Live feed of {self._plan.module}: {self.headline()}."]

@@ -15,6 +15,7 @@ from zcrm_nb.api.reading.query import OFFSET_CEILING
 from zcrm_nb.api.reading.query import PAGE_SIZE as QUERY_PAGE
 from zcrm_nb.api.reading.records import FIELDS_PER_CALL, PAGES_BY_NUMBER
 from zcrm_nb.api.reading.records import PAGE_SIZE as LIST_PAGE
+from zcrm_nb.wire.credits import credits_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -264,14 +265,14 @@ def _why(route: Route, routes: Sequence[Route], chosen: Route | None, most: int 
     if route == chosen or chosen is None:
         merits = {"cheapest": _by_credits, "fastest": _by_seconds}
         found = [words for words, key in merits.items() if route == min(there, key=key)]
-        dear = "" if chosen or most is None else f"more than the {most:,} credits allowed"
+        dear = "" if chosen or most is None else f"more than the {credits_text(most)} allowed"
         return dear or " and ".join(found) or "as asked for"
     more_credits = (route.credits or 0) - (chosen.credits or 0)
     more_s = (route.seconds or 0) - (chosen.seconds or 0)
     if most is not None and (route.credits or 0) > most:
-        return f"more than the {most:,} credits allowed"
+        return f"more than the {credits_text(most)} allowed"
     if more_credits > 0:
-        return f"{more_credits:,} credits more"
+        return f"{credits_text(more_credits)} more"
     return f"{_duration(more_s)} slower" if more_s > 0 else "not asked for"
 
 

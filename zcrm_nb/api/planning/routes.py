@@ -41,7 +41,7 @@ from zcrm_nb.coql import tree
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import BulkWarning, LimitError, NotFoundError, QueryError
 from zcrm_nb.frames import NOT_IN_BULK, column_for, read_as_is
-from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT
+from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT, credits_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -528,14 +528,14 @@ def refuse(wanted: Wanted, plan: Plan, route: RouteName | None, most: int | None
     """Make the error for a table that no route brings for the price: its price, and how else."""
     open_ = sorted((each for each in plan.routes if each.credits is not None), key=_price)
     asked = [each for each in plan.routes if route in {None, each.route}]
-    ways = [f"route={each.route!r} takes {each.credits:,} credits" for each in open_]
+    ways = [f"route={each.route!r} takes {credits_text(each.credits or 0)}" for each in open_]
     if not any(each.leads_there for each in asked):
         happened = "; ".join(f"{each.route}: {each.why}" for each in asked)
         todo = f"{'; '.join(ways)}." if ways else "Ask for fewer columns, or another condition."
         return LimitError(f"{wanted.module} cannot come this way. {happened}.", "", todo)
     cheapest = min((each for each in asked if each.leads_there), key=_price)
     happened = (
-        f"This table costs {cheapest.credits:,} credits by {cheapest.route}, and "
+        f"This table costs {credits_text(cheapest.credits or 0)} by {cheapest.route}, and "
         f"{most:,} may be spent, of which planning took {plan.planning:,}."
     )
     cheaper = [

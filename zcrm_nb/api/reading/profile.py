@@ -14,6 +14,7 @@ from zcrm_nb.coql import tree
 from zcrm_nb.coql.fields import NUMBERS, TIMES, is_readable, type_of
 from zcrm_nb.errors import LimitError, QueryError
 from zcrm_nb.frames import Column, column_for
+from zcrm_nb.wire.credits import credits_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +103,7 @@ def check_price(module: str, queries: Sequence[Question], most: int | None) -> N
     price = sum(each.credits for each in queries)
     if most is not None and price > most:
         raise LimitError(
-            f"This profile of {module} costs {price} credits, and {most} may be spent.",
+            f"This profile of {module} costs {credits_text(price)}, and {most} may be spent.",
             "",
             "Nothing was sent. Name fewer columns, or raise max_credits.",
         )

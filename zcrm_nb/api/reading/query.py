@@ -20,6 +20,7 @@ from zcrm_nb.errors import (
     NotFoundError,
     QueryError,
     QueryWarning,
+    ZohoError,
     caret,
     levels_up,
 )
@@ -348,7 +349,7 @@ def coql_bodies(
             raise _past_offsets() from refused
     # The count may be out of date by now: what decides is whether Zoho says that more rows follow.
     if more(last) and done < (wanted if _ordered_by_id(query) else counted):
-        last_id = records_of(last)[-1]["id"]
+        last_id = _last_id(last)
         yield from _by_id(send, query, last_id, wanted - done, counted - done)
 
 
@@ -440,7 +441,17 @@ def _by_id(
         if not more(body, PAGE_SIZE):
             return
         wanted, expected = (left - rows_in(body) for left in (wanted, expected))
-        last_id = records_of(body)[-1]["id"]
+        last_id = _last_id(body, last_id)
+
+
+def _last_id(body: bytes, previous: str = "") -> str:
+    """Return the id behind which the next page begins."""
+    records = records_of(body)
+    last = records[-1].get("id") if records else None
+    if not isinstance(last, str) or last == previous:
+        fault = "does not end with a record's id" if last != previous else "came again"
+        raise ZohoError(f"A page {fault}, so the next one cannot be read.", "", "Run it again.")
+    return last
 
 
 class OffsetCeilingError(LimitError):
@@ -493,7 +504,10 @@ def count(send: Send, query: tree.Query) -> int:
     number = tree.Aggregate("COUNT", tree.Path((tree.Step("id"),)))
     counting = tree.Query((tree.SelectItem(number),), query.module, query.where, query.cvid)
     rows = records_of(_send(send, counting))
-    return int(rows[0]["COUNT(id)"]) if rows else 0
+    counted = rows[0].get("COUNT(id)") if rows else 0
+    if not str(counted).isdecimal():
+        raise ZohoError("Zoho sent no number for COUNT(id).", f"It sent {counted!r}.")
+    return int(str(counted))
 
 
 # ---- What the answer will look like --------------------------------------------------------------

@@ -14,6 +14,7 @@ from zcrm_nb.frames.compare import keys_of
 from zcrm_nb.frames.records import (
     ABSENT,
     as_columns,
+    as_rows,
     cells_of,
     ids_of,
     only,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     Fields = Mapping[str, Mapping[str, Any]]
     Source = pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]
 
-__all__ = ["PreparedRows", "WriteRequest", "prepare", "prepare_ids"]
+__all__ = ["PreparedRows", "WriteRequest", "checked_record", "prepare", "prepare_ids"]
 
 INVALID = ("raise", "report")
 
@@ -132,6 +133,23 @@ def prepare_ids(context: WriteContext, source: Any, request: WriteRequest) -> Pr
     wrong = {each.row for each in problems}
     problems += [each for each in check_values(data, {}, "delete") if each.row not in wrong]
     return _settle_invalid(PreparedRows(index, data, {}), problems, {}, request)
+
+
+def checked_record(
+    catalogue: Catalogue,
+    module: str,
+    values: Mapping[str, Any],
+    *,
+    subject: str,
+    unlisted: bool = False,
+) -> dict[str, Any]:
+    """Write the values of one record as JSON; refuse those that an update would refuse."""
+    index, fields = labels([values]), catalogue.fields(module)
+    refuse(check_names(values), subject, index)
+    refuse(list(check_columns(values, fields, "update")), subject, index)
+    data = as_columns([values], _columns(fields, {}, {}))
+    refuse(list(check_values(data, fields, "update", unlisted=unlisted)), subject, index)
+    return as_rows(data, 1)[0]
 
 
 def _settle_invalid(

@@ -21,7 +21,7 @@ from zcrm_nb.api.writing.bulk_write import ROUTE, UNCLEAR_S, collect
 from zcrm_nb.api.writing.current_records import matching, user_name
 from zcrm_nb.api.writing.outcomes import Outcome
 from zcrm_nb.errors import PermissionDenied, ScopeError
-from zcrm_nb.frames.compare import comparable
+from zcrm_nb.frames.compare import comparable, keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -307,8 +307,7 @@ class _Search:
 
     def _key(self, name: str, value: Any) -> Hashable:
         """Return what values of a duplicate-check field are compared by."""
-        (key,) = comparable([value], self._fields[name])
-        return key.casefold() if isinstance(key, str) else key
+        return keys_of([value], self._fields[name])[0]
 
     def _upserted(self, row: int, sent: Record, now: Record | None) -> None:
         """Decide about one row of an upsert."""

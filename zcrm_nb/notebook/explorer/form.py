@@ -19,13 +19,13 @@ from zcrm_nb.notebook.explorer.page import answer, module_label
 from zcrm_nb.notebook.explorer.query import (
     OPERATOR_WORDS,
     Condition,
-    credits_text,
     hint,
     offered,
     sortable,
     value_count,
 )
 from zcrm_nb.notebook.static_twin import LIVE
+from zcrm_nb.wire.credits import credits_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -26,11 +26,11 @@ from zcrm_nb.notebook.explorer.query import (
     Choice,
     code,
     condition,
-    credits_text,
     query,
     sortable,
     values_of,
 )
+from zcrm_nb.wire.credits import credits_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

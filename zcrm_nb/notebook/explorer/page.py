@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.notebook.assets import style
-from zcrm_nb.notebook.explorer.query import credits_text
+from zcrm_nb.wire.credits import credits_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -30,7 +30,6 @@ __all__ = [
     "Condition",
     "code",
     "condition",
-    "credits_text",
     "hint",
     "offered",
     "query",
@@ -266,8 +265,3 @@ def code(text: str, crm: str = "crm") -> str:
     ''')
     """
     return f"df = {crm}.coql({block(text)})" if text else ""
-
-
-def credits_text(number: int) -> str:
-    """Write a number of credits."""
-    return f"{number:,} {'credit' if number == 1 else 'credits'}"

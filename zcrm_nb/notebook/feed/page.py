@@ -62,7 +62,7 @@ def _bars(df: pd.DataFrame) -> str:
     table = bins(df)
     if table.empty:
         return ""
-    most, width = float(table.sum(axis=1).max()), max(len(table), 12)
+    most, width = float(table.sum(axis=1).max()), max(len(table), 40)
     boxes = []
     for at, row in enumerate(table.to_dict("records")):
         top = 36.0

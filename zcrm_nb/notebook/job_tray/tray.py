@@ -51,14 +51,14 @@ class _Run:
         """Count rows that were received."""
         del pages
         self.rows += rows
-        self.stop_if_asked()
+        self.check_stopping()
 
     def say(self, text: str) -> None:
         """Note what is going on."""
         self.text = text
-        self.stop_if_asked()
+        self.check_stopping()
 
-    def stop_if_asked(self) -> None:
+    def check_stopping(self) -> None:
         """End the run where it can be continued."""
         if self.stopping:
             raise _JobStoppedError
