@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from zcrm_nb.coql import examine, to_text
+from zcrm_nb.coql import examine, parse, to_text
+from zcrm_nb.coql.grammar import tokens
 from zcrm_nb.errors import APIError
 
 if TYPE_CHECKING:
@@ -91,3 +93,37 @@ def test_there_are_enough_slips() -> None:
     """Each has a name, and most have a correction."""
     assert len({slip["slip"] for slip in SLIPS}) == len(SLIPS) >= 60
     assert sum(slip["meant"] is not None for slip in SLIPS) >= 60
+
+
+PIECES = (
+    *("select", "from", "where", "and", "or", "not", "(", ")", ",", "'", '"', "*", "=", "in"),
+    *("between", "is", "null", "group", "by", "order", "limit", "offset", "top", "distinct"),
+    *("on", "as", "count(", "now()", "5", "1,000", "$", "\u200b", "--", "/*", "[", "]", "`", "&&"),
+    *("2026-03-31", "case", "City", "Account_Name.", "'x'", "#", "->", "!", ";", "ROUND(AVG("),
+    *("like", "join"),
+)
+
+
+def mutated(text: str, draw: random.Random) -> str:
+    """Drop, repeat, exchange and insert a few pieces of a query."""
+    pieces = [token.text for token in tokens(text)]
+    for _ in range(draw.randint(1, 4)):
+        at = draw.randrange(len(pieces) + 1)
+        pieces[at : at + draw.randint(0, 2)] = draw.choices(PIECES, k=draw.randint(0, 2))
+    return draw.choice([" ", "\n", ""]).join(pieces)
+
+
+def test_any_text_gets_findings_and_nothing_else(read: Callable[[str], Examined]) -> None:
+    """No exception, a fix for each problem, and a place inside the text."""
+    draw = random.Random(2026)
+    for _ in range(3_000):
+        text = mutated(draw.choice(SLIPS)["query"], draw)
+        examined = read(text)
+        assert examined.query is not None or examined.findings, text
+        lines = text.split("\n")
+        for finding in examined.findings:
+            assert finding.problem, text
+            assert finding.fix, text
+            assert 1 <= finding.column <= len(lines[finding.line - 1]) + 1, text
+        if examined.query is not None:
+            assert parse(to_text(examined.query)) == examined.query, text

@@ -12,8 +12,7 @@ local variables are the secrets, so errors leave without the frames below.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -74,8 +73,7 @@ class TokenReply(TypedDict, total=False):
     error_description: str
 
 
-@dataclass(frozen=True, slots=True)
-class TokenFacts:
+class TokenFacts(NamedTuple):
     """What a token reply says, its secrets masked from the first moment."""
 
     access: Secret

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from zcrm_nb.errors import LoginError
@@ -25,8 +26,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class DataCentre:
+class DataCentre(NamedTuple):
     """One row of the table.
 
     Parameters

@@ -537,19 +537,16 @@ class _Linter:
         ]
         if not strange:
             return
-        listed = ", ".join(repr(value) for _, value in strange[:3])
-        more = f" and {len(strange) - 3:,} more" if len(strange) > 3 else ""
         literal, value = strange[0]
+        edits, fix = [], f"crm.picklist(…, {field['api_name']!r}) lists the values."
         near = near_names(value, {name: name for name in known.values()})
-        edits = (
-            self.swap(literal.at, quoted(str(literal.value).replace(value, near[0])))
-            if near
-            else []
-        )
-        if len(strange) > 1:
-            edits = []
-        problem = f"{field['api_name']} has no {'values' if more or len(strange) > 1 else 'value'} "
-        self.add(literal.at, f"{problem}{listed}{more}.", question(near), edits, severity="warning")
+        if len(strange) == 1 and near:
+            fix = question(near)
+            edits = self.swap(literal.at, quoted(str(literal.value).replace(value, near[0])))
+        listed = ", ".join(repr(each) for _, each in strange[:3])
+        more = f" and {len(strange) - 3:,} more" if len(strange) > 3 else ""
+        problem = f"{field['api_name']} has no value{'s' * (len(strange) > 1)} {listed}{more}."
+        self.add(literal.at, problem, fix, edits, severity="warning")
 
     def ranges(self, query: Query) -> None:
         """Warn of a range of moments in two conditions, which some modules refuse."""

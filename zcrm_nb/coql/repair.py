@@ -140,12 +140,16 @@ class _Mender(Parser):
 
     def brackets(self) -> None:
         """Read ``in ['Pune', 'Goa']`` as a list in round brackets."""
+        opened = 0
         for n in range(1, len(self.tokens)):
-            if self.tokens[n].text == "[" and self.tokens[n - 1].word == "in":
-                self.change(self.tokens[n].at, "COQL has lists in round brackets.", "Written so.")
-                self.tokens[n] = self.tokens[n]._replace(kind="mark", text="(", word="(")
-            elif self.tokens[n].text == "]":
-                self.tokens[n] = self.tokens[n]._replace(kind="mark", text=")", word=")")
+            token = self.tokens[n]
+            if token.text == "[" and self.tokens[n - 1].word == "in":
+                self.change(token.at, "COQL has lists in round brackets.", "Written so.")
+                self.tokens[n] = token._replace(kind="mark", text="(", word="(")
+                opened += 1
+            elif token.text == "]" and opened:
+                self.tokens[n] = token._replace(kind="mark", text=")", word=")")
+                opened -= 1
 
     def items(self, rule: Callable[[], T]) -> tuple[T, ...]:
         """Read one or more of a rule, with commas between them; one at the end is left out."""

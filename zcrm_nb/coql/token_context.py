@@ -75,7 +75,8 @@ class TokenContext:
 
     def end_of(self, index: int) -> int:
         """Find where a token ends in the text."""
-        return self.tokens[index].at + len(self.tokens[index].text)
+        token = self.tokens[min(index, len(self.tokens) - 1)]
+        return token.at + len(token.text)
 
     def until(self, index: int, words: Iterable[str]) -> int:
         """Find the next token of some words, in the same brackets."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 import orjson
@@ -32,8 +31,7 @@ class BodyTooLargeError(requests.RequestException):
     """A body grew beyond all measure while it was decompressed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiRequest:
+class ApiRequest(NamedTuple):
     """One call, checked and priced."""
 
     method: str

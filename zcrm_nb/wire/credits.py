@@ -102,8 +102,7 @@ def _name(edition: str | None) -> str:
     return _SOLD_AS.get(letters, letters)
 
 
-@dataclass(frozen=True, slots=True)
-class _CallFacts:
+class _CallFacts(NamedTuple):
     """The parts of a call that its price depends on."""
 
     params: Mapping[str, Any]

@@ -58,6 +58,7 @@ CONNECT_TIMEOUT_S = 10.0
 DOWNLOADS, DOWNLOADS_S = 10, 61.0
 DOWNLOAD_WAITS = 3  # of a minute each, for other programs download too
 ACCOUNTS_TRIES = 2  # Accounts counts every token call, and locks out those who repeat them
+SEARCHED_BYTES = 64 << 10
 _log = logging.getLogger("zcrm_nb")
 
 
@@ -387,13 +388,7 @@ class Gate(ProcessBound):
                 allow_redirects=False,
                 **self._settings(origin),
             )
-            # Whatever repeats the token here, as some gateways do, would show it in errors,
-            # reports and journals. Records that were read are the org's own and stay as they are.
-            body = mask_body(
-                request.read(response),
-                token.access,
-                patterns=response.status_code >= 400 or not request.safe,
-            )
+            body = _masked(request, response.status_code, request.read(response), token)
             answer = Answer(response.status_code, response.headers, body)
             is_on_disk = request.landing is not None and request.landing.takes(response)
             return answer if is_on_disk else usable(answer)
@@ -430,6 +425,18 @@ def _session(adapter: BaseAdapter | None) -> requests.Session:
     session.mount("https://", adapter or HTTPAdapter(pool_maxsize=MOST_IN_FLIGHT))
     session.mount("http://", adapter or LoopbackAdapter(pool_maxsize=MOST_IN_FLIGHT))
     return session
+
+
+def _masked(request: ApiRequest, status: int, body: bytes, token: Token) -> bytes:
+    """Mask a token that is repeated, as some gateways do: it would show in errors and reports.
+
+    Records that were read are the org's own data and stay as they are; large pages of them are
+    not searched.
+    """
+    is_message = status >= 400 or not request.safe
+    if is_message or len(body) < SEARCHED_BYTES:
+        return mask_body(body, token.access, patterns=is_message)
+    return body
 
 
 def _is_taken(reply: Reply) -> bool:

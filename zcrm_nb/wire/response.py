@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 from requests import exceptions
@@ -94,8 +94,7 @@ class Answer:
         return f"HTTP {self.status} {self.code}".rstrip()
 
 
-@dataclass(frozen=True)
-class Lost:
+class Lost(NamedTuple):
     """No usable answer came.
 
     Parameters

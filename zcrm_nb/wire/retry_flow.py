@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import random
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from zcrm_nb.wire.backoff import delay_s
 from zcrm_nb.wire.response import Answer, Lost
@@ -35,8 +35,7 @@ class Renew:
     """Get a new token: the one just used was refused."""
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(NamedTuple):
     """Wait before the next try.
 
     Parameters
