@@ -57,7 +57,7 @@ class Attaching(Reporting):
         Raises
         ------
         NotFoundError
-            No such module, or an id that cannot be one; not sent.
+            No such module, or an invalid id; not sent.
 
         See Also
         --------
@@ -110,7 +110,7 @@ class Attaching(Reporting):
             Path of a file, or of several, or the content itself; at most 100 MB each, any kind but
             ``.exe``.
         name : str, optional
-            What it shall be called; the name on the disk by default. Bytes need one.
+            Its name in Zoho; by default the name on the disk. Bytes need one.
         progress : bool or callable, default True
             As for :meth:`notes`.
 
@@ -171,7 +171,7 @@ class Attaching(Reporting):
         url : str
             The address, with http, https or ftp.
         title : str, optional
-            What the list of attachments shall call it; the address by default.
+            Its title in the list of attachments; by default the address.
 
         Returns
         -------
@@ -343,7 +343,7 @@ class Attaching(Reporting):
         file : str, Path, bytes, or sequence of str or Path
             Path of a file, or of several, or the content itself; at most 20 MB each.
         name : str, optional
-            What it shall be called; the name on the disk by default. Bytes need one.
+            Its name in Zoho; by default the name on the disk. Bytes need one.
         progress : bool or callable, default True
             As for :meth:`notes`.
 
@@ -454,7 +454,7 @@ class Attaching(Reporting):
         ValueError
             It is not a picture; not sent.
         NotFoundError
-            Records of this module have no photos, or an id that cannot be one; not sent.
+            Records of this module have no photos, or an invalid id; not sent.
 
         Notes
         -----

@@ -57,7 +57,7 @@ class Noting(Reporting):
         Raises
         ------
         NotFoundError
-            No such module, or an id that cannot be one; not sent.
+            No such module, or an invalid id; not sent.
 
         See Also
         --------
@@ -223,7 +223,7 @@ class Noting(Reporting):
         NotFoundError
             An invalid id; not sent.
         ValueError
-            What can be no tags; not sent.
+            Invalid tags; not sent.
 
         Notes
         -----
@@ -280,7 +280,7 @@ class Noting(Reporting):
         NotFoundError
             An invalid id; not sent.
         ValueError
-            What can be no tags; not sent.
+            Invalid tags; not sent.
 
         Notes
         -----

@@ -12,8 +12,16 @@ from zcrm_nb.frames.report import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["NOT_SENT", "Outcome", "not_sent", "outcomes_of", "outcomes_of_error", "refused",
-           "unknown"]  # fmt: skip
+__all__ = [
+    "NOT_SENT",
+    "Outcome",
+    "not_sent",
+    "one_line",
+    "outcomes_of",
+    "outcomes_of_error",
+    "refused",
+    "unknown",
+]
 
 UPSERTED = {"insert", "update"}
 NOT_SENT, NO_ANSWER, SCHEDULED = "NOT_SENT", "NO_ANSWER", "SCHEDULED"
@@ -59,18 +67,17 @@ def outcomes_of_error(
     lost = isinstance(error, ConnectionFailed) and error.sent
     if lost or isinstance(error, ServerError) or getattr(error, "status", 0) >= 500:
         # Zoho has no idempotency key: what may have been done is never sent again.
-        return [unknown(_known(action), _one_line(error), each) for each in ids], False
+        return [unknown(_known(action), one_line(error), each) for each in ids], False
     details: Mapping[str, Any] = {}
     if isinstance(error, APIError):
         items = _items(error.body)
         if len(items) == len(ids) and all(_is_of_record(each, error) for each in items):
-            return [_outcome(each, action, sent) for each, sent in zip(items, ids, strict=True)], (
-                False
-            )
+            pairs = zip(items, ids, strict=True)
+            return [_outcome(item, action, sent) for item, sent in pairs], False
         details = _details(error.__dict__)
         code, message = error.code, error.said.partition(": ")[2] or error.happened
     else:
-        code, message = _CODES.get(type(error).__name__, NOT_SENT), _one_line(error)
+        code, message = _CODES.get(type(error).__name__, NOT_SENT), one_line(error)
     outcome = Outcome(
         _known(action), "refused", None, code, _fields(details), message, details=details or None
     )
@@ -82,7 +89,7 @@ _UNCLEAR = {"INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"}
 _WHOLE = {"INVALID_MODULE", "INVALID_REQUEST_METHOD", "AUTHORIZATION_FAILED", "NO_PERMISSION"}
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """Write an error in one line."""
     if isinstance(error, ZohoError):
         return " ".join(filter(None, (error.happened, error.said)))

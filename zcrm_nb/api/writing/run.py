@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.api.pages import V8
 from zcrm_nb.api.writing.context import AT_ONCE
 from zcrm_nb.api.writing.journal import Batch, Story, begin
-from zcrm_nb.api.writing.outcomes import NOT_SENT, not_sent, outcomes_of, outcomes_of_error, unknown
+from zcrm_nb.api.writing.outcomes import (
+    NOT_SENT,
+    not_sent,
+    one_line,
+    outcomes_of,
+    outcomes_of_error,
+    unknown,
+)
 from zcrm_nb.errors import LimitError, LoginError, WriteError, WriteInterrupted, ZohoError
 from zcrm_nb.frames.report import Outcome, labels, pack_index
 
@@ -209,16 +216,9 @@ def stopped(
     if isinstance(error, KeyboardInterrupt):
         stop = WriteInterrupted(f"{report._summary()}\n{how}")
     else:
-        stop = WriteError(f"The write stopped: {_named(error)}", report._summary(), how)
+        stop = WriteError(f"The write stopped: {one_line(error)}", report._summary(), how)
     stop.report = report
     return stop
-
-
-def _named(error: BaseException) -> str:
-    """Write an error in one line."""
-    if isinstance(error, ZohoError):
-        return " ".join(filter(None, (error.happened, error.said)))
-    return f"{type(error).__name__}: {error}"
 
 
 def open_journal(

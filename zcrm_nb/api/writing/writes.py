@@ -134,11 +134,11 @@ def triggers(trigger: str | Sequence[str] | None) -> tuple[str, ...] | None:
     """Check which automation is to run."""
     if trigger is None:
         return None
-    asked = (trigger,) if isinstance(trigger, str) else tuple(trigger)
-    for each in asked:
+    names = (trigger,) if isinstance(trigger, str) else tuple(trigger)
+    for each in names:
         if each not in TRIGGERS:
             raise ValueError(f"trigger={each!r}: Zoho knows {', '.join(TRIGGERS)}.")
-    return asked
+    return names
 
 
 def kept_before(
