@@ -131,7 +131,7 @@ def test_paths_along_lookups_are_columns(crm: CRM) -> None:
     columns = ["Deal_Name", "Account_Name.Industry"]
     df = crm.table("Deals", columns, limit=50)
     assert list(df.columns) == ["id", *columns]
-    with pytest.raises(LimitError, match=r"follows no lookup, as in Account_Name\.Industry"):
+    with pytest.raises(LimitError, match=r"does not follow lookups, as in Account_Name\.Industry"):
         crm.table("Deals", columns, route="rest")
 
 
@@ -264,7 +264,7 @@ def test_what_bulk_read_cannot_say_goes_another_way(patient: EmulatedCRM) -> Non
     }
     assert whys["bulk"] == "Bulk read has no comparator for the pattern 'A%e'"
     (task,) = [each for each in patient.plan("Tasks", ["What_Id"]).routes if each.route == "bulk"]
-    assert task.why == "bulk read cannot export What_Id, or not the names"
+    assert task.why == "bulk read cannot export What_Id, or not its names"
     with pytest.raises(LimitError, match="no comparator for the pattern"):
         patient.table("Deals", ["Stage"], where="Deal_Name like 'A%e'", route="bulk")
 
@@ -462,12 +462,12 @@ def test_planning_is_within_the_budget_too(crm: CRM, spent: Callable[[], int]) -
         ({"columns": ["Owner.lastname"]}, NotFoundError, "lastname"),
         ({"columns": ["City.x"]}, NotFoundError, "not a lookup"),
         ({"where": "Cty = 'Pune'"}, QueryError, "no field 'Cty'"),
-        ({"where": "City = 'Pune' limit 5"}, ValueError, "a condition and nothing more"),
+        ({"where": "City = 'Pune' limit 5"}, ValueError, "takes a condition only"),
         ({"where": {"Cty": "Pune"}}, QueryError, "no field 'Cty'"),
         ({"where": "City = :city"}, ValueError, ":city has no value"),
         ({"order_by": "Cty"}, QueryError, "no field 'Cty'"),
         ({"columns": ["Layout"], "route": "coql"}, LimitError, "COQL cannot read Layout"),
-        ({"columns": ["Layout"], "where": {"City": "Pune"}}, LimitError, "knows no conditions"),
+        ({"columns": ["Layout"], "where": {"City": "Pune"}}, LimitError, "has no conditions"),
         (
             {"columns": ["Languages_Known"], "order_by": "Languages_Known", "route": "rest"},
             LimitError,

@@ -109,7 +109,7 @@ class BulkJobs(Writing):
         >>> _ = crm.bulk("Deals", ["Stage"])
         >>> crm.job_tray()
         Bulk jobs: 1 downloaded; as of 2026-09-15 03:30 UTC
-          Deals-1  downloaded         40 rows  begun just now, kept by Zoho for 24 h; Stage
+          Deals-1  downloaded         40 rows  started just now, kept by Zoho for 24 h; Stage
         >>> crm.close()
         """
         tray = job_tray.Tray(self._job_lines, self._taken_up, self._gate.clock)

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.exporting import job_store
     from zcrm_nb.api.exporting import session as export_sessions
-    from zcrm_nb.api.planning import costs, routes
+    from zcrm_nb.api.planning import costs, routes, table_spec
     from zcrm_nb.api.planning.costs import Plan, Speed
     from zcrm_nb.api.reading import profile
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import Told
 else:
     job_store, export_sessions = later("zcrm_nb.api.exporting", "job_store", "session")
-    costs, routes = later("zcrm_nb.api.planning", "costs", "routes")
+    costs, routes, table_spec = later("zcrm_nb.api.planning", "costs", "routes", "table_spec")
     (profile,) = later("zcrm_nb.api.reading", "profile")
 
 __all__ = ["Planning"]
@@ -142,28 +142,28 @@ class Planning(Base):
         ((3, 3), 'coql')
         >>> crm.close()
         """
-        text = routes.wanted_text(module, where, order_by, values)
+        text = table_spec.spec_text(module, where, order_by, values)
         named = None if route == "auto" else route
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             with self._gate.trace() as calls, self._at_most(max_credits):
                 zone = self._zone(tz)
-                asked = ask.prepared(self._catalogue, text, limit=limit)
-                wanted = routes.wanted(self._catalogue, asked, columns, limit, as_is=as_is)
-                plan, counts = routes.planned(
+                prepared = ask.prepared(self._catalogue, text, limit=limit)
+                spec = table_spec.table_spec(self._catalogue, prepared, columns, limit, as_is=as_is)
+                plan, counts = routes.make_plan(
                     self._gate.send,
-                    wanted,
-                    pace=self._pace(),
+                    spec,
+                    speed=self._speed(),
                     spent=lambda: sum(call.credits for call in calls),
                     route=named,
                     prefer=prefer,
                     most=max_credits,
                 )
                 if plan.route is None:
-                    raise routes.refuse(wanted, plan, named, max_credits)
-                table = routes.fetched(
+                    raise routes.no_route_error(spec, plan, named, max_credits)
+                table = routes.fetch_table(
                     self._session.with_progress(tick),
-                    wanted,
+                    spec,
                     plan.route,
                     counts,
                     for_export=lambda session: export_sessions.export_session(
@@ -175,7 +175,7 @@ class Planning(Base):
                 )
             table.attrs["zcrm"] = {
                 "query": plan.query,
-                "repaired": asked.repaired,
+                "repaired": prepared.repaired,
                 "route": plan.route,
                 "plan": costs.facts(plan),
             }
@@ -183,11 +183,11 @@ class Planning(Base):
 
         return self._run(fetch, module, progress, module=module, query=text, route=named)
 
-    def _pace(self) -> Speed:
+    def _speed(self) -> Speed:
         """Tell how long things take, by what has been seen here."""
         noted = self._kept_folder or self._own_folder
         exports = job_store.JobStore(self._folder, self._gate.clock).records() if noted else []
-        return routes.pace_of(self._gate.timings, self._gate.workers, exports)
+        return routes.speed_of(self._gate.timings, self._gate.workers, exports)
 
     def _at_most(self, credits: int | None) -> AbstractContextManager[object]:  # noqa: A002
         """Allow no more than so many credits, if a number was given."""
@@ -278,19 +278,19 @@ class Planning(Base):
         text = (
             fill(query_or_module, **values)
             if is_query
-            else routes.wanted_text(query_or_module, where, order_by, values)
+            else table_spec.spec_text(query_or_module, where, order_by, values)
         )
         with self._gate.trace() as calls, self._at_most(max_credits):
-            asked = ask.prepared(self._catalogue, text, limit=limit)
-            wanted = (
-                routes.asked_for(self._catalogue, asked)
+            prepared = ask.prepared(self._catalogue, text, limit=limit)
+            spec = (
+                table_spec.spec_of_query(self._catalogue, prepared)
                 if is_query
-                else routes.wanted(self._catalogue, asked, columns, limit)
+                else table_spec.table_spec(self._catalogue, prepared, columns, limit)
             )
-            plan, _ = routes.planned(
+            plan, _ = routes.make_plan(
                 self._gate.send,
-                wanted,
-                pace=self._pace(),
+                spec,
+                speed=self._speed(),
                 spent=lambda: sum(call.credits for call in calls),
                 prefer=prefer,
                 most=max_credits,
@@ -375,14 +375,16 @@ class Planning(Base):
         2  Next_Step     ...      <NA>
         >>> crm.close()
         """
-        text = routes.wanted_text(module, where, None, values)
+        text = table_spec.spec_text(module, where, None, values)
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             with self._at_most(max_credits):
-                asked = ask.prepared(self._catalogue, text)
+                prepared = ask.prepared(self._catalogue, text)
                 fields = profile.fields_to_profile(self._catalogue, module, columns)
                 zone = self._zone(tz)
-                questions = profile.questions(module, routes.condition_only(asked).where, fields)
+                questions = profile.questions(
+                    module, table_spec.condition_only(prepared).where, fields
+                )
                 profile.check_price(module, questions, max_credits)
                 session = self._session.with_progress(tick)
                 rows = profile.profile_rows(session, questions, fields, tz=zone)

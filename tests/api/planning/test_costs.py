@@ -106,7 +106,7 @@ def test_bulk_read_is_cheaper_from_about_33_thousand_rows_on() -> None:
 # ---- The choice ----------------------------------------------------------------------------------
 
 COQL, BULK = Route("coql", 50, 150, 3.0), Route("bulk", 6, 55, 41.0)
-REST = Route("rest", why="Get Records knows no conditions")
+REST = Route("rest", why="Get Records has no conditions")
 ALL = [COQL, REST, BULK]
 
 
@@ -129,17 +129,17 @@ def test_each_route_says_why() -> None:
     """The choice its merits, the others what is against them; obstacles stay."""
     assert [each.why for each in with_whys(ALL, BULK)] == [
         "95 credits more",
-        "Get Records knows no conditions",
+        "Get Records has no conditions",
         "cheapest",
     ]
     assert [each.why for each in with_whys(ALL, COQL)] == [
         "fastest",
-        "Get Records knows no conditions",
+        "Get Records has no conditions",
         "38 s slower",
     ]
     assert [each.why for each in with_whys(ALL, None, most=20)] == [
         "more than the 20 credits allowed",
-        "Get Records knows no conditions",
+        "Get Records has no conditions",
         "more than the 20 credits allowed",
     ]
 
@@ -162,7 +162,7 @@ def test_a_plan_shows_itself_as_a_small_table() -> None:
         "100,000 rows, counted by COQL for 1 credit.",
         "  route  calls  credits  time  why",
         "  coql      50      150   3 s  95 credits more",
-        "  rest       –        –     –  Get Records knows no conditions",
+        "  rest       –        –     –  Get Records has no conditions",
         "→ bulk       6       55  41 s  cheapest",
         "Seconds: a page of COQL 0.6 s (measured), of Get Records 0.15 s (assumed), "
         "a bulk job 42 s (assumed).",

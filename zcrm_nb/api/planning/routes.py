@@ -1,20 +1,15 @@
-"""A table by any route: what is wanted, what stands in the way, what it takes, and the way there.
+"""A table by any route: what each route costs, and the route taken.
 
 Every route gives the same frame: the same columns in one order, the same rows, the same dtypes.
-What a route could only give otherwise, it does not give.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
-from zcrm_nb.api.exporting.backfill import OTHER_IN_COQL
-from zcrm_nb.api.exporting.bulk_read import FIELDS_PER_JOB
 from zcrm_nb.api.exporting.exporter import Exporter
 from zcrm_nb.api.exporting.question import begin, question
 from zcrm_nb.api.exporting.selection import select
@@ -32,15 +27,21 @@ from zcrm_nb.api.planning.costs import (
     total,
     with_whys,
 )
+from zcrm_nb.api.planning.obstacles import (
+    bulk_obstacle,
+    coql_obstacle,
+    criteria_of,
+    first_names,
+    list_condition,
+    rest_obstacle,
+)
+from zcrm_nb.api.planning.table_spec import target_of
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.query import Prepared
-from zcrm_nb.api.reading.records import ONE_RECORD_ONLY, conversion, list_parameters
-from zcrm_nb.api.reading.requests import condition
+from zcrm_nb.api.reading.records import list_parameters
 from zcrm_nb.api.reading.tables import coql_table, ordered_here, records_table
-from zcrm_nb.coql import tree
-from zcrm_nb.coql.fields import is_readable
-from zcrm_nb.errors import BulkWarning, LimitError, NotFoundError, QueryError
-from zcrm_nb.frames import NOT_IN_BULK, column_for, read_as_is
+from zcrm_nb.errors import BulkWarning, LimitError
+from zcrm_nb.frames import column_for
 from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT, credits_text
 
 if TYPE_CHECKING:
@@ -50,296 +51,20 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.exporting.job_store import JobRecord
     from zcrm_nb.api.exporting.session import ExportSession
-    from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
     from zcrm_nb.api.planning.costs import Prefer, RouteName
+    from zcrm_nb.api.planning.table_spec import TableSpec
     from zcrm_nb.api.session import Session
-    from zcrm_nb.coql.tree import Query
     from zcrm_nb.frames import Column
     from zcrm_nb.wire.trace import Timing
 
-__all__ = [
-    "Wanted",
-    "asked_for",
-    "condition_only",
-    "fetched",
-    "pace_of",
-    "planned",
-    "refuse",
-    "wanted",
-    "wanted_text",
-]
+__all__ = ["fetch_table", "make_plan", "no_route_error", "speed_of"]
 
-LIST_END = 100_000  # rows of Get Records
 SMALL = 200  # rows that COQL brings for the price of a count
 
-_PICTURE = "profileimage"  # no job exports it
-_SORTED_BY_ZOHO_ONLY = {"multipicklist", "tags", "object"}
 
-
-def wanted_text(
-    module: str, where: Any, order_by: str | Sequence[str] | None, values: Mapping[str, Any]
-) -> str:
-    """Write the query that a table's condition and order mean; its columns come later."""
-    keys = [order_by] if isinstance(order_by, str) else list(order_by or ())
-    order = f" order by {', '.join(keys)}" if keys else ""
-    return coql.fill(f"select id from {module} where {condition(where)}{order}", **values)  # noqa: S608 - COQL
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a table is to hold: a query with its columns, whatever route it comes by.
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-        The org's metadata.
-    query : Query
-        Columns, condition, order and limit, as COQL would be asked.
-    text : str
-        The text in which its places are.
-    is_query : bool
-        Whether it was written as a query: then COQL's way is that of ``crm.coql``.
-    as_is : sequence of str
-        Columns to read as Zoho sends them.
-    """
-
-    catalogue: Catalogue
-    query: Query
-    text: str
-    is_query: bool = False
-    as_is: Sequence[str] = ()
-
-    @property
-    def module(self) -> str:
-        """The module it is about."""
-        return self.query.module
-
-    @cached_property
-    def columns(self) -> list[Column]:
-        """The columns of the answer."""
-        return ask.answer_columns(self.catalogue, self.query)
-
-    @cached_property
-    def whole(self) -> list[Column]:
-        """The columns to be fetched where the order is made here: the keys of it are among them."""
-        return ask.answer_columns(self.catalogue, ask.by_id(self.query))
-
-    @cached_property
-    def fields(self) -> dict[str, dict[str, Any]]:
-        """The field of each column that is fetched, by the path to it; ``id`` left out."""
-        paths = [coql.path_of(each.expression) for each in ask.by_id(self.query).columns]
-        return {
-            path.text: coql.resolve(path, self.module, self.catalogue.fields)
-            for path in paths
-            if path.text != "id"
-        }
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is about records, in columns that go by their own names."""
-        plain = (isinstance(each.expression, tree.Path) for each in self.query.columns)
-        aliased = any(each.alias for each in self.query.columns)
-        return all(plain) and not aliased and not coql.is_aggregate(self.query)
-
-    @property
-    def descends(self) -> bool | None:
-        """Whether its ids descend; ``None`` when it comes in another order."""
-        match self.query.order_by:
-            case ():
-                return False
-            case (tree.OrderBy(key=tree.Path() as path, descending=descending),) if (
-                path.text == "id"
-            ):
-                return descending
-        return None
-
-
-def wanted(
-    catalogue: Catalogue,
-    prepared: Prepared,
-    columns: Sequence[str] | None,
-    limit: int | None,
-    *,
-    as_is: Sequence[str] = (),
-) -> Wanted:
-    """Put the columns into a query that says which records are wanted, and in which order."""
-    query = condition_only(prepared, limit)
-    if isinstance(columns, str):
-        raise TypeError(f"columns takes a list of names: columns=[{columns!r}].")
-    names = default_names(catalogue, query.module) if columns is None else columns
-    paths = [_path(catalogue, query.module, each) for each in dict.fromkeys(names) if each != "id"]
-    whole = replace(query, columns=tuple(map(tree.SelectItem, paths)) or query.columns)
-    table = Wanted(catalogue, whole, prepared.text, as_is=as_is)
-    read_as_is(table.columns, as_is)  # refuses unknown names before anything is sent
-    return table
-
-
-def condition_only(prepared: Prepared, limit: int | None = None) -> Query:
-    """Return the query that a condition became, unless there was more in it than a condition."""
-    query = prepared.query
-    assert query is not None, "a prepared query has a tree"
-    if query.limit != limit or query.offset or query.group_by:
-        raise ValueError("where is a condition and nothing more; there are order_by= and limit=.")
-    return query
-
-
-def asked_for(catalogue: Catalogue, prepared: Prepared) -> Wanted:
-    """Take a query as it is."""
-    assert prepared.query is not None, "a prepared query has a tree"
-    return Wanted(catalogue, prepared.query, prepared.text, is_query=True)
-
-
-def _path(catalogue: Catalogue, module: str, name: str) -> tree.Path:
-    """Read the name of a column; ``NotFoundError`` where it leads nowhere."""
-    path = tree.Path(tuple(map(tree.Step, name.split("."))))
-    if len(path.steps) == 1:
-        catalogue.field(module, name)
-        return path
-    try:
-        coql.resolve(path, module, catalogue.fields)
-    except coql.AstrayError as astray:
-        details = {"module": module, "api_name": name}
-        raise NotFoundError(
-            f"{astray.problem} Nothing was sent.",
-            "",
-            astray.fix,
-            code="INVALID_FIELD",
-            details=details,
-        ) from None
-    return path
-
-
-def default_names(catalogue: Catalogue, module: str) -> list[str]:
-    """List the fields that COQL and Get Records bring alike, and bulk read but for some names."""
-    return [
-        name
-        for name, field in catalogue.fields(module).items()
-        if not coql_refuses(module, name, field) and field["data_type"] != _PICTURE
-    ]
-
-
-# ---- What stands in the way ----------------------------------------------------------------------
-
-
-def coql_refuses(module: str, path: str, field: dict[str, Any]) -> bool:
-    """Tell whether COQL cannot read a field, or tells it otherwise than Get Records."""
-    kind = column_for(field).kind
-    readable = is_readable("" if "." in path else module, field)
-    return not readable or field["data_type"] in OTHER_IN_COQL or kind in {"tags", "object"}
-
-
-def bulk_refuses(catalogue: Catalogue, field: dict[str, Any]) -> bool:
-    """Tell whether a bulk job cannot export a field, or has no name for what it points to."""
-    kind = column_for(field).kind
-    if kind != "lookup":
-        return kind in NOT_IN_BULK or field["data_type"] == _PICTURE
-    return field["data_type"] != "lookup" or target_of(field) not in catalogue.modules()
-
-
-def target_of(field: dict[str, Any]) -> str:
-    """Name the module that a lookup points to."""
-    return str(((field.get("lookup") or {}).get("module") or {}).get("api_name") or "")
-
-
-def _in_the_way_of_coql(wanted: Wanted) -> str:
-    """Say why the table cannot come by COQL; what was written as a query can."""
-    if wanted.is_query:
-        return ""
-    refused = [
-        path for path, field in wanted.fields.items() if coql_refuses(wanted.module, path, field)
-    ]
-    if refused:
-        return f"COQL cannot read {_listed(refused)}, or not as Get Records does"
-    if len(wanted.query.columns) > coql.LIMITS["select"]:
-        return f"COQL selects at most {coql.LIMITS['select']} columns"
-    return ""
-
-
-def _in_the_way_of_rest(wanted: Wanted, rows: int) -> str:
-    """Say why the table cannot come by Get Records."""
-    if not wanted.is_plain:
-        return "Get Records knows no groups, aggregates and aliases"
-    if list_condition(wanted) is None:
-        return "Get Records knows no conditions"
-    dotted = [path for path in wanted.fields if "." in path or "->" in path]
-    if dotted:
-        return f"Get Records follows no lookup, as in {_listed(dotted)}"
-    cut = [
-        path
-        for path, field in wanted.fields.items()
-        if field["data_type"] in ONE_RECORD_ONLY
-        or (field.get("textarea") or {}).get("type") == "rich_text"
-    ]
-    if cut:
-        return f"lists of Get Records leave out or cut {_listed(cut)}"
-    if rows > LIST_END:
-        return "Get Records ends after 100,000 rows"
-    return _unsorted(wanted) if wanted.descends is None else ""
-
-
-def _in_the_way_of_bulk(wanted: Wanted) -> str:
-    """Say why the table cannot come by bulk read."""
-    if not wanted.is_plain:
-        return "bulk read knows no groups, aggregates and aliases"
-    if wanted.as_is:
-        return "bulk read cannot bring values as Zoho's other APIs send them (as_is=)"
-    refused = [
-        path for path, field in wanted.fields.items() if bulk_refuses(wanted.catalogue, field)
-    ]
-    if refused:
-        return f"bulk read cannot export {_listed(refused)}, or not the names"
-    names = sum(each.kind in {"lookup", "user"} for each in wanted.whole)
-    if len(wanted.fields) + names > FIELDS_PER_JOB:
-        return f"bulk read exports at most {FIELDS_PER_JOB} fields, names of lookups among them"
-    try:
-        criteria_of(wanted)
-    except QueryError as refused_criteria:
-        return refused_criteria.happened.removeprefix("This was not sent. ").rstrip(".")
-    return _unsorted(wanted)
-
-
-def _unsorted(wanted: Wanted) -> str:
-    """Say which key of the order only Zoho can sort by."""
-    kinds = {each.name: each.kind for each in wanted.whole}
-    keys = [key for key, _ in ask.sort_keys(wanted.query)]
-    strange = [key for key in keys if kinds.get(key) in _SORTED_BY_ZOHO_ONLY]
-    return f"only COQL sorts by {_listed(strange)}" if strange else ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Name the first few."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def criteria_of(wanted: Wanted) -> dict[str, Any] | None:
-    """Return the condition in the words of bulk read."""
-    return coql.bulk_criteria(
-        wanted.query.where, wanted.module, wanted.catalogue.fields, text=wanted.text
-    )
-
-
-def list_condition(wanted: Wanted) -> dict[str, Any] | None:
-    """Return the parameters by which a list finds the same records; ``None`` where there are none.
-
-    A list knows one condition: whether Leads are converted.
-    """
-    converted = conversion(wanted.catalogue, wanted.module, None)
-    match wanted.query.where:
-        case tree.IsNull(path=path, negated=True) if path.text == "id":
-            return {"converted": converted}
-        case tree.Comparison(path=path, operator="=", value=tree.Literal(value=value)) if (
-            path.text == "Converted__s" and converted
-        ):
-            return {"converted": str(value).lower()}
-    return None
-
-
-# ---- What it takes -------------------------------------------------------------------------------
-
-
-def pace_of(timings: Sequence[Timing], workers: int, exports: Iterable[JobRecord] = ()) -> Speed:
-    """Tell how long pages and jobs take on this connection, as far as it has been seen."""
+def speed_of(timings: Sequence[Timing], workers: int, exports: Iterable[JobRecord] = ()) -> Speed:
+    """Estimate how long pages and jobs take on this connection, by those seen so far."""
     from statistics import median  # noqa: PLC0415 - slow to load, and only plans need it
 
     pages = {
@@ -360,11 +85,11 @@ def pace_of(timings: Sequence[Timing], workers: int, exports: Iterable[JobRecord
     return Speed(lanes=lanes).measuring(measured)
 
 
-def planned(
+def make_plan(
     send: Send,
-    wanted: Wanted,
+    spec: TableSpec,
     *,
-    pace: Speed,
+    speed: Speed,
     spent: Callable[[], int],
     route: RouteName | None = None,
     prefer: Prefer = "cheap",
@@ -372,51 +97,51 @@ def planned(
 ) -> tuple[Plan, list[int] | None]:
     """Count, price every route and choose one; also return the counts, one for each query.
 
-    ``spent`` tells what the planning took so far; it is part of the ``most`` that may be spent.
+    ``spent`` returns the credits of the planning so far, which count towards ``most``.
     """
-    counts = _counts(send, wanted, route)
-    routes = _routes(wanted, counts, pace)
+    counts = _counts(send, spec, route)
+    routes = _routes(spec, counts, speed)
     planning = spent()
     left = None if most is None else most - planning
     chosen = choose([each for each in routes if route in {None, each.route}], prefer, left)
-    rows, said = _rows(wanted, counts)
+    rows, rows_text = _rows(spec, counts)
     plan = Plan(
-        query=coql.to_text(wanted.query),
+        query=coql.to_text(spec.query),
         rows=rows,
-        rows_said=said,
+        rows_said=rows_text,
         routes=with_whys(routes, chosen, left),
         route=chosen.route if chosen else None,
         planning=planning,
-        pace=pace,
+        pace=speed,
     )
     return plan, counts
 
 
-def _counts(send: Send, wanted: Wanted, route: RouteName | None) -> list[int] | None:
-    """Count the rows of each query that it takes; ``None`` where that would buy nothing."""
-    if coql.is_aggregate(wanted.query) or _is_little(wanted, route):
+def _counts(send: Send, spec: TableSpec, route: RouteName | None) -> list[int] | None:
+    """Count the rows of each query that it takes; ``None`` where a count would save nothing."""
+    if coql.is_aggregate(spec.query) or _is_one_page(spec, route):
         return None
-    return [ask.count(send, each) for each in coql.parts(wanted.query)]
+    return [ask.count(send, each) for each in coql.parts(spec.query)]
 
 
-def _is_little(wanted: Wanted, route: RouteName | None) -> bool:
-    """Tell whether one page brings all, however many there are: a count would cost no less."""
-    limit = wanted.query.limit
-    if limit is None or limit > SMALL or len(coql.parts(wanted.query)) > 1:
+def _is_one_page(spec: TableSpec, route: RouteName | None) -> bool:
+    """Whether one page brings all rows: a count would cost as much."""
+    limit = spec.query.limit
+    if limit is None or limit > SMALL or len(coql.parts(spec.query)) > 1:
         return False
     if route == "rest":
-        return wanted.descends is not None
-    return route != "bulk" and not _in_the_way_of_coql(wanted)
+        return spec.descends is not None
+    return route != "bulk" and not coql_obstacle(spec)
 
 
-def _rows(wanted: Wanted, counts: list[int] | None) -> tuple[int | None, str]:
-    """Tell how many rows the answer has, also in words."""
-    limit = wanted.query.limit
+def _rows(spec: TableSpec, counts: list[int] | None) -> tuple[int | None, str]:
+    """Return how many rows the result has, also in words."""
+    limit = spec.query.limit
     if counts is None and limit is None:
-        return None, "As many rows as there are groups, which nobody can count before."
+        return None, "One row per group; groups cannot be counted beforehand."
     if counts is None:
-        return None, f"At most {limit:,} rows: not counted, for a count costs no less."
-    rows = _answered(wanted, sum(counts))
+        return None, f"At most {limit:,} rows; not counted, because a count costs as much."
+    rows = _rows_of_answer(spec, sum(counts))
     times = f" {len(counts)} times" if len(counts) > 1 else ""
     most = "At most " if len(counts) > 1 else ""
     of = f" of {sum(counts):,}" if rows != sum(counts) else ""
@@ -424,140 +149,137 @@ def _rows(wanted: Wanted, counts: list[int] | None) -> tuple[int | None, str]:
     return rows, f"{most}{rows:,}{of} rows, counted{times} by COQL for {price}."
 
 
-def _answered(wanted: Wanted, rows: int) -> int:
+def _rows_of_answer(spec: TableSpec, rows: int) -> int:
     """Cut a number of rows as the query's offset and limit do."""
-    behind = max(rows - (wanted.query.offset or 0), 0)
-    return behind if wanted.query.limit is None else min(behind, wanted.query.limit)
+    behind = max(rows - (spec.query.offset or 0), 0)
+    return behind if spec.query.limit is None else min(behind, spec.query.limit)
 
 
-def _routes(wanted: Wanted, counts: list[int] | None, pace: Speed) -> list[Route]:
-    """Price every route, or say what stands in its way."""
-    found = []
+def _routes(spec: TableSpec, counts: list[int] | None, speed: Speed) -> list[Route]:
+    """Price every route, or say why it cannot be taken."""
+    routes = []
     for name in ROUTES:
-        obstacle = _obstacle(name, wanted, counts)
-        cost = () if obstacle else _cost(name, wanted, counts, pace)
-        found.append(Route(name, why=obstacle) if obstacle else Route(name, *cost))
-    return found
+        obstacle = _obstacle(name, spec, counts)
+        cost = () if obstacle else _cost(name, spec, counts, speed)
+        routes.append(Route(name, why=obstacle) if obstacle else Route(name, *cost))
+    return routes
 
 
-def _obstacle(name: RouteName, wanted: Wanted, counts: list[int] | None) -> str:
-    """Say what stands in the way of a route."""
+def _obstacle(name: RouteName, spec: TableSpec, counts: list[int] | None) -> str:
+    """Say why a route cannot be taken; empty where it can."""
     if name == "coql":
-        return _in_the_way_of_coql(wanted)
+        return coql_obstacle(spec)
     obstacle = (
-        _in_the_way_of_rest(wanted, _listed_rows(wanted, counts))
-        if name == "rest"
-        else _in_the_way_of_bulk(wanted)
+        rest_obstacle(spec, _listed_rows(spec, counts)) if name == "rest" else bulk_obstacle(spec)
     )
-    reads_all = name == "bulk" or wanted.descends is None
+    reads_all = name == "bulk" or spec.descends is None
     uncounted = counts is None and reads_all
-    return obstacle or (
-        "not priced: it would read all rows, and those were not counted" * uncounted
-    )
+    return obstacle or ("not priced: it would read all rows, which were not counted" * uncounted)
 
 
-def _listed_rows(wanted: Wanted, counts: list[int] | None) -> int:
-    """Tell how many rows a list has to be read for."""
-    if counts is None or (wanted.descends is not None and wanted.query.limit is not None):
-        end = (wanted.query.offset or 0) + (wanted.query.limit or 0)
+def _listed_rows(spec: TableSpec, counts: list[int] | None) -> int:
+    """Return how many rows of a list have to be read."""
+    if counts is None or (spec.descends is not None and spec.query.limit is not None):
+        end = (spec.query.offset or 0) + (spec.query.limit or 0)
         return end if counts is None else min(end, sum(counts))
     return sum(counts)
 
 
-def _cost(name: RouteName, wanted: Wanted, counts: list[int] | None, pace: Speed) -> Cost:
-    """Price a route that leads there, names of users included."""
-    fields = len(wanted.fields)
+def _cost(name: RouteName, spec: TableSpec, counts: list[int] | None, speed: Speed) -> Cost:
+    """Price a route that can be taken, names of users included."""
+    fields = len(spec.fields)
     if name == "coql":
-        return total([_query_cost(wanted, counts, pace), _names_cost(wanted, wanted.columns, pace)])
+        return total([_query_cost(spec, counts, speed), _names_cost(spec, spec.columns, speed)])
     if name == "rest":
-        return rest_cost(_listed_rows(wanted, counts), fields, pace)
-    jobs = bulk_cost(sum(counts or [0]), fields, pace)
-    return total([jobs, _names_cost(wanted, wanted.whole, pace), _targets_cost(wanted, pace)])
+        return rest_cost(_listed_rows(spec, counts), fields, speed)
+    jobs = bulk_cost(sum(counts or [0]), fields, speed)
+    return total([jobs, _names_cost(spec, spec.whole, speed), _targets_cost(spec, speed)])
 
 
-def _names_cost(wanted: Wanted, columns: Sequence[Column], pace: Speed) -> Cost:
+def _names_cost(spec: TableSpec, columns: Sequence[Column], speed: Speed) -> Cost:
     """Price the list of users, if it is needed and not known: one page of 200 is assumed."""
     named = any(each.kind == "user" for each in columns)
-    if not named or wanted.catalogue.known("users") is not None:
+    if not named or spec.catalogue.known("users") is not None:
         return Cost(0, 0, 0.0)
-    return Cost(1, 1, pace.rest_s)
+    return Cost(1, 1, speed.rest_s)
 
 
-def _targets_cost(wanted: Wanted, pace: Speed) -> Cost:
+def _targets_cost(spec: TableSpec, speed: Speed) -> Cost:
     """Price the fields of modules that lookups point to: one of them is the name."""
-    known = wanted.catalogue.known
+    known = spec.catalogue.known
     targets = {
         target_of(field)
-        for field in wanted.fields.values()
+        for field in spec.fields.values()
         if column_for(field).kind == "lookup" and known(f"fields {target_of(field)}") is None
     }
-    return Cost(len(targets), len(targets), len(targets) * pace.rest_s)
+    return Cost(len(targets), len(targets), len(targets) * speed.rest_s)
 
 
-def _query_cost(wanted: Wanted, counts: list[int] | None, pace: Speed) -> Cost:
+def _query_cost(spec: TableSpec, counts: list[int] | None, speed: Speed) -> Cost:
     """Price the queries of COQL's route."""
-    query = wanted.query
+    query = spec.query
     if counts is None:
-        return asked_cost(None, query.limit, pace)
-    if wanted.is_query:
-        return _as_asked(wanted, counts, pace)
+        return asked_cost(None, query.limit, speed)
+    if spec.is_query:
+        return _coql_method_cost(spec, counts, speed)
     if len(counts) > 1:
-        return total(coql_cost(each, pace) for each in counts)
-    rows = _answered(wanted, counts[0])
-    return coql_cost(counts[0] if _past_offsets(wanted, rows) else rows, pace)
+        return total(coql_cost(each, speed) for each in counts)
+    rows = _rows_of_answer(spec, counts[0])
+    return coql_cost(counts[0] if _past_offsets(spec, rows) else rows, speed)
 
 
-def _as_asked(wanted: Wanted, counts: list[int], pace: Speed) -> Cost:
+def _coql_method_cost(spec: TableSpec, counts: list[int], speed: Speed) -> Cost:
     """Price what ``crm.coql`` does, which counts by itself, and only when it has to."""
     if len(counts) > 1:
-        return total(asked_cost(each, None, pace) for each in counts)
-    behind = max(counts[0] - (wanted.query.offset or 0), 0)
-    if not _past_offsets(wanted, _answered(wanted, counts[0])):
-        return asked_cost(behind, wanted.query.limit, pace)
-    # A first page and a count tell that it has to begin anew, by id.
-    vain = Cost(2, coql.credits(ask.PAGE_SIZE) + 1, 2 * pace.coql_s)
-    return total([vain, asked_cost(counts[0], None, pace)])
+        return total(asked_cost(each, None, speed) for each in counts)
+    behind = max(counts[0] - (spec.query.offset or 0), 0)
+    if not _past_offsets(spec, _rows_of_answer(spec, counts[0])):
+        return asked_cost(behind, spec.query.limit, speed)
+    # After a first page and a count it has to begin anew, by id.
+    wasted = Cost(2, coql.credits(ask.PAGE_SIZE) + 1, 2 * speed.coql_s)
+    return total([wasted, asked_cost(counts[0], None, speed)])
 
 
-def _past_offsets(wanted: Wanted, rows: int) -> bool:
-    """Tell whether offsets do not reach all rows, in an order that goes by nothing else."""
-    return (wanted.query.offset or 0) + rows > ask.OFFSET_CEILING and wanted.descends is not False
+def _past_offsets(spec: TableSpec, rows: int) -> bool:
+    """Whether offsets do not reach all rows, in an order that is not by id."""
+    return (spec.query.offset or 0) + rows > ask.OFFSET_CEILING and spec.descends is not False
 
 
-def refuse(wanted: Wanted, plan: Plan, route: RouteName | None, most: int | None) -> LimitError:
-    """Make the error for a table that no route brings for the price: its price, and how else."""
-    open_ = sorted((each for each in plan.routes if each.credits is not None), key=_price)
-    asked = [each for each in plan.routes if route in {None, each.route}]
-    ways = [f"route={each.route!r} takes {credits_text(each.credits or 0)}" for each in open_]
-    if not any(each.leads_there for each in asked):
-        happened = "; ".join(f"{each.route}: {each.why}" for each in asked)
-        todo = f"{'; '.join(ways)}." if ways else "Ask for fewer columns, or another condition."
-        return LimitError(f"{wanted.module} cannot come this way. {happened}.", "", todo)
-    cheapest = min((each for each in asked if each.leads_there), key=_price)
+def no_route_error(
+    spec: TableSpec, plan: Plan, route: RouteName | None, most: int | None
+) -> LimitError:
+    """Make the error for a table that no route brings for the price."""
+    open_routes = sorted((each for each in plan.routes if each.credits is not None), key=_price)
+    allowed = [each for each in plan.routes if route in {None, each.route}]
+    prices = [f"route={each.route!r} takes {credits_text(_price(each))}" for each in open_routes]
+    if not any(each.leads_there for each in allowed):
+        happened = "; ".join(f"{each.route}: {each.why}" for each in allowed)
+        todo = f"{'; '.join(prices)}." if prices else "Choose fewer columns, or another condition."
+        return LimitError(f"{spec.module} cannot be read by this route. {happened}.", "", todo)
+    cheapest = min((each for each in allowed if each.leads_there), key=_price)
     happened = (
-        f"This table costs {credits_text(cheapest.credits or 0)} by {cheapest.route}, and "
+        f"This table costs {credits_text(_price(cheapest))} by {cheapest.route}, and "
         f"{most:,} may be spent, of which planning took {plan.planning:,}."
     )
     cheaper = [
-        way for way, each in zip(ways, open_, strict=True) if _price(each) < _price(cheapest)
+        price
+        for price, each in zip(prices, open_routes, strict=True)
+        if _price(each) < _price(cheapest)
     ]
     todo = f"Cheaper: {'; '.join(cheaper)}. Or" if cheaper else "No route is cheaper:"
     return LimitError(
-        happened, "", f"{todo} ask for fewer rows by where= or limit=, or raise max_credits."
+        happened, "", f"{todo} read fewer rows with where= or limit=, or raise max_credits."
     )
 
 
 def _price(route: Route) -> int:
-    """Credits of a route that leads there."""
+    """Credits of a route that can be taken."""
     return route.credits or 0
 
 
-# ---- The way -------------------------------------------------------------------------------------
-
-
-def fetched(
+def fetch_table(
     session: Session,
-    wanted: Wanted,
+    spec: TableSpec,
     route: RouteName,
     counts: list[int] | None,
     *,
@@ -566,54 +288,56 @@ def fetched(
 ) -> pd.DataFrame:
     """Fetch a table by one of the routes."""
     if route == "bulk":
-        return _exported_table(for_export(session), wanted, **options)
-    options["as_is"] = wanted.as_is
+        return _exported_table(for_export(session), spec, **options)
+    options["as_is"] = spec.as_is
     if route == "rest":
-        return _listed_table(session, wanted, counts, **options)
-    prepared = Prepared(wanted.query, wanted.text, [])
+        return _listed_table(session, spec, counts, **options)
+    prepared = Prepared(spec.query, spec.text, [])
     return coql_table(session, prepared, rows=counts, **options)
 
 
-def _exported_table(session: ExportSession, wanted: Wanted, **options: Any) -> pd.DataFrame:
-    """Export all that the condition means anew; order and limit are made here."""
+def _exported_table(session: ExportSession, spec: TableSpec, **options: Any) -> pd.DataFrame:
+    """Export all records of the condition; sort and cut them here."""
     options.pop("errors", None)  # a job's values are read by their type or not at all
-    names = [each.name for each in wanted.whole if each.name != "id"]
-    asked = question(wanted.module, names, criteria_of(wanted), None)
-    selection = select(wanted.catalogue, wanted.module, names)
+    names = [each.name for each in spec.whole if each.name != "id"]
+    exported = question(spec.module, names, criteria_of(spec), None)
+    selection = select(spec.catalogue, spec.module, names)
     if selection.unnamed:
-        happened = f"Bulk read has no names for {_listed(selection.unnamed)}; no job was requested."
+        happened = (
+            f"Bulk read has no names for {first_names(selection.unnamed)}; no job was requested."
+        )
         raise LimitError(happened, "", "Use route='coql' or route='rest'.")
-    record = begin(session, selection, asked)
+    record = begin(session, selection, exported)
     with session.store.lock(record):
         exporter = Exporter(session, record)
         whole = exporter.table(**options)
     for text in exporter.warnings:
         warnings.warn(text, BulkWarning, stacklevel=ask.levels_up())
-    return ordered_here(whole, wanted.query, wanted.columns, **options)
+    return ordered_here(whole, spec.query, spec.columns, **options)
 
 
 def _listed_table(
-    session: Session, wanted: Wanted, counts: list[int] | None, **options: Any
+    session: Session, spec: TableSpec, counts: list[int] | None, **options: Any
 ) -> pd.DataFrame:
-    """Fetch a table by Get Records; an order of its own is made here."""
-    condition = list_condition(wanted)
+    """Fetch a table by Get Records; another order than by id is made here."""
+    condition = list_condition(spec)
     assert condition is not None, "a route with an obstacle is not taken"
-    by_id = wanted.descends is not None
+    by_id = spec.descends is not None
     params, _ = list_parameters(
         modified_since=None,
         sort_by="id",
-        ascending=not wanted.descends,
+        ascending=not spec.descends,
         cvid=None,
         **condition,
     )
-    limit = wanted.query.limit if by_id else None
+    limit = spec.query.limit if by_id else None
     whole = records_table(
         replace(session, workers=min(session.workers, EXPENSIVE_IN_FLIGHT)),
-        wanted.module,
-        [each.name for each in wanted.whole],
-        limit=limit and limit + (wanted.query.offset or 0),
-        rows=None if counts is None else _listed_rows(wanted, counts),
+        spec.module,
+        [each.name for each in spec.whole],
+        limit=limit and limit + (spec.query.offset or 0),
+        rows=None if counts is None else _listed_rows(spec, counts),
         params=params,
         **options,
     )
-    return ordered_here(whole, wanted.query, wanted.columns, **options)
+    return ordered_here(whole, spec.query, spec.columns, **options)

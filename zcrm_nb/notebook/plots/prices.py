@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.ticker import EngFormatter
 
 from zcrm_nb.api.planning.costs import Speed, bulk_cost, coql_cost, rest_cost
-from zcrm_nb.api.planning.routes import LIST_END
+from zcrm_nb.api.planning.obstacles import LIST_END
 from zcrm_nb.notebook.plots.picture import (
     TEXT_POINTS,
     PictureAxes,
