@@ -353,3 +353,23 @@ def test_the_form_can_be_read_in_both_themes(form, lab_page):
     names = ("Client ID", "Client secret", "Data centre", "Environment", "Sign-in method")
     for name in (*names, "Address"):
         assert form.view.locator(".zcrm-login label", has_text=name).count() >= 1
+
+
+CUT = """() => [...document.querySelectorAll(".zcrm-login, .zcrm-login *")]
+  .filter((each) => each.offsetParent && getComputedStyle(each).overflow !== "visible"
+    && !each.matches("input, select, select *")
+    && (each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1))
+  .map((each) => each.outerHTML.slice(0, 160))"""
+
+
+@pytest.mark.parametrize("width", [800, 1280])
+def test_nothing_in_the_form_is_cut_off_or_scrolls(form, lab_page, width):
+    """Labels and help are whole in a narrow window, too, with the steps unfolded."""
+    lab_page.set_viewport_size({"width": width, "height": 1000})
+    try:
+        form.view.locator(".zcrm-need summary").click()
+        form.view.locator(".zcrm-need li").last.wait_for()
+        form.screenshot(f"-{width}")
+        assert lab_page.evaluate(CUT) == []
+    finally:
+        lab_page.set_viewport_size({"width": 1200, "height": 1000})

@@ -57,7 +57,7 @@ from zcrm_nb.coql.tree import (
     path_of,
     subqueries,
 )
-from zcrm_nb.errors import LABELS
+from zcrm_nb.errors import LABELS, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -109,10 +109,7 @@ def examine(
     modules: ModulesOf | None = None,
     zone: ZoneOf | None = None,
 ) -> Examined:
-    """Read a query as :func:`zcrm_nb.coql.repair` does, and :func:`lint` it.
-
-    ``zone`` returns the name of the org's time zone, which the advice on datetimes is written in.
-    """
+    """Read a query as :func:`zcrm_nb.coql.repair` does, and :func:`lint` it in the org's zone."""
     linter = _Linter(text, fields_of, modules, zone)
     try:
         query, changes = repair(text, linter.fields if fields_of else None)
@@ -435,8 +432,10 @@ class _Linter:
     def wrong(self, criterion: Criterion, field: Field, literal: Literal) -> Wrong | None:
         """Judge one value; a day that ends a range ends with its last second."""
         advice = wrong_value(literal.value, field, lambda: self.zone)
+        if advice is None:
+            return None
         is_day = isinstance(literal.value, str) and _DAY.fullmatch(literal.value)
-        if advice and advice.right and is_day and type_of(field) in TIMES - {"date"}:
+        if advice.right and is_day and type_of(field) in TIMES - {"date"}:
             at_end = operator_of(criterion) in {">", "<="} or (
                 isinstance(criterion, Between) and literal is criterion.high
             )
@@ -477,7 +476,9 @@ class _Linter:
 
     def compared_by_name(self, path: Path, field: Field, value: str) -> tuple[str, list[Edit]]:
         """Follow a lookup to the name that a value was compared with."""
-        name = by_name(field, value, self.fields)
+        name = ""
+        with suppress(NotFoundError):  # of a module that the API does not describe
+            name = by_name(field, value, self.fields)
         if not name:
             return "", []
         longer = f"{path.text}.{name}"
