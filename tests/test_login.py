@@ -294,3 +294,29 @@ def test_a_consent_is_not_lost_whatever_keeps_it_from_being_saved(
         assert crm.count("Deals") > 0
     assert "could not be kept" in capsys.readouterr().out
     assert Vault().profiles() == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("<your secret>", "client secret"),
+        ("two words", "a blank"),
+        ("1000.ABCDEFGHIJ12", "swapped"),
+    ],
+)
+def test_a_client_that_cannot_be_right_is_not_sent(options, monkeypatch, fresh, typed, words):
+    """Typed at the prompt: before a person is sent to Zoho."""
+    monkeypatch.setattr("builtins.input", lambda question: pytest.fail("asked for the address"))
+    monkeypatch.setattr("getpass.getpass", lambda question: typed)
+    wrong = {"client_id": "secret"} if words == "swapped" else {}
+    with pytest.raises(LoginError, match=words):
+        zcrm_nb.login(**options | wrong)
+
+
+@pytest.mark.parametrize("dress", ['"{}"', " {}\u200b", "'{}'\r"])
+def test_quotes_around_what_is_typed_are_harmless(options, client, person, monkeypatch, dress):
+    """As copied out of a .env file."""
+    secret = dress.format(client["client_secret"])
+    monkeypatch.setattr("getpass.getpass", lambda question: secret)
+    with zcrm_nb.login(**options | {"client_id": dress.format(client["client_id"])}) as crm:
+        assert crm.count("Deals") > 0

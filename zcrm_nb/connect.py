@@ -10,7 +10,6 @@ from zcrm_nb.api.identity import who
 from zcrm_nb.auth.credentials import (
     NAMES,
     REDIRECT_URI,
-    check_client,
     check_complete,
     from_environment,
     given,
@@ -263,8 +262,6 @@ def login(
         flow=flow or "",
         **{each: facts[each] for each in _REQUESTED if each in facts},
     )
-    if request.client_id:
-        check_client(request.client_id, request.client_secret)
     crm = CRM(Gate(_UNFINISHED, request.client().where, edition=edition))
     if problem:
         not_kept = f"The login will work until this session ends, but cannot be kept: {problem}"
@@ -341,7 +338,6 @@ def _log_in(
     if why:
         prompt.tell(why)
     request = prompt.fill(request)
-    check_client(request.client_id, request.client_secret)
     done = prompt.log_in(request)
     prompt.tell(logged_in(_wake(crm, saved_as, request, done), request, done))
 

@@ -106,7 +106,7 @@ def test_what_is_no_result_is_refused(tmp_path):
     with pytest.raises(JobError, match="lacks STATUS"):
         read_results(path, [])
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(JobError, match="no whole ZIP"):
+    with pytest.raises(JobError, match="not a complete ZIP"):
         read_results(path, [])
 
 

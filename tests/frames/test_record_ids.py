@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from zcrm_nb.frames import as_record_ids
+from zcrm_nb.frames import as_record_ids, ids_in
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,11 @@ def test_no_records_are_no_records():
     """An empty table does nothing."""
     index, rows = as_record_ids([])
     assert (len(index), rows) == (0, [])
+
+
+@pytest.mark.parametrize("ids", [["11", "12"], [11, 12.0], pd.Series([11.0, 12.0]), ("11", 12)])
+def test_ids_to_read_have_the_form_of_ids_to_write(ids):
+    """A column with a gap is a float column in pandas."""
+    assert ids_in(ids) == [row["id"] for row in as_record_ids(ids)[1]]
+    assert ids_in(pd.Series([11.0, None])) == ["11", ""]
+    assert ids_in(11.0) == ids_in(11) == ids_in("11") == ["11"]

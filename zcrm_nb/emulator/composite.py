@@ -108,7 +108,6 @@ def _sent(body: Item) -> list[Item]:
 
 
 def _flag(body: Item, name: str, *, default: bool) -> bool:
-    """Read a flag."""
     value = body.get(name)
     if value is None:
         return default

@@ -217,7 +217,7 @@ class BulkSettings:
     runs_s: int = fact(1, "seconds that a job is IN PROGRESS")
     csv_rows: int = fact(200_000, "records of one CSV file; tests of parts take fewer")
     ics_rows: int = fact(20_000, "events of one ICS file")
-    pages: int = fact(500, "highest page number: 500 is told, the OpenAPI pattern ends at 50")
+    pages: int = fact(500, "highest page number: 500 is documented, the OpenAPI pattern ends at 50")
     criteria: int = fact(25, "leaves of the criteria of one job")
     in_values: int = fact(
         20, "values of in and not_in: digests of the page say 20, an example of the error 200"
@@ -252,7 +252,7 @@ class BulkSettings:
         "types answered with FIELD_NOT_SUPPORTED: subforms and multi-select lookups as Zoho's page "
         "says, the others since no page shows a file, a list or an object in a cell",
     )
-    id_column: str = fact("Id", "name of the id's column, which is there asked for or not")
+    id_column: str = fact("Id", "name of the id's column, which is always included")
     id_first: bool = fact(True, "whether the id's column is the first or the last")
     utc: bool = fact(False, "whether datetimes are in UTC, or in the zone of the org")
     booleans: tuple[str, str] = fact(("true", "false"), "how true and false are written")
@@ -301,7 +301,7 @@ class BulkSettings:
     )
     missing_write_status: int = fact(404, "HTTP status of an unknown job that writes: 404 or 400")
     notify_bulk_writes: bool = fact(
-        False, "whether changes by bulk writes are told to notification channels; no page says"
+        False, "whether changes by bulk writes notify the channels; no page says"
     )
 
 
@@ -334,7 +334,7 @@ class WatchSettings:
         400, "GET of a channel that is not open: 400 NOT_SUBSCRIBED or 204, both are documented"
     )
     removed_per_module: bool = fact(
-        True, "whether dropped channels and events are told one by one for each module, or channel"
+        True, "whether dropped channels and events are listed by module, or by channel"
     )
     items_per_call: int = fact(50, "most items of watch[]: a schema says 50, no page proves it")
     events_per_call: int = fact(50, "most events of one item: a schema says 50, no page proves it")
@@ -356,7 +356,7 @@ class WatchSettings:
         "change_owner, tags and convert; no page excepts one",
     )
     restored: bool = fact(
-        True, "whether a record that comes back from the recycle bin is told, as an insert"
+        True, "whether a record that comes back from the recycle bin is notified of, as an insert"
     )
     delete_word: str = fact("delete", "operation of a deletion's callback: implementers say so")
     resource_version: str = fact(
@@ -399,7 +399,7 @@ class Settings:
     loopback_redirect_any_port: bool = fact(
         True,
         "whether a redirect to loopback may name another port than the registered one; Zoho wants "
-        "the registered address, letter for letter, but a lesson must run where a port is taken",
+        "the registered address, letter for letter, but lessons run where a port is taken",
     )
     redirected_refusals: tuple[str, ...] = fact(
         (),

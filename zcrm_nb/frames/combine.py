@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from zcrm_nb.frames.types import categorical
+from zcrm_nb.frames.values import id_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -172,13 +173,13 @@ def ids_in(subject: Any, column: str = "id") -> list[str]:
     >>> ids_in("4108"), ids_in(pd.DataFrame({"id": ["1", "2"]}))
     (['4108'], ['1', '2'])
     """
-    if isinstance(subject, (str, int)):
-        return [str(subject)]
+    if isinstance(subject, (str, int, float)):
+        subject = [subject]
     if isinstance(subject, pd.DataFrame):
         if column not in subject:
             raise ValueError(f"The table has no column {column!r}: its ids are looked for there.")
         subject = subject[column]
-    return ["" if pd.isna(each) else str(each) for each in subject]
+    return ["" if each is None else str(each) for each in id_values(list(subject))]
 
 
 def in_order(table: pd.DataFrame, key: str, order: Sequence[str]) -> pd.DataFrame:

@@ -310,9 +310,9 @@ class Receiver:
     >>> import tempfile, urllib.request
     >>> from pathlib import Path
     >>> from zcrm_nb.state.event_log import EventLog
-    >>> from zcrm_nb.wire.webhook_receiver import Door, Receiver
+    >>> from zcrm_nb.wire.webhook_receiver import NotificationInbox, Receiver
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     receiver = Receiver(Door(EventLog(Path(folder))))
+    ...     receiver = Receiver(NotificationInbox(EventLog(Path(folder))))
     ...     receiver.close()
     """
 

@@ -201,3 +201,39 @@ def test_a_result_that_zoho_did_not_finish_is_unknown() -> None:
     strange = {"code": "X", "details": {}, "message": "x", "status": "perhaps"}
     outcomes = outcomes_of(body(error, later, strange), "restore", ["6", "7", "8"])
     assert {o.status for o in outcomes} == {"unknown"}
+
+
+DETAILS = [
+    ({"maximum_decimal_place": 2}, "maximum decimal place: 2"),
+    ({"range": {"from": 1, "to": 10}}, "range: from 1, to 10"),
+    ({"supported_values": [f"v{n}" for n in range(30)]}, "v11, … (30 in all)"),
+    ({"layout_rule": {"name": "Partner rule", "id": "1"}}, "layout rule: Partner rule"),
+    ({"anything_new": [{"api_name": "A"}, {"id": "5"}]}, "anything new: A, id 5"),
+    ({"Modified_Time": "2026-05-10T01:10:47-07:00"}, "Modified Time: 2026-05-10"),
+]
+
+
+@pytest.mark.parametrize(("details", "words"), DETAILS)
+def test_whatever_zoho_says_of_a_refusal_is_shown_and_kept_whole(details: Any, words: str) -> None:
+    """The keys differ by error, and new ones come; the place has a column of its own."""
+    place = {"api_name": "Amount", "json_path": "$.data[0].Amount", "$echo": 1}
+    item = {"code": "INVALID_DATA", "status": "error", "message": "invalid data",
+            "details": {**details, **place}}  # fmt: skip
+    (outcome,) = outcomes_of(body(item), "insert", [None])
+    assert words in str(outcome.message)
+    assert "json" not in str(outcome.message)
+    assert "echo" not in str(outcome.message)
+    assert outcome.field == "Amount"
+    assert outcome.details == item["details"]
+
+
+def test_a_duplicate_names_the_record_and_the_module_that_have_the_value() -> None:
+    """Whether they stand in the details themselves, or in an object of their own."""
+    for details in (
+        {"id": "77", "module": {"api_name": "Contacts", "id": "9"}},
+        {"duplicate_record": {"id": "77", "module": {"api_name": "Contacts"}}},
+    ):
+        item = {"code": "DUPLICATE_DATA", "status": "error", "message": "duplicate data",
+                "details": {"api_name": "Email", **details}}  # fmt: skip
+        (outcome,) = outcomes_of(body(item), "insert", [None])
+        assert outcome.message == "duplicate data (already in: Contacts 77)"

@@ -145,7 +145,7 @@ def test_until_then_there_is_time(gadget):
     gadget.emulator.clock.advance(299)
     assert gadget.poll().body == {"error": "authorization_pending"}
     gadget.emulator.clock.advance(1)
-    with pytest.raises(ValueError, match="No device waits"):
+    with pytest.raises(ValueError, match="No device is waiting"):
         gadget.emulator.approve_device(gadget.began["user_code"])
 
 
@@ -252,7 +252,7 @@ def test_an_unknown_code_is_said_to_be_one(gadget):
     """On the page with the field, with what was typed, escaped."""
     reply = gadget.page(user_code='"><script>')
     assert reply.status == 400
-    assert b"No device waits with this code" in reply.raw
+    assert b"No device is waiting with this code" in reply.raw
     assert b'value="&quot;&gt;&lt;script&gt;"' in reply.raw
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from zcrm_nb.api.pages import V8, look_ahead, more, next_token, records_of, side_by_side
 from zcrm_nb.errors import APIError, DataWarning, LimitError, NotFoundError, levels_up
 from zcrm_nb.frames import Column, column_for, ids_in
+from zcrm_nb.frames.values import id_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -296,8 +297,9 @@ def conversion(
 
 def check_id(module: str, record_id: str) -> str:
     """Return a well-formed record id; ``NotFoundError`` for anything else, before it is sent."""
-    if re.fullmatch(r"[0-9]{1,19}", str(record_id)):
-        return str(record_id)
+    text = str(id_values([record_id])[0])
+    if re.fullmatch(r"[0-9]{1,19}", text):
+        return text
     raise NotFoundError(
         f"{record_id!r} is not a record id of {module}; nothing was sent.",
         "",

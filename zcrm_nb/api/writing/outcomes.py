@@ -192,7 +192,9 @@ def _objects(several: Any) -> list[dict[str, Any]]:
 
 # ---- Details in words ----------------------------------------------------------------------------
 
-_PLACE = {"json_path", "api_name", "param_name", "param_names", "resource_path_index", "index"}
+# In columns of their own, or an echo of the record; the journal has them all.
+_NOT_SHOWN = {"json_path", "api_name", "param_name", "param_names", "resource_path_index", "index",
+              "Created_Time", "Created_By"}  # fmt: skip
 SHOWN = 12  # values of a long list; the journal has all of them
 
 
@@ -201,7 +203,11 @@ def _explained(item: Mapping[str, Any]) -> str:
     details = _details(item)
     if several := _objects(details.get("errors")):
         return "; ".join(map(_explained, several))
-    facts = {key: value for key, value in details.items() if key not in _PLACE}
+    facts = {
+        key: value
+        for key, value in details.items()
+        if key not in _NOT_SHOWN and not key.startswith("$")
+    }
     if item.get("code") == "DUPLICATE_DATA":
         facts = _of_duplicate(facts)
     else:

@@ -177,7 +177,10 @@ class _Steps:
         ours, changed = self._written_at(outcome, now), now.get("Modified_Time")
         if ours is None or not changed:
             return True
-        return datetime.fromisoformat(changed) > datetime.fromisoformat(ours)
+        try:
+            return datetime.fromisoformat(changed) > datetime.fromisoformat(ours)
+        except (TypeError, ValueError):  # a date, a number, a time without a zone
+            return True
 
     def _written_at(self, outcome: Outcome, now: Record) -> str | None:
         """Return when the run wrote a record, as far as that is known."""

@@ -112,7 +112,6 @@ def _calendar(events: Iterator[str]) -> Iterator[bytes]:
 def _meeting(  # noqa: PLR0917
     record_id: int, title: str, start: int, end: int, venue: str | None, about: str | None
 ) -> str:
-    """Write one meeting."""
     lines = [
         "BEGIN:VEVENT",
         f"UID:{record_id}",

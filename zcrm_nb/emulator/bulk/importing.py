@@ -233,7 +233,6 @@ def _integer(text: object) -> object:
 
 
 def _number(text: object) -> object:
-    """Read a number."""
     return float(str(text)) if _NUMBER.fullmatch(str(text)) else text
 
 

@@ -214,7 +214,6 @@ class Jobs:
         )
 
     def _read(self, where: str, *values: object) -> list[Job]:
-        """Read jobs."""
         sql = f"SELECT {_COLUMNS} FROM bulk_jobs WHERE {where} ORDER BY id"
         return [
             Job(number, kind, user, created, orjson.loads(body), orjson.loads(facts))
@@ -222,7 +221,6 @@ class Jobs:
         ]
 
     def _keep(self, job: Job) -> None:
-        """Store a job."""
         self._org.store.execute(
             "INSERT OR REPLACE INTO bulk_jobs VALUES (?, ?, ?, ?, ?, ?)",
             (

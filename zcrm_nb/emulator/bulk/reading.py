@@ -161,7 +161,6 @@ def _not_there(org: BulkOrg, resource: str) -> Refusal:
 
 
 def _described(org: BulkOrg, job: Job) -> Body:
-    """Describe a job."""
     query = dict(job.body["query"])
     module = query["module"]
     name = module["api_name"] if isinstance(module, dict) else module
@@ -183,7 +182,6 @@ def _described(org: BulkOrg, job: Job) -> Body:
 
 
 def _result(org: BulkOrg, job: Job) -> Body:
-    """Describe the result of a job."""
     facts, ics = job.facts, job.body.get("file_type") == "ics"
     if "failed" in facts:
         error = {"code": "INTERNAL_SERVER_ERROR", "message": facts["failed"], "details": {}}

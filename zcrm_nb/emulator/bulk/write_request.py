@@ -119,7 +119,6 @@ class _Reader:
         return made
 
     def _module(self) -> Module:
-        """Find the module."""
         named = _needed(self._json, "module", self._path)
         name = _needed(named if isinstance(named, dict) else {}, "api_name", f"{self._path}.module")
         module = self._org.schema.modules.get(name)
@@ -174,7 +173,6 @@ class _Reader:
         return columns
 
     def _column(self, module: Module, opened: Sheet, mapping: Body, position: int) -> Column:
-        """Read one mapping."""
         path = f"{self._path}.field_mappings[{position}]"
         name = _needed(mapping, "api_name", path)
         field = self._writable(module.by_name.get(name), name, "INVALID_FIELD")

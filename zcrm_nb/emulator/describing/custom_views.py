@@ -346,7 +346,6 @@ def _invalid(name: str, path: str, **details: object) -> Refusal:
 
 
 def _done(message: str, view: int) -> Item:
-    """Say that it is done."""
     result = {"code": "SUCCESS", "details": {"id": str(view)}, "message": message}
     return result | {"status": "success"}
 

@@ -101,7 +101,6 @@ def _unknown_module(details: dict[str, object]) -> Refusal:
 
 
 def _field(module: Module, field_id: str) -> Field | None:
-    """Find a field by its id."""
     return next((each for each in module.fields if str(each.id) == field_id), None)
 
 

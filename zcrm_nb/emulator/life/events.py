@@ -175,7 +175,6 @@ class People:
         return Pile(reversed([row[0] for row in self.org.store.read(sql)]))
 
     def _writer(self, module: str, user: int) -> Writer:
-        """Let a user write."""
         return Writer(self.org, user, self.org.schema.modules[module])
 
     @staticmethod

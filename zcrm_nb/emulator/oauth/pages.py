@@ -89,7 +89,7 @@ $invalid>
 <button id="continue" class="main">Continue</button>
 </form>"""
 _PROBLEM = """\
-<p class="problem" id="problem" role="alert">No device waits with this code. Codes last five
+<p class="problem" id="problem" role="alert">No device is waiting with this code. Codes last five
 minutes and work once.</p>"""
 _MESSAGE = """\
 <p class="lead">$lead</p>

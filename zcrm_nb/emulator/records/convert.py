@@ -195,7 +195,6 @@ class Converter:
             self._store.update("Contacts", [change], user=self._user)
 
     def _deal(self, conversion: Conversion, account: int | None, contact: int) -> int:
-        """Make the deal."""
         sent = {
             name: value for name, value in (conversion.deal or {}).items() if name not in NOT_FIELDS
         }
@@ -371,7 +370,6 @@ def _id(named: Row, path: str) -> int:
 
 
 def _names(tags: object, module: str, path: str) -> Iterator[str]:
-    """Read the names of tags."""
     tags = [each.get("name") if isinstance(each, dict) else each
             for each in (tags if isinstance(tags, list) else [None])]  # fmt: skip
     for name in tags:
@@ -427,7 +425,6 @@ def _matched(org: Org, match: Match | None) -> list[Row] | None:
 
 
 def _field(field: Field) -> Row:
-    """Mention a field."""
     about = {"field_label": field.label, "unique": field.unique, "id": str(field.id)}
     return {"api_name": field.api_name, **about}
 

@@ -484,7 +484,6 @@ def _table(module: Module) -> str:
 
 
 def _column(module: Module, field: Field) -> str:
-    """Define one column."""
     # COQL and search fold the case of texts; with the column folding it, indexes serve them all.
     folding = " COLLATE NOCASE" if field.column == "TEXT" else ""
     text = f'"{field.api_name}" {field.column}{folding}'

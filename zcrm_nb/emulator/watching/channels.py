@@ -216,7 +216,6 @@ class Channels:
         return bool(change.operation != "update" or change.fields or self._settings.unchanged)
 
     def _callback(self, channel: Channel, group: list[Change]) -> Delivery:
-        """Write one callback."""
         module, operation = group[0].module, group[0].operation
         ids = [str(each.id) for each in group]
         edits = [{str(each.id): list(each.fields)} for each in group]

@@ -219,7 +219,6 @@ class Condition:
         return {"group_operator": operator, "group": parts}
 
     def _field(self, sent: object, module: Module, location: Location) -> Item:
-        """Read one field."""
         self._fields += 1
         if self._fields > FIELDS:
             raise self._location.below("field_selection").invalid(maximum_length=FIELDS)

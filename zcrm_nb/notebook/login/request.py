@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from zcrm_nb.auth.credentials import REDIRECT_URI
+from zcrm_nb.auth.credentials import REDIRECT_URI, check_client, cleaned
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.flows import Client
 from zcrm_nb.auth.scopes import READ_ONLY, WANTS, lacking, scopes_for
@@ -109,7 +109,7 @@ class LoginRequest:
     upload_url: str | None = None
 
     def client(self) -> Client:
-        """Return the OAuth client."""
+        """Return the OAuth client; one that cannot be right is refused before it is used."""
         hosts = addresses(
             self.dc or "us",
             self.environment or "production",
@@ -117,7 +117,11 @@ class LoginRequest:
             api_domain=self.api_domain,
             upload_url=self.upload_url,
         )
-        return Client(self.client_id, self.client_secret, hosts)
+        client_id = cleaned(self.client_id)
+        client_secret = Secret(cleaned(self.client_secret.reveal()))
+        if client_id:
+            check_client(client_id, client_secret)
+        return Client(client_id, client_secret, hosts)
 
     @property
     def scopes(self) -> tuple[str, ...]:
