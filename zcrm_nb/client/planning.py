@@ -278,7 +278,8 @@ class Planning(Base):
         is_query = bool(re.match(r"\s*select\s", query_or_module, re.IGNORECASE))
         if is_query and not (columns is None and where is None and order_by is None):
             raise ValueError(
-                "A query has its own columns, condition and order: leave out columns=, where=, order_by=."
+                "A query has its own columns, condition and order: leave out columns=, where= and "
+                "order_by=."
             )
         text = (
             fill(query_or_module, **values)
