@@ -242,7 +242,7 @@ def test_users_are_expanded_from_the_list_of_them(crm):
 def test_expanding_says_its_price_before(crm):
     """More than was allowed is not sent."""
     deals = crm.records("Deals", ["Account_Name"])
-    with crm.trace() as calls, pytest.raises(LimitError, match="1 credits"):
+    with crm.trace() as calls, pytest.raises(LimitError, match="1 credit;"):
         crm.expand(deals, "Account_Name", ["Industry"], max_credits=0)
     assert sent(calls) == []
 

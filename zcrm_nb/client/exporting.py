@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.exporting import exports
     from zcrm_nb.api.exporting import question as export_question
-    from zcrm_nb.api.exporting.dask_cluster import Crew
+    from zcrm_nb.api.exporting.dask_cluster import Cluster
     from zcrm_nb.api.exporting.question import Where
     from zcrm_nb.api.exporting.session import ExportSession
     from zcrm_nb.api.writing import bulk_table, bulk_write
@@ -305,7 +305,7 @@ class Exporting(BulkJobs):
         >>> crm.close()
         """
         store = store_at(target, module, format=format, table=table)
-        crew = self._crew(client, store)
+        cluster = self._cluster(client, store)
         request = exports.export_request(
             self._export_session, module, columns, where=where, cvid=cvid, values=values
         )
@@ -322,21 +322,21 @@ class Exporting(BulkJobs):
                 fresh=fresh,
                 ask_again=ask_again,
                 exact=exact,
-                crew=crew,
+                cluster=cluster,
             )
             note["rows"] = export.rows
         for warning in task.warnings:
             warn_user(warning)
         return export
 
-    def _crew(self, client: Client | None, store: Store) -> Crew | None:
+    def _cluster(self, client: Client | None, store: Store) -> Cluster | None:
         """Find the workers of a cluster, if one is to be used."""
         if client is None:
             return None
         # Loaded here, for not every install has Dask: whoever has a client has.
-        from zcrm_nb.api.exporting.dask_cluster import crew_of  # noqa: PLC0415
+        from zcrm_nb.api.exporting.dask_cluster import cluster_of  # noqa: PLC0415
 
-        return crew_of(client, self._gate, lambda: self._addresses_from_afar, store)
+        return cluster_of(client, self._gate, lambda: self._addresses_from_afar, store)
 
     @property
     def _addresses_from_afar(self) -> Addresses:

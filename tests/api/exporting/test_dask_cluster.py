@@ -185,7 +185,7 @@ def test_one_refresh_for_all_and_the_token_shows_nowhere(client, org, tmp_path):
     kept += repr([client.get_worker_logs(), client.get_scheduler_logs(), asks(client)]).encode()
     kept += bytes(tap.passed)
     assert b"zcrm-part" in kept
-    assert b"_hand_over" in kept
+    assert b"_deliver" in kept
     secrets = {*org.tokens, org.emulator.credentials["refresh_token"]} - {""}
     assert len(secrets) == 3
     assert [text for text in secrets if text.encode() in kept] == []
@@ -274,7 +274,7 @@ def test_a_cluster_that_goes_leaves_what_is_written(client, org, tmp_path):
     """The client is closed half-way: a word, and another one goes on."""
     other = Client(client.scheduler.address, set_as_default=False)
     org.before[4] = other.close
-    with pytest.raises(JobError, match="cluster has gone, or its client was closed"):
+    with pytest.raises(JobError, match="cluster is gone, or its client was closed"):
         org.crm.export("Leads", tmp_path / "leads", COLUMNS, client=other)
     assert org.crm.export("Leads", tmp_path / "leads", COLUMNS, client=client).rows == 250
     assert org.jobs == PARTS

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import threading
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.exporting.selection import field_of
-from zcrm_nb.api.pages import side_by_side
 from zcrm_nb.api.reading import query as ask
-from zcrm_nb.api.reading.records import conversion, field_batches, list_columns, record_bodies
-from zcrm_nb.api.reading.tables import coql_table
+from zcrm_nb.api.reading.records import conversion
+from zcrm_nb.api.reading.tables import coql_table, records_table
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import NotFoundError, PermissionDenied, QueryError
-from zcrm_nb.frames import beside, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_LISTED", "OTHER_IN_COQL", "UnknownUsers", "elsewhere", "name_users"]
 
-IDS_PER_CALL = 100
 MOST_LISTED = 100_000  # records read by their ids: a thousand credits
 MOST_NAMED = 100  # users who are looked up one by one
 
@@ -80,21 +76,8 @@ def _from_lists(
 ) -> pd.DataFrame:
     """Read records by their ids, a hundred at a time."""
     converted = conversion(session.catalogue, module, None)
-    all_ids = list(ids)
-    chunks = [all_ids[at : at + IDS_PER_CALL] for at in range(0, len(all_ids), IDS_PER_CALL)]
-
-    def table(batch: Sequence[Column]) -> pd.DataFrame:
-        fields = [column.name for column in batch]
-
-        def bodies(chunk: list[str]) -> list[bytes]:
-            params = {"ids": ",".join(chunk), **({"converted": converted} if converted else {})}
-            return list(record_bodies(session.send, module, fields, params=params))
-
-        pages = chain.from_iterable(side_by_side(bodies, chunks, session.workers))
-        return to_frame(pages, batch, **options)
-
-    batches = field_batches(list_columns(session.catalogue, module, names))
-    return beside([table(each) for each in batches], "id")
+    params = {"converted": converted} if converted else {}
+    return records_table(session, module, names, ids=list(ids), params=params, **options)
 
 
 def name_users(

@@ -1,16 +1,16 @@
-"""An export on a Dask cluster: jobs are asked for here, files are fetched and converted there.
+"""An export on a Dask cluster: jobs are requested here, files are downloaded and converted there.
 
-What stays here is everything that there must be one of: the notes of the jobs, the manifest, the
-login and its limits. A worker is told where a file of Zoho's is; it downloads it into its own
-scratch folder, converts it, and writes what comes of it under a name that nobody reads. Here that
-is given its place and noted. So a part is whole or absent, and though Dask runs a task again when a
-worker dies, or runs one twice when it only seemed dead, one of them is taken.
+What exists only once stays here: the notes of the jobs, the manifest, the login and its limits. A
+worker gets the address of a file, downloads it into its own scratch folder, converts it, and writes
+the part under a temporary name. Here the part is moved into its place and noted. So a part is whole
+or absent; though Dask runs a task again when a worker dies, or twice when it only seemed dead, one
+result is taken.
 
 The access token never becomes part of a task. For each try of a download a worker makes a key pair
-and asks (:class:`Counter`), as an event on the cluster; who began the export waits for its turn
-(ten downloads a minute), takes one of the places that Zoho gives to calls in flight, sets the
-credits aside, and hands the token over sealed for that key (:class:`Crew`). A worker says which
-token was refused and never refreshes by itself: all refresh through the gate here, once.
+and requests the token as an event on the cluster (:class:`RunningTask`). The kernel that began the
+export waits for its turn (ten downloads a minute), takes one of the calls in flight that Zoho
+allows, reserves the credits, and sends the token encrypted for that key (:class:`Cluster`). A
+worker says which token was refused and never refreshes it: that happens once, in the gate here.
 """
 
 from __future__ import annotations
@@ -49,21 +49,22 @@ if TYPE_CHECKING:
     from zcrm_nb.wire.credits import Hold
     from zcrm_nb.wire.trace import Call
 
-__all__ = ["ClusterTask", "Counter", "Crew", "Made", "crew_of"]
+__all__ = ["Cluster", "ClusterTask", "TaskResult", "WorkerTasks", "cluster_of"]
 
-ANSWER_S = 300.0  # a turn is a minute away at most for each ten that wait; then nobody is there
+REPLY_S = 300.0  # a turn is at most a minute away for each ten that wait
 _PREFIX = "zcrm-part-"  # what Dask calls such tasks
-_UNWANTED = frozenset({"cancelled", "released", "forgotten"})  # what becomes of such a task
+# States of a task whose result is not used.
+_UNWANTED = frozenset({"cancelled", "released", "forgotten"})
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterTask:
-    """One part to be made by a worker. Nothing in it is secret: it becomes part of a task.
+    """One part to be made by a worker. Nothing in it is secret: Dask shows its tasks.
 
     Parameters
     ----------
-    crew : str
-        Name of the crew.
+    topic : str
+        Name of the export on the cluster.
     part : str
         Name of the part in this export.
     path : str
@@ -76,7 +77,7 @@ class ClusterTask:
         Where the part is to be written.
     """
 
-    crew: str
+    topic: str
     part: str
     path: str
     addresses: Addresses
@@ -85,24 +86,24 @@ class ClusterTask:
 
     @property
     def key(self) -> str:
-        """What Dask calls its task."""
-        return f"{_PREFIX}{self.crew.rpartition('-')[2]}-{self.part}"
+        """Its name in Dask."""
+        return f"{_PREFIX}{self.topic.rpartition('-')[2]}-{self.part}"
 
 
 @dataclass(slots=True)
-class Made:
-    """What came of an order.
+class TaskResult:
+    """The result of a task.
 
     Parameters
     ----------
     written : dict, default {}
-        What ``Folder.write`` told, for ``Folder.take``.
+        What ``Folder.write`` returned, for ``Folder.take``.
     columns : list of str, default []
         Columns of the file; empty for one without a header.
     calls : list of Call, default []
-        What was sent for it.
+        The calls it made.
     error : ZohoError, optional
-        What went wrong, if it did: as a value, since Dask would log a raised one there.
+        Its failure, as a value: Dask would log a raised one on the worker.
     """
 
     written: dict[str, Any] = field(default_factory=dict)
@@ -112,205 +113,193 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What a worker is told that asked for the token: here it is, come again, or no."""
+class _TokenReply:
+    """The reply to a request for the token: the token, a failure to repeat, or a refusal."""
 
     number: str = ""
     sealed: bytes = b""
     again: str = ""
 
     def opened(self, box: Box) -> Secret:
-        """Give the token, or raise what the gate of the worker makes the right thing of."""
+        """Return the token, or raise the error that the worker's gate handles."""
         if self.sealed:
             return box.open(self.sealed)
         if self.again:
             raise ConnectionFailed(self.again)
-        raise LoginError("Whoever began this export lends no token.")
+        raise LoginError("The kernel that began this export could not lend its token.")
 
 
-class _OverError(Exception):
-    """Nobody wants this part any more from this worker."""
+class _EndedError(Exception):
+    """The part is no longer needed from this worker."""
 
 
-# ---- There: on a worker --------------------------------------------------------------------------
+# ---- On a worker ---------------------------------------------------------------------------------
 
 
-class Errand:
-    """One order at work on a worker: it asks for the token, and stops when nobody wants it.
+class RunningTask:
+    """One task on a worker: it requests the token, and stops when its part is not needed."""
 
-    Parameters
-    ----------
-    order : ClusterTask
-        Which.
-    worker : distributed.Worker
-        Where.
-    """
+    def __init__(self, task: ClusterTask, worker: Any) -> None:
+        self._task, self._worker = task, worker
+        self._replies: SimpleQueue[_TokenReply] = SimpleQueue()
+        self._ended = threading.Event()
 
-    def __init__(self, order: ClusterTask, worker: Any) -> None:
-        self._order, self._worker = order, worker
-        self._answers: SimpleQueue[_Answer] = SimpleQueue()
-        self._over = threading.Event()
-
-    def ask(self, refused: str) -> Secret:
-        """Ask for the token of one try, and wait for it; as ``Borrowed`` wants it."""
+    def request_token(self, refused: str) -> Secret:
+        """Request the token of one try, and wait for it; for ``Borrowed``."""
         box, number = Box(), token_hex(8)
-        said = {"number": number, "part": self._order.part, "refused": refused, "key": box.public}
+        request = {"number": number, "part": self._task.part, "refused": refused, "key": box.public}
         self.check()
-        self._worker.log_event(self._order.crew, said | {"worker": self._worker.address})
+        self._worker.log_event(self._task.topic, request | {"worker": self._worker.address})
         while True:
             try:
-                answer = self._answers.get(timeout=ANSWER_S)
+                reply = self._replies.get(timeout=REPLY_S)
             except Empty:
-                raise LoginError("Whoever began this export no longer answers.") from None
+                raise LoginError("The kernel that began this export no longer replies.") from None
             self.check()
-            if answer.number == number:
-                return answer.opened(box)
+            if reply.number == number:
+                return reply.opened(box)
 
-    def take(self, answer: _Answer) -> None:
-        """Take an answer."""
-        self._answers.put(answer)
+    def take(self, reply: _TokenReply) -> None:
+        """Take a reply."""
+        self._replies.put(reply)
 
     def end(self) -> None:
-        """Stop, whatever is going on."""
-        self._over.set()
-        self._answers.put(_Answer())
+        """Stop the task."""
+        self._ended.set()
+        self._replies.put(_TokenReply())
 
     def check(self, size: int = 0) -> None:
-        """Stop whoever calls this, if nobody wants the part any more."""
+        """Raise if the part is no longer needed."""
         del size
-        if self._over.is_set():
-            raise _OverError
+        if self._ended.is_set():
+            raise _EndedError
 
-    def run(self, gate: Gate, file: Path) -> Made:
-        """Fetch and convert; a file that is no good is fetched once more."""
+    def run(self, gate: Gate, file: Path) -> TaskResult:
+        """Download and convert; a damaged file is downloaded once more."""
         try:
-            return self._fetched(gate, file)
+            return self._download(gate, file)
         except JobError:
             file.unlink(missing_ok=True)
-            return self._fetched(gate, file)
+            return self._download(gate, file)
 
-    def _fetched(self, gate: Gate, file: Path) -> Made:
-        """Fetch and convert."""
-        gate.download(self._order.path, file, tick=self.check)
-        written = self._order.folder.write(self._order.reader, self._batches(file))
-        return Made(written, header(file))
+    def _download(self, gate: Gate, file: Path) -> TaskResult:
+        """Download and convert."""
+        gate.download(self._task.path, file, tick=self.check)
+        written = self._task.folder.write(self._task.reader, self._batches(file))
+        return TaskResult(written, header(file))
 
     def _batches(self, file: Path) -> Iterator[Any]:
-        """Read a file bit by bit, as long as anybody wants it."""
-        for batch in self._order.reader.batches(file):
+        """Read a file in batches, for as long as it is needed."""
+        for batch in self._task.reader.batches(file):
             self.check()
             yield batch
 
 
-class Counter(WorkerPlugin):
-    """What a worker knows of one export: the errands it is on.
+class WorkerTasks(WorkerPlugin):
+    """The tasks of one export on a worker, by which replies find them."""
 
-    Parameters
-    ----------
-    crew : str
-        Name of the crew, and of the events it listens to.
-    """
-
-    def __init__(self, crew: str) -> None:
-        self.name = crew
+    def __init__(self, topic: str) -> None:
+        self.name = topic
 
     def setup(self, worker: Any) -> None:
-        """Begin, on a worker."""
+        """Start on a worker; called by Dask."""
         self._worker = worker
-        self._errands: dict[Any, Errand] = {}
+        self._tasks: dict[Any, RunningTask] = {}
         self._unwanted: set[Any] = set()
 
     def teardown(self, worker: Any) -> None:
-        """End all errands: the export has ended."""
+        """End all tasks, because the export has ended; called by Dask."""
         del worker
-        for each in list(self._errands.values()):
+        for each in list(self._tasks.values()):
             each.end()
 
     def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
-        """End an errand that was cancelled, or whose client has gone: perhaps before it begins."""
+        """End a task that was cancelled, perhaps before it starts; called by Dask."""
         del start, more
         if finish == "executing":
             self._unwanted.discard(key)
         elif finish in _UNWANTED and str(key).startswith(_PREFIX):
             self._unwanted.add(key)
-            if key in self._errands:
-                self._errands[key].end()
+            if key in self._tasks:
+                self._tasks[key].end()
 
     @contextmanager
-    def errand(self, order: ClusterTask) -> Iterator[Errand]:
-        """Begin an errand; while the block lasts, answers find it."""
-        errand = self._errands[order.key] = Errand(order, self._worker)
-        if order.key in self._unwanted:
-            errand.end()
+    def running(self, task: ClusterTask) -> Iterator[RunningTask]:
+        """Register a task while the block lasts."""
+        running = self._tasks[task.key] = RunningTask(task, self._worker)
+        if task.key in self._unwanted:
+            running.end()
         try:
-            yield errand
+            yield running
         finally:
-            if self._errands.get(order.key) is errand:
-                del self._errands[order.key]
+            if self._tasks.get(task.key) is running:
+                del self._tasks[task.key]
 
-    def take(self, key: str, answer: _Answer) -> None:
-        """Take an answer, if somebody still waits for it."""
-        if key in self._errands:
-            self._errands[key].take(answer)
+    def take(self, key: str, reply: _TokenReply) -> None:
+        """Pass a reply to its task, if that still runs."""
+        if key in self._tasks:
+            self._tasks[key].take(reply)
 
 
-def make(order: ClusterTask) -> Made:
-    """Fetch the file of an order, convert it, and write it: the task that workers run."""
+def make(task: ClusterTask) -> TaskResult:
+    """Download, convert and write a part: the function that workers run."""
     worker = get_worker()
-    counter = worker.plugins.get(order.crew)
-    if not isinstance(counter, Counter):
-        return Made()  # the export has ended while this waited
+    tasks = worker.plugins.get(task.topic)
+    if not isinstance(tasks, WorkerTasks):
+        return TaskResult()  # the export has ended while this waited
     with (
-        counter.errand(order) as errand,
+        tasks.running(task) as running,
         TemporaryDirectory(prefix="zcrm-nb-", dir=worker.local_directory) as scratch,
-        closing(Gate(Borrowed(errand.ask), order.addresses)) as gate,
+        closing(Gate(Borrowed(running.request_token), task.addresses)) as gate,
         gate.trace() as calls,
     ):
         try:
-            made = errand.run(gate, Path(scratch, "part.zip"))
-        except _OverError:
-            raise Reschedule from None  # heeded only if somebody wants it after all
+            result = running.run(gate, Path(scratch, "part.zip"))
+        except _EndedError:
+            raise Reschedule from None  # Dask runs it again only if it is needed after all
         except ZohoError as error:
-            made = Made(error=error)
-    made.calls = calls
-    return made
+            result = TaskResult(error=error)
+    result.calls = calls
+    return result
 
 
-def _hand_over(crew: str, key: str, answer: _Answer, dask_worker: Any) -> None:
-    """Give an answer to whoever asked on a worker; Dask runs this there."""
-    counter = dask_worker.plugins.get(crew)
-    if counter is not None:
-        counter.take(key, answer)
+def _deliver(topic: str, key: str, reply: _TokenReply, dask_worker: Any) -> None:
+    """Pass a reply to a task; Dask runs this on the worker."""
+    tasks = dask_worker.plugins.get(topic)
+    if tasks is not None:
+        tasks.take(key, reply)
 
 
 def _sees(folder: Folder, name: str) -> bool:
-    """Whether a worker sees a file in the target; Dask runs this there."""
+    """Whether a worker sees a file in the target; Dask runs this on the worker."""
     return folder.sees(name)
 
 
-# ---- Here ----------------------------------------------------------------------------------------
+# ---- In the kernel -------------------------------------------------------------------------------
 
 
-def crew_of(client: object, gate: Gate, addresses: Callable[[], Addresses], store: Store) -> Crew:
-    """Find the workers of a cluster for one export, or say why they cannot work for it."""
+def cluster_of(
+    client: object, gate: Gate, addresses: Callable[[], Addresses], store: Store
+) -> Cluster:
+    """Check a Dask client and a target for one export."""
     if not isinstance(client, Client):
         raise TypeError(f"client= takes a dask.distributed.Client, not {type(client).__name__}.")
     if client.asynchronous:
-        raise ValueError("This Dask client is for await: make one without asynchronous=True.")
+        raise ValueError("This Dask client is asynchronous: make one without asynchronous=True.")
     if client.status != "running":
         raise ValueError(
-            f"The Dask client is {client.status}: make another, Client(…), and run it again."
+            f"The Dask client is {client.status}: make a new Client(…) and run it again."
         )
     if not isinstance(store, Folder):
         raise ValueError(  # noqa: TRY004 - the class is right, the target is not
             f"One process at a time writes to a DuckDB file such as {store.target}: let the "
-            "workers export into a folder, and DuckDB read that, export.duckdb()."
+            "workers export into a folder, and read that with export.duckdb()."
         )
-    return Crew(client, gate, addresses, store)
+    return Cluster(client, gate, addresses, store)
 
 
-class Crew:
-    """The workers of a cluster, at work for one export while a block lasts.
+class Cluster:
+    """The workers of a cluster, for one export, while a block lasts.
 
     Parameters
     ----------
@@ -319,16 +308,16 @@ class Crew:
     gate : Gate
         The way to Zoho: its login and limits hold for the workers as well.
     addresses : callable
-        Tells Zoho's hosts as workers reach them; asked when the first order goes out.
+        Returns Zoho's hosts as workers reach them.
     folder : Folder
-        Where the parts are wanted.
+        The target of the export.
 
     Attributes
     ----------
     name : str
-        Unique; tasks, events and the plugin on the workers are called by it.
+        Unique; names the tasks, the events and the plugin on the workers.
     at_a_time : int
-        Orders that may be out: more could not be fetched in a minute.
+        Tasks side by side: Zoho allows no more downloads in a minute.
     """
 
     def __init__(
@@ -337,20 +326,20 @@ class Crew:
         self._client, self._gate, self._addresses = client, gate, addresses
         self._folder = folder
         self.name = f"zcrm-export-{token_hex(6)}"
-        self.at_a_time = min(DOWNLOADS, max(1, gate.workers - 1))  # one is left for looking at jobs
+        self.at_a_time = min(DOWNLOADS, max(1, gate.workers - 1))  # one is left for status requests
         self._lock = threading.Lock()
-        self._under_way: dict[str, ClusterTask] = {}
+        self._open_tasks: dict[str, ClusterTask] = {}
         self._futures: dict[str, Any] = {}
         self._loans: dict[str, list[tuple[ExitStack, Hold]]] = {}
         self._refusals: dict[str, ZohoError] = {}
         self._pool = ThreadPoolExecutor(self.at_a_time, thread_name_prefix="zcrm-lend")
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> Cluster:
         try:
-            self._client.register_plugin(Counter(self.name))
+            self._client.register_plugin(WorkerTasks(self.name))
         except ModuleNotFoundError as missing:
             raise _not_installed(missing) from missing
-        self._client.subscribe_topic(self.name, self._asked)
+        self._client.subscribe_topic(self.name, self._on_request)
         return self
 
     def __exit__(
@@ -361,12 +350,13 @@ class Crew:
     ) -> None:
         with self._lock:
             futures = list(self._futures.values())
-            self._under_way.clear()
+            self._open_tasks.clear()
         self._pool.shutdown(wait=False, cancel_futures=True)
         for part in list(self._loans):
             self._give_back(part)
-        # Where the cluster has gone nothing is left to tidy up.
-        with suppress(Exception):
+        with suppress(
+            Exception
+        ):  # the cluster may be gone, in any way: nothing is left to clean up
             self._client.cancel(futures)
             self._client.unsubscribe_topic(self.name)
             self._client.unregister_worker_plugin(self.name)
@@ -374,131 +364,130 @@ class Crew:
     def check_target(self) -> None:
         """Make sure that the workers see the target, before a job is requested."""
         with self._folder.probe() as name:
-            told = self._client.run(_sees, self._folder, name, on_error="return")
-        for missing in told.values():
+            visible = self._client.run(_sees, self._folder, name, on_error="return")
+        for missing in visible.values():
             if isinstance(missing, ModuleNotFoundError):
                 raise _not_installed(missing)
-        blind = [worker for worker, sees in told.items() if sees is not True]
+        blind = [worker for worker, sees in visible.items() if sees is not True]
         if blind:
             raise ValueError(
-                f"{len(blind)} of {len(told)} Dask workers, {blind[0]} among them, do not see "
+                f"{len(blind)} of {len(visible)} Dask workers, {blind[0]} among them, do not see "
                 f"{self._folder.target}. Name a folder that they share, or an address such as s3://…"
             )
 
-    def make(self, part: str, path: str, reader: PartReader) -> Made:
+    def make(self, part: str, path: str, reader: PartReader) -> TaskResult:
         """Let a worker make a part, and wait for it."""
-        order = ClusterTask(self.name, part, path, self._addresses(), reader, self._folder)
-        made = self._made(order)
-        self._gate.heard(made.calls)
-        if made.error is not None:
-            raise self._refusals.pop(part, made.error)
-        if not made.written:
+        task = ClusterTask(self.name, part, path, self._addresses(), reader, self._folder)
+        result = self._run(task)
+        self._gate.heard(result.calls)
+        if result.error is not None:
+            raise self._refusals.pop(part, result.error)
+        if not result.written:
             raise _gone()
-        return made
+        return result
 
-    def take(self, series: int, number: int, made: Made) -> None:
-        """Give a part its place, and say in the manifest that it is here."""
+    def take(self, series: int, number: int, result: TaskResult) -> None:
+        """Move a part into its place, and note it in the manifest."""
         try:
-            self._folder.take(series, number, made.written)
+            self._folder.take(series, number, result.written)
         except FileNotFoundError as missing:
             raise JobError(
-                f"A Dask worker wrote {made.written['file']}, which is not in "
+                f"A Dask worker wrote {result.written['file']}, which is not in "
                 f"{self._folder.target} here.",
                 todo="Name a folder that all of them share, or an address such as s3://…",
             ) from missing
 
-    def _made(self, order: ClusterTask) -> Made:
-        """Send an order out, and wait for what comes of it."""
+    def _run(self, task: ClusterTask) -> TaskResult:
+        """Submit a task, and wait for its result."""
         try:
             with self._lock:
-                self._under_way[order.part] = order
-                future = self._client.submit(make, order, key=order.key, pure=False)
-                self._futures[order.part] = future
-            made: Made = future.result()
+                self._open_tasks[task.part] = task
+                future = self._client.submit(make, task, key=task.key, pure=False)
+                self._futures[task.part] = future
+            result: TaskResult = future.result()
         except KilledWorker as killed:
-            raise _killed(order, killed) from killed
+            raise _killed(task, killed) from killed
         except CancelledError as gone:
             raise _gone() from gone
-        except Exception as error:
-            # Dask has many words for a client that is closed meanwhile, few of them its own.
+        except Exception as error:  # a client that was closed meanwhile raises nearly anything
             if self._client.status == "running":
                 raise
             raise _gone() from error
         finally:
             with self._lock:
-                self._under_way.pop(order.part, None)
-                self._futures.pop(order.part, None)
-            self._give_back(order.part)
-        return made
+                self._open_tasks.pop(task.part, None)
+                self._futures.pop(task.part, None)
+            self._give_back(task.part)
+        return result
 
-    # ---- Lending ---------------------------------------------------------------------------------
+    # ---- Lending the token -----------------------------------------------------------------------
 
-    def _asked(self, event: tuple[float, Mapping[str, Any]]) -> None:
-        """Hear that a worker asks; called in Dask's own thread, which must not wait."""
+    def _on_request(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        """Take a worker's request; called in Dask's own thread, which must not wait."""
         with suppress(RuntimeError):  # the pool has ended, and so has the export
-            self._pool.submit(self._answer, event[1])
+            self._pool.submit(self._reply, event[1])
 
-    def _answer(self, asked: Mapping[str, Any]) -> None:
-        """Lend the token to one try of one part, or say no; why not is told here."""
-        part, number = asked["part"], asked["number"]
+    def _reply(self, request: Mapping[str, Any]) -> None:
+        """Lend the token to one try of one part, or refuse it; the reason is raised here."""
+        part, number = request["part"], request["number"]
         with self._lock:
-            order = self._under_way.get(part)
-        if order is None:
+            task = self._open_tasks.get(part)
+        if task is None:
             return
         try:
-            answer = _Answer(number, seal(self._lent(order, asked["refused"]), asked["key"]))
+            reply = _TokenReply(number, seal(self._lent(task, request["refused"]), request["key"]))
         except ConnectionFailed as lost:
-            answer = _Answer(number, again=lost.happened)
+            reply = _TokenReply(number, again=lost.happened)
         except ZohoError as error:
             self._refusals[part] = error
-            answer = _Answer(number)
+            reply = _TokenReply(number)
         self._client.run(
-            _hand_over,
+            _deliver,
             self.name,
-            order.key,
-            answer,
-            workers=[asked["worker"]],
+            task.key,
+            reply,
+            workers=[request["worker"]],
             on_error="ignore",  # it died while its turn came
         )
 
-    def _lent(self, order: ClusterTask, refused: str) -> Secret:
-        """Take a turn, a place and credits for a try, and give back those of the one before."""
-        self._give_back(order.part, untaken=bool(refused))
+    def _lent(self, task: ClusterTask, refused: str) -> Secret:
+        """Reserve a download and its credits for a try, and release those of the one before."""
+        self._give_back(task.part, untaken=bool(refused))
         stack = ExitStack()
-        token, hold = stack.enter_context(self._gate.lend(order.path, refused=refused))
+        token, hold = stack.enter_context(self._gate.lend(task.path, refused=refused))
         with self._lock:
-            if order.part in self._under_way:
-                self._loans.setdefault(order.part, []).append((stack, hold))
+            if task.part in self._open_tasks:
+                self._loans.setdefault(task.part, []).append((stack, hold))
                 return token
         stack.close()
-        raise LoginError(f"Nobody waits for {order.part} any more.")
+        raise LoginError(f"{task.part} is no longer needed.")
 
     def _give_back(self, part: str, *, untaken: bool = False) -> None:
-        """End the tries of a part that are under way; a refused token cost no credit."""
+        """End the open tries of a part; a refused token cost no credit."""
         for stack, hold in self._loans.pop(part, []):
             hold.taken = not untaken
             stack.close()
 
 
 def _not_installed(missing: ModuleNotFoundError) -> ImportError:
-    """Say what a worker lacks."""
+    """Make the error for workers without this package."""
     return ImportError(
-        f"The Dask workers lack {missing.name}: install zcrm-nb there, in the version of here."
+        f"The Dask workers lack {missing.name}: install zcrm-nb there, in the same version as here."
     )
 
 
-def _killed(order: ClusterTask, killed: KilledWorker) -> JobError:
-    """Say that a part kills workers."""
+def _killed(task: ClusterTask, killed: KilledWorker) -> JobError:
+    """Make the error for a part whose workers die."""
     return JobError(
-        f"{killed.allowed_failures + 1} Dask workers died while they made {order.part}.",
-        todo="Look into their logs, for memory first. What is written stays: the same crm.export "
-        "goes on.",
+        f"{killed.allowed_failures + 1} Dask workers died while they made {task.part}.",
+        todo="Check their logs, for memory first. Written parts stay: the same crm.export "
+        "continues.",
     )
 
 
 def _gone() -> JobError:
-    """Say that the cluster has gone."""
+    """Make the error for a cluster that is gone."""
     return JobError(
-        "The Dask cluster has gone, or its client was closed, before all parts were here.",
-        todo="What is written stays: the same crm.export goes on, with another client or without.",
+        "The Dask cluster is gone, or its client was closed, before all parts were written.",
+        todo="Written parts stay: the same crm.export continues, with another client or without.",
     )

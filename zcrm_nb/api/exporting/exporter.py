@@ -28,7 +28,7 @@ from zcrm_nb.frames import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from zcrm_nb.api.exporting.dask_cluster import Crew
+    from zcrm_nb.api.exporting.dask_cluster import Cluster
     from zcrm_nb.api.exporting.job_store import JobRecord
     from zcrm_nb.api.exporting.runner import Part
     from zcrm_nb.api.exporting.session import ExportSession
@@ -116,7 +116,7 @@ class Exporter:
         exact: bool,
         manifest: Mapping[str, Any] | None = None,
         ask_again: bool = False,
-        crew: Crew | None = None,
+        cluster: Cluster | None = None,
     ) -> dict[str, Any]:
         """Bring it to its end and write it into files, part by part; return their manifest.
 
@@ -125,13 +125,13 @@ class Exporter:
         parts = (manifest or {}).get("parts", {})
         runner = self._runner(retry_call="The same crm.export(…, ask_again=True)")
         try:
-            if crew is not None:
-                crew.check_target()
+            if cluster is not None:
+                cluster.check_target()
             # Zoho refuses fields with the first job: columns are certain only afterwards.
             runner.start(ask_again=ask_again, has_part=lambda *number: key_of(*number) in parts)
             reader = self.reader(0, exact=exact)
             target.begin(reader, self._manifest(facts))
-            self._write_parts(runner, target, reader, crew)
+            self._write_parts(runner, target, reader, cluster)
             self._note_missing_columns()
             return target.finish()
         except JobError as error:
@@ -151,7 +151,7 @@ class Exporter:
         }
 
     def _write_parts(
-        self, runner: Runner, target: Store, reader: PartReader, crew: Crew | None
+        self, runner: Runner, target: Store, reader: PartReader, cluster: Cluster | None
     ) -> None:
         """Write each part as it comes, here or on a cluster."""
         users = UnknownUsers(self._session, self.record.module)
@@ -166,22 +166,22 @@ class Exporter:
         for series, number, job in self.record.numbered_jobs():
             if target.has(series, number):
                 self._session.tick(job.rows or 0)
-        if crew is None:
+        if cluster is None:
             runner.run(write, has_part=target.has)
         else:
-            remotely = partial(self._write_remotely, crew, reader)
+            remotely = partial(self._write_remotely, cluster, reader)
             runner.run(
-                write, has_part=target.has, fetch_remotely=remotely, at_a_time=crew.at_a_time
+                write, has_part=target.has, fetch_remotely=remotely, at_a_time=cluster.at_a_time
             )
 
-    def _write_remotely(self, crew: Crew, reader: PartReader, part: Part) -> None:
+    def _write_remotely(self, cluster: Cluster, reader: PartReader, part: Part) -> None:
         """Let a worker make a part, and take it into the target."""
         name = f"{self.record.id}-part-{part.series}-{part.number}"
         try:
-            made = crew.make(name, bulk_read.result_path(part.job), reader)
+            made = cluster.make(name, bulk_read.result_path(part.job), reader)
         except NotFoundError as unknown:
             raise bulk_read.result_gone(part.job.id, unknown) from unknown
-        crew.take(part.series, part.number, made)
+        cluster.take(part.series, part.number, made)
         self._check_header(made.columns, reader)
         self._check_rows(part, made.written["rows"])
         self._session.tick(made.written["rows"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from zcrm_nb.api.exporting.dask_cluster import Crew
+    from zcrm_nb.api.exporting.dask_cluster import Cluster
     from zcrm_nb.api.exporting.job_store import JobRecord
     from zcrm_nb.api.exporting.question import Where
     from zcrm_nb.api.exporting.selection import ColumnSelection
@@ -138,7 +138,7 @@ def export_files(
     fresh: bool,
     ask_again: bool,
     exact: bool,
-    crew: Crew | None,
+    cluster: Cluster | None,
 ) -> Dataset:
     """Export a module into files; what the target holds of this export is completed or opened."""
     source = questions.source_of(session.catalogue, request.module)
@@ -159,7 +159,7 @@ def export_files(
             return _opened(session, task, target, manifest)
         target.prepare()
         record, reused = _record_for(session, request, target, manifest, jobs=jobs, fresh=fresh)
-        with session.store.lock(record), crew or nullcontext():
+        with session.store.lock(record), cluster or nullcontext():
             record = session.store.find(record.id)
             exporter = Exporter(session, record, say=task.say)
             if reused:
@@ -171,7 +171,7 @@ def export_files(
                     exact=exact,
                     manifest=manifest,
                     ask_again=ask_again,
-                    crew=crew,
+                    cluster=cluster,
                 )
             except KeyboardInterrupt:
                 task.say("the same crm.export continues it", stay=True)

@@ -16,6 +16,7 @@ from zcrm_nb.api.listening.channels import AGREES_S, HOUR_S, Channel, actions
 from zcrm_nb.api.pages import V8
 from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import APIError, ConnectionFailed, NotFoundError, ZohoError, api_error
+from zcrm_nb.frames import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -238,7 +239,7 @@ def channels(send: Send) -> list[Item]:
         body = send("GET", WATCH, params={"page": page, "per_page": PER_PAGE})
         new = _items(body)
         items += new
-        info = _dict(_dict(orjson.loads(body)).get("info")) if body else {}
+        info = _dict(_dict(parse_json(body)).get("info")) if body else {}
         if not new or info.get("more_records") not in (True, "true"):
             return items
     raise ZohoError(
@@ -271,7 +272,7 @@ def _exchange(send: Send, method: str, **call: Any) -> list[Item]:
     items = _items(body)
     if items:
         return items
-    raise api_error(200, orjson.loads(body) if body else None, request=f"{method} {WATCH}")
+    raise api_error(200, parse_json(body) if body else None, request=f"{method} {WATCH}")
 
 
 def _items(body: bytes) -> list[Item]:
