@@ -100,11 +100,10 @@ def lint(
     Examples
     --------
     >>> from zcrm_nb.coql import lint
-    >>> for finding in lint("select Stage, count(id) from Deals"):
+    >>> for finding in lint("select count(id) from Deals"):
     ...     print(finding)
-    line 1, column 8: Stage is selected beside an aggregate, but not grouped by. Add: group by Stage
-    line 1, column 15: COQL knows COUNT only in upper case. Written as COUNT.
-    line 1, column 35: COQL needs a WHERE in every query. Written as: where id is not null
+    line 1, column 8: COQL knows COUNT only in upper case. Written as COUNT.
+    line 1, column 28: COQL needs a WHERE in every query. Written as: where id is not null
     """
     return examine(text, fields_of, modules, zone).findings
 
@@ -255,9 +254,10 @@ class _Linter:
         if query.group_by:
             last = self.tokens.get(query.group_by[-1].at)
             return [(at := last.at + len(last.text), at, f", {path.text}")] if last else []
-        later = [n for n, each in self.tokens.items() if n > query.where.at and _ends_where(each)]
+        behind = {at: each for at, each in self.tokens.items() if at > query.where.at}
+        later = [at for at, each in behind.items() if each.word in {"order", "limit"}]
         at = len(self.text[: later[0]].rstrip()) if later else len(self.text.rstrip().rstrip(";"))
-        inner = any(token.text == ")" for n, token in self.tokens.items() if n > query.where.at)
+        inner = any(token.text == ")" for token in behind.values())
         return [] if inner and query.at else [(at, at, f" group by {path.text}")]
 
     def columns(self, query: Query) -> None:
@@ -596,8 +596,3 @@ _WITH_SALUTATION = {"=": ("like", "%{}"), "!=": ("not like", "%{}%")}
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTH_PATTERN = re.compile(r"(\d{4})-?(\d\d)?-?%", re.ASCII)
 _OR_DATES = {"MIN": " or dates", "MAX": " or dates"}
-
-
-def _ends_where(token: Lexeme) -> bool:
-    """Check whether a token begins a clause behind WHERE."""
-    return token.kind == "name" and token.word in {"order", "limit"}
