@@ -116,7 +116,7 @@ def run(org: Emulator, whole: Any, number: int) -> str:
     except ZohoError:
         return ""
     except Exception as error:
-        if type(error).__module__ == "zcrm_nb.errors":  # a refusal of what is to be sent
+        if type(error).__module__.startswith("zcrm_nb."):  # a refusal of what is to be sent
             return ""
         frames = traceback.extract_tb(error.__traceback__)
         inner = next((f for f in reversed(frames) if "zcrm_nb" in f.filename), frames[-1])

@@ -202,3 +202,24 @@ def test_logging_out_twice_says_so():
         crm.logout()
         with pytest.raises(LoginError, match="You have logged out"):
             crm.logout()
+
+
+def test_eleven_runs_in_ten_minutes_share_one_token(fresh, monkeypatch, tmp_path):
+    """As cron starts them: Zoho makes ten tokens in ten minutes, and locks out who wants more."""
+    monkeypatch.setenv("ZCRM_CONFIG_DIR", str(tmp_path))
+    with fresh.serve() as server:
+        names = ("client_id", "client_secret", "refresh_token", "accounts_url", "api_domain")
+        login = {name: server.credentials[name] for name in names}
+        for _ in range(11):
+            with connect(**login) as crm:
+                assert crm.count("Deals") > 0
+
+
+@pytest.mark.parametrize("name", ["CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"])
+def test_a_variable_that_cannot_be_right_is_named(monkeypatch, name):
+    """A placeholder of a template, for instance; nothing is sent."""
+    for each, value in LOGIN.items():
+        monkeypatch.setenv(f"ZCRM_{each.upper()}", value)
+    monkeypatch.setenv(f"ZCRM_{name}", "<your value here>")
+    with pytest.raises(LoginError, match=f"ZCRM_{name}"):
+        connect()

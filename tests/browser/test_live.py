@@ -63,7 +63,7 @@ def test_a_feed_grows_before_ones_eyes(live, lab_page):
     live.run(0)
     live.run(1)
     expect(view).to_contain_text("Deals, live")
-    expect(view).to_contain_text("Zoho notifies, until 04:30 UTC")
+    expect(view).to_contain_text("notified by Zoho, until 04:30 UTC")
     expect(view).to_contain_text("Nothing has changed yet.")
     live.run(2)
     expect(view.locator("tbody tr")).to_have_count(8)
@@ -75,7 +75,7 @@ def test_a_feed_grows_before_ones_eyes(live, lab_page):
     live.view.locator("button.zcrm-look").click()
     expect(view.locator("tbody tr").first).to_contain_text("<b>Lost</b> on its way")
     live.run(4)
-    expect(view.locator(".zcrm-problem")).to_contain_text("could not be renewed")
+    expect(view.locator(".zcrm-warning")).to_contain_text("could not be renewed")
     lab_page.evaluate(THEME, "JupyterLab Dark")
     try:
         lab_page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")

@@ -351,6 +351,27 @@ def test_a_lookup_compared_with_a_name_is_followed_to_that_name(
     crm.request("POST", "coql", json={"select_query": finding.corrected})
 
 
+@pytest.mark.parametrize(
+    ("where", "fix", "corrects"),
+    [
+        ("Owner in ('Lakshmi Iyer', 'Ravi Rao')", "Owner.full_name in …", True),
+        ("Owner not in ('Iyer', 'Rao')", "Owner.last_name not …", True),
+        ("Owner in ('Lakshmi Iyer', 'Rao')", "full names only", False),
+        ("Owner in ('410888040000000002', 'Rao')", "Compare ids", False),
+        ("Contact_Name in ('Asha Rao', 'Ravi Rao')", "or one name: Contact_Name.Full_Name", False),
+        ("Contact_Name != 'Asha Rao'", "Contact_Name.Full_Name not like '%Asha Rao%'", True),
+        ("What_Id = 'Acme'", "Compare ids", False),
+    ],
+)
+def test_several_names_are_corrected_only_where_all_are_alike(said, where, fix, corrects):
+    """A correction that finds some of them would be worse than none."""
+    module = "Tasks" if "What_Id" in where else "Deals"
+    (finding,) = errors(said(f"select id from {module} where {where}"))
+    assert fix in finding.fix
+    assert bool(finding.corrected) == corrects
+    assert not finding.corrected or errors(said(finding.corrected)) == []
+
+
 def test_the_advice_on_owners_finds_their_records(crm, said):
     """For every owner: by full name as shown, and by the last name that COQL shows."""
     owners = crm.coql("select Owner.full_name, COUNT(id) as n from Leads group by Owner.full_name")

@@ -254,6 +254,15 @@ def test_columns_of_a_subform_are_checked_like_those_of_a_record(rows, column, s
         assert said in problem
 
 
+def test_a_row_of_a_subform_is_changed_once() -> None:
+    """Of two rows with one id, one would be lost."""
+    own = {"Lines": {"Qty": field("Qty", "integer", length=3)}}
+    rows = [{"id": "7", "Qty": 1}, {"id": 7.0, "Qty": 2}, {"Qty": 3}, {"Qty": 3}]
+    assert found(Lines=rows, subforms=own) == [
+        ("Lines.id", "repeated; keep one row of the subform")
+    ]
+
+
 def test_column_names_that_are_not_text_are_named() -> None:
     """As ``read_csv(header=None)`` and pivot tables make them."""
     names = ["Name", 0, ("City", "first"), math.nan, pd.Timestamp("2026-01-01")]

@@ -11,7 +11,16 @@ from zcrm_nb.errors import caret
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Edit", "Finding", "ParseError", "edited", "found", "place"]
+__all__ = [
+    "Edit",
+    "Finding",
+    "ParseError",
+    "edited",
+    "found",
+    "invalid_query",
+    "invalid_value",
+    "place",
+]
 
 
 LONGEST_SHOWN = 400  # characters of a corrected query in a message
@@ -172,3 +181,13 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
     for start, end, new in sorted(edits, reverse=True):
         changed = changed[:start] + new + changed[end:]
     return changed if changed != text else ""
+
+
+def invalid_query(details: dict[str, Any], message: str = "Invalid query formed") -> dict[str, Any]:
+    """Write what Zoho answers to a query that cannot be."""
+    return {"code": "INVALID_QUERY", "message": message, "details": details}
+
+
+def invalid_value(details: dict[str, Any]) -> dict[str, Any]:
+    """Write what Zoho answers to a value that does not fit."""
+    return invalid_query(details, "value given seems to be invalid for the column")

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from zcrm_nb.coql.advice import explained
-from zcrm_nb.coql.diagnostics import Finding, ParseError, found
+from zcrm_nb.coql.diagnostics import (
+    Finding,
+    ParseError,
+    found,
+    invalid_query,
+    invalid_value,
+)
 from zcrm_nb.coql.fields import (
     LOOKUPS,
     MULTI_LINE,
@@ -94,11 +100,10 @@ def lint(
     Examples
     --------
     >>> from zcrm_nb.coql import lint
-    >>> for finding in lint("select Stage, count(id) from Deals"):
+    >>> for finding in lint("select count(id) from Deals"):
     ...     print(finding)
-    line 1, column 8: Stage is selected beside an aggregate, but not grouped by. Add: group by Stage
-    line 1, column 15: COQL knows COUNT only in upper case. Written as COUNT.
-    line 1, column 35: COQL needs a WHERE in every query. Written as: where id is not null
+    line 1, column 8: COQL knows COUNT only in upper case. Written as COUNT.
+    line 1, column 28: COQL needs a WHERE in every query. Written as: where id is not null
     """
     return examine(text, fields_of, modules, zone).findings
 
@@ -242,16 +247,17 @@ class _Linter:
         """Refuse one column that has no single value in a group."""
         details = {"reason": "column not in group by", "column_name": path.text}
         edits = self.grouped_by(query, path)
-        self.add(path.at, problem, f"Add: group by {path.text}", edits, **_invalid_query(details))
+        self.add(path.at, problem, f"Add: group by {path.text}", edits, **invalid_query(details))
 
     def grouped_by(self, query: Query, path: Path) -> list[Edit]:
         """Add a path to GROUP BY, which comes before ORDER BY and LIMIT."""
         if query.group_by:
             last = self.tokens.get(query.group_by[-1].at)
             return [(at := last.at + len(last.text), at, f", {path.text}")] if last else []
-        later = [n for n, each in self.tokens.items() if n > query.where.at and _ends_where(each)]
+        behind = {at: each for at, each in self.tokens.items() if at > query.where.at}
+        later = [at for at, each in behind.items() if each.word in {"order", "limit"}]
         at = len(self.text[: later[0]].rstrip()) if later else len(self.text.rstrip().rstrip(";"))
-        inner = any(token.text == ")" for n, token in self.tokens.items() if n > query.where.at)
+        inner = any(token.text == ")" for token in behind.values())
         return [] if inner and query.at else [(at, at, f" group by {path.text}")]
 
     def columns(self, query: Query) -> None:
@@ -266,7 +272,7 @@ class _Linter:
             field = self.field(query, path_of(key))
             if field is not None and isinstance(key, Path) and not is_sortable(field):
                 problem = f"COQL cannot sort or group by {key.text}."
-                facts = _invalid_query({"column_name": key.text}, "unsupported column")
+                facts = invalid_query({"column_name": key.text}, "unsupported column")
                 self.add(key.at, problem, "Sort the table in pandas.", **facts)
 
     def field(self, query: Query, path: Path) -> Field | None:
@@ -281,7 +287,7 @@ class _Linter:
         if not is_readable(query.module if len(path.steps) == 1 else "", field):
             problem = f"COQL cannot read {path.text}, which is of type {field['data_type']}."
             details = {"column_name": path.text}
-            facts = _invalid_query(details, "unsupported column")
+            facts = invalid_query(details, "unsupported column")
             self.add(path.at, problem, other_way(field), **facts)
             return None
         return field if self.has_few_hops(path) else None
@@ -306,7 +312,7 @@ class _Linter:
 
     def unknown(self, query: Query, path: Path, astray: AstrayError) -> None:
         """Refuse a name that is not in the metadata, and suggest the nearest."""
-        facts = _invalid_query({"column_name": path.text}, "column given seems to be invalid")
+        facts = invalid_query({"column_name": path.text}, "column given seems to be invalid")
         real = {column.alias: column.expression for column in query.columns}.get(path.text)
         if isinstance(real, Aggregate):
             fix = "An alias works in ORDER BY only. Filter the groups in pandas: df[df[…] > 5]"
@@ -358,7 +364,7 @@ class _Linter:
         path, kind = criterion.path, type_of(field)
         if not allowed:
             problem = f"{path.text} can be selected, but not used in a condition."
-            facts = _invalid_query({"column_name": path.text}, "unsupported column in criteria")
+            facts = invalid_query({"column_name": path.text}, "unsupported column in criteria")
             self.add(path.at, problem, "Select it, and filter the table in pandas.", **facts)
             return
         problem = f"{operator.upper()} does not work with {path.text}, which is of type {kind}."
@@ -368,7 +374,7 @@ class _Linter:
             "column_name": path.text,
             "operator": operator,
         }
-        self.add(self.operator_at(path), problem, fix, edits, **_invalid_query(details))
+        self.add(self.operator_at(path), problem, fix, edits, **invalid_query(details))
 
     def other_operator(
         self, criterion: Criterion, operator: str, allowed: frozenset[str], field: Field
@@ -377,7 +383,7 @@ class _Linter:
         path, values = criterion.path, literals(criterion)
         value = str(values[0].value) if values else ""
         if "like" in operator and type_of(field) in LOOKUPS:
-            return self.compared_by_name(path, field, value)
+            return self.compared_by_name(path, field, [value]) or ("Compare ids with =.", [])
         if operator == "!=" and type_of(field) == "boolean":
             right = "false" if value.lower() == "true" else "true"
             at = self.operator_at(path)
@@ -408,7 +414,7 @@ class _Linter:
             problem = "NOT LIKE works only with % at both ends."
             edits = self.swap(literal.at, right)
             fix = f"Write: not like {right}"
-            self.add(literal.at, problem, fix, edits, **_invalid_value(details))
+            self.add(literal.at, problem, fix, edits, **invalid_value(details))
 
     def values(self, criterion: Criterion, field: Field) -> bool:
         """Refuse values that the type does not have; return whether all are right."""
@@ -426,7 +432,7 @@ class _Linter:
             edits = self.swap(literal.at, advice.right) if advice.right else []
             whole_day = self.whole_day(criterion, literal, advice)
             fix, edits = whole_day or (advice.fix, edits)
-            self.add(literal.at, problem, fix, edits, **_invalid_value(details))
+            self.add(literal.at, problem, fix, edits, **invalid_value(details))
         return not any(advice for _, advice in wrong)
 
     def wrong(self, criterion: Criterion, field: Field, literal: Literal) -> Wrong | None:
@@ -463,34 +469,43 @@ class _Linter:
 
     def ids(self, criterion: Criterion, field: Field) -> bool:
         """Refuse a lookup that is compared with something else than an id, once."""
-        path = criterion.path
-        for literal in literals(criterion):
-            if wrong := wrong_value(literal.value, field):
-                fix, edits = self.compared_by_name(path, field, str(literal.value))
-                problem = value_problem(path.text, type_of(field), literal.value)
-                details = {"column_name": path.text, "expected_data_type": "bigint"}
-                facts = _invalid_value(details)
-                self.add(literal.at, problem, fix or wrong.fix, edits, **facts)
-                return False
-        return True
+        path, values = criterion.path, literals(criterion)
+        wrong = [literal for literal in values if wrong_value(literal.value, field)]
+        if not wrong:
+            return True
+        edits: list[Edit] = []
+        fix = f"Compare ids in quotes: {path.text} = '410…'"
+        if len(wrong) == len(values):  # else ids are among the names
+            names = [str(literal.value) for literal in wrong]
+            fix, edits = self.compared_by_name(path, field, names) or (fix, edits)
+        problem = value_problem(path.text, type_of(field), wrong[0].value)
+        details = {"column_name": path.text, "expected_data_type": "bigint"}
+        self.add(wrong[0].at, problem, fix, edits, **invalid_value(details))
+        return False
 
-    def compared_by_name(self, path: Path, field: Field, value: str) -> tuple[str, list[Edit]]:
-        """Follow a lookup to the name that a value was compared with."""
-        name = ""
+    def compared_by_name(
+        self, path: Path, field: Field, values: list[str]
+    ) -> tuple[str, list[Edit]] | None:
+        """Follow a lookup to the name that values were compared with."""
+        names = {""}
         with suppress(NotFoundError):  # of a module that the API does not describe
-            name = by_name(field, value, self.fields)
-        if not name:
-            return "", []
-        longer = f"{path.text}.{name}"
-        at = self.operator_at(path)
-        if name == "Full_Name" and getattr(self.tokens.get(at), "text", "") == "=":
-            # It begins with the salutation, if there is one.
-            right = quoted(f"%{value}")
-            value_at = self.operator_at(replace(path, at=at))
-            edits = [*self.swap_path(path, longer), *self.swap(at, "like")]
-            return f"Write: {longer} like {right}", [*edits, *self.swap(value_at, right)]
-        sign = "like" if "%" in value else "="
-        return f"Write: {longer} {sign} {quoted(value)}", self.swap_path(path, longer)
+            names = {by_name(field, value, self.fields) for value in values}
+        if len(names) > 1:
+            return f"Compare full names only: {path.text}.full_name in ('Asha Rao', …)", []
+        if not (name := names.pop()):
+            return None
+        longer, at = f"{path.text}.{name}", self.operator_at(path)
+        sign = self.tokens[at].word if at in self.tokens else "="
+        if name != "Full_Name" or "like" in sign:
+            shown = quoted(values[0]) if sign not in {"in", "not"} else "…"
+            return f"Write: {longer} {sign} {shown}", self.swap_path(path, longer)
+        if sign not in _WITH_SALUTATION:
+            return f"Compare ids, or one name: {longer} like {quoted(f'%{values[0]}')}", []
+        operator, pattern = _WITH_SALUTATION[sign]
+        right = quoted(pattern.format(values[0]))
+        edits = [*self.swap_path(path, longer), *self.swap(at, operator)]
+        edits += self.swap(self.operator_at(replace(path, at=at)), right)
+        return f"Write: {longer} {operator} {right}", edits
 
     def text_values(self, criterion: Criterion, field: Field) -> None:
         """Warn of texts that Zoho takes, but that find something else than was meant."""
@@ -576,23 +591,8 @@ class _Linter:
 
 
 DOCUMENTED_HOPS = 2
+# A full name begins with the salutation, if there is one.
+_WITH_SALUTATION = {"=": ("like", "%{}"), "!=": ("not like", "%{}%")}
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTH_PATTERN = re.compile(r"(\d{4})-?(\d\d)?-?%", re.ASCII)
 _OR_DATES = {"MIN": " or dates", "MAX": " or dates"}
-
-
-def _ends_where(token: Lexeme) -> bool:
-    """Check whether a token begins a clause behind WHERE."""
-    return token.kind == "name" and token.word in {"order", "limit"}
-
-
-def _invalid_query(
-    details: dict[str, Any], message: str = "Invalid query formed"
-) -> dict[str, Any]:
-    """Write what Zoho answers to a query that cannot be."""
-    return {"code": "INVALID_QUERY", "message": message, "details": details}
-
-
-def _invalid_value(details: dict[str, Any]) -> dict[str, Any]:
-    """Write what Zoho answers to a value that does not fit."""
-    return _invalid_query(details, "value given seems to be invalid for the column")

@@ -215,6 +215,10 @@ def _subform(
             action = "update" if child.get("id") else "insert"
             parents[action].append(row)
             children[action].append(child)
+        ids = [child["id"] for child in rows if child.get("id")]
+        for number, child_id in enumerate(ids):
+            if child_id in ids[:number]:
+                yield Problem(row, f"{name}.id", child_id, "repeated; keep one row of the subform")
     for action, rows in children.items():
         for each in _children(rows, fields, action, unlisted):
             place = None if each.row is None else parents[action][each.row]

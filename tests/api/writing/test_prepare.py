@@ -113,6 +113,13 @@ def test_keys_that_lead_nowhere_are_reported(crm):
     assert report["field"][1] == f"Account_Name.{key}"
 
 
+def test_a_lookup_is_given_in_one_way(crm):
+    """By its id or by another system's, for they may differ."""
+    row = {"Last_Name": "x", "Account_Name.id": "1", "Account_Name.ERP_Customer_Id": "77"}
+    with pytest.raises(ValueError, match="drop one"):
+        crm.insert("Contacts", row)
+
+
 def test_rows_with_bad_rows_in_a_subform_are_reported(crm):
     """The whole record stays out."""
     visits = pd.DataFrame({"Name": ["V", "W"]}, index=["v", "w"])

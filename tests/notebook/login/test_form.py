@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.request
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import pytest
@@ -201,6 +202,26 @@ def test_the_browser_is_caught(org, wish):
     page.enter("secret", org.secret_of_client)
     urllib.request.urlopen(org.approve(page.link), timeout=10).read()
     end = time.monotonic() + 30
+    while page.form.state == "waiting" and time.monotonic() < end:
+        page.settled()
+    assert page.form.state == "done"
+
+
+def test_a_refusal_by_mistake_can_be_made_good_in_the_browser(org, wish):
+    """Declined, opened again, accepted: the port is open as the page promises."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{free.getsockname()[1]}/callback"
+    page = FrontEnd(replace(wish, redirect_uri=uri), LOCAL)
+    page.enter("secret", org.secret_of_client)
+    state = parse_qs(urlsplit(page.link).query)["state"][0]
+    refusal = f"{uri}?error=access_denied&state={state}"
+    urllib.request.urlopen(refusal, timeout=10).read()
+    end = time.monotonic() + 30
+    while "declined" not in page.said and time.monotonic() < end:
+        threading.Event().wait(0.01)
+    assert page.form.state == "waiting"
+    urllib.request.urlopen(org.approve(page.link), timeout=10).read()
     while page.form.state == "waiting" and time.monotonic() < end:
         page.settled()
     assert page.form.state == "done"

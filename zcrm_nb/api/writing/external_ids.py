@@ -43,6 +43,8 @@ def external_keys(
     for name in names:
         own, _, far = name.partition(".")
         if far and far != "id" and (target := _target(catalogue, module, own, far)):
+            if f"{own}.id" in names:
+                raise ValueError(f"{own}.id and {name} both name a record of {own}; drop one.")
             keys[name] = target
     return keys
 

@@ -53,8 +53,8 @@ class Joins:
     def target(self, path: Path) -> Target:
         """Find the field a path leads to, joining the tables on the way."""
         steps = path.steps
-        asks_module = [each.name for each in steps[-2:]] == ["module", "api_name"]
-        if asks_module:
+        names_module = [each.name for each in steps[-2:]] == ["module", "api_name"]
+        if names_module:
             steps = steps[:-2]
         if len(steps) - 1 > self.settings.most_hops:
             raise _too_many_joins(self.settings.most_hops)
@@ -66,9 +66,9 @@ class Joins:
             raise unknown_column(path)
         if module.api_name == "Users" and not self._shows(field.api_name):
             raise unknown_column(path)
-        if asks_module and not field.targets:
+        if names_module and not field.targets:
             raise unknown_column(path)
-        return Target(SE_MODULE if asks_module else field, module, alias)
+        return Target(SE_MODULE if names_module else field, module, alias)
 
     def _shows(self, name: str) -> bool:
         """Tell whether COQL reads a field of users."""
