@@ -440,7 +440,7 @@ def test_a_plan_says_when_nothing_can_be_paid(crm: CRM) -> None:
     """No route, no price; the routes say why."""
     plan = crm.plan("Leads", LEADS, max_credits=2)
     assert (plan.route, plan.credits) == (None, None)
-    assert repr(plan).count("more than the 1 credits allowed") >= 2
+    assert repr(plan).count("more than the 1 credit allowed") >= 2
 
 
 def test_planning_is_within_the_budget_too(crm: CRM, spent: Callable[[], int]) -> None:

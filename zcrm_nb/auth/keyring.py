@@ -48,15 +48,7 @@ class Keyring(Protocol):
 
 
 class Keeper(Protocol):
-    """Keeps the key to one vault file.
-
-    Attributes
-    ----------
-    mark : str
-        Its name in the vault file.
-    missing, todo : str
-        What a person reads when there is no key, and what can be done.
-    """
+    """Keeps the key to one vault file."""
 
     @property
     def mark(self) -> str:
@@ -85,15 +77,7 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Passphrase:
-    """Keeps nothing: the key is worked out of a passphrase each time.
-
-    Parameters
-    ----------
-    passphrase : Secret
-        Empty when none was given.
-    salt : str
-        16 bytes in hexadecimal, another for each file.
-    """
+    """Keeps nothing: the key is worked out of a passphrase each time."""
 
     passphrase: Secret
     salt: str
@@ -126,15 +110,7 @@ class Passphrase:
 
 @dataclass(frozen=True, slots=True)
 class SystemKeyring:
-    """Keeps the key in the keyring of the operating system.
-
-    Parameters
-    ----------
-    backend : Keyring or None
-        None when there is none here, as in a session without a desktop.
-    entry : str
-        Its entry there: the path of the file that the key opens.
-    """
+    """Keeps the key in the keyring of the operating system."""
 
     backend: Keyring | None
     entry: str
@@ -177,13 +153,7 @@ class SystemKeyring:
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """Keeps the key in a file that only its owner may read.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    """
+    """Keeps the key in a file that only its owner may read."""
 
     path: Path
 

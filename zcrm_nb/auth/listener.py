@@ -36,19 +36,7 @@ _log = logging.getLogger("zcrm_nb")
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A response.
-
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    body : bytes, default b""
-        What follows the headers.
-    headers : mapping of str to str, optional
-        Besides those that every response has.
-    then : callable, optional
-        What to do once it was sent, in a new thread.
-    """
+    """A response."""
 
     status: int
     body: bytes = b""

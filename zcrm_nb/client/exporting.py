@@ -333,7 +333,7 @@ class Exporting(BulkJobs):
         """Find the workers of a cluster, if one is to be used."""
         if client is None:
             return None
-        # Loaded here, for not every install has Dask: whoever has a client has.
+        # Loaded here, because not every install has Dask.
         from zcrm_nb.api.exporting.dask_cluster import cluster_of  # noqa: PLC0415
 
         return cluster_of(client, self._gate, lambda: self._addresses_from_afar, store)
@@ -370,7 +370,7 @@ class Exporting(BulkJobs):
             Change what is there and add the rest, only add, or only change.
         find_by : str, optional
             The column by which records that are there are known: ``"id"``, or a field that Zoho
-            knows to tell records apart, such as ``"Email"``. An upsert needs it, an update takes
+            treats as unique, such as ``"Email"``. An upsert needs it, an update takes
             ``"id"`` by default. An insert with it skips what is there.
         lookups : mapping of str to str, optional
             Lookups whose columns hold not ids but what their records are found by:
@@ -415,7 +415,7 @@ class Exporting(BulkJobs):
         Warns
         -----
         WriteWarning
-            Of some rows nobody knows yet what became of them. They are not sent again.
+            The outcome of some rows is not known yet. They are not sent again.
 
         See Also
         --------

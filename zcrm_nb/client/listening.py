@@ -51,7 +51,7 @@ class Listening(Base):
         related: bool = True,
         channel_id: int | str | None = None,
     ) -> pd.DataFrame:
-        """Have Zoho post to an address of yours whenever records change.
+        """Let Zoho post to an address of yours whenever records change.
 
         For a table that grows here, in the notebook, use :meth:`live`: it opens a channel of its
         own, and an address for it.
@@ -61,9 +61,8 @@ class Listening(Base):
         modules : str or sequence of str
             API names of the modules; ``"users"`` stands for the users of the org.
         notify_url : str
-            Where Zoho is to post; it must be reachable from the internet. What stands in its query
-            is sent along as ``query_params``. There is no default: without one, the error says what
-            to do.
+            Where Zoho posts to; it must be reachable from the internet. Its query is sent along as
+            ``query_params``. There is no default.
         on : {"create", "edit", "delete"} or several of them, default all
             What is to be notified.
         fields : sequence of str, optional
@@ -76,15 +75,15 @@ class Listening(Base):
             When the channel is to end: a moment with a time zone, or from now. A week at most; an
             hour by default.
         token : str or Secret, optional
-            At most 50 characters, which each notification brings along: the only proof that it
-            comes from Zoho, so do give one. It is shown nowhere.
+            At most 50 characters that come with each notification: the only proof that it is from
+            Zoho, so give one. It is not shown anywhere.
         values : bool, default False
-            Whether notifications tell the new values of the fields that changed.
+            Whether notifications carry the new values of the fields that changed.
         related : bool, default True
             Whether changes of related records count as changes of the record.
         channel_id : int or str, optional
-            A whole number of 64 bits to know the channel by; by default one is drawn. A channel
-            with that id which is open gets these details in place of all those it had.
+            A 64-bit integer that identifies the channel; random by default. An open channel with
+            that id gets these details in place of its own.
 
         Returns
         -------
@@ -96,8 +95,8 @@ class Listening(Base):
         Raises
         ------
         ValueError
-            What Zoho would refuse, or take for something else; nothing was sent. More than a week
-            is such a thing: Zoho would give an hour, in silence.
+            Arguments that Zoho would refuse, or more than a week, for which Zoho would give an hour
+            without saying so; nothing was sent.
         NotFoundError
             No such module or field; nothing was sent.
         ScopeError
@@ -113,13 +112,13 @@ class Listening(Base):
         See Also
         --------
         live : A table that grows.
-        renew : Let a channel live on.
+        renew : Extend the life of a channel.
 
         Notes
         -----
         1 credit; 2 for a new channel whose id you chose; 1 more if the clocks of Zoho and of this
-        machine differ. Zoho tells nobody when a
-        channel ends: it just stops.
+        machine differ. Zoho sends no
+        message when a channel ends.
 
         References
         ----------
@@ -197,7 +196,7 @@ class Listening(Base):
         *,
         on: Action | Sequence[Action] | None = None,
     ) -> pd.DataFrame:
-        """Close channels, or have them notify of less.
+        """Close channels, or stop some of their notifications.
 
         Parameters
         ----------
@@ -205,7 +204,7 @@ class Listening(Base):
             Ids of channels, or a table with the column ``channel_id`` such as :meth:`watch` and
             :meth:`watches` return.
         on : {"create", "edit", "delete"} or several of them, optional
-            Notify no longer of these; by default the channel is closed.
+            Stop the notifications of these; by default the channel is closed.
 
         Returns
         -------
@@ -263,7 +262,7 @@ class Listening(Base):
         *,
         expires: datetime | timedelta | None = None,
     ) -> pd.DataFrame:
-        """Let channels live on.
+        """Extend the life of channels.
 
         Parameters
         ----------
@@ -342,8 +341,8 @@ class Listening(Base):
     ) -> LiveFeed:
         """Make a table that grows while people work in the CRM.
 
-        Zoho notifies where it can reach this kernel; elsewhere the feed looks for changes every
-        now and then. Either way it looks regularly, and whatever no notification told of is found.
+        Zoho notifies where it can reach this kernel; elsewhere the feed polls for changes. Either
+        way it polls regularly, so that changes without a notification are found.
 
         Parameters
         ----------
@@ -355,11 +354,11 @@ class Listening(Base):
         on : {"create", "edit", "delete"} or several of them, default all
             Which changes become rows.
         mode : {"auto", "push", "poll"}, default "auto"
-            ``push`` has Zoho notify, and is an error where it cannot; ``poll`` only looks; ``auto``
-            is the one or the other. Zoho can reach this kernel if a ``public_url`` is given, or if
+            ``push`` lets Zoho notify, and is an error where it cannot; ``poll`` only polls;
+            ``auto`` chooses. Zoho can reach this kernel if a ``public_url`` is given, or if
             it is an emulator on this machine.
         every_s : float, optional
-            Seconds between two looks: by default 60 when polling, 900 beside notifications.
+            Seconds between two polls: by default 60, or 900 beside notifications.
         since : datetime, optional
             Begin with what changed after this moment, which must carry a time zone.
         whole : bool, default False
@@ -369,10 +368,10 @@ class Listening(Base):
             How many events ``feed.df`` holds: the newest. ``feed.state`` holds so many records,
             unless ``whole``. What waits to be fetched is kept on disk, not in memory.
         name : str, default ""
-            To have several feeds of one module, or to tell those of several notebooks apart.
+            A name, to have several feeds of one module, or one in each of several notebooks.
         resume : bool, default True
-            Go on where the last feed of that module and name left off, if that is less than a day
-            ago: with what it was notified of and had not shown, and with what happened meanwhile.
+            Continue where the last feed of that module and name ended, if that was less than a day
+            ago: with the notifications it had not shown, and with the changes since then.
         public_url : str, optional
             The address, ``https://…``, at which a tunnel or a hub's proxy leads to ``port`` of this
             machine. A query string, such as a hub's token, is kept.
@@ -394,11 +393,11 @@ class Listening(Base):
         NotFoundError, QueryError
             No such module or field, or one that COQL cannot fetch; nothing was sent.
         ValueError
-            A choice that is none; ``mode="push"`` where Zoho cannot reach this kernel.
+            An invalid choice; or ``mode="push"`` where Zoho cannot reach this kernel.
         ScopeError
             The login lacks the scopes to read; with ``mode="push"``, also those for notifications.
         ZohoError
-            The first look failed.
+            The first poll failed.
 
         See Also
         --------
@@ -406,14 +405,14 @@ class Listening(Base):
 
         Notes
         -----
-        A look costs 3 credits (1 for up to 200 modified records, 2 for the deleted ones): about
-        4,300 a day when polling each minute, 320 beside notifications, renewals included. What is
-        notified costs 1 credit for each 100 records. ``feed.credits_a_day`` says it for a feed.
+        A poll costs 3 credits (1 for up to 200 modified records, 2 for the deleted ones): about
+        4,300 a day when polling each minute, 320 beside notifications, renewals included. Notified
+        records cost 1 credit for each 100. See ``feed.credits_a_day``.
 
         A feed of the same module and name in this process is stopped: running a cell twice leaves
-        one feed. The port is checked, not trusted: what comes without the channel's token, too
-        large, too slow or not as Zoho writes it is turned away, and what is accepted stands on disk
-        before Zoho gets its answer.
+        one feed. Requests without the channel's token, too large or too slow ones are rejected;
+        what is accepted is on disk before Zoho gets its reply. A notification that cannot be read
+        makes the feed poll at once.
 
         References
         ----------
@@ -470,5 +469,5 @@ class Listening(Base):
         return table
 
     def _now(self) -> float:
-        """Tell what time it is for Zoho, in seconds since 1970, as far as its answers told."""
+        """Return the time by Zoho's clock, in seconds since 1970, as its replies have it."""
         return self._gate.clock() - self._gate.ahead_s

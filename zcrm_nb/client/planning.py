@@ -54,7 +54,7 @@ class Planning(Base):
         progress: bool | Told = True,
         **values: Any,
     ) -> pd.DataFrame:
-        """Get a table by the cheapest route that leads to it: COQL, Get Records or bulk read.
+        """Get a table by the cheapest route: COQL, Get Records or bulk read.
 
         Parameters
         ----------
@@ -98,7 +98,7 @@ class Planning(Base):
         -------
         DataFrame of shape (n_records, n_columns)
             ``id`` first, then the columns in the order asked for, typed as :meth:`coql` types them;
-            the same by every route. ``df.attrs["zcrm"]`` tells ``route`` and ``plan``.
+            the same by every route. ``df.attrs["zcrm"]`` has ``route`` and ``plan``.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class Planning(Base):
             It would cost more than ``max_credits``, or cannot come by the ``route`` asked for. The
             message names the price and the other ways; nothing but metadata and the count was sent.
         QueryError
-            ``where`` or ``order_by`` is no COQL, or asks a field what its type does not have.
+            ``where`` or ``order_by`` is not valid COQL, or a comparison does not fit its field.
         NotFoundError
             No such module or column; not sent.
         ValueError
@@ -184,7 +184,7 @@ class Planning(Base):
         return self._run(fetch, module, progress, module=module, query=text, route=named)
 
     def _speed(self) -> Speed:
-        """Tell how long things take, by what has been seen here."""
+        """Estimate how long calls take, by those of this connection."""
         noted = self._kept_folder or self._own_folder
         exports = job_store.JobStore(self._folder, self._gate.clock).records() if noted else []
         return routes.speed_of(self._gate.timings, self._gate.workers, exports)
@@ -205,7 +205,7 @@ class Planning(Base):
         max_credits: int | None = None,
         **values: Any,
     ) -> Plan:
-        """Tell what a table would cost by each route, and which one is best; nothing is fetched.
+        """Compare what a table costs by each route; nothing is fetched.
 
         Parameters
         ----------
@@ -238,7 +238,7 @@ class Planning(Base):
         Raises
         ------
         QueryError
-            The query or condition is no COQL, or asks a field what its type does not have.
+            The query or condition is not valid COQL, or a comparison does not fit its field.
         NotFoundError
             No such module or column.
         ValueError
@@ -247,7 +247,10 @@ class Planning(Base):
 
         Notes
         -----
-        1 credit for a count by COQL (``COUNT(id)``), for Zoho's own record count costs 50; none for
+        :meth:`bulk` and :meth:`export` always take the bulk route: 52 credits at least, where a
+        small module costs 1 to 3 here.
+
+        1 credit for a count by COQL (``COUNT(id)``); Zoho's own record count costs 50. None for
         a ``limit`` of up to 200, and none for a query that aggregates. Metadata that is not known
         yet comes to it: 1 for the list of modules, 1 for the fields of each module. Both are what
         ``plan.planning`` tells.
@@ -274,7 +277,10 @@ class Planning(Base):
         """
         is_query = bool(re.match(r"\s*select\s", query_or_module, re.IGNORECASE))
         if is_query and not (columns is None and where is None and order_by is None):
-            raise ValueError("A query says itself what columns=, where= and order_by= would say.")
+            raise ValueError(
+                "A query has its own columns, condition and order: leave out columns=, where= and "
+                "order_by=."
+            )
         text = (
             fill(query_or_module, **values)
             if is_query
@@ -308,7 +314,7 @@ class Planning(Base):
         progress: bool | Told = True,
         **values: Any,
     ) -> pd.DataFrame:
-        """Tell what the fields of a module hold, without reading its records.
+        """Describe what the fields of a module hold, without reading its records.
 
         Parameters
         ----------
@@ -335,14 +341,14 @@ class Planning(Base):
             ``share`` of all, 0 to 1; of picklists and booleans ``distinct``, the number of values
             in use, and ``top``, a dict of the five most frequent and their records; of numbers,
             dates and datetimes ``min`` and ``max``; of numbers ``mean``.
-            ``df.attrs["zcrm"]["credits"]`` tells the price.
+            ``df.attrs["zcrm"]["credits"]`` is the price.
 
         Raises
         ------
         LimitError
             It would cost more than ``max_credits``; nothing but metadata was sent.
         QueryError
-            ``where`` is no COQL, or asks a field what its type does not have.
+            ``where`` is not valid COQL, or a comparison does not fit its field.
         NotFoundError
             No such module or field; not sent.
 

@@ -98,7 +98,7 @@ def to_records(
     >>> visits = pd.DataFrame({"Name": ["Pune", "Goa"]}, index=["p", "g"])
     >>> spent = pd.DataFrame({"parent_id": ["p", "p"], "Amount": [120.0, 80.5]})
     >>> to_records(visits, subforms={"Expenses": spent})
-    [{'Name': 'Pune', 'Expenses': [{'Amount': 120.0}, {'Amount': 80.5}]}, {'Name': 'Goa'}]
+    [{'Name': 'Pune', 'Expenses': [{'Amount': 120}, {'Amount': 80.5}]}, {'Name': 'Goa'}]
     """
     data = as_columns(df, columns, subforms=subforms)
     for name, values in data.items():

@@ -216,8 +216,9 @@ def _subform(
             parents[action].append(row)
             children[action].append(child)
         ids = [child["id"] for child in rows if child.get("id")]
-        for repeated in sorted({each for each in ids if ids.count(each) > 1}, key=str):
-            yield Problem(row, f"{name}.id", repeated, "repeated; keep one row of the subform")
+        for number, child_id in enumerate(ids):
+            if child_id in ids[:number]:
+                yield Problem(row, f"{name}.id", child_id, "repeated; keep one row of the subform")
     for action, rows in children.items():
         for each in _children(rows, fields, action, unlisted):
             place = None if each.row is None else parents[action][each.row]

@@ -1,1 +1,1 @@
-"""What a person sees in a notebook or a terminal: widgets, their static twins, plots, magics."""
+"""What is shown in notebooks and terminals: widgets, their static twins, plots, magics."""

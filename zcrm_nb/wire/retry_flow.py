@@ -36,17 +36,7 @@ class Renew:
 
 
 class Wait(NamedTuple):
-    """Wait before the next try.
-
-    Parameters
-    ----------
-    seconds : float
-        How long.
-    tries : int
-        How many tries have failed.
-    because : str
-        What went wrong.
-    """
+    """Wait before the next try."""
 
     seconds: float
     tries: int

@@ -261,7 +261,7 @@ def test_what_is_no_client_is_refused_before_anything_is_sent(client, org, tmp_p
     closed.close()
     with org.crm.trace() as calls:
         for no, target, words in (
-            (closed, "leads", "closed: make another"),
+            (closed, "leads", "closed: make a new"),
             ("tcp://127.0.0.1:1", "leads", "not str"),
             (client, "leads.duckdb", "One process at a time"),
         ):

@@ -130,3 +130,10 @@ def test_groups_of_a_picklist_stand_in_the_order_of_the_crm(crm, ending, first):
     """COQL sorts groups by text, which nobody chose; an ORDER BY somebody did."""
     df = crm.coql(f"select Stage, COUNT(id) as deals from Deals where id is not null {ending}")
     assert chart(df).get_yticklabels()[0].get_text() == first
+
+
+def test_the_former_place_of_chart_still_works():
+    """Notebooks of others import it from there."""
+    from zcrm_nb.notebook import charts
+
+    assert charts.chart is chart

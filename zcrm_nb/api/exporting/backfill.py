@@ -83,7 +83,7 @@ def _from_lists(
 def name_users(
     session: Session, module: str, table: pd.DataFrame, columns: Iterable[Column]
 ) -> None:
-    """Name the users whom the directory lacks, such as deleted ones.
+    """Name users that are missing in the directory, such as deleted ones.
 
     A list shows their names: one record of each is read, 1 credit for all of a column.
     """
@@ -100,7 +100,7 @@ def name_users(
 
 
 class UnknownUsers:
-    """Names users whom the directory lacks, while a part is written into a file.
+    """Names users that are missing in the directory, while a part is written.
 
     Each is looked up once, in a record that shows the name: 1 credit for those of a batch.
     """

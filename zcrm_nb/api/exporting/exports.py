@@ -216,7 +216,7 @@ def _facts(session: ExportSession, exporter: Exporter, *, reused: bool) -> dict[
 
 
 def fetch(session: ExportSession, record: JobRecord, *, say: Callable[[str], None]) -> str:
-    """Download what is missing of an export; return what is to be said about it."""
+    """Download what is missing of an export; return its warnings."""
     with session.store.lock(record):
         exporter = Exporter(session, session.store.find(record.id), say=say)
         exporter.fetch()

@@ -29,7 +29,7 @@ _OPAQUE = frozenset({"profileimage", "consent_lookup"})
 
 @dataclass(slots=True)
 class ColumnSelection:
-    """A table, and what of it bulk jobs can bring.
+    """The columns of a table, and which of them bulk jobs bring.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class ColumnSelection:
     names : dict of str to str
         For each lookup the field that holds its name, as a job is asked for it.
     elsewhere : list of str
-        Columns that were asked for by name and that no job brings.
+        Named columns that no job brings.
     left_out : list of str
-        Columns that were not, and that no job brings.
+        Columns that were not named, and that no job brings.
     unnamed : list of str
         Lookups whose names no job brings.
     """
@@ -68,9 +68,9 @@ class ColumnSelection:
         return [each for each in self.columns if each.name not in self.left_out]
 
     def batches(self) -> list[list[str]]:
-        """Cut the fields to ask for into lots that one job brings; a lookup and its name together.
+        """Split the fields into batches of one job each; a lookup and its name stay together.
 
-        ``Id`` comes by itself. A table of nothing else asks for one more field, for without fields
+        ``Id`` always comes. A table of ids alone requests one more field, because without fields
         all would come.
         """
         lots: list[list[str]] = [[]]
@@ -100,7 +100,7 @@ class ColumnSelection:
 
 
 def select(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> ColumnSelection:
-    """Work out what to ask for.
+    """Work out what to request.
 
     Notes
     -----
@@ -124,12 +124,12 @@ def select(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> Co
 
 
 def _is_exported(column: Column, described: dict[str, dict[str, Any]]) -> bool:
-    """Tell whether a job may be asked for a field; what else Zoho refuses, it says itself."""
+    """Whether a job may request a field; what else Zoho refuses, it names."""
     return column.kind not in NOT_IN_BULK and described[column.name]["data_type"] not in _OPAQUE
 
 
 def field_of(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
-    """Find the field of a column, along lookups; ``NotFoundError`` where there is none."""
+    """Find the field of a column, along lookups; ``NotFoundError`` for an unknown one."""
     if "." not in name:
         return catalogue.field(module, name)
     path = Path(tuple(Step(each) for each in name.split(".")))
@@ -142,13 +142,13 @@ def field_of(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
 
 
 def _refuse_tables(module: str, fields: Iterable[dict[str, Any]]) -> None:
-    """Refuse what is a table of its own, and say where it is."""
+    """Refuse subforms and lookups to many, and name the module that holds them."""
     for each in fields:
         if each["data_type"] in ONE_RECORD_ONLY:
             at = _rows_in(each)
             raise ValueError(
-                f"{each['api_name']} of {module} is no column: each record has many. "
-                + (f"Export them by themselves: crm.bulk({at!r})." if at else "")
+                f"{each['api_name']} of {module} is not a column: each record has many rows. "
+                + (f"Export them separately: crm.bulk({at!r})." if at else "")
             )
 
 

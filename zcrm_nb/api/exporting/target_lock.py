@@ -54,7 +54,7 @@ def _lock_path(target: str) -> Path:
 
 
 def _holder(path: Path) -> str:
-    """Return what the holder wrote; Windows lets nobody read a locked file."""
+    """Return what the holder wrote; on Windows a locked file cannot be read."""
     try:
         return path.read_text(encoding="utf-8") or "it has just begun"
     except OSError:

@@ -128,7 +128,7 @@ class Feed:
         self._inbox_notes = InboxNotes(self._inbox, self._notes)
         try:
             self._begin()
-        except BaseException:
+        except BaseException:  # whatever it is, nothing stays open
             self._close()
             raise
         atexit.register(self.stop)
@@ -253,7 +253,7 @@ class Feed:
         Returns
         -------
         callable
-            The same, so that it can stand above a ``def`` as ``@feed.on``.
+            The same: ``@feed.on`` works above a ``def``.
 
         Raises
         ------
@@ -266,7 +266,7 @@ class Feed:
     def stop(self) -> None:
         """Stop listening: close the channel and the port. What was gathered stays.
 
-        A ``with`` block, closing the CRM object and the end of the kernel do it too.
+        The end of a ``with`` block, of the CRM object and of the kernel do the same.
         """
         if self._stopped.is_set():
             return
@@ -491,7 +491,7 @@ class Feed:
     # ---- Rows ---------------------------------------------------------------------------------
 
     def _add(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Add new rows to the table, and call the callbacks."""
+        """Add new rows, and call the callbacks."""
         fresh = [each for each in rows if each["operation"] in self._plan.operations]
         if fresh:
             with self._lock:
@@ -573,13 +573,7 @@ class Feed:
         return self._plan.operations
 
     def watch_by(self, view: Any) -> None:
-        """Keep a view up to date for as long as it exists.
-
-        Parameters
-        ----------
-        view : object
-            Its ``refresh`` is called after each change.
-        """
+        """Call the ``refresh`` of a view after each change, for as long as the view exists."""
         self._views.add(view)
 
 

@@ -130,7 +130,7 @@ def _with_life(
         return outcome
     if abs(ends.timestamp() - now() - life_s) <= AGREES_S:
         return outcome
-    # The fall-back is an hour by Zoho's clock, which tells what time it is there.
+    # The fall-back is an hour by Zoho's clock, so the expiry shows Zoho's time.
     zoho_now = ends.timestamp() - HOUR_S
     change = {"channel_id": wanted.channel_id, "events": list(wanted.events)}
     change["channel_expiry"] = _iso(zoho_now + life_s)
@@ -245,7 +245,7 @@ def channels(send: Send) -> list[Item]:
     raise ZohoError(
         f"The list of channels did not end after {MOST_PAGES} pages.",
         "Zoho said on every page that more follow.",
-        "Run it again; if it stays, tell Zoho's support.",
+        "Run it again later; if it still fails, contact Zoho's support.",
     )
 
 
@@ -334,7 +334,7 @@ def _iso(epoch_s: float) -> str:
 def _unknown(channel_id: str) -> NotFoundError:
     """Make the error for an unknown channel."""
     return NotFoundError(
-        f"There is no channel {channel_id}: it has ended, or another user's login opened it.",
+        f"Channel {channel_id} was not found: it has ended, or another user's login opened it.",
         "",
         "crm.watches() lists the channels; crm.watch(…) opens one.",
         code="NOT_SUBSCRIBED",

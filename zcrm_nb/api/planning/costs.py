@@ -71,7 +71,7 @@ class Speed:
     coql_s : float, default 0.6
         Seconds for a page of COQL, which may have 2,000 rows.
     job_s : float, default 42.0
-        Seconds until a bulk read job is heard to be done; 20 to 60 are reported.
+        Seconds until a bulk read job is seen to be done; 20 to 60 are reported.
     bytes_per_s : float, default 6,250,000
         Speed of a download (50 Mbit/s).
     bytes_per_cell : float, default 3.5
@@ -137,7 +137,7 @@ def coql_cost(rows: int, pace: Speed = Speed()) -> Cost:
 
 
 def asked_cost(rows: int | None, limit: int | None, pace: Speed = Speed()) -> Cost:
-    """Price ``crm.coql``, which does not know the number of rows when it begins.
+    """Price ``crm.coql``, which starts without knowing the number of rows.
 
     Examples
     --------
@@ -386,7 +386,7 @@ def _aligned(cell: str, width: int, column: int) -> str:
 
 
 def facts(plan: Plan) -> dict[str, Any]:
-    """Tell the essence of a plan in plain values, as ``df.attrs`` keeps it."""
+    """Return the essence of a plan in plain values, as ``df.attrs`` keeps it."""
     return {
         "rows": plan.rows,
         "planning": plan.planning,
