@@ -83,7 +83,7 @@ def test_the_environment_names_the_profile(vault, said, monkeypatch):
     """As for connect()."""
     monkeypatch.setenv("ZCRM_PROFILE", "other")
     assert main(["whoami"]) == 1
-    assert "no profile 'other'" in said().err
+    assert "no saved login 'other'" in said().err
 
 
 def test_logout_deletes_the_profile_and_whoami_then_fails(vault, said):

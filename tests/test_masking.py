@@ -2,6 +2,7 @@
 
 import pytest
 
+from zcrm_nb import masking
 from zcrm_nb.masking import MASK, mask_text, mask_value
 
 TOKEN = "1000.8cb9c0dec0dec0de.5c0dec0dec0dec0de"
@@ -25,6 +26,15 @@ def test_a_secret_in_a_text_is_masked(text):
     assert MASK in masked
     assert masked.startswith("before ")
     assert not [each for each in (TOKEN, "abcdefgh12345", "abc-def") if each in masked]
+
+
+@pytest.mark.parametrize("name", [*masking._NAMES.split("|"), "code"])
+@pytest.mark.parametrize("write", [str, str.upper, str.title])
+def test_a_cheap_look_misses_no_name(name, write):
+    """Whatever the case of the name, alone in its text."""
+    assert mask_text(f"{write(name)}=abc") == f"{write(name)}={MASK}"
+    if name != "code":
+        assert mask_text(f"'{write(name)}': 'abc'") == f"'{write(name)}': '{MASK}'"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,10 @@ _PATTERNS = (
     (re.compile(rf"\b({_NAMES}|code)=[^&\s'\"]+", re.IGNORECASE), rf"\1={MASK}"),
     (re.compile(rf"(['\"](?:{_NAMES})['\"]\s*:\s*['\"])[^'\"]+", re.IGNORECASE), rf"\1{MASK}"),
 )
+# No pattern matches without one of these; looking for them is cheap, and most texts have none. They
+# are parts of the names without an "i", whose forms in capitals are not all alike.
+_HINTS = ("token", "secret", "code=", "code_v", "ce_code", "author", "bearer")
+_TOKEN_HINT = re.compile(r"\.[0-9a-fA-F]{6,}\.[0-9a-fA-F]")
 _SECRET_KEY = re.compile(rf"(?:{_NAMES})", re.IGNORECASE)
 
 
@@ -34,8 +38,10 @@ def mask_text(text: str) -> str:
     >>> mask_text("Authorization: Zoho-oauthtoken 1000.aabbcc.ddeeff")
     'Authorization: Zoho-oauthtoken ****'
     """
-    for pattern, masked in _PATTERNS:
-        text = pattern.sub(masked, text)
+    folded = text.casefold()
+    if any(hint in folded for hint in _HINTS) or _TOKEN_HINT.search(text):
+        for pattern, masked in _PATTERNS:
+            text = pattern.sub(masked, text)
     return text
 
 

@@ -145,7 +145,7 @@ def test_a_vault_that_nobody_used_yet_has_no_profiles(tmp_path):
     """And looking at it makes no folder."""
     vault = Vault(tmp_path / "none")
     assert vault.profiles() == []
-    with pytest.raises(LoginError, match=r"no profile 'acme'.*\n.*zcrm-nb login acme.*none"):
+    with pytest.raises(LoginError, match=r"no saved login 'acme'.*\n.*zcrm-nb login acme.*none"):
         vault.load("acme")
     assert not vault.folder.exists()
 
@@ -159,7 +159,7 @@ def test_a_deleted_profile_leaves_nothing_that_opens_it(tmp_path):
         vault.delete("acme")
         assert list(contents(tmp_path)) == ["acme.lock"]
         assert ring.entries == {}
-        with pytest.raises(LoginError, match="no profile"):
+        with pytest.raises(LoginError, match="no saved login"):
             vault.delete("acme")
 
 

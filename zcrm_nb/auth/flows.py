@@ -57,19 +57,7 @@ POLL_S = 30.0  # Zoho answers "slow_down" to more frequent requests
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An application registered at Zoho's API console, and where it logs in.
-
-    Parameters
-    ----------
-    client_id : str
-        Client id.
-    client_secret : Secret
-        Its secret; may be empty for a client that has PKCE instead.
-    where : Addresses
-        Of the data centre to begin at; Zoho leads people home from there, but for ``cn``.
-    adapter : requests.adapters.BaseAdapter, optional
-        Transport instead of the network.
-    """
+    """An application registered at Zoho's API console, and where it logs in."""
 
     client_id: str
     client_secret: Secret
@@ -79,17 +67,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What a way ends in.
-
-    Parameters
-    ----------
-    grant : Grant
-        What to keep.
-    token : Token
-        The first access token.
-    where : Addresses
-        Where the login is good.
-    """
+    """The result of a login flow: what to keep, and where it is valid."""
 
     grant: Grant
     token: Token
@@ -98,15 +76,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """What comes back from the consent page.
-
-    Parameters
-    ----------
-    code : Secret
-        To be exchanged at once.
-    accounts_server, location : str, default ""
-        Where the person's account lives, as Zoho says it: an origin, the code of a data centre.
-    """
+    """What the consent page sent back: the code, and the data centre of the account."""
 
     code: Secret
     accounts_server: str = ""
@@ -211,15 +181,6 @@ def _declined(error: str) -> LoginError:
 @dataclass(frozen=True, slots=True)
 class Consent:
     """A login that waits for a person to accept in the browser.
-
-    Parameters
-    ----------
-    client : Client
-        Who asks.
-    request : AuthorizationRequest
-        The address to open, with its state and PKCE verifier.
-    redirect_uri : str
-        Where the answer goes.
 
     Examples
     --------
@@ -342,23 +303,7 @@ def _pasted(text: Secret, what: str) -> Secret:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A login that waits for a person to type a code on another device.
-
-    Parameters
-    ----------
-    user_code : str
-        What to type.
-    url : str
-        Where to type it.
-    url_with_code : str
-        The same with the code filled in.
-    device_code : Secret
-        What this side asks with.
-    every_s : float
-        How often Zoho may be asked, in seconds.
-    life_s : float
-        How long the code is good, in seconds.
-    """
+    """A login that waits for a person to type a code on another device."""
 
     user_code: str
     url: str

@@ -48,15 +48,7 @@ class Keyring(Protocol):
 
 
 class Keeper(Protocol):
-    """Keeps the key to one vault file.
-
-    Attributes
-    ----------
-    mark : str
-        Its name in the vault file.
-    missing, todo : str
-        What a person reads when there is no key, and what can be done.
-    """
+    """Keeps the key to one vault file."""
 
     @property
     def mark(self) -> str:
@@ -85,15 +77,7 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Passphrase:
-    """Keeps nothing: the key is worked out of a passphrase each time.
-
-    Parameters
-    ----------
-    passphrase : Secret
-        Empty when none was given.
-    salt : str
-        16 bytes in hexadecimal, another for each file.
-    """
+    """Keeps nothing: the key is worked out of a passphrase each time."""
 
     passphrase: Secret
     salt: str
@@ -126,15 +110,7 @@ class Passphrase:
 
 @dataclass(frozen=True, slots=True)
 class SystemKeyring:
-    """Keeps the key in the keyring of the operating system.
-
-    Parameters
-    ----------
-    backend : Keyring or None
-        None when there is none here, as in a session without a desktop.
-    entry : str
-        Its entry there: the path of the file that the key opens.
-    """
+    """Keeps the key in the keyring of the operating system."""
 
     backend: Keyring | None
     entry: str
@@ -148,7 +124,7 @@ class SystemKeyring:
 
     def find(self) -> Secret | None:
         """Read the key; whatever goes wrong in a backend, it is not to be had."""
-        with suppress(Exception):
+        with suppress(Exception):  # backends raise anything; without a key the vault says so
             if self.backend is not None:
                 return _a_key(Secret(self.backend.get_password(_SERVICE, self.entry) or ""))
         return None
@@ -170,20 +146,14 @@ class SystemKeyring:
 
     def forget(self) -> None:
         """Remove the key, if it is there."""
-        with suppress(Exception):
+        with suppress(Exception):  # backends raise anything; an orphaned key opens nothing
             if self.backend is not None:
                 self.backend.delete_password(_SERVICE, self.entry)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """Keeps the key in a file that only its owner may read.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    """
+    """Keeps the key in a file that only its owner may read."""
 
     path: Path
 

@@ -36,19 +36,7 @@ _log = logging.getLogger("zcrm_nb")
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A response.
-
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    body : bytes, default b""
-        What follows the headers.
-    headers : mapping of str to str, optional
-        Besides those that every response has.
-    then : callable, optional
-        What to do once it was sent, in a new thread.
-    """
+    """A response."""
 
     status: int
     body: bytes = b""
@@ -239,7 +227,7 @@ class Listener:
         """Let the function respond; an error in it must not end the listening."""
         try:
             return self._answer(method, target, body)
-        except Exception as error:
+        except Exception as error:  # logged; the port must stay open
             _log.error("A listener failed to respond: %s", type(error).__name__)
             return HttpResponse(500)
 

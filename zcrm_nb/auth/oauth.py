@@ -84,17 +84,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """The first half of a login in the browser.
-
-    Parameters
-    ----------
-    url : str
-        Where to send the person.
-    state : str
-        Must come back with the redirect, unchanged.
-    verifier : Secret
-        Goes to :func:`exchange` as ``code_verifier`` (PKCE).
-    """
+    """The first half of a login in the browser."""
 
     url: str
     state: str
@@ -231,21 +221,6 @@ class TokenSource(ProcessBound):
     Zoho makes 10 access tokens in 10 minutes and keeps 15 alive, so a refresh for each thread would
     lock the login out. A thread that comes while one is under way waits for it and takes its token.
 
-    Parameters
-    ----------
-    grant : Grant
-        The login.
-    token : Token, optional
-        An access token that is still good.
-    adapter : requests.adapters.BaseAdapter, optional
-        Transport instead of the network.
-    clock : callable, default time.time
-        Seconds since 1970.
-    shared : callable, optional
-        Lets several processes share one token: ``shared(grant, stale, refresh)`` gives the current
-        token, and calls ``refresh()`` only if no other process has yet. See
-        :meth:`zcrm_nb.auth.vault.Vault.renew`.
-
     References
     ----------
     https://www.zoho.com/crm/developer/docs/api/v8/token-validity.html
@@ -359,11 +334,6 @@ class TokenSource(ProcessBound):
 
 class NoLogin:
     """In the place of a :class:`TokenSource` while there is no login: raises for every token.
-
-    Parameters
-    ----------
-    happened, todo : str
-        What the error says.
 
     Examples
     --------

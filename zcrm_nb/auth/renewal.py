@@ -58,13 +58,6 @@ class SharedToken:
 
     The file is sealed with a key made from the client secret and the refresh token: only a program
     that has the credentials can open it.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the file is.
-    clock : callable
-        Seconds since 1970.
     """
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:

@@ -32,11 +32,6 @@ _NONCE = bytes(12)  # each key seals once
 class Box:
     """A key pair that one secret can be sealed for. Only this object opens it; no pickle has it.
 
-    Attributes
-    ----------
-    public : bytes
-        The public half of its key.
-
     Examples
     --------
     >>> from zcrm_nb.auth.token_lease import Box, seal
@@ -82,12 +77,6 @@ class Borrowed:
 
     Nothing is kept or refreshed here: each try of a call asks for the token of that moment, and
     names the one that was refused.
-
-    Parameters
-    ----------
-    ask : callable
-        Given the :func:`mark` of a token that Zoho refused, or ``""``, returns the access token for
-        one try.
 
     Examples
     --------

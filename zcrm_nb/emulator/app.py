@@ -135,7 +135,7 @@ class App:
             return refused(refusal, wrap=route.writes and org.settings.wrap_write_refusals)
         except ConnectionError:
             raise
-        except Exception as error:
+        except Exception as error:  # logged; a bug of ours is Zoho's HTTP 500
             _log.exception("The emulator failed on %s %s", request.method, request.path)
             details = {"emulator": f"{type(error).__name__}: {error}"}
             return refused(Refusal(500, "INTERNAL_ERROR", "Internal Server Error", details))

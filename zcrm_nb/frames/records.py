@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zcrm_nb.frames.values import ABSENT, LOST_ID, Absent, id_values, json_values, unwritable
+from zcrm_nb.frames.values import (
+    ABSENT,
+    LOST_ID,
+    Absent,
+    all_writable,
+    id_values,
+    json_values,
+    unwritable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -93,11 +102,18 @@ def to_records(
     """
     data = as_columns(df, columns, subforms=subforms)
     for name, values in data.items():
-        for label, value in zip(df.index, values, strict=True):
-            lost = name == "id" and isinstance(value, float)
-            if problem := LOST_ID if lost else unwritable(value, controls=False):
-                raise ValueError(f"The column {name!r} cannot be written: row {label}: {problem}.")
+        lost = name == "id" and float in set(map(type, values))
+        if lost or not all_writable(values, controls=False):
+            _check(name, values, df.index)
     return as_rows(data, len(df))
+
+
+def _check(name: str, values: Sequence[Any], labels: Iterable[Any]) -> None:
+    """Refuse a column with a value that JSON does not have."""
+    for label, value in zip(labels, values, strict=True):
+        lost = name == "id" and isinstance(value, float)
+        if problem := LOST_ID if lost else unwritable(value, controls=False):
+            raise ValueError(f"The column {name!r} cannot be written: row {label}: {problem}.")
 
 
 def as_columns(
@@ -162,7 +178,7 @@ def as_rows(data: Mapping[str, Sequence[Any]], length: int) -> list[dict[str, An
     """Turn columns of JSON values into ``length`` records."""
     if not data:
         return [{} for _ in range(length)]
-    rows = [dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)]
+    rows = list(map(dict, map(zip, repeat(tuple(data)), zip(*data.values(), strict=True))))
     if not any(Absent in set(map(type, values)) for values in data.values()):
         return rows
     return [{key: value for key, value in row.items() if value is not ABSENT} for row in rows]
@@ -202,9 +218,9 @@ def _field(
 
 def _reference(record_id: Any) -> Any:
     """Write a lookup by the id it points to."""
-    if record_id is ABSENT:
-        return ABSENT
-    return None if record_id in (None, "") else {"id": record_id}
+    if record_id is None or record_id is ABSENT:
+        return record_id
+    return {"id": record_id} if record_id != "" else None
 
 
 # ---- Subforms ------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def json_values(cells: pd.Series[Any] | Sequence[Any], kind: str = "") -> list[A
     """
     values = _plain_series(cells) if isinstance(cells, pd.Series) else list(map(_plain, cells))
     convert = _CONVERT.get(kind)
-    if convert is None or _AS_THEY_ARE.get(kind, set()).issuperset(map(type, values)):
+    if convert is None or _are_as_they_are(values, kind):
         return values
     return [value if value is ABSENT else convert(value) for value in values]
 
@@ -72,7 +72,8 @@ def json_value(value: Any, kind: str = "") -> Any:
 
 def id_values(cells: pd.Series[Any] | Sequence[Any]) -> list[Any]:
     """Turn ids into text; a float that has lost digits stays a float, for validation to name."""
-    return list(map(_id, json_values(cells)))
+    values = json_values(cells)
+    return list(map(_id, values)) if int in set(map(type, values)) else values
 
 
 def digits(value: float | Decimal) -> str:
@@ -124,9 +125,11 @@ def _is_json(kind: pa.DataType) -> bool:
 
 def _times(array: pa.Array) -> list[Any]:
     """Write ISO datetimes in UTC; without a zone, midnights are dates and other times stay."""
-    seconds = pc.floor_temporal(array, unit="second").cast(
-        pa.timestamp("s", array.type.tz), safe=False
-    )
+    seconds = array
+    if array.type.unit != "s":  # a cast alone would round towards 1970
+        seconds = pc.floor_temporal(array, unit="second").cast(
+            pa.timestamp("s", array.type.tz), safe=False
+        )
     text = seconds.cast(pa.timestamp("s")).cast(pa.large_string())
     if array.type.tz is not None:
         joined = pc.utf8_replace_slice(text, 10, 11, "T")
@@ -140,7 +143,10 @@ def _numbers(array: pa.Array) -> list[Any]:
     """Give whole floats as integers, and others as they are."""
     if _all(pc.equal(array, pc.trunc(array))) and _all(pc.less(pc.abs(array), float(EXACT))):
         return array.cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
-    return [None if value is None else _whole(value) for value in array.to_pylist()]
+    return [
+        int(value) if value is not None and value.is_integer() and -EXACT < value < EXACT else value
+        for value in array.to_pylist()
+    ]
 
 
 def _all(truths: pa.Array) -> bool:
@@ -313,28 +319,39 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
 _NONE, _NO_KEY = type(None), Absent
 _AS_THEY_ARE: dict[str, set[type]] = {
     "text": {str, _NONE, _NO_KEY},
+    "picklist": {str, _NONE, _NO_KEY},
     "integer": {int, _NONE, _NO_KEY},
+    "float": {float, _NONE, _NO_KEY},
     "boolean": {bool, _NONE, _NO_KEY},
 }
+
+
+def _are_as_they_are(values: list[Any], kind: str) -> bool:
+    """Return at a glance whether no value of a column needs another form for its kind of field."""
+    plain = _AS_THEY_ARE.get(kind, set()).issuperset(map(type, values))
+    return plain and not (kind == "picklist" and "" in values)
 
 
 # ---- What cannot be sent -------------------------------------------------------------------------
 
 
-def all_writable(values: Sequence[Any]) -> bool:
-    """Return at a glance whether all values can be sent as JSON, and hold no control characters."""
+def all_writable(values: Sequence[Any], *, controls: bool = True) -> bool:
+    """Return at a glance whether ``unwritable`` has nothing to say of any value."""
     types = set(map(type, values))
     if not types <= _JSON_TYPES:
         return False
-    if float in types and not all(math.isfinite(each) for each in values if type(each) is float):
+    floats = [each for each in values if type(each) is float] if float in types else ()
+    if not all(map(math.isfinite, floats)):
         return False
     try:
         text = orjson.dumps(values, default=_no_key, option=orjson.OPT_PASSTHROUGH_DATETIME)
-        inner = [each for each in values if type(each) in (list, dict)]
+        inner = []
+        if types & {list, dict}:
+            inner = [each for each in values if type(each) in (list, dict)]
         nested = orjson.dumps(inner, option=orjson.OPT_PASSTHROUGH_DATETIME) if inner else b""
     except TypeError:
         return False
-    return not _ESCAPED.search(text) and not _TO_LOOK_AT.search(nested)
+    return not (controls and _ESCAPED.search(text)) and not _TO_LOOK_AT.search(nested)
 
 
 def _no_key(value: Any) -> None:
@@ -386,6 +403,6 @@ def _wrong_text(value: str, *, controls: bool) -> str:
 LOST_ID = "ids are text; as a float, this one has lost its last digits"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
-_ESCAPED = re.compile(rb"\\u00|\\[bf]")
+_ESCAPED = re.compile(rb"\\(?:u00|[bf])")
 _TO_LOOK_AT = re.compile(rb'null|"id":[-0-9]')  # infinite numbers become null
 _JSON_TYPES = {str, int, float, bool, list, dict, _NONE, _NO_KEY}

@@ -44,11 +44,6 @@ class Entry(NamedTuple):
 class CreditLog:
     """The notes of the last 24 hours: this connection writes its own, and reads those of others.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the files are; made when there is something to note.
-
     Notes
     -----
     A line is ``<milliseconds since 1970> <credits> <left, or -> <who>``; ``who`` is a random

@@ -26,15 +26,6 @@ class JournalFull(OSError):  # noqa: N818 - reads as what happened
 class EventLog:
     """Lines in files of one folder, which outlive the process that wrote them.
 
-    Parameters
-    ----------
-    folder : Path
-        A folder of its own; made when it is missing. One process at a time may use it.
-    most_bytes : int, default 64 MiB
-        How much may be unread.
-    part_bytes : int, default 1 MiB
-        How large one file grows; a file that was read to its end is removed.
-
     Notes
     -----
     A line is handed to the operating system in one piece before :meth:`append` returns, so a killed

@@ -20,21 +20,6 @@ __all__ = ["FolderLease"]
 class FolderLease:
     """Notes that outlive the kernel, kept by one process at a time.
 
-    Parameters
-    ----------
-    parent : Path
-        Where such folders are; made when it is missing.
-    name : str
-        Of the folder. When another process has it, the next free one of ``name-2``, ``name-3`` and
-        so on is taken.
-
-    Attributes
-    ----------
-    folder : Path
-        The folder; there when this returns.
-    is_first : bool
-        Whether it has the name that was asked for.
-
     Examples
     --------
     >>> import tempfile

@@ -28,11 +28,6 @@ _WAIT_S = 1.0
 class QueryLog:
     """The questions of an org, the newest last.
 
-    Parameters
-    ----------
-    folder : Path or None
-        Where the file is; ``None`` keeps them in memory.
-
     Notes
     -----
     The file holds at most 1 MB; then the older half goes. A line that cannot be read is

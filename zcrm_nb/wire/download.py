@@ -34,17 +34,6 @@ class Landing:
     What was received is in ``<name>.part`` until it is complete; then the file is renamed. So a
     file is complete or does not exist, and a broken download is continued, even by a new process.
 
-    Parameters
-    ----------
-    target : Path
-        The file to make.
-    tick : callable, optional
-        Called after each block with its size in bytes; what it raises ends the download.
-
-    Attributes
-    ----------
-    size : int
-        Bytes received so far.
     """
 
     def __init__(self, target: Path, tick: Callable[[int], None] | None = None) -> None:
@@ -99,15 +88,6 @@ class Landing:
 
 class DownloadPace(ProcessBound):
     """No more than so many things begun in so many seconds.
-
-    Parameters
-    ----------
-    most : int
-        How many.
-    window_s : float
-        Seconds.
-    clock, sleep : callable
-        Seconds; waiting.
 
     Examples
     --------

@@ -22,17 +22,7 @@ _ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
 @dataclass(frozen=True)
 class Multipart:
-    """A body that can be sent more than once: each reader begins at its beginning.
-
-    Parameters
-    ----------
-    content_type : str
-        What goes into the header, with the boundary.
-    pieces : tuple of bytes or Path
-        What is sent, in order.
-    sizes : tuple of int
-        Their sizes, in bytes, when the body was made.
-    """
+    """A body that can be sent more than once: each reader begins at its beginning."""
 
     content_type: str
     pieces: tuple[bytes | Path, ...]

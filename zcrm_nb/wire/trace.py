@@ -63,17 +63,7 @@ class Call:
 
 
 class Timing(NamedTuple):
-    """How long a call took that went well at the first try.
-
-    Parameters
-    ----------
-    method, path : str
-        As of the call.
-    credits : int
-        What it cost; for a query, this shows how many rows it could have.
-    seconds : float
-        From sending it to the end of the answer.
-    """
+    """How long a call took that went well at the first try."""
 
     method: str
     path: str

@@ -30,12 +30,6 @@ class WSGIAdapter(BaseAdapter):
     is read whole before it is given back, unless it was asked for as a stream: then it is read as
     the caller reads it, and a file on its way to the disk is never held in memory.
 
-    Parameters
-    ----------
-    app : WSGI callable
-        The application. What it raises passes through, but for ``ConnectionError`` (the builtin),
-        which becomes what requests raises when the network fails.
-
     Examples
     --------
     >>> import requests
@@ -56,28 +50,7 @@ class WSGIAdapter(BaseAdapter):
     def send(
         self, request: requests.PreparedRequest, stream: bool = False, *args: Any, **options: Any
     ) -> requests.Response:
-        """Call the application, and make its answer a response.
-
-        Parameters
-        ----------
-        request : requests.PreparedRequest
-            The request.
-        stream : bool, default False
-            Whether the caller reads the body.
-        *args, **options
-            What else requests passes to a transport (time-outs, certificates, proxies): without
-            meaning where there is no network.
-
-        Returns
-        -------
-        requests.Response
-            Its body read, unless ``stream``.
-
-        Raises
-        ------
-        requests.ConnectionError
-            The application raised ``ConnectionError``.
-        """
+        """Call the application, and make its answer a response."""
         if os.getpid() != self._pid:
             raise ConnectionFailed(
                 "The emulated org lives in the process that made it; this is a child process.",

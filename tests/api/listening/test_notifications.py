@@ -272,7 +272,7 @@ def test_a_channel_of_another_program_is_prolonged_without_its_token():
 
 def test_an_unknown_channel_is_not_renewed():
     """It ended, and nobody here knows what it was."""
-    with pytest.raises(NotFoundError, match="no channel 7") as caught:
+    with pytest.raises(NotFoundError, match="Channel 7 was not found") as caught:
         watch.renewed(Zoho(told(LISTED)), ["7"], {}, None, lambda: NOW_S)
     assert caught.value.code == "NOT_SUBSCRIBED"
 

@@ -32,7 +32,7 @@ Entry = dict[str, Any]
 
 SOURCE = "crm_api"
 #: What has an entry for itself on the timeline of the record it belongs to.
-TOLD = ("Notes", "Tasks", "Events", "Calls")
+DESCRIBED = ("Notes", "Tasks", "Events", "Calls")
 #: What an update is called that changes this field alone.
 CALLED = {
     "Tag": ("tag_added", "tag_removed", "tags_overwritten"),
@@ -150,7 +150,7 @@ def _members(name: str, value: str | None) -> set[str]:
 def _arrivals(org: Org, module: Module, record_id: int, itself: Entry) -> Iterator[Entry]:
     """Describe what was added to a record: notes, activities, attachments."""
     for relation in lists_of(org.schema, module):
-        if relation.module.api_name in TOLD:
+        if relation.module.api_name in DESCRIBED:
             where = relation.holds(record_id)
             sql = f'SELECT id, Created_Time, Created_By FROM "{relation.module.api_name}" AS r'
             for each, at, user in org.store.read(f"{sql} WHERE {where.sql}", where.values):
