@@ -31,7 +31,10 @@ VALUES = {
     "my_tags": ["true"],
     "module": ["Deals", "Nonsense"],
     "include": ["allowed_permissions_to_update"],
-    "filters": ['{"field": {"api_name": "source"}, "comparator": "equal", "value": "x"}', "module:Deals"],
+    "filters": [
+        '{"field": {"api_name": "source"}, "comparator": "equal", "value": "x"}',
+        "module:Deals",
+    ],
     "include_inner_details": ["field_history.data_type"],
     "criteria": ["(Last_Name:equals:Nonsense)"],
     "email": ["nobody@example.com"],
@@ -82,9 +85,10 @@ def test_every_documented_parameter_is_honoured_or_refused():
 @pytest.fixture
 def places(ask):
     """Fill an org so that every address has something to show; the addresses' names by path."""
-    lead, second = ask.ids("Leads")[:2]
+    lead = ask.ids("Leads")[0]
     account = ask.ids("Accounts")[0]
-    ask("PUT", f"/Accounts/{account}/Contacts", None, {"data": [{"id": each} for each in ask.ids("Contacts")[:2]]})  # fmt: skip
+    contacts = [{"id": each} for each in ask.ids("Contacts")[:2]]
+    ask("PUT", f"/Accounts/{account}/Contacts", None, {"data": contacts})
     for module in ("Leads", "Deals"):
         ask("POST", "/settings/tags", {"module": module}, {"tags": [{"name": f"For {module}"}]})
     for name in ("a", "b"):
