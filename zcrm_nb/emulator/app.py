@@ -126,6 +126,8 @@ class App:
         if self.latency_ms:
             self._sleep(self.latency_ms / 1000)
         try:
+            if route.needs_token:
+                route.check(request.params, org.settings)
             return self._faults.around(
                 request, lambda: translated(org, request, names, route.handler)
             )

@@ -20,7 +20,7 @@ from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.paging import LIFE_S, Binder, Position
-from zcrm_nb.emulator.serving.route import READ, V8, Route
+from zcrm_nb.emulator.serving.route import PAGES, READ, SORTED, V8, Route
 from zcrm_nb.emulator.storage.codec import shape
 from zcrm_nb.emulator.storage.schema import ORG_PREFIX
 
@@ -291,5 +291,7 @@ ROUTES = (
         get_timeline,
         "when a record was made, what was changed since the org began, what was added to it",
         READ,
+        honours=("include_inner_details", "filters", *SORTED, *PAGES, "page_token"),
+        refuses=("include", "include_timeline_type"),
     ),
 )
