@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.metadata
 import os
@@ -9,8 +10,10 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tokenize
 import tomllib
-from itertools import chain
+from fnmatch import fnmatch
+from itertools import chain, pairwise
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from numpydoc.validate import validate
 import zcrm_nb
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "zcrm_nb"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CHECKS = {*PROJECT["tool"]["numpydoc_validation"]["checks"], "RT01", "EX01"}
 
@@ -166,6 +170,105 @@ def test_the_scripts_can_be_started():
         assert os.access(script, os.X_OK)
         assert b"\r" not in script.read_bytes()
         assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+
+
+def modules() -> list[Path]:
+    """Every module of the package, but the fronts of folders."""
+    fronts = {"__init__.py", "__main__.py"}
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if path.name not in fronts]
+
+
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a module."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_no_class_name_stands_for_two_things():
+    """One name, one meaning; the emulator is a program of its own."""
+    homes: dict[str, list[str]] = {}
+    for path in modules():
+        if "emulator" not in path.relative_to(PACKAGE).parts:
+            for node in parsed(path).body:
+                if isinstance(node, ast.ClassDef):
+                    homes.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def test_no_file_is_longer_than_600_lines():
+    """More is two files."""
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in modules()}
+    assert {path.name: lines for path, lines in lengths.items() if lines > 600} == {}
+
+
+def test_every_module_has_a_test_file_or_a_line_that_names_one():
+    """``tests/<folder>/test_<module>.py``, or a pattern in ``tests/tested_by.toml``."""
+    tables = tomllib.loads((ROOT / "tests" / "tested_by.toml").read_text(encoding="utf-8"))
+    named = {pattern: file for table in tables.values() for pattern, file in table.items()}
+    names = [path.relative_to(PACKAGE) for path in modules()]
+    without = [
+        name.as_posix()
+        for name in names
+        if not (ROOT / "tests" / name.with_name(f"test_{name.name}")).exists()
+    ]
+    assert [name for name in without if not any(fnmatch(name, each) for each in named)] == []
+    assert [each for each in named if not any(fnmatch(name, each) for name in without)] == []
+    assert [file for file in named.values() if not (ROOT / "tests" / file).exists()] == []
+
+
+def test_the_readme_names_every_public_name():
+    """What is promised stands in the table of names."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("## What it offers")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"`%*(\w+)", table))
+    names = {name.rpartition(".")[2] for name in promised()} - {"CRM"}
+    assert sorted(names - listed) == []
+
+
+def swallowing(path: Path) -> list[int]:
+    """Lines of handlers that catch everything, do not raise again, and give no reason."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    broad = {"Exception", "BaseException"}
+    found = []
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.ExceptHandler):
+            catches_all = node.type is None or getattr(node.type, "id", "") in broad
+            raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+            if catches_all and not raises and "#" not in lines[node.lineno - 1]:
+                found.append(node.lineno)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "suppress":
+            catches_all = any(getattr(name, "id", "") in broad for name in node.args)
+            if catches_all and "#" not in lines[node.lineno - 1]:
+                found.append(node.lineno)
+    return found
+
+
+def test_a_broad_except_has_its_reason_beside_it():
+    """Whatever catches everything and goes on says why, on the same line."""
+    found = {path.relative_to(ROOT).as_posix(): swallowing(path) for path in modules()}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+OLD_WORDS = {"asked", "told", "said", "heard", "wish", "whoever", "strangers"}
+PUBLIC_SAID = {"errors.py", "diagnostics.py"}  # ``error.said`` and ``finding.said`` are promised
+
+
+def old_names(path: Path) -> set[str]:
+    """Names, but attributes, in which one of the old words stands."""
+    with path.open("rb") as source:
+        tokens = list(tokenize.tokenize(source.readline))
+    names = {
+        token.string
+        for before, token in pairwise(tokens)
+        if token.type == tokenize.NAME and before.string != "."
+    }
+    allowed = {"said"} if path.name in PUBLIC_SAID else set()
+    return {name for name in names - allowed if OLD_WORDS & set(name.lower().split("_"))}
+
+
+def test_identifiers_are_nouns_of_what_they_hold():
+    """The words that once stood for responses, columns and requests do not come back."""
+    found = {path.relative_to(ROOT).as_posix(): sorted(old_names(path)) for path in modules()}
+    assert {name: names for name, names in found.items() if names} == {}
 
 
 UNWANTED = {

@@ -187,7 +187,7 @@ def _guarded(call: Callable[[], Any], accounts_url: str) -> Any:
     except Exception as error:  # oauthlib's own errors, whose text may repeat the form
         ours = isinstance(error, LoginError)
         failure = without_frames(error) if ours else _failed(type(error).__name__, accounts_url)
-    except BaseException as error:
+    except BaseException as error:  # raised below, without frames that hold the form
         failure = without_frames(error)
     raise failure  # outside the handlers, so that nothing hangs on it as its context
 

@@ -124,7 +124,7 @@ class SystemKeyring:
 
     def find(self) -> Secret | None:
         """Read the key; whatever goes wrong in a backend, it is not to be had."""
-        with suppress(Exception):
+        with suppress(Exception):  # backends raise anything; without a key the vault says so
             if self.backend is not None:
                 return _a_key(Secret(self.backend.get_password(_SERVICE, self.entry) or ""))
         return None
@@ -146,7 +146,7 @@ class SystemKeyring:
 
     def forget(self) -> None:
         """Remove the key, if it is there."""
-        with suppress(Exception):
+        with suppress(Exception):  # backends raise anything; an orphaned key opens nothing
             if self.backend is not None:
                 self.backend.delete_password(_SERVICE, self.entry)
 

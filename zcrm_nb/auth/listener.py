@@ -227,7 +227,7 @@ class Listener:
         """Let the function respond; an error in it must not end the listening."""
         try:
             return self._answer(method, target, body)
-        except Exception as error:
+        except Exception as error:  # logged; the port must stay open
             _log.error("A listener failed to respond: %s", type(error).__name__)
             return HttpResponse(500)
 

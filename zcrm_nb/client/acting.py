@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.acting import convert, mass, recycle_bin
     from zcrm_nb.api.writing.run import Run
     from zcrm_nb.frames import RecordIds, Report
-    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.progress import ProgressCallback
 
     Row = dict[str, Any]
 else:
@@ -42,7 +42,7 @@ class Acting(Reporting):
         tags: Mapping[str, Sequence[str]] | None = None,
         attachments_to: str | None = None,
         notify: bool = False,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Convert leads into contacts, accounts and, optionally, deals.
 
@@ -161,7 +161,7 @@ class Acting(Reporting):
         *,
         notify: bool = False,
         related: Sequence[tuple[str, str]] = (),
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Change the owner of records.
 
@@ -230,7 +230,7 @@ class Acting(Reporting):
         cvid: str | None = None,
         wait_s: float = 600,
         unlisted: bool = False,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Write the same values into many records: by their ids, or all of a custom view.
 
@@ -320,7 +320,7 @@ class Acting(Reporting):
         cvid: str | None = None,
         expect: int | None = None,
         wait_s: float = 600,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Move many records to the recycle bin: by their ids, or all of a custom view.
 
@@ -382,7 +382,7 @@ class Acting(Reporting):
         mass.check_one_of(records, cvid)
         if cvid is not None:
             query = mass.view_count_query(module, cvid)
-            shown = ask.count_asked(self._gate.send, self._catalogue, query)
+            shown = ask.count_query(self._gate.send, self._catalogue, query)
             mass.check_expected(f"The view {cvid} of {module}", shown, expect)
             return self._job(module, "mass_delete", {"cvid": cvid}, wait_s, progress)
         index, rows = as_record_ids([] if records is None else records)
@@ -452,7 +452,9 @@ class Acting(Reporting):
         table = to_frame(pages, recycle_bin.BIN_COLUMNS, tz=self._zone(tz))
         return table if limit is None else table.head(limit)
 
-    def restore(self, module: str, records: RecordIds, *, progress: bool | Told = True) -> Report:
+    def restore(
+        self, module: str, records: RecordIds, *, progress: bool | ProgressCallback = True
+    ) -> Report:
         """Bring deleted records back from the recycle bin, with their old ids.
 
         Parameters
@@ -508,7 +510,11 @@ class Acting(Reporting):
         )
 
     def empty_recycle_bin(
-        self, module: str | None = None, *, expect: int | None = None, progress: bool | Told = True
+        self,
+        module: str | None = None,
+        *,
+        expect: int | None = None,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Delete the contents of the recycle bin permanently. This cannot be undone.
 
@@ -572,7 +578,7 @@ class Acting(Reporting):
         return self._act(calls, label, progress, module=module or "")
 
     def _job(
-        self, module: str, kind: str, body: Row, wait_s: float, progress: bool | Told
+        self, module: str, kind: str, body: Row, wait_s: float, progress: bool | ProgressCallback
     ) -> Report:
         """Run a job over a custom view."""
         call = mass.job_call(module, kind, body)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.acting import attachments
     from zcrm_nb.frames import RecordIds, Report
-    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.progress import ProgressCallback
 else:
     (attachments,) = later("zcrm_nb.api.acting", "attachments")
 
@@ -32,7 +32,7 @@ class Attaching(Reporting):
         ids: str | Iterable[str] | pd.DataFrame,
         *,
         tz: str = "UTC",
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> pd.DataFrame:
         """List the files and links attached to one record, or to many.
 
@@ -96,7 +96,7 @@ class Attaching(Reporting):
         file: str | Path | bytes | Sequence[str | Path],
         *,
         name: str | None = None,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Attach a file to a record, or several.
 
@@ -334,7 +334,7 @@ class Attaching(Reporting):
         file: str | Path | bytes | Sequence[str | Path],
         *,
         name: str | None = None,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Upload files for file-upload and image-upload fields.
 

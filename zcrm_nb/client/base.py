@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.session import TableRequest
     from zcrm_nb.auth.vault import Vault
     from zcrm_nb.notebook.job_tray.tray import Tray
-    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.progress import ProgressCallback
     from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.trace import Call
 
@@ -127,7 +127,7 @@ class Base(ProcessBound):
         gate = self._gate
         return Session(gate.send, self._catalogue, gate.workers, clock=gate.clock, sleep=gate.sleep)
 
-    def _table(self, request: TableRequest, progress: bool | Told) -> pd.DataFrame:
+    def _table(self, request: TableRequest, progress: bool | ProgressCallback) -> pd.DataFrame:
         """Fetch a table under progress."""
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
@@ -139,7 +139,7 @@ class Base(ProcessBound):
         self,
         work: Callable[[Task], Frame],
         label: str,
-        progress: bool | Told | Progress,
+        progress: bool | ProgressCallback | Progress,
         **facts: Any,
     ) -> Frame:
         """Do the work of one method: with progress, facts, warnings, and a line of history.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from zcrm_nb.auth.data_centres import Addresses
     from zcrm_nb.frames import Export as Dataset
     from zcrm_nb.frames import Report, Store
-    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.progress import ProgressCallback
 else:
     exports, export_question = later("zcrm_nb.api.exporting", "exports", "question")
     bulk_table, bulk_write = later("zcrm_nb.api.writing", "bulk_table", "bulk_write")
@@ -49,7 +49,7 @@ class Exporting(BulkJobs):
         fresh: bool = False,
         tz: str = "UTC",
         exact: bool = False,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
         **values: Any,
     ) -> pd.DataFrame:
         """Export a module, whatever its size, and read it as one typed table.
@@ -178,7 +178,7 @@ class Exporting(BulkJobs):
         ask_again: bool = False,
         exact: bool = False,
         client: Client | None = None,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
         **values: Any,
     ) -> Dataset:
         """Export a module into files or a DuckDB table, with memory that does not grow with it.
@@ -356,7 +356,7 @@ class Exporting(BulkJobs):
         unlisted: bool = False,
         invalid: str = "raise",
         raise_on_refused: bool = False,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Write a large table by Zoho's asynchronous jobs.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zcrm_nb.client.base import Task
     from zcrm_nb.notebook.job_tray import tray as job_tray
     from zcrm_nb.notebook.job_tray.tray import Tray
-    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.progress import ProgressCallback
 else:
     exports, job_store, export_question, export_sessions = later(
         "zcrm_nb.api.exporting", "exports", "job_store", "question", "session"
@@ -166,7 +166,7 @@ class BulkJobs(Writing):
         self,
         work: Callable[[ExportSession, Task], pd.DataFrame],
         question: Mapping[str, Any],
-        progress: bool | Told,
+        progress: bool | ProgressCallback,
     ) -> pd.DataFrame:
         """Make the table of an export under progress."""
         shown = Progress(question["module"], show=progress, unit="part")
@@ -209,7 +209,7 @@ class Job:
         tz: str = "UTC",
         exact: bool = False,
         ask_again: bool = False,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> pd.DataFrame:
         """Continue it where it ended, and return the table.
 

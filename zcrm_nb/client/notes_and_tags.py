@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.acting import notes_and_tags, related
     from zcrm_nb.frames import RecordIds, Report
-    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.progress import ProgressCallback
 else:
     notes_and_tags, related = later("zcrm_nb.api.acting", "notes_and_tags", "related")
 
@@ -31,7 +31,7 @@ class Noting(Reporting):
         ids: str | Iterable[str] | pd.DataFrame,
         *,
         tz: str = "UTC",
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> pd.DataFrame:
         """Read the notes of one record, or of many.
 
@@ -95,7 +95,7 @@ class Noting(Reporting):
         content: str,
         *,
         title: str | None = None,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Write a note about a record, or the same about each of many.
 
@@ -194,7 +194,7 @@ class Noting(Reporting):
         tags: str | Sequence[str],
         *,
         replace: bool = False,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Put tags on records.
 
@@ -255,7 +255,7 @@ class Noting(Reporting):
         ids: RecordIds,
         tags: str | Sequence[str],
         *,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Take tags off records.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.planning.costs import Plan, Speed
     from zcrm_nb.api.reading import profile
     from zcrm_nb.frames import Errors
-    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.progress import ProgressCallback
 else:
     job_store, export_sessions = later("zcrm_nb.api.exporting", "job_store", "session")
     costs, routes, table_spec = later("zcrm_nb.api.planning", "costs", "routes", "table_spec")
@@ -51,7 +51,7 @@ class Planning(Base):
         exact: bool = False,
         errors: Errors = "keep",
         as_is: Sequence[str] = (),
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
         **values: Any,
     ) -> pd.DataFrame:
         """Get a table by the cheapest route: COQL, Get Records or bulk read.
@@ -311,7 +311,7 @@ class Planning(Base):
         where: str | Mapping[str, Any] | None = None,
         max_credits: int | None = None,
         tz: str = "UTC",
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
         **values: Any,
     ) -> pd.DataFrame:
         """Describe what the fields of a module hold, without reading its records.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.frames import Errors
-    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.progress import ProgressCallback
 
 __all__ = ["Reading"]
 
@@ -33,7 +33,7 @@ class Reading(Base):
         exact: bool = False,
         errors: Errors = "keep",
         as_is: Sequence[str] = (),
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
         **values: Any,
     ) -> pd.DataFrame:
         """Run a COQL query; return a typed table with every row.
@@ -167,7 +167,7 @@ class Reading(Base):
         exact: bool = False,
         errors: Errors = "keep",
         as_is: Sequence[str] = (),
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> pd.DataFrame:
         """Read a module page by page, to the end.
 
@@ -342,7 +342,7 @@ class Reading(Base):
         exact: bool = False,
         errors: Errors = "keep",
         as_is: Sequence[str] = (),
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> pd.DataFrame:
         """Find records by criteria, e-mail address, phone number or a word.
 

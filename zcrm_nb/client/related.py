@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.acting import notes_and_tags, related
     from zcrm_nb.frames import Errors, FrameOptions, RecordIds, Report
-    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.progress import ProgressCallback
 else:
     notes_and_tags, related = later("zcrm_nb.api.acting", "notes_and_tags", "related")
 
@@ -73,7 +73,7 @@ class Relating(Reporting):
         exact: bool = False,
         errors: Errors = "keep",
         as_is: Sequence[str] = (),
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> pd.DataFrame:
         """Read a related list of one record, or of many, in one table.
 
@@ -151,7 +151,7 @@ class Relating(Reporting):
         related_list: str,
         ids: RecordIds,
         *,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Put records on the related list of another.
 
@@ -214,7 +214,7 @@ class Relating(Reporting):
         related_list: str,
         ids: RecordIds,
         *,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Take records off a related list; the records themselves stay.
 
@@ -280,7 +280,7 @@ class Relating(Reporting):
         exact: bool = False,
         errors: Errors = "keep",
         as_is: Sequence[str] = (),
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> pd.DataFrame:
         """Add fields of the records that a lookup points to.
 
@@ -368,7 +368,7 @@ class Relating(Reporting):
         exact: bool = False,
         errors: Errors = "keep",
         as_is: Sequence[str] = (),
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> pd.DataFrame:
         """Read the rows of a subform, or the links of a multi-select lookup, as a child table.
 

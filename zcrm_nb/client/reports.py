@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.writing.journal import Story, WriteJournal
     from zcrm_nb.client.base import Task
     from zcrm_nb.frames import Report
-    from zcrm_nb.notebook.progress import Progress, Told
+    from zcrm_nb.notebook.progress import Progress, ProgressCallback
 else:
     (finders,) = later("zcrm_nb.api.acting", "finders")
     write_context, current_records, reports, resolve, write_run, undo = later(
@@ -111,7 +111,7 @@ class Reporting(Base):
         self,
         work: Callable[[WriteContext], Report],
         label: str,
-        progress: bool | Told | Progress,
+        progress: bool | ProgressCallback | Progress,
         *,
         raise_on_refused: bool = False,
         warns: bool = True,
@@ -136,7 +136,7 @@ class Reporting(Base):
         self,
         calls: Sequence[WriteCall],
         label: str,
-        progress: bool | Told,
+        progress: bool | ProgressCallback,
         **options: Any,
     ) -> Report:
         """Carry out calls; ``options`` as of :func:`zcrm_nb.api.writing.run.carry_out`."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.writing import diff, prepare, writes
     from zcrm_nb.frames import Report
-    from zcrm_nb.notebook.progress import Told
+    from zcrm_nb.notebook.progress import ProgressCallback
 
     Source = pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]
 else:
@@ -39,7 +39,7 @@ class Writing(Reporting):
         unlisted: bool = False,
         invalid: str = "raise",
         raise_on_refused: bool = False,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Add records.
 
@@ -169,7 +169,7 @@ class Writing(Reporting):
         ignore_empty: bool = False,
         invalid: str = "raise",
         raise_on_refused: bool = False,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Change records by their ids; fields that are not in the table stay as they are.
 
@@ -296,7 +296,7 @@ class Writing(Reporting):
         ignore_empty: bool = False,
         invalid: str = "raise",
         raise_on_refused: bool = False,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Update records that exist, add those that do not.
 
@@ -406,7 +406,7 @@ class Writing(Reporting):
         external: str | None = None,
         trigger: str | Sequence[str] | None = (),
         raise_on_refused: bool = False,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> Report:
         """Move records to the recycle bin.
 
@@ -478,7 +478,7 @@ class Writing(Reporting):
         key: str | Sequence[str] = "id",
         unlisted: bool = False,
         ignore_empty: bool = False,
-        progress: bool | Told = True,
+        progress: bool | ProgressCallback = True,
     ) -> WritePlan:
         """Compare a table with the CRM, and plan what to write. Nothing is written.
 
@@ -552,7 +552,9 @@ class Writing(Reporting):
                 context, module, records, key=key, unlisted=unlisted, ignore_empty=ignore_empty
             )
 
-        def apply(*, progress: bool | Told, raise_on_refused: bool, **options: Any) -> Report:
+        def apply(
+            *, progress: bool | ProgressCallback, raise_on_refused: bool, **options: Any
+        ) -> Report:
             return self._write(
                 lambda context: diff.apply(context, found, **options),
                 f"plan for {module}",

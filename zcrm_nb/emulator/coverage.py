@@ -35,7 +35,7 @@ def coverage_markdown() -> str:
     parts = [
         _INTRODUCTION,
         "## Addresses\n",
-        _table(("Method", "Path", "What"), ((m, f"`{p}`", what) for m, p, what in EMULATED)),
+        _table(("Method", "Path", "What", "Query parameters", "Not emulated"), _addresses()),
         "## Limits: what is not emulated\n",
         'Refused with `404 INVALID_URL_PATTERN` and `details: {"emulated": false}`:\n',
         _table(("Path", "What"), ((f"`{path}`", what) for path, what in NOT_EMULATED)),
@@ -52,6 +52,13 @@ def coverage_markdown() -> str:
         _table(("Edition", "Credits in 24 h", "Cap", "Calls in flight"), _editions()),
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _addresses() -> Iterable[tuple[str, ...]]:
+    """List each address with the query parameters that it honours and refuses."""
+    for each in ROUTES:
+        named = [", ".join(f"`{name}`" for name in names) for names in (each.honours, each.refuses)]
+        yield each.method, f"`{each.path}`", each.what, *named
 
 
 def _settings() -> Iterable[tuple[str, ...]]:

@@ -454,6 +454,15 @@ class Settings:
     wrap_write_refusals: bool = fact(
         False, "whether a write that fails as a whole is wrapped in data[]: both are documented"
     )
+    refuse_unknown_parameters: bool = fact(
+        False, "whether a query parameter that no page documents is refused; no page says"
+    )
+    ignored_parameters: tuple[str, ...] = fact(
+        (),
+        "documented parameters that are ignored instead of refused as not emulated: uid, "
+        "startDateTime and endDateTime are in the specification of 2025 only, perhaps without "
+        "effect",
+    )
     # reading records
     unknown_id_status: int = fact(
         204, "GET one record by a well-formed unknown id: 204 and 400 are both documented"

@@ -166,7 +166,7 @@ class DuckFile(Store):
         if not self._path.exists():
             return None
         with self._connected(read_only=True) as db:
-            return self._told_of(db)
+            return self._manifest_in(db)
 
     def pieces(self, manifest: Mapping[str, Any]) -> list[tuple[int, int]]:
         """List from which row to which each part lies in the table."""
@@ -218,7 +218,7 @@ class DuckFile(Store):
         finally:
             db.close()
 
-    def _told_of(self, db: Any) -> dict[str, Any] | None:
+    def _manifest_in(self, db: Any) -> dict[str, Any] | None:
         """Read the manifest of the table, if both are there."""
         if not _has_books(db) or not self._has_table(db):
             return None

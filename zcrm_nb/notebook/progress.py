@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    Told = Callable[[int, int, int | None], None]
+    ProgressCallback = Callable[[int, int, int | None], None]
 
 __all__ = ["OUTPUT_MARK", "Progress"]
 
@@ -76,7 +76,7 @@ class Progress:
         self,
         label: str,
         *,
-        show: bool | Told = True,
+        show: bool | ProgressCallback = True,
         total: int | None = None,
         unit: str = "page",
         clock: Callable[[], float] = time.monotonic,

@@ -285,7 +285,7 @@ class Gate(ProcessBound):
         with self._all, self.ledger.hold(price("GET", path)) as hold:
             yield token.access, hold
 
-    def heard(self, calls: Iterable[Call]) -> None:
+    def add_calls(self, calls: Iterable[Call]) -> None:
         """Add calls that another process made for us to every open trace."""
         for call in calls:
             self._tracer.note(call)
@@ -397,7 +397,7 @@ class Gate(ProcessBound):
             return Lost(f"the answer is larger than {size} when decompressed", True, most_tries=1)
         except requests.RequestException as error:
             return lost(error)
-        except BaseException as error:
+        except BaseException as error:  # raised below, without frames that hold the token
             interrupt = without_frames(error)
         raise interrupt
 

@@ -73,8 +73,8 @@ def conversation(
             renewed = True
             yield Renew()
         elif tries < _most_tries(reply) and _may_be_resent(reply, safe=safe):
-            asked_s = reply.retry_after_s if isinstance(reply, Answer) else None
-            seconds = delay_s(tries, jitter=jitter(), retry_after_s=asked_s)
+            retry_after_s = reply.retry_after_s if isinstance(reply, Answer) else None
+            seconds = delay_s(tries, jitter=jitter(), retry_after_s=retry_after_s)
             if seconds > LONGEST_WAIT_S:
                 return reply
             reason = reply.summary if isinstance(reply, Answer) else reply.reason

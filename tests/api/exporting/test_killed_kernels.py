@@ -61,7 +61,7 @@ class Life:
 LIFE = Life()
 
 
-def heard(event: str, args: tuple[Any, ...]) -> None:
+def count_change(event: str, args: tuple[Any, ...]) -> None:
     """Count what changes the kernel's own folder."""
     if event not in CHANGES or not LIFE.folder or not isinstance(args[0], str | os.PathLike):
         return
@@ -70,7 +70,7 @@ def heard(event: str, args: tuple[Any, ...]) -> None:
         LIFE.step(f"{event} {Path(args[0]).name}")
 
 
-sys.addaudithook(heard)  # it stays for as long as the process does, and is cheap
+sys.addaudithook(count_change)  # it stays for as long as the process does, and is cheap
 
 
 class Line(BaseAdapter):

@@ -13,10 +13,10 @@ from zcrm_nb.api.planning.costs import (
     Plan,
     Route,
     Speed,
-    asked_cost,
     bulk_cost,
     choose,
     coql_cost,
+    query_cost,
     rest_cost,
     with_whys,
 )
@@ -69,7 +69,7 @@ def test_a_query_that_was_not_counted_pays_for_its_limit(
     rows: int | None, limit: int | None, cost: tuple[int, int]
 ) -> None:
     """``crm.coql`` asks for a whole page first, and counts only if more follow."""
-    assert asked_cost(rows, limit)[:2] == cost
+    assert query_cost(rows, limit)[:2] == cost
 
 
 @pytest.mark.parametrize(("fields", "batches"), [(0, 1), (49, 1), (50, 2), (98, 2), (99, 3)])
@@ -147,7 +147,7 @@ def test_each_route_says_why() -> None:
 PLAN = Plan(
     query="select City from Leads where City = '<b>'",
     rows=100_000,
-    rows_said="100,000 rows, counted by COQL for 1 credit.",
+    rows_text="100,000 rows, counted by COQL for 1 credit.",
     routes=with_whys(ALL, BULK),
     route="bulk",
     planning=3,

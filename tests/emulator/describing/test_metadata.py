@@ -16,7 +16,10 @@ def test_modules_are_filtered_by_status(ask):
     """All of ours are visible; an unknown status is refused."""
     assert ask("GET", "/settings/modules", {"status": "visible"}).status == 200
     assert ask("GET", "/settings/modules", {"status": "user_hidden"}).status == 204
-    assert ask("GET", "/settings/modules", {"status": "lost"}).body["code"] == "PATTERN_NOT_MATCHED"
+    refused = ask("GET", "/settings/modules", {"status": "lost"})
+    assert (refused.status, refused.body["code"]) == (400, "INVALID_DATA")
+    assert refused.body["details"]["param_name"] == "status"
+    assert "user_hidden" in refused.body["details"]["supported_values"]
 
 
 def test_including_more_is_refused(ask):

@@ -249,7 +249,7 @@ def test_trouble_is_logged_and_life_goes_on(emulator, caplog):
 
 @pytest.mark.parametrize("pace", [0, -1, float("nan"), float("inf")])
 def test_a_pace_is_positive(emulator, pace):
-    """Told before anything starts."""
+    """ProgressCallback before anything starts."""
     with pytest.raises(ValueError, match="positive"):
         emulator.live(pace)
 

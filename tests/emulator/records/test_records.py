@@ -232,9 +232,27 @@ def test_what_would_change_the_answer_unseen_is_refused(ask, name):
     assert (reply.status, reply.body["details"]) == (404, {"emulated": False})
 
 
-def test_legacy_parameters_are_passed_over(ask):
-    """approved, uid and the date range of older versions."""
-    assert leads(ask, approved="true", uid="1", startDateTime="x").status == 200
+def test_every_record_is_approved(ask):
+    """So those that are not approved are none, in lists, counts, searches and alone."""
+    (lead, *_) = ask.ids("Leads")
+    for path in ("/Leads", f"/Leads/{lead}"):
+        params = {"fields": "Last_Name", "approved": "true"}
+        assert ask("GET", path, params).body == ask("GET", path, params | {"approved": "both"}).body
+        assert ask("GET", path, params | {"approved": "false"}).status == 204
+        refused = ask("GET", path, params | {"approved": "perhaps"}).body["details"]
+        assert refused["param_name"] == "approved"
+    assert ask("GET", "/Leads/actions/count", {"approved": "false"}).body == {"count": 0}
+
+
+def test_one_record_is_chosen_by_conversion(ask):
+    """By default it is shown, converted or not."""
+    ids = {which: ask.ids("Leads", converted=which)[0] for which in ("true", "false")}
+    for which, lead in ids.items():
+        for wanted, status in ((which, 200), ("both", 200), (None, 200)):
+            params = {} if wanted is None else {"converted": wanted}
+            assert ask("GET", f"/Leads/{lead}", params).status == status
+        other = "false" if which == "true" else "true"
+        assert ask("GET", f"/Leads/{lead}", {"converted": other}).status == 204
 
 
 def test_one_record_comes_with_everything(ask, emulator):

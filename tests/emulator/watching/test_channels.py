@@ -42,7 +42,7 @@ class Desk:
         return [each["details"]["id"] for each in reply.body["data"]]
 
     @property
-    def heard(self):
+    def add_calls(self):
         """Everything that has arrived."""
         self.org.channels.drain()
         return [body for _, body in self.taken]

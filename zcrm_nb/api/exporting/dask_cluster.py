@@ -354,9 +354,7 @@ class Cluster:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for part in list(self._loans):
             self._give_back(part)
-        with suppress(
-            Exception
-        ):  # the cluster may be gone, in any way: nothing is left to clean up
+        with suppress(Exception):  # the cluster may be gone, in any way: nothing is left to cancel
             self._client.cancel(futures)
             self._client.unsubscribe_topic(self.name)
             self._client.unregister_worker_plugin(self.name)
@@ -379,7 +377,7 @@ class Cluster:
         """Let a worker make a part, and wait for it."""
         task = ClusterTask(self.name, part, path, self._addresses(), reader, self._folder)
         result = self._run(task)
-        self._gate.heard(result.calls)
+        self._gate.add_calls(result.calls)
         if result.error is not None:
             raise self._refusals.pop(part, result.error)
         if not result.written:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ExportRequest", "bulk_table", "export_files", "export_request", "fetch", "job_table"]
 
 
-class Task(Protocol):
+class ExportProgress(Protocol):
     """Work under way: it shows sentences, and gives warnings once its result is safe."""
 
     def say(self, words: str, *, stay: bool = False) -> None:
@@ -72,7 +72,7 @@ def bulk_table(
     session: ExportSession,
     request: ExportRequest,
     *,
-    task: Task,
+    task: ExportProgress,
     jobs: int,
     fresh: bool,
     **options: Any,
@@ -91,7 +91,7 @@ def bulk_table(
 
 
 def job_table(
-    session: ExportSession, record: JobRecord, *, task: Task, **options: Any
+    session: ExportSession, record: JobRecord, *, task: ExportProgress, **options: Any
 ) -> pd.DataFrame:
     """Continue an export that was begun before, and make its table."""
     _check_zone(options["tz"])
@@ -107,7 +107,7 @@ def _table(
     session: ExportSession,
     record: JobRecord,
     *,
-    task: Task,
+    task: ExportProgress,
     reused_hint: str | None = None,
     **options: Any,
 ) -> pd.DataFrame:
@@ -133,7 +133,7 @@ def export_files(
     request: ExportRequest,
     target: Store,
     *,
-    task: Task,
+    task: ExportProgress,
     jobs: int,
     fresh: bool,
     ask_again: bool,
@@ -181,7 +181,7 @@ def export_files(
 
 
 def _opened(
-    session: ExportSession, task: Task, target: Store, manifest: Mapping[str, Any]
+    session: ExportSession, task: ExportProgress, target: Store, manifest: Mapping[str, Any]
 ) -> Dataset:
     """Open the complete export of a target, and say so if it is not from just now."""
     if text := questions.age_warning(target.target, manifest, session.clock()):
@@ -223,7 +223,7 @@ def fetch(session: ExportSession, record: JobRecord, *, say: Callable[[str], Non
     return " ".join(exporter.warnings)
 
 
-def _warn(task: Task, texts: Sequence[str]) -> None:
+def _warn(task: ExportProgress, texts: Sequence[str]) -> None:
     """Give each warning once."""
     for text in dict.fromkeys(texts):
         task.warn(BulkWarning(text))

@@ -26,11 +26,11 @@ __all__ = [
     "Plan",
     "Route",
     "Speed",
-    "asked_cost",
     "bulk_cost",
     "choose",
     "coql_cost",
     "facts",
+    "query_cost",
     "rest_cost",
     "total",
     "with_whys",
@@ -111,12 +111,12 @@ class Speed:
 
     def __str__(self) -> str:
         figures = {"coql_s": "a page of COQL", "rest_s": "of Get Records", "job_s": "a bulk job"}
-        told = [
+        parts = [
             f"{words} {getattr(self, name):.2g} s"
             f" ({'measured' if name in self.measured else 'assumed'})"
             for name, words in figures.items()
         ]
-        return f"Seconds: {', '.join(told)}."
+        return f"Seconds: {', '.join(parts)}."
 
 
 def coql_cost(rows: int, pace: Speed = Speed()) -> Cost:
@@ -136,13 +136,13 @@ def coql_cost(rows: int, pace: Speed = Speed()) -> Cost:
     return Cost(calls, credits_, turns * pace.coql_s)
 
 
-def asked_cost(rows: int | None, limit: int | None, pace: Speed = Speed()) -> Cost:
+def query_cost(rows: int | None, limit: int | None, pace: Speed = Speed()) -> Cost:
     """Price ``crm.coql``, which starts without knowing the number of rows.
 
     Examples
     --------
-    >>> from zcrm_nb.api.planning.costs import asked_cost
-    >>> asked_cost(150, None).credits, asked_cost(2_100, None).credits
+    >>> from zcrm_nb.api.planning.costs import query_cost
+    >>> query_cost(150, None).credits, query_cost(2_100, None).credits
     (3, 5)
     """
     first = min(QUERY_PAGE, limit or QUERY_PAGE)
@@ -293,7 +293,7 @@ class Plan:
         What is asked, in COQL.
     rows : int or None
         Rows of the answer; ``None`` where they were not counted.
-    rows_said : str
+    rows_text : str
         The same in words.
     routes : tuple of Route
         All routes, with why and why not; ``pd.DataFrame(plan.routes)`` makes a table of them.
@@ -307,7 +307,7 @@ class Plan:
 
     query: str
     rows: int | None
-    rows_said: str
+    rows_text: str
     routes: tuple[Route, ...]
     route: RouteName | None
     planning: int
@@ -354,7 +354,7 @@ class Plan:
     @property
     def _heading(self) -> str:
         """What is asked, and how much it is."""
-        return f"{shorten(self.query, 160, placeholder=' …')}\n{self.rows_said}"
+        return f"{shorten(self.query, 160, placeholder=' …')}\n{self.rows_text}"
 
     def _repr_html_(self) -> str:
         heads = "".join(f"<th>{name}</th>" for name in ("route", "calls", "credits", "time", "why"))

@@ -19,10 +19,10 @@ from zcrm_nb.api.planning.costs import (
     Plan,
     Route,
     Speed,
-    asked_cost,
     bulk_cost,
     choose,
     coql_cost,
+    query_cost,
     rest_cost,
     total,
     with_whys,
@@ -108,7 +108,7 @@ def make_plan(
     plan = Plan(
         query=coql.to_text(spec.query),
         rows=rows,
-        rows_said=rows_text,
+        rows_text=rows_text,
         routes=with_whys(routes, chosen, left),
         route=chosen.route if chosen else None,
         planning=planning,
@@ -219,7 +219,7 @@ def _query_cost(spec: TableSpec, counts: list[int] | None, speed: Speed) -> Cost
     """Price the queries of COQL's route."""
     query = spec.query
     if counts is None:
-        return asked_cost(None, query.limit, speed)
+        return query_cost(None, query.limit, speed)
     if spec.is_query:
         return _coql_method_cost(spec, counts, speed)
     if len(counts) > 1:
@@ -231,13 +231,13 @@ def _query_cost(spec: TableSpec, counts: list[int] | None, speed: Speed) -> Cost
 def _coql_method_cost(spec: TableSpec, counts: list[int], speed: Speed) -> Cost:
     """Price what ``crm.coql`` does, which counts by itself, and only when it has to."""
     if len(counts) > 1:
-        return total(asked_cost(each, None, speed) for each in counts)
+        return total(query_cost(each, None, speed) for each in counts)
     behind = max(counts[0] - (spec.query.offset or 0), 0)
     if not _past_offsets(spec, _rows_of_answer(spec, counts[0])):
-        return asked_cost(behind, spec.query.limit, speed)
+        return query_cost(behind, spec.query.limit, speed)
     # After a first page and a count it has to begin anew, by id.
     wasted = Cost(2, coql.credits(ask.PAGE_SIZE) + 1, 2 * speed.coql_s)
-    return total([wasted, asked_cost(counts[0], None, speed)])
+    return total([wasted, query_cost(counts[0], None, speed)])
 
 
 def _past_offsets(spec: TableSpec, rows: int) -> bool:

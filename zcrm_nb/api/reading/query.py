@@ -44,7 +44,7 @@ __all__ = [
     "coql_bodies",
     "coql_pages",
     "count",
-    "count_asked",
+    "count_query",
     "lanes",
     "levels_up",
     "limited",
@@ -168,7 +168,7 @@ def without_refused(prepared: Prepared, refused: APIError) -> Prepared | None:
     return prepared._replace(query=replace(query, columns=columns))
 
 
-def count_asked(send: Send, catalogue: Catalogue, text: str) -> int:
+def count_query(send: Send, catalogue: Catalogue, text: str) -> int:
     """Count the records that a query means, once it is checked and repaired; 1 credit."""
     query = _with_values(send, _checked(catalogue, text)[0])
     return count(send, coql.with_short_lists(query))

@@ -73,7 +73,7 @@ def counted(
     """Count records by COQL; 1 credit."""
     source = f"{module}#{check_id(module, cvid)}" if cvid else module
     text = fill(f"select COUNT(id) from {source} where {condition(where)}", **values)  # noqa: S608
-    return ask.count_asked(session.send, session.catalogue, text)
+    return ask.count_query(session.send, session.catalogue, text)
 
 
 def records_request(

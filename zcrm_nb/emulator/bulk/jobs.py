@@ -196,7 +196,7 @@ class Jobs:
                 if self._closed.wait(LOOK_S):
                     return
             self._org.courier.send(self._callback(job))
-        except Exception:
+        except Exception:  # in a thread: logged, and the org goes on
             if not self._closed.is_set():
                 _log.exception("The callback of job %s failed", job.id)
 

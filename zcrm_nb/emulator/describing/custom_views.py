@@ -15,7 +15,7 @@ from zcrm_nb.emulator.records.writes import attempted, overall
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.route import V8, Route
+from zcrm_nb.emulator.serving.route import PAGES, V8, Route
 from zcrm_nb.emulator.world.staff import ADMIN
 
 if TYPE_CHECKING:
@@ -359,16 +359,32 @@ def _scope(operation: str) -> tuple[str]:
 
 
 ROUTES = (
-    Route("GET", _VIEWS, get_views, "custom views of a module", _scope("READ")),
-    Route("POST", _VIEWS, post_views, "make custom views", _scope("CREATE")),
-    Route("PUT", _VIEWS, put_views, "change custom views", _scope("UPDATE")),
-    Route("DELETE", _VIEWS, delete_views, "delete custom views", _scope("DELETE")),
+    Route(
+        "GET",
+        _VIEWS,
+        get_views,
+        "custom views of a module",
+        _scope("READ"),
+        honours=("module", "ids", *PAGES),
+        refuses=("filters",),
+    ),
+    Route("POST", _VIEWS, post_views, "make custom views", _scope("CREATE"), honours=("module",)),
+    Route("PUT", _VIEWS, put_views, "change custom views", _scope("UPDATE"), honours=("module",)),
+    Route(
+        "DELETE",
+        _VIEWS,
+        delete_views,
+        "delete custom views",
+        _scope("DELETE"),
+        honours=("module", "ids"),
+    ),
     Route(
         "PUT",
         f"{_VIEWS}/actions/change_sort",
         put_sort,
         "sort custom views otherwise",
         _scope("UPDATE"),
+        honours=("module",),
     ),
     Route(
         "PUT",
@@ -376,6 +392,7 @@ ROUTES = (
         put_sort_one,
         "sort one custom view otherwise",
         _scope("UPDATE"),
+        honours=("module",),
     ),
     Route(
         "GET",
@@ -383,6 +400,14 @@ ROUTES = (
         get_view,
         "one custom view, with criteria, fields and order",
         _scope("READ"),
+        honours=("module",),
     ),
-    Route("PUT", f"{_VIEWS}/{{cvid}}", put_view, "change one custom view", _scope("UPDATE")),
+    Route(
+        "PUT",
+        f"{_VIEWS}/{{cvid}}",
+        put_view,
+        "change one custom view",
+        _scope("UPDATE"),
+        honours=("module",),
+    ),
 )

@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Field, Module
 
+#: What may be included with fields: one word, in the two spellings of Zoho's specification.
+SKIPS_PERMISSIONS = {"skip_field_permission", "skip_field_permissionz"}
 STATUSES = {"visible", "user_hidden", "system_hidden", "scheduled_for_deletion"}
 
 
 def get_modules(org: Org, request: Request) -> Answer:
     """``GET /settings/modules``: all modules."""
-    if "include" in request.params:
-        raise not_emulated("The parameter include")
     if _unchanged(request):
         return Answer(304)
     statuses = set(parameters.names(request, "status")) or STATUSES
     if not statuses <= STATUSES:
-        raise parameters.not_matched("status")
+        details = {"param_name": "status", "supported_values": sorted(STATUSES)}
+        raise Refusal(400, "INVALID_DATA", "invalid data", details)
     described = [module_json(each, org.schema) for each in org.schema.modules.values()]
     shown = [each for each in described if each["status"] in statuses]
     return json_answer({"modules": shown}) if shown else NOTHING
@@ -43,7 +44,7 @@ def get_module(org: Org, request: Request, name: str) -> Answer:
 
 def get_fields(org: Org, request: Request) -> Answer:
     """``GET /settings/fields?module=``: all fields of a module."""
-    module = requested_module(org, request)
+    module = _described_module(org, request)
     kind = request.params.get("type", "all")
     if kind not in ("all", "used", "unused"):
         raise parameters.not_matched("type")
@@ -56,7 +57,7 @@ def get_fields(org: Org, request: Request) -> Answer:
 
 def get_field(org: Org, request: Request, field_id: str) -> Answer:
     """``GET /settings/fields/{id}?module=``: one field."""
-    module = requested_module(org, request)
+    module = _described_module(org, request)
     field = _field(module, field_id)
     return json_answer({"fields": [field_json(field, module, org.schema)]}) if field else NOTHING
 
@@ -95,6 +96,14 @@ def requested_module(org: Org, request: Request) -> Module:
     return org.schema.modules[name]
 
 
+def _described_module(org: Org, request: Request) -> Module:
+    """Find the module whose fields are described; permissions on fields are not emulated."""
+    included = set(parameters.names(request, "include"))
+    if not included <= SKIPS_PERMISSIONS:
+        raise not_emulated("This value of the parameter include")
+    return requested_module(org, request)
+
+
 def _unknown_module(details: dict[str, object]) -> Refusal:
     """Refuse a module that does not exist."""
     return Refusal(400, "INVALID_MODULE", "the module name given seems to be invalid", details)
@@ -113,25 +122,66 @@ def _unchanged(request: Request) -> bool:
 _MODULES = ("ZohoCRM.settings.modules.READ",)
 _FIELDS = ("ZohoCRM.settings.fields.READ",)
 _LAYOUTS = ("ZohoCRM.settings.layouts.READ",)
+_NOT_ON_LAYOUTS = ("mode", "include", "include_inner_details")
 
 ROUTES = (
-    Route("GET", f"{V8}/settings/modules", get_modules, "all modules", _MODULES),
+    Route(
+        "GET",
+        f"{V8}/settings/modules",
+        get_modules,
+        "all modules",
+        _MODULES,
+        honours=("status",),
+        refuses=("feature_name", "include"),
+    ),
     Route(
         "GET",
         f"{V8}/settings/modules/{{name}}",
         get_module,
         "one module, by API name or id",
         _MODULES,
+        refuses=("include",),
     ),
-    Route("GET", f"{V8}/settings/fields", get_fields, "fields of a module", _FIELDS),
-    Route("GET", f"{V8}/settings/fields/{{field_id}}", get_field, "one field", _FIELDS),
+    Route(
+        "GET",
+        f"{V8}/settings/fields",
+        get_fields,
+        "fields of a module",
+        _FIELDS,
+        honours=("module", "type", "include"),
+    ),
+    Route(
+        "GET",
+        f"{V8}/settings/fields/{{field_id}}",
+        get_field,
+        "one field",
+        _FIELDS,
+        honours=("module", "include"),
+    ),
     Route(
         "GET",
         f"{V8}/settings/fields/{{field_id}}/pick_list_values",
         get_picklist,
         "values of a picklist",
         _FIELDS,
+        honours=("module",),
     ),
-    Route("GET", f"{V8}/settings/layouts", get_layouts, "layouts of a module", _LAYOUTS),
-    Route("GET", f"{V8}/settings/layouts/{{layout_id}}", get_layout, "one layout", _LAYOUTS),
+    Route(
+        "GET",
+        f"{V8}/settings/layouts",
+        get_layouts,
+        "layouts of a module",
+        _LAYOUTS,
+        honours=("module",),
+        refuses=_NOT_ON_LAYOUTS,
+    ),
+    Route(
+        "GET",
+        f"{V8}/settings/layouts/{{layout_id}}",
+        get_layout,
+        "one layout",
+        _LAYOUTS,
+        honours=("module",),
+        refuses=_NOT_ON_LAYOUTS,
+    ),
 )

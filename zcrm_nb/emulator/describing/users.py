@@ -10,7 +10,7 @@ from zcrm_nb.emulator.query.conditions import Condition, both
 from zcrm_nb.emulator.records.table import Table, plain_info
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.route import V8, Route
+from zcrm_nb.emulator.serving.route import PAGES, V8, Route
 from zcrm_nb.emulator.world import ORG, ORG_ID, ZGID
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def get_org(org: Org, request: Request) -> Answer:
         "primary_zuid": org.store.read("SELECT zuid FROM Users ORDER BY id LIMIT 1")[0][0],
         "type": "production",
         "license_details": licence,
-        "hierarchy_preferences": {"type": "ROLE", "strictly_reporting": False},
+        "hierarchy_preferences": {"type": "Role_Hierarchy", "strictly_reporting": False},
         "privacy_settings": False,
         "translation_enabled": False,
         "hipaa_compliance_enabled": False,
@@ -120,6 +120,8 @@ def _where(request: Request) -> Condition:
     if kind not in TYPES:
         raise parameters.not_matched("type")
     where = Condition(TYPES[kind], (request.user,) if kind == "CurrentUser" else ())
+    if "type__s" in request.params:
+        where = both(where, Condition("r.type__s = ?", (request.params["type__s"],)))
     ids = parameters.ids(request)
     if ids:
         where = both(where, Condition(f"r.id IN ({', '.join('?' * len(ids))})", tuple(ids)))
@@ -144,8 +146,23 @@ def _offset_ms(user: dict[str, Any], now: int) -> int:
 _USERS = ("ZohoCRM.users.READ",)
 
 ROUTES = (
-    Route("GET", f"{V8}/users", get_users, "users by type, pages of 200", _USERS),
-    Route("GET", f"{V8}/users/actions/count", count_users, "how many users of a type", _USERS),
+    Route(
+        "GET",
+        f"{V8}/users",
+        get_users,
+        "users by type, pages of 200",
+        _USERS,
+        honours=("type", "ids", "type__s", *PAGES),
+        refuses=("filters",),
+    ),
+    Route(
+        "GET",
+        f"{V8}/users/actions/count",
+        count_users,
+        "how many users of a type",
+        _USERS,
+        honours=("type", "ids", "type__s"),
+    ),
     Route("GET", f"{V8}/users/{{user_id}}", get_user, "one user", _USERS),
     Route("GET", f"{V8}/org", get_org, "the org", ("ZohoCRM.org.READ",)),
 )

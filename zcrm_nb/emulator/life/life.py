@@ -92,7 +92,7 @@ class Life:
                 return
             try:
                 self.step()
-            except Exception:
+            except Exception:  # in a thread: logged, and the people go on
                 _log.exception("Something went wrong in the life of the org")
 
     def _happen(self) -> LifeEvent:

@@ -12,7 +12,7 @@ from zcrm_nb.emulator.records.writes import attempted, overall, success
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Part, Request, json_answer
-from zcrm_nb.emulator.serving.route import READ, UPDATE, V8, Route
+from zcrm_nb.emulator.serving.route import PAGES, READ, UPDATE, V8, Route
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.org import Org
@@ -204,9 +204,24 @@ _CREATE = (*UPDATE, "ZohoCRM.modules.attachments.CREATE")
 _DELETE = (*UPDATE, "ZohoCRM.modules.attachments.DELETE")
 
 ROUTES = (
-    Route("GET", _EVERY, get_attachments, "files and links attached to a record", _READ),
-    Route("POST", _EVERY, post_attachment, "attach a file of up to 100 MB, or a link", _CREATE),
-    Route("DELETE", _EVERY, delete_attachments, "take attachments away", _DELETE),
+    Route(
+        "GET",
+        _EVERY,
+        get_attachments,
+        "files and links attached to a record",
+        _READ,
+        honours=("fields", "ids", *PAGES),
+        refuses=("page_token", "perPage"),
+    ),
+    Route(
+        "POST",
+        _EVERY,
+        post_attachment,
+        "attach a file of up to 100 MB, or a link",
+        _CREATE,
+        honours=("attachmentUrl", "title"),
+    ),
+    Route("DELETE", _EVERY, delete_attachments, "take attachments away", _DELETE, honours=("ids",)),
     Route("GET", _ONE, get_attachment, "an attached file", _READ),
     Route("DELETE", _ONE, delete_attachment, "take one attachment away", _DELETE),
 )

@@ -188,9 +188,24 @@ ROUTES = (
         post_files,
         "keep up to ten files of 20 MB for upload fields",
         ("ZohoCRM.files.CREATE",),
+        refuses=("type",),
     ),
-    Route("GET", f"{V8}/files", get_file, "one kept file", ("ZohoCRM.files.READ",)),
-    Route("POST", _PHOTO_PATH, post_photo, "photo of a record, up to 10 MB", UPDATE),
+    Route(
+        "GET",
+        f"{V8}/files",
+        get_file,
+        "one kept file",
+        ("ZohoCRM.files.READ",),
+        honours=("id",),
+    ),
+    Route(
+        "POST",
+        _PHOTO_PATH,
+        post_photo,
+        "photo of a record, up to 10 MB",
+        UPDATE,
+        honours=("restrict_triggers",),
+    ),
     Route("GET", _PHOTO_PATH, get_photo, "photo of a record", READ),
     Route("DELETE", _PHOTO_PATH, delete_photo, "take a photo away", UPDATE),
     Route(
@@ -199,5 +214,6 @@ ROUTES = (
         get_field_file,
         "a file of an upload field; those that the world came with have no content",
         READ,
+        honours=("fields_attachment_id",),
     ),
 )

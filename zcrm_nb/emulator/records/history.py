@@ -20,7 +20,7 @@ from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.paging import LIFE_S, Binder, Position
-from zcrm_nb.emulator.serving.route import READ, V8, Route
+from zcrm_nb.emulator.serving.route import PAGES, READ, SORTED, V8, Route
 from zcrm_nb.emulator.storage.codec import shape
 from zcrm_nb.emulator.storage.schema import ORG_PREFIX
 
@@ -32,7 +32,7 @@ Entry = dict[str, Any]
 
 SOURCE = "crm_api"
 #: What has an entry for itself on the timeline of the record it belongs to.
-TOLD = ("Notes", "Tasks", "Events", "Calls")
+DESCRIBED = ("Notes", "Tasks", "Events", "Calls")
 #: What an update is called that changes this field alone.
 CALLED = {
     "Tag": ("tag_added", "tag_removed", "tags_overwritten"),
@@ -150,7 +150,7 @@ def _members(name: str, value: str | None) -> set[str]:
 def _arrivals(org: Org, module: Module, record_id: int, itself: Entry) -> Iterator[Entry]:
     """Describe what was added to a record: notes, activities, attachments."""
     for relation in lists_of(org.schema, module):
-        if relation.module.api_name in TOLD:
+        if relation.module.api_name in DESCRIBED:
             where = relation.holds(record_id)
             sql = f'SELECT id, Created_Time, Created_By FROM "{relation.module.api_name}" AS r'
             for each, at, user in org.store.read(f"{sql} WHERE {where.sql}", where.values):
@@ -291,5 +291,7 @@ ROUTES = (
         get_timeline,
         "when a record was made, what was changed since the org began, what was added to it",
         READ,
+        honours=("include_inner_details", "filters", *SORTED, *PAGES, "page_token"),
+        refuses=("include", "include_timeline_type"),
     ),
 )

@@ -271,6 +271,7 @@ ROUTES = (
         partial(get_status, kind=UPDATE),
         "status of a mass update",
         ("ZohoCRM.mass_update.{module}.READ",),
+        honours=("job_id",),
     ),
     Route(
         "POST",
@@ -286,5 +287,6 @@ ROUTES = (
         partial(get_status, kind=DELETE),
         "status of a mass delete",
         ("ZohoCRM.mass_delete.{module}.READ",),
+        honours=("job_id",),
     ),
 )

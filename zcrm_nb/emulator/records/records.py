@@ -10,10 +10,10 @@ from zcrm_nb.emulator.query import criteria, views
 from zcrm_nb.emulator.query.conditions import EVERYTHING, Condition, both
 from zcrm_nb.emulator.records.table import ORDERS, Table, iso, module_named, plain_info
 from zcrm_nb.emulator.serving import parameters
-from zcrm_nb.emulator.serving.errors import Refusal, not_emulated
+from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.paging import LIFE_S, REACH, Binder, Position
-from zcrm_nb.emulator.serving.route import READ, SEARCH, V8, Route
+from zcrm_nb.emulator.serving.route import PAGES, READ, SEARCH, SORTED, V8, Route
 from zcrm_nb.emulator.storage import recycle_bin
 from zcrm_nb.emulator.storage.codec import nested
 from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
@@ -29,13 +29,6 @@ DAY_S = 24 * 3600
 FIELDS = 50
 DISCRETE = 2_000
 SORTABLE = ("id", "Created_Time", "Modified_Time")
-NOT_EMULATED_PARAMS = (
-    "territory_id",
-    "include_child",
-    "filters",
-    "cross_filters",
-    "filterId",
-)
 SEARCHES = ("criteria", "email", "phone", "word")
 APPROVED = "approved"
 APPROVAL_STATES = (
@@ -47,6 +40,7 @@ APPROVAL_STATES = (
     "zia_vision_pending", "zia_vision_rejected", "zia_vision_validation",
 )  # fmt: skip
 NOTHING_FITS = Condition("0")
+EITHER = ("true", "false", "both")
 
 
 class Sort(NamedTuple):
@@ -100,7 +94,7 @@ def listed(org: Org, request: Request, module: Module, within: Condition = EVERY
 
 def _listing(org: Org, request: Request, module: Module, within: Condition) -> Listing:
     """Read and check everything that a request for a list says."""
-    _refuse_what_is_not_emulated(request)
+    _refuse_ambiguity(request)
     fields = _fields(request, module, org.settings)
     view = requested_view(org, request, module)
     by = parameters.one_of(request, "sort_by", SORTABLE, "id")
@@ -130,15 +124,12 @@ def _listing(org: Org, request: Request, module: Module, within: Condition) -> L
     )
 
 
-def _refuse_what_is_not_emulated(request: Request) -> None:
-    """Refuse parameters that would change the answer in ways the emulator does not know."""
+def _refuse_ambiguity(request: Request) -> None:
+    """Refuse parameters that exclude each other."""
     if "page" in request.params and "page_token" in request.params:
         raise parameters.ambiguous("page", "page_token")
     if "cvid" in request.params and "sort_by" in request.params:
         raise parameters.ambiguous("cvid", "sort_by")
-    for name in NOT_EMULATED_PARAMS:
-        if name in request.params:
-            raise not_emulated(f"The parameter {name}")
 
 
 def requested_view(org: Org, request: Request, module: Module) -> View | None:
@@ -182,7 +173,7 @@ def _since(org: Org, request: Request) -> int | None:
 
 def _where(request: Request, module: Module, since: int | None) -> Condition:
     """Say which records a list is about."""
-    where = _converted(request, module)
+    where = _in_state(request, module)
     if since is not None:
         where = both(where, Condition('r."Modified_Time" > ?', (since,)))
     ids = parameters.ids(request)
@@ -191,9 +182,11 @@ def _where(request: Request, module: Module, since: int | None) -> Condition:
     return where
 
 
-def _converted(request: Request, module: Module) -> Condition:
-    """Leave out converted leads unless they are asked for."""
-    which = parameters.one_of(request, "converted", ("true", "false", "both"), "false")
+def _in_state(request: Request, module: Module, converted: str = "false") -> Condition:
+    """Choose records by conversion and approval: here all are approved."""
+    which = parameters.one_of(request, "converted", EITHER, converted)
+    if parameters.one_of(request, "approved", EITHER, "true") == "false":
+        return NOTHING_FITS
     if which == "both" or "Converted__s" not in module.by_name:
         return EVERYTHING
     return Condition('r."Converted__s" = ?', (int(which == "true"),))
@@ -282,7 +275,8 @@ def get_record(org: Org, request: Request, module: str, record_id: str) -> Answe
     names = parameters.names(request, "fields")
     chosen = [each for each in module_info.fields if not names or each.api_name in names]
     since = _since(org, request)
-    record = one_record(org.store, module_info, id_number, chosen)
+    where = _in_state(request, module_info, "both")
+    record = one_record(org.store, module_info, id_number, chosen, where)
     if record is None:
         return _unknown_id(org)
     if since is not None and not _newer(org.store, module_info, id_number, since):
@@ -291,12 +285,17 @@ def get_record(org: Org, request: Request, module: str, record_id: str) -> Answe
 
 
 def one_record(
-    store: Store, module: Module, record_id: int, fields: Iterable[Field]
+    store: Store,
+    module: Module,
+    record_id: int,
+    fields: Iterable[Field],
+    within: Condition = EVERYTHING,
 ) -> dict[str, Any] | None:
     """Read one record with everything that only a single record shows."""
     plain = [each for each in fields if each.data_type not in ONLY_ON_ONE]
     behind = [each for each in fields if each.data_type in ONLY_ON_ONE]
-    records, _ = Table(store, module, plain).read(Condition("r.id = ?", (record_id,)), "r.id", 1)
+    where = both(within, Condition("r.id = ?", (record_id,)))
+    records, _ = Table(store, module, plain).read(where, "r.id", 1)
     if not records:
         return None
     record = records[0]
@@ -326,8 +325,6 @@ def _newer(store: Store, module: Module, record_id: int, since: int) -> bool:
 def search_records(org: Org, request: Request, module: str) -> Answer:
     """``GET /{module}/search``: records that fit criteria, an e-mail address, a phone or a word."""
     module_info = module_named(org, module)
-    if "cvid" in request.params:
-        raise not_emulated("The parameter cvid of a search")
     state = parameters.one_of(request, "approval_state", APPROVAL_STATES, APPROVED)
     page = parameters.whole_number(request, "page", 1)
     per_page = parameters.whole_number(
@@ -375,7 +372,7 @@ def _search(org: Org, request: Request, module: Module) -> Condition | None:
         where = criteria.word(text, module)
     else:
         where = criteria.contact(kind, text, module)
-    return both(where, _converted(request, module))
+    return both(where, _in_state(request, module))
 
 
 def _search_key(org: Org, request: Request, module: Module) -> str:
@@ -400,11 +397,11 @@ def count_records(org: Org, request: Request, module: str) -> Answer:
     view = requested_view(org, request, module_info)
     where = _search(org, request, module_info)
     if view is not None:
-        where = both(_converted(request, module_info), views.condition(view, org, request.user))
+        where = both(_in_state(request, module_info), views.condition(view, org, request.user))
     if where is None and org.settings.count_needs_search:
         message = "one of the expected parameter is missing"
         raise Refusal(400, "EXPECTED_PARAM_MISSING", message, {"param_names": list(SEARCHES)})
-    where = where or _converted(request, module_info)
+    where = where or _in_state(request, module_info)
     sql = f'SELECT count(*) FROM "{module}" AS r WHERE {where.sql}'
     return json_answer({"count": org.store.read(sql, where.values)[0][0]})
 
@@ -480,13 +477,30 @@ def fetch_full_data(org: Org, request: Request, module: str, record_id: str = ""
     return json_answer({"data": records}) if records else NOTHING
 
 
+_STATE = ("approved", "converted")
+_NOT_ON_ONE = ("uid", "startDateTime", "endDateTime", "territory_id", "include_child")
+LISTED = ("fields", "ids", *PAGES, "page_token", *SORTED, "cvid", *_STATE)
+"""Query parameters that every list of records honours."""
+
+NOT_LISTED = (*_NOT_ON_ONE, "filters", "cross_filters", "filterId", "perPage")
+"""Documented query parameters that no list of records knows."""
+
 ROUTES = (
-    *(
-        Route("GET", f"{V8}/{where}/actions/fetch_full_data", fetch_full_data, what, READ)
-        for where, what in (
-            ("{module}", "rich text of several records, whole"),
-            ("{module}/{record_id}", "rich text of one record, whole"),
-        )
+    Route(
+        "GET",
+        f"{V8}/{{module}}/actions/fetch_full_data",
+        fetch_full_data,
+        "rich text of several records, whole",
+        READ,
+        honours=("ids", "fields"),
+    ),
+    Route(
+        "GET",
+        f"{V8}/{{module}}/{{record_id}}/actions/fetch_full_data",
+        fetch_full_data,
+        "rich text of one record, whole",
+        READ,
+        honours=("fields",),
     ),
     Route(
         "GET",
@@ -494,6 +508,8 @@ ROUTES = (
         search_records,
         "search by criteria, email, phone or word; 2,000 records",
         SEARCH,
+        honours=(*SEARCHES, "fields", *PAGES, *SORTED, *_STATE, "approval_state"),
+        refuses=("cvid", "type"),
     ),
     Route(
         "GET",
@@ -502,6 +518,7 @@ ROUTES = (
         "deleted records: in the recycle bin, or gone for good",
         READ,
         "deleted",
+        honours=("type", *PAGES),
     ),
     Route(
         "GET",
@@ -510,6 +527,7 @@ ROUTES = (
         "how many records fit criteria, email, phone, word, or a custom view",
         SEARCH,
         "count",
+        honours=(*SEARCHES, "cvid", *_STATE),
     ),
     Route(
         "GET",
@@ -519,6 +537,8 @@ ROUTES = (
         "If-Modified-Since",
         READ,
         "records",
+        honours=LISTED,
+        refuses=NOT_LISTED,
     ),
     Route(
         "GET",
@@ -526,5 +546,7 @@ ROUTES = (
         get_record,
         "one record, with subforms and multi-select lookups",
         READ,
+        honours=("fields", *_STATE),
+        refuses=(*_NOT_ON_ONE, "cvid", "on_demand_properties"),
     ),
 )

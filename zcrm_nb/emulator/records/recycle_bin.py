@@ -13,7 +13,7 @@ from zcrm_nb.emulator.records.writes import overall
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.route import V8, Route
+from zcrm_nb.emulator.serving.route import PAGES, SORTED, V8, Route
 from zcrm_nb.emulator.storage import recycle_bin
 from zcrm_nb.emulator.storage.validation import RecordChecker
 
@@ -371,9 +371,30 @@ _UPDATE = ("ZohoCRM.settings.recycle_bin.UPDATE",)
 _DELETE = ("ZohoCRM.settings.recycle_bin.DELETE",)
 
 ROUTES = (
-    Route("GET", _BIN, get_bin, "records in the recycle bin, filtered and sorted", _READ),
-    Route("DELETE", _BIN, delete_bin, "delete for good, by ids or filters", _DELETE),
-    Route("GET", f"{_BIN}/actions/count", count_bin, "how many records are in the bin", _READ),
+    Route(
+        "GET",
+        _BIN,
+        get_bin,
+        "records in the recycle bin, filtered and sorted",
+        _READ,
+        honours=("ids", "filters", *SORTED, *PAGES),
+    ),
+    Route(
+        "DELETE",
+        _BIN,
+        delete_bin,
+        "delete for good, by ids or filters",
+        _DELETE,
+        honours=("ids", "filters"),
+    ),
+    Route(
+        "GET",
+        f"{_BIN}/actions/count",
+        count_bin,
+        "how many records are in the bin",
+        _READ,
+        honours=("filters",),
+    ),
     Route(
         "POST",
         f"{_BIN}/actions/restore",

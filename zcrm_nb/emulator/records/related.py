@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.query.conditions import Condition
-from zcrm_nb.emulator.records.records import listed, one_record
+from zcrm_nb.emulator.records.records import LISTED, NOT_LISTED, listed, one_record
 from zcrm_nb.emulator.records.table import module_named
 from zcrm_nb.emulator.records.writes import RECORDS, Writer, attempted, items_of, overall, success
 from zcrm_nb.emulator.serving import parameters
@@ -198,6 +198,10 @@ def get_related_lists(org: Org, request: Request) -> Answer:
         message = "the module name given seems to be invalid"
         raise Refusal(400, "INVALID_MODULE", message, {"param_name": "module"})
     module = org.schema.modules[name]
+    if request.params.get("layout_id", str(module.id + 1)) != str(module.id + 1):
+        raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "layout_id"})
+    if "visible" not in (parameters.names(request, "status") or ["visible"]):
+        return NOTHING
     described = [_attachments_json(module)]
     described += [_list_json(each) for each in lists_of(org.schema, module)]
     for number, each in enumerate(described, 1):
@@ -459,6 +463,7 @@ ROUTES = (
         get_related_lists,
         "related lists of a module",
         ("ZohoCRM.settings.related_lists.READ",),
+        honours=("module", "layout_id", "status"),
     ),
     Route(
         "POST",
@@ -467,18 +472,28 @@ ROUTES = (
         "how many records up to 20 related lists hold",
         READ,
     ),
-    Route("GET", _LIST, get_related, "related list: as a list, of what belongs to a record", READ),
+    Route(
+        "GET",
+        _LIST,
+        get_related,
+        "related list: as a list, of what belongs to a record",
+        READ,
+        honours=LISTED,
+        refuses=NOT_LISTED,
+    ),
     Route("POST", _LIST, post_related, "write up to 100 notes about a record", UPDATE, "write"),
     Route("PUT", _LIST, put_related, "link up to 100 records", UPDATE),
-    Route("DELETE", _LIST, delete_related, "unlink up to 100 records", UPDATE),
+    Route("DELETE", _LIST, delete_related, "unlink up to 100 records", UPDATE, honours=("ids",)),
     Route(
         "GET",
         f"{V8}/{{module}}/deleted/{{record_id}}/{{related}}",
         get_deleted_related,
         "what hung on a record in the recycle bin; its notes are in the bin too",
         READ,
+        honours=LISTED,
+        refuses=NOT_LISTED,
     ),
-    Route("GET", _ONE, get_related_one, "one record of a related list", READ),
+    Route("GET", _ONE, get_related_one, "one record of a related list", READ, honours=("fields",)),
     Route("PUT", _ONE, put_related_one, "link one record", UPDATE),
     Route("DELETE", _ONE, delete_related_one, "unlink one record", UPDATE),
 )

@@ -35,7 +35,11 @@ Change = Callable[[list[Item]], list[Item]]
 def get_tags(org: Org, request: Request) -> Answer:
     """``GET /settings/tags?module=``: all tags of a module."""
     module = _module(org, request)
-    shown = _described(org, "module = ?", (module.api_name,))
+    where = "module = ?"
+    values: tuple[object, ...] = (module.api_name,)
+    if parameters.one_of(request, "my_tags", ("true", "false"), "false") == "true":
+        where, values = f"{where} AND created_by = ?", (*values, request.user)
+    shown = _described(org, where, values)
     if not shown:
         return NOTHING
     allowed = org.settings.relations.tags_per_module
@@ -346,10 +350,39 @@ _SCOPE = "ZohoCRM.settings.tags"
 _MANY, _ONE = f"{V8}/{{module}}/actions", f"{V8}/{{module}}/{{record_id}}/actions"
 
 ROUTES = (
-    Route("GET", _SETTINGS, get_tags, "tags of a module", (f"{_SCOPE}.READ",)),
-    Route("POST", _SETTINGS, post_tags, "make tags", (f"{_SCOPE}.CREATE",)),
-    Route("PUT", _SETTINGS, put_tags, "rename or recolour tags", (f"{_SCOPE}.UPDATE",)),
-    Route("PUT", _TAG, put_tag, "rename or recolour one tag", (f"{_SCOPE}.UPDATE",)),
+    Route(
+        "GET",
+        _SETTINGS,
+        get_tags,
+        "tags of a module",
+        (f"{_SCOPE}.READ",),
+        honours=("module", "my_tags"),
+    ),
+    Route(
+        "POST",
+        _SETTINGS,
+        post_tags,
+        "make tags",
+        (f"{_SCOPE}.CREATE",),
+        honours=("module",),
+        refuses=("color_code",),
+    ),
+    Route(
+        "PUT",
+        _SETTINGS,
+        put_tags,
+        "rename or recolour tags",
+        (f"{_SCOPE}.UPDATE",),
+        honours=("module",),
+    ),
+    Route(
+        "PUT",
+        _TAG,
+        put_tag,
+        "rename or recolour one tag",
+        (f"{_SCOPE}.UPDATE",),
+        honours=("module",),
+    ),
     Route("DELETE", _TAG, delete_tag, "take a tag away, from records too", (f"{_SCOPE}.DELETE",)),
     Route("POST", f"{_TAG}/actions/merge", merge_tags, "merge two tags", (f"{_SCOPE}.UPDATE",)),
     Route(
@@ -358,9 +391,34 @@ ROUTES = (
         count_tagged,
         "how many records have a tag",
         (f"{_SCOPE}.READ",),
+        honours=("module",),
     ),
-    Route("POST", f"{_MANY}/add_tags", add_tags, "put tags on records", UPDATE, "tags"),
-    Route("POST", f"{_MANY}/remove_tags", remove_tags, "take tags off records", UPDATE, "tags"),
-    Route("POST", f"{_ONE}/add_tags", add_tags, "put tags on one record", UPDATE, "tags"),
+    Route(
+        "POST",
+        f"{_MANY}/add_tags",
+        add_tags,
+        "put tags on records",
+        UPDATE,
+        "tags",
+        honours=("over_write", "ids"),
+    ),
+    Route(
+        "POST",
+        f"{_MANY}/remove_tags",
+        remove_tags,
+        "take tags off records",
+        UPDATE,
+        "tags",
+        honours=("ids",),
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/add_tags",
+        add_tags,
+        "put tags on one record",
+        UPDATE,
+        "tags",
+        honours=("over_write",),
+    ),
     Route("POST", f"{_ONE}/remove_tags", remove_tags, "take tags off one record", UPDATE, "tags"),
 )

@@ -355,6 +355,7 @@ ROUTES = (
         "delete up to 100 records",
         DELETE,
         "write",
+        honours=("ids", "wf_trigger"),
     ),
     Route(
         "PUT",
@@ -371,5 +372,6 @@ ROUTES = (
         "delete one record",
         DELETE,
         "write",
+        honours=("wf_trigger",),
     ),
 )

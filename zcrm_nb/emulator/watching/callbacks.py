@@ -175,7 +175,7 @@ class Courier:
             return replace(callback, outcome="undeliverable")
         except (OSError, http.client.HTTPException):
             return replace(callback, outcome="failed")
-        except Exception:
+        except Exception:  # a user's callable raises anything; the courier goes on
             _log.exception("The callable at channels.post failed")
             return replace(callback, outcome="failed")
         outcome = "delivered" if 200 <= status < 300 else "refused"

@@ -194,7 +194,7 @@ class Channels:
             for channel in self._open.values():
                 for callback in self._callbacks(channel, net):
                     self._courier.send(callback)
-        except Exception:
+        except Exception:  # logged; the write that led here is done
             _log.exception("The emulator could not notify of %d changes", len(changes))
 
     def _callbacks(self, channel: Channel, changes: list[Change]) -> Iterator[Delivery]:

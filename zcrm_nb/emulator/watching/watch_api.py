@@ -13,7 +13,7 @@ from zcrm_nb.emulator.records.table import plain_info
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.route import V8, Route
+from zcrm_nb.emulator.serving.route import PAGES, V8, Route
 from zcrm_nb.emulator.watching.channels import ACTIONS, Channel, resource_uri
 from zcrm_nb.emulator.watching.watch_form import Form, Item, Location, limit_reached
 
@@ -320,6 +320,7 @@ ROUTES = (
         get_watch,
         "the caller's open channels, by `module` and `channel_id`, in pages",
         (f"{_SCOPE}READ",),
+        honours=("channel_id", "module", *PAGES),
     ),
     Route(
         "PUT",
@@ -335,5 +336,12 @@ ROUTES = (
         "change details of channels, add events, drop some (`_delete_events`)",
         (f"{_SCOPE}UPDATE",),
     ),
-    Route("DELETE", _WATCH, delete_watch, "close channels", (f"{_SCOPE}DELETE",)),
+    Route(
+        "DELETE",
+        _WATCH,
+        delete_watch,
+        "close channels",
+        (f"{_SCOPE}DELETE",),
+        honours=("channel_ids",),
+    ),
 )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from zcrm_nb import coql
 from zcrm_nb.api.metadata import field_row
-from zcrm_nb.api.planning.costs import asked_cost
+from zcrm_nb.api.planning.costs import query_cost
 from zcrm_nb.api.reading.query import OFFSET_CEILING, PAGE_SIZE
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import NotFoundError, ZohoError
@@ -451,11 +451,11 @@ def _name(thing: object) -> str:
 def _price(limit: int | None) -> str:
     """Price a query whose rows were not counted, by its LIMIT."""
     if limit is None:
-        cost, first = asked_cost(None, PAGE_SIZE).credits, PAGE_SIZE
+        cost, first = query_cost(None, PAGE_SIZE).credits, PAGE_SIZE
         return f"{cost} credits for up to {first:,} rows; Count shows what more would cost"
     if limit <= PAGE_SIZE:
-        return credits_text(asked_cost(None, limit).credits)
-    least, most = asked_cost(None, limit).credits, asked_cost(limit, limit).credits
+        return credits_text(query_cost(None, limit).credits)
+    least, most = query_cost(None, limit).credits, query_cost(limit, limit).credits
     return f"{least} to {most:,} credits, by the number of rows"
 
 
@@ -465,4 +465,4 @@ def _counted_price(plan: Plan, limit: int | None, *, split: bool) -> str:
     of_rows = f"{plan.rows:,} rows" if rows == plan.rows else f"{rows:,} of {plan.rows:,} rows"
     if split or rows > OFFSET_CEILING:
         return f"{'up to ' if limit else ''}{credits_text(plan.credits or 0)} for {of_rows}"
-    return f"{credits_text(asked_cost(rows, limit).credits)} for {of_rows}"
+    return f"{credits_text(query_cost(rows, limit).credits)} for {of_rows}"

@@ -245,11 +245,11 @@ def _interactive() -> Iterator[None]:
         raise not_interactive(f"The system said: {type(error).__name__}.") from None
 
 
-def not_interactive(said: str) -> LoginError:
+def not_interactive(reason: str) -> LoginError:
     """Explain what to do where a program runs the code."""
     return LoginError(
         "Questions cannot be answered here, so there is no login.",
-        said,
+        reason,
         "Log in once with zcrm-nb login; connect(profile=…) and login() then use that saved login. "
         "Or set ZCRM_CLIENT_ID, ZCRM_CLIENT_SECRET and ZCRM_REFRESH_TOKEN for connect(). If you do "
         "see widgets: zcrm_nb.login(ui='form').",
