@@ -427,7 +427,7 @@ def near_names(word: str, names: Mapping[str, str]) -> list[str]:
 
 def _folded(name: str) -> str:
     """Write a name without case, blanks and underscores."""
-    return re.sub(r"[\s_]+", "", name).casefold()
+    return "".join(name.replace("_", " ").split()).casefold()
 
 
 def _with_step(steps: tuple[Step, ...], index: int, name: str) -> str:

@@ -187,6 +187,9 @@ class RelationSettings:
     )
     tags_per_record: int = fact(10, "most tags of one record, as older pages say")
     records_tagged_per_call: int = fact(500, "most ids of add_tags and remove_tags: secondary")
+    wf_scheduler: bool | str = fact(
+        True, "value beside tagged records: a boolean in the specification, 'success' in samples"
+    )
     composite_cuts_lists: bool = fact(
         True,
         "whether lists inside a composite request end at 25 records: a page allows 25, "
@@ -262,6 +265,11 @@ class BulkSettings:
     quotes_all_text: bool = fact(False, "whether texts are quoted though they need not be")
     # bulk write
     upload_bytes: int = fact(25 << 20, "size of an uploaded ZIP: 25 MB; tests take less")
+    upload_gateway: bool = fact(
+        True,
+        "whether uploads without their headers are refused by the gateway, in its own shape, or "
+        "with the codes of the specification: MANDATORY_NOT_FOUND and its like",
+    )
     upload_on_api_host: bool = fact(
         False, "whether uploads are taken at the API host as well; one specification has it there"
     )
@@ -480,7 +488,9 @@ class Settings:
     search_lag_s: int = fact(0, "seconds until a search finds a new record; Zoho gives no figure")
     search_criteria: int = fact(15, "most criteria in one search: the text says 10, the error 15")
     search_sorts_by_any_field: bool = fact(
-        False, "whether sort_by of a search takes any field, or the three that lists take"
+        True,
+        "whether sort_by of a search takes any field, as the specification says, or the three that "
+        "lists take, as an integrator reports",
     )
     count_needs_search: bool = fact(
         False, "whether a count without criteria, email, phone or word is refused"

@@ -101,11 +101,12 @@ def to_records(
     [{'Name': 'Pune', 'Expenses': [{'Amount': 120}, {'Amount': 80.5}]}, {'Name': 'Goa'}]
     """
     data = as_columns(df, columns, subforms=subforms)
+    types = {name: set(map(type, values)) for name, values in data.items()}
     for name, values in data.items():
-        lost = name == "id" and float in set(map(type, values))
-        if lost or not all_writable(values, controls=False):
+        lost = name == "id" and float in types[name]
+        if lost or not all_writable(values, types[name], controls=False):
             _check(name, values, df.index)
-    return as_rows(data, len(df))
+    return _rows(data, len(df), gaps=any(Absent in each for each in types.values()))
 
 
 def _check(name: str, values: Sequence[Any], labels: Iterable[Any]) -> None:
@@ -176,10 +177,16 @@ def only(source: Any, names: Sequence[str]) -> Any:
 
 def as_rows(data: Mapping[str, Sequence[Any]], length: int) -> list[dict[str, Any]]:
     """Turn columns of JSON values into ``length`` records."""
+    gaps = any(Absent in set(map(type, values)) for values in data.values())
+    return _rows(data, length, gaps=gaps)
+
+
+def _rows(data: Mapping[str, Sequence[Any]], length: int, *, gaps: bool) -> list[dict[str, Any]]:
+    """Make records, without the keys that are absent."""
     if not data:
         return [{} for _ in range(length)]
     rows = list(map(dict, map(zip, repeat(tuple(data)), zip(*data.values(), strict=True))))
-    if not any(Absent in set(map(type, values)) for values in data.values()):
+    if not gaps:
         return rows
     return [{key: value for key, value in row.items() if value is not ABSENT} for row in rows]
 

@@ -271,13 +271,14 @@ def _rule(field: Field, unlisted: bool) -> _Rule | None:
 
 
 def _typed(types: set[type], wrong: Callable[[Any], str]) -> _Rule:
-    """Make a rule that looks at each value of the right types, for that is quick enough."""
+    """Make a rule that looks at each value of the right types, at equal texts once."""
     allowed = types | {type(None), Absent}
 
     def glance(values: Sequence[Any]) -> bool:
-        return allowed.issuperset(map(type, values)) and not any(
-            wrong(value) for value in values if value is not None and value is not ABSENT
-        )
+        if not allowed.issuperset(map(type, values)):
+            return False
+        some = set(values) if types == {str} else values
+        return not any(wrong(value) for value in some if value is not None and value is not ABSENT)
 
     return _Rule(glance, wrong)
 

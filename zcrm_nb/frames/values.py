@@ -141,12 +141,15 @@ def _times(array: pa.Array) -> list[Any]:
 
 def _numbers(array: pa.Array) -> list[Any]:
     """Give whole floats as integers, and others as they are."""
-    if _all(pc.equal(array, pc.trunc(array))) and _all(pc.less(pc.abs(array), float(EXACT))):
+    whole = pc.and_(pc.equal(array, pc.trunc(array)), pc.less(pc.abs(array), float(EXACT)))
+    if _all(whole):
         return array.cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
-    return [
-        int(value) if value is not None and value.is_integer() and -EXACT < value < EXACT else value
-        for value in array.to_pylist()
-    ]
+    values: list[Any] = array.to_pylist()
+    places = pc.indices_nonzero(whole)
+    integers = array.take(places).cast(pa.int64()).to_pylist()
+    for place, integer in zip(places.to_pylist(), integers, strict=True):
+        values[place] = integer
+    return values
 
 
 def _all(truths: pa.Array) -> bool:
@@ -321,23 +324,34 @@ _AS_THEY_ARE: dict[str, set[type]] = {
     "text": {str, _NONE, _NO_KEY},
     "picklist": {str, _NONE, _NO_KEY},
     "integer": {int, _NONE, _NO_KEY},
-    "float": {float, _NONE, _NO_KEY},
+    "float": {float, int, _NONE, _NO_KEY},
     "boolean": {bool, _NONE, _NO_KEY},
+    "date": {str, _NONE, _NO_KEY},
+    "datetime": {str, _NONE, _NO_KEY},
 }
 
 
 def _are_as_they_are(values: list[Any], kind: str) -> bool:
     """Return at a glance whether no value of a column needs another form for its kind of field."""
-    plain = _AS_THEY_ARE.get(kind, set()).issuperset(map(type, values))
-    return plain and not (kind == "picklist" and "" in values)
+    if not _AS_THEY_ARE.get(kind, set()).issuperset(map(type, values)):
+        return False
+    if kind == "float":
+        whole = [value for value in values if type(value) is int]
+        return not whole or (min(whole) >= _SMALLEST and max(whole) <= _LARGEST)
+    if kind in {"date", "datetime"}:
+        text = "".join(filter(None, values))
+        return "" not in values and (not text or text.split() == [text])
+    return kind != "picklist" or "" not in values
 
 
 # ---- What cannot be sent -------------------------------------------------------------------------
 
 
-def all_writable(values: Sequence[Any], *, controls: bool = True) -> bool:
+def all_writable(
+    values: Sequence[Any], types: set[type] | None = None, *, controls: bool = True
+) -> bool:
     """Return at a glance whether ``unwritable`` has nothing to say of any value."""
-    types = set(map(type, values))
+    types = set(map(type, values)) if types is None else types
     if not types <= _JSON_TYPES:
         return False
     floats = [each for each in values if type(each) is float] if float in types else ()
@@ -351,7 +365,9 @@ def all_writable(values: Sequence[Any], *, controls: bool = True) -> bool:
         nested = orjson.dumps(inner, option=orjson.OPT_PASSTHROUGH_DATETIME) if inner else b""
     except TypeError:
         return False
-    return not (controls and _ESCAPED.search(text)) and not _TO_LOOK_AT.search(nested)
+    return not (controls and _ESCAPED.search(text)) and not (
+        b"null" in nested or _NUMBER_AS_ID.search(nested)  # infinite numbers become null
+    )
 
 
 def _no_key(value: Any) -> None:
@@ -404,5 +420,5 @@ LOST_ID = "ids are text; as a float, this one has lost its last digits"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _ESCAPED = re.compile(rb"\\(?:u00|[bf])")
-_TO_LOOK_AT = re.compile(rb'null|"id":[-0-9]')  # infinite numbers become null
+_NUMBER_AS_ID = re.compile(rb'"id":[-0-9]')
 _JSON_TYPES = {str, int, float, bool, list, dict, _NONE, _NO_KEY}

@@ -59,6 +59,21 @@ def test_the_gateway_wants_two_headers(bulk, headers):
     assert "X-CRM-ORG" in reply.body["x-error"]
 
 
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"feature": ""}, "MANDATORY_NOT_FOUND"),
+        ({"X-CRM-ORG": ""}, "MANDATORY_NOT_FOUND"),
+        ({"feature": "bulk"}, "NOT_SUPPORTED_FEATURE"),
+        ({"X-CRM-ORG": "60"}, "INVALID_DATA"),
+    ],
+)
+def test_without_a_gateway_the_headers_are_refused_by_code(other, headers, code):
+    """As the specification has it."""
+    reply = other(upload_gateway=False).upload(zipped(leads=LEADS), headers)
+    assert (reply.status, reply.body["code"]) == (400, code)
+
+
 def test_uploads_that_are_refused(other):
     """No ZIP, no part called file, too large, at the wrong host, without the scope."""
     bulk = other(upload_bytes=1000)

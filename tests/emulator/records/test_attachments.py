@@ -25,6 +25,7 @@ def test_a_file_comes_back_byte_for_byte(ask, lead):
         "Created_By",
         "Modified_By",
     }
+    assert done["details"]["Created_By"].keys() == {"name", "id"}
     (listed,) = ask("GET", f"/Leads/{lead}/Attachments", FIELDS).body["data"]
     assert (listed["File_Name"], listed["Size"]) == ("Übersicht Q4.pdf", str(len(content)))
     assert (listed["$type"], listed["$se_module"]) == ("File", "Leads")

@@ -127,6 +127,7 @@ def test_long_timelines_go_on_by_token(ask, deal):
         asked = {"per_page": 3, "sort_order": order}
         pages = [ask("GET", f"/Deals/{deal}/__timeline", asked).body]
         while (info := pages[-1]["info"])["more_records"]:
+            assert "page_token_expiry" not in info
             more = {"page_token": info["next_page_token"], "sort_order": order}
             pages.append(ask("GET", f"/Deals/{deal}/__timeline", more).body)
         entries = [each for page in pages for each in page["__timeline"]]

@@ -232,6 +232,26 @@ def test_what_would_change_the_answer_unseen_is_refused(ask, name):
     assert (reply.status, reply.body["details"]) == (404, {"emulated": False})
 
 
+@pytest.mark.parametrize("word", ["x", "é", "*"])
+def test_a_word_of_one_letter_is_not_counted(ask, word):
+    """INVALID_DATA for a count, PATTERN_NOT_MATCHED for a search."""
+    for path, code in (("actions/count", "INVALID_DATA"), ("search", "PATTERN_NOT_MATCHED")):
+        reply = ask("GET", f"/Leads/{path}", {"word": word})
+        assert (reply.status, reply.body["code"]) == (400, code)
+        assert reply.body["details"] == {"param_name": "word"}
+
+
+@pytest.mark.parametrize("field", ["Last_Name", "Company", "Annual_Revenue", "Created_Time"])
+def test_a_search_is_sorted_by_any_field(ask, make, field):
+    """As the specification says; by a setting only by the three of lists."""
+    params = {"criteria": "(Last_Name:not_equal:x)", "sort_by": field, "sort_order": "asc"}
+    found = [each[field] for each in ask("GET", "/Leads/search", params).body["data"]]
+    known = [each for each in found if each is not None]
+    assert known == sorted(known)
+    strict = make({"search_sorts_by_any_field": False})("GET", "/Leads/search", params)
+    assert strict.status == (200 if field == "Created_Time" else 400)
+
+
 def test_every_record_is_approved(ask):
     """So those that are not approved are none, in lists, counts, searches and alone."""
     (lead, *_) = ask.ids("Leads")

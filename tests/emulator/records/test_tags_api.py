@@ -54,6 +54,27 @@ def test_tags_are_made_renamed_and_taken_away(ask):
     assert "warm" not in names(ask, lead)
     gone = ask("DELETE", f"/settings/tags/{tag}")
     assert (gone.body["message"], gone.body["details"]) == ("tags not found", {"id": tag})
+    assert (gone.status, gone.body["code"]) == (400, "INVALID_DATA")
+
+
+@pytest.mark.parametrize("which", ["unknown", "another module's", "no id"])
+def test_the_records_of_an_unknown_tag_are_not_counted(ask, which):
+    """404, not a count of 0."""
+    reply = ask("POST", "/settings/tags", {"module": "Deals"}, {"tags": [{"name": "x"}]})
+    (made,) = reply.body["tags"]
+    tag = {"unknown": "1", "another module's": made["details"]["id"], "no id": "hot"}[which]
+    reply = ask("GET", f"/settings/tags/{tag}/actions/records_count", LEADS)
+    assert (reply.status, reply.body["message"]) == (404, "tags not found")
+
+
+def test_tagged_records_come_with_a_boolean(ask, make):
+    """Or with the text of older samples."""
+    older = make({"relations": RelationSettings(wf_scheduler="success")})
+    for org, shown in ((ask, True), (older, "success")):
+        lead = org.ids("Leads")[0]
+        reply = org("POST", f"/Leads/{lead}/actions/add_tags", None, {"tags": [{"name": "hot"}]})
+        assert reply.body["wf_scheduler"] == shown
+        assert (reply.body["success_count"], reply.body["locked_count"]) == ("1", "0")
 
 
 def test_one_tag_takes_the_place_of_another(ask, tags):

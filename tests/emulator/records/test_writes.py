@@ -43,6 +43,7 @@ def test_an_insert_answers_as_documented(ask):
     record = read(ask, "Leads", details["id"])
     assert (record["Last_Name"], record["Full_Name"]) == ("Osei", "Osei")
     assert record["Owner"]["id"] == details["Created_By"]["id"]
+    assert details["Created_By"].keys() == details["Modified_By"].keys() == {"name", "id"}
 
 
 VALUES = {

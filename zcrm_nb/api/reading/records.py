@@ -295,10 +295,13 @@ def conversion(
     return str(converted).lower()
 
 
+_ID = re.compile(r"[0-9]{1,19}")
+
+
 def check_id(module: str, record_id: str) -> str:
     """Return a well-formed record id; ``NotFoundError`` for anything else, before it is sent."""
-    text = str(id_values([record_id])[0])
-    if re.fullmatch(r"[0-9]{1,19}", text):
+    text = record_id if type(record_id) is str else str(id_values([record_id])[0])
+    if _ID.fullmatch(text):
         return text
     raise NotFoundError(
         f"{record_id!r} is not a record id of {module}; nothing was sent.",

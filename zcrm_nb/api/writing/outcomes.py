@@ -131,9 +131,10 @@ def _outcome(item: dict[str, Any], action: str, sent: str | None) -> Outcome:
     """Read one result."""
     details, code = _details(item), str(item.get("code") or "") or None
     status = str(item.get("status")).lower()
-    act = item.get("action") if item.get("action") in UPSERTED else _known(action)
-    message = _text(item.get("message"))
+    own_action = item.get("action")
+    act = own_action if own_action in UPSERTED else _known(action)
     if status == "success":
+        message = _text(item.get("message"))
         return _success(Outcome(act, "done", sent or None, code, None, message), details)
     if status != "error" or code in _UNCLEAR:
         return unknown(act, f"Zoho's result cannot be read: {item}"[:200], sent or None)
@@ -158,7 +159,8 @@ def _success(outcome: Outcome, details: Mapping[str, Any]) -> Outcome:
         message = "Zoho's answer names no record"
         return outcome._replace(status="unknown", code="NO_ANSWER", message=message)
     kept = None if outcome.action in _KNOWN_BY_ID else dict(details) or None
-    return outcome._replace(id=record_id, stamp=_text(details.get("Modified_Time")), details=kept)
+    stamp = _text(details.get("Modified_Time"))
+    return Outcome(*outcome[:2], record_id, *outcome[3:6], stamp, kept)
 
 
 # Of these an id and a time say all that a report and an undo need.
@@ -167,7 +169,7 @@ _KNOWN_BY_ID = {*UPSERTED, None, "delete", "restore"}
 
 def _text(value: Any) -> str | None:
     """Return a value as text; nothing for nothing."""
-    return None if value in (None, "") else str(value)
+    return None if value is None or value == "" else str(value)
 
 
 def _known(action: str) -> str | None:

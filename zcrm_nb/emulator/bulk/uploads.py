@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
     from zcrm_nb.emulator.bulk.jobs import BulkOrg
 
-FEATURE = "bulk-write"
+HEADERS = {"feature": "bulk-write", "X-CRM-ORG": str(ZGID)}
 
 
 def post_upload(org: BulkOrg, request: Request) -> Answer:
     """``POST {upload}/crm/v8/upload``: keep a ZIP file."""
     _refuse_api_host(org, request)
-    names = (request.headers.get("feature"), request.headers.get("X-CRM-ORG"))
-    if names != (FEATURE, str(ZGID)):
+    wrong = [name for name, value in HEADERS.items() if request.headers.get(name) != value]
+    if wrong and org.settings.bulk.upload_gateway:
         return _gate("check if headers [feature, X-CRM-ORG] are present and valid")
+    if wrong:
+        raise _bad_header(request, wrong[0])
     file_id = keep(org, request.user, _content(org, request))
     details = {"file_id": str(file_id), "created_time": iso(org, org.clock.now())}
     done = {"status": "success", "code": "FILE_UPLOAD_SUCCESS", "message": "file uploaded."}
@@ -79,6 +81,15 @@ def _content(org: BulkOrg, request: Request) -> bytes:
         message = "invalid file format. only zip format is supported"
         raise Refusal(400, "INVALID_FILE_FORMAT", message)
     return sent.content
+
+
+def _bad_header(request: Request, name: str) -> Refusal:
+    """Refuse a header that is missing, or has a wrong value."""
+    if not request.headers.get(name):
+        message = "required header not found"
+        return Refusal(400, "MANDATORY_NOT_FOUND", message, {"header": name})
+    code = "NOT_SUPPORTED_FEATURE" if name == "feature" else "INVALID_DATA"
+    return Refusal(400, code, "the header given seems to be invalid", {"header": name})
 
 
 def _gate(message: str) -> Answer:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from zcrm_nb.emulator.records.files import MB, download, keep, too_large
 from zcrm_nb.emulator.records.related import parent_of
 from zcrm_nb.emulator.records.table import iso, module_named, plain_info
-from zcrm_nb.emulator.records.writes import attempted, overall, success
+from zcrm_nb.emulator.records.writes import attempted, overall, stamped, success
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Part, Request, json_answer
@@ -138,7 +138,7 @@ def _receipt(org: Org, module: Module, parent: int, attachment: int) -> dict[str
     shown = next(each for each in _described(org, module, parent) if each["id"] == str(attachment))
     stamps = ("id", "Created_Time", "Modified_Time", "Created_By", "Modified_By")
     done = success("attachment uploaded successfully", attachment)
-    return done | {"details": {name: shown[name] for name in stamps}}
+    return done | {"details": stamped({name: shown[name] for name in stamps})}
 
 
 def get_attachment(

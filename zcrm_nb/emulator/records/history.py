@@ -19,7 +19,7 @@ from zcrm_nb.emulator.records.table import iso, module_named
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
-from zcrm_nb.emulator.serving.paging import LIFE_S, Binder, Position
+from zcrm_nb.emulator.serving.paging import Binder, Position
 from zcrm_nb.emulator.serving.route import PAGES, READ, SORTED, V8, Route
 from zcrm_nb.emulator.storage.codec import shape
 from zcrm_nb.emulator.storage.schema import ORG_PREFIX
@@ -95,7 +95,6 @@ def _page(
         "more_records": more,
         "next_page_token": last and binder.seal(last, now),
         "previous_page_token": None,
-        "page_token_expiry": iso(org, now + LIFE_S) if more else None,
     }
 
 

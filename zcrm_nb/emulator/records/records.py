@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DAY_S = 24 * 3600
 FIELDS = 50
 DISCRETE = 2_000
+SHORTEST_WORD = 2
 SORTABLE = ("id", "Created_Time", "Modified_Time")
 SEARCHES = ("criteria", "email", "phone", "word")
 APPROVED = "approved"
@@ -395,6 +396,8 @@ def count_records(org: Org, request: Request, module: str) -> Answer:
     if "cvid" in request.params and any(each in request.params for each in SEARCHES):
         raise _view_and_search(request)
     view = requested_view(org, request, module_info)
+    if len(request.params.get("word") or "none") < SHORTEST_WORD:
+        raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "word"})
     where = _search(org, request, module_info)
     if view is not None:
         where = both(_in_state(request, module_info), views.condition(view, org, request.user))
@@ -509,7 +512,7 @@ ROUTES = (
         "search by criteria, email, phone or word; 2,000 records",
         SEARCH,
         honours=(*SEARCHES, "fields", *PAGES, *SORTED, *_STATE, "approval_state"),
-        refuses=("cvid", "type"),
+        refuses=("cvid", "type", "role_id", "include_lite_users"),
     ),
     Route(
         "GET",

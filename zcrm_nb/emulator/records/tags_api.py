@@ -152,6 +152,8 @@ def merge_tags(org: Org, request: Request, tag_id: str) -> Answer:
 def count_tagged(org: Org, request: Request, tag_id: str) -> Answer:
     """``GET /settings/tags/{id}/actions/records_count?module=``: how many records have a tag."""
     module = _module(org, request)
+    if not _described(org, "id = ? AND module = ?", (tag_id, module.api_name)):
+        raise Refusal(404, "INVALID_DATA", "tags not found", {"id": tag_id})
     return json_answer({"count": str(len(_tagged(org, module, tag_id)))})
 
 
@@ -336,7 +338,7 @@ def _change_records(
     return json_answer(
         {
             "data": [result for result, _ in tried],
-            "wf_scheduler": "success",
+            "wf_scheduler": org.settings.relations.wf_scheduler,
             "success_count": str(good),
             "locked_count": "0",
         },

@@ -86,7 +86,7 @@ class Writer:
         stamps = [self._module.by_name[name] for name in STAMPS]
         where = Condition(f"r.id IN ({', '.join('?' * len(written))})", tuple(written))
         records, _ = Table(self._store, self._module, stamps).read(where, "r.id", len(written))
-        details = {each["id"]: each | {"$approval_state": "approved"} for each in records}
+        details = {each["id"]: stamped(each) | {"$approval_state": "approved"} for each in records}
         return [
             each | {"details": details[each["details"]["id"]]}
             if each["code"] == "SUCCESS"
@@ -285,6 +285,14 @@ def success(message: str, record_id: int) -> Item:
     """Say what is told of one success."""
     details = {"id": str(record_id)}
     return {"code": "SUCCESS", "details": details, "message": message, "status": "success"}
+
+
+def stamped(details: Item) -> Item:
+    """Leave name and id of users: their e-mail addresses are shown where records are read."""
+    return {
+        name: {key: value[key] for key in ("name", "id")} if isinstance(value, dict) else value
+        for name, value in details.items()
+    }
 
 
 def items_of(body: dict[str, Any]) -> list[Item]:
