@@ -351,8 +351,8 @@ def lasting():
     world.crm.close()
 
 
-# The same examples in every run: of random ones, one run in forty lacks the row of a record that was
-# deleted in the very second in which the feed was saved (its state is right all the same).
+# The same examples in every run: with random ones, one run in forty lacks the row of a record that
+# was deleted in the very second in which the feed was saved (its state is right all the same).
 @settings(max_examples=30, derandomize=True)
 @given(steps=steps, whole=st.booleans())
 def test_the_end_is_right_whatever_was_told(lasting, steps, whole):
