@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
-import pyarrow.parquet as pq
 
 from zcrm_nb.frames.types import TEXT
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 __all__ = ["BYTES_IN_GROUP", "FORMATS", "ROWS_IN_GROUP", "Format", "groups"]
+
+(pq,) = later("pyarrow", "parquet")  # 10 ms of every import
 
 ROWS_IN_GROUP = 64 * 1024  # small enough that a row group takes little memory
 BYTES_IN_GROUP = 64 << 20
