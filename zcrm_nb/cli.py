@@ -125,9 +125,10 @@ def _emulate(options: argparse.Namespace) -> int:
     )
     life = emulator.live(options.life) if options.life is not None else nullcontext()
     with emulator.serve(port=options.port) as server, life:
-        print(json.dumps({**server.credentials, "pid": os.getpid()}), flush=True)
         if not options.json:
-            print(_CONNECT.format(url=server.url), file=sys.stderr)
+            print(_CONNECT.format(url=server.url), file=sys.stderr, flush=True)
+        # Last, because programs that start this one wait for the line on stdout.
+        print(json.dumps({**server.credentials, "pid": os.getpid()}), flush=True)
         stopped = threading.Event()
         while not stopped.wait(1.0):  # in pieces: on Windows no Ctrl-C gets into a wait
             pass

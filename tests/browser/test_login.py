@@ -333,7 +333,7 @@ def test_a_finished_form_is_folded_and_opens_for_another_login(form, org):
     log_in_with_code(form, org)
     expect(form.view.locator(".zcrm-client-id")).to_be_hidden()
     expect(form.view.locator(".zcrm-paste")).to_be_hidden()
-    form.view.locator("button.zcrm-go", has_text="Log in anew").click()
+    form.view.locator("button.zcrm-go", has_text="Log in again").click()
     expect(form.view.locator(".zcrm-client-id input")).to_be_visible()
     log_in_with_code(form, org)
 

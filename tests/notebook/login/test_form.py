@@ -130,7 +130,7 @@ def test_each_place_has_its_way_and_the_paste_box(wish, org, environ):
 
 
 def test_a_finished_form_is_folded_until_it_is_wanted_again(org, wish):
-    """Log in anew shows the boxes; nothing is sent before they are filled in."""
+    """Log in again shows the boxes; nothing is sent before they are filled in."""
     page = FrontEnd(wish)
     page.enter("secret", org.secret_of_client)
     page.enter("paste", org.approve(page.link))
