@@ -62,6 +62,8 @@ CALLS: dict[str, Callable[[CRM], object]] = {
     "fields": lambda crm: crm.fields("Deals"),
     "picklist": lambda crm: crm.picklist("Deals", "Stage"),
     "users": lambda crm: crm.users(),
+    "roles": lambda crm: crm.roles(),
+    "profiles": lambda crm: crm.profiles(),
     "org": lambda crm: crm.org(),
     "views": lambda crm: crm.views("Leads"),
     "tags": lambda crm: crm.tags("Leads"),

@@ -7,7 +7,7 @@ import warnings
 import orjson
 import pytest
 
-from zcrm_nb.api.metadata import Catalogue, choices, field_row
+from zcrm_nb.api.metadata import PROFILE_COLUMNS, ROLE_COLUMNS, Catalogue, choices, field_row
 from zcrm_nb.api.pages import entries_of
 from zcrm_nb.errors import (
     DataWarning,
@@ -19,7 +19,7 @@ from zcrm_nb.errors import (
     ServerError,
     ZohoError,
 )
-from zcrm_nb.frames import column_for
+from zcrm_nb.frames import column_for, to_frame
 
 NAME = {"api_name": "Last_Name", "data_type": "text", "json_type": "string"}
 LEADS = {"api_name": "Leads", "plural_label": "Prospects", "module_name": "Leads"}
@@ -237,3 +237,32 @@ def test_a_label_of_a_field_leads_to_its_api_name():
     utm = {"api_name": "UTM1", "field_label": "Campaign Medium", "data_type": "text"}
     with pytest.raises(NotFoundError, match=r"Did you mean UTM1\?"):
         Catalogue(Zoho(fields={"fields": [utm]})).field("Leads", "campaign medium")
+
+
+@pytest.mark.parametrize("number", [0, 1, 40])
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [("roles", ROLE_COLUMNS), ("profiles", PROFILE_COLUMNS)],
+)
+def test_roles_and_profiles_have_the_same_columns_for_any_number(kind, columns, number):
+    """The same dtypes too, for none and for one without anything but its id."""
+    full = {
+        **{"id": "1", "name": "a", "reporting_to": {"name": "b", "id": "2"}, "type": "x"},
+        **{"share_with_peers": True, "category": True, "created_time": "2022-04-01T10:00:00+05:30"},
+        **{"description": "c", "modified_time": "2022-04-01T10:00:00+05:30"},
+    }
+    listed = [*[full] * (number - 1), {"id": "7"}][:number]
+    table = to_frame([getattr(Catalogue(Zoho(**{kind: {kind: listed}})), kind)()], columns)
+    typed = to_frame([[full]], columns)
+    assert table.dtypes.equals(typed.dtypes)
+    assert len(table) == number
+
+
+@pytest.mark.parametrize(
+    ("sent", "custom"),
+    [({"custom": False, "category": True}, False), ({"category": True}, True), ({}, None)],
+)
+def test_a_profile_is_custom_by_either_key(sent, custom):
+    """``custom`` where Zoho sends it, ``category`` otherwise."""
+    (profile,) = Catalogue(Zoho(profiles={"profiles": [sent]})).profiles()
+    assert profile["custom"] is custom

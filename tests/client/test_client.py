@@ -495,6 +495,20 @@ def test_metadata_comes_as_tables(crm):
     assert crm.org()["company_name"]
 
 
+def test_roles_and_profiles_come_as_tables(crm):
+    """They join with the users; read once, until refresh."""
+    users = crm.users()
+    with crm.trace() as calls:
+        roles, profiles = crm.roles(), crm.profiles()
+        crm.roles(), crm.profiles()
+    assert [each.path.rpartition("/")[2] for each in calls] == ["roles", "profiles"]
+    assert set(users["role.id"]) <= set(roles["id"])
+    assert set(users["profile.id"]) <= set(profiles["id"])
+    above = roles.merge(roles, left_on="reporting_to.id", right_on="id", suffixes=("", "_above"))
+    assert (above["reporting_to"] == above["name_above"]).all()
+    assert len(above) == len(roles) - 1
+
+
 def test_a_picklist_of_a_text_field_is_a_mistake(crm):
     """It has no values to list."""
     with pytest.raises(ValueError, match="no values"):

@@ -72,6 +72,8 @@ READS = {
     "tags": lambda crm, *_: crm.tags("Leads"),
     "timeline": lambda crm, ids, _: crm.timeline("Leads", ids["Leads"][0]),
     "users": lambda crm, *_: crm.users(),
+    "roles": lambda crm, *_: crm.roles(),
+    "profiles": lambda crm, *_: crm.profiles(),
     "views": lambda crm, *_: crm.views("Leads"),
     "watches": lambda crm, *_: crm.watches(),
 }

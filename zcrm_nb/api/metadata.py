@@ -38,6 +38,8 @@ __all__ = [
     "FIELD_COLUMNS",
     "MODULE_COLUMNS",
     "PICKLIST_COLUMNS",
+    "PROFILE_COLUMNS",
+    "ROLE_COLUMNS",
     "USER_COLUMNS",
     "Catalogue",
     "Module",
@@ -48,7 +50,9 @@ __all__ = [
     "fields",
     "modules",
     "org",
+    "profiles",
     "related_lists",
+    "roles",
     "users",
 ]
 
@@ -98,7 +102,7 @@ _OBJECTS = (
     "textarea",
 )
 
-# The columns of crm.modules(), crm.fields(), crm.picklist() and crm.users(): what an analyst reads
+# The columns of crm.modules(), crm.fields(), crm.users() and their like: what an analyst reads
 # metadata for. Everything else is one crm.request("GET", "settings/…") away.
 MODULE_COLUMNS = [
     Column("api_name", "text"),
@@ -145,6 +149,22 @@ USER_COLUMNS = [
     Column("profile", "lookup"),
     Column("status", "text"),
     Column("time_zone", "text"),
+]
+ROLE_COLUMNS = [
+    Column("id", "text"),
+    Column("name", "text"),
+    Column("reporting_to", "lookup"),
+    Column("share_with_peers", "boolean"),
+    Column("description", "text"),
+]
+PROFILE_COLUMNS = [
+    Column("id", "text"),
+    Column("name", "text"),
+    Column("type", "text"),
+    Column("custom", "boolean"),
+    Column("description", "text"),
+    Column("created_time", "datetime"),
+    Column("modified_time", "datetime"),
 ]
 
 
@@ -244,6 +264,17 @@ def users(send: Send) -> list[dict[str, Any]]:
         return send("GET", f"{V8}users", params=params)
 
     return [user for body in numbered_pages(page) for user in entries_of(body, "users")]
+
+
+def roles(send: Send) -> list[dict[str, Any]]:
+    """Return all roles; 1 credit."""
+    return _listed(send, "settings/roles", "roles")
+
+
+def profiles(send: Send) -> list[dict[str, Any]]:
+    """Return all profiles; older answers say ``category`` for ``custom``; 1 credit."""
+    listed = _listed(send, "settings/profiles", "profiles")
+    return [{"custom": each.get("category"), **each} for each in listed]
 
 
 def _listed(send: Send, path: str, key: str, **params: str) -> list[dict[str, Any]]:
@@ -376,6 +407,16 @@ class Catalogue(ProcessBound):
     def users(self) -> list[User]:
         """Return the users."""
         listed: list[User] = self._once("users", lambda: users(self.send))
+        return listed
+
+    def roles(self) -> list[dict[str, Any]]:
+        """Return the roles."""
+        listed: list[dict[str, Any]] = self._once("roles", lambda: roles(self.send))
+        return listed
+
+    def profiles(self) -> list[dict[str, Any]]:
+        """Return the user profiles."""
+        listed: list[dict[str, Any]] = self._once("profiles", lambda: profiles(self.send))
         return listed
 
     def directory(self) -> dict[str, str] | None:

@@ -221,6 +221,81 @@ class Describing(Base):
         """
         return to_frame([self._catalogue.users()], metadata.USER_COLUMNS)
 
+    def roles(self) -> pd.DataFrame:
+        """List the roles of the org.
+
+        Returns
+        -------
+        DataFrame of shape (n_roles, 6)
+            ``id``, ``name``, ``reporting_to`` (the role above, missing for the highest),
+            ``reporting_to.id``, ``share_with_peers``, ``description``.
+
+        Raises
+        ------
+        ScopeError
+            The login lacks ``ZohoCRM.settings.roles.READ``.
+
+        See Also
+        --------
+        users : Has the role of each user.
+
+        Notes
+        -----
+        One credit, once, until :meth:`refresh`.
+
+        References
+        ----------
+        https://www.zoho.com/crm/developer/docs/api/v8/get-roles.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> roles = crm.roles().set_index("name")
+        >>> roles.loc["Sales Executive", "reporting_to"]
+        'Regional Manager'
+        >>> crm.close()
+        """
+        return to_frame([self._catalogue.roles()], metadata.ROLE_COLUMNS)
+
+    def profiles(self) -> pd.DataFrame:
+        """List the user profiles of the org: what people may see and do.
+
+        Returns
+        -------
+        DataFrame of shape (n_profiles, 7)
+            ``id``, ``name``, ``type`` (``normal_profile`` or ``lite_profile``), ``custom``,
+            ``description``, ``created_time``, ``modified_time``.
+
+        Raises
+        ------
+        ScopeError
+            The login lacks ``ZohoCRM.settings.profiles.READ``.
+
+        See Also
+        --------
+        users : Has the profile of each user.
+        profile : Describes how the fields of a module are filled, which is something else.
+
+        Notes
+        -----
+        One credit, once, until :meth:`refresh`. The permissions of one profile:
+        ``crm.request("GET", f"settings/profiles/{id}")``.
+
+        References
+        ----------
+        https://www.zoho.com/crm/developer/docs/api/v8/get-profiles.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> crm.profiles()["name"].tolist()
+        ['Administrator', 'Standard', 'Read Only']
+        >>> crm.close()
+        """
+        return to_frame([self._catalogue.profiles()], metadata.PROFILE_COLUMNS)
+
     def org(self) -> pd.Series:
         """Describe the org: name, id, time zone, currency, edition.
 
@@ -257,7 +332,7 @@ class Describing(Base):
         return series(org, name="org")
 
     def refresh(self) -> None:
-        """Forget modules, fields, users and org, so that they are read again.
+        """Forget modules, fields, users, roles, profiles and org, so that they are read again.
 
         Examples
         --------

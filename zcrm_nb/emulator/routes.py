@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from zcrm_nb.emulator import composite
 from zcrm_nb.emulator.bulk import reading, uploads, writing
-from zcrm_nb.emulator.describing import custom_views, metadata, users
+from zcrm_nb.emulator.describing import custom_views, metadata, staff, users
 from zcrm_nb.emulator.oauth import consent, devices, tokens_api
 from zcrm_nb.emulator.query import coql_api
 from zcrm_nb.emulator.records import (
@@ -38,6 +38,7 @@ ROUTES = (
     *devices.ROUTES,
     *metadata.ROUTES,
     *users.ROUTES,
+    *staff.ROUTES,
     *coql_api.ROUTES,
     *records.ROUTES,
     *writes.ROUTES,
@@ -101,6 +102,9 @@ NOT_EMULATED_METHODS = {
     f"{V8}/settings/layouts/{{layout_id}}": ("PATCH", "DELETE"),
     f"{V8}/settings/modules": ("POST", "PUT"),
     f"{V8}/settings/modules/{{name}}": ("PUT",),
+    f"{V8}/settings/roles": ("POST", "PUT"),
+    f"{V8}/settings/roles/{{role_id}}": ("PUT", "DELETE"),
+    f"{V8}/settings/profiles/{{profile_id}}": ("PUT", "DELETE"),
     f"{V8}/users": ("POST", "PUT"),
     f"{V8}/users/{{user_id}}": ("PUT", "DELETE"),
     f"{V8}/{{module}}/actions/count": ("POST",),
