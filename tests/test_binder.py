@@ -44,7 +44,7 @@ def test_that_python_is_new_enough_for_the_package(described):
 def test_the_requirements_are_those_of_the_project():
     """A binder folder makes repo2docker skip pyproject.toml, so the list is repeated there."""
     lines = (BINDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    extra = {"duckdb>=1.1", "ipykernel>=7.4", "nbclient>=0.10"}
+    extra = {"duckdb>=1.5.1", "ipykernel>=7.4", "nbclient>=0.10"}
     assert requirements(lines) == requirements(PROJECT["dependencies"]) | extra
 
 

@@ -42,7 +42,7 @@ class Desk:
         return [each["details"]["id"] for each in reply.body["data"]]
 
     @property
-    def add_calls(self):
+    def heard(self):
         """Everything that has arrived."""
         self.org.channels.drain()
         return [body for _, body in self.taken]
