@@ -67,7 +67,8 @@ class CurrentRecords:
         found: dict[str, dict[str, Any]] = {}
         pages = side_by_side(partial(self._chunk, key, names), chunks, self.workers)
         for chunk, records in zip(chunks, pages, strict=True):
-            found |= {str(record["id"]): record for record in records if record.get("id")}
+            ids = (str(record.get("id")) for record in records)
+            found |= {key: each for key, each in zip(ids, records, strict=True) if key.isdecimal()}
             if tick is not None:
                 tick(len(chunk))
         self._add_listed(found, names)
