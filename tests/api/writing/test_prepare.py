@@ -290,6 +290,8 @@ def columns_with(value):
     if isinstance(value, list | tuple | set | dict):
         return
     made = [lambda: pd.Series([value, None]), lambda: pd.Series(pd.Categorical([value, None]))]
+    if isinstance(value, int) and abs(value) >= 2**53:  # pandas makes floats of these two
+        made = []  # which have lost digits, and are refused for that
     if not isinstance(value, float | Decimal | np.floating):  # would become integers
         made.append(lambda: pd.Series([value, None], dtype=object).convert_dtypes())
     for make in made:
