@@ -14,7 +14,7 @@ def test_user_and_org_are_named(crm):
     assert org == crm.org()["company_name"]
 
 
-NOBODY = "a user who may see neither users nor org"
+UNREADABLE_USER = "a user who may see neither users nor org"
 
 
 def sees(**answers):
@@ -38,8 +38,8 @@ def sees(**answers):
             sees(users={"users": [None, {"email": "a@example.com"}]}, org={"org": []}),
             "a@example.com",
         ),
-        (sees(users={"users": None}, org={"org": [{"company_name": None}]}), NOBODY),
-        (sees(), NOBODY),
+        (sees(users={"users": None}, org={"org": [{"company_name": None}]}), UNREADABLE_USER),
+        (sees(), UNREADABLE_USER),
     ],
 )
 def test_what_the_login_may_not_see_is_left_out(send, words):

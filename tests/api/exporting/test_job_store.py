@@ -172,7 +172,7 @@ def test_the_same_question_is_found_whatever_was_asked_meanwhile(store, clock):
 
 
 def test_files_go_after_a_day_and_notes_after_a_week(store, clock):
-    """When the next export begins, unless somebody is at work on them."""
+    """When the next export begins, unless a process still works on them."""
     old = begun(store, ZohoJob(NOW, **DONE, file="part-0-000.zip"))
     (store.folder_of(old) / "part-0-000.zip").write_bytes(b"PK")
     clock.now += DAY_S

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.storage.schema import Field, Module
 
 HEADER = "X-EXTERNAL"
-NOBODY = "0"
+NO_RECORD = "0"
 
 Item = dict[str, Any]
 
@@ -82,7 +82,7 @@ def _id_of(org: Org, own: tuple[Module, Field], value: object) -> str:
     module, field = own
     sql = f'SELECT id FROM "{module.api_name}" WHERE "{field.api_name}" = ?'
     rows = org.store.read(sql, (value,))
-    return str(rows[0][0]) if rows else NOBODY
+    return str(rows[0][0]) if rows else NO_RECORD
 
 
 def _in_address(
@@ -116,10 +116,10 @@ def _in_body(
                 _in_lookup(org, item, path[1:], _end_of(org, path))
         value = item.get(own[1].api_name) if own and "id" not in item else None
         record_id = _id_of(org, own, value) if own and value else None
-        adds = record_id == NOBODY and upserts
+        adds = record_id == NO_RECORD and upserts
         items.append({**item, "id": record_id} if record_id and not adds else item)
         external_ids.append(
-            (own[1], str(value)) if own and record_id and record_id != NOBODY else None
+            (own[1], str(value)) if own and record_id and record_id != NO_RECORD else None
         )
     return {**body, "data": items}, external_ids
 

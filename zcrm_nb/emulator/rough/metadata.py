@@ -12,7 +12,7 @@ from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request
 WITHOUT_FIELDS, FIELDS_REFUSED, REFUSED = "Vendors", "Products", "Campaigns"
 """Modules that the kinds about whole modules hit."""
 
-NOBODY = "410888000099999999"
+DELETED_USER = "410888000099999999"
 SCALARS = {"text", "currency", "integer", "bigint", "double", "picklist", "website", "phone"}
 
 
@@ -139,7 +139,7 @@ def _deleted_owners(chance: Chance, request: Request, payload: Payload) -> None:
         owner = record.get("Owner") if isinstance(record, dict) else None
         if isinstance(owner, dict) and chance.hits(3, "deleted_owners", record.get("id")):
             record["Owner"] = chance.pick(
-                ({"id": NOBODY}, {"name": None, "id": NOBODY, "email": None}, None),
+                ({"id": DELETED_USER}, {"name": None, "id": DELETED_USER, "email": None}, None),
                 record.get("id"),
             )
 
