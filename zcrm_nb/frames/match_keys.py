@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS_OF_KEYS", "PLACEHOLDERS", "KeyForm", "kind_of_name"]
 
+_REPEATED = ("test", "a", "abc", "xyz", "na", "no", "none", "noemail", "email")  # as name and domain
 #: Values that stand for "we have none" and therefore match nothing. A telephone number of one
 #: repeated digit is a placeholder as well, whatever its length.
 PLACEHOLDERS = (
     *("-", "--", "---", ".", "?", "x", "xx", "xxx", "n/a", "n.a.", "na", "none", "null", "nil"),
     *("nan", "-none-", "unknown", "not known", "not available", "not provided", "not applicable"),
     *("no", "no email", "no phone", "noemail", "test", "tbd", "tba", "dummy", "asdf"),
-    *("test@test.com", "test@example.com", "a@a.com", "abc@abc.com", "na@na.com"),
-    *("none@none.com", "noemail@noemail.com", "no@email.com", "noreply@example.com"),
+    *(f"{word}@{word}.com" for word in _REPEATED),
+    *("test@example.com", "noreply@example.com"),
     *("0000000000", "1234567890", "0123456789", "9876543210", "12345678"),
 )
 KINDS_OF_KEYS = ("email", "phone", "website", "text")
