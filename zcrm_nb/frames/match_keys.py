@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS_OF_KEYS", "PLACEHOLDERS", "KeyForm", "kind_of_name"]
 
-_REPEATED = ("test", "a", "abc", "xyz", "na", "no", "none", "noemail", "email")  # as name and domain
+_REPEATED = ("test", "a", "abc", "xyz", "na", "no", "none", "noemail", "email")  # twice
 #: Values that stand for "we have none" and therefore match nothing. A telephone number of one
 #: repeated digit is a placeholder as well, whatever its length.
 PLACEHOLDERS = (
