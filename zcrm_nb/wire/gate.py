@@ -37,6 +37,7 @@ from zcrm_nb.wire.messages import (
     MOST_BYTES,
     Answer,
     BodyTooLargeError,
+    Call,
     Lost,
     Timing,
     api_request,
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from zcrm_nb.auth.token_lease import Borrowed
     from zcrm_nb.masking import Secret
     from zcrm_nb.wire.credits import Hold
-    from zcrm_nb.wire.messages import ApiRequest, Call, Reply
+    from zcrm_nb.wire.messages import ApiRequest, Reply
     from zcrm_nb.wire.multipart import File
 
 __all__ = ["Gate", "Renew", "SendStep", "Tracer", "Wait", "conversation", "delay_s"]
@@ -82,8 +83,8 @@ class Gate(ProcessBound):
     threads can be larger than an edition allows.
 
     ``notify`` is called with a sentence before each wait; by default a warning of the logger
-    ``zcrm_nb``. ``clock`` gives seconds since 1970, ``monotonic`` seconds that no change of the clock
-    disturbs. What waits for Zoho uses :attr:`clock` and :attr:`sleep`.
+    ``zcrm_nb``. ``clock`` gives seconds since 1970, ``monotonic`` seconds that no change of the
+    clock disturbs. What waits for Zoho uses :attr:`clock` and :attr:`sleep`.
 
     Examples
     --------
