@@ -18,9 +18,11 @@ from zcrm_nb.coql.paging import (
     with_criteria,
     with_short_lists,
 )
+from zcrm_nb.coql.periods import Calendar, first_moment, period
 from zcrm_nb.coql.repair import STAR, repair
 from zcrm_nb.coql.text import fill, places, to_text, where
 from zcrm_nb.coql.tree import aggregates, criteria, is_aggregate, path_of, paths, subqueries
+from zcrm_nb.coql.value_repair import OrgFacts, ValueRepair
 
 __all__ = [
     "AGGREGATES",
@@ -29,8 +31,11 @@ __all__ = [
     "RESERVED",
     "STAR",
     "AstrayError",
+    "Calendar",
     "Finding",
+    "OrgFacts",
     "ParseError",
+    "ValueRepair",
     "after",
     "aggregates",
     "bulk_criteria",
@@ -40,6 +45,7 @@ __all__ = [
     "examine",
     "explained",
     "fill",
+    "first_moment",
     "is_aggregate",
     "lint",
     "page",
@@ -47,6 +53,7 @@ __all__ = [
     "parts",
     "path_of",
     "paths",
+    "period",
     "places",
     "repair",
     "resolve",

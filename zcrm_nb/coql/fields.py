@@ -32,6 +32,7 @@ __all__ = [
     "TEXTS",
     "TIMES",
     "USERS",
+    "USER_LOOKUPS",
     "USER_PATHS",
     "AstrayError",
     "Wrong",

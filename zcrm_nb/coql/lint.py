@@ -25,6 +25,7 @@ from zcrm_nb.coql.fields import (
     PICKLISTS,
     TEXTS,
     TIMES,
+    USER_LOOKUPS,
     USERS,
     AstrayError,
     Wrong,
@@ -63,6 +64,7 @@ from zcrm_nb.coql.tree import (
     path_of,
     subqueries,
 )
+from zcrm_nb.coql.value_repair import ValueRepair, unknown_users
 from zcrm_nb.errors import LABELS, NotFoundError
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from zcrm_nb.coql.fields import FieldsOf
     from zcrm_nb.coql.grammar import Lexeme
     from zcrm_nb.coql.tree import Query
+    from zcrm_nb.coql.value_repair import OrgFacts
 
     Criterion: TypeAlias = Comparison | Between | Membership | IsNull
     Field: TypeAlias = Mapping[str, Any]
@@ -94,6 +97,7 @@ def lint(
     fields_of: FieldsOf | None = None,
     modules: ModulesOf | None = None,
     zone: ZoneOf | None = None,
+    org: OrgFacts | None = None,
 ) -> list[Finding]:
     """Find what Zoho would answer to a query, before it is sent.
 
@@ -105,7 +109,7 @@ def lint(
     line 1, column 8: COQL knows COUNT only in upper case. Written as COUNT.
     line 1, column 28: COQL needs a WHERE in every query. Written as: where id is not null
     """
-    return examine(text, fields_of, modules, zone).findings
+    return examine(text, fields_of, modules, zone, org).findings
 
 
 def examine(
@@ -113,9 +117,13 @@ def examine(
     fields_of: FieldsOf | None = None,
     modules: ModulesOf | None = None,
     zone: ZoneOf | None = None,
+    org: OrgFacts | None = None,
 ) -> Examined:
-    """Read a query as :func:`zcrm_nb.coql.repair` does, and :func:`lint` it in the org's zone."""
-    linter = _Linter(text, fields_of, modules, zone)
+    """Read a query as :func:`zcrm_nb.coql.repair` does, and :func:`lint` it in the org's zone.
+
+    With the facts of the ``org``, names of users and records, days and periods are repaired too.
+    """
+    linter = _Linter(text, fields_of, modules, zone, org)
     try:
         query, changes = repair(text, linter.fields if fields_of else None)
     except ParseError as refusal:
@@ -123,6 +131,10 @@ def examine(
         if refusal.details.get("near") == "where" and not finding.corrected:
             finding = replace(finding, corrected=as_sql(text))
         return Examined(None, [finding])
+    if fields_of and org:
+        values = ValueRepair(text, linter.fields, org, linter.modules)
+        query = values.query(query)
+        changes = [*changes, *values.changes]
     linter.check(query)
     findings = sorted(
         [*changes, *linter.findings], key=lambda finding: (finding.line, finding.column)
@@ -139,8 +151,10 @@ class _Linter:
         fields_of: FieldsOf | None,
         modules: ModulesOf | None,
         zone: ZoneOf | None,
+        org: OrgFacts | None,
     ) -> None:
         self.text, self.fields_of, self.modules_of, self.zone_of = text, fields_of, modules, zone
+        self.org = org
         self.findings: list[Finding] = []
         self.long_paths: set[int] = set()
         self._fields: dict[str, Mapping[str, dict[str, Any]]] = {}
@@ -487,6 +501,9 @@ class _Linter:
         self, path: Path, field: Field, values: list[str]
     ) -> tuple[str, list[Edit]] | None:
         """Follow a lookup to the name that values were compared with."""
+        if type_of(field) in USER_LOOKUPS and self.org and (users := self.org.users()):
+            name, hint = unknown_users(values, users)
+            return f"This org has no user {name!r}. {hint}", []
         names = {""}
         with suppress(NotFoundError):  # of a module that the API does not describe
             names = {by_name(field, value, self.fields) for value in values}

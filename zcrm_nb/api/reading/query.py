@@ -245,7 +245,7 @@ def _among(membership: tree.Membership, values: Sequence[str | int | float]) -> 
 
 def _checked(catalogue: Catalogue, text: str) -> tuple[tree.Query, list[coql.Finding]]:
     """Return a query without errors, and the other findings."""
-    query, findings = coql.examine(text, catalogue.fields, catalogue.modules, catalogue.time_zone)
+    query, findings = catalogue.examined(text)
     errors = [each for each in findings if each.severity == "error"]
     if query is None or errors:
         raise _not_sent(text, errors)

@@ -141,7 +141,7 @@ def _columns_of(catalogue: Catalogue, query: Query | None, bodies: list[bytes]) 
 
 def findings_table(catalogue: Catalogue, text: str) -> pd.DataFrame:
     """Return what the linter has to say to a query, one row for each finding."""
-    findings = coql.lint(text, catalogue.fields, catalogue.modules, catalogue.time_zone)
+    findings = catalogue.examined(text).findings
     rows = [{**asdict(each), "repaired": each.severity == "repaired"} for each in findings]
     return to_frame([rows], FINDING_COLUMNS)
 
