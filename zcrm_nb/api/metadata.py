@@ -10,7 +10,7 @@ import threading
 import time
 import warnings
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -399,6 +399,23 @@ class Catalogue(ProcessBound):
             return None
         today = datetime.fromtimestamp(self._clock(), zone).date()
         return coql.Calendar(zone, today, self.fiscal_month)
+
+    def moment(self, value: datetime | date | str | None) -> datetime | str | None:
+        """Return a moment; of a day or a period in the org's time zone, the second before it.
+
+        Zoho takes "since" as later than that.
+        """
+        if value is None or isinstance(value, datetime):
+            return value
+        if isinstance(value, str) and not coql.is_day_or_period(value):
+            return value
+        calendar = self.calendar()
+        if calendar is None:
+            raise ValueError(f"The time zone of this org is unknown: write {value} with a time.")
+        span = coql.span(str(value), calendar)
+        if span is None:
+            raise ValueError(f"{value!r} is not a date or a period, such as 'this month'.")
+        return coql.first_moment(span.first, calendar.zone) - timedelta(seconds=1)
 
     def fiscal_month(self) -> int:
         """Return the month in which the org's fiscal year starts, 1 to 12; 1 credit, once."""

@@ -18,7 +18,7 @@ from zcrm_nb.coql.paging import (
     with_criteria,
     with_short_lists,
 )
-from zcrm_nb.coql.periods import Calendar, first_moment, period
+from zcrm_nb.coql.periods import Calendar, first_moment, is_day_or_period, period, span
 from zcrm_nb.coql.repair import STAR, repair
 from zcrm_nb.coql.text import fill, places, to_text, where
 from zcrm_nb.coql.tree import aggregates, criteria, is_aggregate, path_of, paths, subqueries
@@ -47,6 +47,7 @@ __all__ = [
     "fill",
     "first_moment",
     "is_aggregate",
+    "is_day_or_period",
     "lint",
     "page",
     "parse",
@@ -57,6 +58,7 @@ __all__ = [
     "places",
     "repair",
     "resolve",
+    "span",
     "split_list",
     "stable",
     "subqueries",

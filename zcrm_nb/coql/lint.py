@@ -28,11 +28,9 @@ from zcrm_nb.coql.fields import (
     USER_LOOKUPS,
     USERS,
     AstrayError,
-    Wrong,
     aggregates_field,
     by_name,
     first_and_last,
-    in_zone,
     is_readable,
     is_sortable,
     near_names,
@@ -436,7 +434,8 @@ class _Linter:
         if kind in LOOKUPS:
             return self.ids(criterion, field)
         wrong = [
-            (literal, self.wrong(criterion, field, literal)) for literal in literals(criterion)
+            (literal, wrong_value(literal.value, field, lambda: self.zone))
+            for literal in literals(criterion)
         ]
         for literal, advice in wrong:
             if advice is None:
@@ -444,42 +443,8 @@ class _Linter:
             problem = value_problem(path.text, kind, literal.value)
             details = {"column_name": path.text, "expected_data_type": kind}
             edits = self.swap(literal.at, advice.right) if advice.right else []
-            whole_day = self.whole_day(criterion, literal, advice)
-            fix, edits = whole_day or (advice.fix, edits)
-            self.add(literal.at, problem, fix, edits, **invalid_value(details))
+            self.add(literal.at, problem, advice.fix, edits, **invalid_value(details))
         return not any(advice for _, advice in wrong)
-
-    def wrong(self, criterion: Criterion, field: Field, literal: Literal) -> Wrong | None:
-        """Judge one value; a day that ends a range ends with its last second."""
-        advice = wrong_value(literal.value, field, lambda: self.zone)
-        if advice is None:
-            return None
-        is_day = isinstance(literal.value, str) and _DAY.fullmatch(literal.value)
-        if advice.right and is_day and type_of(field) in TIMES - {"date"}:
-            at_end = operator_of(criterion) in {">", "<="} or (
-                isinstance(criterion, Between) and literal is criterion.high
-            )
-            if at_end:
-                right = in_zone(f"{literal.value}T23:59:59", self.zone)
-                return Wrong(f"Add a time and its zone: '{right}'", quoted(right))
-        return advice
-
-    def whole_day(
-        self, criterion: Criterion, literal: Literal, advice: Wrong
-    ) -> tuple[str, list[Edit]] | None:
-        """Write a moment compared with a day as a range: no second is the whole day."""
-        is_day = isinstance(literal.value, str) and _DAY.fullmatch(literal.value)
-        sign = operator_of(criterion)
-        if not (is_day and sign in {"=", "!="} and "T" in advice.right):
-            return None
-        first, last = (
-            quoted(in_zone(f"{literal.value}T{time}", self.zone))
-            for time in ("00:00:00", "23:59:59")
-        )
-        word = "between" if sign == "=" else "not between"
-        right = f"{first} and {last}"
-        edits = [*self.swap(self.operator_at(criterion.path), word), *self.swap(literal.at, right)]
-        return f"Write: {word} {right}", edits
 
     def ids(self, criterion: Criterion, field: Field) -> bool:
         """Refuse a lookup that is compared with something else than an id, once."""
@@ -610,6 +575,5 @@ class _Linter:
 DOCUMENTED_HOPS = 2
 # A full name begins with the salutation, if there is one.
 _WITH_SALUTATION = {"=": ("like", "%{}"), "!=": ("not like", "%{}%")}
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTH_PATTERN = re.compile(r"(\d{4})-?(\d\d)?-?%", re.ASCII)
 _OR_DATES = {"MIN": " or dates", "MAX": " or dates"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
 
-__all__ = ["Calendar", "Span", "first_moment", "last_moment", "period"]
+__all__ = [
+    "Calendar",
+    "Span",
+    "first_moment",
+    "is_day_or_period",
+    "last_moment",
+    "period",
+    "span",
+]
 
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
@@ -20,6 +29,7 @@ _STEPS = {"this": 0, "current": 0, "last": -1, "previous": -1, "next": 1}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12, "fiscal quarter": 3, "fiscal year": 12}
 _UNIT = re.compile(rf"({'|'.join(_STEPS)}) (week|{'|'.join(_MONTHS)})")
 _NUMBER = re.compile(r"(last|next) (\d{1,4}) days?", re.ASCII)
+_PLAIN_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 LONGEST = 3_660  # days, ten years
 
 
@@ -36,6 +46,22 @@ class Calendar(NamedTuple):
     zone: tzinfo
     today: date
     fiscal_month: Callable[[], int]
+
+
+def is_day_or_period(text: str) -> bool:
+    """Check whether a text may be a day or a period, rather than a moment."""
+    return bool(_PLAIN_DAY.fullmatch(text.strip())) or text.strip()[:1].isalpha()
+
+
+def span(text: str, calendar: Calendar) -> Span | None:
+    """Return what a day or a period spans; ``None`` for other texts."""
+    text = text.strip()
+    with suppress(OverflowError, ValueError):  # not on the calendar, or beyond it
+        if _PLAIN_DAY.fullmatch(text):
+            day = date.fromisoformat(text)
+            return Span(day, day)
+        return period(text, calendar)
+    return None
 
 
 def period(words: str, calendar: Calendar) -> Span | None:

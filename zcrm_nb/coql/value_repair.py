@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -24,7 +23,7 @@ from zcrm_nb.coql.fields import (
     value_problem,
     wrong_value,
 )
-from zcrm_nb.coql.periods import Span, first_moment, last_moment, period
+from zcrm_nb.coql.periods import first_moment, is_day_or_period, last_moment, span
 from zcrm_nb.coql.text import condition_text
 from zcrm_nb.coql.tree import (
     Between,
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.coql.diagnostics import Finding
     from zcrm_nb.coql.fields import FieldsOf
-    from zcrm_nb.coql.periods import Calendar
+    from zcrm_nb.coql.periods import Calendar, Span
     from zcrm_nb.coql.tree import Condition, Query
 
     Criterion: TypeAlias = Comparison | Between | Membership | IsNull
@@ -185,7 +184,7 @@ class ValueRepair:
         calendar = self.org.calendar()
         if calendar is None:
             return criterion
-        spans = [_span(each, kind, calendar) for each in values]
+        spans = [span(str(each.value), calendar) for each in values]
         if not any(spans):
             return criterion
         right = _Times(criterion.path, kind, calendar, criterion.at).written(criterion, spans)
@@ -279,28 +278,10 @@ def _joined(parts: Sequence[Condition], connector: Any) -> Condition:
     return reduce(lambda left, right: Logic(connector, left, right, left.at), parts)
 
 
-_PLAIN_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
-
 def _needs_calendar(literal: Literal, kind: str) -> bool:
     """Check whether a value may be a day or a period that the type does not have as it is."""
-    text = str(literal.value).strip()
-    if _PLAIN_DAY.fullmatch(text):
-        return kind != "date"
-    return text[:1].isalpha()
-
-
-def _span(literal: Literal, kind: str, calendar: Calendar) -> Span | None:
-    """Return what a day or a period spans; ``None`` for other values."""
-    text = str(literal.value).strip()
-    if not _PLAIN_DAY.fullmatch(text):
-        with suppress(OverflowError, ValueError):  # beyond the years that Python knows
-            return period(text, calendar)
-        return None
-    with suppress(ValueError):
-        day = date.fromisoformat(text)
-        return Span(day, day)
-    return None
+    text = str(literal.value)
+    return is_day_or_period(text) and (kind != "date" or text.strip()[:1].isalpha())
 
 
 class _Times:

@@ -102,6 +102,7 @@ NOT_EMULATED_METHODS = {
     f"{V8}/settings/layouts/{{layout_id}}": ("PATCH", "DELETE"),
     f"{V8}/settings/modules": ("POST", "PUT"),
     f"{V8}/settings/modules/{{name}}": ("PUT",),
+    f"{V8}/settings/fiscal_year": ("PUT",),
     f"{V8}/settings/roles": ("POST", "PUT"),
     f"{V8}/settings/roles/{{role_id}}": ("PUT", "DELETE"),
     f"{V8}/settings/profiles/{{profile_id}}": ("PUT", "DELETE"),

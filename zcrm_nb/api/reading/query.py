@@ -50,6 +50,7 @@ __all__ = [
     "limited",
     "parse",
     "prepared",
+    "repaired",
     "send_text",
     "sort_keys",
     "without_refused",
@@ -150,6 +151,11 @@ def prepared(catalogue: Catalogue, text: str, *, limit: int | None = None) -> Pr
     _check_size(shortened)
     has_star = any(finding.problem == coql.STAR for finding in findings)
     return Prepared(limited(shortened, limit), sent, repaired, has_star=has_star)
+
+
+def repaired(catalogue: Catalogue, text: str) -> tree.Query:
+    """Return a query as it is understood, or raise an error that points at the place."""
+    return _checked(catalogue, text)[0]
 
 
 def without_refused(prepared: Prepared, refused: APIError) -> Prepared | None:
