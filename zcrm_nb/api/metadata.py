@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pandas as pd
 
 from zcrm_nb import coql
-from zcrm_nb.api.pages import V8, entries_of, numbered_pages
+from zcrm_nb.api.pages import V8, numbered_pages
 from zcrm_nb.errors import (
     LABELS,
     DataWarning,
@@ -28,8 +28,8 @@ from zcrm_nb.errors import (
     by_label,
     levels_up,
 )
-from zcrm_nb.frames import Column, directory, parse_json, sequence_number
-from zcrm_nb.state.process import ProcessBound
+from zcrm_nb.frames import Column, directory, entries_of, parse_json, sequence_number
+from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

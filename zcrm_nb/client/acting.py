@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.reading import query as ask
-from zcrm_nb.client.reports import Reporting
+from zcrm_nb.client.base import Reporting
 from zcrm_nb.frames import as_record_ids, to_frame
 from zcrm_nb.later import later
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.acting import convert, mass, recycle_bin
-    from zcrm_nb.api.writing.run import Run
+    from zcrm_nb.api.writing.writes import Run
     from zcrm_nb.frames import RecordIds, Report
     from zcrm_nb.notebook.progress import ProgressCallback
 

@@ -19,6 +19,7 @@ from zcrm_nb.emulator.records import (
     files,
     history,
     mass,
+    merge,
     owners,
     records,
     recycle_bin,
@@ -56,6 +57,7 @@ ROUTES = (
     *recycle_bin.ROUTES,
     *custom_views.ROUTES,
     *mass.ROUTES,
+    *merge.ROUTES,
     *owners.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
@@ -63,7 +65,7 @@ ROUTES = (
 JOBS = {reading.READ: reading.KIND, writing.WRITE: writing.KIND}
 """What bulk jobs of each kind do."""
 
-WORKS = {**recycle_bin.WORKS, **mass.WORKS}
+WORKS = {**recycle_bin.WORKS, **mass.WORKS, **merge.WORKS}
 """How each kind of work that was put off is done."""
 
 NOT_EMULATED = (
@@ -121,8 +123,7 @@ NOT_EMULATED_DETAILS = (
     "not notify",
     "locking and unlocking (a record whose `Locked__s` is true refuses changes), approvals (every "
     "record is `approved`)",
-    "what a deal's Stage brings about: Probability, forecast category and Stage_Modified_Time stay "
-    "as written",
+    "what a deal's Stage brings about: Probability and forecast category stay as written",
     "what a conversion fills in on existing accounts and contacts, besides the account's name",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints",

@@ -2,7 +2,6 @@
 
 from zcrm_nb.frames.assemble import FrameAssembler, from_parts, in_id_order
 from zcrm_nb.frames.build import FrameOptions, directory, read_as_is, to_frame
-from zcrm_nb.frames.coerce import Errors
 from zcrm_nb.frames.combine import (
     beside,
     ids_in,
@@ -17,13 +16,13 @@ from zcrm_nb.frames.combine import (
 )
 from zcrm_nb.frames.csv_reader import NOT_IN_BULK, PartReader, header
 from zcrm_nb.frames.dataset import Export, open_export, store_at
-from zcrm_nb.frames.json_reader import info, parse_json
+from zcrm_nb.frames.json_reader import entries_of, info, parse_json, records_of, rows_in
 from zcrm_nb.frames.record_ids import RecordIds, as_record_ids
 from zcrm_nb.frames.records import to_records
 from zcrm_nb.frames.report import Report, ReportActions, to_report
 from zcrm_nb.frames.store import Folder, Store, key_of
 from zcrm_nb.frames.text_table import TextTable
-from zcrm_nb.frames.types import Column, column_for, sequence_number
+from zcrm_nb.frames.types import Column, Errors, column_for, sequence_number
 from zcrm_nb.frames.validate import InvalidDataError
 from zcrm_nb.frames.zip_member import read_through
 
@@ -46,6 +45,7 @@ __all__ = [
     "beside",
     "column_for",
     "directory",
+    "entries_of",
     "from_parts",
     "header",
     "ids_in",
@@ -60,6 +60,8 @@ __all__ = [
     "parse_json",
     "read_as_is",
     "read_through",
+    "records_of",
+    "rows_in",
     "sequence_number",
     "series",
     "sort_frame",
