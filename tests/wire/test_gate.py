@@ -671,7 +671,7 @@ def test_an_untrusted_certificate_is_not_tried_again(gate, zoho, clock, monkeypa
 
 def test_a_body_that_grows_beyond_all_measure_is_given_up(gate, zoho, monkeypatch):
     """A gzip bomb fills neither memory nor time, and is not fetched again."""
-    monkeypatch.setattr("zcrm_nb.wire.api_request.MOST_BYTES", 1000)
+    monkeypatch.setattr("zcrm_nb.wire.messages.MOST_BYTES", 1000)
     zoho.answers.append((200, b"[" + b" " * 2000 + b"]"))
     with pytest.raises(ConnectionFailed, match="larger than"):
         gate.send(**SAFE)

@@ -9,8 +9,10 @@ import logging
 import threading
 import time
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, cast
+from random import random
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -18,9 +20,8 @@ from requests.adapters import HTTPAdapter
 from zcrm_nb.auth.data_centres import trusts
 from zcrm_nb.auth.secret import mask, mask_body, quiet_oauth_logs, without_frames
 from zcrm_nb.auth.transport import LoopbackAdapter
-from zcrm_nb.errors import APIError, ConnectionFailed, RateLimitError, api_error
+from zcrm_nb.errors import ConnectionFailed, RateLimitError
 from zcrm_nb.state.process import ProcessBound
-from zcrm_nb.wire.api_request import MOST_BYTES, BodyTooLargeError, api_request, download_request
 from zcrm_nb.wire.credits import (
     EXPENSIVE_IN_FLIGHT,
     MOST_IN_FLIGHT,
@@ -30,12 +31,21 @@ from zcrm_nb.wire.credits import (
     price,
 )
 from zcrm_nb.wire.download import DownloadPace, Landing
-from zcrm_nb.wire.response import Answer, Lost, lost, usable
-from zcrm_nb.wire.retry_flow import MOST_TRIES, Renew, SendStep, Wait, conversation
+from zcrm_nb.wire.messages import (
+    MOST_BYTES,
+    Answer,
+    BodyTooLargeError,
+    Lost,
+    api_request,
+    body_or_error,
+    download_request,
+    lost,
+    usable,
+)
 from zcrm_nb.wire.trace import Call, Tracer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -45,13 +55,12 @@ if TYPE_CHECKING:
     from zcrm_nb.auth.oauth import NoLogin, Token, TokenSource
     from zcrm_nb.auth.secret import Secret
     from zcrm_nb.auth.token_lease import Borrowed
-    from zcrm_nb.wire.api_request import ApiRequest
     from zcrm_nb.wire.credits import Hold
+    from zcrm_nb.wire.messages import ApiRequest, Reply
     from zcrm_nb.wire.multipart import File
-    from zcrm_nb.wire.response import Reply
     from zcrm_nb.wire.trace import Timing
 
-__all__ = ["Gate"]
+__all__ = ["Gate", "Renew", "SendStep", "Wait", "conversation", "delay_s"]
 
 CONNECT_TIMEOUT_S = 10.0
 # Past ten in a minute all fail, until the minute is over; a second more, for the way there.
@@ -59,6 +68,8 @@ DOWNLOADS, DOWNLOADS_S = 10, 61.0
 DOWNLOAD_WAITS = 3  # of a minute each, for other programs download too
 ACCOUNTS_TRIES = 2  # Accounts counts every token call, and locks out those who repeat them
 SEARCHED_BYTES = 64 << 10
+MOST_TRIES = 5  # with waits of 1, 2, 4 and 8 seconds between them
+LONGEST_WAIT_S = 60.0  # longer waits are the caller's decision
 _log = logging.getLogger("zcrm_nb")
 
 
@@ -229,7 +240,7 @@ class Gate(ProcessBound):
             host=host,
             notify=notify,
         )
-        return _outcome(request, self._converse(request))
+        return body_or_error(request, self._converse(request))
 
     def download(
         self,
@@ -260,7 +271,7 @@ class Gate(ProcessBound):
             self._check_open()
             self._downloads.wait()
             try:
-                _outcome(request, self._converse(request))
+                body_or_error(request, self._converse(request))
             except RateLimitError:
                 if waits == DOWNLOAD_WAITS:
                     raise
@@ -355,7 +366,8 @@ class Gate(ProcessBound):
             reason = error.happened.rstrip(".")
             tries = ACCOUNTS_TRIES if error.sent else None
             return None, Lost(reason, sent=False, most_tries=tries, error=error)
-        self.addresses = self.addresses.following(token.api_domain)
+        if token.api_domain != self.addresses.api_domain:
+            self.addresses = self.addresses.following(token.api_domain)
         with self._lanes(request), self.ledger.hold(request.credits) as hold:
             reply = self._exchange(request, token)
             hold.taken = _is_taken(reply)
@@ -446,39 +458,6 @@ def _is_taken(reply: Reply) -> bool:
     return reply.status != 401 and not reply.is_throttled
 
 
-def _outcome(request: ApiRequest, reply: Reply) -> bytes:
-    """Return the body, or raise: there is no third outcome."""
-    if isinstance(reply, Lost):
-        raise _failed(request, reply)
-    if not reply.is_error:
-        return b"" if reply.status == 304 else reply.body
-    refusal = api_error(
-        reply.status,
-        reply.json,
-        request=request.name,
-        query=request.query,
-        retry_after_s=reply.retry_after_s,
-    )
-    if isinstance(refusal, APIError):
-        refusal.body = reply.body
-    raise refusal
-
-
-def _failed(request: ApiRequest, reply: Lost) -> ConnectionFailed:
-    """Make the error of a call without a usable answer."""
-    if isinstance(reply.error, ConnectionFailed):  # Accounts gave its own advice
-        failed = reply.error
-    else:
-        advice = reply.advice or "Check the network and any proxy, then run it again."
-        if not request.safe and reply.sent:
-            advice = "It is unknown whether Zoho took it: look there before you send it again."
-        failed = ConnectionFailed(
-            f"{request.name} got no usable answer.", f"What happened: {reply.reason}.", advice
-        )
-    failed.sent = reply.sent
-    return failed
-
-
 def _call(request: ApiRequest, reply: Reply, tries: int, seconds: float) -> Call:
     """Describe a call that is over, without its secrets."""
     return Call(
@@ -499,3 +478,100 @@ def _size(request: ApiRequest, reply: Reply) -> int:
     if isinstance(reply, Lost):
         return 0
     return len(reply.body) or (request.landing.size if request.landing else 0)
+
+
+# ---- When a call is sent again -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SendStep:
+    """Send the call with the current token."""
+
+
+@dataclass(frozen=True)
+class Renew:
+    """Get a new token: the one just used was refused."""
+
+
+class Wait(NamedTuple):
+    """Wait before the next try."""
+
+    seconds: float
+    tries: int
+    because: str
+
+
+Step: TypeAlias = SendStep | Renew | Wait
+
+
+def conversation(
+    *, safe: bool, jitter: Callable[[], float] = random
+) -> Generator[Step, Reply | None, Reply]:
+    """Decide the steps of one call: yields what to do next, and is sent what came of it.
+
+    A :class:`SendStep` gets the reply; what the others get is ignored. Returns the final reply.
+
+    Examples
+    --------
+    A token that has run out, and then a good answer:
+
+    >>> from zcrm_nb.wire.gate import conversation
+    >>> from zcrm_nb.wire.messages import Answer
+    >>> steps = conversation(safe=True)
+    >>> next(steps)
+    SendStep()
+    >>> steps.send(Answer(401, {}, b'{"code": "INVALID_TOKEN"}'))
+    Renew()
+    >>> next(steps)
+    SendStep()
+    """
+    tries, renewed = 1, False
+    while True:
+        reply = yield SendStep()
+        assert reply is not None, "a SendStep is answered by a reply"
+        if isinstance(reply, Answer) and reply.is_stale and not renewed:
+            renewed = True
+            yield Renew()
+        elif tries < _most_tries(reply) and _may_be_resent(reply, safe=safe):
+            retry_after_s = reply.retry_after_s if isinstance(reply, Answer) else None
+            seconds = delay_s(tries, jitter=jitter(), retry_after_s=retry_after_s)
+            if seconds > LONGEST_WAIT_S:
+                return reply
+            reason = reply.summary if isinstance(reply, Answer) else reply.reason
+            yield Wait(seconds, tries, reason)
+            tries += 1
+        else:
+            return reply
+
+
+def _most_tries(reply: Reply) -> int:
+    return (reply.most_tries if isinstance(reply, Lost) else None) or MOST_TRIES
+
+
+def _may_be_resent(reply: Reply, *, safe: bool) -> bool:
+    """Whether another try may help and can do no harm."""
+    if isinstance(reply, Lost):
+        return safe or not reply.sent
+    return reply.is_throttled or (safe and reply.status >= 500)
+
+
+def delay_s(
+    attempt: int,
+    *,
+    base_s: float = 1.0,
+    cap_s: float = 8.0,
+    jitter: float = 0.0,
+    retry_after_s: float | None = None,
+) -> float:
+    """Compute the wait before the next try.
+
+    Examples
+    --------
+    >>> from zcrm_nb.wire.gate import delay_s
+    >>> [delay_s(attempt) for attempt in range(1, 6)]
+    [1.0, 2.0, 4.0, 8.0, 8.0]
+    >>> delay_s(1, retry_after_s=30), delay_s(2, jitter=1.0)
+    (30.0, 2.5)
+    """
+    doubled_s = min(cap_s, base_s * 2.0 ** (attempt - 1))
+    return max(doubled_s, float(retry_after_s or 0)) + doubled_s * jitter / 4

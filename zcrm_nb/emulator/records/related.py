@@ -79,7 +79,8 @@ def lists_of(schema: Schema, parent: Module) -> list[RelatedList]:
     lists: dict[str, RelatedList] = {}
     for module, near in _pointers(schema, parent):
         name = module.list_name(near, parent.api_name)
-        label = module.plural if name == module.api_name else f"{module.plural} ({near.label})"
+        plain = name == module.api_name or module.tracker
+        label = module.plural if plain else f"{module.plural} ({near.label})"
         lists[name] = RelatedList(name, label, parent, module, near)
     for each in _links(schema, parent):
         lists.setdefault(each.api_name, each)
@@ -89,7 +90,7 @@ def lists_of(schema: Schema, parent: Module) -> list[RelatedList]:
 def _pointers(schema: Schema, parent: Module) -> Iterator[tuple[Module, Field]]:
     """Find the lookups of record modules that point to a module."""
     for module in schema.modules.values():
-        if module.generated_type in {"default", "custom"}:
+        if module.generated_type in {"default", "custom", "field_tracker"}:
             for near in module.fields:
                 if near.points_to(parent.api_name):
                     yield module, near
@@ -444,7 +445,11 @@ def _relation(org: Org, where: tuple[str, str, str]) -> tuple[RelatedList, int]:
     module, record_id, related = where
     module_info = module_named(org, module)
     parent = parent_of(org, module_info, record_id)
-    return list_named(org.schema, module_info, related), parent
+    relation = list_named(org.schema, module_info, related)
+    if relation.module.tracker:
+        message = "The http request method type is not a valid one"
+        raise Refusal(org.settings.invalid_method_status, "INVALID_REQUEST_METHOD", message)
+    return relation, parent
 
 
 def _answer(tried: list[tuple[dict[str, Any], int | None]]) -> Answer:

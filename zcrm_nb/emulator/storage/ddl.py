@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zcrm_nb.emulator.storage.field_trackers import moving
 from zcrm_nb.emulator.storage.schema import Field, Module, Schema
 
 #: What every update stamps, and what an insert stamps besides.
@@ -89,7 +90,8 @@ def followers(schema: Schema) -> list[str]:
             ("DELETE", f'OLD."{field.rollup.via}"'),
         )
     ]
-    return indexes + triggers + [noting(each) for each in schema.modules.values() if each.has_past]
+    triggers += [noting(each) for each in schema.modules.values() if each.has_past]
+    return indexes + triggers + [moving(each, schema) for each in schema.trackers]
 
 
 def noting(module: Module) -> str:

@@ -33,6 +33,7 @@ from zoneinfo import ZoneInfo
 
 from zcrm_nb.emulator.storage import ddl
 from zcrm_nb.emulator.storage.ddl import CHANGED, MADE
+from zcrm_nb.emulator.storage.field_trackers import stay_begins
 from zcrm_nb.emulator.storage.schema import ORG_PREFIX, Field, Schema
 
 if TYPE_CHECKING:
@@ -241,6 +242,7 @@ class Store:
             for row in rows:
                 record = {"id": self.new_id(), **stamps, **self._numbers(module, numbered), **row}
                 self._execute_insert(module, record)
+                self._track(module, int(record["id"]))
                 ids.append(int(record["id"]))
                 if self._changes is not None:
                     self._changes.append(Change(module, "insert", ids[-1], tuple(row)))
@@ -425,6 +427,13 @@ class Store:
             f'INSERT INTO "{module}" ({names}) VALUES ({marks})',
             tuple(record.values()),
         )
+
+    def _track(self, module: str, record_id: int) -> None:
+        """Begin the histories of a new record."""
+        for each in self.schema.trackers:
+            if each.tracker and each.tracker.module == module:
+                for statement in stay_begins(each, self.schema, str(record_id)):
+                    self._writer.execute(statement)
 
     def _followers(self) -> list[tuple[str, str]]:
         """List kind and name of the indexes and triggers that are there now."""

@@ -102,7 +102,10 @@ def convert_world(store: Store, seed: int) -> None:
     for name, country in COUNTRIES.items():
         _convert_module(store, store.schema.modules[name], country, codes)
     for name, parent in (("Quoted_Items", "Quotes"), ("Invoiced_Items", "Invoices")):
-        _convert_lines(store, store.schema.modules[name], parent)
+        _convert_lines(store, store.schema.modules[name], parent, "Parent_Id")
+    for each in store.schema.trackers:
+        if each.tracker and each.tracker.module in COUNTRIES:
+            _convert_lines(store, each, each.tracker.module, each.tracker.via)
     store.execute("DROP TABLE temp.rates")
 
 
@@ -148,9 +151,9 @@ def _convert_module(store: Store, module: Module, country: str, codes: Sequence[
     _multiply(store, module, 'r."Exchange_Rate"', 'r."Exchange_Rate" != 1.0')
 
 
-def _convert_lines(store: Store, module: Module, parent: str) -> None:
-    """Put line items into the currency of their quote or invoice."""
-    rate = f'(SELECT "Exchange_Rate" FROM "{parent}" WHERE id = r."Parent_Id")'
+def _convert_lines(store: Store, module: Module, parent: str, via: str) -> None:
+    """Put what belongs to a record, such as line items, into the currency of the record."""
+    rate = f'(SELECT "Exchange_Rate" FROM "{parent}" WHERE id = r."{via}")'
     _multiply(store, module, rate, f"{rate} != 1.0")
 
 

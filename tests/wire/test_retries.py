@@ -2,8 +2,8 @@
 
 import pytest
 
-from zcrm_nb.wire.response import Answer, Lost
-from zcrm_nb.wire.retry_flow import Renew, SendStep, Wait, conversation
+from zcrm_nb.wire.gate import Renew, SendStep, Wait, conversation, delay_s
+from zcrm_nb.wire.messages import Answer, Lost
 
 
 def said(status, code="", **headers):
@@ -114,3 +114,22 @@ def test_nobody_is_made_to_wait_for_an_hour():
     steps, reply = hold(said(429, Retry_After="3600"))
     assert steps == [SendStep()]
     assert reply.status == 429
+
+
+def test_waits_double_up_to_the_cap():
+    """1, 2, 4, 8 and no more."""
+    assert [delay_s(attempt) for attempt in (1, 2, 3, 4, 9)] == [1, 2, 4, 8, 8]
+
+
+def test_jitter_adds_at_most_a_quarter():
+    """So that a crowd does not come back at once."""
+    assert delay_s(3, jitter=0.0) == 4
+    assert delay_s(3, jitter=0.5) == 4.5
+    assert delay_s(3, jitter=1.0) == 5
+
+
+def test_a_wait_is_never_shorter_than_the_server_asked():
+    """Retry-After is a floor, jitter comes on top."""
+    assert delay_s(1, retry_after_s=30) == 30
+    assert delay_s(4, retry_after_s=3) == 8
+    assert delay_s(1, retry_after_s=30, jitter=1.0) == 30.25

@@ -1,8 +1,20 @@
-"""What comes back: an answer that can be read, or a loss in words."""
+"""HTTP messages: one call before it is sent; a response that can be read, or a loss in words."""
+
+import io
+from datetime import UTC, datetime
 
 import pytest
+import requests
 
-from zcrm_nb.wire.response import Answer, Lost, usable
+from zcrm_nb.wire import messages as module
+from zcrm_nb.wire.messages import (
+    Answer,
+    BodyTooLargeError,
+    Lost,
+    api_request,
+    retry_after_s,
+    usable,
+)
 
 HTML = {"Content-Type": "text/html"}
 FILE = {"Content-Disposition": "attachment;filename*=UTF-8''a.html", "Content-Type": "text/html"}
@@ -96,3 +108,56 @@ def test_a_moment_to_wait_for_is_read_by_the_servers_own_clock():
         "Date": "Tue, 15 Sep 2026 09:00:00 GMT",
     }
     assert Answer(429, headers, b"").retry_after_s == 30.0
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("Tue, 15 Sep 2026 09:00:30 GMT", 30.0),
+        ("Tue, 15 Sep 2026 08:00:00 GMT", 0.0),
+        ("Tue, 15 Sep 2026 09:00:30", None),
+        ("soon", None),
+        ("-1", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_read_in_both_its_forms(header, seconds):
+    """Seconds or a date; anything else is no header."""
+    now = datetime(2026, 9, 15, 9, 0, 0, tzinfo=UTC)
+    assert retry_after_s(header, now=now) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(True, "true"), ([1, "a", False], "1,a,false"), (("b",), "b"), (7, "7"), ("", "")],
+)
+def test_parameters_are_written_as_zoho_reads_them(value, text):
+    """And what is None is left out."""
+    assert api_request("get", "/crm/v8/Leads", params={"a": value, "b": None}).params == {"a": text}
+
+
+@pytest.mark.parametrize(
+    ("method", "safe", "is_safe"),
+    [("GET", None, True), ("POST", None, False), ("POST", True, True), ("DELETE", None, False)],
+)
+def test_only_reads_are_safe_to_repeat(method, safe, is_safe):
+    """Unless the caller knows better, as of queries."""
+    assert api_request(method, "/crm/v8/coql", safe=safe).safe is is_safe
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000])
+def test_a_body_within_the_limit_is_read_whole(size, monkeypatch):
+    """And one byte more is refused."""
+    monkeypatch.setattr(module, "MOST_BYTES", size)
+    call = api_request("GET", "/crm/v8/Leads")
+    for more in (0, 1):
+        response = requests.Response()
+        response.raw = io.BytesIO(b"x" * (size + more))
+        if more:
+            with pytest.raises(BodyTooLargeError):
+                call.read(response)
+        else:
+            assert call.read(response) == b"x" * size
