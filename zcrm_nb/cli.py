@@ -15,10 +15,10 @@ from zcrm_nb import __version__
 from zcrm_nb.api.identity import who
 from zcrm_nb.auth.data_centres import DATA_CENTRES
 from zcrm_nb.auth.scopes import WANTS
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.vault import Vault
 from zcrm_nb.connect import DEFAULT_PROFILE, from_profile, login
 from zcrm_nb.errors import ZohoError
+from zcrm_nb.masking import Secret
 from zcrm_nb.notebook import scrub
 from zcrm_nb.notebook.login.request import FLOWS, REDIRECT_URI
 

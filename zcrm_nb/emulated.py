@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.api.listening.push import Address
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.oauth import Grant, TokenSource
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.client import CRM
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.wsgi import WSGIAdapter
 

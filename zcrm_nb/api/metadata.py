@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import pandas as pd
 
 from zcrm_nb.api.org_settings import Currency, currencies
-from zcrm_nb.api.pages import V8, entries_of, numbered_pages
+from zcrm_nb.api.pages import V8, numbered_pages
 from zcrm_nb.errors import (
     LABELS,
     DataWarning,
@@ -24,7 +24,7 @@ from zcrm_nb.errors import (
     by_label,
     levels_up,
 )
-from zcrm_nb.frames import Column, directory, sequence_number
+from zcrm_nb.frames import Column, directory, entries_of, sequence_number
 from zcrm_nb.state.process import ProcessBound
 
 if TYPE_CHECKING:

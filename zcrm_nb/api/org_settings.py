@@ -8,8 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from zcrm_nb.api.pages import V8, entries_of
-from zcrm_nb.frames import Column
+from zcrm_nb.api.pages import V8
+from zcrm_nb.frames import Column, entries_of
 
 if TYPE_CHECKING:
     from zcrm_nb.api.pages import Send

@@ -18,9 +18,9 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from zcrm_nb.auth.data_centres import trusts
-from zcrm_nb.auth.secret import mask, mask_body, quiet_oauth_logs, without_frames
 from zcrm_nb.auth.transport import LoopbackAdapter
 from zcrm_nb.errors import ConnectionFailed, RateLimitError
+from zcrm_nb.masking import mask, mask_body, quiet_oauth_logs, without_frames
 from zcrm_nb.state.process import ProcessBound
 from zcrm_nb.wire.credits import (
     EXPENSIVE_IN_FLIGHT,
@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 
     from zcrm_nb.auth.data_centres import Addresses
     from zcrm_nb.auth.oauth import NoLogin, Token, TokenSource
-    from zcrm_nb.auth.secret import Secret
     from zcrm_nb.auth.token_lease import Borrowed
+    from zcrm_nb.masking import Secret
     from zcrm_nb.wire.credits import Hold
     from zcrm_nb.wire.messages import ApiRequest, Reply
     from zcrm_nb.wire.multipart import File
@@ -114,7 +114,7 @@ class Gate(ProcessBound):
 
     >>> from zcrm_nb.auth.data_centres import addresses
     >>> from zcrm_nb.auth.oauth import Grant, Token, TokenSource
-    >>> from zcrm_nb.auth.secret import Secret
+    >>> from zcrm_nb.masking import Secret
     >>> from zcrm_nb.wire.wsgi import WSGIAdapter
     >>> def app(environ, start_response):
     ...     start_response("200 OK", [("Content-Type", "application/json")])

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from zcrm_nb.auth.oauth import Token
-    from zcrm_nb.auth.secret import Secret
     from zcrm_nb.errors import ZohoError
+    from zcrm_nb.masking import Secret
     from zcrm_nb.wire.download import Landing
     from zcrm_nb.wire.multipart import File, Multipart
 

@@ -8,10 +8,10 @@ import orjson
 import pandas as pd
 
 from zcrm_nb.api.acting.related import RECORDS_PER_CALL
-from zcrm_nb.api.pages import V8, entries_of, more, next_token, records_of
+from zcrm_nb.api.pages import V8, more, next_token
 from zcrm_nb.api.reading.records import check_id, list_columns
 from zcrm_nb.api.writing.calls import WriteCall, batches, records_by_id
-from zcrm_nb.frames import Column, ids_in, to_frame, unique
+from zcrm_nb.frames import Column, entries_of, ids_in, records_of, to_frame, unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

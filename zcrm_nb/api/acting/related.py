@@ -7,7 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.api.metadata import USER_COLUMNS
-from zcrm_nb.api.pages import V8, look_ahead, more, next_token, records_of, side_by_side
+from zcrm_nb.api.pages import V8, look_ahead, more, next_token, side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import check_id, field_batches, list_columns, selected_ids
 from zcrm_nb.api.reading.tables import coql_table, counted, typed_table
@@ -15,7 +15,7 @@ from zcrm_nb.api.session import TableRequest
 from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.coql import fill
 from zcrm_nb.errors import LimitError, NotFoundError, did_you_mean
-from zcrm_nb.frames import Column, ids_in, in_order, joined, to_frame, unique
+from zcrm_nb.frames import Column, ids_in, in_order, joined, records_of, to_frame, unique
 from zcrm_nb.wire.credits import credits_text
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb import coql
-from zcrm_nb.api.pages import V8, look_ahead, more, records_of, rows_in, side_by_side
+from zcrm_nb.api.pages import V8, look_ahead, more, side_by_side
 from zcrm_nb.coql import tree
 from zcrm_nb.errors import (
     APIError,
@@ -24,7 +24,7 @@ from zcrm_nb.errors import (
     caret,
     levels_up,
 )
-from zcrm_nb.frames import Column, column_for
+from zcrm_nb.frames import Column, column_for, records_of, rows_in
 from zcrm_nb.wire.credits import EXPENSIVE_IN_FLIGHT
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.pages import V8, look_ahead, more, numbered_pages, records_of
+from zcrm_nb.api.pages import V8, look_ahead, more, numbered_pages
 from zcrm_nb.errors import LimitError
-from zcrm_nb.frames import Column
+from zcrm_nb.frames import Column, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

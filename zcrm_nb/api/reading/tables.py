@@ -11,7 +11,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
-from zcrm_nb.api.pages import V8, more, records_of, rows_in, side_by_side
+from zcrm_nb.api.pages import V8, more, side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import (
     IDS_PER_CALL,
@@ -40,6 +40,8 @@ from zcrm_nb.frames import (
     beside,
     only_its_categories,
     read_as_is,
+    records_of,
+    rows_in,
     sort_frame,
     stacked,
     to_frame,

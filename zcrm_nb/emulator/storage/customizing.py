@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.storage import ddl, documents
+from zcrm_nb.emulator.storage.field_trackers import moving
 from zcrm_nb.emulator.storage.schema import AutoNumber, Choice, Dependence, Field, Module, Rollup
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def remove_field(store: Store, module_name: str, api_name: str) -> None:
     kept, field = _document(store, module_name, api_name), module.by_name[api_name]
     with store.transaction():
         store.execute(f'DROP TRIGGER IF EXISTS "{module_name}.history"')
+        for each in store.schema.trackers:
+            store.execute(f'DROP TRIGGER IF EXISTS "{each.api_name}.moving"')
         store.execute(f'DROP INDEX IF EXISTS "{module_name}.{api_name}"')
         if field.column:
             store.execute(f'ALTER TABLE "{module_name}" DROP COLUMN "{api_name}"')
@@ -68,7 +71,8 @@ def remove_field(store: Store, module_name: str, api_name: str) -> None:
             documents.remove(store, kept["id"])
         rest = [each for each in module.fields if each.api_name != api_name]
         _replace(store, module, rest)
-        _note_again(store, module_name)
+        for name in {module_name, *(each.parent for each in store.schema.trackers if each.parent)}:
+            _note_again(store, name)
 
 
 def is_added(store: Store, module_name: str, api_name: str) -> bool:
@@ -99,11 +103,15 @@ def _replace(store: Store, module: Module, fields: Iterable[Field]) -> None:
 
 
 def _note_again(store: Store, module_name: str) -> None:
-    """Let the timeline of a module know the fields that it has now."""
+    """Let timeline and histories of a module know the fields that it has now."""
     module = store.schema.modules[module_name]
     store.execute(f'DROP TRIGGER IF EXISTS "{module_name}.history"')
     if module.has_past:
         store.execute(ddl.noting(module))
+    for each in store.schema.trackers:
+        if each.tracker and each.tracker.module == module_name:
+            store.execute(f'DROP TRIGGER IF EXISTS "{each.api_name}.moving"')
+            store.execute(moving(each, store.schema))
 
 
 def _field_from(kept: dict[str, Any]) -> Field:

@@ -29,7 +29,7 @@ from zcrm_nb.emulator.world.text import DAY_S
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from zcrm_nb.emulator.storage.schema import Module
+    from zcrm_nb.emulator.storage.schema import Module, Tracker
     from zcrm_nb.emulator.storage.store import Store
 
 #: How often somebody brings the rates up to date.
@@ -105,7 +105,7 @@ def convert_world(store: Store, seed: int) -> None:
         _convert_lines(store, store.schema.modules[name], parent, "Parent_Id")
     for each in store.schema.trackers:
         if each.tracker and each.tracker.module in COUNTRIES:
-            _convert_lines(store, each, each.tracker.module, each.tracker.via)
+            _convert_history(store, each, each.tracker)
     store.execute("DROP TABLE temp.rates")
 
 
@@ -155,6 +155,17 @@ def _convert_lines(store: Store, module: Module, parent: str, via: str) -> None:
     """Put what belongs to a record, such as line items, into the currency of the record."""
     rate = f'(SELECT "Exchange_Rate" FROM "{parent}" WHERE id = r."{via}")'
     _multiply(store, module, rate, f"{rate} != 1.0")
+
+
+def _convert_history(store: Store, module: Module, tracker: Tracker) -> None:
+    """Put what was noted of records into their currencies."""
+    _convert_lines(store, module, tracker.module, tracker.via)
+    for name in ("Currency", "Exchange_Rate"):
+        if name in module.by_name:
+            store.execute(
+                f'UPDATE "{module.api_name}" AS r SET "{name}" ='
+                f' (SELECT "{name}" FROM "{tracker.module}" WHERE id = r."{tracker.via}")'
+            )
 
 
 def _multiply(store: Store, module: Module, rate: str, where: str) -> None:
