@@ -25,7 +25,7 @@ from zcrm_nb.errors import (
     levels_up,
 )
 from zcrm_nb.frames import Column, directory, entries_of, sequence_number
-from zcrm_nb.state.process import ProcessBound
+from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

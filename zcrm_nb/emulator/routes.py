@@ -20,6 +20,7 @@ from zcrm_nb.emulator.records import (
     files,
     history,
     mass,
+    merge,
     owners,
     records,
     recycle_bin,
@@ -58,6 +59,7 @@ ROUTES = (
     *recycle_bin.ROUTES,
     *custom_views.ROUTES,
     *mass.ROUTES,
+    *merge.ROUTES,
     *owners.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
@@ -65,7 +67,7 @@ ROUTES = (
 JOBS = {reading.READ: reading.KIND, writing.WRITE: writing.KIND}
 """What bulk jobs of each kind do."""
 
-WORKS = {**recycle_bin.WORKS, **mass.WORKS}
+WORKS = {**recycle_bin.WORKS, **mass.WORKS, **merge.WORKS}
 """How each kind of work that was put off is done."""
 
 NOT_EMULATED = (

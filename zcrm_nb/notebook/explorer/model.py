@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.planning.costs import Plan
     from zcrm_nb.coql.lint import Examined
-    from zcrm_nb.wire.trace import Call
+    from zcrm_nb.wire.messages import Call
 
 __all__ = ["Explorable", "ExplorerModel"]
 
