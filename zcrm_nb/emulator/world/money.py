@@ -103,9 +103,9 @@ def convert_world(store: Store, seed: int) -> None:
         _convert_module(store, store.schema.modules[name], country, codes)
     for name, parent in (("Quoted_Items", "Quotes"), ("Invoiced_Items", "Invoices")):
         _convert_lines(store, store.schema.modules[name], parent, "Parent_Id")
-    for each in store.schema.trackers:
-        if each.tracker and each.tracker.module in COUNTRIES:
-            _convert_history(store, each, each.tracker)
+    for module in store.schema.trackers:
+        if module.tracker and module.tracker.module in COUNTRIES:
+            _convert_history(store, module, module.tracker)
     store.execute("DROP TABLE temp.rates")
 
 
