@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pandas as pd
 
 from zcrm_nb import coql
+from zcrm_nb.api.org_settings import Currency, currencies
 from zcrm_nb.api.pages import V8, numbered_pages
 from zcrm_nb.errors import (
     LABELS,
@@ -487,6 +488,11 @@ class Catalogue(ProcessBound):
     def profiles(self) -> list[dict[str, Any]]:
         """Return the user profiles."""
         listed: list[dict[str, Any]] = self._once("profiles", lambda: profiles(self.send))
+        return listed
+
+    def currencies(self) -> list[Currency]:
+        """Return the currencies; none where the org has only one."""
+        listed: list[Currency] = self._once("currencies", lambda: currencies(self.send))
         return listed
 
     def directory(self) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ from zcrm_nb.emulator.records.table import Table, plain_info
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import PAGES, V8, Route
-from zcrm_nb.emulator.world import ORG, ORG_ID, ZGID
+from zcrm_nb.emulator.world import ORG, ORG_ID, ZGID, money
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.org import Org
@@ -93,6 +93,7 @@ def get_org(org: Org, request: Request) -> Answer:
     }
     card = {
         **ORG,
+        **_currency(org),
         "id": str(ORG_ID),
         "zgid": str(ZGID),
         "ezgid": None,
@@ -119,6 +120,19 @@ def get_fiscal_year(org: Org, request: Request) -> Answer:
     del request
     year = {"start_month": "April", "display_based_on": "start_month", "id": str(ORG_ID + 1)}
     return json_answer({"fiscal_year": year})
+
+
+def _currency(org: Org) -> dict[str, Any]:
+    """Describe the home currency of an org with several; one with rupees only has nothing more."""
+    home = money.home(org.store)
+    if home is None:
+        return {}
+    return {
+        "mc_status": True,
+        "currency": home["name"].partition(" - ")[0],
+        "iso_code": home["iso_code"],
+        "currency_symbol": home["symbol"],
+    }
 
 
 def _where(request: Request) -> Condition:
