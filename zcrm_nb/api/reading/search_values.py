@@ -7,12 +7,12 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
-from zcrm_nb.api.pages import records_of
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.search import IN_VALUES, Range
 from zcrm_nb.coql.fields import LOOKUPS, TIMES, target_of, type_of
 from zcrm_nb.coql.tree import Between, Path, Query, SelectItem, Step, literals
 from zcrm_nb.errors import LimitError, NotFoundError
+from zcrm_nb.frames import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

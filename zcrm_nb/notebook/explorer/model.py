@@ -243,15 +243,13 @@ class ExplorerModel:
     def _examined(self) -> Examined:
         """Read and lint the query."""
         catalogue = self._crm._catalogue
-        return self._paid(
-            lambda: coql.examine(
-                self.query,
-                self._fields_of,
-                lambda: self.modules,
-                catalogue.time_zone,
-                catalogue.facts,
-            )
-        )
+
+        def examine() -> Examined:
+            modules, facts = lambda: self.modules, catalogue.facts
+            return coql.examine(self.query, self._fields_of, modules, catalogue.time_zone, facts)
+
+        examined: Examined = self._paid(examine)
+        return examined
 
     def _fields_of(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the fields of a module; those of the chosen one are known."""
