@@ -67,6 +67,7 @@ CALLS: dict[str, Callable[[CRM], object]] = {
     "roles": lambda crm: crm.roles(),
     "profiles": lambda crm: crm.profiles(),
     "org": lambda crm: crm.org(),
+    "currencies": lambda crm: crm.currencies(),
     "views": lambda crm: crm.views("Leads"),
     "tags": lambda crm: crm.tags("Leads"),
     "related_lists": lambda crm: crm.related_lists("Leads"),

@@ -54,6 +54,7 @@ READS = {
     "modules": lambda crm, *_: crm.modules(),
     "notes": lambda crm, ids, _: crm.notes("Leads", ids["Leads"][:3], **QUIET),
     "org": lambda crm, *_: crm.org(),
+    "currencies": lambda crm, *_: crm.currencies(),
     "photo": lambda crm, ids, _: crm.photo("Leads", ids["Leads"][0]),
     "picklist": lambda crm, *_: crm.picklist("Leads", "Lead_Source"),
     "plan": lambda crm, *_: crm.plan("Leads", ["Last_Name", "City"]),

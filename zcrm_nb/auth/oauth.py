@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from zcrm_nb.auth import accounts
 from zcrm_nb.errors import LoginError
 from zcrm_nb.masking import Secret
-from zcrm_nb.state.process import ProcessBound
+from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -18,8 +18,8 @@ from zcrm_nb.errors import WriteError, WriteWarning
 from zcrm_nb.frames import ReportActions
 from zcrm_nb.later import later
 from zcrm_nb.notebook.progress import Progress
+from zcrm_nb.state.files import ProcessBound
 from zcrm_nb.state.folders import remove_own, temporary_folder, usable_folder
-from zcrm_nb.state.process import ProcessBound
 from zcrm_nb.state.query_log import QueryLog
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from zcrm_nb.notebook.job_tray.tray import Tray
     from zcrm_nb.notebook.progress import ProgressCallback
     from zcrm_nb.wire.gate import Gate
-    from zcrm_nb.wire.trace import Call
+    from zcrm_nb.wire.messages import Call
 else:
     (finders,) = later("zcrm_nb.api.acting", "finders")
     write_context, current_records, reports, resolve, undo, writes = later(
@@ -108,7 +108,7 @@ class Base(ProcessBound):
     ) -> None:
         self._gate = gate
         self._kept = kept
-        self._catalogue = Catalogue(gate.send)
+        self._catalogue = Catalogue(gate.send, gate.clock)
 
         self._watched: dict[str, Channel] = {}
         self._feeds: WeakSet[Feed] = WeakSet()

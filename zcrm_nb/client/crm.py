@@ -16,6 +16,7 @@ from zcrm_nb.client.histories import Histories
 from zcrm_nb.client.listening import Listening
 from zcrm_nb.client.metadata import Describing
 from zcrm_nb.client.notes_and_tags import Noting
+from zcrm_nb.client.org_settings import OrgSettings
 from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.client.related import Relating
@@ -40,6 +41,7 @@ class CRM(
     Attaching,
     Noting,
     Describing,
+    OrgSettings,
     Exporting,
     Writing,
     Acting,
