@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.planning.stage_history import Fetching, FieldHistory, Selection
     from zcrm_nb.frames import Errors, RecordIds
     from zcrm_nb.notebook.progress import ProgressCallback
-    from zcrm_nb.wire.trace import Call
+    from zcrm_nb.wire.messages import Call
 else:
     (notes_and_tags,) = later("zcrm_nb.api.acting", "notes_and_tags")
     (export_sessions,) = later("zcrm_nb.api.exporting", "session")
