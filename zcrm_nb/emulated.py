@@ -113,6 +113,7 @@ def emulate(
     rows: Mapping[str, int] | None = None,
     seed: int = 2026,
     edition: str = "enterprise",
+    currencies: Iterable[str] = (),
     latency_ms: float = 0,
     clock: Clock | None = None,
     path: str | Path | None = None,
@@ -130,6 +131,10 @@ def emulate(
         The same seed gives the same org, to the last cell.
     edition : {"free", "standard", "professional", "enterprise", "ultimate"}, default "enterprise"
         Sets the day's credits and how many calls may be in flight at once.
+    currencies : iterable of str, optional
+        ISO codes of an org with several currencies, the home currency first, such as
+        ``("INR", "USD", "AED")``: records then have ``Currency`` and ``Exchange_Rate``. By default
+        the org has only rupees.
     latency_ms : float, default 0
         Let each call take this long, to feel like a network.
     clock : Clock, optional
@@ -167,6 +172,7 @@ def emulate(
         rows=rows,
         seed=seed,
         edition=edition,
+        currencies=currencies,
         latency_ms=latency_ms,
         clock=clock,
         path=path,

@@ -108,7 +108,7 @@ class Base(ProcessBound):
     ) -> None:
         self._gate = gate
         self._kept = kept
-        self._catalogue = Catalogue(gate.send)
+        self._catalogue = Catalogue(gate.send, gate.clock)
 
         self._watched: dict[str, Channel] = {}
         self._feeds: WeakSet[Feed] = WeakSet()

@@ -405,6 +405,12 @@ class Settings:
     400
     """
 
+    # the org's settings
+    currencies_off_code: str = fact(
+        "FEATURE_NOT_ENABLED",
+        "refusal of a currency in an org that has only one: the specification lists this code and "
+        "CURRENCIES_NOT_ENABLED",
+    )
     # accounts
     throttle_status: int = fact(
         400, "HTTP status of the token throttle: 400 was recorded live, an older post says 200"
