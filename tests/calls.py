@@ -47,6 +47,7 @@ CALLS: dict[str, Callable[[CRM], object]] = {
     "table": lambda crm: crm.table("Deals", ["Deal_Name", "Stage", "Amount", "Owner"]),
     "bulk": lambda crm: crm.bulk("Deals", ["Deal_Name", "Stage", "Owner", "Account_Name"]),
     "count": lambda crm: crm.count("Leads", "City is not null"),
+    "duplicates": lambda crm: crm.duplicates("Leads", on=["Email", "Phone"]),
     "deleted": lambda crm: crm.deleted("Leads"),
     "related": lambda crm: crm.related("Accounts", FIRST["Accounts"], "Contacts"),
     "subform": lambda crm: crm.subform("Quotes", "Quoted_Items", FIRST["Quotes"]),

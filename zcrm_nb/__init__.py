@@ -24,6 +24,7 @@ from zcrm_nb.coql import fill
 from zcrm_nb.frames import open_export, to_frame, to_records
 
 if TYPE_CHECKING:
+    from zcrm_nb.frames.duplicates import duplicates as duplicates
     from zcrm_nb.notebook import plots as plots
     from zcrm_nb.notebook.explorer.explorer import explore as explore
     from zcrm_nb.notebook.scaffold import new_notebook as new_notebook
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 
 # Loaded when first used: someone who only wants a table should not wait for a plot library.
 _LATER = {
+    "duplicates": "zcrm_nb.frames.duplicates",
     "explore": "zcrm_nb.notebook.explorer.explorer",
     "load_ipython_extension": "zcrm_nb.notebook.magics.magics",
     "new_notebook": "zcrm_nb.notebook.scaffold",
@@ -43,6 +45,7 @@ __all__ = [
     "CRM",
     "connect",
     "coql_pages",
+    "duplicates",
     "emulate",
     "errors",
     "explore",

@@ -15,7 +15,9 @@ class _Later:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(import_module(self._name), attribute)
+        value = getattr(import_module(self._name), attribute)
+        setattr(self, attribute, value)  # found without this method from now on
+        return value
 
     def __repr__(self) -> str:
         return f"<module {self._name!r}, loaded when it is used>"

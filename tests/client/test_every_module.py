@@ -11,7 +11,7 @@ from zcrm_nb.emulator.catalog import org_schema
 WRITTEN = [
     module.api_name
     for module in org_schema().modules.values()
-    if module.generated_type not in {"subform", "linking"} and module.api_name != "Notes"
+    if module.generated_type in {"default", "custom"} and module.api_name != "Notes"
 ]
 FEW = ("Leads", "Contacts", "Accounts", "Deals", "Tasks", "Events", "Calls", "Notes", "Products",
        "Vendors", "Campaigns", "Quotes", "Invoices", "Site_Visits")  # fmt: skip

@@ -43,6 +43,7 @@ READS = {
     "download": lambda crm, ids, folder: crm.download(
         "Leads", ids["Leads"][0], ids["file"], folder=folder
     ),
+    "duplicates": lambda crm, *_: crm.duplicates("Leads", on=["Email", "City"], **QUIET),
     "expand": lambda crm, ids, _: crm.expand(ids["deals"], "Account_Name", ["Industry"], **QUIET),
     "export": lambda crm, _, folder: crm.export("Leads", folder / "leads", ["City"], **QUIET),
     "fields": lambda crm, *_: crm.fields("Leads"),

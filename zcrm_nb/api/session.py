@@ -35,10 +35,6 @@ class Session:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
 
-    def with_progress(self, tick: Tick) -> Session:
-        """Return the same session, reporting its rows to ``tick``."""
-        return replace(self, tick=tick)
-
     def quiet(self) -> Session:
         """Return the same session without progress: for calls whose rows are not the result's."""
         return replace(self, tick=_no_progress)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.acting import convert, mass, recycle_bin
-    from zcrm_nb.api.writing.run import Run
+    from zcrm_nb.api.writing.writes import Run
     from zcrm_nb.frames import RecordIds, Report
     from zcrm_nb.notebook.progress import ProgressCallback
 

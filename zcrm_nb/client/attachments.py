@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ class Attaching(Reporting):
         """
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            session = self._session.with_progress(tick)
+            session = replace(self._session, tick=tick)
             return attachments.attachments_table(session, module, ids, tz=self._zone(tz))
 
         what = f"Attachments of {module}"

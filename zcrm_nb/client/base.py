@@ -6,6 +6,7 @@ import inspect
 import os
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -131,7 +132,7 @@ class Base(ProcessBound):
         """Fetch a table under progress."""
 
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
-            return request.fetch(self._session.with_progress(tick))
+            return request.fetch(replace(self._session, tick=tick))
 
         return self._run(fetch, request.label, progress, **request.facts)
 

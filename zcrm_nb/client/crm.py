@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from zcrm_nb.client.acting import Acting
 from zcrm_nb.client.attachments import Attaching
 from zcrm_nb.client.connection import Sending
+from zcrm_nb.client.duplicates import Merging
 from zcrm_nb.client.exporting import Exporting
 from zcrm_nb.client.listening import Listening
 from zcrm_nb.client.metadata import Describing
@@ -30,6 +31,7 @@ __all__ = ["CRM"]
 
 
 class CRM(
+    Merging,
     Reading,
     Planning,
     Relating,

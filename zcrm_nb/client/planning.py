@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from zcrm_nb.api.reading import query as ask
@@ -162,7 +163,7 @@ class Planning(Base):
                 if plan.route is None:
                     raise routes.no_route_error(spec, plan, named, max_credits)
                 table = routes.fetch_table(
-                    self._session.with_progress(tick),
+                    replace(self._session, tick=tick),
                     spec,
                     plan.route,
                     counts,
@@ -392,7 +393,7 @@ class Planning(Base):
                     module, table_spec.condition_only(prepared).where, fields
                 )
                 profile.check_price(module, questions, max_credits)
-                session = self._session.with_progress(tick)
+                session = replace(self._session, tick=tick)
                 rows = profile.profile_rows(session, questions, fields, tz=zone)
             return to_frame([rows], profile.PROFILE_COLUMNS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.reading import requests, tables
+from zcrm_nb.api.reading import tables
 from zcrm_nb.client.base import Base
 from zcrm_nb.frames import series
 
@@ -141,7 +141,7 @@ class Reading(Base):
         {'id': 'string', 'Last_Name': 'string', 'City': 'string', 'Annual_Revenue': 'float64'}
         >>> crm.close()
         """
-        request = requests.coql_request(
+        request = tables.coql_request(
             self._catalogue,
             query,
             values,
@@ -247,7 +247,7 @@ class Reading(Base):
         ['id', 'Deal_Name', 'Account_Name', 'Account_Name.id', 'Stage']
         >>> crm.close()
         """
-        request = requests.records_request(
+        request = tables.records_request(
             self._catalogue,
             module,
             columns,
@@ -422,7 +422,7 @@ class Reading(Base):
         True
         >>> crm.close()
         """
-        request = requests.search_request(
+        request = tables.search_request(
             self._catalogue,
             module,
             columns,
@@ -544,4 +544,4 @@ class Reading(Base):
         True
         >>> crm.close()
         """
-        return requests.counted(self._session, module, where, values, cvid=cvid)
+        return tables.record_count(self._session, module, where, values, cvid=cvid)

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.acting import finders
     from zcrm_nb.api.session import Tick
     from zcrm_nb.api.writing import context as write_context
-    from zcrm_nb.api.writing import current_records, reports, resolve, undo
-    from zcrm_nb.api.writing import run as write_run
+    from zcrm_nb.api.writing import current_records, reports, resolve, undo, writes
     from zcrm_nb.api.writing.calls import WriteCall
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.journal import Story, WriteJournal
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from zcrm_nb.notebook.progress import Progress, ProgressCallback
 else:
     (finders,) = later("zcrm_nb.api.acting", "finders")
-    write_context, current_records, reports, resolve, write_run, undo = later(
-        "zcrm_nb.api.writing", "context", "current_records", "reports", "resolve", "run", "undo"
+    write_context, current_records, reports, resolve, undo, writes = later(
+        "zcrm_nb.api.writing", "context", "current_records", "reports", "resolve", "undo", "writes"
     )
 
 __all__ = ["Reporting"]
@@ -139,9 +138,9 @@ class Reporting(Base):
         progress: bool | ProgressCallback,
         **options: Any,
     ) -> Report:
-        """Carry out calls; ``options`` as of :func:`zcrm_nb.api.writing.run.carry_out`."""
+        """Carry out calls; ``options`` as of :func:`zcrm_nb.api.writing.writes.carry_out`."""
         return self._write(
-            lambda context: write_run.carry_out(context, calls, **options), label, progress
+            lambda context: writes.carry_out(context, calls, **options), label, progress
         )
 
     def _context(self, tick: Tick) -> WriteContext:

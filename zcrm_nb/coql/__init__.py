@@ -6,21 +6,26 @@ from zcrm_nb.coql.diagnostics import Finding, ParseError
 from zcrm_nb.coql.fields import AstrayError, resolve
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, parse
 from zcrm_nb.coql.lint import examine, lint
-from zcrm_nb.coql.paging import (
+from zcrm_nb.coql.repair import STAR, repair
+from zcrm_nb.coql.text import fill, places, to_text, where
+from zcrm_nb.coql.tree import (
     LIMITS,
     after,
+    aggregates,
     check_limits,
     credits,  # noqa: A004 - Zoho's word
+    criteria,
+    is_aggregate,
     page,
     parts,
+    path_of,
+    paths,
     split_list,
     stable,
+    subqueries,
     with_criteria,
     with_short_lists,
 )
-from zcrm_nb.coql.repair import STAR, repair
-from zcrm_nb.coql.text import fill, places, to_text, where
-from zcrm_nb.coql.tree import aggregates, criteria, is_aggregate, path_of, paths, subqueries
 
 __all__ = [
     "AGGREGATES",

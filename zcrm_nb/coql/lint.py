@@ -44,10 +44,10 @@ from zcrm_nb.coql.fields import (
     wrong_value,
 )
 from zcrm_nb.coql.grammar import tokens
-from zcrm_nb.coql.paging import LIMITS
 from zcrm_nb.coql.repair import as_sql, repair
 from zcrm_nb.coql.text import cleaned, quoted, written_name
 from zcrm_nb.coql.tree import (
+    LIMITS,
     Aggregate,
     Between,
     Comparison,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 from zcrm_nb.coql.diagnostics import ParseError, found
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, Parser
-from zcrm_nb.coql.paging import LIMITS, check_limits, is_long, parts, split_list, with_short_lists
 from zcrm_nb.coql.text import cleaned, quoted, to_text
 from zcrm_nb.coql.tree import (
+    LIMITS,
     Aggregate,
     IsNull,
     Literal,
@@ -21,9 +21,14 @@ from zcrm_nb.coql.tree import (
     Path,
     SelectItem,
     Step,
+    check_limits,
     criteria,
+    is_long,
     literals,
+    parts,
+    split_list,
     subqueries,
+    with_short_lists,
 )
 
 if TYPE_CHECKING:

@@ -128,6 +128,7 @@ class App:
         try:
             if route.needs_token:
                 route.check(request.params, org.settings)
+                self._spare_trackers(route, names)
             return self._faults.around(
                 request, lambda: translated(org, request, names, route.handler)
             )
@@ -139,6 +140,15 @@ class App:
             _log.exception("The emulator failed on %s %s", request.method, request.path)
             details = {"emulator": f"{type(error).__name__}: {error}"}
             return refused(Refusal(500, "INTERNAL_ERROR", "Internal Server Error", details))
+
+    def _spare_trackers(self, route: Route, names: dict[str, str]) -> None:
+        """Refuse to write, and to search, the histories that Zoho itself keeps."""
+        org = self._org
+        module = org.schema.modules.get(names.get("module", ""))
+        searches = route.path.endswith("/search") and not org.settings.relations.search_trackers
+        reads = all(scope.endswith(".READ") for scope in route.scopes)
+        if module is not None and module.tracker and (searches or not reads):
+            raise Refusal(403, "NO_PERMISSION", "permission denied", {"permissions": []})
 
     def _signals(self, token: AccessToken) -> dict[str, str]:
         """Headers with the remaining life of the token and the remaining credits."""

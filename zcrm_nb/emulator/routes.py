@@ -123,8 +123,7 @@ NOT_EMULATED_DETAILS = (
     "not notify",
     "locking and unlocking (a record whose `Locked__s` is true refuses changes), approvals (every "
     "record is `approved`)",
-    "what a deal's Stage brings about: Probability, forecast category and Stage_Modified_Time stay "
-    "as written",
+    "what a deal's Stage brings about: Probability and forecast category stay as written",
     "what a conversion fills in on existing accounts and contacts, besides the account's name",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints",

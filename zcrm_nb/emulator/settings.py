@@ -195,6 +195,9 @@ class RelationSettings:
         "whether lists inside a composite request end at 25 records: a page allows 25, "
         "none says whether more are cut or refused",
     )
+    search_trackers: bool = fact(
+        False, "whether search reads field trackers such as DealHistory: NO_PERMISSION, in one org"
+    )
     timeline_names: bool = fact(
         True, "whether a timeline shows lookups by name: the schema says text, no sample shows one"
     )

@@ -2,7 +2,6 @@
 
 from zcrm_nb.frames.assemble import FrameAssembler, from_parts, in_id_order
 from zcrm_nb.frames.build import FrameOptions, directory, read_as_is, to_frame
-from zcrm_nb.frames.coerce import Errors
 from zcrm_nb.frames.combine import (
     beside,
     ids_in,
@@ -23,7 +22,7 @@ from zcrm_nb.frames.records import to_records
 from zcrm_nb.frames.report import Report, ReportActions, to_report
 from zcrm_nb.frames.store import Folder, Store, key_of
 from zcrm_nb.frames.text_table import TextTable
-from zcrm_nb.frames.types import Column, column_for, sequence_number
+from zcrm_nb.frames.types import Column, Errors, column_for, sequence_number
 from zcrm_nb.frames.validate import InvalidDataError
 from zcrm_nb.frames.zip_member import read_through
 

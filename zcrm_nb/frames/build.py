@@ -10,15 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zcrm_nb.frames.coerce import Misfits
 from zcrm_nb.frames.json_reader import read
-from zcrm_nb.frames.types import KINDS, STRING, TEXT, Column, categorical
+from zcrm_nb.frames.types import KINDS, STRING, TEXT, Column, Misfits, categorical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from zcrm_nb.frames.coerce import Errors
     from zcrm_nb.frames.json_reader import Page
+    from zcrm_nb.frames.types import Errors
 
 __all__ = ["FrameOptions", "directory", "read_as_is", "to_frame"]
 

@@ -19,9 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
-from zcrm_nb.frames.coerce import Misfits
 from zcrm_nb.frames.json_reader import from_values
-from zcrm_nb.frames.types import TEXT, Column, schema_of
+from zcrm_nb.frames.types import TEXT, Column, Misfits, schema_of
 from zcrm_nb.frames.zip_member import Member, damaged
 
 if TYPE_CHECKING:

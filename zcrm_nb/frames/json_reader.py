@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from zcrm_nb.errors import DataWarning, ZohoError, levels_up
-from zcrm_nb.frames.coerce import Misfits, coerce
-from zcrm_nb.frames.types import DECIMAL, KINDS, TEXT, Column
+from zcrm_nb.frames.types import DECIMAL, KINDS, TEXT, Column, Misfits, coerce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import threading
 from abc import ABC, abstractmethod
@@ -17,10 +16,10 @@ import pyarrow.compute as pc
 from pyarrow import fs as files
 
 from zcrm_nb.frames.formats import FORMATS, groups
+from zcrm_nb.frames.optional import needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from types import ModuleType
 
     from zcrm_nb.frames.csv_reader import PartReader
     from zcrm_nb.frames.types import Column
@@ -446,14 +445,6 @@ def _damaged(target: str, reason: str) -> ValueError:
         f"The manifest of the export in {target} is damaged ({reason}).\n"
         "Run crm.export(…, fresh=True) to replace the export, or name another target."
     )
-
-
-def needed(module: str, extra: str) -> ModuleType:
-    """Import a library that not every install has, or say how to get it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as missing:
-        raise ImportError(f"This needs {module}: pip install 'zcrm-nb[{extra}]'") from missing
 
 
 def quoted(name: str) -> str:

@@ -366,7 +366,8 @@ class Gate(ProcessBound):
             reason = error.happened.rstrip(".")
             tries = ACCOUNTS_TRIES if error.sent else None
             return None, Lost(reason, sent=False, most_tries=tries, error=error)
-        self.addresses = self.addresses.following(token.api_domain)
+        if token.api_domain != self.addresses.api_domain:
+            self.addresses = self.addresses.following(token.api_domain)
         with self._lanes(request), self.ledger.hold(request.credits) as hold:
             reply = self._exchange(request, token)
             hold.taken = _is_taken(reply)

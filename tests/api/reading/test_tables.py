@@ -10,8 +10,7 @@ import pytest
 
 from zcrm_nb import coql
 from zcrm_nb.api.metadata import Catalogue
-from zcrm_nb.api.reading.requests import coql_request, records_request
-from zcrm_nb.api.reading.tables import records_table
+from zcrm_nb.api.reading.tables import coql_request, records_request, records_table
 from zcrm_nb.api.session import Session
 from zcrm_nb.errors import APIError, DataWarning, NotFoundError, QueryWarning, ZohoError
 

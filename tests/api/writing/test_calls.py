@@ -13,7 +13,7 @@ import pytest
 from zcrm_nb.api.acting import convert, mass, recycle_bin
 from zcrm_nb.api.writing.calls import WriteCall
 from zcrm_nb.api.writing.context import WriteContext
-from zcrm_nb.api.writing.run import carry_out
+from zcrm_nb.api.writing.writes import carry_out
 from zcrm_nb.errors import (
     APIError,
     ConnectionFailed,

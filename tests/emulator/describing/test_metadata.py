@@ -13,9 +13,11 @@ def test_all_modules_are_listed(ask, emulator):
 
 
 def test_modules_are_filtered_by_status(ask):
-    """All of ours are visible; an unknown status is refused."""
+    """Only field trackers are hidden; an unknown status is refused."""
     assert ask("GET", "/settings/modules", {"status": "visible"}).status == 200
-    assert ask("GET", "/settings/modules", {"status": "user_hidden"}).status == 204
+    hidden = ask("GET", "/settings/modules", {"status": "user_hidden"}).body["modules"]
+    assert [each["generated_type"] for each in hidden] == ["field_tracker"] * 2
+    assert ask("GET", "/settings/modules", {"status": "system_hidden"}).status == 204
     refused = ask("GET", "/settings/modules", {"status": "lost"})
     assert (refused.status, refused.body["code"]) == (400, "INVALID_DATA")
     assert refused.body["details"]["param_name"] == "status"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.session import Session
     from zcrm_nb.api.writing.journal import Batch
-    from zcrm_nb.api.writing.run import Run
+    from zcrm_nb.api.writing.writes import Run
 
     Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ from zcrm_nb import coql
 from zcrm_nb.api.exporting.backfill import OTHER_IN_COQL
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.query import Prepared
-from zcrm_nb.api.reading.requests import condition
+from zcrm_nb.api.reading.tables import condition
 from zcrm_nb.coql import tree
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import NotFoundError

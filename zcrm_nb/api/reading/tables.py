@@ -1,7 +1,8 @@
-"""From a question to a table: pages on one side, ``to_frame`` on the other."""
+"""Queries, lists and searches: arguments to a :class:`TableRequest`, pages to a table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -16,14 +17,23 @@ from zcrm_nb.api.reading.records import (
     IDS_PER_CALL,
     bodies_by_ids,
     check_id,
+    conversion,
     external_header,
     field_batches,
     in_address,
     list_columns,
+    list_parameters,
     record_bodies,
+    selected_ids,
     since_header,
 )
-from zcrm_nb.api.reading.search import DELETED_COLUMNS, deleted_bodies, search_bodies
+from zcrm_nb.api.reading.search import (
+    DELETED_COLUMNS,
+    deleted_bodies,
+    search_bodies,
+    search_parameters,
+)
+from zcrm_nb.api.session import TableRequest
 from zcrm_nb.errors import APIError, LimitError, NotFoundError
 from zcrm_nb.frames import (
     Column,
@@ -37,7 +47,7 @@ from zcrm_nb.frames import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     import pandas as pd
@@ -46,14 +56,20 @@ if TYPE_CHECKING:
     from zcrm_nb.api.reading.query import Prepared
     from zcrm_nb.api.session import Session, Tick
     from zcrm_nb.coql.tree import Query
+    from zcrm_nb.frames import FrameOptions
 
 __all__ = [
+    "condition",
+    "coql_request",
     "coql_table",
     "deleted_table",
     "findings_table",
     "ordered_here",
+    "record_count",
     "record_row",
+    "records_request",
     "records_table",
+    "search_request",
     "search_table",
 ]
 
@@ -66,6 +82,119 @@ FINDING_COLUMNS = [
     Column("repaired", "boolean"),
     Column("corrected", "text"),
 ]
+
+
+# ---- Arguments, checked before anything is read --------------------------------------------------
+
+
+def coql_request(
+    catalogue: Catalogue,
+    text: str,
+    values: Mapping[str, Any],
+    *,
+    limit: int | None,
+    strict: bool,
+    options: FrameOptions,
+) -> TableRequest:
+    """Fill in, lint and repair a query; ``strict`` leaves it as written."""
+    text = coql.fill(text, **values)
+    prepared = (
+        ask.as_written(text, limit=limit) if strict else ask.prepared(catalogue, text, limit=limit)
+    )
+
+    def fetch(session: Session) -> pd.DataFrame:
+        return coql_table(session, prepared, **catalogue.in_zone(options))
+
+    facts = {"query": prepared.text, "repaired": prepared.repaired, "route": "coql"}
+    facts |= {"module": prepared.subject} if prepared.query else {}
+    return TableRequest(prepared.subject, fetch, facts)
+
+
+def condition(where: str | Mapping[str, Any] | None) -> str:
+    """Return a COQL condition, whatever form it was given in."""
+    if not isinstance(where, str | Mapping | None):
+        kind = type(where).__name__
+        raise TypeError(f"where takes a COQL condition or a mapping of fields, not a {kind}.")
+    return coql.where(where) if isinstance(where, Mapping) else where or "id is not null"
+
+
+def record_count(
+    session: Session,
+    module: str,
+    where: str | Mapping[str, Any] | None,
+    values: Mapping[str, Any],
+    *,
+    cvid: str | None,
+) -> int:
+    """Count records by COQL; 1 credit."""
+    source = f"{module}#{check_id(module, cvid)}" if cvid else module
+    text = coql.fill(f"select COUNT(id) from {source} where {condition(where)}", **values)  # noqa: S608
+    return ask.count_query(session.send, session.catalogue, text)
+
+
+def records_request(
+    catalogue: Catalogue,
+    module: str,
+    columns: Sequence[str] | None,
+    *,
+    limit: int | None,
+    ids: Any,
+    converted: bool | None,
+    cvid: str | None,
+    options: FrameOptions,
+    **which: Any,
+) -> TableRequest:
+    """Check the arguments of a list; ``which`` are those of :func:`list_parameters`.
+
+    ``ids=None`` means all records, an empty selection none.
+    """
+    if ids is not None and (which["sort_by"], which["ascending"]) != ("id", True):
+        raise ValueError("Records named by ids= come in the order of the ids: leave sort_by out.")
+    leads = conversion(catalogue, module, converted, cvid)
+    params, headers = list_parameters(cvid=cvid, converted=leads, **which)
+    selected = None if ids is None else selected_ids(module, ids)
+    shown = params if selected is None else {**params, "ids": ",".join(selected[:IDS_PER_CALL])}
+
+    def fetch(session: Session) -> pd.DataFrame:
+        return records_table(
+            session,
+            module,
+            columns,
+            ids=selected,
+            limit=limit,
+            params=params,
+            headers=headers,
+            **catalogue.in_zone(options),
+        )
+
+    facts = {"query": f"{module} {shown}", "module": module, "route": "rest"}
+    return TableRequest(module, fetch, facts)
+
+
+def search_request(
+    catalogue: Catalogue,
+    module: str,
+    columns: Sequence[str] | None,
+    *,
+    limit: int | None,
+    converted: bool | None,
+    options: FrameOptions,
+    **terms: Any,
+) -> TableRequest:
+    """Check the arguments of a search; ``terms`` are those of :func:`search_parameters`."""
+    leads = conversion(catalogue, module, converted)
+    params = search_parameters(list(columns or ()), converted=leads, **terms)
+
+    def fetch(session: Session) -> pd.DataFrame:
+        return search_table(
+            session, module, columns, params, limit=limit, **catalogue.in_zone(options)
+        )
+
+    facts = {"query": f"{module} {params}", "module": module, "route": "search"}
+    return TableRequest(module, fetch, facts)
+
+
+# ---- Tables --------------------------------------------------------------------------------------
 
 
 def counted(bodies: Iterable[bytes], tick: Tick) -> Iterator[bytes]:

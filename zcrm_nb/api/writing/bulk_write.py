@@ -21,8 +21,7 @@ from zcrm_nb.api.polling import poll_s
 from zcrm_nb.api.writing.bulk_table import BulkTable, BulkWriteRequest, bulk_table, check_request
 from zcrm_nb.api.writing.journal import WriteJournal, runs
 from zcrm_nb.api.writing.outcomes import Outcome, outcomes_of_error, refused, unknown
-from zcrm_nb.api.writing.run import open_journal, stopped
-from zcrm_nb.api.writing.writes import kept_before
+from zcrm_nb.api.writing.writes import kept_before, open_journal, stopped
 from zcrm_nb.errors import ConnectionFailed, JobError, WriteError, ZohoError
 from zcrm_nb.frames.csv_writer import (
     csv_bytes,

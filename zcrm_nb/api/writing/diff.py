@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.api.writing.current_records import user_name
 from zcrm_nb.api.writing.journal import Batch
 from zcrm_nb.api.writing.outcomes import Outcome, refused
-from zcrm_nb.api.writing.run import Run, finish, open_journal
-from zcrm_nb.api.writing.writes import RECORDS, call_for, latest, triggers
+from zcrm_nb.api.writing.writes import (
+    RECORDS,
+    Run,
+    call_for,
+    finish,
+    latest,
+    open_journal,
+    triggers,
+)
 from zcrm_nb.errors import did_you_mean
 from zcrm_nb.frames import column_for
 from zcrm_nb.frames.compare import comparable, keys_of, matches, shown

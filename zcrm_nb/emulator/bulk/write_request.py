@@ -122,7 +122,7 @@ class _Reader:
         named = _needed(self._json, "module", self._path)
         name = _needed(named if isinstance(named, dict) else {}, "api_name", f"{self._path}.module")
         module = self._org.schema.modules.get(name)
-        if module is None or name in self._bulk.modules_not_written:
+        if module is None or module.tracker or name in self._bulk.modules_not_written:
             raise Refusal(
                 400, "MODULE_NOT_AVAILABLE", f"Requested module '{name}' is not available."
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from zcrm_nb.emulator.catalog.activities import ACTIVITIES
 from zcrm_nb.emulator.catalog.custom import CUSTOM
 from zcrm_nb.emulator.catalog.directory import DIRECTORY
+from zcrm_nb.emulator.catalog.field_trackers import FIELD_TRACKERS
 from zcrm_nb.emulator.catalog.inventory import INVENTORY
 from zcrm_nb.emulator.catalog.links import CONTACT_ROLES, LINKS
 from zcrm_nb.emulator.catalog.sales import SALES
@@ -26,7 +27,7 @@ def org_schema() -> Schema:
     >>> schema.modules["Deals"].by_name["Account_Name"].target
     'Accounts'
     """
-    modules = (*SALES, *ACTIVITIES, *INVENTORY, *CUSTOM, *SUPPORT)
+    modules = (*SALES, *ACTIVITIES, *INVENTORY, *CUSTOM, *SUPPORT, *FIELD_TRACKERS)
     return Schema(
         {each.api_name: each for each in sorted(modules, key=lambda each: each.id)},
         {each.api_name: each for each in (*DIRECTORY, CONTACT_ROLES)},

@@ -76,5 +76,9 @@ def module(
 
 
 def _around(generated_type: str) -> tuple[Field, ...]:
-    """List the fields around a module's own: rows of subforms and links have stamps only."""
-    return STAMPS if generated_type in {"subform", "linking"} else (OWNER, *STAMPS, *COMMON)
+    """List the fields around a module's own: rows of subforms, links, trackers have stamps only."""
+    return (
+        STAMPS
+        if generated_type in {"subform", "linking", "field_tracker"}
+        else (OWNER, *STAMPS, *COMMON)
+    )

@@ -27,16 +27,19 @@ def module_json(module: Module, schema: Schema) -> dict[str, Any]:
         "actual_plural_label": module.plural,
         "generated_type": module.generated_type,
         "api_supported": module.api_supported,
-        **dict.fromkeys(("creatable", "editable", "deletable"), module.generated_type != "linking"),
+        **dict.fromkeys(
+            ("creatable", "editable", "deletable"),
+            module.generated_type not in {"linking", "field_tracker"},
+        ),
         "viewable": True,
         "convertable": module.api_name == "Leads",
         **dict.fromkeys(("quick_create", "show_as_tab", "feeds_required"), record_module),
         **dict.fromkeys(("global_search_supported", "recycle_bin_on_delete"), record_module),
         "lookupable": record_module,
         "isBlueprintSupported": record_module,
-        "visibility": 1,
+        "visibility": 2 if module.tracker else 1,
         "sequence_number": module.id // 10**6 % 1000,
-        "status": "visible",
+        "status": "user_hidden" if module.tracker else "visible",
         "profiles": _profiles(),
         "profile_count": len(PROFILE_NAMES),
         "parent_module": _minified(schema.module(module.parent)) if module.parent else {},
@@ -227,7 +230,7 @@ def _formalities(field: Field, module: Module, schema: Schema) -> dict[str, Any]
         "private": None,
         "crypt": None,
         "external": {"show": False, "type": "org"} if field.external else None,
-        "history_tracking": None,
+        "history_tracking": _history_tracking(field, module, schema),
         "hipaa_compliance": None,
         "hipaa_compliance_enabled": False,
         "tooltip": None,
@@ -238,6 +241,28 @@ def _formalities(field: Field, module: Module, schema: Schema) -> dict[str, Any]
         "webhook": True,
         "blueprint_supported": True,
     }
+
+
+def _history_tracking(field: Field, module: Module, schema: Schema) -> dict[str, Any] | None:
+    """Name the tracker that keeps the history of a picklist."""
+    tracked = (module.api_name, field.api_name)
+    for each in schema.trackers:
+        if each.tracker and (each.tracker.module, each.tracker.field) == tracked:
+            duration = each.by_name[each.tracker.duration]
+            followed = [module.by_name[name] for _, name in each.tracker.copied]
+            return {
+                "related_list_name": each.plural,
+                "module": _minified(each),
+                "duration_configured_field": {
+                    "api_name": duration.api_name,
+                    "id": str(duration.id),
+                },
+                "duration_configuration": "days",
+                "followed_fields": [
+                    {"api_name": name.api_name, "id": str(name.id)} for name in followed
+                ],
+            }
+    return None
 
 
 def _becomes(field: Field, module: Module) -> dict[str, str | None]:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.coql import ParseError, check_limits, is_aggregate
-from zcrm_nb.coql.paging import DEFAULT_LIMIT
-from zcrm_nb.coql.tree import Aggregate, Path, Step
+from zcrm_nb.coql.tree import DEFAULT_LIMIT, Aggregate, Path, Step
 from zcrm_nb.emulator.query.conditions import (
     EVERYTHING,
     NUMBERS,

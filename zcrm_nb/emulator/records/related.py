@@ -247,7 +247,11 @@ def _relation(org: Org, where: tuple[str, str, str]) -> tuple[RelatedList, int]:
     module, record_id, related = where
     module_info = module_named(org, module)
     parent = parent_of(org, module_info, record_id)
-    return list_named(org.schema, module_info, related), parent
+    relation = list_named(org.schema, module_info, related)
+    if relation.module.tracker:
+        message = "The http request method type is not a valid one"
+        raise Refusal(org.settings.invalid_method_status, "INVALID_REQUEST_METHOD", message)
+    return relation, parent
 
 
 def _answer(tried: list[tuple[dict[str, Any], int | None]]) -> Answer:

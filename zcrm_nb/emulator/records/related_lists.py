@@ -94,7 +94,8 @@ def lists_of(schema: Schema, parent: Module) -> list[RelatedList]:
     lists: dict[str, RelatedList] = {}
     for module, near in _pointers(schema, parent):
         name = module.list_name(near, parent.api_name)
-        label = module.plural if name == module.api_name else f"{module.plural} ({near.label})"
+        plain = name == module.api_name or module.tracker
+        label = module.plural if plain else f"{module.plural} ({near.label})"
         lists[name] = RelatedList(name, label, parent, module, near)
     for each in (*_links(schema, parent), *_standard_links(schema, parent)):
         lists.setdefault(each.api_name, each)
@@ -104,7 +105,7 @@ def lists_of(schema: Schema, parent: Module) -> list[RelatedList]:
 def _pointers(schema: Schema, parent: Module) -> Iterator[tuple[Module, Field]]:
     """Find the lookups of record modules that point to a module."""
     for module in schema.modules.values():
-        if module.generated_type in {"default", "custom"}:
+        if module.generated_type in {"default", "custom", "field_tracker"}:
             for near in module.fields:
                 if near.points_to(parent.api_name):
                     yield module, near

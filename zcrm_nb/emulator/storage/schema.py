@@ -122,6 +122,24 @@ class Rollup:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracker:
+    """What a field tracker keeps: one row for each stay of a picklist ``field`` at one value.
+
+    ``via`` is the tracker's lookup to the records of ``module``, ``duration`` its field with the
+    calendar days of a stay. ``copied`` pairs each field that is copied when a stay begins with the
+    field of the record that it comes from. ``since`` is the moment when tracking was switched on.
+    """
+
+    module: str
+    field: str
+    via: str
+    related_list: str
+    duration: str
+    copied: tuple[tuple[str, str], ...] = ()
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One field of a module.
 
@@ -186,9 +204,9 @@ class Field:
 class Module:
     """One module. ``name_field`` is what a lookup shows of its records.
 
-    ``generated_type`` is Zoho's: ``default``, ``custom``, ``subform`` or ``linking``. ``parent`` is
-    the module that a subform or a linking module belongs to. ``either`` are fields of which a new
-    record needs one, and ``either_words`` what Zoho says about them.
+    ``generated_type`` is Zoho's: ``default``, ``custom``, ``subform``, ``linking`` or
+    ``field_tracker``. ``parent`` is the module that one of the last three belongs to. ``either``
+    are fields of which a new record needs one, and ``either_words`` what Zoho says about them.
     """
 
     api_name: str
@@ -202,6 +220,7 @@ class Module:
     parent: str | None = None
     either: tuple[str, ...] = ()
     either_words: str = ""
+    tracker: Tracker | None = None
     by_name: dict[str, Field] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -228,6 +247,8 @@ class Module:
         The first lookup's list is called like the module. How Zoho calls the list of a second one
         is up to the maker of the lookup.
         """
+        if self.tracker:
+            return self.tracker.related_list
         first = next((each for each in self.fields if each.points_to(target)), None)
         return self.api_name if pointer == first else f"{self.api_name}_of_{pointer.api_name}"
 
@@ -248,6 +269,11 @@ class Schema:
     def module(self, api_name: str) -> Module:
         """Find a module by its API name, wherever it stands."""
         return self.modules.get(api_name) or self.links.get(api_name) or self.directory[api_name]
+
+    @property
+    def trackers(self) -> tuple[Module, ...]:
+        """The modules that keep the history of a picklist."""
+        return tuple(each for each in self.modules.values() if each.tracker)
 
     @property
     def tables(self) -> tuple[Module, ...]:

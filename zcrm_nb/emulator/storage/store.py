@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
+from zcrm_nb.emulator.storage.field_trackers import moving, stay_begins
 from zcrm_nb.emulator.storage.schema import ORG_PREFIX, Field, Module, Schema
 
 if TYPE_CHECKING:
@@ -271,6 +272,7 @@ class Store:
             for row in rows:
                 record = {"id": self.new_id(), **stamps, **self._numbers(module, numbered), **row}
                 self._execute_insert(module, record)
+                self._track(module, int(record["id"]))
                 ids.append(int(record["id"]))
                 if self._changes is not None:
                     self._changes.append(Change(module, "insert", ids[-1], tuple(row)))
@@ -456,6 +458,13 @@ class Store:
             tuple(record.values()),
         )
 
+    def _track(self, module: str, record_id: int) -> None:
+        """Begin the histories of a new record."""
+        for each in self.schema.trackers:
+            if each.tracker and each.tracker.module == module:
+                for statement in stay_begins(each, self.schema, str(record_id)):
+                    self._writer.execute(statement)
+
     def _followers(self) -> list[tuple[str, str]]:
         """List kind and name of the indexes and triggers that are there now."""
         return self._writer.execute(
@@ -519,7 +528,8 @@ def _followers_ddl(schema: Schema) -> list[str]:
             ("DELETE", f'OLD."{field.rollup.via}"'),
         )
     ]
-    return indexes + triggers + [_noting(each) for each in schema.modules.values() if each.has_past]
+    triggers += [_noting(each) for each in schema.modules.values() if each.has_past]
+    return indexes + triggers + [moving(each, schema) for each in schema.trackers]
 
 
 def _noting(module: Module) -> str:

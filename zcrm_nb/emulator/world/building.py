@@ -10,6 +10,7 @@ from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES,
 from zcrm_nb.emulator.query import views
 from zcrm_nb.emulator.world import activities, links, people, sales, staff
 from zcrm_nb.emulator.world.distributions import DRAWN, FILLED
+from zcrm_nb.emulator.world.field_histories import add_histories
 from zcrm_nb.emulator.world.org import TAGS, Columns, GeneratedOrg
 from zcrm_nb.emulator.world.sampling import Batch, moments
 from zcrm_nb.emulator.world.text import slug
@@ -108,7 +109,9 @@ def _make(org: GeneratedOrg, module: str, n: int) -> None:
     streams: dict[str, Random] = {}
     for first in range(0, n, BATCH_SIZE):
         batch = Batch(org.seed, module, created[first : first + BATCH_SIZE], first, streams)
-        org.load(module, batch.n, _columns(org, batch, maker))
+        columns = _columns(org, batch, maker)
+        add_histories(org, batch, columns)
+        org.load(module, batch.n, columns)
     for each in org.store.schema.modules[module].fields:
         if each.auto_number and n:
             org.store.execute(

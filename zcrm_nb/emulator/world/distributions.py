@@ -31,6 +31,30 @@ OLD_STATUS: dict[str | None, float] = {
     "Pre-Qualified": 10, "Qualified": 6, "Not Qualified": 9, "Junk Lead": 6, "Lost Lead": 9,
     "Contactd": 0.3, None: 1,
 }  # fmt: skip
+#: The statuses that a lead went through before the one it has; one of the ways is drawn.
+LEAD_PATHS: dict[str | None, tuple[tuple[str, ...], ...]] = {
+    "Attempted to Contact": (("Not Contacted",),),
+    "Contact in Future": (("Not Contacted", "Attempted to Contact"),),
+    "Contacted": (
+        ("Not Contacted",),
+        ("Not Contacted", "Attempted to Contact"),
+        ("Not Contacted", "Attempted to Contact", "Contact in Future"),
+    ),
+    "Pre-Qualified": (
+        ("Not Contacted", "Contacted"),
+        ("Not Contacted", "Attempted to Contact", "Contacted"),
+    ),
+    "Qualified": (
+        ("Not Contacted", "Contacted", "Pre-Qualified"),
+        ("Not Contacted", "Attempted to Contact", "Contacted", "Pre-Qualified"),
+    ),
+    "Not Qualified": (
+        ("Not Contacted", "Contacted"),
+        ("Not Contacted", "Contacted", "Pre-Qualified"),
+    ),
+    "Junk Lead": (("Not Contacted",),),
+    "Lost Lead": (("Not Contacted", "Attempted to Contact"), ("Not Contacted", "Contacted")),
+}
 #: Stage: probability and forecast category, in the order a deal walks through them.
 OPEN = {
     "Qualification": (10, "Pipeline"), "Needs Analysis": (20, "Pipeline"),
@@ -40,6 +64,12 @@ OPEN = {
 CLOSED = {
     "Closed Won": (100, "Closed"), "Closed Lost": (0, "Omitted"),
     "Closed-Lost to Competition": (0, "Omitted"),
+}  # fmt: skip
+#: How long a deal or a lead stays at a value, beside the others: quick first calls, slow talks.
+STAYS = {
+    "Qualification": 0.7, "Needs Analysis": 1.0, "Value Proposition": 0.9,
+    "Identify Decision Makers": 1.2, "Proposal/Price Quote": 1.5, "Negotiation/Review": 1.9,
+    "Closed Lost": 0.8, "Not Contacted": 0.4, "Contact in Future": 2.0,
 }  # fmt: skip
 #: Shares of the pipelines; a deal at a stage that its pipeline lacks runs in the standard one.
 PIPELINE_SHARES = {"Standard (Standard)": 92.0, "Government Tenders": 8.0}
