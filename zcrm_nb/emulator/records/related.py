@@ -143,7 +143,8 @@ def _linked(
             child = writer.existing(item, path)
             values = _link_row(org, relation, item, path)
             new = tie(org, request.user, relation, ends=(parent, child), values=values)
-            return success(done if new else "relation updated", child)
+            standard = relation.linking.api_name in org.schema.links
+            return success("relation updated" if standard and not new else done, child)
         changed = writer.update({**item, relation.near.api_name: relation.pointer(parent)}, path)
         return changed if owned else success(done, int(changed["details"]["id"]))
 

@@ -184,7 +184,8 @@ def get_related_lists(org: Org, request: Request) -> Answer:
 def _list_json(relation: RelatedList) -> dict[str, Any]:
     """Describe a list as the settings do."""
     shown = relation.module
-    linking = relation.linking
+    linking = relation.linking if relation.linking and relation.linking.api_supported else None
+    lookup = None if relation.linking and not linking else (relation.far or relation.near).api_name
     return {
         "id": str(relation.id),
         "api_name": relation.api_name,
@@ -194,7 +195,7 @@ def _list_json(relation: RelatedList) -> dict[str, Any]:
         "href": f"{relation.parent.api_name}/{{ENTITYID}}/{relation.api_name}",
         "type": "multiselectlookup" if linking else "default",
         "action": None,
-        "connectedlookupApiName": (relation.far or relation.near).api_name,
+        "connectedlookupApiName": lookup,
         "connectedmodule": shown.api_name if linking else None,
         "linkingmodule": linking.api_name if linking else None,
         "status": "visible",
