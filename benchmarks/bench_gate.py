@@ -16,7 +16,7 @@ import requests
 
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.oauth import Grant, Token, TokenSource
-from zcrm_nb.auth.secret import Secret
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.wsgi import WSGIAdapter
 

@@ -18,9 +18,9 @@ from zcrm_nb import connect
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.flows import Client, Consent
 from zcrm_nb.auth.oauth import Grant
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.vault import Profile, Vault
 from zcrm_nb.cli import main
+from zcrm_nb.masking import Secret
 from zcrm_nb.notebook.login.request import REDIRECT_URI
 
 ROOT = Path(__file__).parents[1]

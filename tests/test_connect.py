@@ -6,10 +6,10 @@ import pytest
 
 import zcrm_nb
 from zcrm_nb.auth.oauth import Grant
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.vault import Profile, Vault
 from zcrm_nb.connect import connect, emulate
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 
 LOGIN = {"client_id": "1000.X", "client_secret": "s3cr3t-value", "refresh_token": "1000.r.t"}
 

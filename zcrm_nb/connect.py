@@ -20,10 +20,10 @@ from zcrm_nb.auth.oauth import NoLogin, TokenSource
 from zcrm_nb.auth.renewal import SharedToken
 from zcrm_nb.auth.saved_login import addresses_of, check_same, missing_wants, not_used
 from zcrm_nb.auth.scopes import scopes_for
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.client import CRM
 from zcrm_nb.emulated import EmulatedCRM, attach, emulate, gate_of
 from zcrm_nb.errors import LoginError, ScopeError, ZohoError
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.gate import Gate
 
 if TYPE_CHECKING:

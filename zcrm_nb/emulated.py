@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.api.listening.push import Address
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.oauth import Grant, TokenSource
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.client import CRM
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
@@ -111,6 +111,7 @@ def emulate(
     rows: Mapping[str, int] | None = None,
     seed: int = 2026,
     edition: str = "enterprise",
+    currencies: Iterable[str] = (),
     latency_ms: float = 0,
     clock: Clock | None = None,
     path: str | Path | None = None,
@@ -128,6 +129,10 @@ def emulate(
         The same seed gives the same org, to the last cell.
     edition : {"free", "standard", "professional", "enterprise", "ultimate"}, default "enterprise"
         Sets the day's credits and how many calls may be in flight at once.
+    currencies : iterable of str, optional
+        ISO codes of an org with several currencies, the home currency first, such as
+        ``("INR", "USD", "AED")``: records then have ``Currency`` and ``Exchange_Rate``. By default
+        the org has only rupees.
     latency_ms : float, default 0
         Let each call take this long, to feel like a network.
     clock : Clock, optional
@@ -165,6 +170,7 @@ def emulate(
         rows=rows,
         seed=seed,
         edition=edition,
+        currencies=currencies,
         latency_ms=latency_ms,
         clock=clock,
         path=path,

@@ -8,7 +8,6 @@ import orjson
 import pytest
 
 from zcrm_nb.api.metadata import PROFILE_COLUMNS, ROLE_COLUMNS, Catalogue, choices, field_row
-from zcrm_nb.api.pages import entries_of
 from zcrm_nb.errors import (
     DataWarning,
     LoginError,
@@ -19,7 +18,7 @@ from zcrm_nb.errors import (
     ServerError,
     ZohoError,
 )
-from zcrm_nb.frames import column_for, to_frame
+from zcrm_nb.frames import column_for, entries_of, to_frame
 
 NAME = {"api_name": "Last_Name", "data_type": "text", "json_type": "string"}
 LEADS = {"api_name": "Leads", "plural_label": "Prospects", "module_name": "Leads"}

@@ -10,11 +10,11 @@ from zcrm_nb.api.pages import (
     more,
     next_token,
     numbered_pages,
-    records_of,
     side_by_side,
     worker_pool,
 )
 from zcrm_nb.errors import ZohoError
+from zcrm_nb.frames import records_of
 
 
 def body(number, last):

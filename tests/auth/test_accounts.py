@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from zcrm_nb.auth.accounts import json_object, post, read_token_reply, refused
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import ConnectionFailed, LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 ACCOUNTS = "https://accounts.zoho.test"

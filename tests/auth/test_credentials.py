@@ -3,8 +3,8 @@
 import pytest
 
 from zcrm_nb.auth.credentials import check_client, check_complete, cleaned, from_environment
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 
 ID, SECRET = "1000.XNMWPAG0NLADDEKL87M9214Q45FXYO", "5f4dcc3b5aa765d61d8327deb882cf99aabbccddee"
 TOKEN = "1000.8cb9c0dec0dec0de.5c0dec0dec0dec0de"

@@ -20,8 +20,8 @@ from zcrm_nb.auth.flows import (
     log_in_with_token,
     read_redirect,
 )
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import ConnectionFailed, LoginError, ZohoError
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 CLIENT_SECRET = "planted0client0secret"

@@ -6,9 +6,9 @@ from tests.worlds import Org
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.flows import Client, Consent, ask_for_device, await_device, log_in_with_code
 from zcrm_nb.auth.scopes import WANTS, scopes_for
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.emulator import Settings
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 HERE = "http://127.0.0.1:8765/callback"

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from zcrm_nb.auth.keyring import KeyFile, Passphrase, SystemKeyring, system_keyring
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 
 
 def test_a_passphrase_gives_the_same_key_for_the_same_salt_only():

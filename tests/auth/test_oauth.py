@@ -15,8 +15,8 @@ from zcrm_nb.auth.oauth import (
     exchange,
     revoke,
 )
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import ConnectionFailed, LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 

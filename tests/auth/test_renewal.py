@@ -7,8 +7,8 @@ import pytest
 
 from zcrm_nb.auth.oauth import TokenSource
 from zcrm_nb.auth.renewal import TOKENS_IN_WINDOW, SharedToken
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.wsgi import WSGIAdapter
 
 

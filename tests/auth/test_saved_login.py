@@ -4,9 +4,9 @@ import pytest
 
 from zcrm_nb.auth.oauth import Grant
 from zcrm_nb.auth.saved_login import addresses_of, check_same, missing_wants, not_used
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.vault import Profile
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 
 GRANT = Grant("1000.A", Secret("s"), Secret("r"), "https://accounts.zoho.eu")
 SAVED = Profile(GRANT, "eu", "sandbox", scopes=("ZohoCRM.modules.ALL", "ZohoCRM.coql.READ"))

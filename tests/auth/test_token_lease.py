@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zcrm_nb.auth.oauth import Token
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.token_lease import Borrowed, Box, mark, seal
 from zcrm_nb.errors import LimitError, LoginError
+from zcrm_nb.masking import Secret
 
 SECRET = Secret("1000.0123456789abcdef.fedcba9876543210")
 

@@ -21,9 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zcrm_nb.auth.oauth import Grant, Token, TokenSource
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.vault import Profile, Vault
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.state.files import locked
 
 CLIENT_SECRET = "5ec7e7" * 7

@@ -545,7 +545,7 @@ KILLED = """
     from zcrm_nb.auth.data_centres import addresses
     from zcrm_nb.wire.gate import Gate
     from zcrm_nb.auth.oauth import Grant, TokenSource
-    from zcrm_nb.auth.secret import Secret
+    from zcrm_nb.masking import Secret
 
     facts, folder, rows = json.loads(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     urls = {name: facts[name] for name in ("accounts_url", "api_domain", "upload_url")}

@@ -25,11 +25,11 @@ from typing import Any
 import pytest
 
 from zcrm_nb import CRM
-from zcrm_nb.api.pages import records_of
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import record_bodies, record_pages
 from zcrm_nb.emulator import Emulator, Settings
 from zcrm_nb.emulator.settings import EngineSettings
+from zcrm_nb.frames import records_of
 
 EVERYTHING = "select Last_Name from Leads where id is not null"
 COQL_PAGE, LIST_PAGE, BY_NUMBER = 2000, 200, 2000

@@ -21,10 +21,10 @@ from zcrm_nb import CRM
 from zcrm_nb.auth import flows
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.oauth import TokenSource
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.vault import Profile, Vault
 from zcrm_nb.emulator import Emulator
 from zcrm_nb.emulator.clock import ManualClock
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.wsgi import WSGIAdapter
 

@@ -17,8 +17,8 @@ from tests.worlds import Org
 from zcrm_nb import CRM, connect, errors
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.oauth import Grant, TokenSource
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.emulator.world import ADMIN
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.wsgi import WSGIAdapter
 

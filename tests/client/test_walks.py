@@ -58,7 +58,7 @@ def test_a_warm_query_goes_through_few_files(crm: CRM) -> None:
     query = "select Last_Name, City from Leads where City = 'Pune' limit 3"
     crm.coql(query, progress=False)
     entered = files_of(lambda: crm.coql(query, progress=False))
-    assert len(entered) <= 23, sorted(entered)
+    assert len(entered) <= 21, sorted(entered)
     assert len({name for name in entered if name.startswith("coql/")}) <= 6, sorted(entered)
 
 
@@ -69,6 +69,6 @@ def test_a_row_that_is_inserted_goes_through_few_files() -> None:
         crm = attach(org)
         crm.insert("Leads", df, progress=False)
         entered = files_of(lambda: crm.insert("Leads", df, progress=False))
-    assert len(entered) <= 27, sorted(entered)
+    assert len(entered) <= 22, sorted(entered)
     own = {name for name in entered if name.startswith(("client/", "api/writing/"))}
     assert len(own) <= 10, sorted(own)

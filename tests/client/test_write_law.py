@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from zcrm_nb import CRM, connect
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.oauth import Grant, TokenSource
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.emulator import Emulator, ManualClock
 from zcrm_nb.emulator.world import ADMIN
 from zcrm_nb.errors import WriteWarning, ZohoError
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.wsgi import WSGIAdapter
 

@@ -339,7 +339,7 @@ def impatient():
     """A function that connects without ever waiting."""
     from zcrm_nb.auth.data_centres import addresses
     from zcrm_nb.auth.oauth import Grant, TokenSource
-    from zcrm_nb.auth.secret import Secret
+    from zcrm_nb.masking import Secret
     from zcrm_nb.wire.gate import Gate
     from zcrm_nb.wire.wsgi import WSGIAdapter
 

@@ -8,8 +8,8 @@ import warnings
 import pytest
 
 from zcrm_nb.auth.oauth import Grant
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.vault import Profile, Vault
+from zcrm_nb.masking import Secret
 from zcrm_nb.state import folders
 from zcrm_nb.state.event_log import EventLog
 from zcrm_nb.state.files import locked, sweep

@@ -9,7 +9,7 @@ import pytest
 
 from zcrm_nb.auth.data_centres import Addresses
 from zcrm_nb.auth.oauth import Grant, TokenSource
-from zcrm_nb.auth.secret import Secret
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.wsgi import WSGIAdapter
 

@@ -7,8 +7,8 @@ import traceback
 import pytest
 
 from zcrm_nb.auth.oauth import Grant, authorization_request, exchange, revoke
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import ZohoError
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.wsgi import WSGIAdapter
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.auth.test_listener import connect
-from zcrm_nb.auth.secret import Secret
+from zcrm_nb.masking import Secret
 from zcrm_nb.state.event_log import EventLog
 from zcrm_nb.wire.webhook_receiver import (
     MOST_BYTES,
@@ -417,7 +417,7 @@ def test_a_killed_kernel_loses_nothing_it_said_yes_to(tmp_path):
         "import sys; from pathlib import Path\n"
         "from zcrm_nb.state.event_log import EventLog\n"
         "from zcrm_nb.wire.webhook_receiver import NotificationInbox, Receiver\n"
-        "from zcrm_nb.auth.secret import Secret\n"
+        "from zcrm_nb.masking import Secret\n"
         "inbox = NotificationInbox(EventLog(Path(sys.argv[1])))\n"
         f"inbox.expect('900000000001501', Secret({TOKEN!r}))\n"
         "print(Receiver(inbox).url, flush=True)\n"

@@ -10,9 +10,9 @@ import requests
 
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.oauth import Grant, TokenSource
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.transport import LoopbackAdapter
 from zcrm_nb.errors import ConnectionFailed
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.gate import Gate
 from zcrm_nb.wire.wsgi import WSGIAdapter
 

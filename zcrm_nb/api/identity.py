@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.pages import V8, entries_of
+from zcrm_nb.api.pages import V8
 from zcrm_nb.errors import PermissionDenied, ScopeError
+from zcrm_nb.frames import entries_of
 
 if TYPE_CHECKING:
     from zcrm_nb.api.pages import Send

@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from zcrm_nb.errors import ZohoError
-from zcrm_nb.frames import info, parse_json
+from zcrm_nb.frames import info, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -45,38 +45,6 @@ class Send(Protocol):
 def at(path: str) -> str:
     """Return the address behind a short path; one that begins with a slash is whole already."""
     return path if path.startswith("/") else V8 + path
-
-
-def records_of(body: bytes) -> list[dict[str, Any]]:
-    """Return the records of one answer; none where Zoho answered with an empty body."""
-    answer = parse_json(body)
-    records = answer.get("data") if isinstance(answer, dict) else None
-    if isinstance(records, list):
-        return [record for record in records if isinstance(record, dict)]
-    if not body:
-        return []
-    raise ZohoError("An answer from Zoho holds no records.", f"It begins with {body[:80]!r}.")
-
-
-def entries_of(body: bytes, key: str) -> list[dict[str, Any]]:
-    """Return the entries of a list in an answer; what is not an object is left out."""
-    answer = parse_json(body)
-    listed = answer if isinstance(answer, list) else None
-    if isinstance(answer, dict) and answer:
-        if key not in answer:
-            content = ", ".join(map(str, answer))
-            raise ZohoError(f"An answer holds no {key}.", f"It holds: {content}.")
-        listed = answer[key]
-    if isinstance(listed, dict):
-        listed = [listed] if {"api_name", "id"} & set(listed) else list(listed.values())
-    listed = listed if isinstance(listed, list) else []
-    return [entry for entry in listed if isinstance(entry, dict)]
-
-
-def rows_in(body: bytes) -> int:
-    """Return the number of rows in one answer."""
-    count = info(body).get("count")
-    return count if type(count) is int else len(records_of(body))
 
 
 def more(body: bytes, size: int | None = None) -> bool:

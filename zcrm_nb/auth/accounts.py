@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 
-from zcrm_nb.auth.secret import Secret, mask, mask_body, quiet_oauth_logs, without_frames
 from zcrm_nb.auth.transport import LoopbackAdapter, is_untrusted_certificate
 from zcrm_nb.errors import ConnectionFailed, LoginError
+from zcrm_nb.masking import Secret, mask, mask_body, quiet_oauth_logs, without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,8 +7,8 @@ import unicodedata
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.state.folders import config_folder
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ from zcrm_nb.auth.oauth import (
     exchange,
     granted,
 )
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import ConnectionFailed, LoginError
+from zcrm_nb.masking import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -95,7 +95,7 @@ def read_redirect(text: Secret, state: str, *, redirect_uri: str = "") -> Redire
     Examples
     --------
     >>> from zcrm_nb.auth.flows import read_redirect
-    >>> from zcrm_nb.auth.secret import Secret
+    >>> from zcrm_nb.masking import Secret
     >>> address = Secret("http://127.0.0.1:8765/callback?state=xyz&code=1000.ab.cd&location=eu")
     >>> read_redirect(address, "xyz").location
     'eu'
@@ -186,7 +186,7 @@ class Consent:
     --------
     >>> from zcrm_nb.auth.data_centres import addresses
     >>> from zcrm_nb.auth.flows import Client, Consent
-    >>> from zcrm_nb.auth.secret import Secret
+    >>> from zcrm_nb.masking import Secret
     >>> client = Client("1000.ABC", Secret("…"), addresses("us"))
     >>> asked = Consent.ask(client, ["ZohoCRM.modules.READ"], "http://127.0.0.1:8765/callback")
     >>> asked.request.url
@@ -261,7 +261,7 @@ def log_in_with_code(
     >>> from zcrm_nb.emulator import Emulator
     >>> from zcrm_nb.auth.data_centres import addresses
     >>> from zcrm_nb.auth.flows import Client, log_in_with_code
-    >>> from zcrm_nb.auth.secret import Secret
+    >>> from zcrm_nb.masking import Secret
     >>> with Emulator(rows={"Leads": 5}) as emulator, emulator.serve() as server:
     ...     facts = server.credentials
     ...     where = addresses("in", accounts_url=server.url, api_domain=server.url)

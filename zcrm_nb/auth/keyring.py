@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.state.files import write_whole
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from zcrm_nb.auth import accounts
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
-from zcrm_nb.state.process import ProcessBound
+from zcrm_nb.masking import Secret
+from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -71,7 +71,7 @@ class Grant:
     client_id : str
         Client id from Zoho's API console.
     client_secret, refresh_token : Secret
-        Masked; see :class:`zcrm_nb.auth.secret.Secret`.
+        Masked; see :class:`zcrm_nb.masking.Secret`.
     accounts_url : str
         Origin of Zoho Accounts in the data centre of the login.
     """

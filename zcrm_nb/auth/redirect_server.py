@@ -11,8 +11,8 @@ from weakref import WeakValueDictionary
 from zcrm_nb.auth.data_centres import is_loopback
 from zcrm_nb.auth.flows import carries_state, read_redirect
 from zcrm_nb.auth.listener import HttpResponse, Listener
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable

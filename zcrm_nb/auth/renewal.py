@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from zcrm_nb.auth.oauth import MARGIN_S, Token
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.state.files import locked, write_whole
 from zcrm_nb.state.folders import private_folder
 

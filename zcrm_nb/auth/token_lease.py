@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from zcrm_nb.auth.oauth import Token
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ class Box:
     Examples
     --------
     >>> from zcrm_nb.auth.token_lease import Box, seal
-    >>> from zcrm_nb.auth.secret import Secret
+    >>> from zcrm_nb.masking import Secret
     >>> box = Box()
     >>> sealed = seal(Secret("1000.aa.bb"), box.public)
     >>> box.open(sealed), box.open(sealed).reveal()
@@ -81,7 +81,7 @@ class Borrowed:
     Examples
     --------
     >>> from zcrm_nb.auth.token_lease import Borrowed
-    >>> from zcrm_nb.auth.secret import Secret
+    >>> from zcrm_nb.masking import Secret
     >>> Borrowed(lambda refused: Secret("1000.aa.bb")).token().access
     Secret('****')
     """

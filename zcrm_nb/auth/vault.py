@@ -36,8 +36,8 @@ import orjson
 from zcrm_nb.auth.keyring import KeyFile, Passphrase, SystemKeyring, system_keyring
 from zcrm_nb.auth.oauth import Grant, Token
 from zcrm_nb.auth.renewal import is_good, recent_renewals
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.state.files import locked, write_whole
 from zcrm_nb.state.folders import config_folder, private_folder
 
@@ -134,7 +134,7 @@ class Vault:
     --------
     >>> import tempfile
     >>> from zcrm_nb.auth.oauth import Grant
-    >>> from zcrm_nb.auth.secret import Secret
+    >>> from zcrm_nb.masking import Secret
     >>> from zcrm_nb.auth.vault import Profile, Vault
     >>> grant = Grant("1000.ABC", Secret("…"), Secret("…"), "https://accounts.zoho.eu")
     >>> with tempfile.TemporaryDirectory() as folder:

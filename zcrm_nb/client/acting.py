@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.reading import query as ask
-from zcrm_nb.client.reports import Reporting
+from zcrm_nb.client.base import Reporting
 from zcrm_nb.frames import as_record_ids, to_frame
 from zcrm_nb.later import later
 

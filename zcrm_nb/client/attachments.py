@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcrm_nb.client.reports import Reporting
+from zcrm_nb.client.base import Reporting
 from zcrm_nb.frames import as_record_ids
 from zcrm_nb.later import later
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.wire.credits import Budget, Ledger
-    from zcrm_nb.wire.trace import Call
+    from zcrm_nb.wire.messages import Call
 
 __all__ = ["Sending"]
 

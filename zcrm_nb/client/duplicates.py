@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from zcrm_nb.client.base import Reporting
 from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
-from zcrm_nb.client.reports import Reporting
 from zcrm_nb.frames.match_keys import PLACEHOLDERS, KeyForm
 from zcrm_nb.later import later
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.listening import channel_tables, live, notifications, push
     from zcrm_nb.api.listening import channels as watch_channels
     from zcrm_nb.api.listening.push import Address
-    from zcrm_nb.auth.secret import Secret
+    from zcrm_nb.masking import Secret
     from zcrm_nb.notebook.feed import live_feed
     from zcrm_nb.notebook.feed.live_feed import LiveFeed
     from zcrm_nb.wire.webhook_receiver import NotificationInbox

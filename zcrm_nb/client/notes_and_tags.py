@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zcrm_nb.client.reports import Reporting
+from zcrm_nb.client.base import Reporting
 from zcrm_nb.frames import as_record_ids, to_frame
 from zcrm_nb.later import later
 

@@ -7,6 +7,8 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import pandas as pd
+
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.client.base import Base
 from zcrm_nb.coql import fill
@@ -16,8 +18,6 @@ from zcrm_nb.later import later
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
-
-    import pandas as pd
 
     from zcrm_nb.api.exporting import job_store
     from zcrm_nb.api.exporting import session as export_sessions
@@ -196,8 +196,8 @@ class Planning(Base):
 
     def plan(
         self,
-        query_or_module: str,
-        columns: Sequence[str] | None = None,
+        query_or_module: str | Callable[..., pd.DataFrame],
+        columns: Sequence[str] | pd.DataFrame | pd.Series[Any] | None = None,
         *,
         where: str | Mapping[str, Any] | None = None,
         order_by: str | Sequence[str] | None = None,
@@ -210,11 +210,11 @@ class Planning(Base):
 
         Parameters
         ----------
-        query_or_module : str
+        query_or_module : str or method
             API name of a module, with the parameters of :meth:`table`; or a COQL query, as for
-            :meth:`coql`.
+            :meth:`coql`; or ``crm.stage_history``, with its parameters.
         columns : sequence of str, optional
-            As for :meth:`table`.
+            As for :meth:`table`; of ``crm.stage_history`` the records.
         where : str or mapping, optional
             As for :meth:`table`.
         order_by : str or sequence of str, optional
@@ -276,6 +276,13 @@ class Planning(Base):
         ('rest', 12)
         >>> crm.close()
         """
+        if callable(query_or_module):
+            ids = values.pop("ids", columns)
+            return self._plan_method(
+                query_or_module, ids, where=where, max_credits=max_credits, **values
+            )
+        if isinstance(columns, (pd.DataFrame, pd.Series)):
+            raise TypeError("columns takes a list of names, not a table.")
         is_query = bool(re.match(r"\s*select\s", query_or_module, re.IGNORECASE))
         if is_query and not (columns is None and where is None and order_by is None):
             raise ValueError(
@@ -303,6 +310,22 @@ class Planning(Base):
                 most=max_credits,
             )
         return plan
+
+    def _plan_method(
+        self,
+        method: Callable[..., Any],
+        ids: Any,
+        *,
+        where: str | Mapping[str, Any] | None,
+        max_credits: int | None,
+        **values: Any,
+    ) -> Plan:
+        """Price a call of a method."""
+        name = getattr(method, "__name__", repr(method))
+        raise TypeError(
+            f"plan takes a module, a query or crm.stage_history, not {name}: a table of crm.table "
+            "is priced by crm.plan(module, …)."
+        )
 
     def profile(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.client.reports import Reporting
+from zcrm_nb.client.base import Reporting
 from zcrm_nb.frames.write_plan import WritePlan
 from zcrm_nb.later import later
 from zcrm_nb.notebook.progress import Progress

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from zcrm_nb.emulator import composite
 from zcrm_nb.emulator.bulk import reading, uploads, writing
+from zcrm_nb.emulator.configuring import currencies
 from zcrm_nb.emulator.describing import custom_views, metadata, staff, users
 from zcrm_nb.emulator.oauth import consent, devices, tokens_api
 from zcrm_nb.emulator.query import coql_api
@@ -20,6 +21,7 @@ from zcrm_nb.emulator.records import (
     files,
     history,
     mass,
+    merge,
     owners,
     records,
     recycle_bin,
@@ -41,6 +43,7 @@ ROUTES = (
     *metadata.ROUTES,
     *users.ROUTES,
     *staff.ROUTES,
+    *currencies.ROUTES,
     *coql_api.ROUTES,
     *records.ROUTES,
     *writes.ROUTES,
@@ -60,6 +63,7 @@ ROUTES = (
     *recycle_bin.ROUTES,
     *custom_views.ROUTES,
     *mass.ROUTES,
+    *merge.ROUTES,
     *owners.ROUTES,
 )
 """Every address that is emulated, with what it covers."""
@@ -67,7 +71,7 @@ ROUTES = (
 JOBS = {reading.READ: reading.KIND, writing.WRITE: writing.KIND}
 """What bulk jobs of each kind do."""
 
-WORKS = {**recycle_bin.WORKS, **mass.WORKS}
+WORKS = {**recycle_bin.WORKS, **mass.WORKS, **merge.WORKS}
 """How each kind of work that was put off is done."""
 
 NOT_EMULATED = (
@@ -105,6 +109,7 @@ NOT_EMULATED_METHODS = {
     f"{V8}/settings/layouts/{{layout_id}}": ("PATCH", "DELETE"),
     f"{V8}/settings/modules": ("POST", "PUT"),
     f"{V8}/settings/modules/{{name}}": ("PUT",),
+    f"{V8}/settings/fiscal_year": ("PUT",),
     f"{V8}/settings/roles": ("POST", "PUT"),
     f"{V8}/settings/roles/{{role_id}}": ("PUT", "DELETE"),
     f"{V8}/settings/profiles/{{profile_id}}": ("PUT", "DELETE"),
@@ -127,7 +132,7 @@ NOT_EMULATED_DETAILS = (
     "what a conversion fills in on existing accounts and contacts, besides the account's name",
     "profiles' permissions: the user of the credentials may do everything",
     "automation: `trigger`, layout rules, assignment rules, blueprints",
-    "multi-currency conversion, HIPAA and GDPR restrictions, e-mail",
+    "HIPAA and GDPR restrictions, e-mail",
 )
 
 

@@ -143,6 +143,15 @@ class ActionSettings:
     mass_limit_code: str = fact(
         "LIMIT_EXCEEDED", "code for more than 500 ids or 50,000 records; no page says"
     )
+    merge_schedules: bool = fact(
+        False, "whether a merge becomes a job: SCHEDULED is documented, when it happens is not"
+    )
+    merge_unites_tags: bool = fact(
+        True, "whether the master gets the tags of the merged records too; no page says"
+    )
+    merge_deletes_for_good: bool = fact(
+        True, "whether merged records pass over the recycle bin: a merge cannot be undone"
+    )
     views_unequal_finds_null: bool = fact(
         False, "whether not_equal, not_in and their like in a view find empty values"
     )
@@ -399,6 +408,12 @@ class Settings:
     400
     """
 
+    # the org's settings
+    currencies_off_code: str = fact(
+        "FEATURE_NOT_ENABLED",
+        "refusal of a currency in an org that has only one: the specification lists this code and "
+        "CURRENCIES_NOT_ENABLED",
+    )
     # accounts
     throttle_status: int = fact(
         400, "HTTP status of the token throttle: 400 was recorded live, an older post says 200"

@@ -16,7 +16,7 @@ from zcrm_nb.frames.combine import (
 )
 from zcrm_nb.frames.csv_reader import NOT_IN_BULK, PartReader, header
 from zcrm_nb.frames.dataset import Export, open_export, store_at
-from zcrm_nb.frames.json_reader import info, parse_json
+from zcrm_nb.frames.json_reader import entries_of, info, parse_json, records_of, rows_in
 from zcrm_nb.frames.record_ids import RecordIds, as_record_ids
 from zcrm_nb.frames.records import to_records
 from zcrm_nb.frames.report import Report, ReportActions, to_report
@@ -45,6 +45,7 @@ __all__ = [
     "beside",
     "column_for",
     "directory",
+    "entries_of",
     "from_parts",
     "header",
     "ids_in",
@@ -59,6 +60,8 @@ __all__ = [
     "parse_json",
     "read_as_is",
     "read_through",
+    "records_of",
+    "rows_in",
     "sequence_number",
     "series",
     "sort_frame",

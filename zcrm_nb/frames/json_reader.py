@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Page = bytes | Sequence[Mapping[str, Any]]
 
-__all__ = ["from_values", "info", "parse_json", "read"]
+__all__ = ["entries_of", "from_values", "info", "parse_json", "read", "records_of", "rows_in"]
 
 _BATCH_BYTES = 16 << 20  # keeps the cores busy, and the text is not in memory twice
 _BLOCK_BYTES = 1 << 20
@@ -317,3 +317,35 @@ def _full_info(body: bytes) -> dict[str, Any]:
     answer = parse_json(body)
     found = answer.get("info") if isinstance(answer, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def records_of(body: bytes) -> list[dict[str, Any]]:
+    """Return the records of one answer; none where Zoho answered with an empty body."""
+    answer = parse_json(body)
+    records = answer.get("data") if isinstance(answer, dict) else None
+    if isinstance(records, list):
+        return [record for record in records if isinstance(record, dict)]
+    if not body:
+        return []
+    raise ZohoError("An answer from Zoho holds no records.", f"It begins with {body[:80]!r}.")
+
+
+def entries_of(body: bytes, key: str) -> list[dict[str, Any]]:
+    """Return the entries of a list in an answer; what is not an object is left out."""
+    answer = parse_json(body)
+    listed = answer if isinstance(answer, list) else None
+    if isinstance(answer, dict) and answer:
+        if key not in answer:
+            content = ", ".join(map(str, answer))
+            raise ZohoError(f"An answer holds no {key}.", f"It holds: {content}.")
+        listed = answer[key]
+    if isinstance(listed, dict):
+        listed = [listed] if {"api_name", "id"} & set(listed) else list(listed.values())
+    listed = listed if isinstance(listed, list) else []
+    return [entry for entry in listed if isinstance(entry, dict)]
+
+
+def rows_in(body: bytes) -> int:
+    """Return the number of rows in one answer."""
+    count = info(body).get("count")
+    return count if type(count) is int else len(records_of(body))

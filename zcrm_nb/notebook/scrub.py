@@ -18,13 +18,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.auth.secret import MASK
+from zcrm_nb.masking import MASK
 from zcrm_nb.state.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from zcrm_nb.auth.secret import Secret
+    from zcrm_nb.masking import Secret
 
     Where = tuple[str | int, ...]  # keys and indexes that lead to a place in the JSON
 

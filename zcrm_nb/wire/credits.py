@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.errors import LimitError
 from zcrm_nb.state.credit_log import CreditLog, Entry
-from zcrm_nb.state.process import ProcessBound
+from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from requests import RequestException
 
-from zcrm_nb.state.process import ProcessBound
+from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -18,10 +20,10 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from zcrm_nb.auth.data_centres import trusts
-from zcrm_nb.auth.secret import mask, mask_body, quiet_oauth_logs, without_frames
 from zcrm_nb.auth.transport import LoopbackAdapter
 from zcrm_nb.errors import ConnectionFailed, RateLimitError
-from zcrm_nb.state.process import ProcessBound
+from zcrm_nb.masking import mask_body, quiet_oauth_logs, without_frames
+from zcrm_nb.state.files import ProcessBound
 from zcrm_nb.wire.credits import (
     EXPENSIVE_IN_FLIGHT,
     MOST_IN_FLIGHT,
@@ -35,14 +37,16 @@ from zcrm_nb.wire.messages import (
     MOST_BYTES,
     Answer,
     BodyTooLargeError,
+    Call,
     Lost,
+    Timing,
     api_request,
     body_or_error,
+    call_of,
     download_request,
     lost,
     usable,
 )
-from zcrm_nb.wire.trace import Call, Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -53,14 +57,13 @@ if TYPE_CHECKING:
 
     from zcrm_nb.auth.data_centres import Addresses
     from zcrm_nb.auth.oauth import NoLogin, Token, TokenSource
-    from zcrm_nb.auth.secret import Secret
     from zcrm_nb.auth.token_lease import Borrowed
+    from zcrm_nb.masking import Secret
     from zcrm_nb.wire.credits import Hold
     from zcrm_nb.wire.messages import ApiRequest, Reply
     from zcrm_nb.wire.multipart import File
-    from zcrm_nb.wire.trace import Timing
 
-__all__ = ["Gate", "Renew", "SendStep", "Wait", "conversation", "delay_s"]
+__all__ = ["Gate", "Renew", "SendStep", "Tracer", "Wait", "conversation", "delay_s"]
 
 CONNECT_TIMEOUT_S = 10.0
 # Past ten in a minute all fail, until the minute is over; a second more, for the way there.
@@ -79,34 +82,9 @@ class Gate(ProcessBound):
     It may be used from many threads at once. What Zoho limits is limited here, so that a pool of
     threads can be larger than an edition allows.
 
-    Parameters
-    ----------
-    tokens : TokenSource, NoLogin or Borrowed
-        Where access tokens come from.
-    addresses : Addresses
-        Where calls go, unless a token reply knows better.
-    edition : str, optional
-        Edition of the org, which sets how many calls may be in flight; 10 until it is known.
-    timeout_s : float, default 60.0
-        How long to wait for each answer, in seconds; connecting gets 10 of them at most.
-    adapter : requests.adapters.BaseAdapter, optional
-        Transport instead of the network.
-    notify : callable, optional
-        Called with a sentence before each wait; by default a warning of the logger ``zcrm_nb``.
-    clock, sleep : callable
-        Seconds since 1970; waiting.
-    monotonic : callable, optional
-        Seconds that no change of the clock disturbs, for waits; by default the system's, or
-        `clock` where that is another.
-
-    Attributes
-    ----------
-    ledger : Ledger
-        Credits spent and left.
-    addresses : Addresses
-        Where calls go now.
-    clock, sleep : callable
-        As given; what waits for Zoho uses these.
+    ``notify`` is called with a sentence before each wait; by default a warning of the logger
+    ``zcrm_nb``. ``clock`` gives seconds since 1970, ``monotonic`` seconds that no change of the
+    clock disturbs. What waits for Zoho uses :attr:`clock` and :attr:`sleep`.
 
     Examples
     --------
@@ -114,7 +92,7 @@ class Gate(ProcessBound):
 
     >>> from zcrm_nb.auth.data_centres import addresses
     >>> from zcrm_nb.auth.oauth import Grant, Token, TokenSource
-    >>> from zcrm_nb.auth.secret import Secret
+    >>> from zcrm_nb.masking import Secret
     >>> from zcrm_nb.wire.wsgi import WSGIAdapter
     >>> def app(environ, start_response):
     ...     start_response("200 OK", [("Content-Type", "application/json")])
@@ -224,9 +202,6 @@ class Gate(ProcessBound):
         Throttled calls are sent up to 5 times, with waits of 1, 2, 4 and 8 seconds; safe calls
         also after every HTTP 5xx and every lost answer. An unclear write is never sent twice.
 
-        References
-        ----------
-        Zoho CRM API V8, "Status codes and errors" and "API limits";
         https://www.zoho.com/crm/developer/docs/api/v8/status-codes.html
         """
         request = api_request(
@@ -348,7 +323,7 @@ class Gate(ProcessBound):
             return cast("Reply", end.value)
         finally:
             if reply is not None:
-                self._tracer.note(_call(request, reply, tries, self._monotonic() - started))
+                self._tracer.note(call_of(request, reply, tries, self._monotonic() - started))
 
     def _wait(self, request: ApiRequest, wait: Wait) -> None:
         """Say why, and wait."""
@@ -458,26 +433,48 @@ def _is_taken(reply: Reply) -> bool:
     return reply.status != 401 and not reply.is_throttled
 
 
-def _call(request: ApiRequest, reply: Reply, tries: int, seconds: float) -> Call:
-    """Describe a call that is over, without its secrets."""
-    return Call(
-        request.method,
-        request.path,
-        {name: mask(value) for name, value in request.params.items()},
-        query=request.query,
-        status=reply.status,
-        attempts=tries,
-        ms=seconds * 1000,
-        bytes=_size(request, reply),
-        credits=request.credits,
-    )
+# ---- What was sent -------------------------------------------------------------------------------
 
 
-def _size(request: ApiRequest, reply: Reply) -> int:
-    """Bytes of an answer's body, on the disk or in memory."""
-    if isinstance(reply, Lost):
-        return 0
-    return len(reply.body) or (request.landing.size if request.landing else 0)
+class Tracer(ProcessBound):
+    """Records every call in every open trace, in all threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[object, tuple[list[Call], bool]] = {}
+        self._timings: deque[Timing] = deque(maxlen=200)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+
+    @property
+    def timings(self) -> list[Timing]:
+        """How long the last 200 calls took, without those that failed."""
+        with self._lock:
+            return list(self._timings)
+
+    @contextmanager
+    def trace(self, *, show: bool = False) -> Iterator[list[Call]]:
+        """Collect calls while the block lasts. Blocks nest: each has its own list."""
+        key, calls = object(), list[Call]()
+        with self._lock:
+            self._open[key] = (calls, show)
+        try:
+            yield calls
+        finally:
+            with self._lock:
+                del self._open[key]
+
+    def note(self, call: Call) -> None:
+        """Write a call into every open trace."""
+        with self._lock:
+            if call.attempts == 1 and call.status in {200, 204}:
+                took_s = call.ms / 1000
+                self._timings.append(Timing(call.method, call.path, call.credits, took_s))
+            for calls, show in self._open.values():
+                calls.append(call)
+                if show:
+                    sys.stdout.write(f"{call}\n")
 
 
 # ---- When a call is sent again -------------------------------------------------------------------

@@ -1,11 +1,11 @@
-"""HTTP messages: a call before it is sent, and the response, or that none came."""
+"""HTTP messages: a call before it is sent, its response, and the record of both."""
 
 from __future__ import annotations
 
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -21,6 +21,7 @@ from urllib3.exceptions import NewConnectionError
 
 from zcrm_nb.auth.transport import is_untrusted_certificate
 from zcrm_nb.errors import APIError, ConnectionFailed, api_error
+from zcrm_nb.masking import mask
 from zcrm_nb.wire.credits import is_expensive, price
 from zcrm_nb.wire.download import BrokenOffError
 from zcrm_nb.wire.multipart import multipart
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from zcrm_nb.auth.oauth import Token
-    from zcrm_nb.auth.secret import Secret
     from zcrm_nb.errors import ZohoError
+    from zcrm_nb.masking import Secret
     from zcrm_nb.wire.download import Landing
     from zcrm_nb.wire.multipart import File, Multipart
 
@@ -39,10 +40,13 @@ __all__ = [
     "Answer",
     "ApiRequest",
     "BodyTooLargeError",
+    "Call",
     "Lost",
     "Reply",
+    "Timing",
     "api_request",
     "body_or_error",
+    "call_of",
     "download_request",
     "lost",
     "retry_after_s",
@@ -222,17 +226,7 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Answer:
-    """Zoho answered.
-
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    headers : mapping
-        Headers, their names in any case.
-    body : bytes
-        The body, decompressed.
-    """
+    """Zoho answered; the body is decompressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -285,20 +279,9 @@ class Answer:
 class Lost(NamedTuple):
     """No usable answer came.
 
-    Parameters
-    ----------
-    reason : str
-        What happened.
-    sent : bool
-        False when the call certainly did not reach Zoho; True when that is unknown.
-    status : int, optional
-        HTTP status, when there was an answer that could not be read.
-    most_tries : int, optional
-        How many tries are made at most when this is what comes of them; as usual by default.
-    advice : str, default ""
-        What to do, where that is known.
-    error : ZohoError, optional
-        What to raise, where it is known.
+    ``sent`` is False when the call certainly did not reach Zoho, True when that is unknown.
+    ``most_tries`` is how many tries are made at most; as usual by default. ``advice`` says what to
+    do, and ``error`` is what to raise, where it is known.
     """
 
     reason: str
@@ -491,3 +474,82 @@ def _failed(request: ApiRequest, reply: Lost) -> ConnectionFailed:
         )
     failed.sent = reply.sent
     return failed
+
+
+# ---- The record of a call ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call through the gate, its retries included.
+
+    Parameters
+    ----------
+    method, path : str
+        Such as ``"GET"`` and ``"/crm/v8/Leads"``.
+    params : mapping
+        Query parameters, secrets masked.
+    query : str
+        The text of a COQL query; empty for other calls.
+    status : int or None
+        HTTP status of the last answer; ``None`` when none came.
+    attempts : int
+        How often it was sent.
+    ms : float
+        Milliseconds from first to last, waits included.
+    bytes : int
+        Size of the answer's body.
+    credits : int
+        What it cost, as far as the price list knows.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    query: str = ""
+    status: int | None = None
+    attempts: int = 1
+    ms: float = 0.0
+    bytes: int = 0
+    credits: int = 0
+
+    def __str__(self) -> str:
+        params = "".join(f" {name}={value}" for name, value in self.params.items())
+        tries = f" · {self.attempts} tries" if self.attempts > 1 else ""
+        query = f" · {' '.join(self.query.split())}" if self.query else ""
+        unit = "credit" if self.credits == 1 else "credits"
+        return (
+            f"{self.method} {self.path}{params} → {self.status or 'no answer'} · {self.ms:.0f} ms"
+            f" · {self.bytes:,} bytes · {self.credits} {unit}{tries}{query}"
+        )
+
+
+class Timing(NamedTuple):
+    """How long a call took that went well at the first try."""
+
+    method: str
+    path: str
+    credits: int
+    seconds: float
+
+
+def call_of(request: ApiRequest, reply: Reply, tries: int, seconds: float) -> Call:
+    """Describe a call that is over, without its secrets."""
+    return Call(
+        request.method,
+        request.path,
+        {name: mask(value) for name, value in request.params.items()},
+        query=request.query,
+        status=reply.status,
+        attempts=tries,
+        ms=seconds * 1000,
+        bytes=_size(request, reply),
+        credits=request.credits,
+    )
+
+
+def _size(request: ApiRequest, reply: Reply) -> int:
+    """Bytes of an answer's body, on the disk or in memory."""
+    if isinstance(reply, Lost):
+        return 0
+    return len(reply.body) or (request.landing.size if request.landing else 0)

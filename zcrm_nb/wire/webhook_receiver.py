@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
-from zcrm_nb.auth.secret import Secret
+from zcrm_nb.masking import Secret
 from zcrm_nb.state.event_log import JournalFull
 
 if TYPE_CHECKING:

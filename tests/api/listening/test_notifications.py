@@ -9,8 +9,8 @@ import pytest
 
 from zcrm_nb.api.listening import channel_tables, channels
 from zcrm_nb.api.listening import notifications as watch
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import APIError, ConnectionFailed, NotFoundError, ServerError
+from zcrm_nb.masking import Secret
 
 TOKEN = "shared-secret-up-to-50-chars"
 EXPIRY = "2026-03-07T09:00:00+00:00"

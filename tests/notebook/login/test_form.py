@@ -16,10 +16,10 @@ from nbclient import NotebookClient
 
 from tests.worlds import Org
 from zcrm_nb.auth.oauth import Grant
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.auth.vault import Profile, Vault
 from zcrm_nb.emulator import Settings
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.notebook.environment import detect_environment
 from zcrm_nb.notebook.login.form import LoginForm
 from zcrm_nb.notebook.login.request import FLOWS, LoginRequest

@@ -8,9 +8,9 @@ import pytest
 
 from tests.worlds import Org
 from zcrm_nb.auth.scopes import scopes_for
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.emulator import Settings
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.notebook.login.prompt import Prompt
 from zcrm_nb.notebook.login.request import FLOWS, LoginRequest
 

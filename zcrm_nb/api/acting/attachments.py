@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from zcrm_nb.api.acting.related import RECORDS_PER_CALL, by_record
-from zcrm_nb.api.pages import V8, numbered_pages, records_of
+from zcrm_nb.api.pages import V8, numbered_pages
 from zcrm_nb.api.reading.records import check_id
 from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.errors import LimitError, NotFoundError
-from zcrm_nb.frames import Column, ids_in, unique
+from zcrm_nb.frames import Column, ids_in, records_of, unique
 from zcrm_nb.state.files import write_whole
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zcrm_nb.api.pages import V8, records_of
+from zcrm_nb.api.pages import V8
 from zcrm_nb.api.reading.records import check_id
 from zcrm_nb.api.writing.calls import LOOKED_UP, WriteCall, batches
 from zcrm_nb.api.writing.prepare import checked_record
 from zcrm_nb.errors import ZohoError
-from zcrm_nb.frames import Column
+from zcrm_nb.frames import Column, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

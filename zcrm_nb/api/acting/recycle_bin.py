@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.api.pages import V8, entries_of, look_ahead
+from zcrm_nb.api.pages import V8, look_ahead
 from zcrm_nb.api.reading.records import check_id
 from zcrm_nb.api.writing.calls import WriteCall, batches
-from zcrm_nb.frames import Column, parse_json
+from zcrm_nb.frames import Column, entries_of, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.api.metadata import USER_COLUMNS
-from zcrm_nb.api.pages import V8, look_ahead, more, next_token, records_of, side_by_side
+from zcrm_nb.api.pages import V8, look_ahead, more, next_token, side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import check_id, field_batches, list_columns, selected_ids
 from zcrm_nb.api.reading.tables import coql_table, counted, typed_table
@@ -15,7 +15,7 @@ from zcrm_nb.api.session import TableRequest
 from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.coql import fill
 from zcrm_nb.errors import LimitError, NotFoundError, did_you_mean
-from zcrm_nb.frames import Column, ids_in, in_order, joined, to_frame, unique
+from zcrm_nb.frames import Column, ids_in, in_order, joined, records_of, to_frame, unique
 from zcrm_nb.wire.credits import credits_text
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "expand_request",
     "linked",
     "links",
+    "list_rows",
     "lists",
     "related_request",
     "related_table",
@@ -153,18 +154,18 @@ def by_record(
 def _list_of(send: Send, path: str, columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Fetch one record's list; more fields than one call brings come in several."""
     first, *others = field_batches(columns)
-    rows = _list_rows(send, path, first)
+    rows = list_rows(send, path, first)
     for batch in others:
-        further = _list_rows(send, path, batch)
+        further = list_rows(send, path, batch)
         # A list that shifted meanwhile: what is missing is read by id, what is gone is left out.
         missing = [record_id for record_id in rows if record_id not in further]
         for some in batches(missing, RECORDS_PER_CALL):
-            further |= _list_rows(send, path, batch, ids=",".join(some))
+            further |= list_rows(send, path, batch, ids=",".join(some))
         rows = {key: {**row, **further[key]} for key, row in rows.items() if key in further}
     return list(rows.values())
 
 
-def _list_rows(
+def list_rows(
     send: Send, path: str, columns: Sequence[Column], **params: str
 ) -> dict[str, dict[str, Any]]:
     """Return the rows of one record's list by id: by page number up to 2,000, then by token."""

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from zcrm_nb.auth.data_centres import Addresses
-    from zcrm_nb.auth.secret import Secret
     from zcrm_nb.frames import Folder, PartReader, Store
+    from zcrm_nb.masking import Secret
     from zcrm_nb.wire.credits import Hold
-    from zcrm_nb.wire.trace import Call
+    from zcrm_nb.wire.messages import Call
 
 __all__ = ["Cluster", "ClusterTask", "TaskResult", "WorkerTasks", "cluster_of"]
 

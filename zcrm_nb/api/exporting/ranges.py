@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
-from zcrm_nb.api.pages import V8, records_of
+from zcrm_nb.api.pages import V8
 from zcrm_nb.api.reading.query import count
+from zcrm_nb.frames import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from zcrm_nb import coql
-from zcrm_nb.api.pages import more, records_of, side_by_side
+from zcrm_nb.api.pages import more, side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import since_header
 from zcrm_nb.api.reading.search import deleted_bodies
 from zcrm_nb.coql import fill
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import ZohoError
-from zcrm_nb.frames import Column, moments, to_frame
+from zcrm_nb.frames import Column, moments, records_of, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from zcrm_nb.api.listening.channels import channel_id_of
-from zcrm_nb.auth.secret import MASK
 from zcrm_nb.frames import Column
+from zcrm_nb.masking import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

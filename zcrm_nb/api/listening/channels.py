@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from zcrm_nb.auth.secret import Secret
+from zcrm_nb.masking import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

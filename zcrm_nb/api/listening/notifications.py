@@ -14,9 +14,9 @@ import orjson
 
 from zcrm_nb.api.listening.channels import AGREES_S, HOUR_S, Channel, actions
 from zcrm_nb.api.pages import V8
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import APIError, ConnectionFailed, NotFoundError, ZohoError, api_error
 from zcrm_nb.frames import parse_json
+from zcrm_nb.masking import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

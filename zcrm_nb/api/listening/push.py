@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from zcrm_nb.api.listening.channels import ACTIONS, channel
 from zcrm_nb.api.listening.subscription import Subscription
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import ZohoError
+from zcrm_nb.masking import Secret
 from zcrm_nb.wire.webhook_receiver import NotificationInbox, Receiver
 
 if TYPE_CHECKING:

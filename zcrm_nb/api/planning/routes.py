@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.planning.table_spec import TableSpec
     from zcrm_nb.api.session import Session
     from zcrm_nb.frames import Column
-    from zcrm_nb.wire.trace import Timing
+    from zcrm_nb.wire.messages import Timing
 
 __all__ = ["fetch_table", "make_plan", "no_route_error", "speed_of"]
 

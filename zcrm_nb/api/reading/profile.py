@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from zcrm_nb import coql
-from zcrm_nb.api.pages import more, records_of, side_by_side
+from zcrm_nb.api.pages import more, side_by_side
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.coql import tree
 from zcrm_nb.coql.fields import NUMBERS, TIMES, is_readable, type_of
 from zcrm_nb.errors import LimitError, QueryError
-from zcrm_nb.frames import Column, column_for
+from zcrm_nb.frames import Column, column_for, records_of
 from zcrm_nb.wire.credits import credits_text
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from zcrm_nb.api.pages import V8, look_ahead, more, next_token, records_of, side_by_side
+from zcrm_nb.api.pages import V8, look_ahead, more, next_token, side_by_side
 from zcrm_nb.errors import APIError, DataWarning, LimitError, NotFoundError, levels_up
-from zcrm_nb.frames import Column, column_for, ids_in
+from zcrm_nb.frames import Column, column_for, ids_in, records_of
 from zcrm_nb.frames.values import id_values
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.pages import V8, entries_of, numbered_pages, side_by_side
-from zcrm_nb.frames import Column
+from zcrm_nb.api.pages import V8, numbered_pages, side_by_side
+from zcrm_nb.frames import Column, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from zcrm_nb.api.pages import V8, records_of
+from zcrm_nb.api.pages import V8
 from zcrm_nb.api.writing.journal import Batch
+from zcrm_nb.frames import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

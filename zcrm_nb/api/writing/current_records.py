@@ -10,9 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
-from zcrm_nb.api.pages import V8, more, records_of, side_by_side
+from zcrm_nb.api.pages import V8, more, side_by_side
 from zcrm_nb.api.reading.query import coql_bodies, parse
 from zcrm_nb.coql.fields import is_readable
+from zcrm_nb.frames import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from zcrm_nb.api.pages import V8, records_of
+from zcrm_nb.api.pages import V8
 from zcrm_nb.api.reading.search import deleted_bodies
 from zcrm_nb.api.writing.bulk_write import ROUTE, UNCLEAR_S, collect
 from zcrm_nb.api.writing.current_records import matching, user_name
 from zcrm_nb.api.writing.outcomes import Outcome
 from zcrm_nb.errors import PermissionDenied, ScopeError
+from zcrm_nb.frames import records_of
 from zcrm_nb.frames.compare import comparable, keys_of
 
 if TYPE_CHECKING:

@@ -113,12 +113,12 @@ def _keep_all(store: Store, module: Module, ids: list[int], user: int) -> None:
     """Note everything about some records, and drop what goes with them."""
     marks = _marks(ids)
     snapshot = {row["id"]: Kept(row) for row in store.rows(module.api_name, f"id IN {marks}", ids)}
-    for child, column in _parts(store, module):
+    for child, column in parts(store, module):
         where = f'"{column}" IN {marks}'
         for row in store.rows(child.api_name, where, ids):
             snapshot[row[column]].parts.setdefault(child.api_name, []).append(row)
         store.execute(f'DELETE FROM "{child.api_name}" WHERE {where}', ids)
-    for other, pointer in _pointers(store, module):
+    for other, pointer in pointers(store, module):
         sql = f'SELECT "{pointer.api_name}", id FROM "{other.api_name}" WHERE "{pointer.api_name}" '
         for target, source in store.read(f"{sql} IN {marks}", ids):
             snapshot[target].pointers.append((other.api_name, pointer.api_name, source))
@@ -138,7 +138,7 @@ def _keep_all(store: Store, module: Module, ids: list[int], user: int) -> None:
         )  # fmt: skip
 
 
-def _parts(store: Store, module: Module) -> Iterator[tuple[Module, str]]:
+def parts(store: Store, module: Module) -> Iterator[tuple[Module, str]]:
     """List the modules whose rows go with a record, each with its lookup to it."""
     for child in (*store.schema.modules.values(), *store.schema.links.values()):
         for each in child.fields:
@@ -148,7 +148,7 @@ def _parts(store: Store, module: Module) -> Iterator[tuple[Module, str]]:
                 yield child, each.api_name
 
 
-def _pointers(store: Store, module: Module) -> Iterator[tuple[Module, Field]]:
+def pointers(store: Store, module: Module) -> Iterator[tuple[Module, Field]]:
     """List the lookups that merely point to records of a module."""
     for other in store.schema.modules.values():
         if other.generated_type in PARTS:

@@ -14,8 +14,8 @@ from zcrm_nb.auth import flows
 from zcrm_nb.auth.data_centres import DATA_CENTRES
 from zcrm_nb.auth.redirect_server import Catcher
 from zcrm_nb.auth.scopes import READ_ONLY, WANTS, scopes_for
-from zcrm_nb.auth.secret import Secret
 from zcrm_nb.errors import LoginError
+from zcrm_nb.masking import Secret
 from zcrm_nb.notebook.login.request import FLOWS, needs, steps
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from zcrm_nb.auth.credentials import REDIRECT_URI, check_client, cleaned
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.flows import Client
 from zcrm_nb.auth.scopes import READ_ONLY, WANTS, lacking, scopes_for
-from zcrm_nb.auth.secret import Secret
+from zcrm_nb.masking import Secret
 
 if TYPE_CHECKING:
     from zcrm_nb.auth.flows import Login

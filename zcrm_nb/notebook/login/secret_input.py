@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from zcrm_nb.auth.secret import Secret
+from zcrm_nb.masking import Secret
 from zcrm_nb.notebook.assets import asset
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pickle
 import orjson
 import pytest
 
-from zcrm_nb.auth.secret import Redactor, Secret, mask, quiet_oauth_logs
+from zcrm_nb.masking import Redactor, Secret, mask, quiet_oauth_logs
 
 TEXT = "planted0secret"
 TOKEN = "1000.0123456789abcdef0123456789abcdef.fedcba9876543210fedcba9876543210"
