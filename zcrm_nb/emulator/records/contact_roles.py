@@ -135,7 +135,7 @@ def _checked(
     for name in needs:
         if item.get(name) is None:
             raise _missing(name, path)
-    values = {name: item[name] for name in ("name", "sequence_number") if name in item}
+    values: Item = {name: item[name] for name in ("name", "sequence_number") if name in item}
     for name, kind, expected in (("name", str, "text"), ("sequence_number", int, "integer")):
         if name in values and (type(values[name]) is not kind or not values[name]):
             raise _invalid(name, path, expected_data_type=expected)
@@ -164,8 +164,8 @@ def _each(org: Org, body: Item, work: Callable[[Item, str], Item]) -> Answer:
         details = {"expected_data_type": "jsonarray", **location}
         raise Refusal(400, "INVALID_DATA", "invalid data", details)
     if not 1 <= len(items) <= RECORDS:
-        details = {"maximum_length": RECORDS, "minimum_length": 1, **location}
-        raise Refusal(400, "INVALID_DATA", "invalid data", details)
+        limits: Item = {"maximum_length": RECORDS, "minimum_length": 1}
+        raise Refusal(400, "INVALID_DATA", "invalid data", limits | location)
     with org.store.transaction():
         tried = [
             attempted(org.store, work, each, f"$.{KEY}[{index}]")

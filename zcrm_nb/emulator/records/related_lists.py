@@ -14,7 +14,7 @@ from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import READ, V8, Route
-from zcrm_nb.emulator.storage.store import MADE as STAMPED
+from zcrm_nb.emulator.storage.ddl import STAMPED
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.org import Org
@@ -50,7 +50,7 @@ class RelatedList:
         """The fields of each link besides its two ends, such as the role of a contact."""
         if self.linking is None or self.linking.api_supported:
             return ()
-        ends = {"id", self.near.api_name, self.far and self.far.api_name, *STAMPED}
+        ends = {self.near.api_name, self.far and self.far.api_name, *STAMPED}
         return tuple(each for each in self.linking.fields if each.api_name not in ends)
 
     def link_of(self, record_id: int, child: str = "r.id") -> str:

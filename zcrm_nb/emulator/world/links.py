@@ -46,11 +46,11 @@ def load_links(org: GeneratedOrg) -> None:
     names = ("Deal", "Contact", "Contact_Role")
     org.load_rows("Deals_X_Contacts", names, list(_people_of_deals(org)))
     for module in ("Leads", "Contacts"):
-        names = ("Campaign", module.removesuffix("s"), "Member_Status")
-        org.load_rows(f"Campaigns_X_{module}", names, list(_members(org, module)))
+        members = ("Campaign", module.removesuffix("s"), "Member_Status")
+        org.load_rows(f"Campaigns_X_{module}", members, list(_members(org, module)))
     for module, share in INTERESTED.items():
-        names = ("Product", module.removesuffix("s"))
-        org.load_rows(f"Products_X_{module}", names, list(_products(org, module, share)))
+        ends = ("Product", module.removesuffix("s"))
+        org.load_rows(f"Products_X_{module}", ends, list(_products(org, module, share)))
 
 
 def _people_of_deals(org: GeneratedOrg) -> Iterator[Row]:
