@@ -12,9 +12,11 @@ from zcrm_nb.client.attachments import Attaching
 from zcrm_nb.client.connection import Sending
 from zcrm_nb.client.duplicates import Merging
 from zcrm_nb.client.exporting import Exporting
+from zcrm_nb.client.histories import Histories
 from zcrm_nb.client.listening import Listening
 from zcrm_nb.client.metadata import Describing
 from zcrm_nb.client.notes_and_tags import Noting
+from zcrm_nb.client.org_settings import OrgSettings
 from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.client.related import Relating
@@ -33,11 +35,13 @@ __all__ = ["CRM"]
 class CRM(
     Merging,
     Reading,
+    Histories,
     Planning,
     Relating,
     Attaching,
     Noting,
     Describing,
+    OrgSettings,
     Exporting,
     Writing,
     Acting,

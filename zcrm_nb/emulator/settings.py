@@ -187,6 +187,9 @@ class RelationSettings:
         "relation added",
         "words for a link that was made; older pages say so, newer ones 'record updated'",
     )
+    contact_role_required: bool = fact(
+        True, "whether a contact is linked to a deal only with a role, as the specification says"
+    )
     attachment_mb: int = fact(100, "MB that an attachment may have: 100 in V8, older pages say 20")
     refused_attachments: tuple[str, ...] = fact(
         (".exe",), "endings of attachments that are refused; no page shows the answer"
@@ -405,6 +408,12 @@ class Settings:
     400
     """
 
+    # the org's settings
+    currencies_off_code: str = fact(
+        "FEATURE_NOT_ENABLED",
+        "refusal of a currency in an org that has only one: the specification lists this code and "
+        "CURRENCIES_NOT_ENABLED",
+    )
     # accounts
     throttle_status: int = fact(
         400, "HTTP status of the token throttle: 400 was recorded live, an older post says 200"

@@ -249,7 +249,9 @@ def _history_tracking(field: Field, module: Module, schema: Schema) -> dict[str,
     for each in schema.trackers:
         if each.tracker and (each.tracker.module, each.tracker.field) == tracked:
             duration = each.by_name[each.tracker.duration]
-            followed = [module.by_name[name] for _, name in each.tracker.copied]
+            followed = [
+                module.by_name[name] for _, name in each.tracker.copied if name in module.by_name
+            ]
             return {
                 "related_list_name": each.plural,
                 "module": _minified(each),
