@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.api.reading.views import view_id
 from zcrm_nb.client.base import Task, warn_user
 from zcrm_nb.client.jobs import BulkJobs
 from zcrm_nb.frames import store_at
@@ -44,6 +45,7 @@ class Exporting(BulkJobs):
         columns: Sequence[str] | None = None,
         *,
         where: Where | None = None,
+        view: str | None = None,
         cvid: str | None = None,
         jobs: int = 1,
         fresh: bool = False,
@@ -64,8 +66,11 @@ class Exporting(BulkJobs):
         where : str or mapping, optional
             Only these records: a COQL condition without the word WHERE, a mapping such as
             ``{"City": "Pune"}``, or criteria in bulk read's own words. All records by default.
+        view : str, optional
+            Name or id of a custom view whose criteria hold as well; not its order and fields, and
+            of Leads the converted ones too, which :meth:`table` leaves out.
         cvid : str, optional
-            Id of a custom view whose criteria hold as well.
+            Id of a custom view; like ``view``.
         jobs : int, default 1
             How many ranges of records, by ``Created_Time``, to export side by side. It saves time
             where there are several times 200,000 records, and costs at least as many jobs.
@@ -152,6 +157,7 @@ class Exporting(BulkJobs):
         >>> crm.close()
         """
         session, zone = self._export_session, self._zone(tz)
+        cvid = view_id(self._catalogue, module, view, cvid)
         request = exports.export_request(
             session, module, columns, where=where, cvid=cvid, values=values
         )
@@ -172,6 +178,7 @@ class Exporting(BulkJobs):
         format: str | None = None,  # noqa: A002 - as pandas and DuckDB call it
         table: str | None = None,
         where: Where | None = None,
+        view: str | None = None,
         cvid: str | None = None,
         jobs: int = 1,
         fresh: bool = False,
@@ -199,8 +206,10 @@ class Exporting(BulkJobs):
             Name of the table in a DuckDB file; by default the module's. A file may hold several.
         where : str or mapping, optional
             As for :meth:`bulk`.
+        view : str, optional
+            As for :meth:`bulk`.
         cvid : str, optional
-            Id of a custom view.
+            Id of a custom view; like ``view``.
         jobs : int, default 1
             How many ranges of records to ask for side by side; 50 credits each.
         fresh : bool, default False
@@ -306,6 +315,7 @@ class Exporting(BulkJobs):
         """
         store = store_at(target, module, format=format, table=table)
         cluster = self._cluster(client, store)
+        cvid = view_id(self._catalogue, module, view, cvid)
         request = exports.export_request(
             self._export_session, module, columns, where=where, cvid=cvid, values=values
         )

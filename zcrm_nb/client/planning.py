@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from zcrm_nb.api.reading import query as ask
+from zcrm_nb.api.reading.views import view_source
 from zcrm_nb.client.base import Base
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import to_frame
@@ -43,6 +44,7 @@ class Planning(Base):
         columns: Sequence[str] | None = None,
         *,
         where: str | Mapping[str, Any] | None = None,
+        view: str | None = None,
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
         route: Literal["auto", "rest", "coql", "bulk"] = "auto",
@@ -69,6 +71,11 @@ class Planning(Base):
             Which records: a COQL condition without the word WHERE, places for values written
             ``:name``; or a mapping of fields to what they have to be, as
             :func:`zcrm_nb.coql.where` takes it (``{"City": "Pune", "Amount": (">", 5)}``).
+        view : str, optional
+            Name or id of a custom view (:meth:`views` lists them): only the records that it shows.
+            Columns and order are those of this call, not the view's. COQL reads ``from
+            Deals#<id>``, Get Records and bulk read take the id as ``cvid``; of Leads a view shows
+            no converted ones.
         order_by : str or sequence of str, optional
             Keys as COQL writes them: ``"Amount desc"``. By ascending ``id`` by default, which also
             decides where keys are equal.
@@ -149,7 +156,9 @@ class Planning(Base):
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             with self._gate.trace() as calls, self._at_most(max_credits):
                 zone = self._zone(tz)
-                prepared = ask.prepared(self._catalogue, text, limit=limit)
+                source = view_source(self._catalogue, module, view)
+                whole = table_spec.spec_text(source, where, order_by, values)
+                prepared = ask.prepared(self._catalogue, whole, limit=limit)
                 spec = table_spec.table_spec(self._catalogue, prepared, columns, limit, as_is=as_is)
                 plan, counts = routes.make_plan(
                     self._gate.send,
@@ -200,6 +209,7 @@ class Planning(Base):
         columns: Sequence[str] | None = None,
         *,
         where: str | Mapping[str, Any] | None = None,
+        view: str | None = None,
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
         prefer: Literal["cheap", "fast"] = "cheap",
@@ -216,6 +226,8 @@ class Planning(Base):
         columns : sequence of str, optional
             As for :meth:`table`.
         where : str or mapping, optional
+            As for :meth:`table`.
+        view : str, optional
             As for :meth:`table`.
         order_by : str or sequence of str, optional
             As for :meth:`table`.
@@ -277,17 +289,19 @@ class Planning(Base):
         >>> crm.close()
         """
         is_query = bool(re.match(r"\s*select\s", query_or_module, re.IGNORECASE))
-        if is_query and not (columns is None and where is None and order_by is None):
+        if is_query and not all(each is None for each in (columns, where, view, order_by)):
             raise ValueError(
-                "A query has its own columns, condition and order: leave out columns=, where= and "
-                "order_by=."
+                "A query has its own columns, condition and order: leave out columns=, where=, "
+                "view= and order_by=."
             )
-        text = (
-            fill(query_or_module, **values)
-            if is_query
-            else table_spec.spec_text(query_or_module, where, order_by, values)
-        )
         with self._gate.trace() as calls, self._at_most(max_credits):
+            text = (
+                fill(query_or_module, **values)
+                if is_query
+                else table_spec.spec_text(
+                    view_source(self._catalogue, query_or_module, view), where, order_by, values
+                )
+            )
             prepared = ask.prepared(self._catalogue, text, limit=limit)
             spec = (
                 table_spec.spec_of_query(self._catalogue, prepared)

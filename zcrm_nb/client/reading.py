@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from zcrm_nb.api.reading import tables
+from zcrm_nb.api.reading.views import view_id
 from zcrm_nb.client.base import Base
 from zcrm_nb.frames import series
 
@@ -174,6 +175,7 @@ class Reading(Base):
         modified_since: datetime | str | None = None,
         sort_by: str = "id",
         ascending: bool = True,
+        view: str | None = None,
         cvid: str | None = None,
         converted: bool | None = None,
         tz: str = "UTC",
@@ -203,9 +205,11 @@ class Reading(Base):
             The order of the records.
         ascending : bool, default True
             Smallest first. By ascending ``id``, records added meanwhile come last and shift none.
+        view : str, optional
+            Name or id of a custom view to read instead of the whole module (:meth:`views` lists
+            them): its records in its own order, and the ``columns`` of this call.
         cvid : str, optional
-            Id of a custom view to read instead of the whole module, from :meth:`views`; it brings
-            its own order.
+            Id of a custom view, as Zoho calls it; like ``view``.
         converted : bool, optional
             Leads only: True for those converted, False for those that are not. All by default, as
             in COQL, though Zoho's own list leaves the converted ones out; a view leaves them out.
@@ -228,7 +232,7 @@ class Reading(Base):
         Raises
         ------
         NotFoundError
-            No such module or field, or an id that is not one; not sent.
+            No such module, field or view, or an id that is not one; not sent.
         LimitError
             More than 100,000 records, where Get Records ends. Use :meth:`coql`.
         ValueError
@@ -270,7 +274,7 @@ class Reading(Base):
             modified_since=modified_since,
             sort_by=sort_by,
             ascending=ascending,
-            cvid=cvid,
+            cvid=view_id(self._catalogue, module, view, cvid),
             converted=converted,
             options={"tz": tz, "exact": exact, "errors": errors, "as_is": as_is},
         )
@@ -512,6 +516,7 @@ class Reading(Base):
         module: str,
         where: str | Mapping[str, Any] | None = None,
         *,
+        view: str | None = None,
         cvid: str | None = None,
         **values: Any,
     ) -> int:
@@ -524,8 +529,10 @@ class Reading(Base):
         where : str or mapping, optional
             A COQL condition, without the word WHERE, with ``:name`` in the places of values; or a
             mapping, as :func:`zcrm_nb.coql.where` takes it. All records by default.
+        view : str, optional
+            Name or id of a custom view: only what it shows, by COQL (``from Deals#<id>``).
         cvid : str, optional
-            Id of a custom view: only what it shows.
+            Id of a custom view; like ``view``.
         **values : object
             Values of the ``:name`` places.
 
@@ -560,4 +567,5 @@ class Reading(Base):
         True
         >>> crm.close()
         """
+        cvid = view_id(self._catalogue, module, view, cvid)
         return tables.record_count(self._session, module, where, values, cvid=cvid)
