@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.reading.views import view_id
+from zcrm_nb import frames
 from zcrm_nb.client.base import Task, warn_user
 from zcrm_nb.client.jobs import BulkJobs
-from zcrm_nb.frames import store_at
 from zcrm_nb.later import later
 from zcrm_nb.notebook.progress import Progress
 
@@ -24,12 +23,14 @@ if TYPE_CHECKING:
     from zcrm_nb.api.exporting.dask_cluster import Cluster
     from zcrm_nb.api.exporting.question import Where
     from zcrm_nb.api.exporting.session import ExportSession
+    from zcrm_nb.api.reading import views as custom_views
     from zcrm_nb.api.writing import bulk_table, bulk_write
     from zcrm_nb.auth.data_centres import Addresses
     from zcrm_nb.frames import Export as Dataset
     from zcrm_nb.frames import Report, Store
     from zcrm_nb.notebook.progress import ProgressCallback
 else:
+    (custom_views,) = later("zcrm_nb.api.reading", "views")
     exports, export_question = later("zcrm_nb.api.exporting", "exports", "question")
     bulk_table, bulk_write = later("zcrm_nb.api.writing", "bulk_table", "bulk_write")
 
@@ -157,7 +158,7 @@ class Exporting(BulkJobs):
         >>> crm.close()
         """
         session, zone = self._export_session, self._zone(tz)
-        cvid = view_id(self._catalogue, module, view, cvid)
+        cvid = custom_views.view_id(self._catalogue, module, view, cvid)
         request = exports.export_request(
             session, module, columns, where=where, cvid=cvid, values=values
         )
@@ -313,9 +314,9 @@ class Exporting(BulkJobs):
         [(40,)]
         >>> crm.close()
         """
-        store = store_at(target, module, format=format, table=table)
+        store = frames.store_at(target, module, format=format, table=table)
         cluster = self._cluster(client, store)
-        cvid = view_id(self._catalogue, module, view, cvid)
+        cvid = custom_views.view_id(self._catalogue, module, view, cvid)
         request = exports.export_request(
             self._export_session, module, columns, where=where, cvid=cvid, values=values
         )

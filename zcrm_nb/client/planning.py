@@ -7,10 +7,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.reading import query as ask
-from zcrm_nb.api.reading.views import view_source
+import pandas as pd
+
 from zcrm_nb.client.base import Base
-from zcrm_nb.coql import fill
 from zcrm_nb.frames import to_frame
 from zcrm_nb.later import later
 
@@ -18,19 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    import pandas as pd
-
+    from zcrm_nb import coql
     from zcrm_nb.api.exporting import job_store
     from zcrm_nb.api.exporting import session as export_sessions
     from zcrm_nb.api.planning import costs, routes, table_spec
     from zcrm_nb.api.planning.costs import Plan, Speed
     from zcrm_nb.api.reading import profile
+    from zcrm_nb.api.reading import query as ask
+    from zcrm_nb.api.reading import views as custom_views
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import ProgressCallback
 else:
+    (coql,) = later("zcrm_nb", "coql")
     job_store, export_sessions = later("zcrm_nb.api.exporting", "job_store", "session")
     costs, routes, table_spec = later("zcrm_nb.api.planning", "costs", "routes", "table_spec")
-    (profile,) = later("zcrm_nb.api.reading", "profile")
+    profile, ask, custom_views = later("zcrm_nb.api.reading", "profile", "query", "views")
 
 __all__ = ["Planning"]
 
@@ -156,7 +157,7 @@ class Planning(Base):
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             with self._gate.trace() as calls, self._at_most(max_credits):
                 zone = self._zone(tz)
-                source = view_source(self._catalogue, module, view)
+                source = custom_views.view_source(self._catalogue, module, view)
                 whole = table_spec.spec_text(source, where, order_by, values)
                 prepared = ask.prepared(self._catalogue, whole, limit=limit)
                 spec = table_spec.table_spec(self._catalogue, prepared, columns, limit, as_is=as_is)
@@ -205,8 +206,8 @@ class Planning(Base):
 
     def plan(
         self,
-        query_or_module: str,
-        columns: Sequence[str] | None = None,
+        query_or_module: str | Callable[..., pd.DataFrame],
+        columns: Sequence[str] | pd.DataFrame | pd.Series[Any] | None = None,
         *,
         where: str | Mapping[str, Any] | None = None,
         view: str | None = None,
@@ -220,11 +221,11 @@ class Planning(Base):
 
         Parameters
         ----------
-        query_or_module : str
+        query_or_module : str or method
             API name of a module, with the parameters of :meth:`table`; or a COQL query, as for
-            :meth:`coql`.
+            :meth:`coql`; or ``crm.stage_history``, with its parameters.
         columns : sequence of str, optional
-            As for :meth:`table`.
+            As for :meth:`table`; of ``crm.stage_history`` the records.
         where : str or mapping, optional
             As for :meth:`table`.
         view : str, optional
@@ -288,6 +289,13 @@ class Planning(Base):
         ('rest', 12)
         >>> crm.close()
         """
+        if callable(query_or_module):
+            ids = values.pop("ids", columns)
+            return self._plan_method(
+                query_or_module, ids, where=where, max_credits=max_credits, **values
+            )
+        if isinstance(columns, (pd.DataFrame, pd.Series)):
+            raise TypeError("columns takes a list of names, not a table.")
         is_query = bool(re.match(r"\s*select\s", query_or_module, re.IGNORECASE))
         if is_query and not all(each is None for each in (columns, where, view, order_by)):
             raise ValueError(
@@ -296,10 +304,13 @@ class Planning(Base):
             )
         with self._gate.trace() as calls, self._at_most(max_credits):
             text = (
-                fill(query_or_module, **values)
+                coql.fill(query_or_module, **values)
                 if is_query
                 else table_spec.spec_text(
-                    view_source(self._catalogue, query_or_module, view), where, order_by, values
+                    custom_views.view_source(self._catalogue, query_or_module, view),
+                    where,
+                    order_by,
+                    values,
                 )
             )
             prepared = ask.prepared(self._catalogue, text, limit=limit)
@@ -317,6 +328,22 @@ class Planning(Base):
                 most=max_credits,
             )
         return plan
+
+    def _plan_method(
+        self,
+        method: Callable[..., Any],
+        ids: Any,
+        *,
+        where: str | Mapping[str, Any] | None,
+        max_credits: int | None,
+        **values: Any,
+    ) -> Plan:
+        """Price a call of a method."""
+        name = getattr(method, "__name__", repr(method))
+        raise TypeError(
+            f"plan takes a module, a query or crm.stage_history, not {name}: a table of crm.table "
+            "is priced by crm.plan(module, …)."
+        )
 
     def profile(
         self,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.reading import tables
-from zcrm_nb.api.reading.views import view_id
+from zcrm_nb import frames
 from zcrm_nb.client.base import Base
-from zcrm_nb.frames import series
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +14,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.api.reading import tables
+    from zcrm_nb.api.reading import views as custom_views
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import ProgressCallback
+else:
+    tables, custom_views = later("zcrm_nb.api.reading", "tables", "views")
 
 __all__ = ["Reading"]
 
@@ -274,7 +277,7 @@ class Reading(Base):
             modified_since=modified_since,
             sort_by=sort_by,
             ascending=ascending,
-            cvid=view_id(self._catalogue, module, view, cvid),
+            cvid=custom_views.view_id(self._catalogue, module, view, cvid),
             converted=converted,
             options={"tz": tz, "exact": exact, "errors": errors, "as_is": as_is},
         )
@@ -342,7 +345,7 @@ class Reading(Base):
             {"tz": tz, "exact": exact, "errors": errors, "as_is": as_is}
         )
         row = tables.record_row(self._session, module, id, external=external, **options)
-        return series(row, name=id)
+        return frames.series(row, name=id)
 
     def search(
         self,
@@ -567,5 +570,5 @@ class Reading(Base):
         True
         >>> crm.close()
         """
-        cvid = view_id(self._catalogue, module, view, cvid)
+        cvid = custom_views.view_id(self._catalogue, module, view, cvid)
         return tables.record_count(self._session, module, where, values, cvid=cvid)
