@@ -141,7 +141,7 @@ def _email(org: Org, item: Item) -> Item:
         "to": receivers,
         "cc": _people(item, "cc"),
         "bcc": _people(item, "bcc"),
-        "reply_to": (_people(item, "reply_to", single=True) or [None])[0],
+        "reply_to": next(iter(_people(item, "reply_to", single=True)), None),
         "subject": checked(subject, "string", f"{PATH}.subject"),
         "content": content,
         "mail_format": mail_format,

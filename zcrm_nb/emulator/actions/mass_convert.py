@@ -31,7 +31,7 @@ def post_mass_convert(org: DeferringOrg, request: Request) -> Answer:
     for name in ("portal_user_type", "apply_assignment_threshold"):
         if body.get(name):
             raise not_emulated(f"The key {name}")
-    facts = {
+    facts: Item = {
         "ids": _ids(org, body),
         "owner": _owner(org, body),
         "deal": _deal(org, body),

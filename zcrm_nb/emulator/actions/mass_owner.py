@@ -32,7 +32,7 @@ def post_mass_owner(org: DeferringOrg, request: Request, module: str) -> Answer:
     if body.get("territory") is not None:
         raise not_emulated("The key territory")
     where = _where(org, request, module_info, body)
-    facts = {"owner": new_owner(org, body), "ids": mass.fitting(org, module_info, where)}
+    facts: Item = {"owner": new_owner(org, body), "ids": mass.fitting(org, module_info, where)}
     job = org.deferred_jobs.defer(
         mass.OWNER, module_info.api_name, request.user, len(facts["ids"]), facts
     )
