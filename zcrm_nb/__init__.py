@@ -19,6 +19,7 @@ from zcrm_nb.api.reading.records import record_pages
 from zcrm_nb.api.reading.search import search_pages
 from zcrm_nb.client import CRM
 from zcrm_nb.client.lint import lint
+from zcrm_nb.client.outcome import outcome
 from zcrm_nb.connect import connect, emulate, login
 from zcrm_nb.coql import fill
 from zcrm_nb.frames import open_export, to_frame, to_records
@@ -54,6 +55,7 @@ __all__ = [
     "login",
     "new_notebook",
     "open_export",
+    "outcome",
     "plots",
     "record_pages",
     "search_pages",

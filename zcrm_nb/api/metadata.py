@@ -33,7 +33,7 @@ from zcrm_nb.frames import Column, directory, entries_of, parse_json, sequence_n
 from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import pandas as pd
 
@@ -96,6 +96,9 @@ class Org(TypedDict, total=False):
     license_details: dict[str, Any]
 
 
+# What a stage means, in Zoho's words.
+FORECAST_TYPES = {name.lower(): name for name in ("Open", "Closed Won", "Closed Lost")}
+
 # Keys of a field that hold objects.
 _OBJECTS = (
     "lookup",
@@ -144,6 +147,7 @@ PICKLIST_COLUMNS = [
     Column("type", "text"),
     Column("probability", "integer"),
     Column("forecast_type", "text"),
+    Column("forecast_category", "text"),
     Column("id", "text"),
 ]
 USER_COLUMNS = [
@@ -340,6 +344,51 @@ def choices(field: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(values, key=sequence_number)
 
 
+def picklist_row(value: dict[str, Any]) -> dict[str, Any]:
+    """Lay a picklist value's nested metadata flat, as ``crm.picklist()`` shows it."""
+    category = value.get("forecast_category")
+    return {
+        **value,
+        "forecast_category": category.get("name") if isinstance(category, dict) else category,
+    }
+
+
+def forecast_type(value: Mapping[Any, Any]) -> str | None:
+    """Say in Zoho's words what a stage means, by its forecast type or else its probability.
+
+    Labels are never read: they are renamed and translated.
+
+    Examples
+    --------
+    >>> forecast_type({"display_value": "Gagné", "forecast_type": "Closed Won"})
+    'Closed Won'
+    >>> forecast_type({"display_value": "Lost", "probability": 0}), forecast_type({})
+    ('Closed Lost', None)
+    """
+    for key in ("forecast_type", "deal_category"):
+        if (word := str(value.get(key)).strip().lower()) in FORECAST_TYPES:
+            return FORECAST_TYPES[word]
+    probability = value.get("probability")
+    if isinstance(probability, bool) or not isinstance(probability, (int, float)):
+        return None
+    return {100: "Closed Won", 0: "Closed Lost"}.get(int(probability), "Open")
+
+
+def forecast_types(field: dict[str, Any], seen: set[str]) -> dict[str, str]:
+    """Return what each value of a picklist means, by its label and by its stored value.
+
+    Values that are no longer used are left out, unless they were ``seen`` in a record.
+    """
+    types: dict[str, str] = {}
+    for key in ("display_value", "actual_value"):
+        for value in field.get("pick_list_values") or ():
+            name, kind = value.get(key), forecast_type(value)
+            known = key == "display_value" and value.get("type") != "unused"
+            if kind and isinstance(name, str) and (known or name in seen):
+                types.setdefault(name, kind)
+    return types
+
+
 class Catalogue(ProcessBound):
     """The org's metadata, each part read once and kept for as long as the CRM object lives."""
 
@@ -459,13 +508,11 @@ class Catalogue(ProcessBound):
         Stages that are no longer used are left out, unless a record still has one.
         """
         fields = self.known(f"fields {module}") or {}
-        types: dict[str, dict[str, str]] = {}
-        for name in fields.keys() & set(table.columns):
-            for value in fields[name].get("pick_list_values") or ():
-                stage, kind = value.get("display_value"), value.get("forecast_type")
-                if kind and (value.get("type") != "unused" or (table[name] == stage).any()):
-                    types.setdefault(name, {})[stage] = kind
-        return types
+        return {
+            name: types
+            for name in fields.keys() & set(table.columns)
+            if (types := forecast_types(fields[name], set(table[name].dropna().astype(str))))
+        }
 
     def related_lists(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the related lists of a module by API name."""

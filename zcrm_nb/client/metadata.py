@@ -105,9 +105,10 @@ class Describing(Base):
 
         Returns
         -------
-        DataFrame of shape (n_values, 8)
+        DataFrame of shape (n_values, 9)
             ``display_value``, ``actual_value``, ``sequence_number``, ``colour_code``, ``type``
-            (``used`` or ``unused``), ``probability`` and ``forecast_type`` (Stage only), ``id``.
+            (``used`` or ``unused``); of stages only ``probability``, ``forecast_type`` (``Open``,
+            ``Closed Won``, ``Closed Lost``) and ``forecast_category``; ``id``.
 
         Raises
         ------
@@ -115,6 +116,10 @@ class Describing(Base):
             No such module or field; not sent.
         ValueError
             The field is not a picklist.
+
+        See Also
+        --------
+        zcrm_nb.outcome : Adds to a table whether a deal is open, won or lost.
 
         Notes
         -----
@@ -134,7 +139,7 @@ class Describing(Base):
         >>> crm.close()
         """
         values = metadata.choices(self._catalogue.field(module, field))
-        return to_frame([values], metadata.PICKLIST_COLUMNS)
+        return to_frame([list(map(metadata.picklist_row, values))], metadata.PICKLIST_COLUMNS)
 
     def views(self, module: str, *, details: bool = False) -> pd.DataFrame:
         """List the custom views of a module.
