@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from zcrm_nb.api.reading import query as ask
 from zcrm_nb.client.base import Base
-from zcrm_nb.coql import fill
 from zcrm_nb.frames import to_frame
 from zcrm_nb.later import later
 
@@ -19,17 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from zcrm_nb import coql
     from zcrm_nb.api.exporting import job_store
     from zcrm_nb.api.exporting import session as export_sessions
     from zcrm_nb.api.planning import costs, routes, table_spec
     from zcrm_nb.api.planning.costs import Plan, Speed
     from zcrm_nb.api.reading import profile
+    from zcrm_nb.api.reading import query as ask
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import ProgressCallback
 else:
+    (coql,) = later("zcrm_nb", "coql")
     job_store, export_sessions = later("zcrm_nb.api.exporting", "job_store", "session")
     costs, routes, table_spec = later("zcrm_nb.api.planning", "costs", "routes", "table_spec")
-    (profile,) = later("zcrm_nb.api.reading", "profile")
+    profile, ask = later("zcrm_nb.api.reading", "profile", "query")
 
 __all__ = ["Planning"]
 
@@ -290,7 +291,7 @@ class Planning(Base):
                 "order_by=."
             )
         text = (
-            fill(query_or_module, **values)
+            coql.fill(query_or_module, **values)
             if is_query
             else table_spec.spec_text(query_or_module, where, order_by, values)
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zcrm_nb import frames
 from zcrm_nb.client.base import Reporting
-from zcrm_nb.frames import as_record_ids, to_frame
+from zcrm_nb.frames import to_frame
 from zcrm_nb.later import later
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ class Relating(Reporting):
         ['done', 'done', 'done']
         >>> crm.close()
         """
-        index, rows = as_record_ids(ids)
+        index, rows = frames.as_record_ids(ids)
         linked = [row["id"] for row in rows]
         calls = related.links(module, id, related_list=related_list, ids=linked, away=False)
         label = f"{related_list} of {module}"
@@ -262,7 +263,7 @@ class Relating(Reporting):
         'relation removed'
         >>> crm.close()
         """
-        index, rows = as_record_ids(ids)
+        index, rows = frames.as_record_ids(ids)
         linked = [row["id"] for row in rows]
         calls = related.links(module, id, related_list=related_list, ids=linked, away=True)
         label = f"{related_list} of {module}"
