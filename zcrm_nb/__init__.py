@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 
 from zcrm_nb import errors
 from zcrm_nb.client import CRM
-from zcrm_nb.client.lint import lint
-from zcrm_nb.client.outcome import outcome
 from zcrm_nb.connect import connect, emulate, login
 from zcrm_nb.later import names_later
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.reading.records import record_pages
     from zcrm_nb.api.reading.search import search_pages
     from zcrm_nb.client.lint import lint
+    from zcrm_nb.client.outcome import outcome
     from zcrm_nb.coql import fill
     from zcrm_nb.frames import open_export, to_frame, to_records
     from zcrm_nb.frames.duplicates import duplicates
@@ -37,6 +36,7 @@ else:
         "api.reading.records": "record_pages",
         "api.reading.search": "search_pages",
         "client.lint": "lint",
+        "client.outcome": "outcome",
         "coql": "fill",
         "frames": "open_export to_frame to_records",
         "frames.duplicates": "duplicates",
