@@ -591,3 +591,14 @@ class Catalogue(ProcessBound):
                 code="INVALID_MODULE",
                 details={"module": module},
             )
+
+
+def licence(org: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """Return edition and number of users; ``None`` where Zoho's answer does not say."""
+    details = org.get("license_details")
+    details = details if isinstance(details, dict) else {}
+    edition, users = details.get("paid_type"), details.get("users_license_purchased")
+    return (
+        edition if isinstance(edition, str) else None,
+        users if type(users) is int and users >= 0 else None,
+    )

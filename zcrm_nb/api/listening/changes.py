@@ -460,7 +460,8 @@ def _moment_or_none(text: Any) -> datetime | None:
 
 def _records_of(body: bytes) -> list[Record]:
     """Return the records of a page; what has no id is not one."""
-    return [each for each in records_of(body) if isinstance(each, dict) and each.get("id")]
+    records = (each for each in records_of(body) if isinstance(each, dict))
+    return [each for each in records if isinstance(each.get("id"), str) and each["id"]]
 
 
 def _epoch_ms(moment: datetime) -> int:

@@ -9,6 +9,7 @@ may read it, and after 30 days it is removed.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import threading
@@ -175,7 +176,7 @@ class WriteJournal:
 
     def note(self, *, durable: bool = False, **line: Any) -> None:
         """Add a line; ``WriteError`` where it cannot be written, as on a full disk."""
-        text = b"\n" + orjson.dumps(line)  # in front, for the line before may have broken off
+        text = b"\n" + _dumped(line)  # in front, for the line before may have broken off
         try:
             self._append(text, durable=durable)
         except OSError as error:
@@ -323,3 +324,11 @@ def _tidy(home: Path, at: float) -> None:
 def runs(folder: Path) -> list[WriteJournal]:
     """List the journals of an org, the oldest first, damaged ones too."""
     return [WriteJournal(path) for path in sorted((folder / FOLDER).glob("*.jsonl"))]
+
+
+def _dumped(line: dict[str, Any]) -> bytes:
+    """Write a line as JSON; half an emoji in Zoho's words becomes a question mark."""
+    try:
+        return orjson.dumps(line)
+    except orjson.JSONEncodeError:
+        return json.dumps(line, ensure_ascii=False).encode("utf-8", "replace")
