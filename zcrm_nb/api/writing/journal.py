@@ -43,27 +43,14 @@ NEEDED = {"rows": int, "index": str, "module": str, "action": str, "time": str} 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records that travel together.
+    """Records that travel together."""
 
-    Parameters
-    ----------
-    action : str
-        One of the actions of a report, or ``"upsert"``.
-    rows : sequence of int
-        Where the records stand in the input.
-    records : list of dict
-        What is sent; only ids, where the same is done to all of them.
-    unmodified_since : str, optional
-        Moment since when they must be unchanged.
-    path, body : str, object
-        Where it goes, and what is sent besides; of an insert, update, upsert, delete or restore the
-        action and the records say it.
-    """
-
-    action: str
-    rows: Sequence[int]
-    records: list[dict[str, Any]]
-    unmodified_since: str | None = None
+    action: str  # one of the actions of a report, or ``"upsert"``
+    rows: Sequence[int]  # where the records stand in the input
+    records: list[dict[str, Any]]  # what is sent; only ids, where the same is done to all of them
+    unmodified_since: str | None = None  # moment since when they must be unchanged
+    # where it goes, and what is sent besides; of an insert, update, upsert, delete or restore the
+    # action and the records say it
     path: str = ""
     body: Any = None
 
@@ -133,15 +120,7 @@ class Story:
 
 
 class WriteJournal:
-    """The file of one run.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    header : dict, optional
-        Its first line, where that has just been written.
-    """
+    """The file of one run."""
 
     def __init__(self, path: Path, header: dict[str, Any] | None = None) -> None:
         self.path, self._header = path, header

@@ -282,21 +282,8 @@ def delete(context: WriteContext, source: Any, request: WriteRequest) -> Report:
 class Run:
     """Sends batches, several at a time, and notes each before and after.
 
-    Parameters
-    ----------
-    context : WriteContext
-        What it needs of the client.
-    journal : WriteJournal
-        Where it notes.
-    call_for : callable
-        Makes the call of a batch.
-    action : str, optional
-        What is done to each row, where it is the same for all.
-    ids : sequence of str, optional
-        The ids of all rows, where they are known before.
-    goes_on : bool, default False
-        Whether the refusal of a whole call leaves the others to be sent, as it is about its own
-        records only; an ended login or a used up budget stops a run in any case.
+    With ``goes_on`` the refusal of a whole call leaves the others to be sent, as it is about its
+    own records only; an ended login or a used up budget stops a run in any case.
     """
 
     def __init__(
