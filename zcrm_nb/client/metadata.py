@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zcrm_nb import frames
-from zcrm_nb.api import metadata
+from zcrm_nb.api import metadata, picklists
 from zcrm_nb.api.reading import views
 from zcrm_nb.client.base import Base
 from zcrm_nb.frames import to_frame
@@ -139,8 +139,8 @@ class Describing(Base):
         100
         >>> crm.close()
         """
-        values = metadata.choices(self._catalogue.field(module, field))
-        return to_frame([list(map(metadata.picklist_row, values))], metadata.PICKLIST_COLUMNS)
+        values = picklists.choices(self._catalogue.field(module, field))
+        return to_frame([list(map(picklists.picklist_row, values))], picklists.PICKLIST_COLUMNS)
 
     def views(self, module: str, *, details: bool = False) -> pd.DataFrame:
         """List the custom views of a module.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from zcrm_nb.api import metadata
+from zcrm_nb.api.picklists import forecast_types
 from zcrm_nb.client.base import warn_user
 from zcrm_nb.errors import DataWarning
 
@@ -111,7 +111,7 @@ def _meanings(
         return meanings
     fields = crm._catalogue.fields(module or _module(known.get("module"), crm))
     described = fields.get(stage) or fields.get(STAGE) or {}
-    meanings = metadata.forecast_types(described, set(deals[stage].dropna().astype(str)))
+    meanings = forecast_types(described, set(deals[stage].dropna().astype(str)))
     if not meanings:
         raise ValueError(
             f"The values of {stage!r} are no stages: Zoho gives them no forecast type."

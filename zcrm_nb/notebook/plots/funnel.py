@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
 from zcrm_nb import coql
-from zcrm_nb.api.metadata import forecast_types
+from zcrm_nb.api.picklists import forecast_types
 from zcrm_nb.coql.tree import Aggregate
 from zcrm_nb.notebook.plots.grouped import query_of
 from zcrm_nb.notebook.plots.picture import (
