@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pandas as pd
 
 from zcrm_nb.api.org_settings import Currency, currencies
-from zcrm_nb.api.picklists import forecast_types
 from zcrm_nb.api.pages import V8, numbered_pages
+from zcrm_nb.api.picklists import forecast_types
 from zcrm_nb.errors import (
     LABELS,
     DataWarning,
@@ -29,7 +29,7 @@ from zcrm_nb.errors import (
     by_label,
     levels_up,
 )
-from zcrm_nb.frames import Column, directory, entries_of, parse_json, sequence_number
+from zcrm_nb.frames import Column, directory, entries_of, parse_json
 from zcrm_nb.later import later
 from zcrm_nb.state.files import ProcessBound
 
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from zcrm_nb import coql
-    from zcrm_nb.api.picklists import forecast_types
-from zcrm_nb.api.pages import Send
+    from zcrm_nb.api.pages import Send
     from zcrm_nb.coql.lint import Examined
     from zcrm_nb.frames import FrameOptions
 else:
