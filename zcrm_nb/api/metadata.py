@@ -34,7 +34,7 @@ from zcrm_nb.later import later
 from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from zcrm_nb import coql
     from zcrm_nb.api.pages import Send
