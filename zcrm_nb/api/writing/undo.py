@@ -34,6 +34,12 @@ def undo(
     """Undo a run, or those of its rows that are in a report."""
     story = journal.read()
     module, action = story.header["module"], story.header["action"]
+    if action == "merge":
+        raise ValueError(
+            "A merge cannot be undone: Zoho has no call for it.\n"
+            "report.before has all records as they were, report.moved what hung on those that are "
+            f"gone. crm.insert({module!r}, …) makes a record anew, under another id."
+        )
     if action not in UNDOABLE:
         raise ValueError(f"{action} in {module or 'Zoho'} cannot be undone.")
     steps = _Steps(context.there(module), story, force=force, directory=context.catalogue.directory)
