@@ -6,6 +6,7 @@ that a call needs, known before anything goes wrong.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ ROWS = {
 
 MODULES = ("Leads", "Accounts", "Site_Visits", "Quotes", "Vendors", "Tasks", "Campaigns")
 FIRST: dict[str, str] = {}
-FILE = Path(tempfile.gettempdir()) / "zcrm-fuzz.txt"
+FILE = Path(tempfile.gettempdir()) / f"zcrm-fuzz-{os.getpid()}.txt"
 
 CALLS: dict[str, Callable[[CRM], object]] = {
     "coql": lambda crm: crm.coql("select Last_Name, Owner, City from Leads where id is not null"),
@@ -58,14 +59,18 @@ CALLS: dict[str, Callable[[CRM], object]] = {
     ),
     "notes": lambda crm: crm.notes("Leads", FIRST["Leads"]),
     "attachments": lambda crm: crm.attachments("Leads", FIRST["Leads"]),
+    "stage_history": lambda crm: crm.stage_history(where={"Stage": "Closed Lost"}),
     "timeline": lambda crm: crm.timeline("Leads", FIRST["Leads"]),
     "modules": lambda crm: crm.modules(),
     "fields": lambda crm: crm.fields("Deals"),
     "picklist": lambda crm: crm.picklist("Deals", "Stage"),
     "users": lambda crm: crm.users(),
     "roles": lambda crm: crm.roles(),
+    "contact_roles": lambda crm: crm.contact_roles(),
+    "related_members": lambda crm: crm.related("Campaigns", FIRST["Campaigns"], "Leads"),
     "profiles": lambda crm: crm.profiles(),
     "org": lambda crm: crm.org(),
+    "currencies": lambda crm: crm.currencies(),
     "views": lambda crm: crm.views("Leads"),
     "tags": lambda crm: crm.tags("Leads"),
     "related_lists": lambda crm: crm.related_lists("Leads"),

@@ -22,11 +22,13 @@ SEED = 2026
 
 
 @cache
-def built(rows: tuple[tuple[str, int], ...], seed: int) -> bytes:
+def built(rows: tuple[tuple[str, int], ...], seed: int, currencies: tuple[str, ...] = ()) -> bytes:
     """The file of a world; a world does not depend on the clock."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "org.sqlite")
-        Emulator(rows=dict(rows), seed=seed, clock=ManualClock(), path=path).close()
+        Emulator(
+            rows=dict(rows), seed=seed, clock=ManualClock(), path=path, currencies=currencies
+        ).close()
         return path.read_bytes()
 
 
@@ -38,7 +40,7 @@ class Org(Emulator):
         # Before the emulator's own: what is registered last is done first.
         self._remove = weakref.finalize(self, shutil.rmtree, folder)
         path = Path(folder, "org.sqlite")
-        path.write_bytes(built(tuple(rows.items()), seed))
+        path.write_bytes(built(tuple(rows.items()), seed, options.get("currencies", ())))
         super().__init__(rows=rows, seed=seed, path=path, **options)
 
     def close(self) -> None:

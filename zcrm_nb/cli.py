@@ -83,6 +83,9 @@ def _add_emulate(parser: argparse.ArgumentParser) -> None:
         choices=["free", "standard", "professional", "enterprise", "ultimate"],
         default="enterprise",
     )
+    parser.add_argument(
+        "--currencies", type=_codes, default=(), metavar="INR,USD", help="home currency first"
+    )
     parser.add_argument("--path", help="file that keeps the org between runs")
     parser.add_argument(
         "--life",
@@ -110,6 +113,11 @@ def _rows(text: str) -> tuple[str, int]:
     return module, int(number)
 
 
+def _codes(text: str) -> tuple[str, ...]:
+    """Read ``INR,USD``."""
+    return tuple(text.upper().split(","))
+
+
 def _emulate(options: argparse.Namespace) -> int:
     """Serve until stopped; the first line on stdout has addresses and credentials, as JSON."""
     from zcrm_nb.emulator import Emulator  # noqa: PLC0415 - not needed by other commands
@@ -119,6 +127,7 @@ def _emulate(options: argparse.Namespace) -> int:
         rows=dict(options.rows),
         seed=options.seed,
         edition=options.edition,
+        currencies=options.currencies,
         latency_ms=options.latency_ms,
         path=options.path,
         rough=options.rough is not None and (options.rough or True),

@@ -7,7 +7,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.listening.push import Address
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.oauth import Grant, TokenSource
 from zcrm_nb.client import CRM
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from requests.adapters import BaseAdapter
 
+    from zcrm_nb.api.listening.push import Address
     from zcrm_nb.auth.data_centres import Addresses
     from zcrm_nb.auth.oauth import Token
     from zcrm_nb.emulator import Emulator
@@ -75,6 +75,8 @@ class EmulatedCRM(CRM):
             channels.post = partial(self._post, channels.post)
         url = f"https://kernel.test/{token_hex(8)}"
         self._inboxes[url] = inbox
+        from zcrm_nb.api.listening.push import Address  # noqa: PLC0415 - only feeds need it
+
         return Address(url, lambda: None)
 
     def _post(self, otherwise: Callable[[str, bytes], int], url: str, body: bytes) -> int:
@@ -111,6 +113,7 @@ def emulate(
     rows: Mapping[str, int] | None = None,
     seed: int = 2026,
     edition: str = "enterprise",
+    currencies: Iterable[str] = (),
     latency_ms: float = 0,
     clock: Clock | None = None,
     path: str | Path | None = None,
@@ -128,6 +131,10 @@ def emulate(
         The same seed gives the same org, to the last cell.
     edition : {"free", "standard", "professional", "enterprise", "ultimate"}, default "enterprise"
         Sets the day's credits and how many calls may be in flight at once.
+    currencies : iterable of str, optional
+        ISO codes of an org with several currencies, the home currency first, such as
+        ``("INR", "USD", "AED")``: records then have ``Currency`` and ``Exchange_Rate``. By default
+        the org has only rupees.
     latency_ms : float, default 0
         Let each call take this long, to feel like a network.
     clock : Clock, optional
@@ -165,6 +172,7 @@ def emulate(
         rows=rows,
         seed=seed,
         edition=edition,
+        currencies=currencies,
         latency_ms=latency_ms,
         clock=clock,
         path=path,

@@ -7,37 +7,45 @@ page knows. What can be read is read; what cannot be understood is left out, wit
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from contextlib import suppress
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
+from zcrm_nb.api.org_settings import Currency, currencies
 from zcrm_nb.api.pages import V8, numbered_pages
+from zcrm_nb.api.picklists import forecast_types
 from zcrm_nb.errors import (
     LABELS,
     DataWarning,
     NotFoundError,
     PermissionDenied,
     ScopeError,
+    ZohoError,
     by_label,
     levels_up,
 )
-from zcrm_nb.frames import Column, directory, entries_of, sequence_number
+from zcrm_nb.frames import Column, directory, entries_of, parse_json
+from zcrm_nb.later import later
 from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    import pandas as pd
-
+    from zcrm_nb import coql
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.coql.lint import Examined
     from zcrm_nb.frames import FrameOptions
+else:
+    (coql,) = later("zcrm_nb", "coql")
 
 __all__ = [
     "FIELD_COLUMNS",
     "MODULE_COLUMNS",
-    "PICKLIST_COLUMNS",
     "PROFILE_COLUMNS",
     "ROLE_COLUMNS",
     "USER_COLUMNS",
@@ -45,7 +53,6 @@ __all__ = [
     "Module",
     "Org",
     "User",
-    "choices",
     "field_row",
     "fields",
     "modules",
@@ -54,6 +61,7 @@ __all__ = [
     "related_lists",
     "roles",
     "users",
+    "views",
 ]
 
 
@@ -127,16 +135,6 @@ FIELD_COLUMNS = [
     Column("lookup", "text"),
     Column("returns", "text"),
     Column("values", "object"),
-    Column("id", "text"),
-]
-PICKLIST_COLUMNS = [
-    Column("display_value", "text"),
-    Column("actual_value", "text"),
-    Column("sequence_number", "integer"),
-    Column("colour_code", "text"),
-    Column("type", "text"),
-    Column("probability", "integer"),
-    Column("forecast_type", "text"),
     Column("id", "text"),
 ]
 USER_COLUMNS = [
@@ -251,9 +249,39 @@ def related_lists(send: Send, module: str) -> dict[str, dict[str, Any]]:
     return _named(map(_with_module, listed), f"related lists of {module}")
 
 
+def views(send: Send, module: str) -> list[dict[str, Any]]:
+    """Return the custom views of a module; 1 credit for each 200."""
+
+    def page(number: int) -> bytes:
+        params = {"module": module, "page": number, "per_page": 200}
+        return send("GET", f"{V8}settings/custom_views", params=params)
+
+    return [view for body in numbered_pages(page) for view in entries_of(body, "custom_views")]
+
+
 def org(send: Send) -> dict[str, Any]:
     """Return what Zoho says about the org; empty where it says nothing; 1 credit."""
     return next(iter(_listed(send, "org", "org")), {})
+
+
+def fiscal_month(send: Send) -> int:
+    """Return the month in which the fiscal year starts, 1 to 12; 1 credit."""
+    body = send("GET", f"{V8}settings/fiscal_year")
+    described = _object(parse_json(body) if body else None).get("fiscal_year")
+    name = _object(described).get("start_month")
+    if name not in _MONTHS:
+        raise ZohoError(
+            "Zoho does not say in which month the fiscal year of this org starts.",
+            f"It sent {described!r}.",
+            "Write the two dates instead: Closing_Date between '2026-04-01' and '2027-03-31'.",
+        )
+    return _MONTHS.index(name) + 1
+
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 def users(send: Send) -> list[dict[str, Any]]:
@@ -304,20 +332,11 @@ def _lookup_target(field: dict[str, Any]) -> str | None:
     return ", ".join(name for name in names if isinstance(name, str)) or None
 
 
-def choices(field: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a picklist's values in the CRM's order; ``ValueError`` where the field has none."""
-    values: list[dict[str, Any]] = field.get("pick_list_values") or []
-    if not values:
-        kind = field["data_type"] or "an unknown type"
-        raise ValueError(f"{field['api_name']} is of type {kind}: it has no values.")
-    return sorted(values, key=sequence_number)
-
-
 class Catalogue(ProcessBound):
     """The org's metadata, each part read once and kept for as long as the CRM object lives."""
 
-    def __init__(self, send: Send) -> None:
-        self.send = send
+    def __init__(self, send: Send, clock: Callable[[], float] = time.time) -> None:
+        self.send, self._clock = send, clock
         self._kept: dict[str, Any] = {}
         self._lock = threading.RLock()
 
@@ -351,6 +370,50 @@ class Catalogue(ProcessBound):
             name = self.org().get("time_zone")
             return name if isinstance(name, str) else None
         return None
+
+    def examined(self, text: str) -> Examined:
+        """Read, repair and lint a query by what is known of the org."""
+        return coql.examine(text, self.fields, self.modules, self.time_zone, self.facts)
+
+    @property
+    def facts(self) -> coql.OrgFacts:
+        """What the values of conditions are read by."""
+        return coql.OrgFacts(self._known_users, self.calendar)
+
+    def _known_users(self) -> list[User] | None:
+        """Return the users, or ``None`` where this login may not read them."""
+        return None if self.directory() is None else self.users()
+
+    def calendar(self) -> coql.Calendar | None:
+        """Return the org's calendar; ``None`` where its time zone is unknown."""
+        try:
+            zone = ZoneInfo(self.time_zone() or "")
+        except (ValueError, ZoneInfoNotFoundError, OSError):
+            return None
+        today = datetime.fromtimestamp(self._clock(), zone).date()
+        return coql.Calendar(zone, today, self.fiscal_month)
+
+    def moment(self, value: datetime | date | str | None) -> datetime | str | None:
+        """Return a moment; of a day or a period in the org's time zone, the second before it.
+
+        Zoho takes "since" as later than that.
+        """
+        if value is None or isinstance(value, datetime):
+            return value
+        if isinstance(value, str) and not coql.is_day_or_period(value):
+            return value
+        calendar = self.calendar()
+        if calendar is None:
+            raise ValueError(f"The time zone of this org is unknown: write {value} with a time.")
+        span = coql.span(str(value), calendar)
+        if span is None:
+            raise ValueError(f"{value!r} is not a date or a period, such as 'this month'.")
+        return coql.first_moment(span.first, calendar.zone) - timedelta(seconds=1)
+
+    def fiscal_month(self) -> int:
+        """Return the month in which the org's fiscal year starts, 1 to 12; 1 credit, once."""
+        month: int = self._once("fiscal month", lambda: fiscal_month(self.send))
+        return month
 
     def zone(self, tz: str) -> str:
         """Return an IANA zone, the org's own for ``"org"``; ``ValueError`` if it is not one."""
@@ -388,13 +451,11 @@ class Catalogue(ProcessBound):
         Stages that are no longer used are left out, unless a record still has one.
         """
         fields = self.known(f"fields {module}") or {}
-        types: dict[str, dict[str, str]] = {}
-        for name in fields.keys() & set(table.columns):
-            for value in fields[name].get("pick_list_values") or ():
-                stage, kind = value.get("display_value"), value.get("forecast_type")
-                if kind and (value.get("type") != "unused" or (table[name] == stage).any()):
-                    types.setdefault(name, {})[stage] = kind
-        return types
+        return {
+            name: types
+            for name in fields.keys() & set(table.columns)
+            if (types := forecast_types(fields[name], set(table[name].dropna().astype(str))))
+        }
 
     def related_lists(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the related lists of a module by API name."""
@@ -403,6 +464,24 @@ class Catalogue(ProcessBound):
             f"related_lists {module}", lambda: related_lists(self.send, module)
         )
         return named
+
+    def views(self, module: str, *, anew: bool = False) -> list[dict[str, Any]]:
+        """Return the custom views of a module."""
+        self._check_module(module)
+        key = f"views {module}"
+        with self._lock:
+            if anew:
+                self._kept.pop(key, None)
+            listed: list[dict[str, Any]] = self._once(key, lambda: views(self.send, module))
+        return listed
+
+    def known_views(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the views of the modules whose views are known; sends nothing."""
+        return {
+            key.removeprefix("views "): listed
+            for key, listed in list(self._kept.items())
+            if key.startswith("views ")
+        }
 
     def users(self) -> list[User]:
         """Return the users."""
@@ -417,6 +496,11 @@ class Catalogue(ProcessBound):
     def profiles(self) -> list[dict[str, Any]]:
         """Return the user profiles."""
         listed: list[dict[str, Any]] = self._once("profiles", lambda: profiles(self.send))
+        return listed
+
+    def currencies(self) -> list[Currency]:
+        """Return the currencies; none where the org has only one."""
+        listed: list[Currency] = self._once("currencies", lambda: currencies(self.send))
         return listed
 
     def directory(self) -> dict[str, str] | None:
@@ -467,3 +551,14 @@ class Catalogue(ProcessBound):
                 code="INVALID_MODULE",
                 details={"module": module},
             )
+
+
+def licence(org: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """Return edition and number of users; ``None`` where Zoho's answer does not say."""
+    details = org.get("license_details")
+    details = details if isinstance(details, dict) else {}
+    edition, users = details.get("paid_type"), details.get("users_license_purchased")
+    return (
+        edition if isinstance(edition, str) else None,
+        users if type(users) is int and users >= 0 else None,
+    )

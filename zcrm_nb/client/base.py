@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet, finalize
 
+from zcrm_nb import frames
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.api.session import Session
 from zcrm_nb.errors import WriteError, WriteWarning
-from zcrm_nb.frames import ReportActions
 from zcrm_nb.later import later
 from zcrm_nb.notebook.progress import Progress
 from zcrm_nb.state.files import ProcessBound
@@ -108,7 +108,7 @@ class Base(ProcessBound):
     ) -> None:
         self._gate = gate
         self._kept = kept
-        self._catalogue = Catalogue(gate.send)
+        self._catalogue = Catalogue(gate.send, gate.clock)
 
         self._watched: dict[str, Channel] = {}
         self._feeds: WeakSet[Feed] = WeakSet()
@@ -389,7 +389,9 @@ class Reporting(Base):
         def before() -> pd.DataFrame:
             return reports.before_table(journal, self._catalogue.fields(journal.header["module"]))
 
-        actions = ReportActions(resolved, undone, before, lambda: reports.moved_table(journal))
+        actions = frames.ReportActions(
+            resolved, undone, before, lambda: reports.moved_table(journal)
+        )
         return (story or journal.read()).report(actions)
 
 

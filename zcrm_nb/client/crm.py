@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from zcrm_nb.client.acting import Acting
+from zcrm_nb.client.argument_order import check_argument_order
 from zcrm_nb.client.attachments import Attaching
 from zcrm_nb.client.connection import Sending
 from zcrm_nb.client.duplicates import Merging
 from zcrm_nb.client.exporting import Exporting
+from zcrm_nb.client.histories import Histories
 from zcrm_nb.client.listening import Listening
 from zcrm_nb.client.metadata import Describing
 from zcrm_nb.client.notes_and_tags import Noting
+from zcrm_nb.client.org_settings import OrgSettings
 from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.client.related import Relating
@@ -30,14 +33,17 @@ if TYPE_CHECKING:
 __all__ = ["CRM"]
 
 
+@check_argument_order
 class CRM(
     Merging,
     Reading,
+    Histories,
     Planning,
     Relating,
     Attaching,
     Noting,
     Describing,
+    OrgSettings,
     Exporting,
     Writing,
     Acting,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zcrm_nb.api import metadata
+from zcrm_nb import frames
+from zcrm_nb.api import metadata, picklists
 from zcrm_nb.api.reading import views
 from zcrm_nb.client.base import Base
-from zcrm_nb.frames import series, to_frame
+from zcrm_nb.frames import to_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,9 +106,10 @@ class Describing(Base):
 
         Returns
         -------
-        DataFrame of shape (n_values, 8)
+        DataFrame of shape (n_values, 9)
             ``display_value``, ``actual_value``, ``sequence_number``, ``colour_code``, ``type``
-            (``used`` or ``unused``), ``probability`` and ``forecast_type`` (Stage only), ``id``.
+            (``used`` or ``unused``); of stages only ``probability``, ``forecast_type`` (``Open``,
+            ``Closed Won``, ``Closed Lost``) and ``forecast_category``; ``id``.
 
         Raises
         ------
@@ -115,6 +117,10 @@ class Describing(Base):
             No such module or field; not sent.
         ValueError
             The field is not a picklist.
+
+        See Also
+        --------
+        zcrm_nb.outcome : Adds to a table whether a deal is open, won or lost.
 
         Notes
         -----
@@ -133,8 +139,8 @@ class Describing(Base):
         100
         >>> crm.close()
         """
-        values = metadata.choices(self._catalogue.field(module, field))
-        return to_frame([values], metadata.PICKLIST_COLUMNS)
+        values = picklists.choices(self._catalogue.field(module, field))
+        return to_frame([list(map(picklists.picklist_row, values))], picklists.PICKLIST_COLUMNS)
 
     def views(self, module: str, *, details: bool = False) -> pd.DataFrame:
         """List the custom views of a module.
@@ -327,9 +333,8 @@ class Describing(Base):
         >>> crm.close()
         """
         org = self._catalogue.org()
-        licence = org.get("license_details") or {}
-        self._gate.know(licence.get("paid_type"), licence.get("users_license_purchased"))
-        return series(org, name="org")
+        self._gate.know(*metadata.licence(org))
+        return frames.series(org, name="org")
 
     def refresh(self) -> None:
         """Forget modules, fields, users, roles, profiles and org, so that they are read again.

@@ -7,9 +7,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.reading import query as ask
+import pandas as pd
+
 from zcrm_nb.client.base import Base
-from zcrm_nb.coql import fill
 from zcrm_nb.frames import to_frame
 from zcrm_nb.later import later
 
@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    import pandas as pd
-
+    from zcrm_nb import coql
     from zcrm_nb.api.exporting import job_store
     from zcrm_nb.api.exporting import session as export_sessions
     from zcrm_nb.api.planning import costs, routes, table_spec
     from zcrm_nb.api.planning.costs import Plan, Speed
     from zcrm_nb.api.reading import profile
+    from zcrm_nb.api.reading import query as ask
+    from zcrm_nb.api.reading import views as custom_views
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import ProgressCallback
 else:
+    (coql,) = later("zcrm_nb", "coql")
     job_store, export_sessions = later("zcrm_nb.api.exporting", "job_store", "session")
     costs, routes, table_spec = later("zcrm_nb.api.planning", "costs", "routes", "table_spec")
-    (profile,) = later("zcrm_nb.api.reading", "profile")
+    profile, ask, custom_views = later("zcrm_nb.api.reading", "profile", "query", "views")
 
 __all__ = ["Planning"]
 
@@ -43,6 +45,7 @@ class Planning(Base):
         columns: Sequence[str] | None = None,
         *,
         where: str | Mapping[str, Any] | None = None,
+        view: str | None = None,
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
         route: Literal["auto", "rest", "coql", "bulk"] = "auto",
@@ -69,6 +72,11 @@ class Planning(Base):
             Which records: a COQL condition without the word WHERE, places for values written
             ``:name``; or a mapping of fields to what they have to be, as
             :func:`zcrm_nb.coql.where` takes it (``{"City": "Pune", "Amount": (">", 5)}``).
+        view : str, optional
+            Name or id of a custom view (:meth:`views` lists them): only the records that it shows.
+            Columns and order are those of this call, not the view's. COQL reads ``from
+            Deals#<id>``, Get Records and bulk read take the id as ``cvid``; of Leads a view shows
+            no converted ones.
         order_by : str or sequence of str, optional
             Keys as COQL writes them: ``"Amount desc"``. By ascending ``id`` by default, which also
             decides where keys are equal.
@@ -149,7 +157,9 @@ class Planning(Base):
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             with self._gate.trace() as calls, self._at_most(max_credits):
                 zone = self._zone(tz)
-                prepared = ask.prepared(self._catalogue, text, limit=limit)
+                source = custom_views.view_source(self._catalogue, module, view)
+                whole = table_spec.spec_text(source, where, order_by, values)
+                prepared = ask.prepared(self._catalogue, whole, limit=limit)
                 spec = table_spec.table_spec(self._catalogue, prepared, columns, limit, as_is=as_is)
                 plan, counts = routes.make_plan(
                     self._gate.send,
@@ -196,10 +206,11 @@ class Planning(Base):
 
     def plan(
         self,
-        query_or_module: str,
-        columns: Sequence[str] | None = None,
+        query_or_module: str | Callable[..., pd.DataFrame],
+        columns: Sequence[str] | pd.DataFrame | pd.Series[Any] | None = None,
         *,
         where: str | Mapping[str, Any] | None = None,
+        view: str | None = None,
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
         prefer: Literal["cheap", "fast"] = "cheap",
@@ -210,12 +221,14 @@ class Planning(Base):
 
         Parameters
         ----------
-        query_or_module : str
+        query_or_module : str or method
             API name of a module, with the parameters of :meth:`table`; or a COQL query, as for
-            :meth:`coql`.
+            :meth:`coql`; or ``crm.stage_history``, with its parameters.
         columns : sequence of str, optional
-            As for :meth:`table`.
+            As for :meth:`table`; of ``crm.stage_history`` the records.
         where : str or mapping, optional
+            As for :meth:`table`.
+        view : str, optional
             As for :meth:`table`.
         order_by : str or sequence of str, optional
             As for :meth:`table`.
@@ -276,18 +289,30 @@ class Planning(Base):
         ('rest', 12)
         >>> crm.close()
         """
-        is_query = bool(re.match(r"\s*select\s", query_or_module, re.IGNORECASE))
-        if is_query and not (columns is None and where is None and order_by is None):
-            raise ValueError(
-                "A query has its own columns, condition and order: leave out columns=, where= and "
-                "order_by=."
+        if callable(query_or_module):
+            ids = values.pop("ids", columns)
+            return self._plan_method(
+                query_or_module, ids, where=where, max_credits=max_credits, **values
             )
-        text = (
-            fill(query_or_module, **values)
-            if is_query
-            else table_spec.spec_text(query_or_module, where, order_by, values)
-        )
+        if isinstance(columns, (pd.DataFrame, pd.Series)):
+            raise TypeError("columns takes a list of names, not a table.")
+        is_query = bool(re.match(r"\s*select\s", query_or_module, re.IGNORECASE))
+        if is_query and not all(each is None for each in (columns, where, view, order_by)):
+            raise ValueError(
+                "A query has its own columns, condition and order: leave out columns=, where=, "
+                "view= and order_by=."
+            )
         with self._gate.trace() as calls, self._at_most(max_credits):
+            text = (
+                coql.fill(query_or_module, **values)
+                if is_query
+                else table_spec.spec_text(
+                    custom_views.view_source(self._catalogue, query_or_module, view),
+                    where,
+                    order_by,
+                    values,
+                )
+            )
             prepared = ask.prepared(self._catalogue, text, limit=limit)
             spec = (
                 table_spec.spec_of_query(self._catalogue, prepared)
@@ -303,6 +328,22 @@ class Planning(Base):
                 most=max_credits,
             )
         return plan
+
+    def _plan_method(
+        self,
+        method: Callable[..., Any],
+        ids: Any,
+        *,
+        where: str | Mapping[str, Any] | None,
+        max_credits: int | None,
+        **values: Any,
+    ) -> Plan:
+        """Price a call of a method."""
+        name = getattr(method, "__name__", repr(method))
+        raise TypeError(
+            f"plan takes a module, a query or crm.stage_history, not {name}: a table of crm.table "
+            "is priced by crm.plan(module, …)."
+        )
 
     def profile(
         self,

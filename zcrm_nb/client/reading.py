@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.reading import tables
+from zcrm_nb import frames
 from zcrm_nb.client.base import Base
-from zcrm_nb.frames import series
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.api.reading import tables
+    from zcrm_nb.api.reading import views as custom_views
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import ProgressCallback
+else:
+    tables, custom_views = later("zcrm_nb.api.reading", "tables", "views")
 
 __all__ = ["Reading"]
 
@@ -121,7 +125,20 @@ class Reading(Base):
         Repaired are: a missing WHERE (``where id is not null``), three and more conditions joined
         by one word (bracketed in pairs), ``select *`` (the fields that COQL can read), names of
         aggregates in lower case and ``COUNT(*)``, names that need quotes, a semicolon at the end,
-        ``<>`` and ``==``. IN lists of more than 100 values are sent in several queries, and put
+        ``<>`` and ``==``. A user's name or e-mail address becomes their id (``Owner = 'Lakshmi
+        Iyer'``; 1 credit for each 200 users, once), the name of a record a condition on the field
+        that holds it (``Account_Name = 'Acme'``).
+
+        A day compared with a datetime is that day in the org's time zone: ``Created_Time =
+        '2026-01-01'`` means from its first to its last second, ``<=`` until its end. A period may
+        take the place of a date: ``yesterday``, ``today``, ``tomorrow``; ``this``, ``last`` or
+        ``next`` with ``week`` (from Monday), ``month``, ``quarter``, ``year``, ``fiscal quarter``
+        or ``fiscal year`` (1 credit, once); ``last 30 days``, which end today, and ``next 30
+        days``. ``Closing_Date = 'this month'`` is within it, ``< 'this month'`` before it, ``>
+        'this month'`` after it. So it is in :meth:`table`, :meth:`search` by a mapping,
+        :meth:`bulk` and :meth:`count`.
+
+        IN lists of more than 100 values are sent in several queries, and put
         together and sorted here.
 
         References
@@ -161,6 +178,7 @@ class Reading(Base):
         modified_since: datetime | str | None = None,
         sort_by: str = "id",
         ascending: bool = True,
+        view: str | None = None,
         cvid: str | None = None,
         converted: bool | None = None,
         tz: str = "UTC",
@@ -184,14 +202,17 @@ class Reading(Base):
             Only these records, in this order, repeated ones too: an id, several, or a table with a
             column ``id``. An empty selection gives an empty table.
         modified_since : datetime or str, optional
-            Only records changed after this moment; it must have a time zone.
+            Only records changed after this moment, which must have a time zone; or since the
+            start of a day (``"2026-01-01"``) or a period (``"this month"``) in the org's.
         sort_by : {"id", "Created_Time", "Modified_Time"}, default "id"
             The order of the records.
         ascending : bool, default True
             Smallest first. By ascending ``id``, records added meanwhile come last and shift none.
+        view : str, optional
+            Name or id of a custom view to read instead of the whole module (:meth:`views` lists
+            them): its records in its own order, and the ``columns`` of this call.
         cvid : str, optional
-            Id of a custom view to read instead of the whole module, from :meth:`views`; it brings
-            its own order.
+            Id of a custom view, as Zoho calls it; like ``view``.
         converted : bool, optional
             Leads only: True for those converted, False for those that are not. All by default, as
             in COQL, though Zoho's own list leaves the converted ones out; a view leaves them out.
@@ -214,7 +235,7 @@ class Reading(Base):
         Raises
         ------
         NotFoundError
-            No such module or field, or an id that is not one; not sent.
+            No such module, field or view, or an id that is not one; not sent.
         LimitError
             More than 100,000 records, where Get Records ends. Use :meth:`coql`.
         ValueError
@@ -256,7 +277,7 @@ class Reading(Base):
             modified_since=modified_since,
             sort_by=sort_by,
             ascending=ascending,
-            cvid=cvid,
+            cvid=custom_views.view_id(self._catalogue, module, view, cvid),
             converted=converted,
             options={"tz": tz, "exact": exact, "errors": errors, "as_is": as_is},
         )
@@ -324,7 +345,7 @@ class Reading(Base):
             {"tz": tz, "exact": exact, "errors": errors, "as_is": as_is}
         )
         row = tables.record_row(self._session, module, id, external=external, **options)
-        return series(row, name=id)
+        return frames.series(row, name=id)
 
     def search(
         self,
@@ -354,7 +375,8 @@ class Reading(Base):
             API names of the fields to bring; all that a list can bring by default.
         criteria : str or mapping, optional
             ``{"City": "Pune", "Rating": ["Active", "Acquired"]}``: all must hold, a list means any
-            of its members, and values need no escaping. Or Zoho's own criteria,
+            of its members, and values need no escaping; names of users and records, days and
+            periods are understood as in :meth:`coql`. Or Zoho's own criteria,
             ``"((City:starts_with:Pu) and (Annual_Revenue:greater_than:100000))"``.
         email : str, optional
             An e-mail address, or part of one, in any e-mail field.
@@ -452,7 +474,8 @@ class Reading(Base):
         module : str
             API name of the module.
         since : datetime or str, optional
-            Only those deleted after this moment; it must have a time zone.
+            Only those deleted after this moment, which must have a time zone; or since the start
+            of a day or a period in the org's.
         type : {"all", "recycle", "permanent"}, default "all"
             All, those still in the recycle bin, or those gone for good.
         tz : str, default "UTC"
@@ -496,6 +519,7 @@ class Reading(Base):
         module: str,
         where: str | Mapping[str, Any] | None = None,
         *,
+        view: str | None = None,
         cvid: str | None = None,
         **values: Any,
     ) -> int:
@@ -508,8 +532,10 @@ class Reading(Base):
         where : str or mapping, optional
             A COQL condition, without the word WHERE, with ``:name`` in the places of values; or a
             mapping, as :func:`zcrm_nb.coql.where` takes it. All records by default.
+        view : str, optional
+            Name or id of a custom view: only what it shows, by COQL (``from Deals#<id>``).
         cvid : str, optional
-            Id of a custom view: only what it shows.
+            Id of a custom view; like ``view``.
         **values : object
             Values of the ``:name`` places.
 
@@ -544,4 +570,5 @@ class Reading(Base):
         True
         >>> crm.close()
         """
+        cvid = custom_views.view_id(self._catalogue, module, view, cvid)
         return tables.record_count(self._session, module, where, values, cvid=cvid)

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from zcrm_nb.emulator.app import App
 from zcrm_nb.emulator.bulk.jobs import BulkOrg, Jobs
 from zcrm_nb.emulator.catalog import org_schema
+from zcrm_nb.emulator.catalog.currencies import MULTI_CURRENCY, check_codes
 from zcrm_nb.emulator.clock import Clock, ManualClock, RunningClock
 from zcrm_nb.emulator.coverage import EMULATED, coverage_markdown
 from zcrm_nb.emulator.deferred_jobs import DeferredJobs, DeferringOrg
@@ -34,6 +35,7 @@ from zcrm_nb.emulator.serving.http import API_ORIGIN, UPLOAD_ORIGIN
 from zcrm_nb.emulator.serving.meter import EDITIONS, Meter
 from zcrm_nb.emulator.serving.server import PortTaken, Server
 from zcrm_nb.emulator.settings import Settings
+from zcrm_nb.emulator.storage import customizing
 from zcrm_nb.emulator.storage.store import Store
 from zcrm_nb.emulator.watching.callbacks import Courier, Delivery
 from zcrm_nb.emulator.watching.channels import Channels
@@ -69,6 +71,9 @@ class Emulator:
     edition : str, default "enterprise"
         ``free``, ``standard``, ``professional``, ``enterprise`` or ``ultimate``; decides on credits
         and calls in flight.
+    currencies : iterable of str, optional
+        ISO codes of an org with several currencies, the home currency first, such as
+        ``("INR", "USD", "AED")``. By default the org has only rupees.
     latency_ms : float, default 0
         How much longer each call takes, in milliseconds.
     clock : Clock, optional
@@ -101,7 +106,8 @@ class Emulator:
     Raises
     ------
     ValueError
-        If the edition, world or kind of trouble is unknown, or ``path`` is not an emulated org.
+        If the edition, world, currency or kind of trouble is unknown, or ``path`` is not an
+        emulated org.
 
     Notes
     -----
@@ -123,6 +129,7 @@ class Emulator:
         rows: Mapping[str, int] | None = None,
         seed: int = 2026,
         edition: str = "enterprise",
+        currencies: Iterable[str] = (),
         latency_ms: float = 0,
         clock: Clock | None = None,
         path: str | Path | None = None,
@@ -134,14 +141,18 @@ class Emulator:
             names = ", ".join(EDITIONS)
             raise ValueError(f"{edition!r} is not a valid edition; choose from: {names}")
         kinds = kinds_of(rough)
+        codes = check_codes(currencies)
+        if codes and edition not in MULTI_CURRENCY:
+            raise ValueError(f"several currencies need one of the editions {MULTI_CURRENCY}")
         self.clock = clock or RunningClock()
         self.settings = settings or Settings()
         self.edition = edition
         self.schema = org_schema()
         self.store = Store(self.schema, self.clock, path)
         try:
+            customizing.restore(self.store)
             if self.store.world is None:
-                build(self.store, world, rows, seed)
+                build(self.store, world, rows, seed, codes)
             elif clock is None:
                 self.clock.advance(max(0, (self.store.last_write or 0) - self.clock.now()))
             users = self.store.read("SELECT count(*) FROM Users WHERE status = 'active'")[0][0]

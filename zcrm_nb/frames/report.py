@@ -64,14 +64,7 @@ COLUMNS = Outcome._fields[: Outcome._fields.index("stamp")]
 
 
 class ReportActions:
-    """What a report can do in its org; copies share it, a pickle leaves it behind.
-
-    Parameters
-    ----------
-    resolve, undo, before, moved : callable, optional
-        What the names of :class:`Report` do; none in a report that was unpickled, for a login does
-        not belong in a file.
-    """
+    """What a report can do in its org; copies share it, a pickle leaves it behind."""
 
     def __init__(
         self,

@@ -9,7 +9,6 @@ noted as such, because Zoho offers no way to find out whether it accepted the jo
 from __future__ import annotations
 
 import shutil
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,10 +18,11 @@ import orjson
 from zcrm_nb.api.exporting.describe import in_words
 from zcrm_nb.errors import JobError
 from zcrm_nb.frames import Column
-from zcrm_nb.state.files import GLANCE_S, is_held, locked, write_whole
+from zcrm_nb.state.files import held, is_held, locked, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 __all__ = ["COMPLETED", "DAY_S", "JOB_COLUMNS", "JobRecord", "JobSeries", "JobStore", "ZohoJob"]
@@ -50,61 +50,28 @@ JOB_COLUMNS = [
 
 @dataclass(slots=True)
 class ZohoJob:
-    """One job at Zoho, and the part of an export that it makes.
+    """One job at Zoho, and the part of an export that it makes."""
 
-    Parameters
-    ----------
-    requested : float
-        When it was requested, in seconds since 1970; written down before the request is sent.
-    id : str, default ""
-        Zoho's id; empty until Zoho's reply was read.
-    state : str, default ""
-        Zoho's word, as last read.
-    rows : int or None, default 0
-        Records in its file; ``None`` where Zoho did not say.
-    has_more : bool, default False
-        Whether more records follow.
-    next_token : str, default ""
-        Requests the job for those.
-    url : str, default ""
-        Path of the result.
-    completed : float, optional
-        When it was seen to be complete.
-    file : str, default ""
-        Name of its file, once it is downloaded whole.
-    error : str, default ""
-        Why it failed, in Zoho's words.
-    failed : bool, default False
-        Whether Zoho gave up on it.
-    """
-
+    # when it was requested, in seconds since 1970; written down before the request is sent
     requested: float
-    id: str = ""
-    state: str = ""
-    rows: int | None = 0
-    has_more: bool = False
-    next_token: str = ""
-    url: str = ""
-    completed: float | None = None
-    file: str = ""
-    error: str = ""
-    failed: bool = False
+    id: str = ""  # Zoho's id; empty until Zoho's reply was read
+    state: str = ""  # Zoho's word, as last read
+    rows: int | None = 0  # records in its file; ``None`` where Zoho did not say
+    has_more: bool = False  # whether more records follow
+    next_token: str = ""  # requests the job for those
+    url: str = ""  # path of the result
+    completed: float | None = None  # when it was seen to be complete
+    file: str = ""  # name of its file, once it is downloaded whole
+    error: str = ""  # why it failed, in Zoho's words
+    failed: bool = False  # whether Zoho gave up on it
 
 
 @dataclass(slots=True)
 class JobSeries:
-    """Jobs that follow each other, each requested with the token of the one before.
+    """Jobs that follow each other, each requested with the token of the one before."""
 
-    Parameters
-    ----------
-    query : dict
-        The request of the first one.
-    jobs : list of ZohoJob
-        Those requested so far.
-    """
-
-    query: dict[str, Any]
-    jobs: list[ZohoJob] = field(default_factory=list)
+    query: dict[str, Any]  # the request of the first one
+    jobs: list[ZohoJob] = field(default_factory=list)  # those requested so far
 
     @property
     def is_complete(self) -> bool:
@@ -114,38 +81,17 @@ class JobSeries:
 
 @dataclass(slots=True)
 class JobRecord:
-    """One question and the jobs that answer it, as written down.
+    """One question and the jobs that answer it, as written down."""
 
-    Parameters
-    ----------
-    id : str
-        Ours, such as ``"Leads-1"``.
-    module : str
-        API name of the module.
-    operation : str
-        ``"read"``, or ``"write"``.
-    created : float
-        Seconds since 1970.
-    question : dict
-        What was requested; two exports with the same question are the same.
-    series : list of JobSeries
-        Side by side: ranges of records, and batches of more than 200 fields.
-    batches : int, default 1
-        How many batches of fields; series come batch by batch.
-    dropped : list of str, default []
-        Fields that Zoho turned out not to export.
-    unjoined : list of str, default []
-        Fields behind more lookups than one job follows.
-    """
-
-    id: str
-    module: str
-    operation: str
-    created: float
-    question: dict[str, Any]
-    series: list[JobSeries]
-    batches: int = 1
-    dropped: list[str] = field(default_factory=list)
+    id: str  # ours, such as ``"Leads-1"``
+    module: str  # API name of the module
+    operation: str  # ``"read"``, or ``"write"``
+    created: float  # seconds since 1970
+    question: dict[str, Any]  # what was requested; two exports with the same question are the same
+    series: list[JobSeries]  # side by side: ranges of records, and batches of more than 200 fields
+    batches: int = 1  # how many batches of fields; series come batch by batch
+    dropped: list[str] = field(default_factory=list)  # fields that Zoho turned out not to export
+    # fields behind more lookups than one job follows
     unjoined: list[str] = field(default_factory=list)
 
     @property
@@ -221,13 +167,6 @@ def _iso(seconds: float) -> str:
 class JobStore:
     """The exports that are noted in one folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Where notes about the org are kept.
-    clock : callable
-        Seconds since 1970.
-
     Notes
     -----
     ``<folder>/jobs/Leads-1.json`` is the note, ``Leads-1/`` has the files, ``Leads-1.lock`` is held
@@ -270,7 +209,7 @@ class JobStore:
 
     def save(self, record: JobRecord) -> None:
         """Write the note of an export, whole or not at all."""
-        write_whole(self._note(record.id), orjson.dumps(_to_note(record)))
+        write_json(self._note(record.id), _to_note(record))
 
     def folder_of(self, record: JobRecord) -> Path:
         """Return the folder with the files of an export."""
@@ -321,19 +260,13 @@ class JobStore:
         """Whether a notebook, or a thread of this one, works on it now."""
         return is_held(self._lock(record))
 
-    @contextmanager
-    def lock(self, record: JobRecord) -> Iterator[None]:
+    def lock(self, record: JobRecord) -> AbstractContextManager[None]:
         """Work on an export alone while the block lasts."""
-        with ExitStack() as stack:
-            try:
-                # It may be held for a moment by another kernel that only looks whether it is.
-                stack.enter_context(locked(self._lock(record), wait_s=GLANCE_S))
-            except TimeoutError as held:
-                raise JobError(
-                    f"{record.id} is running in another notebook or thread.",
-                    todo="Wait for it to end or interrupt it; what it downloaded is used here.",
-                ) from held
-            yield
+        busy = JobError(
+            f"{record.id} is running in another notebook or thread.",
+            todo="Wait for it to end or interrupt it; what it downloaded is used here.",
+        )
+        return held(self._lock(record), lambda: busy)
 
     def delete(self, record: JobRecord) -> None:
         """Delete the files of an export and the note of it, whole or half written."""

@@ -9,12 +9,13 @@ may read it, and after 30 days it is removed.
 
 from __future__ import annotations
 
-import os
+import json
 import secrets
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -23,10 +24,11 @@ from zcrm_nb.api.writing.outcomes import Outcome, not_sent, unknown
 from zcrm_nb.errors import WriteError
 from zcrm_nb.frames import Column, to_report
 from zcrm_nb.frames.report import unpack_index
-from zcrm_nb.state.files import GLANCE_S, is_held, locked
+from zcrm_nb.state.files import append_line, held, is_held, json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from zcrm_nb.frames import Report, ReportActions
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Story", "WriteJournal", "begin", "runs"]
 
 FOLDER = "writes"
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 DAYS = 30  # records are personal data: they are kept only for as long as they may be wanted back
 FACTS = ("run", "module", "action", "org", "time", "trigger", "undoable")
 NEEDED = {"rows": int, "index": str, "module": str, "action": str, "time": str}  # of a first line
@@ -42,27 +43,14 @@ NEEDED = {"rows": int, "index": str, "module": str, "action": str, "time": str} 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records that travel together.
+    """Records that travel together."""
 
-    Parameters
-    ----------
-    action : str
-        One of the actions of a report, or ``"upsert"``.
-    rows : sequence of int
-        Where the records stand in the input.
-    records : list of dict
-        What is sent; only ids, where the same is done to all of them.
-    unmodified_since : str, optional
-        Moment since when they must be unchanged.
-    path, body : str, object
-        Where it goes, and what is sent besides; of an insert, update, upsert, delete or restore the
-        action and the records say it.
-    """
-
-    action: str
-    rows: Sequence[int]
-    records: list[dict[str, Any]]
-    unmodified_since: str | None = None
+    action: str  # one of the actions of a report, or ``"upsert"``
+    rows: Sequence[int]  # where the records stand in the input
+    records: list[dict[str, Any]]  # what is sent; only ids, where the same is done to all of them
+    unmodified_since: str | None = None  # moment since when they must be unchanged
+    # where it goes, and what is sent besides; of an insert, update, upsert, delete or restore the
+    # action and the records say it
     path: str = ""
     body: Any = None
 
@@ -141,15 +129,7 @@ def _with_known(outcome: Outcome, name: str, value: Any) -> Outcome:
 
 
 class WriteJournal:
-    """The file of one run.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    header : dict, optional
-        Its first line, where that has just been written.
-    """
+    """The file of one run."""
 
     def __init__(self, path: Path, header: dict[str, Any] | None = None) -> None:
         self.path, self._header = path, header
@@ -184,26 +164,15 @@ class WriteJournal:
 
     def note(self, *, durable: bool = False, **line: Any) -> None:
         """Add a line; ``WriteError`` where it cannot be written, as on a full disk."""
-        text = b"\n" + orjson.dumps(line)  # in front, for the line before may have broken off
+        text = b"\n" + _dumped(line)  # in front, for the line before may have broken off
         try:
-            self._append(text, durable=durable)
+            append_line(self.path, text, durable=durable, lock=self._lock)
         except OSError as error:
             raise WriteError(
                 f"The journal of run {self.run} cannot be written.",
                 f"What happened: {error}.",
                 "Free some disk space, or set ZCRM_CONFIG_DIR to a folder that can be written.",
             ) from error
-
-    def _append(self, text: bytes, *, durable: bool) -> None:
-        """Append bytes to the file."""
-        file = os.open(self.path, _APPEND, 0o600)
-        try:
-            with self._lock:
-                _write_all(file, text)
-            if durable:
-                os.fsync(file)  # side by side with those of other threads
-        finally:
-            os.close(file)
 
     def note_batch(self, number: int, batch: Batch, at: float) -> None:
         """Write down what is about to be sent."""
@@ -225,17 +194,16 @@ class WriteJournal:
         """Note the outcomes of rows, and when an answer was given up."""
         self.note(of=batch, at=at, rows=list(rows), outcomes=list(map(tuple, outcomes)))
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> AbstractContextManager[None]:
         """Keep others from looking for lost rows while they may still be on their way."""
-        try:
-            with locked(self._lock_file, wait_s=GLANCE_S):
-                yield
-        except TimeoutError:
-            raise WriteError(
-                f"The run {self.run} is still being written, by another kernel or thread.",
-                todo="Wait until it is over, or stop it there.",
-            ) from None
+        return held(self._lock_file, self._busy)
+
+    def _busy(self) -> WriteError:
+        """Make the error for a run that is being written."""
+        return WriteError(
+            f"The run {self.run} is still being written, by another kernel or thread.",
+            todo="Wait until it is over, or stop it there.",
+        )
 
     @property
     def is_held(self) -> bool:
@@ -250,9 +218,9 @@ class WriteJournal:
                 todo=f"The run cannot be resolved or undone. Delete {self.path} to forget it.",
             )
         story = Story(self.header)
-        for text in self.path.read_bytes().split(b"\n")[2:]:
+        for line in islice(json_lines(self.path.read_bytes()), 1, None):  # behind the header
             with suppress(ValueError, KeyError, TypeError):
-                _take_in(story, orjson.loads(text))
+                _take_in(story, line)
         return story
 
 
@@ -295,13 +263,6 @@ def _take_in(story: Story, line: dict[str, Any]) -> None:
         story.undone |= set(line["undone"])
 
 
-def _write_all(file: int, text: bytes) -> None:
-    """Write all of it: the system may take it in pieces."""
-    rest = memoryview(text)
-    while rest:
-        rest = rest[os.write(file, rest) :]
-
-
 def begin(folder: Path, at: float, **header: Any) -> WriteJournal:
     """Begin the journal of a run; ``WriteError`` where it cannot be written."""
     home, moment = folder / FOLDER, datetime.fromtimestamp(at, UTC)
@@ -334,3 +295,11 @@ def _tidy(home: Path, at: float) -> None:
 def runs(folder: Path) -> list[WriteJournal]:
     """List the journals of an org, the oldest first, damaged ones too."""
     return [WriteJournal(path) for path in sorted((folder / FOLDER).glob("*.jsonl"))]
+
+
+def _dumped(line: dict[str, Any]) -> bytes:
+    """Write a line as JSON; half an emoji in Zoho's words becomes a question mark."""
+    try:
+        return orjson.dumps(line)
+    except orjson.JSONEncodeError:
+        return json.dumps(line, ensure_ascii=False).encode("utf-8", "replace")

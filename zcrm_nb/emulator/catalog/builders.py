@@ -57,8 +57,6 @@ COMMON = (
     field("Tag", "text", wire="jsonarray", length=2000),
     field("Record_Status__s", "picklist", choices=RECORD_STATUS[1:], default="Available"),
     field("Locked__s", "boolean", label="Locked", read_only=True),
-    field("Currency", "picklist", choices=choices("INR", "AED", "GBP", "USD"), default="INR"),
-    field("Exchange_Rate", "double", decimals=9, default=1.0),
     field("Layout", "layout"),
 )
 

@@ -25,8 +25,8 @@ DEAL_HISTORY = module(
     field("Close_Date", "date"),
     field("Stage_Duration_Calendar_Days", "integer", label="Stage Duration (Calendar Days)"),
     field("Moved_To__s", "picklist", choices=lists.STAGE, label="Moved To"),
-    field("Currency", "text", length=10),
-    field("Exchange_Rate", "double", decimals=9),
+    field("Currency", "text", length=10, default="INR"),
+    field("Exchange_Rate", "double", decimals=9, default=1.0),
     plural="Stage History", generated_type="field_tracker", parent="Deals",
     name_field="Stage",
     tracker=Tracker(

@@ -11,7 +11,7 @@ from zcrm_nb.emulator.records.table import Table, plain_info
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import PAGES, V8, Route
-from zcrm_nb.emulator.world import ORG, ORG_ID, ZGID
+from zcrm_nb.emulator.world import ORG, ORG_ID, ZGID, money
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.org import Org
@@ -43,6 +43,8 @@ ALIKE: dict[str, Any] = {
     "sandboxDeveloper": False,
     "$current_shift": None,
     "$next_shift": None,
+    "$shift_effective_from": None,
+    "image_link": None,
     "name_format__s": "Salutation,First Name,Last Name",
     "sort_order_preference__s": "First Name,Last Name",
     "status_reason__s": None,
@@ -89,10 +91,13 @@ def get_org(org: Org, request: Request) -> Answer:
         "paid_expiry": None,
         "trial_type": None,
         "trial_expiry": None,
+        "trial_action": None,
+        "portal_users_license_purchased": 0,
         "users_license_purchased": users,
     }
     card = {
         **ORG,
+        **_currency(org),
         "id": str(ORG_ID),
         "zgid": str(ZGID),
         "ezgid": None,
@@ -110,8 +115,34 @@ def get_org(org: Org, request: Request) -> Answer:
         "mobile": None,
         "fax": None,
         "description": None,
+        "gapps_enabled": False,
+        "deletable_org_account": True,
+        "call_icon": "show",
+        "oauth_presence": True,
+        **dict.fromkeys(("zia_portal_id", "zia_zgid"), None),
+        "checkin_preferences": {"restricted_event_types": None},
     }
     return json_answer({"org": [card]})
+
+
+def get_fiscal_year(org: Org, request: Request) -> Answer:
+    """``GET /settings/fiscal_year``: the month in which the fiscal year starts, as in India."""
+    del request
+    year = {"start_month": "April", "display_based_on": "start_month", "id": str(ORG_ID + 1)}
+    return json_answer({"fiscal_year": year})
+
+
+def _currency(org: Org) -> dict[str, Any]:
+    """Describe the home currency of an org with several; one with rupees only has nothing more."""
+    home = money.home(org.store)
+    if home is None:
+        return {}
+    return {
+        "mc_status": True,
+        "currency": home["name"].partition(" - ")[0],
+        "iso_code": home["iso_code"],
+        "currency_symbol": home["symbol"],
+    }
 
 
 def _where(request: Request) -> Condition:
@@ -165,4 +196,11 @@ ROUTES = (
     ),
     Route("GET", f"{V8}/users/{{user_id}}", get_user, "one user", _USERS),
     Route("GET", f"{V8}/org", get_org, "the org", ("ZohoCRM.org.READ",)),
+    Route(
+        "GET",
+        f"{V8}/settings/fiscal_year",
+        get_fiscal_year,
+        "when the fiscal year starts",
+        ("ZohoCRM.settings.fiscal_year.READ",),
+    ),
 )

@@ -19,10 +19,11 @@ def stay_begins(module: Module, schema: Schema, record: str) -> list[str]:
     """List the statements that open a stay of the record with the SQL expression ``record``."""
     tracker = _tracker(module)
     first = module.first_record_id + SEEDED
+    known = schema.modules[tracker.module].by_name
     columns = {
         tracker.via: "id",
         tracker.field: f'"{tracker.field}"',
-        **{name: f'"{source}"' for name, source in tracker.copied},
+        **{name: f'"{source}"' for name, source in tracker.copied if source in known},
         **dict.fromkeys(("Created_By", "Modified_By"), "Modified_By"),
         **dict.fromkeys(("Created_Time", "Modified_Time"), "Modified_Time"),
     }
@@ -36,7 +37,7 @@ def stay_begins(module: Module, schema: Schema, record: str) -> list[str]:
         f" SELECT (SELECT value FROM counters WHERE name = '{module.api_name}.id'),"
         f' {", ".join(columns.values())} FROM "{tracker.module}" WHERE id = {record}'
     )
-    if STAMP not in schema.modules[tracker.module].by_name:
+    if STAMP not in known:
         return [number, row]
     stamp = f'UPDATE "{tracker.module}" SET {STAMP} = Modified_Time WHERE id = {record}'
     return [number, row, stamp]

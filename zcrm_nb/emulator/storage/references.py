@@ -1,13 +1,17 @@
-"""Values that a record takes from elsewhere: tags of its module, files that were uploaded."""
+"""Values that a record takes from elsewhere: tags, uploaded files, the rate of its currency."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb.emulator.storage import documents
+
 if TYPE_CHECKING:
     from zcrm_nb.emulator.storage.schema import Field, Module
     from zcrm_nb.emulator.storage.store import Store
 
+#: Kind of the documents that hold the org's currencies.
+CURRENCY = "currency"
 TAG_COLOURS = ("#F48435", "#1DB9B4", "#658BA8", "#B88562", "#F17574", "#879BFC", "#63C57E")
 
 
@@ -50,3 +54,10 @@ def uploaded(store: Store, field: Field, file_id: object) -> dict[str, Any] | No
         return described
     preview = {"Preview_Id__s": file_id, "Description__s": None}
     return {**described, **preview, "Sequence_Number__s": 1, "State__s": "active"}
+
+
+def exchange_rate(store: Store, code: str) -> float:
+    """Find how much of a currency one unit of the home currency buys at present."""
+    currencies = documents.listed(store, CURRENCY)
+    rates = {each["iso_code"]: float(each["exchange_rate"]) for each in currencies}
+    return rates.get(code, 1.0)

@@ -31,8 +31,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-from zcrm_nb.emulator.storage.field_trackers import moving, stay_begins
-from zcrm_nb.emulator.storage.schema import ORG_PREFIX, Field, Module, Schema
+from zcrm_nb.emulator.storage import ddl
+from zcrm_nb.emulator.storage.ddl import CHANGED, MADE
+from zcrm_nb.emulator.storage.field_trackers import stay_begins
+from zcrm_nb.emulator.storage.schema import ORG_PREFIX, Field, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,38 +45,6 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x5A43524D
 #: Ids handed out while the org is in use; those of seeded records are smaller.
 FIRST_NEW_ID = ORG_PREFIX + 900_000_000_001
-
-#: What every update stamps, and what an insert stamps besides.
-CHANGED = ("Modified_By", "Modified_Time", "Last_Activity_Time")
-MADE = ("Owner", "Created_By", "Created_Time", *CHANGED)
-#: What no timeline shows as a change.
-STAMPED = frozenset({"id", *MADE} - {"Owner"})
-SYSTEM_TABLES = (
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
-    "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
-    "CREATE TABLE tags (id INTEGER PRIMARY KEY, module TEXT, name TEXT, color_code TEXT,"
-    " created_time INTEGER, modified_time INTEGER, created_by INTEGER, modified_by INTEGER,"
-    " UNIQUE (module, name))",
-    "CREATE TABLE deleted (id INTEGER PRIMARY KEY, module TEXT, display_name TEXT,"
-    " deleted_time INTEGER, deleted_by INTEGER, created_by INTEGER, type TEXT,"
-    " owner INTEGER, record TEXT)",
-    'CREATE INDEX "deleted.module" ON deleted (module, deleted_time)',
-    "CREATE TABLE bulk_files (id INTEGER PRIMARY KEY, user INTEGER)",
-    'CREATE INDEX "deleted.bin" ON deleted (type, deleted_time, id)',
-    "CREATE TABLE bulk_jobs (id INTEGER PRIMARY KEY, kind TEXT, user INTEGER, created INTEGER,"
-    " body TEXT, facts TEXT)",
-    "CREATE TABLE files (id TEXT PRIMARY KEY, name TEXT, size INTEGER, type TEXT, content BLOB,"
-    " created_time INTEGER, created_by INTEGER)",
-    "CREATE TABLE attachments (id INTEGER PRIMARY KEY, module TEXT, parent INTEGER, file_name TEXT,"
-    " size INTEGER, file_id TEXT, link_url TEXT, created_time INTEGER, created_by INTEGER)",
-    'CREATE INDEX "attachments.parent" ON attachments (parent)',
-    "CREATE TABLE history (entry INTEGER, record INTEGER, at INTEGER, user INTEGER, field TEXT,"
-    " old, new)",
-    'CREATE INDEX "history.record" ON history (record)',
-    "CREATE TABLE custom_views (id INTEGER PRIMARY KEY, module TEXT, body TEXT)",
-    "CREATE TABLE chores (id INTEGER PRIMARY KEY, kind TEXT, module TEXT, user INTEGER,"
-    " due INTEGER, facts TEXT, total INTEGER, done INTEGER, failed INTEGER, finished INTEGER)",
-)
 
 Operation: TypeAlias = Literal["insert", "update", "delete"]
 
@@ -342,10 +312,10 @@ class Store:
                     for kind, name in self._followers():
                         self._writer.execute(f'DROP {kind} "{name}"')
                     yield
-                    for statement in _followers_ddl(self.schema):
+                    for statement in ddl.followers(self.schema):
                         self._writer.execute(statement)
-                    for module, each in _rollups(self.schema):
-                        self._writer.execute(_rollup_sql(module, each))
+                    for module, each in ddl.rollups(self.schema):
+                        self._writer.execute(ddl.rollup_sql(module, each))
             finally:
                 self._writer.execute("PRAGMA foreign_keys = ON")
 
@@ -389,11 +359,11 @@ class Store:
 
     def _open(self) -> None:
         """Make the tables of a new file, or see that an existing one is ours and sound."""
-        ddl = _ddl(self.schema)
-        stamp = hashlib.sha256("\n".join(ddl).encode()).hexdigest()
+        statements = ddl.everything(self.schema)
+        stamp = hashlib.sha256("\n".join(statements).encode()).hexdigest()
         if not self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             with self.transaction():
-                for statement in ddl:
+                for statement in statements:
                     self._writer.execute(statement)
                 self._writer.execute("INSERT INTO meta VALUES ('schema', ?)", (stamp,))
                 self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -477,104 +447,3 @@ class Store:
 def _json_names(schema: Schema) -> str:
     """Write the names of all modules as a JSON list."""
     return "[" + ", ".join(f'"{each.api_name}"' for each in schema.tables) + "]"
-
-
-def _ddl(schema: Schema) -> list[str]:
-    """List every statement that makes the file."""
-    return [*SYSTEM_TABLES, *map(_table, schema.tables), *_followers_ddl(schema)]
-
-
-def _table(module: Module) -> str:
-    """Write CREATE TABLE for one module."""
-    columns = [_column(module, each) for each in module.fields if each.column]
-    if module.polymorphic:
-        columns.append('"$se_module" TEXT')
-    return f'CREATE TABLE "{module.api_name}" (' + ", ".join(columns) + ")"
-
-
-def _column(module: Module, field: Field) -> str:
-    # COQL and search fold the case of texts; with the column folding it, indexes serve them all.
-    folding = " COLLATE NOCASE" if field.column == "TEXT" else ""
-    text = f'"{field.api_name}" {field.column}{folding}'
-    if field.api_name == "id":
-        return text + " PRIMARY KEY"
-    if field.derived:
-        return f"{text} GENERATED ALWAYS AS ({field.derived}) VIRTUAL"
-    if field.default is not None:
-        text += f" DEFAULT {field.default!r}"
-    if field.data_type == "lookup" and field.target:
-        goes = "CASCADE" if module.generated_type in {"subform", "linking"} else "SET NULL"
-        text += f' REFERENCES "{field.target}" (id) ON DELETE {goes}'
-    return text
-
-
-def _followers_ddl(schema: Schema) -> list[str]:
-    """List indexes and triggers: what follows the rows and can wait until they are loaded."""
-    indexes = [
-        f'CREATE INDEX "{module.api_name}.{each.api_name}" ON "{module.api_name}"'
-        f' ("{each.api_name}")'
-        for module in schema.modules.values()
-        for each in module.fields
-        if each.indexed and each.column
-    ]
-    triggers = [
-        f'CREATE TRIGGER "{module.api_name}.{field.api_name}.{event}" AFTER {event}'
-        f' ON "{field.rollup.module}" BEGIN {_rollup_sql(module, field, touched)}; END'
-        for module, field in _rollups(schema)
-        if field.rollup
-        for event, touched in (
-            ("INSERT", f'NEW."{field.rollup.via}"'),
-            ("UPDATE", f'OLD."{field.rollup.via}", NEW."{field.rollup.via}"'),
-            ("DELETE", f'OLD."{field.rollup.via}"'),
-        )
-    ]
-    triggers += [_noting(each) for each in schema.modules.values() if each.has_past]
-    return indexes + triggers + [moving(each, schema) for each in schema.trackers]
-
-
-def _noting(module: Module) -> str:
-    """Write the trigger that notes what a writer changed, for the timeline.
-
-    A writer sets ``Modified_Time``; roll-ups and the emptying of lookups do not.
-    """
-    pairs = " UNION ALL ".join(
-        f'SELECT \'{each.api_name}\' f, OLD."{each.api_name}" o, NEW."{each.api_name}" n'
-        for each in module.fields
-        if each.written and each.api_name not in STAMPED
-    )
-    return (
-        f'CREATE TRIGGER "{module.api_name}.history" AFTER UPDATE OF Modified_Time'
-        f' ON "{module.api_name}" BEGIN'
-        " INSERT INTO counters VALUES ('history', 1) ON CONFLICT (name)"
-        " DO UPDATE SET value = value + 1;"
-        " INSERT INTO history SELECT (SELECT value FROM counters WHERE name = 'history'),"
-        " NEW.id, NEW.Modified_Time, NEW.Modified_By, f, o, n"
-        f" FROM ({pairs}) WHERE o COLLATE BINARY IS NOT n; END"
-    )
-
-
-def _rollups(schema: Schema) -> list[tuple[Module, Field]]:
-    """List the fields that sum up records of another module, each with its own module."""
-    return [
-        (module, each)
-        for module in schema.modules.values()
-        for each in module.fields
-        if each.rollup
-    ]
-
-
-def _rollup_sql(module: Module, field: Field, touched: str | None = None) -> str:
-    """Work a roll-up out anew, for all records or for those with the ids ``touched``."""
-    rollup = field.rollup
-    assert rollup is not None
-    value = f'{rollup.function}("{rollup.column}")'
-    if rollup.function == "SUM":
-        value = f"round({value}, 2)"
-    where = f'"{rollup.via}" = "{module.api_name}".id'
-    if rollup.where:
-        where += f" AND \"{rollup.where[0]}\" = '{rollup.where[1]}'"
-    sql = (
-        f'UPDATE "{module.api_name}" SET "{field.api_name}" ='
-        f' (SELECT {value} FROM "{rollup.module}" WHERE {where})'
-    )
-    return sql if touched is None else f"{sql} WHERE id IN ({touched})"

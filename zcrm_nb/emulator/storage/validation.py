@@ -13,7 +13,7 @@ import orjson
 
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.storage.codec import encode, layout_id
-from zcrm_nb.emulator.storage.references import tag, uploaded
+from zcrm_nb.emulator.storage.references import exchange_rate, tag, uploaded
 from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
 
 if TYPE_CHECKING:
@@ -67,9 +67,19 @@ class RecordChecker:
             wrong += [required(each, path) for each in self._module.fields if _lacking(each, item)]
             wrong += self._neither(item, path)
         wrong += self._mismatched(draft, path, record_id)
+        self._exchange(draft)
         if wrong:
             raise _together(wrong)
         return draft
+
+    def _exchange(self, draft: Draft) -> None:
+        """Give a record of another currency its present rate, unless one is sent."""
+        if "Exchange_Rate" not in self._module.by_name or "Currency" not in draft.row:
+            return
+        if draft.row["Currency"] is None:  # then it stays what it is: at first the home currency
+            del draft.row["Currency"]
+        elif draft.row.get("Exchange_Rate") is None:
+            draft.row["Exchange_Rate"] = exchange_rate(self._store, draft.row["Currency"])
 
     def _neither(self, item: Mapping[str, Any], path: str) -> Iterator[Refusal]:
         """Refuse a new record that has none of the fields of which it needs one."""
@@ -145,6 +155,10 @@ class RecordChecker:
             _check_digits(field, value, path)
         if field.kind == "email" and not _EMAIL.fullmatch(str(stored)):
             raise _invalid(field, path, expected_data_type="email")
+        if field.api_name == "Currency" and "Exchange_Rate" in self._module.by_name:
+            active = [each.value for each in field.choices if each.used]
+            if stored not in active and stored != self._present(field, record_id):
+                raise _invalid(field, path, supported_values=active)
         if field.choices and self._settings.refuse_unknown_picklist_values:
             supported = [each.value for each in field.choices]
             sent = value if isinstance(value, list) else [value]
@@ -152,6 +166,11 @@ class RecordChecker:
                 raise _invalid(field, path, supported_values=supported)
         if field.unique:
             self.check_unique(field, stored, path, record_id)
+
+    def _present(self, field: Field, record_id: int | None) -> object:
+        """Find the value that a record has in a field; a new record has none."""
+        rows = self._store.rows(self._module.api_name, "id = ?", (record_id,))
+        return rows[0][field.api_name] if rows else None
 
     def check_unique(
         self, field: Field, stored: object, path: str, record_id: int | None = None

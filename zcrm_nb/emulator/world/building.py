@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
 from zcrm_nb.emulator.query import views
-from zcrm_nb.emulator.world import activities, people, sales, staff
+from zcrm_nb.emulator.world import activities, links, money, people, sales, staff
 from zcrm_nb.emulator.world.distributions import DRAWN, FILLED
 from zcrm_nb.emulator.world.field_histories import add_histories
 from zcrm_nb.emulator.world.org import TAGS, Columns, GeneratedOrg
@@ -51,8 +51,9 @@ def build(
     world: str = "small",
     rows: Mapping[str, int] | None = None,
     seed: int = 2026,
+    currencies: Sequence[str] = (),
 ) -> None:
-    """Fill an empty store with an org.
+    """Fill an empty store with an org; the first of its currencies is its own.
 
     Examples
     --------
@@ -70,16 +71,22 @@ def build(
     if store.world is not None:
         raise ValueError(f"the store holds a world already: {store.world}")
     org = GeneratedOrg(store, seed)
+    if currencies:
+        money.open_currencies(store, currencies)
     with store.bulk():
         _load_staff(store)
         _load_tags(org)
+        links.load_contact_roles(store)
         views.seed(store)
         for module in MAKERS:
             _make(org, module, counts[module])
+        links.load_links(org)
+        money.convert_world(store, seed)
         description = [
             f"{world} world",
             f"seed {seed}",
             *(f"{n} {module}" for module, n in rows.items()),
+            *currencies,
         ]
         store.execute("INSERT INTO meta VALUES ('world', ?)", (", ".join(description),))
 

@@ -18,6 +18,7 @@ from zcrm_nb import coql
 from zcrm_nb.api.metadata import field_row
 from zcrm_nb.api.planning.costs import query_cost
 from zcrm_nb.api.reading.query import OFFSET_CEILING, PAGE_SIZE
+from zcrm_nb.api.reading.views import view_id
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import NotFoundError, ZohoError
 from zcrm_nb.notebook.explorer.query import (
@@ -161,6 +162,8 @@ class ExplorerModel:
         columns: Sequence[str] | None,
         where: str | Mapping[str, Any] | None,
         order_by: str | None,
+        *,
+        view: str | None = None,
     ) -> None:
         """Take the arguments of :func:`explore`.
 
@@ -171,6 +174,8 @@ class ExplorerModel:
         where : str or mapping, optional
             As for :func:`explore`.
         order_by : str, optional
+            As for :func:`explore`.
+        view : str, optional
             As for :func:`explore`.
         """
         named, _, way = (order_by or "").strip().partition(" ")
@@ -183,6 +188,8 @@ class ExplorerModel:
         if where is not None:
             text = where if isinstance(where, str) else coql.where(where)
             self.choice.where = condition(self.choice.module, text)
+        catalogue, module = self._crm._catalogue, self.choice.module
+        self.choice.view = self._paid(lambda: view_id(catalogue, module, view)) or ""
         self.choice.order_by, self.choice.descending = named, way.strip().lower() == "desc"
         self._paid(self.findings)  # reads the fields of modules that paths lead to
 
@@ -231,7 +238,7 @@ class ExplorerModel:
         return _name(self) or "explorer"
 
     def findings(self) -> list[coql.Finding]:
-        """Check the query, as :func:`zcrm_nb.lint` does; nothing is sent.
+        """Check the query, as :func:`zcrm_nb.lint` does; nothing but metadata is read.
 
         Returns
         -------
@@ -242,9 +249,14 @@ class ExplorerModel:
 
     def _examined(self) -> Examined:
         """Read and lint the query."""
-        org = self._crm._catalogue.known("org") or {}
-        zone = org.get("time_zone")
-        return coql.examine(self.query, self._fields_of, lambda: self.modules, lambda: zone)
+        catalogue = self._crm._catalogue
+
+        def examine() -> Examined:
+            modules, facts = lambda: self.modules, catalogue.facts
+            return coql.examine(self.query, self._fields_of, modules, catalogue.time_zone, facts)
+
+        examined: Examined = self._paid(examine)
+        return examined
 
     def _fields_of(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the fields of a module; those of the chosen one are known."""

@@ -1,0 +1,1 @@
+"""Settings of the org that people change: currencies, territories, pipelines and their like."""
