@@ -128,7 +128,7 @@ def test_login_gives_tokens_that_work(guide):
 def test_the_first_lead_of_the_guide_is_inserted_changed_found_and_deleted(guide):
     """With Lead_Source Website, which no picklist of a new org lists."""
     lead = {"Company": "Zylker", "Last_Name": "Daly", "First_Name": "Paul",
-            "Email": "p.daly@zylker.com", "State": "Texas", "Lead_Source": "Website"}  # fmt: skip
+            "Email": "p.daly@example.com", "State": "Texas", "Lead_Source": "Website"}  # fmt: skip
     made = guide.crm("POST", "/crm/v8/Leads", {"data": [lead]})
     status, code, details = result(made)
     assert (status, code) == (201, "SUCCESS")
@@ -142,7 +142,7 @@ def test_the_first_lead_of_the_guide_is_inserted_changed_found_and_deleted(guide
         "update",
         details["id"],
     )
-    _, found = guide.crm("GET", "/crm/v8/Leads/search", email="p.daly@zylker.com")
+    _, found = guide.crm("GET", "/crm/v8/Leads/search", email="p.daly@example.com")
     assert [each["id"] for each in found["data"]] == [details["id"]]
     query = "select Last_Name, City from Leads where Lead_Source = 'Website'"
     _, rows = guide.crm("POST", "/crm/v8/coql", {"select_query": query})
