@@ -419,7 +419,10 @@ def expand_request(
     known = dict(df.attrs.get("zcrm", {}))
     owner = module or known.get("module")
     if owner is None:
-        raise ValueError("The module of this table is unknown. Name it, such as module='Deals'.")
+        raise ValueError(
+            "The module of this table is unknown: pandas drops df.attrs in merge and concat.\n"
+            f"Nothing was sent.\nWrite: crm.expand(df, {lookup!r}, [...], module='Deals')"
+        )
 
     def fetch(session: Session) -> pd.DataFrame:
         table = expanded(
