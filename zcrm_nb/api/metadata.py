@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
-from zcrm_nb import coql
 from zcrm_nb.api.org_settings import Currency, currencies
 from zcrm_nb.api.pages import V8, numbered_pages
 from zcrm_nb.errors import (
@@ -30,16 +29,18 @@ from zcrm_nb.errors import (
     levels_up,
 )
 from zcrm_nb.frames import Column, directory, entries_of, parse_json, sequence_number
+from zcrm_nb.later import later
 from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    import pandas as pd
-
+    from zcrm_nb import coql
     from zcrm_nb.api.pages import Send
     from zcrm_nb.coql.lint import Examined
     from zcrm_nb.frames import FrameOptions
+else:
+    (coql,) = later("zcrm_nb", "coql")
 
 __all__ = [
     "FIELD_COLUMNS",
@@ -543,3 +544,14 @@ class Catalogue(ProcessBound):
                 code="INVALID_MODULE",
                 details={"module": module},
             )
+
+
+def licence(org: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """Return edition and number of users; ``None`` where Zoho's answer does not say."""
+    details = org.get("license_details")
+    details = details if isinstance(details, dict) else {}
+    edition, users = details.get("paid_type"), details.get("users_license_purchased")
+    return (
+        edition if isinstance(edition, str) else None,
+        users if type(users) is int and users >= 0 else None,
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.reading import tables
+from zcrm_nb import frames
 from zcrm_nb.client.base import Base
-from zcrm_nb.frames import series
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.api.reading import tables
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import ProgressCallback
+else:
+    (tables,) = later("zcrm_nb.api.reading", "tables")
 
 __all__ = ["Reading"]
 
@@ -338,7 +341,7 @@ class Reading(Base):
             {"tz": tz, "exact": exact, "errors": errors, "as_is": as_is}
         )
         row = tables.record_row(self._session, module, id, external=external, **options)
-        return series(row, name=id)
+        return frames.series(row, name=id)
 
     def search(
         self,

@@ -9,6 +9,17 @@ import re
 from collections.abc import Iterable
 
 from zcrm_nb.emulator import composite
+from zcrm_nb.emulator.actions import (
+    absent,
+    clone,
+    email_sharing,
+    emails,
+    locks,
+    mass_convert,
+    mass_owner,
+    meetings,
+    sharing,
+)
 from zcrm_nb.emulator.bulk import reading, uploads, writing
 from zcrm_nb.emulator.configuring import currencies
 from zcrm_nb.emulator.describing import custom_views, metadata, staff, users
@@ -16,6 +27,7 @@ from zcrm_nb.emulator.oauth import consent, devices, tokens_api
 from zcrm_nb.emulator.query import coql_api
 from zcrm_nb.emulator.records import (
     attachments,
+    contact_roles,
     convert,
     files,
     history,
@@ -25,6 +37,7 @@ from zcrm_nb.emulator.records import (
     records,
     recycle_bin,
     related,
+    related_lists,
     tags_api,
     writes,
 )
@@ -50,10 +63,21 @@ ROUTES = (
     *writing.ROUTES,
     *watch_api.ROUTES,
     *related.ROUTES,
+    *related_lists.ROUTES,
+    *contact_roles.ROUTES,
     *attachments.ROUTES,
     *files.ROUTES,
     *tags_api.ROUTES,
     *history.ROUTES,
+    *clone.ROUTES,
+    *locks.ROUTES,
+    *sharing.ROUTES,
+    *meetings.ROUTES,
+    *emails.ROUTES,
+    *email_sharing.ROUTES,
+    *mass_owner.ROUTES,
+    *mass_convert.ROUTES,
+    *absent.ROUTES,
     *composite.ROUTES,
     *convert.ROUTES,
     *recycle_bin.ROUTES,
@@ -67,7 +91,7 @@ ROUTES = (
 JOBS = {reading.READ: reading.KIND, writing.WRITE: writing.KIND}
 """What bulk jobs of each kind do."""
 
-WORKS = {**recycle_bin.WORKS, **mass.WORKS, **merge.WORKS}
+WORKS = {**recycle_bin.WORKS, **mass.WORKS, **mass_owner.WORKS, **mass_convert.WORKS, **merge.WORKS}
 """How each kind of work that was put off is done."""
 
 NOT_EMULATED = (
@@ -79,7 +103,6 @@ NOT_EMULATED = (
     (f"{V8}/__zia_people_enrichment/**", "Zia's enrichment of people"),
     (f"{V8}/actions/**", "This action on the org"),
     (f"{V8}/Appointments_Rescheduled_History__s/**", "The history of appointments"),
-    (f"{V8}/Contacts/roles/**", "Contact roles"),
     (f"{V8}/Entity_Scores__s/**", "Scores of records"),
     (f"{V8}/Services__s/**", "Services"),
     (f"{V8}/files/**", "The file system"),
@@ -110,6 +133,8 @@ NOT_EMULATED_METHODS = {
     f"{V8}/settings/roles": ("POST", "PUT"),
     f"{V8}/settings/roles/{{role_id}}": ("PUT", "DELETE"),
     f"{V8}/settings/profiles/{{profile_id}}": ("PUT", "DELETE"),
+    f"{V8}/settings/automation/scoring_rules": ("POST", "PUT", "DELETE"),
+    f"{V8}/settings/automation/scoring_rules/{{rule_id}}": ("PUT", "DELETE"),
     f"{V8}/users": ("POST", "PUT"),
     f"{V8}/users/{{user_id}}": ("PUT", "DELETE"),
     f"{V8}/{{module}}/actions/count": ("POST",),
@@ -123,8 +148,8 @@ NOT_EMULATED_DETAILS = (
     "notifications: callbacks go to loopback addresses only, those to others are written into "
     "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
     "not notify",
-    "locking and unlocking (a record whose `Locked__s` is true refuses changes), approvals (every "
-    "record is `approved`)",
+    "locking by rules (only by hand), approvals (every record is `approved`)",
+    "what sharing lets users see: every user sees every record; e-mails are kept, none is sent",
     "what a deal's Stage brings about: Probability and forecast category stay as written",
     "what a conversion fills in on existing accounts and contacts, besides the account's name",
     "profiles' permissions: the user of the credentials may do everything",

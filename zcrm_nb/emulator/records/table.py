@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +11,21 @@ import orjson
 from zcrm_nb.emulator.catalog.describe import TEXTAREAS
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.storage.codec import Shaped, render, shape
+from zcrm_nb.emulator.storage.schema import Field
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.query.conditions import Condition
-    from zcrm_nb.emulator.storage.schema import Field, Module
+    from zcrm_nb.emulator.storage.schema import Module
     from zcrm_nb.emulator.storage.store import Store
 
 RICH_TEXT_IN_LISTS = 500
+NO_VALUES: Mapping[str, Shaped] = {}
 ORDERS = ("asc", "desc")
+#: The kind of document that says that a meeting is cancelled; its id follows.
+CANCELLED = "cancelled"
+#: Whether a meeting is cancelled: named in ``fields`` like a field, but none in the metadata.
+EVENT_CANCELLED = Field("$event_cancelled", "boolean", "Cancelled", 0)
 #: What a note says of the files attached to it; null without any.
 ATTACHED = (
     "(SELECT CASE WHEN count(*) THEN json_group_array(json_object('$file_id', a.file_id,"
@@ -31,11 +37,18 @@ ATTACHED = (
 class Table:
     """Some fields of a module, read from the store and shaped for the wire.
 
-    ``cut`` shortens rich text to 500 characters, as in lists.
+    ``cut`` shortens rich text to 500 characters, as in lists. ``beside`` are values that are not
+    fields of the module: those of the link between a record and the owner of a related list.
     """
 
     def __init__(
-        self, store: Store, module: Module, fields: Iterable[Field], *, cut: bool = False
+        self,
+        store: Store,
+        module: Module,
+        fields: Iterable[Field],
+        *,
+        cut: bool = False,
+        beside: Mapping[str, Shaped] = NO_VALUES,
     ) -> None:
         self._store, self._module = store, module
         chosen = {"id": module.by_name["id"]} | {each.api_name: each for each in fields}
@@ -47,6 +60,11 @@ class Table:
             shaped["$se_module"] = Shaped(('r."$se_module"',))
         if module.api_name == "Notes":
             shaped["$attachments"] = Shaped((ATTACHED,), orjson.loads)
+        if EVENT_CANCELLED.api_name in shaped:
+            kind = f"'{CANCELLED} ' || r.id"
+            sql = f"EXISTS (SELECT 1 FROM documents WHERE kind = {kind})"
+            shaped[EVENT_CANCELLED.api_name] = Shaped((sql,), bool)
+        shaped |= beside
         self._shaped = shaped
         self._expressions = [sql for each in shaped.values() for sql in each.expressions]
 
