@@ -18,7 +18,7 @@ import pandas as pd
 
 from zcrm_nb.api.org_settings import Currency, currencies
 from zcrm_nb.api.pages import V8, numbered_pages
-from zcrm_nb.api.picklists import forecast_types
+from zcrm_nb.api.picklists import forecast_type, forecast_types
 from zcrm_nb.errors import (
     LABELS,
     DataWarning,
@@ -451,9 +451,15 @@ class Catalogue(ProcessBound):
         Stages that are no longer used are left out, unless a record still has one.
         """
         fields = self.known(f"fields {module}") or {}
+        # Few fields have such values; only their columns are looked through.
+        stages = [
+            name
+            for name in fields.keys() & set(table.columns)
+            if any(map(forecast_type, fields[name].get("pick_list_values") or ()))
+        ]
         return {
             name: types
-            for name in fields.keys() & set(table.columns)
+            for name in stages
             if (types := forecast_types(fields[name], set(table[name].dropna().astype(str))))
         }
 
