@@ -76,6 +76,7 @@ READS = {
     "timeline": lambda crm, ids, _: crm.timeline("Leads", ids["Leads"][0]),
     "users": lambda crm, *_: crm.users(),
     "roles": lambda crm, *_: crm.roles(),
+    "contact_roles": lambda crm, *_: crm.contact_roles(),
     "profiles": lambda crm, *_: crm.profiles(),
     "views": lambda crm, *_: crm.views("Leads"),
     "watches": lambda crm, *_: crm.watches(),
@@ -97,6 +98,11 @@ WRITES = {
     "mass_update": lambda crm, leads: crm.mass_update(
         "Leads", leads[:2], values={"City": "Goa"}, **QUIET
     ),
+    "merge_plan": lambda crm, leads: crm.merge_plan(
+        pd.DataFrame({"group": 1, "master": [True, False], "id": leads[:2]}),
+        module="Leads",
+        **QUIET,
+    ).apply(**QUIET),
     "resolve": lambda crm, _: crm.insert("Leads", [{"Last_Name": "x"}], **QUIET).resolve(),
     "restore": lambda crm, leads: crm.restore("Leads", leads[4:5], **QUIET),
     "tag": lambda crm, leads: crm.tag("Leads", leads[:2], "Hot", **QUIET),
@@ -118,7 +124,7 @@ WRITES_AND_OTHERS = {
     *("add_note", "attach", "attach_link", "budget", "bulk_write", "change_owner"),
     *("close", "convert", "credits", "delete", "detach", "diff"),
     *("empty_recycle_bin", "history", "insert", "job", "link", "live"),
-    *("logout", "mass_delete", "mass_update", "refresh", "renew", "report"),
+    *("logout", "mass_delete", "mass_update", "merge_plan", "refresh", "renew", "report"),
     *("restore", "send", "set_photo", "tag", "trace", "unlink"),
     *("untag", "unwatch", "update", "upload", "upsert", "watch"),
 }

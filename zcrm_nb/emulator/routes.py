@@ -22,7 +22,7 @@ from zcrm_nb.emulator.actions import (
 )
 from zcrm_nb.emulator.bulk import reading, uploads, writing
 from zcrm_nb.emulator.configuring import currencies
-from zcrm_nb.emulator.describing import custom_views, metadata, staff, users
+from zcrm_nb.emulator.describing import custom_views, metadata, module_details, staff, users
 from zcrm_nb.emulator.oauth import consent, devices, tokens_api
 from zcrm_nb.emulator.query import coql_api
 from zcrm_nb.emulator.records import (
@@ -52,6 +52,7 @@ ROUTES = (
     *tokens_api.ROUTES,
     *devices.ROUTES,
     *metadata.ROUTES,
+    *module_details.ROUTES,
     *users.ROUTES,
     *staff.ROUTES,
     *currencies.ROUTES,
