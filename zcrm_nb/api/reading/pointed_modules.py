@@ -49,7 +49,8 @@ def frame_of_list(
         each.name
         for each in columns
         if each.kind == "lookup"
-        and fields.get(each.name, {}).get("data_type") == "multi_module_lookup"
+        and each.name in fields
+        and fields[each.name]["data_type"] == "multi_module_lookup"
     ]
     if not own:
         return to_frame(bodies, columns, **options)
