@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from zcrm_nb.emulator import composite
 from zcrm_nb.emulator.bulk import reading, uploads, writing
-from zcrm_nb.emulator.configuring import currencies
+from zcrm_nb.emulator.configuring import currencies, tables, territories
 from zcrm_nb.emulator.describing import custom_views, metadata, staff, users
 from zcrm_nb.emulator.oauth import consent, devices, tokens_api
 from zcrm_nb.emulator.query import coql_api
@@ -42,6 +42,8 @@ ROUTES = (
     *users.ROUTES,
     *staff.ROUTES,
     *currencies.ROUTES,
+    *tables.ROUTES,
+    *territories.ROUTES,
     *coql_api.ROUTES,
     *records.ROUTES,
     *writes.ROUTES,
@@ -118,7 +120,8 @@ NOT_EMULATED_METHODS = {
 NOT_EMULATED_DETAILS = (
     "the implicit flow (`response_type=token`), client types (every client may use every flow that "
     "it has the redirect URIs for), other environments than Production",
-    "cross filters of custom views; territories, `filters`",
+    "cross filters of custom views; `filters`; what a territory permits, and the territories that a "
+    "record shows (a list by `territory_id` has its records)",
     "notifications: callbacks go to loopback addresses only, those to others are written into "
     "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
     "not notify",

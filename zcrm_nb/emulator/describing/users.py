@@ -11,6 +11,7 @@ from zcrm_nb.emulator.records.table import Table, plain_info
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import PAGES, V8, Route
+from zcrm_nb.emulator.storage import documents
 from zcrm_nb.emulator.world import ORG, ORG_ID, ZGID, money
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ TYPES = {
 ALIKE: dict[str, Any] = {
     "decimal_separator": "Period",
     "number_separator": "Comma",
-    "territories": [],
     "theme": {"screen": "fixed", "background": "#F3F0EB", "type": "default"},
     "customize_info": {"notes_desc": None, "show_right_panel": None, "bc_view": None},
     "sandboxDeveloper": False,
@@ -147,7 +147,19 @@ def _read(org: Org, where: Condition, limit: int, offset: int) -> list[dict[str,
     module = org.schema.directory["Users"]
     users, _ = Table(org.store, module, module.fields).read(where, "r.id", limit, offset=offset)
     now = org.clock.now()
-    return [user | ALIKE | {"offset": _offset_ms(user, now)} for user in users]
+    return [
+        user | ALIKE | {"offset": _offset_ms(user, now), "territories": _territories(org, user)}
+        for user in users
+    ]
+
+
+def _territories(org: Org, user: dict[str, Any]) -> list[dict[str, Any]]:
+    """Mention the territories that a user is in."""
+    return [
+        {"name": each["name"], "id": each["id"], "manager": each["manager"] == user["id"]}
+        for each in documents.listed(org.store, "territories")
+        if user["id"] in each["users"]
+    ]
 
 
 def _offset_ms(user: dict[str, Any], now: int) -> int:
