@@ -58,6 +58,7 @@ CALLS: dict[str, Callable[[CRM], object]] = {
     ),
     "notes": lambda crm: crm.notes("Leads", FIRST["Leads"]),
     "attachments": lambda crm: crm.attachments("Leads", FIRST["Leads"]),
+    "stage_history": lambda crm: crm.stage_history(where={"Stage": "Closed Lost"}),
     "timeline": lambda crm: crm.timeline("Leads", FIRST["Leads"]),
     "modules": lambda crm: crm.modules(),
     "fields": lambda crm: crm.fields("Deals"),

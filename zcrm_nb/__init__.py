@@ -10,36 +10,42 @@ dtype('float64')
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zcrm_nb import errors
-from zcrm_nb.api.reading.query import coql_pages
-from zcrm_nb.api.reading.records import record_pages
-from zcrm_nb.api.reading.search import search_pages
 from zcrm_nb.client import CRM
-from zcrm_nb.client.lint import lint
 from zcrm_nb.connect import connect, emulate, login
-from zcrm_nb.coql import fill
-from zcrm_nb.frames import open_export, to_frame, to_records
+from zcrm_nb.later import names_later
 
 if TYPE_CHECKING:
-    from zcrm_nb.frames.duplicates import duplicates as duplicates
-    from zcrm_nb.notebook import plots as plots
-    from zcrm_nb.notebook.explorer.explorer import explore as explore
-    from zcrm_nb.notebook.scaffold import new_notebook as new_notebook
+    from zcrm_nb.api.reading.query import coql_pages
+    from zcrm_nb.api.reading.records import record_pages
+    from zcrm_nb.api.reading.search import search_pages
+    from zcrm_nb.client.lint import lint
+    from zcrm_nb.coql import fill
+    from zcrm_nb.frames import open_export, to_frame, to_records
+    from zcrm_nb.frames.duplicates import duplicates
+    from zcrm_nb.notebook import plots
+    from zcrm_nb.notebook.explorer.explorer import explore
+    from zcrm_nb.notebook.scaffold import new_notebook
+else:
+    # Someone who only wants a table should not wait for a plot library.
+    homes = {
+        "api.reading.query": "coql_pages",
+        "api.reading.records": "record_pages",
+        "api.reading.search": "search_pages",
+        "client.lint": "lint",
+        "coql": "fill",
+        "frames": "open_export to_frame to_records",
+        "frames.duplicates": "duplicates",
+        "notebook.explorer.explorer": "explore",
+        "notebook.magics.magics": "load_ipython_extension unload_ipython_extension",
+        "notebook.plots": "plots",
+        "notebook.scaffold": "new_notebook",
+    }
+    __getattr__ = names_later(__name__, homes)
 
 __version__ = "0.1.0"
-
-# Loaded when first used: someone who only wants a table should not wait for a plot library.
-_LATER = {
-    "duplicates": "zcrm_nb.frames.duplicates",
-    "explore": "zcrm_nb.notebook.explorer.explorer",
-    "load_ipython_extension": "zcrm_nb.notebook.magics.magics",
-    "new_notebook": "zcrm_nb.notebook.scaffold",
-    "plots": "zcrm_nb.notebook.plots",
-    "unload_ipython_extension": "zcrm_nb.notebook.magics.magics",
-}
 
 __all__ = [
     "CRM",
@@ -60,15 +66,6 @@ __all__ = [
     "to_frame",
     "to_records",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Load a name that was left for later."""
-    if name not in _LATER:
-        raise AttributeError(f"module 'zcrm_nb' has no attribute {name!r}")
-    home = importlib.import_module(_LATER[name])
-    found = globals()[name] = getattr(home, name, home)
-    return found
 
 
 def __dir__() -> list[str]:

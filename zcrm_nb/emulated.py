@@ -7,7 +7,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.listening.push import Address
 from zcrm_nb.auth.data_centres import addresses
 from zcrm_nb.auth.oauth import Grant, TokenSource
 from zcrm_nb.client import CRM
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from requests.adapters import BaseAdapter
 
+    from zcrm_nb.api.listening.push import Address
     from zcrm_nb.auth.data_centres import Addresses
     from zcrm_nb.auth.oauth import Token
     from zcrm_nb.emulator import Emulator
@@ -75,6 +75,8 @@ class EmulatedCRM(CRM):
             channels.post = partial(self._post, channels.post)
         url = f"https://kernel.test/{token_hex(8)}"
         self._inboxes[url] = inbox
+        from zcrm_nb.api.listening.push import Address  # noqa: PLC0415 - only feeds need it
+
         return Address(url, lambda: None)
 
     def _post(self, otherwise: Callable[[str, bytes], int], url: str, body: bytes) -> int:

@@ -1,11 +1,15 @@
-"""Modules that are loaded when they are first used, so that the first table does not wait."""
+"""What is loaded when it is first used, so that the first table does not wait."""
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["later"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["later", "names_later"]
 
 
 class _Later:
@@ -34,3 +38,21 @@ def later(package: str, *names: str) -> tuple[Any, ...]:
     2
     """
     return tuple(_Later(f"{package}.{name}".lstrip(".")) for name in names)
+
+
+def names_later(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
+    """Make the ``__getattr__`` of a package: ``homes`` has the names of each of its modules.
+
+    A module that stands for itself is its own name.
+    """
+    modules = {name: module for module, names in homes.items() for name in names.split()}
+
+    def load(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        home = import_module(f"{package}.{modules[name]}")
+        value = getattr(home, name, home)
+        setattr(sys.modules[package], name, value)  # found without this function from now on
+        return value
+
+    return load

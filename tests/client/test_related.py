@@ -1,4 +1,4 @@
-"""What hangs together, read in few calls: related lists, subforms, lookups, timelines."""
+"""What hangs together, read in few calls: related lists, subforms, lookups."""
 
 import pandas as pd
 import pytest
@@ -321,53 +321,7 @@ def test_a_field_without_children_is_no_subform(crm):
         crm.subform("Deals", "Stage")
 
 
-# ---- Timelines, rich text, external ids ----------------------------------------------------------
-
-
-def test_a_timeline_has_a_row_for_each_changed_field(own, fresh):
-    """The latest first; what belongs to one change shares its entry."""
-    deal = own.records("Deals", ["Stage"])["id"].iloc[0]
-    fresh.clock.advance(3600)
-    change = {"data": [{"Next_Step": "Offer", "Amount": 5}]}
-    own.request("PUT", f"Deals/{deal}", json=change)
-    own.add_note("Deals", deal, "Called", title="Call")
-    table = own.timeline("Deals", deal)
-    assert list(table.columns) == [
-        "time", "action", "field", "old", "new", "by", "by.id", "source", "module", "record",
-        "record.id", "entry",
-    ]  # fmt: skip
-    changes = table[table["action"] == "updated"]
-    assert set(changes["field"]) == {"Next_Step", "Amount"}
-    assert changes["entry"].nunique() == 1
-    assert table["time"].is_monotonic_decreasing
-    assert table.loc[table["module"] == "Notes", "record"].tolist() == ["Call"]
-    assert str(table["time"].dtype) == "datetime64[s, UTC]"
-
-
-def test_zohos_sample_of_a_timeline_is_read(make_crm):
-    """The documented answer, with what it leaves empty; old and new values of other kinds."""
-    entry = {
-        "done_by": {"name": "Ada", "id": "1"},
-        "related_record": {"module": {"api_name": "Leads", "id": "2"}, "name": "a", "id": "3"},
-        "automation_details": {"rule": {"name": "r", "id": "4"}, "type": "workflow_rule"},
-        "record": {"module": {"api_name": "Deluge", "id": "null"}, "name": "p", "id": "5"},
-        "audited_time": "2025-11-12T13:13:15+05:30",
-        "action": "updated",
-        "id": "6",
-        "source": "workflow",
-        "type": "timeline",
-        "field_history": None,
-    }
-    signal = {**entry, "done_by": None, "record": {"module": None, "name": "b", "id": None}}
-    change = {"api_name": "Amount", "id": "7", "_value": {"old": None, "new": 5}}
-    answer = {
-        "__timeline": [entry, signal, {**entry, "field_history": [change]}],
-        "info": {"more_records": False, "next_page_token": None},
-    }
-    table = make_crm({"/crm/v8/Deals/1/__timeline": answer}).timeline("Deals", "1")
-    assert table["source"].tolist() == ["workflow"] * 3
-    assert table["new"].tolist()[2] == "5"
-    assert pd.isna(table["by"].iloc[1])
+# ---- Rich text, external ids ---------------------------------------------------------------------
 
 
 def test_rich_text_comes_whole(own, fresh):

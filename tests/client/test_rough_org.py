@@ -71,6 +71,7 @@ READS = {
     "search": lambda crm, *_: crm.search("Leads", ["Last_Name", "City"], word="Mumbai", **QUIET),
     "subform": lambda crm, *_: crm.subform("Quotes", "Quoted_Items", **QUIET),
     "table": lambda crm, *_: crm.table("Leads", ["Last_Name", "City"], **QUIET),
+    "stage_history": lambda crm, *_: crm.stage_history(**QUIET),
     "tags": lambda crm, *_: crm.tags("Leads"),
     "timeline": lambda crm, ids, _: crm.timeline("Leads", ids["Leads"][0]),
     "users": lambda crm, *_: crm.users(),

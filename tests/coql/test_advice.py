@@ -30,7 +30,8 @@ ZONE = "Asia/Kolkata"
 def read(crm: CRM) -> Callable[[str], Examined]:
     """A function that reads a query by the org's metadata."""
     catalogue = crm._catalogue
-    return lambda text: examine(text, catalogue.fields, catalogue.modules, lambda: ZONE)
+    facts = catalogue.facts
+    return lambda text: examine(text, catalogue.fields, catalogue.modules, lambda: ZONE, facts)
 
 
 def first_finding(examined: Examined, at: tuple[int, int]) -> Finding:

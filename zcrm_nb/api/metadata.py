@@ -7,9 +7,12 @@ page knows. What can be read is read; what cannot be understood is left out, wit
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from contextlib import suppress
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
@@ -21,19 +24,23 @@ from zcrm_nb.errors import (
     NotFoundError,
     PermissionDenied,
     ScopeError,
+    ZohoError,
     by_label,
     levels_up,
 )
-from zcrm_nb.frames import Column, directory, entries_of, sequence_number
+from zcrm_nb.frames import Column, directory, entries_of, parse_json, sequence_number
+from zcrm_nb.later import later
 from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    import pandas as pd
-
+    from zcrm_nb import coql
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.coql.lint import Examined
     from zcrm_nb.frames import FrameOptions
+else:
+    (coql,) = later("zcrm_nb", "coql")
 
 __all__ = [
     "FIELD_COLUMNS",
@@ -257,6 +264,26 @@ def org(send: Send) -> dict[str, Any]:
     return next(iter(_listed(send, "org", "org")), {})
 
 
+def fiscal_month(send: Send) -> int:
+    """Return the month in which the fiscal year starts, 1 to 12; 1 credit."""
+    body = send("GET", f"{V8}settings/fiscal_year")
+    described = _object(parse_json(body) if body else None).get("fiscal_year")
+    name = _object(described).get("start_month")
+    if name not in _MONTHS:
+        raise ZohoError(
+            "Zoho does not say in which month the fiscal year of this org starts.",
+            f"It sent {described!r}.",
+            "Write the two dates instead: Closing_Date between '2026-04-01' and '2027-03-31'.",
+        )
+    return _MONTHS.index(name) + 1
+
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
 def users(send: Send) -> list[dict[str, Any]]:
     """Return all users, active or not; 1 credit for each 200."""
 
@@ -317,8 +344,8 @@ def choices(field: dict[str, Any]) -> list[dict[str, Any]]:
 class Catalogue(ProcessBound):
     """The org's metadata, each part read once and kept for as long as the CRM object lives."""
 
-    def __init__(self, send: Send) -> None:
-        self.send = send
+    def __init__(self, send: Send, clock: Callable[[], float] = time.time) -> None:
+        self.send, self._clock = send, clock
         self._kept: dict[str, Any] = {}
         self._lock = threading.RLock()
 
@@ -352,6 +379,50 @@ class Catalogue(ProcessBound):
             name = self.org().get("time_zone")
             return name if isinstance(name, str) else None
         return None
+
+    def examined(self, text: str) -> Examined:
+        """Read, repair and lint a query by what is known of the org."""
+        return coql.examine(text, self.fields, self.modules, self.time_zone, self.facts)
+
+    @property
+    def facts(self) -> coql.OrgFacts:
+        """What the values of conditions are read by."""
+        return coql.OrgFacts(self._known_users, self.calendar)
+
+    def _known_users(self) -> list[User] | None:
+        """Return the users, or ``None`` where this login may not read them."""
+        return None if self.directory() is None else self.users()
+
+    def calendar(self) -> coql.Calendar | None:
+        """Return the org's calendar; ``None`` where its time zone is unknown."""
+        try:
+            zone = ZoneInfo(self.time_zone() or "")
+        except (ValueError, ZoneInfoNotFoundError, OSError):
+            return None
+        today = datetime.fromtimestamp(self._clock(), zone).date()
+        return coql.Calendar(zone, today, self.fiscal_month)
+
+    def moment(self, value: datetime | date | str | None) -> datetime | str | None:
+        """Return a moment; of a day or a period in the org's time zone, the second before it.
+
+        Zoho takes "since" as later than that.
+        """
+        if value is None or isinstance(value, datetime):
+            return value
+        if isinstance(value, str) and not coql.is_day_or_period(value):
+            return value
+        calendar = self.calendar()
+        if calendar is None:
+            raise ValueError(f"The time zone of this org is unknown: write {value} with a time.")
+        span = coql.span(str(value), calendar)
+        if span is None:
+            raise ValueError(f"{value!r} is not a date or a period, such as 'this month'.")
+        return coql.first_moment(span.first, calendar.zone) - timedelta(seconds=1)
+
+    def fiscal_month(self) -> int:
+        """Return the month in which the org's fiscal year starts, 1 to 12; 1 credit, once."""
+        month: int = self._once("fiscal month", lambda: fiscal_month(self.send))
+        return month
 
     def zone(self, tz: str) -> str:
         """Return an IANA zone, the org's own for ``"org"``; ``ValueError`` if it is not one."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zcrm_nb.api.reading import query as ask
+from zcrm_nb import frames
 from zcrm_nb.client.base import Reporting
-from zcrm_nb.frames import as_record_ids, to_frame
+from zcrm_nb.frames import to_frame
 from zcrm_nb.later import later
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.acting import convert, mass, recycle_bin
+    from zcrm_nb.api.reading import query as ask
     from zcrm_nb.api.writing.writes import Run
     from zcrm_nb.frames import RecordIds, Report
     from zcrm_nb.notebook.progress import ProgressCallback
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 else:
     convert, mass, recycle_bin = later("zcrm_nb.api.acting", "convert", "mass", "recycle_bin")
+    (ask,) = later("zcrm_nb.api.reading", "query")
 
 __all__ = ["Acting"]
 
@@ -126,7 +128,7 @@ class Acting(Reporting):
         'Pilot'
         >>> crm.close()
         """
-        index, rows = as_record_ids(leads)
+        index, rows = frames.as_record_ids(leads)
         common = convert.Conversion(
             account=account,
             contact=contact,
@@ -211,7 +213,7 @@ class Acting(Reporting):
         >>> crm.close()
         """
         self._catalogue.fields(module)
-        index, rows = as_record_ids(records)
+        index, rows = frames.as_record_ids(records)
         calls = mass.change_owner(
             module,
             [row["id"] for row in rows],
@@ -301,7 +303,7 @@ class Acting(Reporting):
         if cvid is not None:
             body = {"data": [written], "cvid": mass.view_id(module, cvid)}
             return self._job(module, "mass_update", body, wait_s, progress)
-        index, rows = as_record_ids([] if records is None else records)
+        index, rows = frames.as_record_ids([] if records is None else records)
         calls = mass.mass_update(module, [row["id"] for row in rows], written)
         return self._act(
             calls,
@@ -385,7 +387,7 @@ class Acting(Reporting):
             shown = ask.count_query(self._gate.send, self._catalogue, query)
             mass.check_expected(f"The view {cvid} of {module}", shown, expect)
             return self._job(module, "mass_delete", {"cvid": cvid}, wait_s, progress)
-        index, rows = as_record_ids([] if records is None else records)
+        index, rows = frames.as_record_ids([] if records is None else records)
         return self._act(
             mass.mass_delete(module, [row["id"] for row in rows]),
             f"deleting {module}",
@@ -503,7 +505,7 @@ class Acting(Reporting):
         >>> crm.close()
         """
         self._catalogue.fields(module)
-        index, rows = as_record_ids(records)
+        index, rows = frames.as_record_ids(records)
         calls = recycle_bin.restore(module, [row["id"] for row in rows])
         return self._act(
             calls, f"restoring {module}", progress, module=module, index=index, undoable=True

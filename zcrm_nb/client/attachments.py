@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zcrm_nb import frames
 from zcrm_nb.client.base import Reporting
-from zcrm_nb.frames import as_record_ids
 from zcrm_nb.later import later
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ class Attaching(Reporting):
         'record deleted'
         >>> crm.close()
         """
-        index, rows = as_record_ids(ids)
+        index, rows = frames.as_record_ids(ids)
         calls = attachments.detaching(module, id, [row["id"] for row in rows])
         label = f"Attachments of {module}"
         return self._act(calls, label, progress=False, module=module, index=index)

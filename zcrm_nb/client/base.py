@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet, finalize
 
+from zcrm_nb import frames
 from zcrm_nb.api.metadata import Catalogue
 from zcrm_nb.api.session import Session
 from zcrm_nb.errors import WriteError, WriteWarning
-from zcrm_nb.frames import ReportActions
 from zcrm_nb.later import later
 from zcrm_nb.notebook.progress import Progress
 from zcrm_nb.state.files import ProcessBound
@@ -108,7 +108,7 @@ class Base(ProcessBound):
     ) -> None:
         self._gate = gate
         self._kept = kept
-        self._catalogue = Catalogue(gate.send)
+        self._catalogue = Catalogue(gate.send, gate.clock)
 
         self._watched: dict[str, Channel] = {}
         self._feeds: WeakSet[Feed] = WeakSet()
@@ -386,7 +386,7 @@ class Reporting(Base):
                 progress=True,
             )
 
-        return (story or journal.read()).report(ReportActions(resolved, undone))
+        return (story or journal.read()).report(frames.ReportActions(resolved, undone))
 
 
 def _unknown(report: Report, label: str, count: int) -> WriteWarning:

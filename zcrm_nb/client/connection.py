@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb import frames
 from zcrm_nb.api.pages import at
 from zcrm_nb.auth.oauth import NoLogin, TokenSource
 from zcrm_nb.client.base import Base
 from zcrm_nb.errors import LoginError
-from zcrm_nb.frames import Column, TextTable, parse_json, to_frame
+from zcrm_nb.frames import Column, parse_json, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -259,7 +260,7 @@ class Sending(Base):
             kept = self._kept and self._kept[0].load(self._kept[1])
         name = self._kept[1] if self._kept else ""
         checks = examine(self._gate, kept.renewed_at if kept else (), name)
-        return TextTable(to_frame([[check._asdict() for check in checks]], COLUMNS))
+        return frames.TextTable(to_frame([[check._asdict() for check in checks]], COLUMNS))
 
     def logout(self) -> None:
         """Revoke the login at Zoho, and delete the saved one.

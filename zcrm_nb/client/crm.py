@@ -12,6 +12,7 @@ from zcrm_nb.client.attachments import Attaching
 from zcrm_nb.client.connection import Sending
 from zcrm_nb.client.duplicates import Merging
 from zcrm_nb.client.exporting import Exporting
+from zcrm_nb.client.histories import Histories
 from zcrm_nb.client.listening import Listening
 from zcrm_nb.client.metadata import Describing
 from zcrm_nb.client.notes_and_tags import Noting
@@ -34,6 +35,7 @@ __all__ = ["CRM"]
 class CRM(
     Merging,
     Reading,
+    Histories,
     Planning,
     Relating,
     Attaching,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from zcrm_nb import frames
 from zcrm_nb.client.base import Task, warn_user
 from zcrm_nb.client.jobs import BulkJobs
-from zcrm_nb.frames import store_at
 from zcrm_nb.later import later
 from zcrm_nb.notebook.progress import Progress
 
@@ -304,7 +304,7 @@ class Exporting(BulkJobs):
         [(40,)]
         >>> crm.close()
         """
-        store = store_at(target, module, format=format, table=table)
+        store = frames.store_at(target, module, format=format, table=table)
         cluster = self._cluster(client, store)
         request = exports.export_request(
             self._export_session, module, columns, where=where, cvid=cvid, values=values

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zcrm_nb import frames
 from zcrm_nb.api import metadata
 from zcrm_nb.api.reading import views
 from zcrm_nb.client.base import Base
-from zcrm_nb.frames import series, to_frame
+from zcrm_nb.frames import to_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -329,7 +330,7 @@ class Describing(Base):
         org = self._catalogue.org()
         licence = org.get("license_details") or {}
         self._gate.know(licence.get("paid_type"), licence.get("users_license_purchased"))
-        return series(org, name="org")
+        return frames.series(org, name="org")
 
     def refresh(self) -> None:
         """Forget modules, fields, users, roles, profiles and org, so that they are read again.

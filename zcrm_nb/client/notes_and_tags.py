@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zcrm_nb import frames
 from zcrm_nb.client.base import Reporting
-from zcrm_nb.frames import as_record_ids, to_frame
+from zcrm_nb.frames import to_frame
 from zcrm_nb.later import later
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Noting(Reporting):
         'done'
         >>> crm.close()
         """
-        index, rows = as_record_ids(ids)
+        index, rows = frames.as_record_ids(ids)
         calls = notes_and_tags.new_notes(module, [row["id"] for row in rows], content, title)
         return self._act(calls, f"Notes of {module}", progress, module=module, index=index)
 
@@ -244,7 +245,7 @@ class Noting(Reporting):
         'expo 2026'
         >>> crm.close()
         """
-        index, rows = as_record_ids(ids)
+        index, rows = frames.as_record_ids(ids)
         wanted = [row["id"] for row in rows]
         calls = notes_and_tags.retagging(module, wanted, tags, action="add", over_write=replace)
         return self._act(calls, f"Tags of {module}", progress, module=module, index=index)
@@ -301,6 +302,6 @@ class Noting(Reporting):
         []
         >>> crm.close()
         """
-        index, rows = as_record_ids(ids)
+        index, rows = frames.as_record_ids(ids)
         calls = notes_and_tags.retagging(module, [row["id"] for row in rows], tags, action="remove")
         return self._act(calls, f"Tags of {module}", progress, module=module, index=index)

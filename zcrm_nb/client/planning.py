@@ -7,9 +7,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.reading import query as ask
+import pandas as pd
+
 from zcrm_nb.client.base import Base
-from zcrm_nb.coql import fill
 from zcrm_nb.frames import to_frame
 from zcrm_nb.later import later
 
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    import pandas as pd
-
+    from zcrm_nb import coql
     from zcrm_nb.api.exporting import job_store
     from zcrm_nb.api.exporting import session as export_sessions
     from zcrm_nb.api.planning import costs, routes, table_spec
     from zcrm_nb.api.planning.costs import Plan, Speed
     from zcrm_nb.api.reading import profile
+    from zcrm_nb.api.reading import query as ask
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import ProgressCallback
 else:
+    (coql,) = later("zcrm_nb", "coql")
     job_store, export_sessions = later("zcrm_nb.api.exporting", "job_store", "session")
     costs, routes, table_spec = later("zcrm_nb.api.planning", "costs", "routes", "table_spec")
-    (profile,) = later("zcrm_nb.api.reading", "profile")
+    profile, ask = later("zcrm_nb.api.reading", "profile", "query")
 
 __all__ = ["Planning"]
 
@@ -196,8 +197,8 @@ class Planning(Base):
 
     def plan(
         self,
-        query_or_module: str,
-        columns: Sequence[str] | None = None,
+        query_or_module: str | Callable[..., pd.DataFrame],
+        columns: Sequence[str] | pd.DataFrame | pd.Series[Any] | None = None,
         *,
         where: str | Mapping[str, Any] | None = None,
         order_by: str | Sequence[str] | None = None,
@@ -210,11 +211,11 @@ class Planning(Base):
 
         Parameters
         ----------
-        query_or_module : str
+        query_or_module : str or method
             API name of a module, with the parameters of :meth:`table`; or a COQL query, as for
-            :meth:`coql`.
+            :meth:`coql`; or ``crm.stage_history``, with its parameters.
         columns : sequence of str, optional
-            As for :meth:`table`.
+            As for :meth:`table`; of ``crm.stage_history`` the records.
         where : str or mapping, optional
             As for :meth:`table`.
         order_by : str or sequence of str, optional
@@ -276,6 +277,13 @@ class Planning(Base):
         ('rest', 12)
         >>> crm.close()
         """
+        if callable(query_or_module):
+            ids = values.pop("ids", columns)
+            return self._plan_method(
+                query_or_module, ids, where=where, max_credits=max_credits, **values
+            )
+        if isinstance(columns, (pd.DataFrame, pd.Series)):
+            raise TypeError("columns takes a list of names, not a table.")
         is_query = bool(re.match(r"\s*select\s", query_or_module, re.IGNORECASE))
         if is_query and not (columns is None and where is None and order_by is None):
             raise ValueError(
@@ -283,7 +291,7 @@ class Planning(Base):
                 "order_by=."
             )
         text = (
-            fill(query_or_module, **values)
+            coql.fill(query_or_module, **values)
             if is_query
             else table_spec.spec_text(query_or_module, where, order_by, values)
         )
@@ -303,6 +311,22 @@ class Planning(Base):
                 most=max_credits,
             )
         return plan
+
+    def _plan_method(
+        self,
+        method: Callable[..., Any],
+        ids: Any,
+        *,
+        where: str | Mapping[str, Any] | None,
+        max_credits: int | None,
+        **values: Any,
+    ) -> Plan:
+        """Price a call of a method."""
+        name = getattr(method, "__name__", repr(method))
+        raise TypeError(
+            f"plan takes a module, a query or crm.stage_history, not {name}: a table of crm.table "
+            "is priced by crm.plan(module, …)."
+        )
 
     def profile(
         self,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from zcrm_nb.api.reading import tables
+from zcrm_nb import frames
 from zcrm_nb.client.base import Base
-from zcrm_nb.frames import series
+from zcrm_nb.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.api.reading import tables
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import ProgressCallback
+else:
+    (tables,) = later("zcrm_nb.api.reading", "tables")
 
 __all__ = ["Reading"]
 
@@ -121,7 +124,20 @@ class Reading(Base):
         Repaired are: a missing WHERE (``where id is not null``), three and more conditions joined
         by one word (bracketed in pairs), ``select *`` (the fields that COQL can read), names of
         aggregates in lower case and ``COUNT(*)``, names that need quotes, a semicolon at the end,
-        ``<>`` and ``==``. IN lists of more than 100 values are sent in several queries, and put
+        ``<>`` and ``==``. A user's name or e-mail address becomes their id (``Owner = 'Lakshmi
+        Iyer'``; 1 credit for each 200 users, once), the name of a record a condition on the field
+        that holds it (``Account_Name = 'Acme'``).
+
+        A day compared with a datetime is that day in the org's time zone: ``Created_Time =
+        '2026-01-01'`` means from its first to its last second, ``<=`` until its end. A period may
+        take the place of a date: ``yesterday``, ``today``, ``tomorrow``; ``this``, ``last`` or
+        ``next`` with ``week`` (from Monday), ``month``, ``quarter``, ``year``, ``fiscal quarter``
+        or ``fiscal year`` (1 credit, once); ``last 30 days``, which end today, and ``next 30
+        days``. ``Closing_Date = 'this month'`` is within it, ``< 'this month'`` before it, ``>
+        'this month'`` after it. So it is in :meth:`table`, :meth:`search` by a mapping,
+        :meth:`bulk` and :meth:`count`.
+
+        IN lists of more than 100 values are sent in several queries, and put
         together and sorted here.
 
         References
@@ -184,7 +200,8 @@ class Reading(Base):
             Only these records, in this order, repeated ones too: an id, several, or a table with a
             column ``id``. An empty selection gives an empty table.
         modified_since : datetime or str, optional
-            Only records changed after this moment; it must have a time zone.
+            Only records changed after this moment, which must have a time zone; or since the
+            start of a day (``"2026-01-01"``) or a period (``"this month"``) in the org's.
         sort_by : {"id", "Created_Time", "Modified_Time"}, default "id"
             The order of the records.
         ascending : bool, default True
@@ -324,7 +341,7 @@ class Reading(Base):
             {"tz": tz, "exact": exact, "errors": errors, "as_is": as_is}
         )
         row = tables.record_row(self._session, module, id, external=external, **options)
-        return series(row, name=id)
+        return frames.series(row, name=id)
 
     def search(
         self,
@@ -354,7 +371,8 @@ class Reading(Base):
             API names of the fields to bring; all that a list can bring by default.
         criteria : str or mapping, optional
             ``{"City": "Pune", "Rating": ["Active", "Acquired"]}``: all must hold, a list means any
-            of its members, and values need no escaping. Or Zoho's own criteria,
+            of its members, and values need no escaping; names of users and records, days and
+            periods are understood as in :meth:`coql`. Or Zoho's own criteria,
             ``"((City:starts_with:Pu) and (Annual_Revenue:greater_than:100000))"``.
         email : str, optional
             An e-mail address, or part of one, in any e-mail field.
@@ -452,7 +470,8 @@ class Reading(Base):
         module : str
             API name of the module.
         since : datetime or str, optional
-            Only those deleted after this moment; it must have a time zone.
+            Only those deleted after this moment, which must have a time zone; or since the start
+            of a day or a period in the org's.
         type : {"all", "recycle", "permanent"}, default "all"
             All, those still in the recycle bin, or those gone for good.
         tz : str, default "UTC"

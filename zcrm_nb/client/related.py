@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zcrm_nb import frames
 from zcrm_nb.client.base import Reporting
-from zcrm_nb.frames import as_record_ids, to_frame
+from zcrm_nb.frames import to_frame
 from zcrm_nb.later import later
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ class Relating(Reporting):
         ['done', 'done', 'done']
         >>> crm.close()
         """
-        index, rows = as_record_ids(ids)
+        index, rows = frames.as_record_ids(ids)
         linked = [row["id"] for row in rows]
         calls = related.links(module, id, related_list=related_list, ids=linked, away=False)
         label = f"{related_list} of {module}"
@@ -262,7 +263,7 @@ class Relating(Reporting):
         'relation removed'
         >>> crm.close()
         """
-        index, rows = as_record_ids(ids)
+        index, rows = frames.as_record_ids(ids)
         linked = [row["id"] for row in rows]
         calls = related.links(module, id, related_list=related_list, ids=linked, away=True)
         label = f"{related_list} of {module}"
@@ -431,52 +432,6 @@ class Relating(Reporting):
             self._catalogue, module, field, ids, columns=columns, options=options
         )
         return self._table(request, progress)
-
-    def timeline(self, module: str, id: str, *, tz: str = "UTC") -> pd.DataFrame:  # noqa: A002
-        """List what happened to a record: who changed which field from what to what.
-
-        Parameters
-        ----------
-        module : str
-            API name of the module.
-        id : str
-            The record's id.
-        tz : str, default "UTC"
-            Time zone of ``time``: an IANA name, or ``"org"`` for the org's own.
-
-        Returns
-        -------
-        DataFrame of shape (n_changes, 12)
-            One row for each changed field, the latest first; an event without a field, such as an
-            added note, is one row too. ``time``, ``action`` (Zoho's word), ``field``, ``old`` and
-            ``new`` (text, as Zoho shows the values), ``by``, ``by.id``, ``source``,
-            ``module``, ``record`` and ``record.id`` (what was changed or added), ``entry`` (the
-            same for all fields changed at once).
-
-        Raises
-        ------
-        NotFoundError
-            An id that is not one; not sent. Or Zoho has no such module or record.
-
-        Notes
-        -----
-        One credit for each 200 entries.
-
-        References
-        ----------
-        https://www.zoho.com/crm/developer/docs/api/v8/timeline-of-a-record.html
-
-        Examples
-        --------
-        >>> import zcrm_nb
-        >>> crm = zcrm_nb.emulate()
-        >>> deal = crm.records("Deals", ["Stage"], limit=1)["id"].iloc[0]
-        >>> _ = crm.request("PUT", f"Deals/{deal}", json={"data": [{"Next_Step": "Send offer"}]})
-        >>> crm.timeline("Deals", deal)[["action", "field", "new"]].iloc[0].tolist()
-        ['updated', 'Next_Step', 'Send offer']
-        >>> crm.close()
-        """
-        return notes_and_tags.timeline_table(self._gate.send, module, id, tz=self._zone(tz))
 
     def full_text(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.client.base import Reporting
-from zcrm_nb.frames.write_plan import WritePlan
 from zcrm_nb.later import later
 from zcrm_nb.notebook.progress import Progress
 
@@ -16,11 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.writing import diff, prepare, writes
-    from zcrm_nb.frames import Report
+    from zcrm_nb.frames import Report, write_plan
+    from zcrm_nb.frames.write_plan import WritePlan
     from zcrm_nb.notebook.progress import ProgressCallback
 
     Source = pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]
 else:
+    (write_plan,) = later("zcrm_nb.frames", "write_plan")
     diff, prepare, writes = later("zcrm_nb.api.writing", "diff", "prepare", "writes")
 
 __all__ = ["Writing"]
@@ -563,7 +564,7 @@ class Writing(Reporting):
             )
 
         subject = f"{module} by {', '.join(found.keys)}"
-        return WritePlan(
+        return write_plan.WritePlan(
             found.rows,
             found.changes,
             found.inserts,

@@ -6,6 +6,7 @@ from zcrm_nb.coql.diagnostics import Finding, ParseError
 from zcrm_nb.coql.fields import AstrayError, resolve
 from zcrm_nb.coql.grammar import AGGREGATES, RESERVED, parse
 from zcrm_nb.coql.lint import examine, lint
+from zcrm_nb.coql.periods import Calendar, first_moment, is_day_or_period, period, span
 from zcrm_nb.coql.repair import STAR, repair
 from zcrm_nb.coql.text import fill, places, to_text, where
 from zcrm_nb.coql.tree import (
@@ -26,6 +27,7 @@ from zcrm_nb.coql.tree import (
     with_criteria,
     with_short_lists,
 )
+from zcrm_nb.coql.value_repair import OrgFacts, ValueRepair
 
 __all__ = [
     "AGGREGATES",
@@ -34,8 +36,11 @@ __all__ = [
     "RESERVED",
     "STAR",
     "AstrayError",
+    "Calendar",
     "Finding",
+    "OrgFacts",
     "ParseError",
+    "ValueRepair",
     "after",
     "aggregates",
     "bulk_criteria",
@@ -45,16 +50,20 @@ __all__ = [
     "examine",
     "explained",
     "fill",
+    "first_moment",
     "is_aggregate",
+    "is_day_or_period",
     "lint",
     "page",
     "parse",
     "parts",
     "path_of",
     "paths",
+    "period",
     "places",
     "repair",
     "resolve",
+    "span",
     "split_list",
     "stable",
     "subqueries",

@@ -32,6 +32,7 @@ from zcrm_nb.coql.tree import (
     Subquery,
     literals,
 )
+from zcrm_nb.coql.value_repair import ValueRepair
 from zcrm_nb.errors import QueryError, caret
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.coql.fields import FieldsOf
     from zcrm_nb.coql.tree import Condition, Path
+    from zcrm_nb.coql.value_repair import OrgFacts
 
     Criterion: TypeAlias = Comparison | Between | Membership | IsNull
     Json: TypeAlias = dict[str, Any]
@@ -70,12 +72,20 @@ _COMPARATORS: dict[str, frozenset[str]] = {
 
 
 def bulk_criteria(
-    where: str | Condition, module: str, fields_of: FieldsOf, *, text: str = ""
+    where: str | Condition,
+    module: str,
+    fields_of: FieldsOf,
+    *,
+    text: str = "",
+    org: OrgFacts | None = None,
 ) -> dict[str, Any] | None:
     """Write a COQL condition as the ``criteria`` of a bulk read job.
 
     Notes
     -----
+    With the facts of the ``org``, names of users and records, days and periods are read as in a
+    query.
+
     No null is compared with: ``is null`` becomes ``equal`` ``${EMPTY}``. A list of more than 20
     values becomes several. ``between`` of numbers, which bulk read has for times only, becomes two
     comparisons. Values are of the field's type: numbers and booleans bare, ids and whole numbers of
@@ -98,6 +108,8 @@ def bulk_criteria(
     >>> bulk_criteria("id is not null", "Leads", fields.get)
     """
     condition, text = _read(where, module, text)
+    if org is not None:
+        condition = ValueRepair(text, fields_of, org).condition(condition, module)
     criteria = _Writer(text, module, fields_of).written(condition)
     leaves = [] if criteria is None else list(_leaves(criteria))
     if len(leaves) > CRITERIA_LIMITS["criteria"]:

@@ -32,6 +32,7 @@ __all__ = [
     "TEXTS",
     "TIMES",
     "USERS",
+    "USER_LOOKUPS",
     "USER_PATHS",
     "AstrayError",
     "Wrong",
@@ -47,6 +48,7 @@ __all__ = [
     "other_way",
     "question",
     "resolve",
+    "target_of",
     "type_of",
     "value_problem",
     "wrong_value",
@@ -174,7 +176,8 @@ def _wrong_date(value: object, field: Field, zone: Zone) -> Wrong | None:
     day = _day(text, zone)
     if day and re.match(r"\d{4}-\d\d-\d\d[T ]", text):
         return Wrong(f"A date has no time: '{day}'", quoted(day))
-    fix = f"Write: '{day}'" if day else "Write year, month and day: '2026-03-31'"
+    example = "Write year, month and day: '2026-03-31', or a period such as 'this month'"
+    fix = f"Write: '{day}'" if day else example
     return Wrong(fix, quoted(day) if day else "")
 
 

@@ -25,13 +25,12 @@ from zcrm_nb.coql.fields import (
     PICKLISTS,
     TEXTS,
     TIMES,
+    USER_LOOKUPS,
     USERS,
     AstrayError,
-    Wrong,
     aggregates_field,
     by_name,
     first_and_last,
-    in_zone,
     is_readable,
     is_sortable,
     near_names,
@@ -63,6 +62,7 @@ from zcrm_nb.coql.tree import (
     path_of,
     subqueries,
 )
+from zcrm_nb.coql.value_repair import ValueRepair, unknown_users
 from zcrm_nb.errors import LABELS, NotFoundError
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from zcrm_nb.coql.fields import FieldsOf
     from zcrm_nb.coql.grammar import Lexeme
     from zcrm_nb.coql.tree import Query
+    from zcrm_nb.coql.value_repair import OrgFacts
 
     Criterion: TypeAlias = Comparison | Between | Membership | IsNull
     Field: TypeAlias = Mapping[str, Any]
@@ -94,6 +95,7 @@ def lint(
     fields_of: FieldsOf | None = None,
     modules: ModulesOf | None = None,
     zone: ZoneOf | None = None,
+    org: OrgFacts | None = None,
 ) -> list[Finding]:
     """Find what Zoho would answer to a query, before it is sent.
 
@@ -105,7 +107,7 @@ def lint(
     line 1, column 8: COQL knows COUNT only in upper case. Written as COUNT.
     line 1, column 28: COQL needs a WHERE in every query. Written as: where id is not null
     """
-    return examine(text, fields_of, modules, zone).findings
+    return examine(text, fields_of, modules, zone, org).findings
 
 
 def examine(
@@ -113,9 +115,13 @@ def examine(
     fields_of: FieldsOf | None = None,
     modules: ModulesOf | None = None,
     zone: ZoneOf | None = None,
+    org: OrgFacts | None = None,
 ) -> Examined:
-    """Read a query as :func:`zcrm_nb.coql.repair` does, and :func:`lint` it in the org's zone."""
-    linter = _Linter(text, fields_of, modules, zone)
+    """Read a query as :func:`zcrm_nb.coql.repair` does, and :func:`lint` it in the org's zone.
+
+    With the facts of the ``org``, names of users and records, days and periods are repaired too.
+    """
+    linter = _Linter(text, fields_of, modules, zone, org)
     try:
         query, changes = repair(text, linter.fields if fields_of else None)
     except ParseError as refusal:
@@ -123,6 +129,10 @@ def examine(
         if refusal.details.get("near") == "where" and not finding.corrected:
             finding = replace(finding, corrected=as_sql(text))
         return Examined(None, [finding])
+    if fields_of and org:
+        values = ValueRepair(text, linter.fields, org, linter.modules)
+        query = values.query(query)
+        changes = [*changes, *values.changes]
     linter.check(query)
     findings = sorted(
         [*changes, *linter.findings], key=lambda finding: (finding.line, finding.column)
@@ -139,8 +149,10 @@ class _Linter:
         fields_of: FieldsOf | None,
         modules: ModulesOf | None,
         zone: ZoneOf | None,
+        org: OrgFacts | None,
     ) -> None:
         self.text, self.fields_of, self.modules_of, self.zone_of = text, fields_of, modules, zone
+        self.org = org
         self.findings: list[Finding] = []
         self.long_paths: set[int] = set()
         self._fields: dict[str, Mapping[str, dict[str, Any]]] = {}
@@ -422,7 +434,8 @@ class _Linter:
         if kind in LOOKUPS:
             return self.ids(criterion, field)
         wrong = [
-            (literal, self.wrong(criterion, field, literal)) for literal in literals(criterion)
+            (literal, wrong_value(literal.value, field, lambda: self.zone))
+            for literal in literals(criterion)
         ]
         for literal, advice in wrong:
             if advice is None:
@@ -430,42 +443,8 @@ class _Linter:
             problem = value_problem(path.text, kind, literal.value)
             details = {"column_name": path.text, "expected_data_type": kind}
             edits = self.swap(literal.at, advice.right) if advice.right else []
-            whole_day = self.whole_day(criterion, literal, advice)
-            fix, edits = whole_day or (advice.fix, edits)
-            self.add(literal.at, problem, fix, edits, **invalid_value(details))
+            self.add(literal.at, problem, advice.fix, edits, **invalid_value(details))
         return not any(advice for _, advice in wrong)
-
-    def wrong(self, criterion: Criterion, field: Field, literal: Literal) -> Wrong | None:
-        """Judge one value; a day that ends a range ends with its last second."""
-        advice = wrong_value(literal.value, field, lambda: self.zone)
-        if advice is None:
-            return None
-        is_day = isinstance(literal.value, str) and _DAY.fullmatch(literal.value)
-        if advice.right and is_day and type_of(field) in TIMES - {"date"}:
-            at_end = operator_of(criterion) in {">", "<="} or (
-                isinstance(criterion, Between) and literal is criterion.high
-            )
-            if at_end:
-                right = in_zone(f"{literal.value}T23:59:59", self.zone)
-                return Wrong(f"Add a time and its zone: '{right}'", quoted(right))
-        return advice
-
-    def whole_day(
-        self, criterion: Criterion, literal: Literal, advice: Wrong
-    ) -> tuple[str, list[Edit]] | None:
-        """Write a moment compared with a day as a range: no second is the whole day."""
-        is_day = isinstance(literal.value, str) and _DAY.fullmatch(literal.value)
-        sign = operator_of(criterion)
-        if not (is_day and sign in {"=", "!="} and "T" in advice.right):
-            return None
-        first, last = (
-            quoted(in_zone(f"{literal.value}T{time}", self.zone))
-            for time in ("00:00:00", "23:59:59")
-        )
-        word = "between" if sign == "=" else "not between"
-        right = f"{first} and {last}"
-        edits = [*self.swap(self.operator_at(criterion.path), word), *self.swap(literal.at, right)]
-        return f"Write: {word} {right}", edits
 
     def ids(self, criterion: Criterion, field: Field) -> bool:
         """Refuse a lookup that is compared with something else than an id, once."""
@@ -487,6 +466,9 @@ class _Linter:
         self, path: Path, field: Field, values: list[str]
     ) -> tuple[str, list[Edit]] | None:
         """Follow a lookup to the name that values were compared with."""
+        if type_of(field) in USER_LOOKUPS and self.org and (users := self.org.users()):
+            name, hint = unknown_users(values, users)
+            return f"This org has no user {name!r}. {hint}", []
         names = {""}
         with suppress(NotFoundError):  # of a module that the API does not describe
             names = {by_name(field, value, self.fields) for value in values}
@@ -593,6 +575,5 @@ class _Linter:
 DOCUMENTED_HOPS = 2
 # A full name begins with the salutation, if there is one.
 _WITH_SALUTATION = {"=": ("like", "%{}"), "!=": ("not like", "%{}%")}
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTH_PATTERN = re.compile(r"(\d{4})-?(\d\d)?-?%", re.ASCII)
 _OR_DATES = {"MIN": " or dates", "MAX": " or dates"}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         SelectItem,
     )
 
-__all__ = ["cleaned", "fill", "places", "quoted", "to_text", "where"]
+__all__ = ["cleaned", "condition_text", "fill", "places", "quoted", "to_text", "where"]
 
 
 def to_text(query: Query) -> str:

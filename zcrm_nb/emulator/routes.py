@@ -16,6 +16,7 @@ from zcrm_nb.emulator.oauth import consent, devices, tokens_api
 from zcrm_nb.emulator.query import coql_api
 from zcrm_nb.emulator.records import (
     attachments,
+    contact_roles,
     convert,
     files,
     history,
@@ -25,6 +26,7 @@ from zcrm_nb.emulator.records import (
     records,
     recycle_bin,
     related,
+    related_lists,
     tags_api,
     writes,
 )
@@ -52,6 +54,8 @@ ROUTES = (
     *writing.ROUTES,
     *watch_api.ROUTES,
     *related.ROUTES,
+    *related_lists.ROUTES,
+    *contact_roles.ROUTES,
     *attachments.ROUTES,
     *files.ROUTES,
     *tags_api.ROUTES,
@@ -81,7 +85,6 @@ NOT_EMULATED = (
     (f"{V8}/__zia_people_enrichment/**", "Zia's enrichment of people"),
     (f"{V8}/actions/**", "This action on the org"),
     (f"{V8}/Appointments_Rescheduled_History__s/**", "The history of appointments"),
-    (f"{V8}/Contacts/roles/**", "Contact roles"),
     (f"{V8}/Entity_Scores__s/**", "Scores of records"),
     (f"{V8}/Services__s/**", "Services"),
     (f"{V8}/files/**", "The file system"),
@@ -108,6 +111,7 @@ NOT_EMULATED_METHODS = {
     f"{V8}/settings/layouts/{{layout_id}}": ("PATCH", "DELETE"),
     f"{V8}/settings/modules": ("POST", "PUT"),
     f"{V8}/settings/modules/{{name}}": ("PUT",),
+    f"{V8}/settings/fiscal_year": ("PUT",),
     f"{V8}/settings/roles": ("POST", "PUT"),
     f"{V8}/settings/roles/{{role_id}}": ("PUT", "DELETE"),
     f"{V8}/settings/profiles/{{profile_id}}": ("PUT", "DELETE"),

@@ -187,6 +187,9 @@ class RelationSettings:
         "relation added",
         "words for a link that was made; older pages say so, newer ones 'record updated'",
     )
+    contact_role_required: bool = fact(
+        True, "whether a contact is linked to a deal only with a role, as the specification says"
+    )
     attachment_mb: int = fact(100, "MB that an attachment may have: 100 in V8, older pages say 20")
     refused_attachments: tuple[str, ...] = fact(
         (".exe",), "endings of attachments that are refused; no page shows the answer"

@@ -348,3 +348,40 @@ def test_stages_belong_to_pipelines_in_every_write(ask):
         " ('Value Proposition', 'Identify Decision Makers')"
     )
     assert astray == [(0,)]
+
+
+@pytest.mark.parametrize("named", ["name", "id", "object"])
+def test_the_contact_of_a_new_deal_gets_its_role(ask, lead, named):
+    """Named by the role's name, its id or both."""
+    role = ask("GET", "/Contacts/roles").body["contact_roles"][1]
+    sent = {"name": role["name"], "id": role["id"], "object": {"id": role["id"]}}[named]
+    made = became(convert(ask, lead, Deals={**DEAL, "Contact_Role": sent}))
+    path = f"/Deals/{made['Deals']}/Contact_Roles"
+    (linked,) = ask("GET", path, {"fields": "id"}).body["data"]
+    assert (linked["id"], linked["Contact_Role"]["id"]) == (made["Contacts"], role["id"])
+
+
+def test_an_unknown_role_of_a_new_deal_is_refused(ask, lead):
+    """And nothing is converted."""
+    reply = convert(ask, lead, Deals={**DEAL, "Contact_Role": "Boss"})
+    assert reply.body["data"][0]["details"]["api_name"] == "Contact_Role"
+    assert read(ask, "Leads", lead)["Converted__s"] is False
+
+
+def test_campaigns_and_products_of_a_lead_go_to_its_contact(ask, lead):
+    """With the member status; what the contact has already stays as it is."""
+    campaigns, product = ask.ids("Campaigns")[:2], ask.ids("Products")[0]
+    contact = insert(ask, "Contacts", {"Last_Name": "Osei"})
+    old = {"data": [{"id": campaigns[0], "Member_Status": "Opened"}]}
+    ask("PUT", f"/Contacts/{contact}/Campaigns", None, old)
+    both = [{"id": each, "Member_Status": "Sent"} for each in campaigns]
+    ask("PUT", f"/Leads/{lead}/Campaigns", None, {"data": both})
+    ask("PUT", f"/Leads/{lead}/Products/{product}")
+    convert(ask, lead, Contacts={"id": contact})
+    listed = ask("GET", f"/Contacts/{contact}/Campaigns", {"fields": "id"}).body["data"]
+    assert {each["id"]: each["Member_Status"] for each in listed} == {
+        campaigns[0]: "Opened",
+        campaigns[1]: "Sent",
+    }
+    (bought,) = ask("GET", f"/Contacts/{contact}/Products", {"fields": "id"}).body["data"]
+    assert bought["id"] == product

@@ -2,7 +2,6 @@
 
 import pytest
 
-from zcrm_nb.emulator.records.related import lists_of
 from zcrm_nb.emulator.settings import RelationSettings
 
 BAD_LIST = {
@@ -127,47 +126,6 @@ def test_more_than_a_hundred_ids_are_refused(ask, account):
     assert said.body["code"] == "LIMIT_EXCEEDED"
 
 
-def test_the_settings_name_every_list(ask, emulator):
-    """And each that they name can be read."""
-    for module in ("Accounts", "Contacts", "Products", "Site_Visits"):
-        (record, *_) = ask.ids(module)
-        said = ask("GET", "/settings/related_lists", {"module": module}).body["related_lists"]
-        assert len({each["id"] for each in said}) == len(said)
-        assert [each["sequence_number"] for each in said] == [
-            str(n) for n in range(1, len(said) + 1)
-        ]
-        for each in said:
-            read = ask("GET", f"/{module}/{record}/{each['api_name']}", {"fields": "id"})
-            assert read.status in (200, 204), each["api_name"]
-
-
-def test_ids_of_lists_are_unique_in_the_org(emulator):
-    """Zoho finds a list by its id alone."""
-    modules = [m for m in emulator.schema.modules.values() if m.generated_type != "linking"]
-    ids = [each.id for module in modules for each in lists_of(emulator.schema, module)]
-    assert len(set(ids)) == len(ids)
-
-
-def test_counts_of_several_lists(ask, emulator, account):
-    """One number for each list, and an error in its place for those that are not there."""
-    key = "get_related_records_count"
-    path = f"/Accounts/{account}/actions/{key}"
-    names = [{"api_name": "Contacts"}, {"api_name": "Attachments"}, {"api_name": "Nope"}, {}]
-    said = ask("POST", path, None, {key: [{"related_list": each} for each in names]})
-    assert said.status == 207
-    contacts, attachments, unknown, unnamed = said.body[key]
-    sql = "SELECT count(*) FROM Contacts WHERE Account_Name = ?"
-    assert contacts["count"] == emulator.store.read(sql, (account,))[0][0]
-    assert attachments["count"] == 0
-    assert unknown["message"] == "Given related_list is invalid"
-    assert unnamed["code"] == "EXPECTED_FIELD_MISSING"
-    both = {"api_name": "Contacts", "id": attachments["related_list"]["id"]}
-    mixed = ask("POST", path, None, {key: [{"related_list": both}]})
-    assert mixed.body[key][0]["code"] == "AMBIGUITY_DURING_PROCESSING"
-    many = ask("POST", path, None, {key: [{}] * 21})
-    assert many.body["details"]["maximum_length"] == 20
-
-
 def test_what_hung_on_a_deleted_record_is_still_told(ask, emulator, account):
     """As long as the record is in the recycle bin."""
     asked = {"fields": "Last_Name"}
@@ -178,3 +136,150 @@ def test_what_hung_on_a_deleted_record_is_still_told(ask, emulator, account):
     alive = ask.ids("Accounts")[0]
     said = ask("GET", f"/Accounts/deleted/{alive}/Contacts", asked)
     assert (said.status, said.body["details"]) == (400, {"resource_path_index": 2})
+
+
+# -- standard many-to-many lists ------------------------------------------------------------------
+
+#: Parent, list, its records, and what stands on a link: as sent and as read.
+PAIRS = [
+    ("Deals", "Products", "Products", {}),
+    ("Campaigns", "Leads", "Leads", {"Member_Status": "Invited"}),
+    ("Campaigns", "Contacts", "Contacts", {"Member_Status": "Active"}),
+    ("Products", "Accounts", "Accounts", {}),
+    ("Products", "Deals", "Deals", {}),
+    ("Leads", "Campaigns", "Campaigns", {"Member_Status": "Responded"}),
+    ("Contacts", "Products", "Products", {}),
+]
+
+
+@pytest.fixture
+def role(ask):
+    """The first contact role."""
+    return ask("GET", "/Contacts/roles").body["contact_roles"][0]
+
+
+def made(ask, module):
+    """A new record of a module, on no list yet."""
+    needs = {"Deals": {"Deal_Name": "D", "Stage": "Qualification", "Pipeline": PIPELINE},
+             "Leads": {"Last_Name": "L"}, "Contacts": {"Last_Name": "C"},
+             "Accounts": {"Account_Name": "A"}, "Products": {"Product_Name": "P"},
+             "Campaigns": {"Campaign_Name": "X"}}  # fmt: skip
+    (done,) = ask("POST", f"/{module}", None, {"data": [needs[module]]}).body["data"]
+    return done["details"]["id"]
+
+
+PIPELINE = "Standard (Standard)"
+
+
+@pytest.mark.parametrize(("parent", "name", "module", "values"), PAIRS)
+def test_standard_lists_are_linked_changed_and_unlinked(ask, parent, name, module, values):
+    """From either side; what stands on a link is read beside the record."""
+    record, other = made(ask, parent), ask.ids(module)[0]
+    path = f"/{parent}/{record}/{name}"
+    sent = {"data": [{"id": other, **values}]}
+    first = ask("PUT", path, None, sent).body["data"][0]
+    assert (first["code"], first["message"]) == ("SUCCESS", "relation added")
+    again = ask("PUT", path, None, sent).body["data"][0]
+    assert (again["code"], again["message"]) == ("SUCCESS", "relation updated")
+    (read,) = ask("GET", path, {"fields": "id"}).body["data"]
+    assert read == {"id": other, **values}
+    assert ask("DELETE", path, {"ids": other}).body["data"][0]["message"] == "relation removed"
+    assert ask("GET", path, {"fields": "id"}).status == 204
+
+
+def test_a_contact_has_a_role_in_a_deal(ask, role):
+    """Read with the list and alone; changed without a second link."""
+    deal, contact = made(ask, "Deals"), ask.ids("Contacts")[0]
+    path = f"/Deals/{deal}/Contact_Roles"
+    body = {"data": [{"id": contact, "Contact_Role": {"id": role["id"]}}]}
+    assert ask("PUT", path, None, body).body["data"][0]["message"] == "relation added"
+    shown = {"name": role["name"], "id": role["id"]}
+    (listed,) = ask("GET", path, {"fields": "Last_Name"}).body["data"]
+    assert (listed["id"], listed["Contact_Role"]) == (contact, shown)
+    (alone,) = ask("GET", f"{path}/{contact}", {"fields": "Last_Name"}).body["data"]
+    assert alone["Contact_Role"] == shown
+    other = ask("GET", "/Contacts/roles").body["contact_roles"][1]
+    changed = ask(
+        "PUT", f"{path}/{contact}", None, {"data": [{"Contact_Role": {"id": other["id"]}}]}
+    )
+    assert changed.body["data"][0]["message"] == "relation updated"
+    (listed,) = ask("GET", path, {"fields": "Last_Name"}).body["data"]
+    assert listed["Contact_Role"]["name"] == other["name"]
+    assert ask("DELETE", f"{path}/{contact}").body["data"][0]["message"] == "relation removed"
+
+
+@pytest.mark.parametrize("sent", [{}, {"Contact_Role": None}, {"Contact_Role": {"id": "7"}},
+                                  {"Contact_Role": "Boss"}])  # fmt: skip
+def test_a_contact_needs_a_role_that_is_there(ask, sent):
+    """Without one, or with an unknown one, it is not linked."""
+    deal, contact = made(ask, "Deals"), ask.ids("Contacts")[0]
+    path = f"/Deals/{deal}/Contact_Roles"
+    (refused,) = ask("PUT", path, None, {"data": [{"id": contact, **sent}]}).body["data"]
+    code = "INVALID_DATA" if sent.get("Contact_Role") else "MANDATORY_NOT_FOUND"
+    assert refused["code"] == code
+    assert refused["details"]["json_path"].startswith("$.data[0].Contact_Role")
+    assert ask("GET", path, {"fields": "id"}).status == 204
+
+
+def test_a_role_can_be_left_out_where_the_org_allows_it(make):
+    """No page says what happens without one."""
+    ask = make({"relations": RelationSettings(contact_role_required=False)})
+    deal, contact = made(ask, "Deals"), ask.ids("Contacts")[0]
+    path = f"/Deals/{deal}/Contact_Roles"
+    assert ask("PUT", path, None, {"data": [{"id": contact}]}).status == 200
+    (read,) = ask("GET", path, {"fields": "id"}).body["data"]
+    assert read == {"id": contact, "Contact_Role": None}
+
+
+@pytest.mark.parametrize(("parent", "name"), [("Deals", "Contact_Roles"), ("Campaigns", "Leads"),
+                                              ("Products", "Deals")])  # fmt: skip
+@pytest.mark.parametrize("which", ["parent", "child"])
+def test_links_come_back_with_a_restored_record(ask, role, parent, name, which):
+    """Whichever end was deleted, with what stood on the link."""
+    module = "Contacts" if name == "Contact_Roles" else name
+    values = {"Contact_Roles": {"Contact_Role": {"id": role["id"]}},
+              "Leads": {"Member_Status": "Sent"}}.get(name, {})  # fmt: skip
+    record, other = made(ask, parent), made(ask, module)
+    path = f"/{parent}/{record}/{name}"
+    ask("PUT", path, None, {"data": [{"id": other, **values}]})
+    before = ask("GET", path, {"fields": "id"}).body["data"]
+    gone, gone_module = (record, parent) if which == "parent" else (other, module)
+    assert ask("DELETE", f"/{gone_module}/{gone}").status == 200
+    if which == "child":
+        assert ask("GET", path, {"fields": "id"}).status == 204
+    restored = ask("POST", f"/settings/recycle_bin/{gone}/actions/restore")
+    assert restored.status == 200, restored.body
+    assert ask("GET", path, {"fields": "id"}).body["data"] == before
+
+
+def test_a_link_waits_for_its_role_no_longer(ask, role):
+    """A contact restored after its role was deleted comes back without one."""
+    deal, contact = made(ask, "Deals"), made(ask, "Contacts")
+    path = f"/Deals/{deal}/Contact_Roles"
+    ask("PUT", path, None, {"data": [{"id": contact, "Contact_Role": {"id": role["id"]}}]})
+    ask("DELETE", f"/Contacts/{contact}")
+    ask("DELETE", f"/Contacts/roles/{role['id']}")
+    ask("POST", f"/settings/recycle_bin/{contact}/actions/restore")
+    (read,) = ask("GET", path, {"fields": "id"}).body["data"]
+    assert read == {"id": contact, "Contact_Role": None}
+
+
+def test_what_was_linked_to_a_deleted_deal_is_still_told(ask, role):
+    """As of other lists."""
+    deal, contact = made(ask, "Deals"), made(ask, "Contacts")
+    path = f"/Deals/{deal}/Contact_Roles"
+    ask("PUT", path, None, {"data": [{"id": contact, "Contact_Role": {"id": role["id"]}}]})
+    ask("DELETE", f"/Deals/{deal}")
+    told = ask("GET", f"/Deals/deleted/{deal}/Contact_Roles", {"fields": "id"}).body["data"]
+    assert [each["id"] for each in told] == [contact]
+
+
+def test_links_are_counted(ask, role):
+    """Beside other lists."""
+    deal = made(ask, "Deals")
+    people = [{"id": each, "Contact_Role": {"id": role["id"]}} for each in ask.ids("Contacts")[:3]]
+    ask("PUT", f"/Deals/{deal}/Contact_Roles", None, {"data": people})
+    key = "get_related_records_count"
+    body = {key: [{"related_list": {"api_name": "Contact_Roles"}}]}
+    counted = ask("POST", f"/Deals/{deal}/actions/{key}", None, body).body[key]
+    assert counted[0]["count"] == 3

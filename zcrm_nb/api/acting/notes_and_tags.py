@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pandas as pd
 
-from zcrm_nb.api.acting.related import RECORDS_PER_CALL
+from zcrm_nb.api.acting.related import RECORDS_PER_CALL, by_record
 from zcrm_nb.api.pages import V8, more, next_token
-from zcrm_nb.api.reading.records import check_id, list_columns
+from zcrm_nb.api.reading.records import check_id, list_columns, selected_ids
+from zcrm_nb.api.session import TableRequest
 from zcrm_nb.api.writing.calls import WriteCall, batches, records_by_id
 from zcrm_nb.frames import Column, entries_of, ids_in, records_of, to_frame, unique
 
@@ -30,7 +31,7 @@ __all__ = [
     "retagged",
     "retagging",
     "tags",
-    "timeline_table",
+    "timelines",
 ]
 
 NOTE_FIELDS = ("Note_Title", "Note_Content", "Owner", "Created_Time", "Modified_Time")
@@ -144,11 +145,19 @@ def _check_tags(names: Sequence[str]) -> None:
 # ---- Timelines -----------------------------------------------------------------------------------
 
 
-def timeline_table(send: Send, module: str, record_id: str, **options: Any) -> pd.DataFrame:
-    """Return what happened to a record: a row for each field that changed, the latest first."""
-    path = f"{V8}{module}/{check_id(module, record_id)}/__timeline"
-    entries = [row for entry in _entries(send, path) for row in _rows(entry)]
-    return to_frame([entries], TIMELINE_COLUMNS, **options)
+def timelines(catalogue: Catalogue, module: str, ids: Any, *, tz: str) -> TableRequest:
+    """Read what happened to records: a row for each field that changed, the latest first."""
+    selected = unique(selected_ids(module, ids))
+
+    def fetch(session: Session) -> pd.DataFrame:
+        def rows(record_id: str) -> list[dict[str, Any]]:
+            path = f"{V8}{module}/{record_id}/__timeline"
+            return [row for entry in _entries(session.send, path) for row in _rows(entry)]
+
+        return by_record(session, rows, selected, TIMELINE_COLUMNS, tz=catalogue.zone(tz))
+
+    label = f"timeline of {module}"
+    return TableRequest(label, fetch, {"query": label, "module": module, "route": "rest"})
 
 
 def _entries(send: Send, path: str) -> Iterator[dict[str, Any]]:

@@ -35,6 +35,7 @@ __all__ = [
     "expand_request",
     "linked",
     "links",
+    "list_rows",
     "lists",
     "related_request",
     "related_table",
@@ -153,18 +154,18 @@ def by_record(
 def _list_of(send: Send, path: str, columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Fetch one record's list; more fields than one call brings come in several."""
     first, *others = field_batches(columns)
-    rows = _list_rows(send, path, first)
+    rows = list_rows(send, path, first)
     for batch in others:
-        further = _list_rows(send, path, batch)
+        further = list_rows(send, path, batch)
         # A list that shifted meanwhile: what is missing is read by id, what is gone is left out.
         missing = [record_id for record_id in rows if record_id not in further]
         for some in batches(missing, RECORDS_PER_CALL):
-            further |= _list_rows(send, path, batch, ids=",".join(some))
+            further |= list_rows(send, path, batch, ids=",".join(some))
         rows = {key: {**row, **further[key]} for key, row in rows.items() if key in further}
     return list(rows.values())
 
 
-def _list_rows(
+def list_rows(
     send: Send, path: str, columns: Sequence[Column], **params: str
 ) -> dict[str, dict[str, Any]]:
     """Return the rows of one record's list by id: by page number up to 2,000, then by token."""

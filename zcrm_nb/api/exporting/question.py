@@ -51,7 +51,7 @@ def criteria_of(
         return dict(where)
     else:
         text = coql.where(where)
-    return coql.bulk_criteria(text, module, catalogue.fields)
+    return coql.bulk_criteria(text, module, catalogue.fields, org=catalogue.facts)
 
 
 def question(

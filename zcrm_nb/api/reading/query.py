@@ -50,6 +50,7 @@ __all__ = [
     "limited",
     "parse",
     "prepared",
+    "repaired",
     "send_text",
     "sort_keys",
     "without_refused",
@@ -152,6 +153,11 @@ def prepared(catalogue: Catalogue, text: str, *, limit: int | None = None) -> Pr
     return Prepared(limited(shortened, limit), sent, repaired, has_star=has_star)
 
 
+def repaired(catalogue: Catalogue, text: str) -> tree.Query:
+    """Return a query as it is understood, or raise an error that points at the place."""
+    return _checked(catalogue, text)[0]
+
+
 def without_refused(prepared: Prepared, refused: APIError) -> Prepared | None:
     """Leave out a column of ``select *`` that Zoho refuses; ``None`` where it is not one of those.
 
@@ -245,7 +251,7 @@ def _among(membership: tree.Membership, values: Sequence[str | int | float]) -> 
 
 def _checked(catalogue: Catalogue, text: str) -> tuple[tree.Query, list[coql.Finding]]:
     """Return a query without errors, and the other findings."""
-    query, findings = coql.examine(text, catalogue.fields, catalogue.modules, catalogue.time_zone)
+    query, findings = catalogue.examined(text)
     errors = [each for each in findings if each.severity == "error"]
     if query is None or errors:
         raise _not_sent(text, errors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.api.pages import V8, look_ahead, more, numbered_pages
 from zcrm_nb.errors import LimitError
@@ -139,8 +139,19 @@ def search_criteria(values: Mapping[str, Any]) -> str:
     return leaves[0] if len(leaves) == 1 else f"({' and '.join(leaves)})"
 
 
+class Range(NamedTuple):
+    """Two values, and what lies between them; both belong to it."""
+
+    low: str
+    high: str
+
+
 def _leaf(field: str, value: Any) -> str:
     """Write one criterion."""
+    if isinstance(value, Range):
+        return f"({field}:between:{','.join(_escaped(field, each) for each in value)})"
+    if isinstance(value, list) and any(isinstance(each, Range) for each in value):
+        return f"({' or '.join(_leaf(field, each) for each in value)})"
     if isinstance(value, str) or not isinstance(value, Collection):
         return f"({field}:equals:{_escaped(field, value)})"
     if not 1 <= len(value) <= IN_VALUES:

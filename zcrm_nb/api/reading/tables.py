@@ -33,6 +33,7 @@ from zcrm_nb.api.reading.search import (
     search_bodies,
     search_parameters,
 )
+from zcrm_nb.api.reading.search_values import compared
 from zcrm_nb.api.session import TableRequest
 from zcrm_nb.errors import APIError, LimitError, NotFoundError
 from zcrm_nb.frames import (
@@ -153,6 +154,7 @@ def records_request(
     if ids is not None and (which["sort_by"], which["ascending"]) != ("id", True):
         raise ValueError("Records named by ids= come in the order of the ids: leave sort_by out.")
     leads = conversion(catalogue, module, converted, cvid)
+    which["modified_since"] = catalogue.moment(which["modified_since"])
     params, headers = list_parameters(cvid=cvid, converted=leads, **which)
     selected = None if ids is None else selected_ids(module, ids)
     shown = params if selected is None else {**params, "ids": ",".join(selected[:IDS_PER_CALL])}
@@ -185,6 +187,8 @@ def search_request(
 ) -> TableRequest:
     """Check the arguments of a search; ``terms`` are those of :func:`search_parameters`."""
     leads = conversion(catalogue, module, converted)
+    if isinstance(terms.get("criteria"), Mapping):
+        terms["criteria"] = compared(catalogue, module, terms["criteria"])
     params = search_parameters(list(columns or ()), converted=leads, **terms)
 
     def fetch(session: Session) -> pd.DataFrame:
@@ -272,7 +276,7 @@ def _columns_of(catalogue: Catalogue, query: Query | None, bodies: list[bytes]) 
 
 def findings_table(catalogue: Catalogue, text: str) -> pd.DataFrame:
     """Return what the linter has to say to a query, one row for each finding."""
-    findings = coql.lint(text, catalogue.fields, catalogue.modules, catalogue.time_zone)
+    findings = catalogue.examined(text).findings
     rows = [{**asdict(each), "repaired": each.severity == "repaired"} for each in findings]
     return to_frame([rows], FINDING_COLUMNS)
 
@@ -416,7 +420,7 @@ def deleted_table(
     session: Session, module: str, *, since: datetime | str | None, kind: str, tz: str
 ) -> pd.DataFrame:
     """Return the deleted records of a module as a table."""
-    zone, headers = session.catalogue.zone(tz), since_header(since)
+    zone, headers = session.catalogue.zone(tz), since_header(session.catalogue.moment(since))
     session.catalogue.fields(module)  # refuses an unknown module
     bodies = deleted_bodies(session.send, module, kind, headers)
     return to_frame(bodies, DELETED_COLUMNS, tz=zone)

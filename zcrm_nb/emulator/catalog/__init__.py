@@ -10,6 +10,7 @@ from zcrm_nb.emulator.catalog.custom import CUSTOM
 from zcrm_nb.emulator.catalog.directory import DIRECTORY
 from zcrm_nb.emulator.catalog.field_trackers import FIELD_TRACKERS
 from zcrm_nb.emulator.catalog.inventory import INVENTORY
+from zcrm_nb.emulator.catalog.links import CONTACT_ROLES, LINKS
 from zcrm_nb.emulator.catalog.sales import SALES
 from zcrm_nb.emulator.catalog.support import SUPPORT
 from zcrm_nb.emulator.storage.schema import Schema
@@ -29,5 +30,6 @@ def org_schema() -> Schema:
     modules = (*SALES, *ACTIVITIES, *INVENTORY, *CUSTOM, *SUPPORT, *FIELD_TRACKERS)
     return Schema(
         {each.api_name: each for each in sorted(modules, key=lambda each: each.id)},
-        {each.api_name: each for each in DIRECTORY},
+        {each.api_name: each for each in (*DIRECTORY, CONTACT_ROLES)},
+        {each.api_name: each for each in LINKS},
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from zcrm_nb.emulator.records.files import MB, download, keep, too_large
-from zcrm_nb.emulator.records.related import parent_of
+from zcrm_nb.emulator.records.related_lists import parent_of
 from zcrm_nb.emulator.records.table import iso, module_named, plain_info
 from zcrm_nb.emulator.records.writes import attempted, overall, stamped, success
 from zcrm_nb.emulator.serving import parameters

@@ -9,6 +9,7 @@ import orjson
 
 from zcrm_nb.emulator.catalog.converting import MAPPING
 from zcrm_nb.emulator.query.conditions import Condition
+from zcrm_nb.emulator.records.contact_roles import role_named
 from zcrm_nb.emulator.records.table import Table
 from zcrm_nb.emulator.records.writes import refuse_locked
 from zcrm_nb.emulator.serving import parameters
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.storage.schema import Field, Module
+    from zcrm_nb.emulator.storage.store import Store
 
 Row = dict[str, Any]
 
@@ -160,6 +162,7 @@ class Converter:
         )
         if conversion.attachments and made[conversion.attachments] is None:
             raise _invalid("api_name", f"{PATH}.move_attachments_to.api_name")
+        move_links(self._store, self._lead["id"], contact)
         if self._settings.convert_moves_related:
             self._move_related(contact, deal or account, "Deals" if deal else "Accounts")
         self._mark(made)
@@ -210,9 +213,17 @@ class Converter:
             "Contact_Name": contact,
             "Lead_Conversion_Time": (now - self._lead["Created_Time"]) // DAY_S,
         }
-        return self._store.insert("Deals", [self._mapped("Deals") | links | row], user=self._user)[
-            0
-        ]
+        values = self._mapped("Deals") | links | row
+        (deal,) = self._store.insert("Deals", [values], user=self._user)
+        self._give_role(deal, contact, conversion.deal or {})
+        return deal
+
+    def _give_role(self, deal: int, contact: int, sent: Row) -> None:
+        """Link the contact to the deal with the role that it has there."""
+        if sent.get("Contact_Role"):
+            role = role_named(self._org, sent["Contact_Role"], f"{PATH}.Deals.Contact_Role")
+            row = {"Deal": deal, "Contact": contact, "Contact_Role": role}
+            self._store.insert("Deals_X_Contacts", [row], user=self._user)
 
     def _carry(self, module: str, record: int | None, names: list[str]) -> None:
         """Give a record the lead's tags of these names."""
@@ -308,6 +319,22 @@ class Converter:
         for module, names in tags.items():
             if set(names) - mine:
                 raise _invalid(module, f"{path}.{module}")
+
+
+def move_links(store: Store, lead: int, contact: int) -> None:
+    """Put the contact that a lead became on the lists of the lead's campaigns and products."""
+    for name in ("Campaigns_X_Leads", "Products_X_Leads"):
+        target = store.schema.links[name.replace("Leads", "Contacts")]
+        columns = ", ".join(f'"{each.api_name}"' for each in target.fields
+                            if each.api_name not in ("id", "Contact"))  # fmt: skip
+        near = target.fields[1].api_name
+        for (link,) in store.read(f'SELECT id FROM "{name}" WHERE "Lead" = ?', (lead,)):
+            store.execute(
+                f'INSERT INTO "{target.api_name}" (id, "Contact", {columns})'
+                f' SELECT ?, ?, {columns} FROM "{name}" AS l WHERE id = ? AND "{near}" NOT IN'
+                f' (SELECT "{near}" FROM "{target.api_name}" WHERE "Contact" = ?)',
+                (store.new_id(), contact, link, contact),
+            )
 
 
 def _lead(org: Org, text: str) -> Row:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.emulator.records.related import lists_of
+from zcrm_nb.emulator.records.related_lists import lists_of
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import Answer, Request, json_answer

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import orjson
 
-from zcrm_nb.emulator.records.related import parent_of
+from zcrm_nb.emulator.records.related_lists import parent_of
 from zcrm_nb.emulator.records.table import module_named
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal

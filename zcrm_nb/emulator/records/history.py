@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from zcrm_nb.emulator.catalog.describe import choices_json
-from zcrm_nb.emulator.records.related import lists_of, parent_of
+from zcrm_nb.emulator.records.related_lists import lists_of, parent_of
 from zcrm_nb.emulator.records.table import iso, module_named
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.emulator.query import criteria, views
 from zcrm_nb.emulator.query.conditions import EVERYTHING, Condition, both
-from zcrm_nb.emulator.records.table import ORDERS, Table, iso, module_named, plain_info
+from zcrm_nb.emulator.records.table import NO_VALUES, ORDERS, Table, iso, module_named, plain_info
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.paging import LIFE_S, REACH, Binder, Position
 from zcrm_nb.emulator.serving.route import PAGES, READ, SEARCH, SORTED, V8, Route
 from zcrm_nb.emulator.storage import recycle_bin
-from zcrm_nb.emulator.storage.codec import nested
+from zcrm_nb.emulator.storage.codec import Shaped, nested
 from zcrm_nb.emulator.storage.schema import ONLY_ON_ONE
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Listing:
     by_number: bool
     binder: Binder
     since: int | None
+    beside: Mapping[str, Shaped]
 
 
 def get_records(org: Org, request: Request, module: str) -> Answer:
@@ -84,19 +85,27 @@ def get_records(org: Org, request: Request, module: str) -> Answer:
     return listed(org, request, module_named(org, module))
 
 
-def listed(org: Org, request: Request, module: Module, within: Condition = EVERYTHING) -> Answer:
-    """Answer with one page of the records that stand within a condition."""
-    listing = _listing(org, request, module, within)
+def listed(
+    org: Org,
+    request: Request,
+    module: Module,
+    within: Condition = EVERYTHING,
+    beside: Mapping[str, Shaped] = NO_VALUES,
+) -> Answer:
+    """Answer with one page of the records that stand within a condition, and values beside them."""
+    listing = _listing(org, request, module, within, beside)
     page = _page(org, module, listing)
     if not page.records:
         return NOTHING if listing.since is None else Answer(304)
     return json_answer({"data": page.records, "info": _info(org, listing, page)})
 
 
-def _listing(org: Org, request: Request, module: Module, within: Condition) -> Listing:
+def _listing(
+    org: Org, request: Request, module: Module, within: Condition, beside: Mapping[str, Shaped]
+) -> Listing:
     """Read and check everything that a request for a list says."""
     _refuse_ambiguity(request)
-    fields = _fields(request, module, org.settings)
+    fields = _fields(request, module, org.settings, beside)
     view = requested_view(org, request, module)
     by = parameters.one_of(request, "sort_by", SORTABLE, "id")
     order = parameters.one_of(request, "sort_order", ORDERS, "desc")
@@ -122,6 +131,7 @@ def _listing(org: Org, request: Request, module: Module, within: Condition) -> L
         by_number=view is not None,
         binder=binder,
         since=since,
+        beside=beside,
     )
 
 
@@ -143,7 +153,9 @@ def requested_view(org: Org, request: Request, module: Module) -> View | None:
     return view
 
 
-def _fields(request: Request, module: Module, settings: Settings) -> list[Field]:
+def _fields(
+    request: Request, module: Module, settings: Settings, beside: Mapping[str, Shaped]
+) -> list[Field]:
     """Find the fields a list asks for, without those that only a single record shows."""
     names = parameters.names(request, "fields")
     if not names:
@@ -151,7 +163,7 @@ def _fields(request: Request, module: Module, settings: Settings) -> list[Field]
     if len(names) > FIELDS:
         details = {"limit": FIELDS, "param_name": "fields"}
         raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
-    if settings.refuse_unknown_fields and not module.by_name.keys() >= set(names):
+    if settings.refuse_unknown_fields and not {*module.by_name, *beside} >= set(names):
         raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "fields"})
     fields = [module.by_name[name] for name in names if name in module.by_name]
     return [field for field in fields if field.data_type not in ONLY_ON_ONE]
@@ -212,7 +224,7 @@ def _page(org: Org, module: Module, listing: Listing) -> Page:
     position = listing.position
     backwards = position is not None and position.backwards
     room = _room(listing)
-    records, keys = Table(org.store, module, listing.fields, cut=True).read(
+    records, keys = Table(org.store, module, listing.fields, cut=True, beside=listing.beside).read(
         both(listing.where, listing.sort.beyond(position)) if position else listing.where,
         listing.sort.sql(backwards=backwards),
         room + 1,
@@ -235,7 +247,7 @@ def _numbered_page(org: Org, module: Module, listing: Listing) -> Page:
         before = (listing.page - 1) * listing.per_page
     else:
         before = position.served - room * position.backwards
-    records, _ = Table(org.store, module, listing.fields, cut=True).read(
+    records, _ = Table(org.store, module, listing.fields, cut=True, beside=listing.beside).read(
         listing.where, listing.sort.sql(), room + 1, offset=before
     )
     keys = [(0, int(each["id"])) for each in records[:room]]
@@ -294,12 +306,14 @@ def one_record(
     record_id: int,
     fields: Iterable[Field],
     within: Condition = EVERYTHING,
+    *,
+    beside: Mapping[str, Shaped] = NO_VALUES,
 ) -> dict[str, Any] | None:
     """Read one record with everything that only a single record shows."""
     plain = [each for each in fields if each.data_type not in ONLY_ON_ONE]
     behind = [each for each in fields if each.data_type in ONLY_ON_ONE]
     where = both(within, Condition("r.id = ?", (record_id,)))
-    records, _ = Table(store, module, plain).read(where, "r.id", 1)
+    records, _ = Table(store, module, plain, beside=beside).read(where, "r.id", 1)
     if not records:
         return None
     record = records[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zcrm_nb.emulator.storage.store import Store
 
 RICH_TEXT_IN_LISTS = 500
+NO_VALUES: Mapping[str, Shaped] = {}
 ORDERS = ("asc", "desc")
 #: What a note says of the files attached to it; null without any.
 ATTACHED = (
@@ -31,11 +32,18 @@ ATTACHED = (
 class Table:
     """Some fields of a module, read from the store and shaped for the wire.
 
-    ``cut`` shortens rich text to 500 characters, as in lists.
+    ``cut`` shortens rich text to 500 characters, as in lists. ``beside`` are values that are not
+    fields of the module: those of the link between a record and the owner of a related list.
     """
 
     def __init__(
-        self, store: Store, module: Module, fields: Iterable[Field], *, cut: bool = False
+        self,
+        store: Store,
+        module: Module,
+        fields: Iterable[Field],
+        *,
+        cut: bool = False,
+        beside: Mapping[str, Shaped] = NO_VALUES,
     ) -> None:
         self._store, self._module = store, module
         chosen = {"id": module.by_name["id"]} | {each.api_name: each for each in fields}
@@ -47,6 +55,7 @@ class Table:
             shaped["$se_module"] = Shaped(('r."$se_module"',))
         if module.api_name == "Notes":
             shaped["$attachments"] = Shaped((ATTACHED,), orjson.loads)
+        shaped |= beside
         self._shaped = shaped
         self._expressions = [sql for each in shaped.values() for sql in each.expressions]
 

@@ -77,7 +77,7 @@ def followers(schema: Schema) -> list[str]:
     indexes = [
         f'CREATE INDEX "{module.api_name}.{each.api_name}" ON "{module.api_name}"'
         f' ("{each.api_name}")'
-        for module in schema.modules.values()
+        for module in (*schema.modules.values(), *schema.links.values())
         for each in module.fields
         if each.indexed and each.column
     ]

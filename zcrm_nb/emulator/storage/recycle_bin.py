@@ -73,7 +73,7 @@ def restore(store: Store, record_id: int) -> None:
         store.came_back(module.api_name, record_id)
         for name, parts in snapshot.parts.items():
             for part in parts:
-                _restore_part(store, store.schema.modules[name], part)
+                _restore_part(store, store.schema.module(name), part)
         for each in snapshot.pointers:
             _point_again(store, each, module, record_id)
 
@@ -140,7 +140,7 @@ def _keep_all(store: Store, module: Module, ids: list[int], user: int) -> None:
 
 def parts(store: Store, module: Module) -> Iterator[tuple[Module, str]]:
     """List the modules whose rows go with a record, each with its lookup to it."""
-    for child in store.schema.modules.values():
+    for child in (*store.schema.modules.values(), *store.schema.links.values()):
         for each in child.fields:
             part = child.generated_type in PARTS and each.target == module.api_name
             note = child.api_name == NOTES and module.api_name in each.targets
@@ -186,7 +186,11 @@ def _restore_part(store: Store, module: Module, part: Row) -> None:
     for each in module.fields:
         if each.data_type != "lookup" or not each.target or part.get(each.api_name) is None:
             continue
-        if not _exists(store, each.target, part[each.api_name]):
+        if _exists(store, each.target, part[each.api_name]):
+            continue
+        if each.target in store.schema.directory:
+            part = {**part, each.api_name: None}
+        else:
             _hand_over(store, part[each.api_name], module.api_name, part)
             return
     _load(store, module, part)

@@ -255,14 +255,20 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All modules of an org, by API name; ``directory`` holds Users, Roles and Profiles."""
+    """All modules of an org, by API name.
+
+    ``directory`` holds what records merely point to: users, roles, profiles, contact roles.
+    ``links`` hold which records of two standard modules belong together; no client sees them as
+    modules.
+    """
 
     modules: dict[str, Module]
     directory: dict[str, Module] = field(default_factory=dict)
+    links: dict[str, Module] = field(default_factory=dict)
 
     def module(self, api_name: str) -> Module:
         """Find a module by its API name, wherever it stands."""
-        return self.modules.get(api_name) or self.directory[api_name]
+        return self.modules.get(api_name) or self.links.get(api_name) or self.directory[api_name]
 
     @property
     def trackers(self) -> tuple[Module, ...]:
@@ -272,4 +278,4 @@ class Schema:
     @property
     def tables(self) -> tuple[Module, ...]:
         """Everything the store keeps a table for."""
-        return (*self.directory.values(), *self.modules.values())
+        return (*self.directory.values(), *self.modules.values(), *self.links.values())

@@ -43,7 +43,7 @@ class Batch:
     def stream(self, column: str) -> Random:
         """Find the column's own source of randomness."""
         if column not in self._streams:
-            self._streams[column] = Random(f"{self.seed}/{self.module}/{column}")  # noqa: S311
+            self._streams[column] = source(self.seed, self.module, column)
         return self._streams[column]
 
     def uniform(self, column: str) -> list[float]:
@@ -99,9 +99,14 @@ class Batch:
         ]
 
 
+def source(seed: int, module: str, column: str) -> Random:
+    """Make the source of randomness of one column."""
+    return Random(f"{seed}/{module}/{column}")  # noqa: S311 - not for secrets
+
+
 def moments(seed: int, module: str, n: int, months_back: int) -> list[int]:
     """Draw when ``n`` records were made: in office hours, by season, more every year."""
-    random = Random(f"{seed}/{module}/Created_Time")  # noqa: S311
+    random = source(seed, module, "Created_Time")
     days, load = _season(months_back)
     chosen = random.choices(days, cum_weights=load, k=n)
     hours = random.choices(range(24), HOURS, k=n)

@@ -231,7 +231,7 @@ class ExplorerModel:
         return _name(self) or "explorer"
 
     def findings(self) -> list[coql.Finding]:
-        """Check the query, as :func:`zcrm_nb.lint` does; nothing is sent.
+        """Check the query, as :func:`zcrm_nb.lint` does; nothing but metadata is read.
 
         Returns
         -------
@@ -242,9 +242,14 @@ class ExplorerModel:
 
     def _examined(self) -> Examined:
         """Read and lint the query."""
-        org = self._crm._catalogue.known("org") or {}
-        zone = org.get("time_zone")
-        return coql.examine(self.query, self._fields_of, lambda: self.modules, lambda: zone)
+        catalogue = self._crm._catalogue
+
+        def examine() -> Examined:
+            modules, facts = lambda: self.modules, catalogue.facts
+            return coql.examine(self.query, self._fields_of, modules, catalogue.time_zone, facts)
+
+        examined: Examined = self._paid(examine)
+        return examined
 
     def _fields_of(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the fields of a module; those of the chosen one are known."""

@@ -60,7 +60,7 @@ MISSING = "…"
 """Placeholder in a query for a value that is still missing."""
 
 USERS = frozenset({"ownerlookup", "userlookup"})
-"""The data types of fields that hold a user; conditions name users by their full name."""
+"""The data types of fields that hold a user; conditions name users, and ``coql`` finds the ids."""
 
 _BY_NAME = frozenset({"like", "not like"})  # of a user's name, though not of the user
 _UNSURE = frozenset({"=", "!=", "is null", "is not null"})  # where only Zoho can tell
@@ -68,9 +68,9 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _HINTS = {
     **dict.fromkeys(NUMBERS, "5000"),
     "date": "2026-03-31",
-    "datetime": "2026-03-31T00:00:00+05:30",
-    **dict.fromkeys(("lookup", "multi_module_lookup"), "id of the record"),
-    **dict.fromkeys(USERS, "full name of the user"),
+    "datetime": "2026-03-31",
+    **dict.fromkeys(("lookup", "multi_module_lookup"), "name or id of the record"),
+    **dict.fromkeys(USERS, "name of the user"),
 }
 
 
@@ -221,8 +221,6 @@ def _criterion(condition: Condition, field_: Field) -> str:
     typed = [_typed(each, field_) for each in condition.values if each.strip()]
     if len(typed) < (2 if value_count(operator) == "two" else 1):
         return f"{written_name(name)} {operator} {MISSING}"
-    if type_of(field_) in USERS and not all(str(each).isdecimal() for each in typed):
-        name = f"{name}.full_name"
     if value_count(operator) == "many":
         return where({name: (operator, typed)})
     return where({name: (operator, *typed)})
