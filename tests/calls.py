@@ -6,6 +6,7 @@ that a call needs, known before anything goes wrong.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ ROWS = {
 
 MODULES = ("Leads", "Accounts", "Site_Visits", "Quotes", "Vendors", "Tasks", "Campaigns")
 FIRST: dict[str, str] = {}
-FILE = Path(tempfile.gettempdir()) / "zcrm-fuzz.txt"
+FILE = Path(tempfile.gettempdir()) / f"zcrm-fuzz-{os.getpid()}.txt"
 
 CALLS: dict[str, Callable[[CRM], object]] = {
     "coql": lambda crm: crm.coql("select Last_Name, Owner, City from Leads where id is not null"),

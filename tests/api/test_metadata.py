@@ -7,7 +7,14 @@ import warnings
 import orjson
 import pytest
 
-from zcrm_nb.api.metadata import PROFILE_COLUMNS, ROLE_COLUMNS, Catalogue, choices, field_row
+from zcrm_nb.api.metadata import (
+    PROFILE_COLUMNS,
+    ROLE_COLUMNS,
+    Catalogue,
+    choices,
+    field_row,
+    licence,
+)
 from zcrm_nb.errors import (
     DataWarning,
     LoginError,
@@ -265,3 +272,20 @@ def test_a_profile_is_custom_by_either_key(sent, custom):
     """``custom`` where Zoho sends it, ``category`` otherwise."""
     (profile,) = Catalogue(Zoho(profiles={"profiles": [sent]})).profiles()
     assert profile["custom"] is custom
+
+
+@pytest.mark.parametrize(
+    ("details", "known"),
+    [
+        ({"paid_type": "enterprise", "users_license_purchased": 12}, ("enterprise", 12)),
+        ({"paid_type": ["free"], "users_license_purchased": "12"}, (None, None)),
+        ({"paid_type": {}, "users_license_purchased": [1]}, (None, None)),
+        ({"users_license_purchased": True}, (None, None)),
+        ({"users_license_purchased": -3}, (None, None)),
+        ([], (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_a_licence_in_another_dress_is_unknown(details, known):
+    """Credits of a day are computed from a name and a number, or not at all."""
+    assert licence({"license_details": details}) == known

@@ -26,21 +26,11 @@ CLOCK_S = 120.0  # an error of the clock that does no harm
 
 
 class Check(NamedTuple):
-    """One thing that was looked at.
+    """One thing that was looked at."""
 
-    Parameters
-    ----------
-    check : str
-        What was looked at.
-    result : str
-        Begins with ``ok``, ``problem``, ``not granted`` or ``not known``.
-    advice : str, default ""
-        What to do, when there is something to do.
-    """
-
-    check: str
-    result: str
-    advice: str = ""
+    check: str  # what was looked at
+    result: str  # begins with ``ok``, ``problem``, ``not granted`` or ``not known``
+    advice: str = ""  # what to do, when there is something to do
 
 
 def examine(gate: Gate, renewed_at: tuple[float, ...] = (), profile: str = "") -> Iterator[Check]:

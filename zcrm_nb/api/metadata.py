@@ -33,7 +33,7 @@ from zcrm_nb.later import later
 from zcrm_nb.state.files import ProcessBound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from zcrm_nb import coql
     from zcrm_nb.api.pages import Send
@@ -544,3 +544,14 @@ class Catalogue(ProcessBound):
                 code="INVALID_MODULE",
                 details={"module": module},
             )
+
+
+def licence(org: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """Return edition and number of users; ``None`` where Zoho's answer does not say."""
+    details = org.get("license_details")
+    details = details if isinstance(details, dict) else {}
+    edition, users = details.get("paid_type"), details.get("users_license_purchased")
+    return (
+        edition if isinstance(edition, str) else None,
+        users if type(users) is int and users >= 0 else None,
+    )

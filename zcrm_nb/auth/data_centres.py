@@ -27,29 +27,14 @@ __all__ = [
 
 
 class DataCentre(NamedTuple):
-    """One row of the table.
+    """One row of the table."""
 
-    Parameters
-    ----------
-    code : str
-        Zoho's ``location``, such as ``"eu"``.
-    place : str
-        Where it is, in words.
-    accounts : str
-        Host of Zoho Accounts.
-    apis : str
-        Domain of the API; ``www.``, ``sandbox.`` and ``developer.`` stand before it.
-    upload : str
-        Host that takes the files of bulk writes.
-    confirmed : bool, default True
-        False where no official CRM source names the hosts: they follow the pattern of the others.
-    """
-
-    code: str
-    place: str
-    accounts: str
-    apis: str
-    upload: str
+    code: str  # Zoho's ``location``, such as ``"eu"``
+    place: str  # where it is, in words
+    accounts: str  # host of Zoho Accounts
+    apis: str  # domain of the API; ``www.``, ``sandbox.`` and ``developer.`` stand before it
+    upload: str  # host that takes the files of bulk writes
+    # false where no official CRM source names the hosts: they follow the pattern of the others
     confirmed: bool = True
 
 
@@ -105,19 +90,12 @@ _NICKNAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The three origins of a login: Accounts, the API, and the host for uploads.
-
-    Parameters
-    ----------
-    accounts_url, api_domain, upload_url : str
-        Origins without a path, such as ``"https://www.zohoapis.eu"``.
-    pinned : bool, default False
-        The caller named ``api_domain``: a token reply does not move it.
-    """
+    """The three origins of a login: Accounts, the API, and the host for uploads."""
 
     accounts_url: str
-    api_domain: str
+    api_domain: str  # an origin has no path: "https://www.zohoapis.eu"
     upload_url: str
+    # the caller named ``api_domain``: a token reply does not move it
     pinned: bool = field(default=False, repr=False)
 
     def following(self, api_domain: str) -> Addresses:

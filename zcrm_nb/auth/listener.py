@@ -65,34 +65,9 @@ class _RefusedError(Exception):
 class Listener:
     """Listens on a port and lets a function respond.
 
-    Parameters
-    ----------
-    answer : callable
-        Called with method, target and body (``str, str, bytes``); returns a
-        :class:`HttpResponse`. It runs in the thread that serves all connections, so it must be
-        quick.
-    admit : callable
-        Called with method and target before the body is read; a :class:`HttpResponse` refuses.
-    host : str, default "127.0.0.1"
-        Where to listen.
-    port : int, default 0
-        The port; 0 takes a free one.
-    most_bytes : int, default 0
-        How long a body may be.
-    within_s : float, default 10.0
-        Seconds that a client has for everything, from the first byte to the last.
-    most_open : int, default 256
-        How many may be connected at once. One more, and the oldest is closed: an honest client
-        needs a few milliseconds, only a hostile one stays.
-    name : str, default "zcrm_nb listener"
-        Name of the thread.
-
-    Attributes
-    ----------
-    host, port : str, int
-        Where it listens.
-    thread : threading.Thread
-        The thread that listens; it ends with :meth:`close`.
+    ``admit`` may refuse a request before its body is read. ``answer`` runs in the thread that
+    serves all connections, so it must be quick. Past ``most_open`` connections the oldest is
+    closed: an honest client needs a few milliseconds, only a hostile one stays.
 
     Examples
     --------

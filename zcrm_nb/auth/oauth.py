@@ -42,44 +42,22 @@ REFUSED_S = 60.0  # Accounts counts every try: a refusal stands that long before
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and what came with it.
+    """An access token and what came with it."""
 
-    Parameters
-    ----------
-    access : Secret
-        Goes into the ``Authorization`` header; good for about an hour.
-    expires_at : float
-        When it ends, in seconds since 1970.
-    api_domain : str, default ""
-        Where it is good, as the reply said.
-    scopes : tuple of str, default ()
-        What was granted, if the reply said so.
-    """
-
-    access: Secret
-    expires_at: float
-    api_domain: str = ""
-    scopes: tuple[str, ...] = ()
+    access: Secret  # goes into the ``Authorization`` header; good for about an hour
+    expires_at: float  # when it ends, in seconds since 1970
+    api_domain: str = ""  # where it is good, as the reply said
+    scopes: tuple[str, ...] = ()  # what was granted, if the reply said so
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a login leaves behind: enough to make access tokens until it is revoked.
+    """What a login leaves behind: enough to make access tokens until it is revoked."""
 
-    Parameters
-    ----------
-    client_id : str
-        Client id from Zoho's API console.
-    client_secret, refresh_token : Secret
-        Masked; see :class:`zcrm_nb.masking.Secret`.
-    accounts_url : str
-        Origin of Zoho Accounts in the data centre of the login.
-    """
-
-    client_id: str
-    client_secret: Secret
-    refresh_token: Secret
-    accounts_url: str
+    client_id: str  # client id from Zoho's API console
+    client_secret: Secret  # masked; see :class:`zcrm_nb.masking.Secret`
+    refresh_token: Secret  # masked; see :class:`zcrm_nb.masking.Secret`
+    accounts_url: str  # origin of Zoho Accounts in the data centre of the login
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,23 +31,6 @@ class Catcher:
     A refusal does not end it: the person may open the link again and accept. One that listens at
     the same port in this process gives way to a newer one.
 
-    Parameters
-    ----------
-    redirect_uri : str
-        As registered for the client: ``http``, this machine, and a port.
-    state : str
-        As it was sent; a request without it is turned away, and the listening goes on.
-    take : callable
-        Called from a thread of its own with what the browser brought: a ``Secret`` for
-        :meth:`zcrm_nb.auth.flows.Consent.finish`. More than once after refusals.
-    life_s : float, default 600
-        How long to listen, in seconds.
-
-    Attributes
-    ----------
-    threads : list of threading.Thread
-        What listens; they end with it.
-
     Notes
     -----
     The request line holds the code, so nothing is logged. Any program of this machine can knock at

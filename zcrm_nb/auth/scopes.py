@@ -11,18 +11,10 @@ __all__ = ["READ_ONLY", "WANTS", "Want", "covers", "lacking", "scopes_for"]
 
 
 class Want(NamedTuple):
-    """Something that a person wants to do.
+    """Something that a person wants to do."""
 
-    Parameters
-    ----------
-    label : str
-        In words, as part of a sentence.
-    scopes : tuple of str
-        The scopes it needs.
-    """
-
-    label: str
-    scopes: tuple[str, ...]
+    label: str  # in words, as part of a sentence
+    scopes: tuple[str, ...]  # the scopes it needs
 
 
 WANTS = {

@@ -328,8 +328,7 @@ class Describing(Base):
         >>> crm.close()
         """
         org = self._catalogue.org()
-        licence = org.get("license_details") or {}
-        self._gate.know(licence.get("paid_type"), licence.get("users_license_purchased"))
+        self._gate.know(*metadata.licence(org))
         return frames.series(org, name="org")
 
     def refresh(self) -> None:

@@ -9,6 +9,17 @@ import re
 from collections.abc import Iterable
 
 from zcrm_nb.emulator import composite
+from zcrm_nb.emulator.actions import (
+    absent,
+    clone,
+    email_sharing,
+    emails,
+    locks,
+    mass_convert,
+    mass_owner,
+    meetings,
+    sharing,
+)
 from zcrm_nb.emulator.bulk import reading, uploads, writing
 from zcrm_nb.emulator.configuring import currencies, tables, territories
 from zcrm_nb.emulator.describing import custom_views, metadata, staff, users
@@ -60,6 +71,15 @@ ROUTES = (
     *files.ROUTES,
     *tags_api.ROUTES,
     *history.ROUTES,
+    *clone.ROUTES,
+    *locks.ROUTES,
+    *sharing.ROUTES,
+    *meetings.ROUTES,
+    *emails.ROUTES,
+    *email_sharing.ROUTES,
+    *mass_owner.ROUTES,
+    *mass_convert.ROUTES,
+    *absent.ROUTES,
     *composite.ROUTES,
     *convert.ROUTES,
     *recycle_bin.ROUTES,
@@ -73,7 +93,7 @@ ROUTES = (
 JOBS = {reading.READ: reading.KIND, writing.WRITE: writing.KIND}
 """What bulk jobs of each kind do."""
 
-WORKS = {**recycle_bin.WORKS, **mass.WORKS, **merge.WORKS}
+WORKS = {**recycle_bin.WORKS, **mass.WORKS, **mass_owner.WORKS, **mass_convert.WORKS, **merge.WORKS}
 """How each kind of work that was put off is done."""
 
 NOT_EMULATED = (
@@ -115,6 +135,8 @@ NOT_EMULATED_METHODS = {
     f"{V8}/settings/roles": ("POST", "PUT"),
     f"{V8}/settings/roles/{{role_id}}": ("PUT", "DELETE"),
     f"{V8}/settings/profiles/{{profile_id}}": ("PUT", "DELETE"),
+    f"{V8}/settings/automation/scoring_rules": ("POST", "PUT", "DELETE"),
+    f"{V8}/settings/automation/scoring_rules/{{rule_id}}": ("PUT", "DELETE"),
     f"{V8}/users": ("POST", "PUT"),
     f"{V8}/users/{{user_id}}": ("PUT", "DELETE"),
     f"{V8}/{{module}}/actions/count": ("POST",),
@@ -129,8 +151,8 @@ NOT_EMULATED_DETAILS = (
     "notifications: callbacks go to loopback addresses only, those to others are written into "
     "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
     "not notify",
-    "locking and unlocking (a record whose `Locked__s` is true refuses changes), approvals (every "
-    "record is `approved`)",
+    "locking by rules (only by hand), approvals (every record is `approved`)",
+    "what sharing lets users see: every user sees every record; e-mails are kept, none is sent",
     "what a deal's Stage brings about: Probability and forecast category stay as written",
     "what a conversion fills in on existing accounts and contacts, besides the account's name",
     "profiles' permissions: the user of the credentials may do everything",

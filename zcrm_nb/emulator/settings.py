@@ -152,6 +152,25 @@ class ActionSettings:
     merge_deletes_for_good: bool = fact(
         True, "whether merged records pass over the recycle bin: a merge cannot be undone"
     )
+    lock_changed_message: str = fact(
+        "relation updated", "message when the reason of a lock changed: a page's, no spec has it"
+    )
+    share_default_permission: str = fact(
+        "read_only", "permission of a share that names none; the page calls it optional only"
+    )
+    share_visible_code: str = fact(
+        "DUPLICATE_DATA", "code of 'record is already visible to the user.'; the spec pairs none"
+    )
+    share_nothing_code: str = fact(
+        "BAD_REQUEST", "code when there is no sharing to revoke; the spec pairs none"
+    )
+    mass_convert_message: str = fact(
+        "Mass Convert scheduled successfully", "message of a mass conversion: that of inventory's"
+    )
+    mail_sent_message: str = fact(
+        "Your mail has been sent successfully.", "message of send_mail; the spec says a text"
+    )
+    emails_per_page: int = fact(10, "e-mails of a record on one page; no spec gives a figure")
     views_unequal_finds_null: bool = fact(
         False, "whether not_equal, not_in and their like in a view find empty values"
     )

@@ -32,18 +32,6 @@ __all__ = ["FrameAssembler", "from_parts", "in_id_order"]
 class FrameAssembler:
     """One table in the making, filled part by part, from several threads.
 
-    Parameters
-    ----------
-    columns : sequence of Column
-        Flat columns, as :attr:`zcrm_nb.frames.csv_reader.PartReader.columns`.
-    rows : sequence of int, optional
-        How many rows each part is said to have. It saves memory and time; a part that has another
-        number is taken as it is.
-    tz : str, default "UTC"
-        Time zone in which datetimes are shown.
-    exact : bool, default False
-        Numbers of kind ``"float"`` come as decimals.
-
     Examples
     --------
     >>> import pyarrow as pa

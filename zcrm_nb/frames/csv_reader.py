@@ -79,33 +79,8 @@ _ADVICE = (
 class PartReader:
     r"""Reads parts of one export, each a ZIP file with one CSV file in it.
 
-    Parameters
-    ----------
-    columns : iterable of Column
-        What the table holds, in this order, names distinct. ``id`` is read from the file's ``Id``.
-        What else is in the file is left out; what is not in it is null.
-    names : mapping of str to str, optional
-        For each lookup the column of the file that holds its name, such as
-        ``{"Account_Name": "Account_Name.Account_Name"}``. Lookups that are not in it have ids only.
-        Of users it is the second choice.
-    users : mapping of str to str, optional
-        Full name for each user id; see :func:`zcrm_nb.frames.directory`.
-    exact : bool, default False
-        Numbers of kind ``"float"`` as decimals with 18 places.
-
-    Attributes
-    ----------
-    columns : list of Column
-        The columns of what it gives: :func:`flat`.
-    schema : pyarrow.Schema
-        Their types, the same for every part.
-    stored : pyarrow.Schema
-        The same, but that picklists and users, whose values repeat, are dictionaries of
-        ``string``: nothing reads or writes a value twice that way.
-    asks : set of str
-        The columns of the file that it reads, but for the record's id.
-    exact : bool
-        As given.
+    ``names`` has for each lookup the column of the file that holds its name, ``users`` full names
+    by id. In :attr:`stored` picklists and users, whose values repeat, are dictionaries.
 
     Notes
     -----

@@ -25,21 +25,7 @@ __all__ = ["PartitionReader", "lazily"]
 
 
 class PartitionReader:
-    """Reads one piece of an export as a DataFrame, on whichever machine Dask wants it.
-
-    Parameters
-    ----------
-    store : Store
-        Where the parts are.
-    columns : sequence of Column
-        What the table holds; categories are all that any part has.
-    exact : bool
-        Decimals instead of float64.
-    tz : str
-        Time zone of datetime columns.
-    made : str
-        Which export it is, and of when: another at the same place is not mistaken for it.
-    """
+    """Reads one piece of an export as a DataFrame, on whichever machine Dask wants it."""
 
     def __init__(
         self, store: Store, columns: Sequence[Column], *, exact: bool, tz: str, made: str

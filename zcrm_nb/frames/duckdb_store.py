@@ -32,15 +32,7 @@ _BOOKS = """
 
 
 class DuckFile(Store):
-    """One table of a DuckDB file; beside it, in a schema of their own, manifests of all of them.
-
-    Parameters
-    ----------
-    target : str
-        The file.
-    table : str, optional
-        The table; by default the only one that was exported into the file.
-    """
+    """One table of a DuckDB file; beside it, in a schema of their own, manifests of all of them."""
 
     format = "duckdb"
 

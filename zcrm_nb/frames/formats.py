@@ -27,23 +27,13 @@ _BETWEEN = ";"  # values of a multi-select, as in Zoho's own CSV; no value of a 
 
 
 class Format(NamedTuple):
-    """One kind of files.
+    """One kind of files."""
 
-    Parameters
-    ----------
-    ending : str
-        Of their names.
-    writer : callable
-        Opens a writer on a stream, for rows of a schema.
-    read : callable
-        Reads the columns of a schema from a file of a file system.
-    scan : callable
-        Makes an Arrow dataset of files of a file system, for rows of a schema.
-    """
-
-    ending: str
-    writer: Callable[[Any, pa.Schema], Any]
+    ending: str  # of their names
+    writer: Callable[[Any, pa.Schema], Any]  # opens a writer on a stream, for rows of a schema
+    # reads the columns of a schema from a file of a file system
     read: Callable[[Any, str, pa.Schema], pa.Table]
+    # makes an Arrow dataset of files of a file system, for rows of a schema
     scan: Callable[[Any, list[str], pa.Schema], Any]
 
 

@@ -63,14 +63,7 @@ COLUMNS = Outcome._fields[: Outcome._fields.index("stamp")]
 
 
 class ReportActions:
-    """What a report can do in its org; copies share it, a pickle leaves it behind.
-
-    Parameters
-    ----------
-    resolve, undo : callable, optional
-        What :meth:`Report.resolve` and :meth:`Report.undo` do; none in a report that was unpickled,
-        for a login does not belong in a file.
-    """
+    """What a report can do in its org; copies share it, a pickle leaves it behind."""
 
     def __init__(
         self,

@@ -42,22 +42,9 @@ UNTIL_GIVEN_UP_S = 5.0  # until a part that is being written is left to itself
 
 
 class Store(ABC):
-    """One export, wherever it is kept.
+    """One export, wherever it is kept."""
 
-    Parameters
-    ----------
-    target : str
-        As the person named it.
-
-    Attributes
-    ----------
-    target : str
-        As given.
-    format : str
-        What kind of files it has.
-    """
-
-    format: str
+    format: str  # what kind of files it has
 
     def __init__(self, target: str) -> None:
         self.target = target
@@ -208,15 +195,7 @@ class Store(ABC):
 
 
 class Folder(Store):
-    """A folder with a file for each part, and a manifest.
-
-    Parameters
-    ----------
-    target : str
-        A folder, or an address that fsspec knows.
-    format : {"parquet", "csv"}, default "parquet"
-        What kind of files.
-    """
+    """A folder with a file for each part, and a manifest."""
 
     def __init__(self, target: str, format: str = "parquet") -> None:  # noqa: A002 - as in export
         super().__init__(target)
@@ -388,13 +367,7 @@ class Folder(Store):
 
 
 class Unlisted:
-    """Finds the values of picklists that the CRM does not list, while a part is written.
-
-    Parameters
-    ----------
-    columns : iterable of Column
-        What the parts hold.
-    """
+    """Finds the values of picklists that the CRM does not list, while a part is written."""
 
     def __init__(self, columns: Iterable[Column]) -> None:
         self._listed = {

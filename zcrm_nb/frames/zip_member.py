@@ -36,11 +36,6 @@ _SEALED = 0x1  # the flag of an encrypted member
 class Member(io.RawIOBase):
     """The only member of a ZIP file, as a stream of what it holds.
 
-    Parameters
-    ----------
-    path : path-like
-        The ZIP file.
-
     Notes
     -----
     Nothing is ever unpacked to disk, so the member's name leads nowhere; a name that tries is a

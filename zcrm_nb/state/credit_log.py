@@ -24,21 +24,11 @@ HOURS = 24
 
 
 class Entry(NamedTuple):
-    """One call, or one report of Zoho's about what is left.
+    """One call, or one report of Zoho's about what is left."""
 
-    Parameters
-    ----------
-    at : float
-        Seconds since 1970.
-    credits : int
-        What was spent.
-    left : int or None, default None
-        What Zoho said remains for the whole org.
-    """
-
-    at: float
-    credits: int
-    left: int | None = None
+    at: float  # seconds since 1970
+    credits: int  # what was spent
+    left: int | None = None  # what Zoho said remains for the whole org
 
 
 class CreditLog:

@@ -240,30 +240,16 @@ class Budget:
 
 @dataclass(slots=True)
 class Hold:
-    """Credits set aside for one call in flight.
+    """Credits set aside for one call in flight."""
 
-    Parameters
-    ----------
-    taken : bool, default True
-        Whether Zoho took the call; True as long as that is unknown.
-    """
-
-    taken: bool = True
+    taken: bool = True  # whether Zoho took the call; True as long as that is unknown
 
 
 class Return(NamedTuple):
-    """Credits on their way back: what was spent longest ago leaves the 24 hours first.
+    """Credits on their way back: what was spent longest ago leaves the 24 hours first."""
 
-    Parameters
-    ----------
-    at : datetime
-        When, in UTC.
-    credits : int
-        How many: those that were spent within the same minute.
-    """
-
-    at: datetime
-    credits: int
+    at: datetime  # when, in UTC
+    credits: int  # how many: those that were spent within the same minute
 
 
 class Ledger(ProcessBound):

@@ -47,29 +47,14 @@ _CHANNEL = re.compile(r"-?[0-9]{1,19}")
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One notification, without its token and without the values of records.
+    """One notification, without its token and without the values of records."""
 
-    Parameters
-    ----------
-    channel_id : str
-        The channel it came by.
-    module : str
-        API name.
-    operation : {"insert", "update", "delete"}
-        What was done.
-    ids : list of str
-        The records it was done to.
-    time_ms : int
-        When, by Zoho's clock: milliseconds since 1970.
-    changed : dict of str to list of str
-        Names of the fields that changed, by id; empty where Zoho told none.
-    """
-
-    channel_id: str
-    module: str
-    operation: str
-    ids: list[str]
-    time_ms: int
+    channel_id: str  # the channel it came by
+    module: str  # API name
+    operation: str  # what was done
+    ids: list[str]  # the records it was done to
+    time_ms: int  # when, by Zoho's clock: milliseconds since 1970
+    # names of the fields that changed, by id; empty where Zoho told none
     changed: dict[str, list[str]] = field(default_factory=dict)
 
     def events(self) -> list[tuple[str, ...]]:
@@ -179,19 +164,6 @@ def _changed(value: Any) -> dict[str, list[str]]:
 class NotificationInbox:
     """Checks what is posted, and notes what is accepted: the part that needs no port.
 
-    Parameters
-    ----------
-    journal : EventLog
-        Where every accepted event is noted before the reply.
-    arrived : callable, optional
-        Called after something was accepted; it must be quick.
-
-    Attributes
-    ----------
-    counts : collections.Counter
-        How many were ``accepted``, ``duplicates``, with a ``wrong token``, ``malformed``, ``not
-        understood`` in whole or in part, or ``not kept`` since the journal or the disk was full.
-
     Examples
     --------
     >>> import tempfile
@@ -281,29 +253,6 @@ class NotificationInbox:
 
 class Receiver:
     """An inbox behind a port of this machine.
-
-    Parameters
-    ----------
-    inbox : NotificationInbox
-        What checks and notes.
-    host : str, default "127.0.0.1"
-        Where to listen: this machine only, unless a container has to be reached from outside.
-    port : int, default 0
-        The port; 0 takes a free one.
-    public_url : str, optional
-        Where the world reaches that port, through a tunnel or a hub's proxy; a query string stays.
-
-    Attributes
-    ----------
-    url : str
-        What Zoho has to be given as ``notify_url``; it ends in a random word.
-
-    Raises
-    ------
-    OSError
-        The port is taken or not allowed.
-    ValueError
-        ``public_url`` is not a web address.
 
     Examples
     --------

@@ -86,3 +86,13 @@ def test_no_folder_has_no_runs(tmp_path: Path) -> None:
     """Nothing is made by looking."""
     assert runs(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["\ud800", "half \udc00 an emoji"])
+def test_half_an_emoji_in_an_outcome_is_noted(journal: WriteJournal, text: str) -> None:
+    """The outcome is kept; the half character becomes a question mark."""
+    journal.note_outcomes([2], [DONE._replace(id="43", message=text)], batch=1)
+    outcome = journal.read().rows[2]
+    assert (outcome.status, outcome.id) == ("done", "43")
+    assert outcome.message is not None
+    assert "?" in outcome.message

@@ -71,31 +71,16 @@ class JobReply(TypedDict, total=False):
 
 
 class ReadStatus(NamedTuple):
-    """What Zoho says about a job.
+    """What Zoho says about a job."""
 
-    Parameters
-    ----------
-    state : str
-        ``"ADDED"``, ``"QUEUED"``, ``"IN PROGRESS"``, ``"COMPLETED"``, ``"FAILURE"``, or a word that
-        Zoho does not document; empty where it gave none.
-    rows : int or None, default 0
-        Records in the file; ``None`` where a completed job does not say.
-    has_more : bool, default False
-        Whether more records follow than one job holds.
-    next_token : str, default ""
-        Requests the job for them.
-    url : str, default ""
-        Path of the result.
-    error : str, default ""
-        Why it failed.
-    """
-
+    # ``"ADDED"``, ``"QUEUED"``, ``"IN PROGRESS"``, ``"COMPLETED"``, ``"FAILURE"``, or a word that
+    # Zoho does not document; empty where it gave none
     state: str
-    rows: int | None = 0
-    has_more: bool = False
-    next_token: str = ""
-    url: str = ""
-    error: str = ""
+    rows: int | None = 0  # records in the file; ``None`` where a completed job does not say
+    has_more: bool = False  # whether more records follow than one job holds
+    next_token: str = ""  # requests the job for them
+    url: str = ""  # path of the result
+    error: str = ""  # why it failed
 
     @property
     def has_failed(self) -> bool:

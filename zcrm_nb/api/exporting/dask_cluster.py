@@ -59,30 +59,14 @@ _UNWANTED = frozenset({"cancelled", "released", "forgotten"})
 
 @dataclass(frozen=True, slots=True)
 class ClusterTask:
-    """One part to be made by a worker. Nothing in it is secret: Dask shows its tasks.
+    """One part to be made by a worker. Nothing in it is secret: Dask shows its tasks."""
 
-    Parameters
-    ----------
-    topic : str
-        Name of the export on the cluster.
-    part : str
-        Name of the part in this export.
-    path : str
-        Where Zoho has its file, from the host on.
-    addresses : Addresses
-        Zoho's hosts.
-    reader : PartReader
-        What reads the file.
-    folder : Folder
-        Where the part is to be written.
-    """
-
-    topic: str
-    part: str
-    path: str
-    addresses: Addresses
-    reader: PartReader = field(repr=False)
-    folder: Folder = field(repr=False)
+    topic: str  # name of the export on the cluster
+    part: str  # name of the part in this export
+    path: str  # where Zoho has its file, from the host on
+    addresses: Addresses  # Zoho's hosts
+    reader: PartReader = field(repr=False)  # what reads the file
+    folder: Folder = field(repr=False)  # where the part is to be written
 
     @property
     def key(self) -> str:
@@ -92,23 +76,14 @@ class ClusterTask:
 
 @dataclass(slots=True)
 class TaskResult:
-    """The result of a task.
+    """The result of a task."""
 
-    Parameters
-    ----------
-    written : dict, default {}
-        What ``Folder.write`` returned, for ``Folder.take``.
-    columns : list of str, default []
-        Columns of the file; empty for one without a header.
-    calls : list of Call, default []
-        The calls it made.
-    error : ZohoError, optional
-        Its failure, as a value: Dask would log a raised one on the worker.
-    """
-
+    # what ``Folder.write`` returned, for ``Folder.take``
     written: dict[str, Any] = field(default_factory=dict)
+    # columns of the file; empty for one without a header
     columns: list[str] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)  # the calls it made
+    # its failure, as a value: Dask would log a raised one on the worker
     error: ZohoError | None = None
 
 
@@ -299,26 +274,7 @@ def cluster_of(
 
 
 class Cluster:
-    """The workers of a cluster, for one export, while a block lasts.
-
-    Parameters
-    ----------
-    client : distributed.Client
-        The way to the cluster.
-    gate : Gate
-        The way to Zoho: its login and limits hold for the workers as well.
-    addresses : callable
-        Returns Zoho's hosts as workers reach them.
-    folder : Folder
-        The target of the export.
-
-    Attributes
-    ----------
-    name : str
-        Unique; names the tasks, the events and the plugin on the workers.
-    at_a_time : int
-        Tasks side by side: Zoho allows no more downloads in a minute.
-    """
+    """The workers of a cluster, for one export, while a block lasts."""
 
     def __init__(
         self, client: Client, gate: Gate, addresses: Callable[[], Addresses], folder: Folder

@@ -38,22 +38,7 @@ __all__ = ["Exporter"]
 
 
 class Exporter:
-    """Brings one export to its end and makes a table, or files, of it.
-
-    Parameters
-    ----------
-    session : ExportSession
-        The way to Zoho, and where the export is written down.
-    record : JobRecord
-        What is written down.
-    say : callable, optional
-        Takes a sentence about what Zoho is doing.
-
-    Attributes
-    ----------
-    warnings : list of str
-        What the result lacks, to be warned of in the end.
-    """
+    """Brings one export to its end and makes a table, or files, of it."""
 
     def __init__(
         self,

@@ -50,61 +50,28 @@ JOB_COLUMNS = [
 
 @dataclass(slots=True)
 class ZohoJob:
-    """One job at Zoho, and the part of an export that it makes.
+    """One job at Zoho, and the part of an export that it makes."""
 
-    Parameters
-    ----------
-    requested : float
-        When it was requested, in seconds since 1970; written down before the request is sent.
-    id : str, default ""
-        Zoho's id; empty until Zoho's reply was read.
-    state : str, default ""
-        Zoho's word, as last read.
-    rows : int or None, default 0
-        Records in its file; ``None`` where Zoho did not say.
-    has_more : bool, default False
-        Whether more records follow.
-    next_token : str, default ""
-        Requests the job for those.
-    url : str, default ""
-        Path of the result.
-    completed : float, optional
-        When it was seen to be complete.
-    file : str, default ""
-        Name of its file, once it is downloaded whole.
-    error : str, default ""
-        Why it failed, in Zoho's words.
-    failed : bool, default False
-        Whether Zoho gave up on it.
-    """
-
+    # when it was requested, in seconds since 1970; written down before the request is sent
     requested: float
-    id: str = ""
-    state: str = ""
-    rows: int | None = 0
-    has_more: bool = False
-    next_token: str = ""
-    url: str = ""
-    completed: float | None = None
-    file: str = ""
-    error: str = ""
-    failed: bool = False
+    id: str = ""  # Zoho's id; empty until Zoho's reply was read
+    state: str = ""  # Zoho's word, as last read
+    rows: int | None = 0  # records in its file; ``None`` where Zoho did not say
+    has_more: bool = False  # whether more records follow
+    next_token: str = ""  # requests the job for those
+    url: str = ""  # path of the result
+    completed: float | None = None  # when it was seen to be complete
+    file: str = ""  # name of its file, once it is downloaded whole
+    error: str = ""  # why it failed, in Zoho's words
+    failed: bool = False  # whether Zoho gave up on it
 
 
 @dataclass(slots=True)
 class JobSeries:
-    """Jobs that follow each other, each requested with the token of the one before.
+    """Jobs that follow each other, each requested with the token of the one before."""
 
-    Parameters
-    ----------
-    query : dict
-        The request of the first one.
-    jobs : list of ZohoJob
-        Those requested so far.
-    """
-
-    query: dict[str, Any]
-    jobs: list[ZohoJob] = field(default_factory=list)
+    query: dict[str, Any]  # the request of the first one
+    jobs: list[ZohoJob] = field(default_factory=list)  # those requested so far
 
     @property
     def is_complete(self) -> bool:
@@ -114,38 +81,17 @@ class JobSeries:
 
 @dataclass(slots=True)
 class JobRecord:
-    """One question and the jobs that answer it, as written down.
+    """One question and the jobs that answer it, as written down."""
 
-    Parameters
-    ----------
-    id : str
-        Ours, such as ``"Leads-1"``.
-    module : str
-        API name of the module.
-    operation : str
-        ``"read"``, or ``"write"``.
-    created : float
-        Seconds since 1970.
-    question : dict
-        What was requested; two exports with the same question are the same.
-    series : list of JobSeries
-        Side by side: ranges of records, and batches of more than 200 fields.
-    batches : int, default 1
-        How many batches of fields; series come batch by batch.
-    dropped : list of str, default []
-        Fields that Zoho turned out not to export.
-    unjoined : list of str, default []
-        Fields behind more lookups than one job follows.
-    """
-
-    id: str
-    module: str
-    operation: str
-    created: float
-    question: dict[str, Any]
-    series: list[JobSeries]
-    batches: int = 1
-    dropped: list[str] = field(default_factory=list)
+    id: str  # ours, such as ``"Leads-1"``
+    module: str  # API name of the module
+    operation: str  # ``"read"``, or ``"write"``
+    created: float  # seconds since 1970
+    question: dict[str, Any]  # what was requested; two exports with the same question are the same
+    series: list[JobSeries]  # side by side: ranges of records, and batches of more than 200 fields
+    batches: int = 1  # how many batches of fields; series come batch by batch
+    dropped: list[str] = field(default_factory=list)  # fields that Zoho turned out not to export
+    # fields behind more lookups than one job follows
     unjoined: list[str] = field(default_factory=list)
 
     @property
@@ -220,13 +166,6 @@ def _iso(seconds: float) -> str:
 
 class JobStore:
     """The exports that are noted in one folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Where notes about the org are kept.
-    clock : callable
-        Seconds since 1970.
 
     Notes
     -----

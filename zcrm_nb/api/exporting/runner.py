@@ -47,24 +47,12 @@ MOST_LOOKS = 480  # at one job in one call: four hours
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file of an export, downloaded whole.
+    """One file of an export, downloaded whole."""
 
-    Parameters
-    ----------
-    series : int
-        The number of its series of jobs, from 0.
-    number : int
-        Its number in that series, from 0.
-    path : Path
-        The ZIP file.
-    job : ZohoJob
-        The job that made it.
-    """
-
-    series: int
-    number: int
-    path: Path
-    job: ZohoJob
+    series: int  # the number of its series of jobs, from 0
+    number: int  # its number in that series, from 0
+    path: Path  # the ZIP file
+    job: ZohoJob  # the job that made it
 
 
 class _ExportStoppedError(Exception):
@@ -89,23 +77,7 @@ class _Lane:
 
 
 class Runner:
-    """Brings an export to its end.
-
-    Parameters
-    ----------
-    gate : Gate
-        The way to Zoho.
-    store : JobStore
-        Where it is written down.
-    record : JobRecord
-        What is noted of it; changed as it goes on.
-    say : callable, optional
-        Takes a sentence about what Zoho is doing.
-    on_refused : callable, optional
-        Takes the fields that a job refused, before it is requested again without them.
-    retry_call : str, optional
-        The call that requests an unclear job once more, for messages.
-    """
+    """Brings an export to its end."""
 
     def __init__(
         self,
@@ -147,17 +119,6 @@ class Runner:
         at_a_time: int = AT_A_TIME,
     ) -> None:
         """Go on until every part was handed on; after :meth:`start`.
-
-        Parameters
-        ----------
-        on_part : callable
-            Takes each part once it is downloaded.
-        has_part : callable, optional
-            Whether a part was handed on before, by the number of its series and its own.
-        fetch_remotely : callable, optional
-            Has a part made whose file is not here; by default it is downloaded here.
-        at_a_time : int, default 2
-            How many parts to process side by side.
 
         Notes
         -----

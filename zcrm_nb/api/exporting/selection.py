@@ -29,27 +29,15 @@ _OPAQUE = frozenset({"profileimage", "consent_lookup"})
 
 @dataclass(slots=True)
 class ColumnSelection:
-    """The columns of a table, and which of them bulk jobs bring.
+    """The columns of a table, and which of them bulk jobs bring."""
 
-    Parameters
-    ----------
-    columns : list of Column
-        The table, ``id`` first.
-    names : dict of str to str
-        For each lookup the field that holds its name, as a job is asked for it.
-    elsewhere : list of str
-        Named columns that no job brings.
-    left_out : list of str
-        Columns that were not named, and that no job brings.
-    unnamed : list of str
-        Lookups whose names no job brings.
-    """
-
-    columns: list[Column]
+    columns: list[Column]  # the table, ``id`` first
+    # for each lookup the field that holds its name, as a job is asked for it
     names: dict[str, str] = field(default_factory=dict)
-    elsewhere: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)  # named columns that no job brings
+    # columns that were not named, and that no job brings
     left_out: list[str] = field(default_factory=list)
-    unnamed: list[str] = field(default_factory=list)
+    unnamed: list[str] = field(default_factory=list)  # lookups whose names no job brings
 
     @property
     def in_bulk(self) -> list[Column]:

@@ -56,16 +56,10 @@ WORKERS = 4  # a feed in the background leaves the other lanes to the person
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """How far what happened is known: the newest modification and the newest deletion seen.
+    """How far what happened is known: the newest modification and the newest deletion seen."""
 
-    Parameters
-    ----------
-    modified, deleted : datetime or None
-        By Zoho's clock; ``None`` where nothing was seen yet.
-    """
-
-    modified: datetime | None = None
-    deleted: datetime | None = None
+    modified: datetime | None = None  # by Zoho's clock; ``None`` where nothing was seen yet
+    deleted: datetime | None = None  # by Zoho's clock; ``None`` where nothing was seen yet
 
 
 def default_fields(catalogue: Catalogue, module: str) -> list[str]:
@@ -85,28 +79,8 @@ def default_fields(catalogue: Catalogue, module: str) -> list[str]:
 class Changes:
     """What is known of a module's records, and how to learn what has changed.
 
-    Parameters
-    ----------
-    session : Session
-        The way to Zoho.
-    module : str
-        API name.
-    fields : sequence of str
-        What to fetch of each record.
-    whole : bool, default False
-        Know all records from the beginning, instead of those that change.
-    keep : int, default 10000
-        How many records to know at most, unless all are wanted; those that changed longest ago
-        are forgotten first.
-
-    Attributes
-    ----------
-    marks : Marks
-        How far what happened is known.
-    columns : list of Column
-        What a record looks like: ``id`` and the fields.
-    users_problem : str
-        Why full names of users are missing; empty while all is well.
+    It knows ``keep`` records at most, unless it is to know them ``whole``; those that changed
+    longest ago are forgotten first.
     """
 
     def __init__(
@@ -460,7 +434,8 @@ def _moment_or_none(text: Any) -> datetime | None:
 
 def _records_of(body: bytes) -> list[Record]:
     """Return the records of a page; what has no id is not one."""
-    return [each for each in records_of(body) if isinstance(each, dict) and each.get("id")]
+    records = (each for each in records_of(body) if isinstance(each, dict))
+    return [each for each in records if isinstance(each.get("id"), str) and each["id"]]
 
 
 def _epoch_ms(moment: datetime) -> int:

@@ -43,31 +43,16 @@ TOKEN_LENGTH, MOST_FIELDS = 50, 10
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel as it is requested.
+    """A channel as it is requested."""
 
-    Parameters
-    ----------
-    channel_id : str
-        Chosen by the caller.
-    events : tuple of str
-        ``"Deals.create"`` and the like.
-    notify_url : Secret
-        Where Zoho posts; its query may hold a key.
-    token : Secret
-        What each notification brings as proof; empty for none.
-    conditions : tuple of dict
-        ``notification_condition``, ready to be sent.
-    values, related : bool
-        ``return_affected_field_values`` and ``notify_on_related_action``.
-    """
-
-    channel_id: str
-    events: tuple[str, ...]
-    notify_url: Secret
+    channel_id: str  # chosen by the caller
+    events: tuple[str, ...]  # ``"Deals.create"`` and the like
+    notify_url: Secret  # where Zoho posts; its query may hold a key
+    # what each notification brings as proof; empty for none
     token: Secret = field(default_factory=lambda: Secret(""))
-    conditions: tuple[dict[str, Any], ...] = ()
-    values: bool = False
-    related: bool = True
+    conditions: tuple[dict[str, Any], ...] = ()  # ``notification_condition``, ready to be sent
+    values: bool = False  # ``return_affected_field_values``
+    related: bool = True  # ``notify_on_related_action``
 
     @property
     def modules(self) -> list[str]:

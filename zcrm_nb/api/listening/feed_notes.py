@@ -23,13 +23,7 @@ _COLUMNS = [Column("time", "datetime"), Column("about", "text"), Column("note", 
 
 
 class FeedNotes:
-    """The last notes of a feed, and what is wrong with it now.
-
-    Parameters
-    ----------
-    now : callable
-        Seconds since 1970.
-    """
+    """The last notes of a feed, and what is wrong with it now."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now

@@ -29,20 +29,7 @@ EVERY_S = {"push": 900.0, "poll": 60.0}
 
 
 class CountingSend:
-    """Sends calls, and counts what they cost.
-
-    Parameters
-    ----------
-    send : callable
-        What sends: :meth:`zcrm_nb.wire.gate.Gate.send`.
-
-    Attributes
-    ----------
-    credits : int
-        Spent so far.
-    notify : callable
-        Takes a sentence before each wait; by default it is dropped.
-    """
+    """Sends calls, and counts what they cost."""
 
     def __init__(self, send: Callable[..., bytes]) -> None:
         self._send, self.credits = send, 0
@@ -58,40 +45,20 @@ class CountingSend:
 
 @dataclass(frozen=True, slots=True)
 class FeedPlan:
-    """How a feed learns of changes.
+    """How a feed learns of changes."""
 
-    Parameters
-    ----------
-    module : str
-        API name.
-    operations : tuple of str
-        What its table shows: some of ``insert``, ``update``, ``delete``.
-    every_s : float or None
-        Seconds between polls; ``None`` for what suits the mode.
-    keep : int
-        Events that its table holds at most.
-    since : datetime or None
-        From when on changes count; ``None`` for now, or where the last feed left off.
-    resume : bool
-        Whether to go on where the last feed of that name left off.
-    subscribe : callable or None
-        Opens a channel whose notifications go to an inbox; ``None`` where Zoho cannot reach this
-        kernel.
-    must_push : bool
-        Whether it is an error when no channel can be opened.
-    why : str
-        Why it polls.
-    """
-
-    module: str
-    operations: tuple[str, ...]
-    every_s: float | None = None
-    keep: int = 10_000
+    module: str  # API name
+    operations: tuple[str, ...]  # what its table shows: some of ``insert``, ``update``, ``delete``
+    every_s: float | None = None  # seconds between polls; ``None`` for what suits the mode
+    keep: int = 10_000  # events that its table holds at most
+    # from when on changes count; ``None`` for now, or where the last feed left off
     since: datetime | None = None
-    resume: bool = True
+    resume: bool = True  # whether to go on where the last feed of that name left off
+    # opens a channel whose notifications go to an inbox; ``None`` where Zoho cannot reach this
+    # kernel
     subscribe: Callable[[NotificationInbox], PushChannel] | None = None
-    must_push: bool = False
-    why: str = ""
+    must_push: bool = False  # whether it is an error when no channel can be opened
+    why: str = ""  # why it polls
 
 
 def with_mode(

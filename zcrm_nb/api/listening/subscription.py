@@ -26,22 +26,7 @@ RETRY_S = 60.0
 class Subscription:
     """A channel that lives as long as it is renewed.
 
-    Parameters
-    ----------
-    send : callable
-        Sends one call.
-    now : callable
-        Seconds since 1970, by this machine's clock. Only its pace counts: what time it is for Zoho
-        is learned from the answers.
-    wanted : Channel
-        The channel as it is requested.
-
-    Attributes
-    ----------
-    ends : datetime or None
-        When the channel ends, by Zoho's clock; ``None`` before it was opened.
-    problem : str
-        Why it could not be renewed, in words; empty while all is well.
+    Of the clock ``now`` only the pace counts: what time it is for Zoho is learned from the answers.
     """
 
     def __init__(self, send: Send, now: Callable[[], float], wanted: Channel) -> None:

@@ -43,56 +43,27 @@ ROUTES: tuple[RouteName, ...] = ("coql", "rest", "bulk")
 
 
 class Cost(NamedTuple):
-    """What something takes.
+    """What something takes."""
 
-    Parameters
-    ----------
-    calls : int
-        Calls of the API.
-    credits : int
-        API credits.
-    seconds : float
-        Time, as an estimate.
-    """
-
-    calls: int
-    credits: int
-    seconds: float
+    calls: int  # calls of the API
+    credits: int  # API credits
+    seconds: float  # time, as an estimate
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How long things take on this connection, measured or assumed.
+    """How long things take on this connection, measured or assumed."""
 
-    Parameters
-    ----------
-    rest_s : float, default 0.15
-        Seconds for a page of Get Records.
-    coql_s : float, default 0.6
-        Seconds for a page of COQL, which may have 2,000 rows.
-    job_s : float, default 42.0
-        Seconds until a bulk read job is seen to be done; 20 to 60 are reported.
-    bytes_per_s : float, default 6,250,000
-        Speed of a download (50 Mbit/s).
-    bytes_per_cell : float, default 3.5
-        Size of a value in a ZIP of a bulk job, on average.
-    lanes : int, default 10
-        Calls that may be in flight at once.
-    polls : int, optional
-        How often a bulk job is asked whether it is done, a credit each time; as often as ``job_s``
-        takes, by default.
-    measured : frozenset of str, default empty
-        Which of these were measured.
-    """
-
-    rest_s: float = 0.15
-    coql_s: float = 0.6
-    job_s: float = 42.0
-    bytes_per_s: float = 6_250_000.0
-    bytes_per_cell: float = 3.5
-    lanes: int = 10
+    rest_s: float = 0.15  # seconds for a page of Get Records
+    coql_s: float = 0.6  # seconds for a page of COQL, which may have 2,000 rows
+    job_s: float = 42.0  # seconds until a bulk read job is seen to be done; 20 to 60 are reported
+    bytes_per_s: float = 6_250_000.0  # speed of a download (50 Mbit/s)
+    bytes_per_cell: float = 3.5  # size of a value in a ZIP of a bulk job, on average
+    lanes: int = 10  # calls that may be in flight at once
+    # how often a bulk job is asked whether it is done, a credit each time; as often as ``job_s``
+    # takes, by default
     polls: int | None = None
-    measured: frozenset[str] = frozenset()
+    measured: frozenset[str] = frozenset()  # which of these were measured
 
     @property
     def looks(self) -> int:

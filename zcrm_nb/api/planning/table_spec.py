@@ -50,27 +50,14 @@ def spec_text(
 
 @dataclass(frozen=True)
 class TableSpec:
-    """A table as it is requested, whatever route it comes by.
+    """A table as it is requested, whatever route it comes by."""
 
-    Parameters
-    ----------
-    catalogue : Catalogue
-        The org's metadata.
-    query : Query
-        Columns, condition, order and limit, as COQL has them.
-    text : str
-        The text that its positions refer to.
-    is_query : bool
-        Whether it was written as a query: then its COQL route is that of ``crm.coql``.
-    as_is : sequence of str
-        Columns to read as Zoho sends them.
-    """
-
-    catalogue: Catalogue
-    query: Query
-    text: str
+    catalogue: Catalogue  # the org's metadata
+    query: Query  # columns, condition, order and limit, as COQL has them
+    text: str  # the text that its positions refer to
+    # whether it was written as a query: then its COQL route is that of ``crm.coql``
     is_query: bool = False
-    as_is: Sequence[str] = ()
+    as_is: Sequence[str] = ()  # columns to read as Zoho sends them
 
     @property
     def module(self) -> str:

@@ -55,14 +55,9 @@ TOP = 5  # values of a picklist that are shown
 
 
 class Question(NamedTuple):
-    """One query of a profile.
+    """One query of a profile."""
 
-    Parameters
-    ----------
-    query : Query
-        Up to five aggregates of all records, or the number of records for each value of a field.
-    """
-
+    # up to five aggregates of all records, or the number of records for each value of a field
     query: Query
 
     @property

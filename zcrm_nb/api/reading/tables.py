@@ -298,7 +298,7 @@ def ordered_here(
     start = query.offset or 0
     end = None if query.limit is None else start + query.limit
     # Parts of a list may share rows, for texts that differ in case may be equal.
-    each_once = whole.drop_duplicates("id").sort_values("id", key=lambda ids: ids.astype("int64"))
+    each_once = whole.drop_duplicates("id").sort_values("id", key=lambda ids: ids.str.zfill(20))
     # UNCONFIRMED: that Zoho sorts a lookup by the id it holds, not by the name it shows.
     keys = [(f"{n}.id" if f"{n}.id" in whole else n, down) for n, down in ask.sort_keys(query)]
     table = sort_frame(each_once, keys).iloc[start:end]

@@ -84,24 +84,12 @@ class BulkWriteRequest:
 
 @dataclass(frozen=True, slots=True)
 class BulkTable:
-    """A table as it goes into CSV files.
+    """A table as it goes into CSV files."""
 
-    Parameters
-    ----------
-    request : BulkWriteRequest
-        What to do with it.
-    rows : PreparedRows
-        JSON values by field, for the journal, and the rows that are not sent.
-    columns : dict of str to list of str
-        Cells by header, in the order in which they are sent.
-    mappings : list of dict
-        Zoho's field mappings, one for each of the columns.
-    """
-
-    request: BulkWriteRequest
-    rows: PreparedRows
-    columns: dict[str, list[str]]
-    mappings: list[dict[str, Any]]
+    request: BulkWriteRequest  # what to do with it
+    rows: PreparedRows  # JSON values by field, for the journal, and the rows that are not sent
+    columns: dict[str, list[str]]  # cells by header, in the order in which they are sent
+    mappings: list[dict[str, Any]]  # Zoho's field mappings, one for each of the columns
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """Give some rows, as the journal keeps them."""

@@ -31,24 +31,12 @@ LISTED = ("Tag",)  # what COQL does not read well, and a list of records does
 
 @dataclass(frozen=True, slots=True)
 class CurrentRecords:
-    """Reads records of one module as they are now.
+    """Reads records of one module as they are now."""
 
-    Parameters
-    ----------
-    send : callable
-        Sends one call.
-    module : str
-        API name of the module.
-    fields : mapping of str to dict
-        Zoho's description of its fields.
-    workers : int, default 1
-        Calls at a time.
-    """
-
-    send: Send
-    module: str
-    fields: Mapping[str, Mapping[str, Any]]
-    workers: int = 1
+    send: Send  # sends one call
+    module: str  # API name of the module
+    fields: Mapping[str, Mapping[str, Any]]  # Zoho's description of its fields
+    workers: int = 1  # calls at a time
 
     def readable(self, names: Sequence[str]) -> list[str]:
         """List those of the fields whose values can be read for many records at once."""

@@ -9,6 +9,7 @@ may read it, and after 30 days it is removed.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import threading
@@ -42,27 +43,14 @@ NEEDED = {"rows": int, "index": str, "module": str, "action": str, "time": str} 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records that travel together.
+    """Records that travel together."""
 
-    Parameters
-    ----------
-    action : str
-        One of the actions of a report, or ``"upsert"``.
-    rows : sequence of int
-        Where the records stand in the input.
-    records : list of dict
-        What is sent; only ids, where the same is done to all of them.
-    unmodified_since : str, optional
-        Moment since when they must be unchanged.
-    path, body : str, object
-        Where it goes, and what is sent besides; of an insert, update, upsert, delete or restore the
-        action and the records say it.
-    """
-
-    action: str
-    rows: Sequence[int]
-    records: list[dict[str, Any]]
-    unmodified_since: str | None = None
+    action: str  # one of the actions of a report, or ``"upsert"``
+    rows: Sequence[int]  # where the records stand in the input
+    records: list[dict[str, Any]]  # what is sent; only ids, where the same is done to all of them
+    unmodified_since: str | None = None  # moment since when they must be unchanged
+    # where it goes, and what is sent besides; of an insert, update, upsert, delete or restore the
+    # action and the records say it
     path: str = ""
     body: Any = None
 
@@ -132,15 +120,7 @@ class Story:
 
 
 class WriteJournal:
-    """The file of one run.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    header : dict, optional
-        Its first line, where that has just been written.
-    """
+    """The file of one run."""
 
     def __init__(self, path: Path, header: dict[str, Any] | None = None) -> None:
         self.path, self._header = path, header
@@ -175,7 +155,7 @@ class WriteJournal:
 
     def note(self, *, durable: bool = False, **line: Any) -> None:
         """Add a line; ``WriteError`` where it cannot be written, as on a full disk."""
-        text = b"\n" + orjson.dumps(line)  # in front, for the line before may have broken off
+        text = b"\n" + _dumped(line)  # in front, for the line before may have broken off
         try:
             self._append(text, durable=durable)
         except OSError as error:
@@ -323,3 +303,11 @@ def _tidy(home: Path, at: float) -> None:
 def runs(folder: Path) -> list[WriteJournal]:
     """List the journals of an org, the oldest first, damaged ones too."""
     return [WriteJournal(path) for path in sorted((folder / FOLDER).glob("*.jsonl"))]
+
+
+def _dumped(line: dict[str, Any]) -> bytes:
+    """Write a line as JSON; half an emoji in Zoho's words becomes a question mark."""
+    try:
+        return orjson.dumps(line)
+    except orjson.JSONEncodeError:
+        return json.dumps(line, ensure_ascii=False).encode("utf-8", "replace")

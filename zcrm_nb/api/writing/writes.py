@@ -206,7 +206,8 @@ def _changed_since(
     late: dict[int, Outcome] = {}
     for row, (moment, record_id) in enumerate(zip(seen, ids, strict=True)):
         now = kept.get(record_id, {}).get("Modified_Time")
-        if moment and now and datetime.fromisoformat(now) > datetime.fromisoformat(moment):
+        changed, read = _moment(now), _moment(moment)
+        if changed and read and changed > read:
             words = f"not sent: changed at {now}, after it was read"
             late[row] = refused("update", "ALREADY_MODIFIED", words, id=record_id)
     return late
@@ -235,10 +236,19 @@ def _batch(
     return Batch(action, rows, as_rows(few, len(rows)), moment)
 
 
-def latest(moments: Iterator[str | None]) -> str | None:
+def latest(moments: Iterator[object]) -> str | None:
     """Find the latest of some moments: of records read together, none was changed after it."""
-    known = [each for each in moments if each]
-    return max(known, key=datetime.fromisoformat, default=None)
+    known = [(moment, str(each)) for each in moments if (moment := _moment(each))]
+    return max(known, default=(None, None))[1]
+
+
+def _moment(value: object) -> datetime | None:
+    """Read a moment with a zone; ``None`` where it is none."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
 
 
 # ---- Delete --------------------------------------------------------------------------------------
@@ -272,21 +282,8 @@ def delete(context: WriteContext, source: Any, request: WriteRequest) -> Report:
 class Run:
     """Sends batches, several at a time, and notes each before and after.
 
-    Parameters
-    ----------
-    context : WriteContext
-        What it needs of the client.
-    journal : WriteJournal
-        Where it notes.
-    call_for : callable
-        Makes the call of a batch.
-    action : str, optional
-        What is done to each row, where it is the same for all.
-    ids : sequence of str, optional
-        The ids of all rows, where they are known before.
-    goes_on : bool, default False
-        Whether the refusal of a whole call leaves the others to be sent, as it is about its own
-        records only; an ended login or a used up budget stops a run in any case.
+    With ``goes_on`` the refusal of a whole call leaves the others to be sent, as it is about its
+    own records only; an ended login or a used up budget stops a run in any case.
     """
 
     def __init__(

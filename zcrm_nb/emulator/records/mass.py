@@ -28,6 +28,7 @@ IDS = 500
 IN_VIEW = 50_000
 UNSUPPORTED = ("Notes",)
 UPDATE, DELETE = "mass_update", "mass_delete"
+OWNER, CONVERT = "mass_change_owner", "mass_convert"
 
 
 class Scope(NamedTuple):
@@ -49,7 +50,7 @@ def post_mass_update(org: DeferringOrg, request: Request, module: str) -> Answer
     except Refusal as refusal:
         return _refused_item(refusal)
     if scope.ids is None:
-        facts = {"values": values, "ids": _fitting(org, module_info, scope.where)}
+        facts = {"values": values, "ids": fitting(org, module_info, scope.where)}
         return _defer(org, request, module_info, UPDATE, facts)
     writer = Writer(org, request.user, module_info)
 
@@ -73,7 +74,7 @@ def post_mass_delete(org: DeferringOrg, request: Request, module: str) -> Answer
         raise Refusal(400, "MANDATORY_NOT_FOUND", "required field not found", details)
     if scope.ids is None:
         return _defer(
-            org, request, module_info, DELETE, {"ids": _fitting(org, module_info, scope.where)}
+            org, request, module_info, DELETE, {"ids": fitting(org, module_info, scope.where)}
         )
 
     def delete(text: str) -> Item:
@@ -91,7 +92,7 @@ def post_mass_delete(org: DeferringOrg, request: Request, module: str) -> Answer
 
 
 def get_status(org: DeferringOrg, request: Request, module: str, *, kind: str) -> Answer:
-    """``GET …?job_id=``: how far a mass update or delete is."""
+    """``GET …?job_id=``: how far a mass action is."""
     module_info = module_named(org, module)
     text = request.params.get("job_id")
     if not text:
@@ -106,11 +107,13 @@ def get_status(org: DeferringOrg, request: Request, module: str, *, kind: str) -
         message = "The jobid given seems to be invalid"
         raise Refusal(400, "INVALID_DATA", message, {"param_name": "job_id"})
     counts = {"Total_Count": job.total, "Failed_Count": job.failed}
-    if kind == UPDATE:
-        left = job.total - job.done - job.failed
-        counts |= {"Updated_Count": job.done, "Not_Updated_Count": left}
-    else:
+    left = job.total - job.done - job.failed
+    if kind == DELETE:
         counts |= {"Deleted_Count": job.done}
+    elif kind == CONVERT:
+        counts |= {"Converted_Count": job.done, "Not_Converted_Count": left}
+    else:
+        counts |= {"Updated_Count": job.done, "Not_Updated_Count": left}
     return json_answer({"data": [{"Status": job.status(org), **counts}]})
 
 
@@ -143,7 +146,7 @@ def _delete_later(org: Org, job: DeferredJob) -> tuple[int, int]:
 WORKS: dict[str, Work] = {UPDATE: _update_later, DELETE: _delete_later}
 
 
-def _fitting(org: Org, module: Module, where: Condition | None) -> list[int]:
+def fitting(org: Org, module: Module, where: Condition | None) -> list[int]:
     """Find the records that fit now, or refuse none at all and too many."""
     assert where is not None, "without ids there is a condition"
     sql = f'SELECT id FROM "{module.api_name}" AS r WHERE {where.sql} ORDER BY id LIMIT ?'

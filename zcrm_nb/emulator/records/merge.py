@@ -13,7 +13,7 @@ from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import READ, UPDATE, V8, Route
-from zcrm_nb.emulator.storage import recycle_bin
+from zcrm_nb.emulator.storage import documents, recycle_bin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +168,9 @@ def _partner(part: Module, column: str, row: Item) -> tuple[Any, ...]:
 
 
 def _move_files(org: Org, module: Module, child: int, master: int) -> None:
-    """Give a child's attachments to the master."""
+    """Give a child's attachments and e-mails to the master."""
+    sql = "UPDATE documents SET kind = ? WHERE kind = ?"
+    org.store.execute(sql, (documents.email_kind(master), documents.email_kind(child)))
     org.store.execute(
         "UPDATE attachments SET parent = ? WHERE module = ? AND parent = ?",
         (master, module.api_name, child),

@@ -27,9 +27,9 @@ def post_owner(org: Org, request: Request, module: str, record_id: str) -> Answe
     """``POST /{module}/{id}/actions/change_owner``: hand one record over."""
     module_info, body = _module(org, module), request.json()
     id_number = parameters.record_id(record_id)
-    owner, related = _owner(org, body), _related(org, body)
+    owner, related = new_owner(org, body), _related(org, body)
     with org.store.transaction(notify=org.settings.watch.notifies_of("change_owner")):
-        result = _hand_over(org, request.user, module_info, id_number, owner)
+        result = hand_over(org, request.user, module_info, id_number, owner)
         _take_along(org, request.user, related, owner)
     return json_answer({"data": [result]})
 
@@ -38,13 +38,13 @@ def post_owners(org: Org, request: Request, module: str) -> Answer:
     """``POST /{module}/actions/change_owner``: hand up to 500 records over."""
     module_info, body = _module(org, module), request.json()
     ids = _ids(org, body)
-    owner, related = _owner(org, body), _related(org, body)
+    owner, related = new_owner(org, body), _related(org, body)
 
-    def hand_over(record_id: int) -> Item:
-        return _hand_over(org, request.user, module_info, record_id, owner)
+    def hand_over_one(record_id: int) -> Item:
+        return hand_over(org, request.user, module_info, record_id, owner)
 
     with org.store.transaction(notify=org.settings.watch.notifies_of("change_owner")):
-        tried = [attempted(org.store, hand_over, each) for each in ids]
+        tried = [attempted(org.store, hand_over_one, each) for each in ids]
         if any(error_status is None for _, error_status in tried):
             _take_along(org, request.user, related, owner)
     status = overall([error_status or 200 for _, error_status in tried], 200)
@@ -53,7 +53,7 @@ def post_owners(org: Org, request: Request, module: str) -> Answer:
     return json_answer({"data": [result for result, _ in tried]}, status)
 
 
-def _hand_over(org: Org, user: int, module: Module, record_id: int, owner: int) -> Item:
+def hand_over(org: Org, user: int, module: Module, record_id: int, owner: int) -> Item:
     """Give one record another owner."""
     exists = f'SELECT 1 FROM "{module.api_name}" WHERE id = ?'
     if not org.store.read(exists, (record_id,)):
@@ -98,7 +98,7 @@ def _ids(org: Org, body: Item) -> list[int]:
     return [int(each) for each in ids]
 
 
-def _owner(org: Org, body: Item) -> int:
+def new_owner(org: Org, body: Item) -> int:
     """Find the new owner, who must be active."""
     named = body.get("owner")
     text = str(named.get("id", "")) if isinstance(named, dict) else ""

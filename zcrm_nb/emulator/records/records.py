@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zcrm_nb.emulator.query import criteria, views
 from zcrm_nb.emulator.query.conditions import EVERYTHING, Condition, both
-from zcrm_nb.emulator.records.table import NO_VALUES, ORDERS, Table, iso, module_named, plain_info
+from zcrm_nb.emulator.records.table import (
+    EVENT_CANCELLED,
+    NO_VALUES,
+    ORDERS,
+    Table,
+    iso,
+    module_named,
+    plain_info,
+)
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
@@ -163,10 +171,18 @@ def _fields(
     if len(names) > FIELDS:
         details = {"limit": FIELDS, "param_name": "fields"}
         raise Refusal(400, "LIMIT_EXCEEDED", "limit exceeded", details)
-    if settings.refuse_unknown_fields and not {*module.by_name, *beside} >= set(names):
+    if settings.refuse_unknown_fields and not {*_by_name(module), *beside} >= set(names):
         raise Refusal(400, "INVALID_DATA", "invalid data", {"param_name": "fields"})
-    fields = [module.by_name[name] for name in names if name in module.by_name]
+    by_name = _by_name(module)
+    fields = [by_name[name] for name in names if name in by_name]
     return [field for field in fields if field.data_type not in ONLY_ON_ONE]
+
+
+def _by_name(module: Module) -> dict[str, Field]:
+    """Find what ``fields`` may name: the fields, and of meetings whether they are cancelled."""
+    if module.api_name != "Events":
+        return module.by_name
+    return module.by_name | {EVENT_CANCELLED.api_name: EVENT_CANCELLED}
 
 
 def _binder(org: Org, request: Request) -> Binder:
@@ -289,7 +305,8 @@ def get_record(org: Org, request: Request, module: str, record_id: str) -> Answe
     module_info = module_named(org, module)
     id_number = parameters.record_id(record_id)
     names = parameters.names(request, "fields")
-    chosen = [each for each in module_info.fields if not names or each.api_name in names]
+    fields = _by_name(module_info).values()
+    chosen = [each for each in fields if not names or each.api_name in names]
     since = _since(org, request)
     where = _in_state(request, module_info, "both")
     record = one_record(org.store, module_info, id_number, chosen, where)

@@ -11,16 +11,21 @@ import orjson
 from zcrm_nb.emulator.catalog.describe import TEXTAREAS
 from zcrm_nb.emulator.serving.errors import Refusal
 from zcrm_nb.emulator.storage.codec import Shaped, render, shape
+from zcrm_nb.emulator.storage.schema import Field
 
 if TYPE_CHECKING:
     from zcrm_nb.emulator.org import Org
     from zcrm_nb.emulator.query.conditions import Condition
-    from zcrm_nb.emulator.storage.schema import Field, Module
+    from zcrm_nb.emulator.storage.schema import Module
     from zcrm_nb.emulator.storage.store import Store
 
 RICH_TEXT_IN_LISTS = 500
 NO_VALUES: Mapping[str, Shaped] = {}
 ORDERS = ("asc", "desc")
+#: The kind of document that says that a meeting is cancelled; its id follows.
+CANCELLED = "cancelled"
+#: Whether a meeting is cancelled: named in ``fields`` like a field, but none in the metadata.
+EVENT_CANCELLED = Field("$event_cancelled", "boolean", "Cancelled", 0)
 #: What a note says of the files attached to it; null without any.
 ATTACHED = (
     "(SELECT CASE WHEN count(*) THEN json_group_array(json_object('$file_id', a.file_id,"
@@ -55,6 +60,10 @@ class Table:
             shaped["$se_module"] = Shaped(('r."$se_module"',))
         if module.api_name == "Notes":
             shaped["$attachments"] = Shaped((ATTACHED,), orjson.loads)
+        if EVENT_CANCELLED.api_name in shaped:
+            kind = f"'{CANCELLED} ' || r.id"
+            sql = f"EXISTS (SELECT 1 FROM documents WHERE kind = {kind})"
+            shaped[EVENT_CANCELLED.api_name] = Shaped((sql,), bool)
         shaped |= beside
         self._shaped = shaped
         self._expressions = [sql for each in shaped.values() for sql in each.expressions]

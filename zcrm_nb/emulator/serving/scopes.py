@@ -16,6 +16,9 @@ NAMES = {
     "ZohoCRM.mass_update": "many records at once by updating",
     "ZohoCRM.mass_delete": "many records at once by deleting",
     "ZohoCRM.bulk.backup": "backups of all data",
+    "ZohoCRM.mass_convert": "many leads at once by converting",
+    "ZohoCRM.share": "who may see records",
+    "ZohoCRM.send_mail": "e-mails to records",
     "ZohoCRM.notifications": "notifications about changed records",
     "ZohoCRM.files": "files in the CRM",
     "ZohoCRM.apis": "the list of APIs",
@@ -50,6 +53,7 @@ MORE_MODULES = {
 """What may follow ``ZohoCRM.modules`` besides the modules of the org (from memory)."""
 
 SETTINGS = {
+    "assignment_rules": "assignment rules",
     "automation": "automation",
     "currencies": "currencies",
     "custom_views": "custom views",
@@ -63,6 +67,7 @@ SETTINGS = {
     "recycle_bin": "the recycle bin",
     "related_lists": "related lists",
     "roles": "roles",
+    "scoring_rules": "scoring rules",
     "tags": "tags",
     "tab_groups": "tab groups",
     "territories": "territories",
@@ -133,7 +138,7 @@ def _names(modules: Mapping[str, str]) -> dict[str, str]:
     below = [(f"ZohoCRM.modules.{name}", message) for name, message in more.items()]
     below += [
         (f"ZohoCRM.{action}.{name}", message)
-        for action in ("mass_update", "mass_delete")
+        for action in ("mass_update", "mass_delete", "mass_convert", "share", "send_mail")
         for name, message in more.items()
     ]
     below += [

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 
+def email_kind(record_id: int) -> str:
+    """Name the kind of document that the e-mails of a record are."""
+    return f"email of {record_id}"
+
+
 def listed(store: Store, kind: str) -> list[Document]:
     """List the documents of a kind in the order in which they were made; each has its ``id``."""
     rows = store.read("SELECT id, body FROM documents WHERE kind = ? ORDER BY id", (kind,))
