@@ -146,8 +146,8 @@ NOT_EMULATED_METHODS = {
 NOT_EMULATED_DETAILS = (
     "the implicit flow (`response_type=token`), client types (every client may use every flow that "
     "it has the redirect URIs for), other environments than Production",
-    "cross filters of custom views; `filters`; what a territory permits, and the territories that a "
-    "record shows (a list by `territory_id` has its records)",
+    "cross filters of custom views; `filters`; what a territory permits, and the territories that "
+    "a record shows (a list by `territory_id` has its records)",
     "notifications: callbacks go to loopback addresses only, those to others are written into "
     "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
     "not notify",
