@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from zcrm_nb.state import files
-from zcrm_nb.state.files import _put_in_place, is_held, locked, write_whole
+from zcrm_nb.state.files import (
+    _put_in_place,
+    append_line,
+    held,
+    is_held,
+    json_lines,
+    locked,
+    write_whole,
+)
 
 
 def test_a_lock_is_held_by_one_at_a_time(tmp_path):
@@ -189,3 +197,38 @@ def test_a_read_only_folder_is_locked_elsewhere(tmp_path, monkeypatch):
     path = tmp_path / "config" / "lock"
     with locked(path, wait_s=0), pytest.raises(TimeoutError), locked(path, wait_s=0):
         pass
+
+
+def test_a_lock_that_is_held_raises_what_the_caller_made_of_it(tmp_path):
+    """Afterwards it is free; an error of the block itself is passed on, a time-out too."""
+    lock = tmp_path / "lock"
+    with (
+        held(lock, lambda: KeyError("first")),
+        pytest.raises(LookupError, match="busy"),
+        held(lock, lambda: LookupError("busy")),
+    ):
+        pytest.fail("two held it")
+    with pytest.raises(TimeoutError, match="Zoho"), held(lock, lambda: LookupError("busy")):
+        raise TimeoutError("Zoho took too long")
+    with held(lock, lambda: LookupError("busy")):
+        pass
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_lines_are_appended_whole_and_only_whole_lines_are_read(tmp_path, durable):
+    """What a kill has torn, what is no object, and empty lines are left out."""
+    path = tmp_path / "notes.jsonl"
+    append_line(path, b'{"run": 1}\n', durable=durable)
+    append_line(path, b'{"run": 2', durable=durable)
+    append_line(path, b'\n\n[3]\n{"run": "\xff"}\n{"run": 4}\n', durable=durable)
+    assert list(json_lines(path.read_bytes())) == [{"run": 1}, {"run": 4}]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_line_is_written_to_its_end_where_the_system_takes_it_in_pieces(tmp_path, monkeypatch):
+    """As on a network folder, or when the disk is nearly full."""
+    write = os.write
+    monkeypatch.setattr(files.os, "write", lambda file, rest: write(file, bytes(rest[:7])))
+    path = tmp_path / "notes.jsonl"
+    append_line(path, b'{"module": "Leads", "rows": 12}\n')
+    assert list(json_lines(path.read_bytes())) == [{"module": "Leads", "rows": 12}]

@@ -62,6 +62,7 @@ __all__ = [
     "related_lists",
     "roles",
     "users",
+    "views",
 ]
 
 
@@ -257,6 +258,16 @@ def related_lists(send: Send, module: str) -> dict[str, dict[str, Any]]:
     """Return the related lists of a module by API name; 1 credit."""
     listed = _listed(send, "settings/related_lists", "related_lists", module=module)
     return _named(map(_with_module, listed), f"related lists of {module}")
+
+
+def views(send: Send, module: str) -> list[dict[str, Any]]:
+    """Return the custom views of a module; 1 credit for each 200."""
+
+    def page(number: int) -> bytes:
+        params = {"module": module, "page": number, "per_page": 200}
+        return send("GET", f"{V8}settings/custom_views", params=params)
+
+    return [view for body in numbered_pages(page) for view in entries_of(body, "custom_views")]
 
 
 def org(send: Send) -> dict[str, Any]:
@@ -475,6 +486,24 @@ class Catalogue(ProcessBound):
             f"related_lists {module}", lambda: related_lists(self.send, module)
         )
         return named
+
+    def views(self, module: str, *, anew: bool = False) -> list[dict[str, Any]]:
+        """Return the custom views of a module."""
+        self._check_module(module)
+        key = f"views {module}"
+        with self._lock:
+            if anew:
+                self._kept.pop(key, None)
+            listed: list[dict[str, Any]] = self._once(key, lambda: views(self.send, module))
+        return listed
+
+    def known_views(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the views of the modules whose views are known; sends nothing."""
+        return {
+            key.removeprefix("views "): listed
+            for key, listed in list(self._kept.items())
+            if key.startswith("views ")
+        }
 
     def users(self) -> list[User]:
         """Return the users."""

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from zcrm_nb.api.exporting.dask_cluster import Cluster
     from zcrm_nb.api.exporting.question import Where
     from zcrm_nb.api.exporting.session import ExportSession
+    from zcrm_nb.api.reading import views as custom_views
     from zcrm_nb.api.writing import bulk_table, bulk_write
     from zcrm_nb.auth.data_centres import Addresses
     from zcrm_nb.frames import Export as Dataset
     from zcrm_nb.frames import Report, Store
     from zcrm_nb.notebook.progress import ProgressCallback
 else:
+    (custom_views,) = later("zcrm_nb.api.reading", "views")
     exports, export_question = later("zcrm_nb.api.exporting", "exports", "question")
     bulk_table, bulk_write = later("zcrm_nb.api.writing", "bulk_table", "bulk_write")
 
@@ -44,6 +46,7 @@ class Exporting(BulkJobs):
         columns: Sequence[str] | None = None,
         *,
         where: Where | None = None,
+        view: str | None = None,
         cvid: str | None = None,
         jobs: int = 1,
         fresh: bool = False,
@@ -64,8 +67,11 @@ class Exporting(BulkJobs):
         where : str or mapping, optional
             Only these records: a COQL condition without the word WHERE, a mapping such as
             ``{"City": "Pune"}``, or criteria in bulk read's own words. All records by default.
+        view : str, optional
+            Name or id of a custom view whose criteria hold as well; not its order and fields, and
+            of Leads the converted ones too, which :meth:`table` leaves out.
         cvid : str, optional
-            Id of a custom view whose criteria hold as well.
+            Id of a custom view; like ``view``.
         jobs : int, default 1
             How many ranges of records, by ``Created_Time``, to export side by side. It saves time
             where there are several times 200,000 records, and costs at least as many jobs.
@@ -152,6 +158,7 @@ class Exporting(BulkJobs):
         >>> crm.close()
         """
         session, zone = self._export_session, self._zone(tz)
+        cvid = custom_views.view_id(self._catalogue, module, view, cvid)
         request = exports.export_request(
             session, module, columns, where=where, cvid=cvid, values=values
         )
@@ -172,6 +179,7 @@ class Exporting(BulkJobs):
         format: str | None = None,  # noqa: A002 - as pandas and DuckDB call it
         table: str | None = None,
         where: Where | None = None,
+        view: str | None = None,
         cvid: str | None = None,
         jobs: int = 1,
         fresh: bool = False,
@@ -199,8 +207,10 @@ class Exporting(BulkJobs):
             Name of the table in a DuckDB file; by default the module's. A file may hold several.
         where : str or mapping, optional
             As for :meth:`bulk`.
+        view : str, optional
+            As for :meth:`bulk`.
         cvid : str, optional
-            Id of a custom view.
+            Id of a custom view; like ``view``.
         jobs : int, default 1
             How many ranges of records to ask for side by side; 50 credits each.
         fresh : bool, default False
@@ -306,6 +316,7 @@ class Exporting(BulkJobs):
         """
         store = frames.store_at(target, module, format=format, table=table)
         cluster = self._cluster(client, store)
+        cvid = custom_views.view_id(self._catalogue, module, view, cvid)
         request = exports.export_request(
             self._export_session, module, columns, where=where, cvid=cvid, values=values
         )

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from zcrm_nb.api.planning.costs import Plan, Speed
     from zcrm_nb.api.reading import profile
     from zcrm_nb.api.reading import query as ask
+    from zcrm_nb.api.reading import views as custom_views
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import ProgressCallback
 else:
     (coql,) = later("zcrm_nb", "coql")
     job_store, export_sessions = later("zcrm_nb.api.exporting", "job_store", "session")
     costs, routes, table_spec = later("zcrm_nb.api.planning", "costs", "routes", "table_spec")
-    profile, ask = later("zcrm_nb.api.reading", "profile", "query")
+    profile, ask, custom_views = later("zcrm_nb.api.reading", "profile", "query", "views")
 
 __all__ = ["Planning"]
 
@@ -44,6 +45,7 @@ class Planning(Base):
         columns: Sequence[str] | None = None,
         *,
         where: str | Mapping[str, Any] | None = None,
+        view: str | None = None,
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
         route: Literal["auto", "rest", "coql", "bulk"] = "auto",
@@ -70,6 +72,11 @@ class Planning(Base):
             Which records: a COQL condition without the word WHERE, places for values written
             ``:name``; or a mapping of fields to what they have to be, as
             :func:`zcrm_nb.coql.where` takes it (``{"City": "Pune", "Amount": (">", 5)}``).
+        view : str, optional
+            Name or id of a custom view (:meth:`views` lists them): only the records that it shows.
+            Columns and order are those of this call, not the view's. COQL reads ``from
+            Deals#<id>``, Get Records and bulk read take the id as ``cvid``; of Leads a view shows
+            no converted ones.
         order_by : str or sequence of str, optional
             Keys as COQL writes them: ``"Amount desc"``. By ascending ``id`` by default, which also
             decides where keys are equal.
@@ -150,7 +157,9 @@ class Planning(Base):
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             with self._gate.trace() as calls, self._at_most(max_credits):
                 zone = self._zone(tz)
-                prepared = ask.prepared(self._catalogue, text, limit=limit)
+                source = custom_views.view_source(self._catalogue, module, view)
+                whole = table_spec.spec_text(source, where, order_by, values)
+                prepared = ask.prepared(self._catalogue, whole, limit=limit)
                 spec = table_spec.table_spec(self._catalogue, prepared, columns, limit, as_is=as_is)
                 plan, counts = routes.make_plan(
                     self._gate.send,
@@ -201,6 +210,7 @@ class Planning(Base):
         columns: Sequence[str] | pd.DataFrame | pd.Series[Any] | None = None,
         *,
         where: str | Mapping[str, Any] | None = None,
+        view: str | None = None,
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
         prefer: Literal["cheap", "fast"] = "cheap",
@@ -217,6 +227,8 @@ class Planning(Base):
         columns : sequence of str, optional
             As for :meth:`table`; of ``crm.stage_history`` the records.
         where : str or mapping, optional
+            As for :meth:`table`.
+        view : str, optional
             As for :meth:`table`.
         order_by : str or sequence of str, optional
             As for :meth:`table`.
@@ -285,17 +297,22 @@ class Planning(Base):
         if isinstance(columns, (pd.DataFrame, pd.Series)):
             raise TypeError("columns takes a list of names, not a table.")
         is_query = bool(re.match(r"\s*select\s", query_or_module, re.IGNORECASE))
-        if is_query and not (columns is None and where is None and order_by is None):
+        if is_query and not all(each is None for each in (columns, where, view, order_by)):
             raise ValueError(
-                "A query has its own columns, condition and order: leave out columns=, where= and "
-                "order_by=."
+                "A query has its own columns, condition and order: leave out columns=, where=, "
+                "view= and order_by=."
             )
-        text = (
-            coql.fill(query_or_module, **values)
-            if is_query
-            else table_spec.spec_text(query_or_module, where, order_by, values)
-        )
         with self._gate.trace() as calls, self._at_most(max_credits):
+            text = (
+                coql.fill(query_or_module, **values)
+                if is_query
+                else table_spec.spec_text(
+                    custom_views.view_source(self._catalogue, query_or_module, view),
+                    where,
+                    order_by,
+                    values,
+                )
+            )
             prepared = ask.prepared(self._catalogue, text, limit=limit)
             spec = (
                 table_spec.spec_of_query(self._catalogue, prepared)

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.reading import tables
+    from zcrm_nb.api.reading import views as custom_views
     from zcrm_nb.frames import Errors
     from zcrm_nb.notebook.progress import ProgressCallback
 else:
-    (tables,) = later("zcrm_nb.api.reading", "tables")
+    tables, custom_views = later("zcrm_nb.api.reading", "tables", "views")
 
 __all__ = ["Reading"]
 
@@ -177,6 +178,7 @@ class Reading(Base):
         modified_since: datetime | str | None = None,
         sort_by: str = "id",
         ascending: bool = True,
+        view: str | None = None,
         cvid: str | None = None,
         converted: bool | None = None,
         tz: str = "UTC",
@@ -206,9 +208,11 @@ class Reading(Base):
             The order of the records.
         ascending : bool, default True
             Smallest first. By ascending ``id``, records added meanwhile come last and shift none.
+        view : str, optional
+            Name or id of a custom view to read instead of the whole module (:meth:`views` lists
+            them): its records in its own order, and the ``columns`` of this call.
         cvid : str, optional
-            Id of a custom view to read instead of the whole module, from :meth:`views`; it brings
-            its own order.
+            Id of a custom view, as Zoho calls it; like ``view``.
         converted : bool, optional
             Leads only: True for those converted, False for those that are not. All by default, as
             in COQL, though Zoho's own list leaves the converted ones out; a view leaves them out.
@@ -231,7 +235,7 @@ class Reading(Base):
         Raises
         ------
         NotFoundError
-            No such module or field, or an id that is not one; not sent.
+            No such module, field or view, or an id that is not one; not sent.
         LimitError
             More than 100,000 records, where Get Records ends. Use :meth:`coql`.
         ValueError
@@ -273,7 +277,7 @@ class Reading(Base):
             modified_since=modified_since,
             sort_by=sort_by,
             ascending=ascending,
-            cvid=cvid,
+            cvid=custom_views.view_id(self._catalogue, module, view, cvid),
             converted=converted,
             options={"tz": tz, "exact": exact, "errors": errors, "as_is": as_is},
         )
@@ -515,6 +519,7 @@ class Reading(Base):
         module: str,
         where: str | Mapping[str, Any] | None = None,
         *,
+        view: str | None = None,
         cvid: str | None = None,
         **values: Any,
     ) -> int:
@@ -527,8 +532,10 @@ class Reading(Base):
         where : str or mapping, optional
             A COQL condition, without the word WHERE, with ``:name`` in the places of values; or a
             mapping, as :func:`zcrm_nb.coql.where` takes it. All records by default.
+        view : str, optional
+            Name or id of a custom view: only what it shows, by COQL (``from Deals#<id>``).
         cvid : str, optional
-            Id of a custom view: only what it shows.
+            Id of a custom view; like ``view``.
         **values : object
             Values of the ``:name`` places.
 
@@ -563,4 +570,5 @@ class Reading(Base):
         True
         >>> crm.close()
         """
+        cvid = custom_views.view_id(self._catalogue, module, view, cvid)
         return tables.record_count(self._session, module, where, values, cvid=cvid)

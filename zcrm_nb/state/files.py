@@ -9,23 +9,29 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from weakref import WeakSet
 
+import orjson
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 __all__ = [
     "GLANCE_S",
     "ProcessBound",
     "append_line",
+    "held",
     "is_held",
+    "json_lines",
     "locked",
     "sweep",
+    "write_json",
     "write_whole",
 ]
 
@@ -71,6 +77,8 @@ def _renew_all() -> None:
 
 
 POLL_S = 0.05
+ALONE = nullcontext()
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 GLANCE_S = 0.2  # is_held() takes a lock for less than this
 DAY_S, HOUR_S = 86_400.0, 3_600.0
 _UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}")  # as write_whole names a file that is not whole yet
@@ -212,6 +220,20 @@ def _warn_of_missing_locks(folder: Path) -> None:
     )
 
 
+@contextmanager
+def held(path: Path, busy: Callable[[], Exception]) -> Iterator[None]:
+    """Hold a lock file while the block runs; where another holds it, raise what ``busy`` makes.
+
+    Another process may hold it for a moment, only to look whether it is held.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, wait_s=GLANCE_S))
+        except TimeoutError as taken:
+            raise busy() from taken
+        yield
+
+
 def is_held(path: Path) -> bool:
     """Tell whether a lock file is held now.
 
@@ -264,17 +286,39 @@ def _remove_lock(path: Path) -> None:
         path.unlink()
 
 
-def append_line(path: Path, line: bytes) -> None:
+def append_line(
+    path: Path, line: bytes, *, durable: bool = False, lock: AbstractContextManager[Any] = ALONE
+) -> None:
     """Append a line to a file that several processes share.
 
     The file is opened each time, so that no descriptor is kept. O_APPEND writes a line whole on a
     local disk; on a network folder or Windows two may collide, and are skipped by the reader.
+    ``durable`` waits for the disk; ``lock`` is held while the line is written.
     """
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    file = os.open(path, _APPEND, 0o600)
     try:
-        os.write(file, line)
+        with lock:
+            rest = memoryview(line)
+            while rest:  # the system may take it in pieces
+                rest = rest[os.write(file, rest) :]
+        if durable:
+            os.fsync(file)  # side by side with those of other threads
     finally:
         os.close(file)
+
+
+def json_lines(content: bytes) -> Iterator[dict[str, Any]]:
+    """Read lines of JSON objects; one that broke off, or is no object, is left out."""
+    for line in content.split(b"\n"):
+        with suppress(ValueError):
+            value = orjson.loads(line)
+            if isinstance(value, dict):
+                yield value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON, whole or not at all."""
+    write_whole(path, orjson.dumps(value))
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.state.files import locked, write_whole
+from zcrm_nb.state.files import locked, write_json
 from zcrm_nb.state.folders import private_folder
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class FolderLease:
 
     def note(self, notes: dict[str, Any]) -> None:
         """Note it, in place of what stood there."""
-        write_whole(self.folder / "notes.json", orjson.dumps(notes))
+        write_json(self.folder / "notes.json", notes)
 
     def close(self) -> None:
         """Let another process have it."""

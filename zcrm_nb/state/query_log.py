@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from zcrm_nb.state.files import append_line, locked, write_whole
+from zcrm_nb.state.files import append_line, json_lines, locked, write_whole
 from zcrm_nb.state.folders import private_folder
 
 if TYPE_CHECKING:
@@ -97,9 +97,8 @@ _FACTS: dict[str, tuple[type, ...]] = {
 
 def _read(content: bytes) -> Iterator[dict[str, Any]]:
     """Read the lines that are whole."""
-    for line in content.splitlines():
-        with suppress(ValueError, KeyError, TypeError, AttributeError):
-            row = orjson.loads(line)
+    for row in json_lines(content):
+        with suppress(ValueError, KeyError, TypeError):
             aware = datetime.fromisoformat(row["time"]).utcoffset() is not None
             if aware and all(isinstance(row.get(name), kinds) for name, kinds in _FACTS.items()):
                 yield row

@@ -9,7 +9,6 @@ noted as such, because Zoho offers no way to find out whether it accepted the jo
 from __future__ import annotations
 
 import shutil
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,10 +18,11 @@ import orjson
 from zcrm_nb.api.exporting.describe import in_words
 from zcrm_nb.errors import JobError
 from zcrm_nb.frames import Column
-from zcrm_nb.state.files import GLANCE_S, is_held, locked, write_whole
+from zcrm_nb.state.files import held, is_held, locked, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 __all__ = ["COMPLETED", "DAY_S", "JOB_COLUMNS", "JobRecord", "JobSeries", "JobStore", "ZohoJob"]
@@ -209,7 +209,7 @@ class JobStore:
 
     def save(self, record: JobRecord) -> None:
         """Write the note of an export, whole or not at all."""
-        write_whole(self._note(record.id), orjson.dumps(_to_note(record)))
+        write_json(self._note(record.id), _to_note(record))
 
     def folder_of(self, record: JobRecord) -> Path:
         """Return the folder with the files of an export."""
@@ -260,19 +260,13 @@ class JobStore:
         """Whether a notebook, or a thread of this one, works on it now."""
         return is_held(self._lock(record))
 
-    @contextmanager
-    def lock(self, record: JobRecord) -> Iterator[None]:
+    def lock(self, record: JobRecord) -> AbstractContextManager[None]:
         """Work on an export alone while the block lasts."""
-        with ExitStack() as stack:
-            try:
-                # It may be held for a moment by another kernel that only looks whether it is.
-                stack.enter_context(locked(self._lock(record), wait_s=GLANCE_S))
-            except TimeoutError as held:
-                raise JobError(
-                    f"{record.id} is running in another notebook or thread.",
-                    todo="Wait for it to end or interrupt it; what it downloaded is used here.",
-                ) from held
-            yield
+        busy = JobError(
+            f"{record.id} is running in another notebook or thread.",
+            todo="Wait for it to end or interrupt it; what it downloaded is used here.",
+        )
+        return held(self._lock(record), lambda: busy)
 
     def delete(self, record: JobRecord) -> None:
         """Delete the files of an export and the note of it, whole or half written."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zcrm_nb.errors import JobError
-from zcrm_nb.state.files import GLANCE_S, locked
+from zcrm_nb.state.files import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +31,14 @@ def target_lock(target: str, module: str, now: float) -> Iterator[None]:
     """
     path = _lock_path(target)
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(path, wait_s=GLANCE_S))
-        except TimeoutError as held:
-            raise JobError(
-                f"Another export is writing to {target}: {_holder(path)}.",
-                todo="Wait for it to end, or name another target.",
-            ) from held
+
+    def busy() -> JobError:
+        return JobError(
+            f"Another export is writing to {target}: {_holder(path)}.",
+            todo="Wait for it to end, or name another target.",
+        )
+
+    with held(path, busy):
         since = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M} UTC"
         path.write_text(
             f"{module}, by process {os.getpid()} of {_user()} since {since}", encoding="utf-8"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import coql
 from zcrm_nb.api.exporting.bulk_read import FIELDS_PER_JOB
+from zcrm_nb.api.exporting.ranges import both
 from zcrm_nb.api.planning.table_spec import bulk_refuses, coql_refuses
 from zcrm_nb.api.reading import query as ask
 from zcrm_nb.api.reading.records import ONE_RECORD_ONLY, conversion
@@ -101,16 +102,23 @@ def first_names(names: Sequence[str]) -> str:
 
 
 def criteria_of(spec: TableSpec) -> dict[str, Any] | None:
-    """Return the condition as bulk read's criteria."""
-    return coql.bulk_criteria(spec.query.where, spec.module, spec.catalogue.fields, text=spec.text)
+    """Return the condition as bulk read's criteria.
+
+    Of Leads, the other routes leave the converted ones out of a view.
+    """
+    fields = spec.catalogue.fields
+    criteria = coql.bulk_criteria(spec.query.where, spec.module, fields, text=spec.text)
+    if not spec.query.cvid or "Converted__s" not in fields(spec.module):
+        return criteria
+    return both(criteria, coql.bulk_criteria("Converted__s = 'false'", spec.module, fields))
 
 
 def list_condition(spec: TableSpec) -> dict[str, Any] | None:
     """Return the parameters by which a list finds the same records; ``None`` where no list does.
 
-    A list has one condition: whether Leads are converted.
+    A list has one condition: whether Leads are converted. A view is left to show what it shows.
     """
-    converted = conversion(spec.catalogue, spec.module, None)
+    converted = conversion(spec.catalogue, spec.module, None, spec.query.cvid)
     match spec.query.where:
         case tree.IsNull(path=path, negated=True) if path.text == "id":
             return {"converted": converted}

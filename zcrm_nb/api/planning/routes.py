@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = ["fetch_table", "make_plan", "no_route_error", "speed_of"]
 
 SMALL = 200  # rows that COQL brings for the price of a count
+CREDITS_OF_VIEW = 3  # for a page of Get Records
 
 
 def speed_of(timings: Sequence[Timing], workers: int, exports: Iterable[JobRecord] = ()) -> Speed:
@@ -130,7 +131,7 @@ def _is_one_page(spec: TableSpec, route: RouteName | None) -> bool:
     if limit is None or limit > SMALL or len(coql.parts(spec.query)) > 1:
         return False
     if route == "rest":
-        return spec.descends is not None
+        return spec.lists_by_id is not None
     return route != "bulk" and not coql_obstacle(spec)
 
 
@@ -172,14 +173,14 @@ def _obstacle(name: RouteName, spec: TableSpec, counts: list[int] | None) -> str
     obstacle = (
         rest_obstacle(spec, _listed_rows(spec, counts)) if name == "rest" else bulk_obstacle(spec)
     )
-    reads_all = name == "bulk" or spec.descends is None
+    reads_all = name == "bulk" or spec.lists_by_id is None
     uncounted = counts is None and reads_all
     return obstacle or ("not priced: it would read all rows, which were not counted" * uncounted)
 
 
 def _listed_rows(spec: TableSpec, counts: list[int] | None) -> int:
     """Return how many rows of a list have to be read."""
-    if counts is None or (spec.descends is not None and spec.query.limit is not None):
+    if counts is None or (spec.lists_by_id is not None and spec.query.limit is not None):
         end = (spec.query.offset or 0) + (spec.query.limit or 0)
         return end if counts is None else min(end, sum(counts))
     return sum(counts)
@@ -191,7 +192,9 @@ def _cost(name: RouteName, spec: TableSpec, counts: list[int] | None, speed: Spe
     if name == "coql":
         return total([_query_cost(spec, counts, speed), _names_cost(spec, spec.columns, speed)])
     if name == "rest":
-        return rest_cost(_listed_rows(spec, counts), fields, speed)
+        listed = rest_cost(_listed_rows(spec, counts), fields, speed)
+        view = CREDITS_OF_VIEW if spec.query.cvid else 1
+        return listed._replace(credits=view * listed.credits)
     jobs = bulk_cost(sum(counts or [0]), fields, speed)
     return total([jobs, _names_cost(spec, spec.whole, speed), _targets_cost(spec, speed)])
 
@@ -300,7 +303,7 @@ def _exported_table(session: ExportSession, spec: TableSpec, **options: Any) -> 
     """Export all records of the condition; sort and cut them here."""
     options.pop("errors", None)  # a job's values are read by their type or not at all
     names = [each.name for each in spec.whole if each.name != "id"]
-    exported = question(spec.module, names, criteria_of(spec), None)
+    exported = question(spec.module, names, criteria_of(spec), spec.query.cvid)
     selection = select(spec.catalogue, spec.module, names)
     if selection.unnamed:
         happened = (
@@ -322,12 +325,12 @@ def _listed_table(
     """Fetch a table by Get Records; another order than by id is made here."""
     condition = list_condition(spec)
     assert condition is not None, "a route with an obstacle is not taken"
-    by_id = spec.descends is not None
+    by_id = spec.lists_by_id is not None
     params, _ = list_parameters(
         modified_since=None,
         sort_by="id",
         ascending=not spec.descends,
-        cvid=None,
+        cvid=spec.query.cvid,
         **condition,
     )
     limit = spec.query.limit if by_id else None

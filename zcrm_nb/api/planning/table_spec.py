@@ -103,6 +103,11 @@ class TableSpec:
                 return descending
         return None
 
+    @property
+    def lists_by_id(self) -> bool | None:
+        """Whether the ids of a list descend; ``None`` for a view, which has its own order."""
+        return None if self.query.cvid else self.descends
+
 
 def table_spec(
     catalogue: Catalogue,

@@ -10,12 +10,12 @@ may read it, and after 30 days it is removed.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -24,10 +24,11 @@ from zcrm_nb.api.writing.outcomes import Outcome, not_sent, unknown
 from zcrm_nb.errors import WriteError
 from zcrm_nb.frames import Column, to_report
 from zcrm_nb.frames.report import unpack_index
-from zcrm_nb.state.files import GLANCE_S, is_held, locked
+from zcrm_nb.state.files import append_line, held, is_held, json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from zcrm_nb.frames import Report, ReportActions
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Story", "WriteJournal", "begin", "runs"]
 
 FOLDER = "writes"
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 DAYS = 30  # records are personal data: they are kept only for as long as they may be wanted back
 FACTS = ("run", "module", "action", "org", "time", "trigger", "undoable")
 NEEDED = {"rows": int, "index": str, "module": str, "action": str, "time": str}  # of a first line
@@ -157,24 +157,13 @@ class WriteJournal:
         """Add a line; ``WriteError`` where it cannot be written, as on a full disk."""
         text = b"\n" + _dumped(line)  # in front, for the line before may have broken off
         try:
-            self._append(text, durable=durable)
+            append_line(self.path, text, durable=durable, lock=self._lock)
         except OSError as error:
             raise WriteError(
                 f"The journal of run {self.run} cannot be written.",
                 f"What happened: {error}.",
                 "Free some disk space, or set ZCRM_CONFIG_DIR to a folder that can be written.",
             ) from error
-
-    def _append(self, text: bytes, *, durable: bool) -> None:
-        """Append bytes to the file."""
-        file = os.open(self.path, _APPEND, 0o600)
-        try:
-            with self._lock:
-                _write_all(file, text)
-            if durable:
-                os.fsync(file)  # side by side with those of other threads
-        finally:
-            os.close(file)
 
     def note_batch(self, number: int, batch: Batch, at: float) -> None:
         """Write down what is about to be sent."""
@@ -196,17 +185,16 @@ class WriteJournal:
         """Note the outcomes of rows, and when an answer was given up."""
         self.note(of=batch, at=at, rows=list(rows), outcomes=list(map(tuple, outcomes)))
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> AbstractContextManager[None]:
         """Keep others from looking for lost rows while they may still be on their way."""
-        try:
-            with locked(self._lock_file, wait_s=GLANCE_S):
-                yield
-        except TimeoutError:
-            raise WriteError(
-                f"The run {self.run} is still being written, by another kernel or thread.",
-                todo="Wait until it is over, or stop it there.",
-            ) from None
+        return held(self._lock_file, self._busy)
+
+    def _busy(self) -> WriteError:
+        """Make the error for a run that is being written."""
+        return WriteError(
+            f"The run {self.run} is still being written, by another kernel or thread.",
+            todo="Wait until it is over, or stop it there.",
+        )
 
     @property
     def is_held(self) -> bool:
@@ -221,9 +209,9 @@ class WriteJournal:
                 todo=f"The run cannot be resolved or undone. Delete {self.path} to forget it.",
             )
         story = Story(self.header)
-        for text in self.path.read_bytes().split(b"\n")[2:]:
+        for line in islice(json_lines(self.path.read_bytes()), 1, None):  # behind the header
             with suppress(ValueError, KeyError, TypeError):
-                _take_in(story, orjson.loads(text))
+                _take_in(story, line)
         return story
 
 
@@ -262,13 +250,6 @@ def _take_in(story: Story, line: dict[str, Any]) -> None:
         story.jobs[line["of"]] = line
     elif "undone" in line:
         story.undone |= set(line["undone"])
-
-
-def _write_all(file: int, text: bytes) -> None:
-    """Write all of it: the system may take it in pieces."""
-    rest = memoryview(text)
-    while rest:
-        rest = rest[os.write(file, rest) :]
 
 
 def begin(folder: Path, at: float, **header: Any) -> WriteJournal:

@@ -23,6 +23,7 @@ def explore(
     *,
     columns: Sequence[str] | None = None,
     where: str | Mapping[str, Any] | None = None,
+    view: str | None = None,
     order_by: str | None = None,
     limit: int | None = 200,
 ) -> Explorer:
@@ -42,6 +43,9 @@ def explore(
     where : str or mapping, optional
         A condition that always holds, as :meth:`CRM.table` takes it: COQL without the word WHERE,
         or a mapping of fields to conditions.
+    view : str, optional
+        Name or id of a custom view (:meth:`CRM.views` lists them): only what it shows, as COQL
+        reads it, ``from Deals#<id>``; without its columns and order.
     order_by : str, optional
         API name of a field, and ``desc`` behind it for the largest first.
     limit : int or None, default 200
@@ -55,10 +59,10 @@ def explore(
     Raises
     ------
     NotFoundError
-        No such module or column.
+        No such module, column or view.
     ValueError
-        ``columns``, ``where`` or ``order_by`` without a module, a ``limit`` below 1, or a mapping
-        that cannot be written in COQL.
+        ``columns``, ``where``, ``view`` or ``order_by`` without a module, a ``limit`` below 1, or a
+        mapping that cannot be written in COQL.
 
     See Also
     --------
@@ -94,8 +98,8 @@ def explore(
     (5, 3)
     >>> crm.close()
     """
-    if module is None and not (columns is None and where is None and order_by is None):
-        raise ValueError("columns=, where= and order_by= need a module.")
+    if module is None and not all(each is None for each in (columns, where, view, order_by)):
+        raise ValueError("columns=, where=, view= and order_by= need a module.")
     if limit is not None and limit < 1:
         raise ValueError(f"limit={limit} must be at least 1, or None for every row.")
     explorer = Explorer(crm)
@@ -103,7 +107,7 @@ def explore(
     if module is not None:
         explorer.choose(module)
         if explorer.fields:  # else ``refusal`` says why
-            explorer.preset(columns, where, order_by)
+            explorer.preset(columns, where, order_by, view=view)
     return explorer
 
 

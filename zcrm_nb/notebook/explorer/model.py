@@ -18,6 +18,7 @@ from zcrm_nb import coql
 from zcrm_nb.api.metadata import field_row
 from zcrm_nb.api.planning.costs import query_cost
 from zcrm_nb.api.reading.query import OFFSET_CEILING, PAGE_SIZE
+from zcrm_nb.api.reading.views import view_id
 from zcrm_nb.coql.fields import is_readable
 from zcrm_nb.errors import NotFoundError, ZohoError
 from zcrm_nb.notebook.explorer.query import (
@@ -161,6 +162,8 @@ class ExplorerModel:
         columns: Sequence[str] | None,
         where: str | Mapping[str, Any] | None,
         order_by: str | None,
+        *,
+        view: str | None = None,
     ) -> None:
         """Take the arguments of :func:`explore`.
 
@@ -171,6 +174,8 @@ class ExplorerModel:
         where : str or mapping, optional
             As for :func:`explore`.
         order_by : str, optional
+            As for :func:`explore`.
+        view : str, optional
             As for :func:`explore`.
         """
         named, _, way = (order_by or "").strip().partition(" ")
@@ -183,6 +188,8 @@ class ExplorerModel:
         if where is not None:
             text = where if isinstance(where, str) else coql.where(where)
             self.choice.where = condition(self.choice.module, text)
+        catalogue, module = self._crm._catalogue, self.choice.module
+        self.choice.view = self._paid(lambda: view_id(catalogue, module, view)) or ""
         self.choice.order_by, self.choice.descending = named, way.strip().lower() == "desc"
         self._paid(self.findings)  # reads the fields of modules that paths lead to
 

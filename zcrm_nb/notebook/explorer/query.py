@@ -107,6 +107,8 @@ class Choice:
         Conditions on fields.
     where : str, default ""
         One more condition, in COQL, that always has to hold.
+    view : str, default ""
+        Id of the custom view to read; empty for the whole module.
     any_of : bool, default False
         Whether one of the conditions is enough.
     order_by : str, default ""
@@ -121,6 +123,7 @@ class Choice:
     columns: list[str] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
     where: str = ""
+    view: str = ""
     any_of: bool = False
     order_by: str = ""
     descending: bool = False
@@ -187,7 +190,7 @@ def query(choice: Choice, fields: Mapping[str, Field]) -> str:
         return ""
     lines = [
         f"select {', '.join(map(written_name, choice.columns))}",
-        f"from {choice.module}",
+        f"from {choice.module}{choice.view and f'#{choice.view}'}",
         f"where {_where(choice, fields)}",
     ]
     if choice.order_by:
