@@ -46,16 +46,6 @@ KINDS = {
         {"description": "Opened in 2026"},
         "reporting_to",
     ),
-    "scoring_rules": (
-        "/settings/automation/scoring_rules",
-        {
-            "name": "Cold",
-            "module": {"api_name": "Leads"},
-            "field_rules": [{"score": -5, "criteria": {"comparator": "equal"}}],
-        },
-        {"description": "Never answered"},
-        "module",
-    ),
 }
 EACH = pytest.mark.parametrize("envelope", KINDS)
 
@@ -132,7 +122,7 @@ def test_a_list_of_another_shape_is_refused(ask, envelope, sent):
 def test_values_of_another_type_are_refused(ask, envelope):
     """Each key of an entry, given as a number in a list."""
     path, entry, _, _ = complete(ask, envelope)
-    for name in entry.keys() - {"value", "reporting_to", "field_rules", "shift_days"}:
+    for name in entry.keys() - {"value", "reporting_to", "shift_days"}:
         reply = ask("POST", path, json_body={envelope: [entry | {name: 4.5}]})
         assert reply.body[envelope][0]["code"] == "INVALID_DATA", name
         assert name in reply.body[envelope][0]["details"]["json_path"]
@@ -151,7 +141,7 @@ def test_an_unknown_id_of_an_address_is_refused(ask, envelope, method):
 
 def test_names_that_must_differ_differ_in_any_case(ask):
     """Of variables, shifts and territories."""
-    for envelope in ("variables", "shift_hours", "territories", "scoring_rules"):
+    for envelope in ("variables", "shift_hours", "territories"):
         path, entry, _, _ = complete(ask, envelope)
         taken = next(iter(listed(ask, envelope).values()))["name"]
         reply = ask("POST", path, json_body={envelope: [entry | {"name": taken.upper()}]})

@@ -1,10 +1,9 @@
-"""Small settings, each a list of keys: variables, holidays, shifts, absences, rules, templates."""
+"""Small settings, each a list of keys: variables, holidays, shifts, absences, templates."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from zcrm_nb.emulator.configuring import bodies
@@ -12,8 +11,6 @@ from zcrm_nb.emulator.configuring.bodies import Item
 from zcrm_nb.emulator.configuring.resource import (
     Key,
     Resource,
-    added,
-    existing,
     mention,
     routes,
     scoped,
@@ -307,7 +304,8 @@ ABSENCES = Resource(
         Key("all_day", "boolean", default=False),
         Key("comments", longest=250),
     ),
-    *(["Unavailability Hours saved successfully"] * 2),
+    "Unavailability Hours saved successfully",
+    "Unavailability Hours saved successfully",
     "Unavailability Hours deleted successfully",
     check=_check_absence,
     show=_show_absence,
@@ -316,114 +314,13 @@ ABSENCES = Resource(
 )
 
 
-# -- rules and templates ---------------------------------------------------------------------------
+# -- templates -------------------------------------------------------------------------------------
 
 
 def _module_of(org: Org, document: Item) -> Item:
-    """Mention the module of a rule or template."""
+    """Mention the module of a template."""
     module = org.schema.modules[document["module"]]
     return {"api_name": module.api_name, "id": str(module.id)}
-
-
-def _show_rule(org: Org, document: Item) -> Item:
-    """Show an assignment rule."""
-    return document | {"module": _module_of(org, document)}
-
-
-ASSIGNMENT_RULES = Resource(
-    "assignment_rules",
-    "assignment_rules",
-    "settings/automation/assignment_rules",
-    "settings.assignment_rules",
-    "assignment rules",
-    (Key("default_assignee", "jsonobject", points_to="Users"),),
-    "",
-    "",
-    "",
-    show=_show_rule,
-    filtered_by=("module",),
-    pages=False,
-)
-
-
-def _check_scoring(org: Org, change: Item, document: Item | None, path: str) -> None:
-    """Check the module, and that a rule has something to score by."""
-    if document is None:
-        module = change["module"]
-        name = module.get("api_name") if isinstance(module, dict) else None
-        if name not in org.schema.modules:
-            raise bodies.invalid("api_name", f"{path}.module.api_name")
-        change |= {"module": name, "active": True}
-        if not change.get("field_rules") and not change.get("signal_rules"):
-            expected = [
-                {"api_name": each, "json_path": f"{path}.{each}"}
-                for each in ("field_rules", "signal_rules")
-            ]
-            message = "expected field missing"
-            raise Refusal(400, "EXPECTED_FIELD_MISSING", message, {"expected_fields": expected})
-    for number, rule in enumerate(change.get("field_rules") or []):
-        at = f"{path}.field_rules[{number}]"
-        if not isinstance(rule, dict):
-            raise bodies.invalid("field_rules", at, expected_data_type="jsonobject")
-        bodies.required(rule, ("score", "criteria"), at)
-        bodies.checked(rule["score"], "integer", f"{at}.score")
-
-
-def _show_scoring(org: Org, document: Item) -> Item:
-    """Show a scoring rule; its parts are numbered in their order."""
-    rules = [
-        {"id": str(int(document["id"]) * 100 + number), **each}
-        for number, each in enumerate(document.get("field_rules") or [], 1)
-    ]
-    module = org.schema.modules[document["module"]]
-    layout = {"id": str(module.id + 1), "api_name": "Standard"}
-    told = {"module": _module_of(org, document), "layout": layout, "field_rules": rules}
-    return {**document, "signal_rules": document.get("signal_rules") or [], **told}
-
-
-SCORING_RULES = Resource(
-    "scoring_rules",
-    "scoring_rules",
-    "settings/automation/scoring_rules",
-    "settings.scoring_rules",
-    "scoring rules",
-    (
-        Key("name", mandatory=True, longest=25, unique=True),
-        Key("description", longest=500),
-        Key("module", "jsonobject", mandatory=True, fixed=True),
-        Key("field_rules", "jsonarray"),
-        Key("signal_rules", "jsonarray"),
-    ),
-    "scoring rule created successfully",
-    "scoring rule updated successfully",
-    "scoring rule deleted successfully",
-    check=_check_scoring,
-    show=_show_scoring,
-    filtered_by=("module", "active", "name"),
-    refuses=("layout_id",),
-)
-
-
-def activate_rule(active: bool, org: Org, request: Request, rule_id: str) -> Answer:
-    """``PUT`` and ``DELETE …/scoring_rules/{id}/actions/activate``: switch a rule on and off."""
-    document = existing(org, SCORING_RULES, rule_id)
-    documents.change(org.store, document | {"active": active})
-    word = "activated" if active else "deactivated"
-    result = bodies.done(f"scoring rule {word} successfully", rule_id)
-    return json_answer({"scoring_rules": [result]})
-
-
-def clone_rule(org: Org, request: Request, rule_id: str) -> Answer:
-    """``POST …/scoring_rules/{id}/actions/clone``: copy a rule under a new name."""
-    document = existing(org, SCORING_RULES, rule_id)
-    copy = document | {"module": {"api_name": document["module"]}}
-
-    def clone(item: Item, path: str) -> Item:
-        name = {"name": item.get("name") or f"Copy of {document['name']}"[:25]}
-        copied = added(org, SCORING_RULES, copy | name, path, request.user)
-        return bodies.done(SCORING_RULES.created, copied)
-
-    return bodies.each_of(org, "scoring_rules", [{}], clone, 201)
 
 
 def _show_template(org: Org, document: Item) -> Item:
@@ -443,7 +340,7 @@ def _show_template(org: Org, document: Item) -> Item:
 def _show_mail(org: Org, document: Item) -> Item:
     """Show a template of e-mails."""
     told = dict.fromkeys(("associated", "consent_linked"), False)
-    others = {"attachments": [], "description": None, "last_version_statistics": None}
+    others: Item = {"attachments": [], "description": None, "last_version_statistics": None}
     return {**_show_template(org, document), **told, **others}
 
 
@@ -477,9 +374,6 @@ INVENTORY_TEMPLATES = replace(
     by_key={},
 )
 
-_ONE_RULE = f"{V8}/{SCORING_RULES.path}/{{rule_id}}/actions"
-_EVERY = ("list", "post", "put", "delete", "one", "put_one", "delete_one")
-
 ROUTES = (
     Route(
         "GET",
@@ -509,29 +403,6 @@ ROUTES = (
     ),
     *routes(SHIFTS, ("post", "put", "one", "put_one", "delete_one"), "shift_id"),
     *routes(ABSENCES, ("list", "post", "put", "one", "put_one", "delete_one"), "absence_id"),
-    *routes(ASSIGNMENT_RULES, ("list", "one"), "rule_id"),
-    *routes(SCORING_RULES, _EVERY, "rule_id"),
-    Route(
-        "PUT",
-        f"{_ONE_RULE}/activate",
-        partial(activate_rule, True),
-        "switch a scoring rule on",
-        scoped(SCORING_RULES, "UPDATE"),
-    ),
-    Route(
-        "DELETE",
-        f"{_ONE_RULE}/activate",
-        partial(activate_rule, False),
-        "switch a scoring rule off",
-        scoped(SCORING_RULES, "DELETE"),
-    ),
-    Route(
-        "POST",
-        f"{_ONE_RULE}/clone",
-        clone_rule,
-        "copy a scoring rule",
-        scoped(SCORING_RULES, "CREATE"),
-    ),
     *routes(EMAIL_TEMPLATES, ("list", "one"), "template"),
     *routes(INVENTORY_TEMPLATES, ("list", "one"), "template"),
 )

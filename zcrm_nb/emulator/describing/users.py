@@ -106,20 +106,13 @@ def get_org(org: Org, request: Request) -> Answer:
         "hipaa_compliance_enabled": False,
         "lite_users_enabled": False,
         "max_per_page": parameters.PER_PAGE,
-        "photo_id": None,
+        "photo_id": org.store.remembered("org photo") or None,
         "phone": None,
         "mobile": None,
         "fax": None,
         "description": None,
     }
     return json_answer({"org": [card]})
-
-
-def get_fiscal_year(org: Org, request: Request) -> Answer:
-    """``GET /settings/fiscal_year``: the month in which the fiscal year starts, as in India."""
-    del request
-    year = {"start_month": "April", "display_based_on": "start_month", "id": str(ORG_ID + 1)}
-    return json_answer({"fiscal_year": year})
 
 
 def _currency(org: Org) -> dict[str, Any]:
@@ -198,11 +191,4 @@ ROUTES = (
     ),
     Route("GET", f"{V8}/users/{{user_id}}", get_user, "one user", _USERS),
     Route("GET", f"{V8}/org", get_org, "the org", ("ZohoCRM.org.READ",)),
-    Route(
-        "GET",
-        f"{V8}/settings/fiscal_year",
-        get_fiscal_year,
-        "when the fiscal year starts",
-        ("ZohoCRM.settings.fiscal_year.READ",),
-    ),
 )

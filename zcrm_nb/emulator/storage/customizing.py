@@ -48,6 +48,9 @@ def add_field(store: Store, module_name: str, field: Field) -> Field:
         if field.column:
             column = ddl.column(module, field)
             store.execute(f'ALTER TABLE "{module_name}" ADD COLUMN {column}')
+        if field.column and field.indexed:
+            index = f'"{module_name}.{field.api_name}" ON "{module_name}" ("{field.api_name}")'
+            store.execute(f"CREATE INDEX {index}")
         _keep(store, module_name, field)
         _show(store, module_name, field)
         _note_again(store, module_name)

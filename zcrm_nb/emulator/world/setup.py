@@ -142,14 +142,6 @@ def _settings(schema: Schema) -> dict[str, list[Document]]:
                       "Healthcare", "Retail", "Logistics", "Education")),
             _picklist("Regions", "Sales regions", ("West", "South", "North and East", "Overseas")),
         ],
-        "assignment_rules": [
-            {"name": "Leads of the web site", "api_name": "Leads_of_the_web_site",
-             "description": "To the sales executives in turn", "module": "Leads",
-             "default_assignee": str(staff.user_id(4))},
-            {"name": "Deals by region", "api_name": "Deals_by_region", "description": None,
-             "module": "Deals", "default_assignee": str(staff.user_id(2))},
-        ],
-        "scoring_rules": _scoring(schema),
         "email_templates": _mails(),
         "inventory_templates": [
             {"name": "Quote, with logo", "module": "Quotes", "content": "<p>Quote</p>"},
@@ -254,27 +246,6 @@ def _picklist(name: str, text: str, values: tuple[str, ...]) -> Document:
         "pick_list_values_sorted_lexically": False,
         "values": [{"value": each, "used": True} for each in values],
     }
-
-
-def _scoring(schema: Schema) -> list[Document]:
-    """Make a scoring rule of leads."""
-    source = schema.modules["Leads"].by_name["Lead_Source"]
-    criteria = {
-        "comparator": "equal",
-        "field": {"api_name": "Lead_Source", "id": str(source.id)},
-        "value": "Trade Show",
-        "type": "value",
-    }
-    return [
-        {
-            "name": "Warm leads",
-            "description": "Met at a fair",
-            "module": "Leads",
-            "active": True,
-            "field_rules": [{"score": 20, "criteria": criteria}],
-            "signal_rules": [],
-        }
-    ]
 
 
 def _mails() -> list[Document]:
