@@ -165,15 +165,13 @@ def _week(hours: dict[str, Any]) -> list[dict[str, Any]]:
     timing = {
         each.get("days"): each.get("business_timing")
         for each in (custom if isinstance(custom, list) else ())
-        if isinstance(each, dict)
+        if isinstance(each, dict) and isinstance(each.get("days"), str)
     }
     around_the_clock = hours.get("type") == "24_by_7"
     week = []
     for day in (*WEEK[start:], *WEEK[:start]):
         works = around_the_clock or (isinstance(days, list) and day in days)
-        opens, closes = (
-            _span(timing.get(day) or hours.get("daily_timing")) if works else (None,) * 2
-        )
+        opens, closes = _span((timing.get(day) or hours.get("daily_timing")) if works else None)
         week.append({"day": day, "is_business_day": works, "opens": opens, "closes": closes})
     return week
 
@@ -187,9 +185,8 @@ def _span(timing: object) -> tuple[object, object]:
 
 def stages(send: Send) -> list[dict[str, Any]]:
     """Return the stages of every pipeline of every layout of Deals; 1 credit, and 1 per layout."""
-    layouts = entries_of(
-        send("GET", f"{V8}settings/layouts", params={"module": "Deals"}), "layouts"
-    )
+    body = send("GET", f"{V8}settings/layouts", params={"module": "Deals"})
+    layouts = entries_of(body, "layouts")
     found = []
     for layout in layouts:
         params = {"layout_id": layout.get("id")}

@@ -91,9 +91,8 @@ class OrgSettings(Base):
         'India'
         >>> crm.close()
         """
-        return to_frame(
-            [org_settings.territories(self._session.send)], org_settings.TERRITORY_COLUMNS
-        )
+        listed = org_settings.territories(self._session.send)
+        return to_frame([listed], org_settings.TERRITORY_COLUMNS)
 
     def pipelines(self) -> pd.DataFrame:
         """List the pipelines of deals, a row for each stage.
@@ -131,7 +130,8 @@ class OrgSettings(Base):
         {'Government Tenders': 7, 'Standard (Standard)': 9}
         >>> crm.close()
         """
-        return to_frame([org_settings.stages(self._session.send)], org_settings.STAGE_COLUMNS)
+        listed = org_settings.stages(self._session.send)
+        return to_frame([listed], org_settings.STAGE_COLUMNS)
 
     def variables(self) -> pd.DataFrame:
         """List the variables of the org: figures and texts that it keeps in its settings.
@@ -164,7 +164,8 @@ class OrgSettings(Base):
         18
         >>> crm.close()
         """
-        return to_frame([org_settings.variables(self._session.send)], org_settings.VARIABLE_COLUMNS)
+        listed = org_settings.variables(self._session.send)
+        return to_frame([listed], org_settings.VARIABLE_COLUMNS)
 
     def holidays(self, year: int | None = None) -> pd.DataFrame:
         """List the holidays of the org.
@@ -205,9 +206,8 @@ class OrgSettings(Base):
         [1, 3, 3, 5, 8, 10, 10, 11, 12]
         >>> crm.close()
         """
-        return to_frame(
-            [org_settings.holidays(self._session.send, year)], org_settings.HOLIDAY_COLUMNS
-        )
+        listed = org_settings.holidays(self._session.send, year)
+        return to_frame([listed], org_settings.HOLIDAY_COLUMNS)
 
     def business_hours(self) -> pd.DataFrame:
         """List the days of the week and when the org works.
@@ -245,9 +245,8 @@ class OrgSettings(Base):
         ('09:30', False)
         >>> crm.close()
         """
-        return to_frame(
-            [org_settings.business_hours(self._session.send)], org_settings.HOURS_COLUMNS
-        )
+        listed = org_settings.business_hours(self._session.send)
+        return to_frame([listed], org_settings.HOURS_COLUMNS)
 
     def user_groups(self) -> pd.DataFrame:
         """List the groups of users.
@@ -280,4 +279,5 @@ class OrgSettings(Base):
         ['Key accounts', 'Managers', 'India']
         >>> crm.close()
         """
-        return to_frame([org_settings.user_groups(self._session.send)], org_settings.GROUP_COLUMNS)
+        listed = org_settings.user_groups(self._session.send)
+        return to_frame([listed], org_settings.GROUP_COLUMNS)
