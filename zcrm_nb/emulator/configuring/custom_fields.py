@@ -235,7 +235,7 @@ ROUTES = tuple(
     Route(
         method,
         path,
-        handler,  # type: ignore[arg-type]
+        handler,
         what,
         (f"ZohoCRM.settings.fields.{operation}",),
         honours=("module",),

@@ -266,7 +266,7 @@ def get_licences(org: Org, request: Request) -> Answer:
         name: {"total": number, "edition_limit": number}
         for name, number in (("limits", used), ("used_count", used), ("available_count", 0))
     }
-    feature = {
+    feature: Item = {
         "api_name": "user_licenses",
         "feature_label": "User Licenses",
         "parent_feature": None,
