@@ -43,7 +43,7 @@ def _sent(request: Request, key: str) -> Item:
     return dict(bodies.checked(body[key], "jsonobject", f"$.{key}"))
 
 
-def _told(key: str, message: str, document_id: object = None, status: int = 200) -> Answer:
+def _reported(key: str, message: str, document_id: object = None, status: int = 200) -> Answer:
     """Report a success under a key."""
     result = bodies.done(message, document_id)
     if document_id is None:
@@ -95,7 +95,7 @@ def _store_hours(org: Org, request: Request, before: Item, status: int) -> Answe
     if kept:
         documents.change(org.store, body | {"id": kept[0]["id"]})
     hours = kept[0]["id"] if kept else documents.add(org.store, HOURS, body)
-    return _told(HOURS, "Business Hours saved successfully", hours, status)
+    return _reported(HOURS, "Business Hours saved successfully", hours, status)
 
 
 def _check_days(now: Item, path: str) -> None:
@@ -133,7 +133,7 @@ def put_year(org: Org, request: Request) -> Answer:
         raise _not_allowed(org, "display_based_on", choices, "Please give a valid value")
     change = {"start_month": item["start_month"], "display_based_on": shown}
     documents.change(org.store, kept | change)
-    return _told(YEAR, "The fiscal year configuration has been updated successfully")
+    return _reported(YEAR, "The fiscal year configuration has been updated successfully")
 
 
 def _not_allowed(org: Org, name: str, values: Iterable[str], message: str) -> Refusal:
@@ -190,20 +190,20 @@ def post_preference(org: Org, request: Request) -> Answer:
     if _preference(org, request):
         raise bodies.duplicate(PREFERENCE, f"$.{PREFERENCE}")
     documents.add(org.store, PREFERENCE, _checked_preference(org, request) | {"module": module})
-    return _told(PREFERENCE, "duplicate check preference created")
+    return _reported(PREFERENCE, "duplicate check preference created")
 
 
 def put_preference(org: Org, request: Request) -> Answer:
     """``PUT …/duplicate_check_preference?module=``: look elsewhere for duplicates."""
     found = _existing_preference(org, request)
     documents.change(org.store, found | _checked_preference(org, request))
-    return _told(PREFERENCE, "duplicate check preference updated")
+    return _reported(PREFERENCE, "duplicate check preference updated")
 
 
 def delete_preference(org: Org, request: Request) -> Answer:
     """``DELETE …/duplicate_check_preference?module=``: look in the module itself only."""
     documents.remove(org.store, _existing_preference(org, request)["id"])
-    return _told(PREFERENCE, "duplicate check preference deleted")
+    return _reported(PREFERENCE, "duplicate check preference deleted")
 
 
 def _checked_module(org: Org, request: Request) -> str:

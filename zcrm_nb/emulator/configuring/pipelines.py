@@ -271,8 +271,10 @@ def _shown(org: Org, pipeline: Item) -> Item:
         for number, stage in enumerate(pipeline["stages"], 1)
         if stage in by_name
     ]
-    told = {name: pipeline[name] for name in ("id", "display_value", "actual_value", "default")}
-    return told | {"maps": maps, "child_available": False, "parent": None}
+    described = {
+        name: pipeline[name] for name in ("id", "display_value", "actual_value", "default")
+    }
+    return described | {"maps": maps, "child_available": False, "parent": None}
 
 
 _PATH = f"{V8}/settings/pipeline"

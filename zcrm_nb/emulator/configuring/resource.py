@@ -66,7 +66,7 @@ class Resource:
     """Settings of one kind.
 
     ``envelope`` is their key in bodies. ``check`` refuses or completes what is sent, ``show`` adds
-    to what is told, ``deleting`` refuses a deletion or does what goes with it. ``by_name`` says
+    to what is described, ``deleting`` refuses a deletion or does what goes with it. ``by_name`` says
     that an address may have the API name in the place of the id. ``changes`` is the HTTP method of
     a change.
     """
@@ -102,14 +102,14 @@ class Resource:
 
 def shown(org: Org, resource: Resource, document: Item) -> Item:
     """Show one document as Zoho describes it."""
-    told = {
+    described = {
         key.name: mention(org, key.points_to, document.get(key.name))
         if key.points_to
         else document.get(key.name)
         for key in resource.keys
     }
     stamps = bodies.stamped(org, document) if resource.stamped else {}
-    return resource.show(org, {**document, **told, **stamps})
+    return resource.show(org, {**document, **described, **stamps})
 
 
 def mention(org: Org, where: str, member_id: object) -> Item | None:
@@ -223,10 +223,10 @@ def get_list(resource: Resource, org: Org, request: Request) -> Answer:
         if name in request.params:
             wanted = request.params[name]
             kept = [each for each in kept if wanted in _texts(each.get(name))]
-    told = [shown(org, resource, each) for each in kept]
+    described = [shown(org, resource, each) for each in kept]
     if resource.pages:
-        return bodies.page_of(request, resource.envelope, told)
-    return json_answer({resource.envelope: told}) if told else NOTHING
+        return bodies.page_of(request, resource.envelope, described)
+    return json_answer({resource.envelope: described}) if described else NOTHING
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -53,9 +53,9 @@ def _show_variable(org: Org, document: Item) -> Item:
     """Show a variable with its group."""
     group = document["variable_group"]
     found = documents.find(org.store, "variable_groups", group["id"]) if group else None
-    told = found and {name: found[name] for name in ("id", "api_name", "name")}
+    described = found and {name: found[name] for name in ("id", "api_name", "name")}
     names = ("id", "api_name", "name", "type", "value", "description", "source", "read_only")
-    return {**{name: document.get(name) for name in names}, "variable_group": told}
+    return {**{name: document.get(name) for name in names}, "variable_group": described}
 
 
 def get_variables(org: Org, request: Request) -> Answer:
@@ -65,8 +65,8 @@ def get_variables(org: Org, request: Request) -> Answer:
         groups = documents.listed(org.store, GROUPS.kind)
         ids = [each["id"] for each in groups if group in (each["id"], each["api_name"])]
         kept = [each for each in kept if each["variable_group"] in ids]
-    told = [shown(org, VARIABLES, each) for each in kept]
-    return json_answer({"variables": told}) if told else NOTHING
+    described = [shown(org, VARIABLES, each) for each in kept]
+    return json_answer({"variables": described}) if described else NOTHING
 
 
 VARIABLES = Resource(
@@ -220,16 +220,16 @@ def _show_shift(org: Org, document: Item) -> Item:
         if each.get("shift_hour") == document["id"]
     ]
     names = ("id", "name", "timezone", "shift_days", "same_as_everyday", "daily_timing")
-    told = {name: document.get(name) for name in (*names, "custom_timing", "break_hours")}
-    return {**told, "users": users, "users_count": len(users), "holidays": holidays}
+    described = {name: document.get(name) for name in (*names, "custom_timing", "break_hours")}
+    return {**described, "users": users, "users_count": len(users), "holidays": holidays}
 
 
 def get_shifts(org: Org, request: Request) -> Answer:
     """``GET /settings/business_hours/shift_hours``: all shifts, and how many have users."""
-    told = [shown(org, SHIFTS, each) for each in documents.listed(org.store, SHIFTS.kind)]
-    with_user = sum(each["users_count"] > 0 for each in told)
-    count = {"total_shift": len(told), "total_shift_with_user": with_user}
-    return json_answer({"shift_hours": told, "shift_count": count})
+    described = [shown(org, SHIFTS, each) for each in documents.listed(org.store, SHIFTS.kind)]
+    with_user = sum(each["users_count"] > 0 for each in described)
+    count = {"total_shift": len(described), "total_shift_with_user": with_user}
+    return json_answer({"shift_hours": described, "shift_count": count})
 
 
 def _no_holidays(org: Org, document: Item, request: Request) -> None:
@@ -325,7 +325,7 @@ def _module_of(org: Org, document: Item) -> Item:
 
 def _show_template(org: Org, document: Item) -> Item:
     """Show a template; nobody has sent anything by it."""
-    told = {
+    described = {
         "module": _module_of(org, document),
         "folder": {"name": "Public Templates", "id": str(int(document["id"]) // 1000 * 1000)},
         "editor_mode": "rich_text",
@@ -334,14 +334,14 @@ def _show_template(org: Org, document: Item) -> Item:
         "last_usage_time": None,
         "mail_content": document["content"],
     }
-    return {**document, **told}
+    return {**document, **described}
 
 
 def _show_mail(org: Org, document: Item) -> Item:
     """Show a template of e-mails."""
-    told = dict.fromkeys(("associated", "consent_linked"), False)
+    described = dict.fromkeys(("associated", "consent_linked"), False)
     others: Item = {"attachments": [], "description": None, "last_version_statistics": None}
-    return {**_show_template(org, document), **told, **others}
+    return {**_show_template(org, document), **described, **others}
 
 
 def _show_inventory(org: Org, document: Item) -> Item:

@@ -115,14 +115,14 @@ def _forget(org: Org, territory: Item, user: int) -> None:
 def get_children(org: Org, request: Request, territory: str) -> Answer:
     """``GET …/{id}/__child_territories``: the territories right below one."""
     parent = existing(org, TERRITORIES, territory)
-    told = [shown(org, TERRITORIES, each) for each in _children(org, parent["id"])]
-    return bodies.page_of(request, KIND, told)
+    described = [shown(org, TERRITORIES, each) for each in _children(org, parent["id"])]
+    return bodies.page_of(request, KIND, described)
 
 
 def get_deleted(org: Org, request: Request) -> Answer:
     """``GET …/actions/deleted_associated_territories?ids=``: territories that went."""
     ids = parameters.names(request, "ids")
-    told = [
+    described = [
         {
             "id": each["territory"],
             "name": each["name"],
@@ -132,12 +132,12 @@ def get_deleted(org: Org, request: Request) -> Answer:
         for each in documents.listed(org.store, DELETED)
         if not ids or each["territory"] in ids
     ]
-    return bodies.page_of(request, KIND, told)
+    return bodies.page_of(request, KIND, described)
 
 
 def count_users(org: Org, request: Request) -> Answer:
     """``GET …/actions/associated_users_count``: how many users each territory has."""
-    told = [
+    described = [
         {
             "count": str(len(each["users"])),
             "territory": {
@@ -148,7 +148,7 @@ def count_users(org: Org, request: Request) -> Answer:
         }
         for each in documents.listed(org.store, KIND)
     ]
-    return bodies.page_of(request, "associated_users_count", told)
+    return bodies.page_of(request, "associated_users_count", described)
 
 
 def transfer(org: Org, request: Request) -> Answer:
@@ -305,8 +305,8 @@ def get_of_user(org: Org, request: Request, user: str) -> Answer:
 
 def get_one_of_user(org: Org, request: Request, user: str, territory: str) -> Answer:
     """``GET /users/{user}/territories/{territory}``: one territory of a user."""
-    told = [each for each in of_user(org, _user(org, user, 1)) if each["id"] == territory]
-    return json_answer({KIND: told}) if told else NOTHING
+    described = [each for each in of_user(org, _user(org, user, 1)) if each["id"] == territory]
+    return json_answer({KIND: described}) if described else NOTHING
 
 
 def put_of_user(org: Org, request: Request, user: str) -> Answer:

@@ -147,8 +147,8 @@ def get_deletion(org: Org, request: Request) -> Answer:
 def get_sources(org: Org, request: Request, group: str) -> Answer:
     """``GET …/{group}/sources?type=``: the sources of a group."""
     found, kind = existing(org, GROUPS, group), request.params.get("type")
-    told = [_shown_source(org, e) for e in found["sources"] if kind in (None, e["type"])]
-    return bodies.page_of(request, "sources", told)
+    described = [_shown_source(org, e) for e in found["sources"] if kind in (None, e["type"])]
+    return bodies.page_of(request, "sources", described)
 
 
 def count_sources(org: Org, request: Request, group: str) -> Answer:
@@ -158,11 +158,11 @@ def count_sources(org: Org, request: Request, group: str) -> Answer:
 
 def count_users(org: Org, request: Request) -> Answer:
     """``GET …/actions/associated_users_count``: how many users each group has."""
-    told = [
+    described = [
         {"user_group": {"name": each["name"], "id": each["id"]}, "count": len(users_of(org, each))}
         for each in documents.listed(org.store, KIND)
     ]
-    return bodies.page_of(request, "associated_users_count", told)
+    return bodies.page_of(request, "associated_users_count", described)
 
 
 def get_of_user(org: Org, request: Request, user: str) -> Answer:
@@ -171,13 +171,13 @@ def get_of_user(org: Org, request: Request, user: str) -> Answer:
         raise bodies.unknown_id(1)
     kept = documents.listed(org.store, KIND)
     names = ("id", "name", "description", "created_time", "modified_time", "created_by")
-    told = [
+    described = [
         {name: group[name] for name in (*names, "modified_by")}
         for each in kept
         if int(user) in users_of(org, each)
         for group in [shown(org, GROUPS, each)]
     ]
-    return bodies.page_of(request, KIND, told)
+    return bodies.page_of(request, KIND, described)
 
 
 _PATH = f"{V8}/settings/user_groups"
