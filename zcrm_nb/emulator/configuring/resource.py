@@ -66,7 +66,7 @@ class Resource:
     """Settings of one kind.
 
     ``envelope`` is their key in bodies. ``check`` refuses or completes what is sent, ``show`` adds
-    to what is described, ``deleting`` refuses a deletion or does what goes with it. ``by_name`` says
+    to the description, ``deleting`` refuses a deletion or does what goes with it. ``by_name`` says
     that an address may have the API name in the place of the id. ``changes`` is the HTTP method of
     a change.
     """
