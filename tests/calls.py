@@ -66,6 +66,8 @@ CALLS: dict[str, Callable[[CRM], object]] = {
     "picklist": lambda crm: crm.picklist("Deals", "Stage"),
     "users": lambda crm: crm.users(),
     "roles": lambda crm: crm.roles(),
+    "contact_roles": lambda crm: crm.contact_roles(),
+    "related_members": lambda crm: crm.related("Campaigns", FIRST["Campaigns"], "Leads"),
     "profiles": lambda crm: crm.profiles(),
     "org": lambda crm: crm.org(),
     "currencies": lambda crm: crm.currencies(),

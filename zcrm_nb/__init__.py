@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.reading.records import record_pages
     from zcrm_nb.api.reading.search import search_pages
     from zcrm_nb.client.lint import lint
+    from zcrm_nb.client.outcome import outcome
     from zcrm_nb.coql import fill
     from zcrm_nb.frames import open_export, to_frame, to_records
     from zcrm_nb.frames.duplicates import duplicates
@@ -35,6 +36,7 @@ else:
         "api.reading.records": "record_pages",
         "api.reading.search": "search_pages",
         "client.lint": "lint",
+        "client.outcome": "outcome",
         "coql": "fill",
         "frames": "open_export to_frame to_records",
         "frames.duplicates": "duplicates",
@@ -60,6 +62,7 @@ __all__ = [
     "login",
     "new_notebook",
     "open_export",
+    "outcome",
     "plots",
     "record_pages",
     "search_pages",

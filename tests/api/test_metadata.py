@@ -11,10 +11,10 @@ from zcrm_nb.api.metadata import (
     PROFILE_COLUMNS,
     ROLE_COLUMNS,
     Catalogue,
-    choices,
     field_row,
     licence,
 )
+from zcrm_nb.api.picklists import choices
 from zcrm_nb.errors import (
     DataWarning,
     LoginError,

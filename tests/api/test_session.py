@@ -12,7 +12,7 @@ def send(method, path, **options):
 def test_progress_goes_where_it_is_sent_and_quiet_sessions_have_none():
     """Batches that bring no rows of their own must not be counted twice."""
     seen = []
-    session = Session(send, Catalogue(send)).with_progress(seen.append)
+    session = Session(send, Catalogue(send), tick=seen.append)
     session.tick(200)
     session.quiet().tick(200)
     assert seen == [200]

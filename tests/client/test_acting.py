@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.worlds import Org
+from zcrm_nb.api.acting import convert
 from zcrm_nb.connect import attach, connect
 from zcrm_nb.emulator import ManualClock, Settings
 from zcrm_nb.emulator.settings import ActionSettings
@@ -511,3 +512,26 @@ def test_a_deal_that_zoho_would_refuse_is_not_sent(crm, name, value, problem):
     leads = crm.coql("select id from Leads where Converted__s = 'false' limit 1")
     with pytest.raises(ValueError, match=problem):
         crm.convert(leads, deal={**DEAL, name: value})
+
+
+@pytest.mark.parametrize("module", ["Contacts", "Accounts", "Deals"])
+def test_attachments_go_to_a_module_named_by_its_id_too(crm, module):
+    """As the specification wants it; a flag that is off is not sent."""
+    lead = crm.records("Leads", ["Last_Name"], limit=1)["id"]
+    bodies = convert.requests(
+        crm._catalogue,
+        [{"id": lead.iloc[0]}],
+        convert.Conversion(deal=DEAL, attachments_to=module, match=False),
+    )
+    ((_, body),) = bodies
+    known = crm.modules().set_index("api_name").loc[module, "id"]
+    assert body["move_attachments_to"] == {"api_name": module, "id": known}
+    assert "add_to_existing_record" not in body
+
+
+@pytest.mark.parametrize("wrong", ["Leads", "Notes", "contacts", ""])
+def test_attachments_cannot_go_anywhere_else(crm, wrong):
+    """Refused before anything is sent."""
+    lead = crm.records("Leads", ["Last_Name"], limit=1)
+    with pytest.raises(ValueError, match="attachments_to is one of"):
+        crm.convert(lead, attachments_to=wrong)

@@ -110,7 +110,7 @@ def test_any_tracked_picklist_has_a_history(crm: CRM) -> None:
 
 
 def test_rows_of_deleted_deals_are_left_out(own: CRM) -> None:
-    """Zoho keeps them without a deal; they belong to nobody's history."""
+    """Zoho keeps them without a deal; they belong to no history."""
     whole = own.stage_history()
     gone = whole["parent_id"].iloc[0]
     own.delete("Deals", [gone])

@@ -82,6 +82,7 @@ READS = {
     "timeline": lambda crm, ids, _: crm.timeline("Leads", ids["Leads"][0]),
     "users": lambda crm, *_: crm.users(),
     "roles": lambda crm, *_: crm.roles(),
+    "contact_roles": lambda crm, *_: crm.contact_roles(),
     "profiles": lambda crm, *_: crm.profiles(),
     "views": lambda crm, *_: crm.views("Leads"),
     "watches": lambda crm, *_: crm.watches(),

@@ -18,6 +18,7 @@ import pandas as pd
 
 from zcrm_nb.api.org_settings import Currency, currencies
 from zcrm_nb.api.pages import V8, numbered_pages
+from zcrm_nb.api.picklists import forecast_types
 from zcrm_nb.errors import (
     LABELS,
     DataWarning,
@@ -28,7 +29,7 @@ from zcrm_nb.errors import (
     by_label,
     levels_up,
 )
-from zcrm_nb.frames import Column, directory, entries_of, parse_json, sequence_number
+from zcrm_nb.frames import Column, directory, entries_of, parse_json
 from zcrm_nb.later import later
 from zcrm_nb.state.files import ProcessBound
 
@@ -45,7 +46,6 @@ else:
 __all__ = [
     "FIELD_COLUMNS",
     "MODULE_COLUMNS",
-    "PICKLIST_COLUMNS",
     "PROFILE_COLUMNS",
     "ROLE_COLUMNS",
     "USER_COLUMNS",
@@ -53,7 +53,6 @@ __all__ = [
     "Module",
     "Org",
     "User",
-    "choices",
     "field_row",
     "fields",
     "modules",
@@ -136,16 +135,6 @@ FIELD_COLUMNS = [
     Column("lookup", "text"),
     Column("returns", "text"),
     Column("values", "object"),
-    Column("id", "text"),
-]
-PICKLIST_COLUMNS = [
-    Column("display_value", "text"),
-    Column("actual_value", "text"),
-    Column("sequence_number", "integer"),
-    Column("colour_code", "text"),
-    Column("type", "text"),
-    Column("probability", "integer"),
-    Column("forecast_type", "text"),
     Column("id", "text"),
 ]
 USER_COLUMNS = [
@@ -343,15 +332,6 @@ def _lookup_target(field: dict[str, Any]) -> str | None:
     return ", ".join(name for name in names if isinstance(name, str)) or None
 
 
-def choices(field: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a picklist's values in the CRM's order; ``ValueError`` where the field has none."""
-    values: list[dict[str, Any]] = field.get("pick_list_values") or []
-    if not values:
-        kind = field["data_type"] or "an unknown type"
-        raise ValueError(f"{field['api_name']} is of type {kind}: it has no values.")
-    return sorted(values, key=sequence_number)
-
-
 class Catalogue(ProcessBound):
     """The org's metadata, each part read once and kept for as long as the CRM object lives."""
 
@@ -471,13 +451,11 @@ class Catalogue(ProcessBound):
         Stages that are no longer used are left out, unless a record still has one.
         """
         fields = self.known(f"fields {module}") or {}
-        types: dict[str, dict[str, str]] = {}
-        for name in fields.keys() & set(table.columns):
-            for value in fields[name].get("pick_list_values") or ():
-                stage, kind = value.get("display_value"), value.get("forecast_type")
-                if kind and (value.get("type") != "unused" or (table[name] == stage).any()):
-                    types.setdefault(name, {})[stage] = kind
-        return types
+        return {
+            name: types
+            for name in fields.keys() & set(table.columns)
+            if (types := forecast_types(fields[name], set(table[name].dropna().astype(str))))
+        }
 
     def related_lists(self, module: str) -> dict[str, dict[str, Any]]:
         """Return the related lists of a module by API name."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from zcrm_nb.client.acting import Acting
+from zcrm_nb.client.argument_order import check_argument_order
 from zcrm_nb.client.attachments import Attaching
 from zcrm_nb.client.connection import Sending
 from zcrm_nb.client.duplicates import Merging
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["CRM"]
 
 
+@check_argument_order
 class CRM(
     Merging,
     Reading,

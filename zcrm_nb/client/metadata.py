@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zcrm_nb import frames
-from zcrm_nb.api import metadata
+from zcrm_nb.api import metadata, picklists
 from zcrm_nb.api.reading import views
 from zcrm_nb.client.base import Base
 from zcrm_nb.frames import to_frame
@@ -106,9 +106,10 @@ class Describing(Base):
 
         Returns
         -------
-        DataFrame of shape (n_values, 8)
+        DataFrame of shape (n_values, 9)
             ``display_value``, ``actual_value``, ``sequence_number``, ``colour_code``, ``type``
-            (``used`` or ``unused``), ``probability`` and ``forecast_type`` (Stage only), ``id``.
+            (``used`` or ``unused``); of stages only ``probability``, ``forecast_type`` (``Open``,
+            ``Closed Won``, ``Closed Lost``) and ``forecast_category``; ``id``.
 
         Raises
         ------
@@ -116,6 +117,10 @@ class Describing(Base):
             No such module or field; not sent.
         ValueError
             The field is not a picklist.
+
+        See Also
+        --------
+        zcrm_nb.outcome : Adds to a table whether a deal is open, won or lost.
 
         Notes
         -----
@@ -134,8 +139,8 @@ class Describing(Base):
         100
         >>> crm.close()
         """
-        values = metadata.choices(self._catalogue.field(module, field))
-        return to_frame([values], metadata.PICKLIST_COLUMNS)
+        values = picklists.choices(self._catalogue.field(module, field))
+        return to_frame([list(map(picklists.picklist_row, values))], picklists.PICKLIST_COLUMNS)
 
     def views(self, module: str, *, details: bool = False) -> pd.DataFrame:
         """List the custom views of a module.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zcrm_nb import frames
 from zcrm_nb.client.base import Reporting
@@ -10,15 +10,17 @@ from zcrm_nb.frames import to_frame
 from zcrm_nb.later import later
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
 
-    from zcrm_nb.api.acting import notes_and_tags, related
+    from zcrm_nb.api.acting import notes_and_tags, related, standard_links
     from zcrm_nb.frames import Errors, FrameOptions, RecordIds, Report
     from zcrm_nb.notebook.progress import ProgressCallback
 else:
-    notes_and_tags, related = later("zcrm_nb.api.acting", "notes_and_tags", "related")
+    notes_and_tags, related, standard_links = later(
+        "zcrm_nb.api.acting", "notes_and_tags", "related", "standard_links"
+    )
 
 __all__ = ["Relating"]
 
@@ -63,6 +65,43 @@ class Relating(Reporting):
         """
         return to_frame([related.lists(self._catalogue, module)], related.LIST_COLUMNS)
 
+    def contact_roles(self) -> pd.DataFrame:
+        """List the roles that contacts can have in deals.
+
+        Returns
+        -------
+        DataFrame of shape (n_roles, 3)
+            ``id``, ``name`` (string), ``sequence_number`` (Int64), in the order of the CRM's list.
+
+        Raises
+        ------
+        ScopeError
+            The login lacks ``ZohoCRM.modules.Contacts.READ``.
+
+        See Also
+        --------
+        related : ``crm.related("Deals", deals, "Contact_Roles")`` reads who has which role.
+        link : Gives contacts roles in a deal.
+
+        Notes
+        -----
+        One credit.
+
+        References
+        ----------
+        https://www.zoho.com/crm/developer/docs/api/v8/get-contact-roles.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> "Decision Maker" in list(crm.contact_roles()["name"])
+        True
+        >>> crm.close()
+        """
+        roles = standard_links.contact_roles(self._gate.send)
+        return to_frame([roles], standard_links.CONTACT_ROLE_COLUMNS)
+
     def related(
         self,
         module: str,
@@ -104,7 +143,9 @@ class Relating(Reporting):
         DataFrame of shape (n_rows, n_columns)
             ``parent_id`` first, the id of the record that a row belongs to, then ``id`` and the
             columns, typed as :meth:`coql` types them; rows in the order of ``ids``. A record on the
-            lists of two parents has two rows.
+            lists of two parents has two rows. Members of a campaign have ``Member_Status``
+            (string); contacts of a deal, the list ``"Contact_Roles"``, have ``Contact_Role`` and
+            ``Contact_Role.id``.
 
         Raises
         ------
@@ -120,8 +161,9 @@ class Relating(Reporting):
         -----
         Where the metadata name the lookup behind the list, COQL reads it, for a hundred parents at
         a time and side by side: 3 credits for each hundred parents and each 2,000 rows.
-        Where they do not, and for notes and attachments, each parent is a call: 1 credit for each
-        200 rows of each. The metadata cost 1 credit for each module, once.
+        Where they do not, and for notes, attachments and lists without a lookup (products, members
+        of campaigns, contacts of deals), each parent is a call: 1 credit for each 200 rows of each.
+        The metadata cost 1 credit for each module, once.
 
         References
         ----------
@@ -152,6 +194,7 @@ class Relating(Reporting):
         related_list: str,
         ids: RecordIds,
         *,
+        values: Mapping[str, Any] | None = None,
         progress: bool | ProgressCallback = True,
     ) -> Report:
         """Put records on the related list of another.
@@ -165,7 +208,12 @@ class Relating(Reporting):
         related_list : str
             API name of the list.
         ids : str, iterable of str, Series, or DataFrame
-            The records to link: an id, several, or a table with a column ``id``.
+            The records to link: an id, several, or a table with a column ``id``. The table may
+            have values of each link in columns of their names.
+        values : mapping, optional
+            What to note on every link: ``{"Contact_Role": "Decision Maker"}`` for contacts of a
+            deal (required; name or id of a role), ``{"Member_Status": "Invited"}`` for members of
+            a campaign. Of a record that is linked already the values change.
         progress : bool or callable, default True
             Show progress, as in :meth:`coql`.
 
@@ -179,14 +227,19 @@ class Relating(Reporting):
         Raises
         ------
         NotFoundError
-            An id that is not one; not sent.
+            An id that is not one, or a contact role that the org does not have; nothing was linked.
         ValueError
-            A record that comes twice; not sent.
+            A record that comes twice, a value that such a link does not have, or a contact without
+            a role; not sent.
+
+        See Also
+        --------
+        contact_roles : The roles that contacts can have in deals.
 
         Notes
         -----
-        One credit for each hundred records. Where a lookup makes the list, that of the record
-        changes; a multi-select lookup gets one more link.
+        One credit for each hundred records, and one to look up roles by name. Where a lookup makes
+        the list, that of the record changes; other lists get one more link.
 
         References
         ----------
@@ -200,11 +253,17 @@ class Relating(Reporting):
         >>> people = crm.records("Contacts", ["Last_Name"], limit=3)
         >>> list(crm.link("Accounts", account, "Contacts", people)["status"])
         ['done', 'done', 'done']
+        >>> deal = crm.records("Deals", ["Deal_Name"], limit=1)["id"].iloc[0]
+        >>> role = {"Contact_Role": "Decision Maker"}
+        >>> _ = crm.link("Deals", deal, "Contact_Roles", people, values=role)
+        >>> len(crm.related("Deals", deal, "Contact_Roles", ["Contact_Role"])) >= 3
+        True
         >>> crm.close()
         """
         index, rows = frames.as_record_ids(ids)
-        linked = [row["id"] for row in rows]
-        calls = related.links(module, id, related_list=related_list, ids=linked, away=False)
+        owner = (module, related_list)
+        bodies = standard_links.link_bodies(self._gate.send, owner, rows, values)
+        calls = related.links(module, id, related_list=related_list, rows=bodies, away=False)
         label = f"{related_list} of {module}"
         return self._act(calls, label, progress, module=module, index=index)
 
@@ -264,8 +323,7 @@ class Relating(Reporting):
         >>> crm.close()
         """
         index, rows = frames.as_record_ids(ids)
-        linked = [row["id"] for row in rows]
-        calls = related.links(module, id, related_list=related_list, ids=linked, away=True)
+        calls = related.links(module, id, related_list=related_list, rows=rows, away=True)
         label = f"{related_list} of {module}"
         return self._act(calls, label, progress, module=module, index=index)
 

@@ -31,7 +31,7 @@ from zcrm_nb.emulator.configuring import (
     territories,
     user_groups,
 )
-from zcrm_nb.emulator.describing import custom_views, metadata, staff, users
+from zcrm_nb.emulator.describing import custom_views, metadata, module_details, staff, users
 from zcrm_nb.emulator.oauth import consent, devices, tokens_api
 from zcrm_nb.emulator.query import coql_api
 from zcrm_nb.emulator.records import (
@@ -61,6 +61,7 @@ _ROUTES = (
     *tokens_api.ROUTES,
     *devices.ROUTES,
     *metadata.ROUTES,
+    *module_details.ROUTES,
     *users.ROUTES,
     *staff.ROUTES,
     *currencies.ROUTES,

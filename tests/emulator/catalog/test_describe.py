@@ -16,12 +16,12 @@ FIELD_KEYS = {
     "field_read_only", "visible", "virtual_field", "searchable", "filterable", "sortable",
     "mass_update", "display_field", "separator", "operation_type", "view_type", "pick_list_values",
     "pick_list_values_sorted_lexically", "enable_colour_code", "colour_code_enabled_by_system",
-    "global_picklist", "lookup", "multi_module_lookup", "multiselectlookup", "multiuserlookup",
+    "global_picklist", "lookup", "multi_module_lookup", "multiselectlookup",
     "associated_module", "formula", "rollup_summary", "auto_number", "unique", "external",
-    "textarea", "crypt", "private", "hipaa_compliance", "history_tracking", "tooltip", "range",
+    "crypt", "private", "hipaa_compliance", "history_tracking", "tooltip", "range",
     "parent_field", "child_fields", "address", "convert_mapping", "profiles", "layout_associations",
     "created_source", "created_time", "modified_time", "ui_type", "display_type",
-    "quick_sequence_number", "email_parser", "webhook", "type",
+    "email_parser", "webhook", "type",
 }  # fmt: skip
 MODULE_KEYS = {
     "id", "api_name", "module_name", "singular_label", "plural_label", "actual_singular_label",
@@ -33,7 +33,7 @@ MODULE_KEYS = {
     "public_fields_configured", "private_profile",
 }  # fmt: skip
 LAYOUT_KEYS = {
-    "id", "name", "display_label", "api_name", "status", "visible", "source", "mode",
+    "id", "name", "display_label", "api_name", "status", "visible", "source",
     "generated_type", "profiles", "convert_mapping", "actions_allowed", "sections",
 }  # fmt: skip
 
@@ -138,7 +138,8 @@ def test_particulars_stand_only_where_they_apply(schema: Schema) -> None:
     assert rollup["based_on_module"]["api_name"] == "Deals"
     assert rollup["expression"]["criteria"]["value"] == "Closed Won"
     plain = described(schema, "Leads", "City")
-    for name in ("auto_number", "unique", "textarea", "formula", "rollup_summary", "lookup"):
+    assert "textarea" not in plain
+    for name in ("auto_number", "unique", "formula", "rollup_summary", "lookup"):
         assert plain[name] == {}, name
 
 

@@ -16,7 +16,15 @@ def test_roles_report_to_each_other(ask):
             above = by_id[each["reporting_to"]["id"]]
             assert each["reporting_to"] == {"name": above["name"], "id": above["id"]}
     assert highest.keys() == {
-        *("id", "name", "display_label", "description", "reporting_to", "forecast_manager"),
+        *(
+            "id",
+            "name",
+            "display_label",
+            "api_name",
+            "description",
+            "reporting_to",
+            "forecast_manager",
+        ),
         *("share_with_peers", "created_by__s", "modified_by__s"),
         *("created_time__s", "modified_time__s"),
     }

@@ -111,7 +111,7 @@ def _request(catalogue: Catalogue, row: Row, conversion: Conversion) -> Row:
     """Write what is sent for one lead."""
     body: Row = {
         "overwrite": conversion.overwrite,
-        "add_to_existing_record": conversion.match,
+        "add_to_existing_record": conversion.match or None,  # the specification takes only true
         "notify_lead_owner": conversion.notify,
         "notify_new_entity_owner": conversion.notify,
         "assign_to": conversion.owner and {"id": conversion.owner},
@@ -120,8 +120,7 @@ def _request(catalogue: Catalogue, row: Row, conversion: Conversion) -> Row:
         "Deals": _deal(catalogue, row, conversion.deal),
         "carry_over_tags": conversion.tags
         and {name: list(tags) for name, tags in conversion.tags.items()},
-        "move_attachments_to": conversion.attachments_to
-        and {"api_name": conversion.attachments_to},
+        "move_attachments_to": _module_ref(catalogue, conversion.attachments_to),
     }
     for module in ("Accounts", "Contacts"):
         if body[module]:
@@ -131,6 +130,16 @@ def _request(catalogue: Catalogue, row: Row, conversion: Conversion) -> Row:
             f"attachments of lead {row['id']} cannot go to a deal: it gets none; nothing was sent"
         )
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _module_ref(catalogue: Catalogue, module: str | None) -> Row | None:
+    """Name a module as Zoho wants it: by its id too, where the metadata know it."""
+    if module is None:
+        return None
+    if module not in INTO:
+        raise ValueError(f"attachments_to is one of {', '.join(INTO)}, not {module!r}.")
+    module_id = (catalogue.modules().get(module) or {}).get("id")
+    return {"api_name": module, **({"id": module_id} if module_id else {})}
 
 
 def _deal(catalogue: Catalogue, row: Row, common: Mapping[str, Any] | None) -> Row | None:

@@ -6,6 +6,7 @@ from itertools import chain
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from zcrm_nb.api.acting.standard_links import is_standard, listed_columns
 from zcrm_nb.api.metadata import USER_COLUMNS
 from zcrm_nb.api.pages import V8, look_ahead, more, next_token, side_by_side
 from zcrm_nb.api.reading import query as ask
@@ -92,12 +93,18 @@ def related_table(
     catalogue = session.catalogue
     known = _list_named(catalogue, module, related_list)
     child = str((known.get("module") or {}).get("api_name") or related_list)
-    path = _path_to(catalogue, module, child, known)
+    owner = (module, related_list)
+    standard = is_standard(module, related_list, known)
+    path = None if standard else _path_to(catalogue, module, child, known)
     if path is not None and path.far:
         return _through_links(session, path, ids, child=child, columns=columns, **options)
     if path is not None:
         return _by_coql(session, path, ids, columns=columns, **options)
-    fields = list_columns(catalogue, child, columns)
+    fields = (
+        listed_columns(catalogue, child, columns, owner=owner)
+        if standard
+        else list_columns(catalogue, child, columns)
+    )
 
     def fetch(record_id: str) -> list[dict[str, Any]]:
         return _list_of(session.send, f"{V8}{module}/{record_id}/{related_list}", fields)
@@ -327,30 +334,44 @@ def query_by_ids(
 
 
 def links(
-    module: str, record_id: str, *, related_list: str, ids: Sequence[str], away: bool
+    module: str, record_id: str, *, related_list: str, rows: Sequence[dict[str, Any]], away: bool
 ) -> list[WriteCall]:
-    """List the calls that link records to one, or unlink them, a hundred a call."""
+    """Make the calls that put records on a list, or take them off it."""
     path = f"{module}/{check_id(module, record_id)}/{related_list}"
-    checked = [check_id(related_list, each) for each in ids]
-    return [_link(path, some, away=away) for some in batches(checked, RECORDS_PER_CALL)]
+    for each in rows:
+        check_id(related_list, each["id"])
+    return [_link(path, some, away=away) for some in batches(rows, RECORDS_PER_CALL)]
 
 
-def _link(path: str, ids: Sequence[str], *, away: bool) -> WriteCall:
+def _link(path: str, rows: Sequence[dict[str, Any]], *, away: bool) -> WriteCall:
     """Make the call for some records."""
+    ids = [each["id"] for each in rows]
     if away:
         return WriteCall("unlink", path, None, ids, method="DELETE", params={"ids": ",".join(ids)})
-    return WriteCall("link", path, {"data": [{"id": each} for each in ids]}, ids, method="PUT")
+    return WriteCall("link", path, {"data": list(rows)}, ids, method="PUT")
 
 
 def linked(session: Session, batch: Batch, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return those records that are on the list by now, or off it, as the call wanted them."""
+    """Return those records that are on the list by now as they were sent, or off it."""
     away = batch.action == "unlink"
+    sent = {} if away else {each["id"]: each for each in (batch.body or {}).get("data", [])}
+    names = list(dict.fromkeys(["id", *(name for each in sent.values() for name in each)]))
     found: set[str] = set()
     for some in batches(ids, RECORDS_PER_CALL):
-        params = {"fields": "id", "ids": ",".join(some), "per_page": PAGE_SIZE}
+        params = {"fields": ",".join(names), "ids": ",".join(some), "per_page": PAGE_SIZE}
         body = session.send("GET", V8 + batch.path, params=params)
-        found |= {record["id"] for record in records_of(body)}
+        found |= {each["id"] for each in records_of(body) if _holds(each, sent.get(each["id"], {}))}
     return {each: {} for each in ids if (each in found) != away}
+
+
+def _holds(record: dict[str, Any], sent: dict[str, Any]) -> bool:
+    """Whether a record on a list has what was sent with its link; of a role the id counts."""
+    return all(
+        (record.get(name) or {}).get("id") == value["id"]
+        if isinstance(value, dict)
+        else record.get(name) == value
+        for name, value in sent.items()
+    )
 
 
 # ---- Expanding -----------------------------------------------------------------------------------
@@ -398,7 +419,10 @@ def expand_request(
     known = dict(df.attrs.get("zcrm", {}))
     owner = module or known.get("module")
     if owner is None:
-        raise ValueError("The module of this table is unknown. Name it, such as module='Deals'.")
+        raise ValueError(
+            "The module of this table is unknown: pandas drops df.attrs in merge and concat.\n"
+            f"Nothing was sent.\nWrite: crm.expand(df, {lookup!r}, [...], module='Deals')"
+        )
 
     def fetch(session: Session) -> pd.DataFrame:
         table = expanded(

@@ -14,8 +14,8 @@ import pandas as pd
 
 from zcrm_nb import coql
 from zcrm_nb.api.acting.related import ROWS_PER_QUERY, by_record, list_rows, query_by_ids
-from zcrm_nb.api.metadata import choices
 from zcrm_nb.api.pages import V8
+from zcrm_nb.api.picklists import choices
 from zcrm_nb.api.planning.costs import Cost, Plan, Route, choose, facts, query_cost, with_whys
 from zcrm_nb.api.planning.routes import fetch_table, make_plan, no_route_error
 from zcrm_nb.api.planning.table_spec import default_names, spec_text, table_spec

@@ -10,6 +10,9 @@ from zcrm_nb.emulator.storage.schema import DATA_TYPES, Choice, Field, Module, S
 
 #: What a text area is called, by its length.
 TEXTAREAS = {2000: "small", 32000: "large", 50000: "rich_text"}
+#: What may be done to a section of a layout.
+SECTION_ACTIONS = ("add_field", "rename", "change_tab_traversal", "reorder", "delete",
+                   "remove_field", "change_column_count")  # fmt: skip
 #: Fields Zoho neither lists in forms nor lets anybody write.
 HIDDEN = {"id", "Record_Status__s", "Locked__s", "Change_Log_Time__s"}
 
@@ -46,12 +49,15 @@ def module_json(module: Module, schema: Schema) -> dict[str, Any]:
         "modified_by": None,
         "modified_time": None,
         "access_type": "org_based",
-        "business_card_field_limit": 5 if record_module else 0,
+        "business_card_field_limit": 5,
         "arguments": [],
         "web_link": None,
         "description": None,
         "public_fields_configured": False,
         "private_profile": None,
+        "has_more_profiles": False,
+        **dict.fromkeys(("presence_sub_menu", "sub_menu_available"), record_module),
+        **({"track_current_data": True} if module.tracker else {}),
     }
 
 
@@ -77,13 +83,15 @@ def layout_json(module: Module, schema: Schema) -> dict[str, Any]:
         "id": str(module.id + 1),
         "name": "Standard",
         "display_label": "Standard",
-        "api_name": "Standard",
+        "api_name": "Standard__s",
         "status": "active",
         "visible": True,
-        "source": "system",
-        "mode": "view",
+        "source": "crm",
         "generated_type": "system",
-        "profiles": [{**each, "_default_view": None} for each in _profiles()],
+        "has_more_profiles": False,
+        "show_business_card": True,
+        "created_for": None,
+        "profiles": [_layout_profile(module, each) for each in _profiles()],
         "convert_mapping": _convert_mapping(module, schema),
         "created_by": None,
         "created_time": FOUNDED,
@@ -99,6 +107,13 @@ def layout_json(module: Module, schema: Schema) -> dict[str, Any]:
             ),
         ],
     }  # fmt: skip
+
+
+def _layout_profile(module: Module, profile: dict[str, Any]) -> dict[str, Any]:
+    """Say what a profile sees first of a module: its one layout."""
+    view = {"name": "Standard", "id": str(module.id + 1), "type": "layout"}
+    shown = dict.fromkeys(("_default_view", "_default_assignment_view"), view)
+    return {**profile, **shown, "default": True, "type": "normal_profile"}
 
 
 def choices_json(field: Field) -> list[dict[str, Any]]:
@@ -148,7 +163,7 @@ def _abilities(field: Field, module: Module) -> dict[str, Any]:
                       "quick_create": field.mandatory},
         "profiles": [{**each, "permission_type": "read_write" if writable else "read_only"}
                      for each in _profiles()],
-        "layout_associations": [{"api_name": "Standard", "name": "Standard",
+        "layout_associations": [{"api_name": "Standard__s", "name": "Standard",
                                  "id": str(module.id + 1)}],
     }  # fmt: skip
 
@@ -166,14 +181,16 @@ def _particulars(field: Field) -> dict[str, Any]:
     return {
         "pick_list_values": choices_json(field),
         "pick_list_values_sorted_lexically": False,
+        **(
+            {"textarea": {"type": TEXTAREAS.get(field.length, "large")}}
+            if field.data_type == "textarea"
+            else {}
+        ),
         "enable_colour_code": any(each.colour for each in field.choices),
         "colour_code_enabled_by_system": False,
         "global_picklist": None,
         "currency": (
             {"rounding_option": "normal", "precision": 2} if field.data_type == "currency" else {}
-        ),
-        "textarea": (
-            {"type": TEXTAREAS.get(field.length, "large")} if field.data_type == "textarea" else {}
         ),
         "unique": {"case_sensitive": False} if field.unique else {},
         "auto_number": {
@@ -208,10 +225,10 @@ def _relations(field: Field, module: Module, schema: Schema) -> dict[str, Any]:
     return {
         "lookup": _lookup(field, module, schema),
         "multi_module_lookup": _several(field, schema),
-        **{each: {} for each in ("multiselectlookup", "multiuserlookup")},
+        "multiselectlookup": {},
         **({linked: _links(field, module, schema)} if linked else {}),
         "associated_module": subform,
-        "subform": subform,
+        **({"subform": subform} if subform else {}),
         "rollup_summary": _rollup(field, schema),
     }
 
@@ -220,10 +237,10 @@ def _formalities(field: Field, module: Module, schema: Schema) -> dict[str, Any]
     """Fill the keys every field has and hardly any uses."""
     return {
         "convert_mapping": _becomes(field, module),
-        "created_source": "default" if not field.custom else "crm",
+        "created_source": "default",
         "created_time": FOUNDED if field.custom else None,
         "modified_time": FOUNDED if field.custom else None,
-        "quick_sequence_number": str(field.id // 1000 % 1000) if field.mandatory else None,
+        **({"quick_sequence_number": str(field.id // 1000 % 1000)} if field.mandatory else {}),
         "display_type": -1,
         "ui_type": 1,
         "email_parser": {"fields_update_supported": True, "record_operations_supported": True},
@@ -234,12 +251,16 @@ def _formalities(field: Field, module: Module, schema: Schema) -> dict[str, Any]
         "hipaa_compliance": None,
         "hipaa_compliance_enabled": False,
         "tooltip": None,
-        "range": {},
-        "parent_field": None,
-        "child_fields": [],
-        "address": None,
+        **dict.fromkeys(("range", "parent_field", "child_fields", "address"), None),
+        **dict.fromkeys(("display_format", "display_format_properties"), None),
+        **dict.fromkeys(("association_details", "additional_column"), None),
+        "public": False,
         "webhook": True,
-        "blueprint_supported": True,
+        "businesscard_supported": field.coql and field.data_type != "textarea",
+        "history_tracking_enabled": _history_tracking(field, module, schema) is not None,
+        "customizable_properties": ["mandatory", "unique", "removal", "tooltip"]
+        if field.custom
+        else ["mandatory"],
     }
 
 
@@ -397,14 +418,17 @@ def _section(
 ) -> dict[str, Any]:
     """Describe one section of a layout."""
     return {
+        "id": str(module.id + 700 + number),
         "api_name": name.replace(" ", "_"),
         "name": name,
         "display_label": name,
         "type": "used",
         "sequence_number": number,
         "column_count": 2,
-        "tab_traversal": 2,
-        "generated_type": "system",
+        "tab_traversal": "left_to_right",
+        "generated_type": "default",
+        "mode": "default_create",
+        "actions_allowed": dict.fromkeys(SECTION_ACTIONS, False),
         "isSubformSection": fields[0].data_type == "subform",
         "properties": None,
         "fields": [
@@ -413,9 +437,14 @@ def _section(
                 "required": each.mandatory,
                 "default_value": each.default,
                 "validation_rule": None,
-                "sequence_number": number,
+                "refer_from_field": None,
+                "section_id": number,
+                "show_type": 7,
+                "category": 0,
+                "element_type": "field",
+                "sequence_number": place,
             }
-            for number, each in enumerate(fields, 1)
+            for place, each in enumerate(fields, 1)
         ],
     }
 

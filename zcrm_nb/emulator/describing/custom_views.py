@@ -315,6 +315,13 @@ def _shown(org: Org, view: View, user: int) -> Item:
     }
 
 
+def default_view_json(org: Org, module: Module, user: int) -> Item | None:
+    """Show the view that a module opens with."""
+    every = views.listed(org.store, module.api_name)
+    chosen = next((each for each in every if each.body.get("default")), None)
+    return _shown(org, chosen, user) if chosen else None
+
+
 def _person(org: Org, user: int | None) -> Item:
     """Mention a user; what came with the org was made by its administrator."""
     user_id = user or ADMIN

@@ -34,14 +34,6 @@ def get_modules(org: Org, request: Request) -> Answer:
     return json_answer({"modules": shown}) if shown else NOTHING
 
 
-def get_module(org: Org, request: Request, name: str) -> Answer:
-    """``GET /settings/modules/{api_name|id}``: one module."""
-    module = next((m for m in org.schema.modules.values() if name in (m.api_name, str(m.id))), None)
-    if module is None:
-        raise _unknown_module({"resource_path_index": 2})
-    return json_answer({"modules": [module_json(module, org.schema)]})
-
-
 def get_fields(org: Org, request: Request) -> Answer:
     """``GET /settings/fields?module=``: all fields of a module."""
     module = _described_module(org, request)
@@ -133,14 +125,6 @@ ROUTES = (
         _MODULES,
         honours=("status",),
         refuses=("feature_name", "include"),
-    ),
-    Route(
-        "GET",
-        f"{V8}/settings/modules/{{name}}",
-        get_module,
-        "one module, by API name or id",
-        _MODULES,
-        refuses=("include",),
     ),
     Route(
         "GET",

@@ -43,6 +43,8 @@ ALIKE: dict[str, Any] = {
     "sandboxDeveloper": False,
     "$current_shift": None,
     "$next_shift": None,
+    "$shift_effective_from": None,
+    "image_link": None,
     "name_format__s": "Salutation,First Name,Last Name",
     "sort_order_preference__s": "First Name,Last Name",
     "status_reason__s": None,
@@ -89,6 +91,8 @@ def get_org(org: Org, request: Request) -> Answer:
         "paid_expiry": None,
         "trial_type": None,
         "trial_expiry": None,
+        "trial_action": None,
+        "portal_users_license_purchased": 0,
         "users_license_purchased": users,
     }
     card = {
@@ -111,6 +115,12 @@ def get_org(org: Org, request: Request) -> Answer:
         "mobile": None,
         "fax": None,
         "description": None,
+        "gapps_enabled": False,
+        "deletable_org_account": True,
+        "call_icon": "show",
+        "oauth_presence": True,
+        **dict.fromkeys(("zia_portal_id", "zia_zgid"), None),
+        "checkin_preferences": {"restricted_event_types": None},
     }
     return json_answer({"org": [card]})
 

@@ -195,9 +195,12 @@ def _list_json(relation: RelatedList) -> dict[str, Any]:
         "href": f"{relation.parent.api_name}/{{ENTITYID}}/{relation.api_name}",
         "type": "multiselectlookup" if linking else "default",
         "action": None,
-        "connectedlookupApiName": lookup,
-        "connectedmodule": shown.api_name if linking else None,
-        "linkingmodule": linking.api_name if linking else None,
+        **({"connectedlookupApiName": lookup} if lookup else {}),
+        **(
+            {"connectedmodule": shown.api_name, "linkingmodule": linking.api_name}
+            if linking
+            else {}
+        ),
         "status": "visible",
         **dict.fromkeys(("customize_sort", "customize_fields", "customize_display_label"), True),
         "parent_related_lists": None,
@@ -216,8 +219,6 @@ def _attachments_json(module: Module) -> dict[str, Any]:
         "type": "default",
         "action": None,
         "connectedlookupApiName": "Parent_Id",
-        "connectedmodule": None,
-        "linkingmodule": None,
         "status": "visible",
         **dict.fromkeys(("customize_sort", "customize_fields", "customize_display_label"), False),
         "parent_related_lists": None,

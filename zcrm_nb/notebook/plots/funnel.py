@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
 from zcrm_nb import coql
+from zcrm_nb.api.picklists import forecast_types
 from zcrm_nb.coql.tree import Aggregate
 from zcrm_nb.notebook.plots.grouped import query_of
 from zcrm_nb.notebook.plots.picture import (
@@ -183,7 +184,8 @@ def _outcomes(df: pd.DataFrame, stage: str, picklist: pd.DataFrame | None) -> di
     """Return what each stage means; empty if that is not known."""
     types = df.attrs.get("zcrm", {}).get("forecast_types", {}).get(stage, {})
     if picklist is not None:
-        types = dict(zip(picklist["display_value"], picklist["forecast_type"], strict=True))
+        values = picklist.astype(object).where(picklist.notna(), None).to_dict("records")
+        types = forecast_types({"pick_list_values": values}, set(df[stage].dropna().astype(str)))
     known = {str(name): _OUTCOMES.get(str(kind).lower()) for name, kind in types.items()}
     return {name: outcome for name, outcome in known.items() if outcome}
 
