@@ -97,6 +97,7 @@ CALLS: dict[str, Callable[[CRM], object]] = {
         "Leads", pd.DataFrame({"Last_Name": ["A"]}), operation="insert"
     ),
     "convert": lambda crm: crm.convert([FIRST["Leads"]]),
+    "merge_plan": lambda crm: crm.merge_plan(twins(), progress=False).apply(),
     "change_owner": lambda crm: crm.change_owner("Leads", [FIRST["Leads"]], FIRST["user"]),
     "mass_update": lambda crm: crm.mass_update("Leads", [FIRST["Leads"]], values={"City": "Goa"}),
     "mass_delete": lambda crm: crm.mass_delete("Tasks", [FIRST["Tasks"]]),
@@ -110,6 +111,18 @@ CALLS: dict[str, Callable[[CRM], object]] = {
     "live": lambda crm: crm.live("Leads", mode="poll", background=False).update(),
     "request": lambda crm: crm.request("GET", "settings/modules"),
 }
+
+
+def twins() -> pd.DataFrame:
+    """Two leads that are to be merged."""
+    return pd.DataFrame(
+        {
+            "group": 1,
+            "master": [True, False],
+            "id": [FIRST["Leads"], FIRST["twin"]],
+            "module": "Leads",
+        }
+    )
 
 
 def small_org() -> Org:
@@ -133,4 +146,5 @@ def learn_ids() -> None:
         ):
             ids = crm.coql(f"select id from {module} where id is not null limit 1")["id"]
             FIRST[module] = ids[0]
+        FIRST["twin"] = crm.coql("select id from Leads where id is not null limit 2")["id"][1]
         FIRST["user"] = crm.users()["id"][0]

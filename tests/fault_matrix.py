@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[1] / "docs" / "fault-matrix.md"
 WRITES = {
-    "insert", "update", "upsert", "delete", "diff", "bulk_write", "convert", "change_owner",
+    "insert", "update", "upsert", "delete", "diff", "bulk_write", "convert", "merge_plan",
+    "change_owner",
     "mass_update", "mass_delete", "tag", "untag", "add_note", "attach", "link", "undo", "watch",
     "resolve",
 }  # fmt: skip

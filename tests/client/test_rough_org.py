@@ -104,6 +104,11 @@ WRITES = {
     "mass_update": lambda crm, leads: crm.mass_update(
         "Leads", leads[:2], values={"City": "Goa"}, **QUIET
     ),
+    "merge_plan": lambda crm, leads: crm.merge_plan(
+        pd.DataFrame({"group": 1, "master": [True, False], "id": leads[:2]}),
+        module="Leads",
+        **QUIET,
+    ).apply(**QUIET),
     "resolve": lambda crm, _: crm.insert("Leads", [{"Last_Name": "x"}], **QUIET).resolve(),
     "restore": lambda crm, leads: crm.restore("Leads", leads[4:5], **QUIET),
     "tag": lambda crm, leads: crm.tag("Leads", leads[:2], "Hot", **QUIET),
@@ -125,7 +130,7 @@ WRITES_AND_OTHERS = {
     *("add_note", "attach", "attach_link", "budget", "bulk_write", "change_owner"),
     *("close", "convert", "credits", "delete", "detach", "diff"),
     *("empty_recycle_bin", "history", "insert", "job", "link", "live"),
-    *("logout", "mass_delete", "mass_update", "refresh", "renew", "report"),
+    *("logout", "mass_delete", "mass_update", "merge_plan", "refresh", "renew", "report"),
     *("restore", "send", "set_photo", "tag", "trace", "unlink"),
     *("untag", "unwatch", "update", "upload", "upsert", "watch"),
 }

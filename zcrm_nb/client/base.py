@@ -386,7 +386,13 @@ class Reporting(Base):
                 progress=True,
             )
 
-        return (story or journal.read()).report(frames.ReportActions(resolved, undone))
+        def before() -> pd.DataFrame:
+            return reports.before_table(journal, self._catalogue.fields(journal.header["module"]))
+
+        actions = frames.ReportActions(
+            resolved, undone, before, lambda: reports.moved_table(journal)
+        )
+        return (story or journal.read()).report(actions)
 
 
 def _unknown(report: Report, label: str, count: int) -> WriteWarning:

@@ -8,7 +8,9 @@ from zcrm_nb.client.base import Reporting
 from zcrm_nb.client.planning import Planning
 from zcrm_nb.client.reading import Reading
 from zcrm_nb.frames.match_keys import PLACEHOLDERS, KeyForm
+from zcrm_nb.frames.merge_plan import MergePlan
 from zcrm_nb.later import later
+from zcrm_nb.notebook.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.acting import duplicates
+    from zcrm_nb.api.acting import merge as merging
     from zcrm_nb.client.base import Task
+    from zcrm_nb.frames import Report
     from zcrm_nb.frames import duplicates as duplicate_rows
     from zcrm_nb.notebook.progress import ProgressCallback
 else:
-    (duplicates,) = later("zcrm_nb.api.acting", "duplicates")
+    duplicates, merging = later("zcrm_nb.api.acting", "duplicates", "merge")
     (duplicate_rows,) = later("zcrm_nb.frames", "duplicates")
 
 __all__ = ["Merging"]
@@ -151,3 +155,120 @@ class Merging(Reading, Planning, Reporting):
         label = f"duplicates in {', '.join(names)}"
         facts = {"module": names[0] if len(names) == 1 else None, "country": known}
         return self._run(find, label, progress, query=label, **facts)
+
+    def merge_plan(
+        self,
+        duplicates: pd.DataFrame,
+        rules: str | Mapping[str, str] | None = None,
+        *,
+        module: str | None = None,
+        count_related: bool = True,
+        max_group: int = 100,
+        max_credits: int | None = None,
+        progress: bool | ProgressCallback = True,
+    ) -> MergePlan:
+        """Show what merging duplicates would do, cell by cell. Nothing is sent but reads.
+
+        Parameters
+        ----------
+        duplicates : DataFrame
+            Groups of records, as from :meth:`duplicates`: the columns ``group``, ``master`` (one
+            true in each group) and ``id``; ``module`` where it has one.
+        rules : str or mapping of str to str, optional
+            Which record's value wins, for all fields or for some: ``{"Phone": "newest"}``.
+            ``"filled"``, the default: the master's value, and where that is empty the first filled
+            one. ``"master"``: the master's, even where it is empty. ``"newest"``, ``"oldest"``: the
+            filled value of the record that was modified last, or created first. ``"longest"``: the
+            longest. ``"most_frequent"``: the one that most records have.
+        module : str, optional
+            API name of the module, where the table does not say it.
+        count_related : bool, default True
+            Count what hangs on the records that go (tasks, calls, notes, deals, …), and list it in
+            ``report.moved``. Zoho moves it to the master in any case.
+        max_group : int, default 100
+            Refuse groups of more records: a placeholder usually holds them together.
+        max_credits : int, optional
+            The most that the plan may spend.
+        progress : bool or callable, default True
+            Show progress, as in :meth:`coql`.
+
+        Returns
+        -------
+        MergePlan
+            Shows itself as a table of old and new values. ``.records``, ``.cells`` and ``.related``
+            are DataFrames, ``.credits`` what it costs, ``.apply()`` merges and returns a report.
+
+        Raises
+        ------
+        ValueError
+            A group cannot be merged: records of several modules, of no or of several masters, in
+            two groups, converted, locked, closed deals, or gone; with a table of the problems.
+        NotFoundError
+            No such module or field, or an id that is not one.
+        LimitError
+            It would cost more than ``max_credits``; nothing was sent but metadata.
+
+        See Also
+        --------
+        convert : Bring a lead into the contact that it duplicates.
+
+        Notes
+        -----
+        **A merge cannot be undone.** Zoho merges up to two records into a master with one call, so
+        larger groups take several. Leads, contacts, accounts, vendors, open deals and records of
+        custom modules can be merged. In contacts, ``Reporting_To`` comes from the record that gives
+        ``Account_Name``; of deals, stage, pipeline and closing date stay those of the master.
+
+        1 credit for each 100 records and 49 fields, and 1 for each record that goes, to count.
+
+        References
+        ----------
+        https://www.zoho.com/crm/developer/docs/api/v8/merge-records.html
+
+        Examples
+        --------
+        >>> import zcrm_nb
+        >>> crm = zcrm_nb.emulate()
+        >>> found = crm.duplicates("Leads", on="Email")
+        >>> plan = crm.merge_plan(found, rules={"Description": "longest"})
+        >>> report = plan.apply()
+        >>> report["status"].unique().tolist()
+        ['done']
+        >>> crm.duplicates("Leads", on="Email").empty
+        True
+        >>> crm.close()
+        """
+        shown = Progress("duplicates: compared", show=progress)
+        with shown as tick:
+            merge = merging.plan_merge(
+                self._context(tick),
+                duplicates,
+                module=module,
+                rules=rules,
+                count_related=count_related,
+                max_group=max_group,
+                max_credits=max_credits,
+            )
+
+        def apply(
+            *, progress: bool | ProgressCallback, raise_on_refused: bool, **options: Any
+        ) -> Report:
+            return self._write(
+                lambda context: merging.apply(context, merge, **options),
+                f"merge of {merge.module}",
+                progress,
+                raise_on_refused=raise_on_refused,
+            )
+
+        records, cells, related = merge.tables()
+        return MergePlan(
+            records,
+            cells,
+            related,
+            subject=merge.module,
+            calls=merge.calls,
+            credits=merge.credits,
+            notes=merge.notes,
+            names=merge.names,
+            apply=apply,
+        )

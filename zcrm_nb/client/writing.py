@@ -180,7 +180,9 @@ class Writing(Reporting):
             API name of the module.
         records : DataFrame, or sequence of dict, or dict
             A column ``id``, and those to change. A missing value empties a field, unless
-            ``ignore_empty``.
+            ``ignore_empty``. Tasks, calls, meetings and notes move to another record by
+            ``What_Id.id`` or ``Parent_Id.id``: its module is found by the id (1 credit for each 100
+            ids in each module looked at), or stands in a column ``What_Id.module``.
         subforms : mapping of str to DataFrame, optional
             Rows of subforms by the name of the subform field; their column ``parent_id`` holds the
             id of the record they belong to. Rows with their own ``id`` are changed, others replace

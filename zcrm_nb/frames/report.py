@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 ACTIONS = (
-    *("insert", "update", "delete", "restore", "erase", "convert", "change_owner"),
+    *("insert", "update", "delete", "restore", "erase", "convert", "merge", "change_owner"),
     *("link", "unlink", "note", "attach", "detach", "upload", "photo", "tag", "untag"),
 )
 STATUSES = ("done", "refused", "unknown")
@@ -38,6 +38,7 @@ _DONE = {
     "update": "updated",
     "delete": "deleted",
     "restore": "restored",
+    "merge": "merged",
 }
 SHOWN = 5  # rows that are not done, above a long report
 
@@ -69,8 +70,10 @@ class ReportActions:
         self,
         resolve: Callable[..., Report] | None = None,
         undo: Callable[..., Report] | None = None,
+        before: Callable[[], pd.DataFrame] | None = None,
+        moved: Callable[[], pd.DataFrame] | None = None,
     ) -> None:
-        self.resolve, self.undo = resolve, undo
+        self.resolve, self.undo, self.before, self.moved = resolve, undo, before, moved
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ReportActions, ()
@@ -82,9 +85,9 @@ class ReportActions:
 class Report(pd.DataFrame):
     """The outcome of a write: one row for each row that went in, with its label.
 
-    A DataFrame like any other, with three more names: :attr:`failed`, :meth:`resolve` and
-    :meth:`undo`. What lacks one of the columns below, such as ``report[["id"]]``, is a plain
-    DataFrame.
+    A DataFrame like any other, with more names: :attr:`failed`, :attr:`before`, :attr:`moved`,
+    :meth:`resolve` and :meth:`undo`. What lacks one of the columns below, such as
+    ``report[["id"]]``, is a plain DataFrame.
 
     Parameters
     ----------
@@ -134,6 +137,20 @@ class Report(pd.DataFrame):
     def failed(self) -> Report:
         """The rows that are not done: refused or unknown."""
         return self[self["status"] != "done"]
+
+    @property
+    def before(self) -> pd.DataFrame:
+        """The records as they were before the run, as far as it read them; from the journal."""
+        if self._actions is None or self._actions.before is None:
+            raise _no_actions(self)
+        return self._actions.before()
+
+    @property
+    def moved(self) -> pd.DataFrame:
+        """What hung on records that were merged: ``id``, ``related_list`` and ``related_id``."""
+        if self._actions is None or self._actions.moved is None:
+            raise _no_actions(self)
+        return self._actions.moved()
 
     def resolve(self, *, wait_s: float = 10.0) -> Report:
         """Find out the outcome of the rows that are unknown.
@@ -340,6 +357,9 @@ def unpack_index(text: str, length: int) -> pd.Index[Any]:
     try:
         with pa.ipc.open_stream(base64.b64decode(text)) as stream:
             index: pd.Index[Any] = stream.read_pandas().index
-    except (pa.ArrowException, OSError, ValueError):
+            kinds = {each["numpy_type"] for each in stream.schema.pandas_metadata["columns"]}
+        if kinds == {"string"}:  # with pandas 2 its texts come back as objects
+            index = index.astype(STRING)
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError):
         return pd.RangeIndex(length)
     return index if len(index) == length else pd.RangeIndex(length)

@@ -65,7 +65,8 @@ def refuse(problems: Sequence[Problem], subject: str, index: pd.Index[Any]) -> N
         return
     rows = [[None if p.row is None else index[p.row], *p[1:]] for p in problems]
     table = pd.DataFrame(rows, columns=["row", "column", "value", "problem"], dtype=object)
-    few = table.head(SHOWN).fillna({"row": ""})
+    few = table.head(SHOWN)
+    few = few.assign(row=few["row"].where(few["row"].notna(), ""))
     few["value"] = [_short(value) for value in few["value"]]
     more = f"\n… and {len(problems) - SHOWN:,} more; the error's .problems has all of them."
     error = InvalidDataError(

@@ -37,6 +37,7 @@ __all__ = [
     "linked",
     "links",
     "list_rows",
+    "list_source",
     "lists",
     "related_request",
     "related_table",
@@ -188,6 +189,13 @@ def list_rows(
         token = next_token(bodies[-1], seen)
         bodies.append(send("GET", path, params={**params, "page_token": token}))
     return {str(row.get("id")): row for body in bodies for row in records_of(body)}
+
+
+def list_source(catalogue: Catalogue, module: str, related_list: str) -> tuple[str, bool]:
+    """Name the module of a related list, and whether COQL reads it for many records at once."""
+    known = _list_named(catalogue, module, related_list)
+    child = str((known.get("module") or {}).get("api_name") or related_list)
+    return child, _path_to(catalogue, module, child, known) is not None
 
 
 def _list_named(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.api.writing.current_records import user_name
 from zcrm_nb.api.writing.journal import Batch
 from zcrm_nb.api.writing.outcomes import Outcome, refused
+from zcrm_nb.api.writing.several_modules import add_to_records
 from zcrm_nb.api.writing.writes import (
     RECORDS,
     Run,
@@ -143,6 +144,7 @@ def find(
     records = there.by(own[0], plain, [*data], context.tick)
     found.when = _read_at(source, context)
     _decide(found, data, _matches(data, records, own, fields), own, seen)
+    _name_modules(context, found)
     _check(found, unlisted=unlisted)
     return found
 
@@ -358,6 +360,15 @@ def _step(
 def _moment(text: Any) -> datetime | None:
     """Read a moment."""
     return datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
+def _name_modules(context: WriteContext, found: Difference) -> None:
+    """Name the modules of lookups to several; rows where none is found are invalid."""
+    for row, problem in add_to_records(context, found.records, found.fields).items():
+        step, record_id, changes, _ = found.steps[row]
+        if step in {"insert", "update"}:
+            words = f"{problem.column}: {problem.problem}"
+            found.steps[row] = ("invalid", record_id, changes, words)
 
 
 def _check(found: Difference, *, unlisted: bool) -> None:

@@ -69,7 +69,8 @@ class Story:
     """A run as its journal has it.
 
     ``lost`` has, for each batch without an answer, when it was sent or given up, by Zoho's clock;
-    ``jobs`` the line about the job of each batch that became one.
+    ``jobs`` the line about the job of each batch that became one; ``moved`` what hung on records
+    that were merged.
     """
 
     header: dict[str, Any]
@@ -80,6 +81,7 @@ class Story:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     undone: set[int] = field(default_factory=set)
     jobs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    moved: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def rows(self) -> list[Outcome]:
@@ -105,6 +107,8 @@ class Story:
             facts["jobs"] = [line["job"] for line in self.jobs.values()]
         columns = [Column(name, kind) for name, kind in header.get("columns") or ()]
         index = unpack_index(header["index"], len(rows))
+        for name, values in (header.get("known") or {}).items():
+            rows = [_with_known(row, name, value) for row, value in zip(rows, values, strict=False)]
         return to_report(index, rows, facts=facts, columns=columns, actions=actions)
 
     def unknown(self) -> Iterator[tuple[int, Batch, list[int]]]:
@@ -117,6 +121,11 @@ class Story:
             ]
             if open_:
                 yield number, batch, open_
+
+
+def _with_known(outcome: Outcome, name: str, value: Any) -> Outcome:
+    """Add what was known of a row before it was sent."""
+    return outcome._replace(details={name: value, **(outcome.details or {})})
 
 
 class WriteJournal:
@@ -246,6 +255,8 @@ def _take_in(story: Story, line: dict[str, Any]) -> None:
         }
         if line["at"] is not None:
             story.lost[line["of"]] = line["at"]
+    elif "moved" in line:
+        story.moved += line["moved"]
     elif "job" in line:
         story.jobs[line["of"]] = line
     elif "undone" in line:

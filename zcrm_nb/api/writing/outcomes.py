@@ -26,7 +26,7 @@ __all__ = [
 UPSERTED = {"insert", "update"}
 NOT_SENT, NO_ANSWER, SCHEDULED = "NOT_SENT", "NO_ANSWER", "SCHEDULED"
 # Where Zoho puts the results of single records.
-LISTS = ("data", "recycle_bin", "tags")
+LISTS = ("data", "recycle_bin", "tags", "merge")
 
 
 def refused(
@@ -53,7 +53,7 @@ def not_sent(action: str | None, why: str, record_id: str | None = None) -> Outc
 
 def outcomes_of(body: bytes, action: str, ids: Sequence[str | None]) -> list[Outcome]:
     """Read the answer to a call, item by item, whatever its HTTP status was."""
-    items = _items(body, bare=len(ids) == 1)
+    items = _for_each(_items(body, bare=len(ids) == 1), action, len(ids))
     if len(items) != len(ids):
         words = f"Zoho answered for {len(items):,} of {len(ids):,} records"
         return [unknown(_known(action), words, each) for each in ids]
@@ -70,7 +70,7 @@ def outcomes_of_error(
         return [unknown(_known(action), one_line(error), each) for each in ids], False
     details: Mapping[str, Any] = {}
     if isinstance(error, APIError):
-        items = _items(error.body)
+        items = _for_each(_items(error.body), action, len(ids))
         if len(items) == len(ids) and all(_is_of_record(each, error) for each in items):
             pairs = zip(items, ids, strict=True)
             return [_outcome(item, action, sent) for item, sent in pairs], False
@@ -113,6 +113,11 @@ def _items(body: bytes, *, bare: bool = False) -> list[dict[str, Any]]:
     return items if all(isinstance(each, dict) for each in items) else []
 
 
+def _for_each(items: list[dict[str, Any]], action: str, count: int) -> list[dict[str, Any]]:
+    """Give each record of a call its result; a merge has one for all of them."""
+    return items * count if action == "merge" and len(items) == 1 else items
+
+
 def _details(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the details of a result; empty where they are not an object."""
     details = item.get("details")
@@ -147,6 +152,8 @@ def _outcome(item: dict[str, Any], action: str, sent: str | None) -> Outcome:
 
 def _success(outcome: Outcome, details: Mapping[str, Any]) -> Outcome:
     """Read a result that is a success, unless Zoho does it later or names no new record."""
+    if outcome.action == "merge":
+        return _merged(outcome, details)
     record_id = _text(details.get("id")) or outcome.id
     if outcome.id is None and (job := _text(details.get("job_id"))):
         of_job = {"job_id": job, "records": None}
@@ -161,6 +168,15 @@ def _success(outcome: Outcome, details: Mapping[str, Any]) -> Outcome:
     kept = None if outcome.action in _KNOWN_BY_ID else dict(details) or None
     stamp = _text(details.get("Modified_Time"))
     return Outcome(*outcome[:2], record_id, *outcome[3:6], stamp, kept)
+
+
+def _merged(outcome: Outcome, details: Mapping[str, Any]) -> Outcome:
+    """Read the result of a merge: it names the master, or the job that will do it."""
+    if outcome.code != SCHEDULED:
+        return outcome
+    message = "Zoho merges it later; run report.resolve() to check"
+    job = {"job": _text(details.get("job_id"))}
+    return outcome._replace(status="unknown", message=message, details=job)
 
 
 # Of these an id and a time say all that a report and an undo need.

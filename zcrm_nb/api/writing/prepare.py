@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.writing.outcomes import refused
+from zcrm_nb.api.writing.several_modules import add_modules, stated_modules
 from zcrm_nb.errors import NotFoundError
 from zcrm_nb.frames import column_for
 from zcrm_nb.frames.compare import keys_of, matches
@@ -103,6 +104,8 @@ def prepare(
     records: Any = [source] if isinstance(source, Mapping) else source
     index, names = labels(records), _names(records)
     refuse(check_names(names), request.subject, index)
+    stated = stated_modules(records, names, fields)
+    names = [name for name in names if name.removesuffix(".module") not in stated or name in stated]
     external = external_keys(catalogue, module, names, request.external)
     problems = list(_wrong_columns(names, fields, request, external))
     wrong = {each.column for each in problems}  # values of the other columns are checked as well
@@ -113,6 +116,7 @@ def prepare(
     data = as_columns(only(records, names), columns, subforms=subforms)
     if external:
         problems += look_up(context, external, data, key=request.external)
+    problems += add_modules(context, data, fields, stated)
     _leave_gaps(data, request, inner)
     cells = {(each.row, each.column.partition(".")[0]) for each in problems}
     found = [*_wrong_values(data, fields, inner, request), *check(data)]

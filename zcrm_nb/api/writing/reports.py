@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.api.writing.journal import runs
-from zcrm_nb.frames import Column, to_frame
+from zcrm_nb.frames import Column, column_for, to_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
 
     from zcrm_nb.api.writing.journal import WriteJournal
 
-__all__ = ["find", "journal_table"]
+__all__ = ["before_table", "find", "journal_table", "moved_table"]
 
 RUN_COLUMNS = [
     Column("run", "text"),
@@ -28,6 +29,20 @@ RUN_COLUMNS = [
 def journal_table(folder: Path) -> pd.DataFrame:
     """List the runs of writing that an org's folder knows of, the oldest first."""
     return to_frame([[_line(journal) for journal in runs(folder)]], RUN_COLUMNS)
+
+
+def before_table(journal: WriteJournal, fields: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
+    """Return the records as they were before a run, typed by their fields."""
+    records = list(journal.read().before.values())
+    names = dict.fromkeys(name for record in records for name in record if name in fields)
+    columns = [column_for(fields[name]) for name in names if name != "id"]
+    return to_frame([records], [Column("id", "text"), *columns])
+
+
+def moved_table(journal: WriteJournal) -> pd.DataFrame:
+    """Return what hung on the records that a run merged."""
+    columns = [Column(name, "text") for name in ("id", "related_list", "related_id")]
+    return to_frame([journal.read().moved], columns)
 
 
 def _line(journal: WriteJournal) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from zcrm_nb.api.pages import V8
 from zcrm_nb.api.reading.search import deleted_bodies
 from zcrm_nb.api.writing.bulk_write import ROUTE, UNCLEAR_S, collect
 from zcrm_nb.api.writing.current_records import matching, user_name
+from zcrm_nb.api.writing.merging import FINISHED, job_status, merge_path
 from zcrm_nb.api.writing.outcomes import Outcome
 from zcrm_nb.errors import PermissionDenied, ScopeError
 from zcrm_nb.frames import records_of
@@ -39,7 +40,7 @@ __all__ = ["Finders", "resolve"]
 
 GRACE_S = 900.0  # a record made this long after its request was lost is not of that request
 NO_USER = "this login may not read which user it is (scope ZohoCRM.users.READ)"
-RECORD_ACTIONS = ("insert", "update", "upsert", "delete", "restore", "change_owner")
+RECORD_ACTIONS = ("insert", "update", "upsert", "delete", "restore", "change_owner", "merge")
 
 Record = dict[str, Any]
 Rows = list[tuple[int, Record]]
@@ -159,6 +160,8 @@ class _Search:
                     self._delete(some)
                 case "restore":
                     self._restore(some)
+                case "merge":
+                    self._merge(some)
                 case _:
                     self._update(kind, some)
         return self._found
@@ -237,6 +240,49 @@ class _Search:
         there = self._by_id(rows, [])
         for row, record in rows:
             self._say(row, "restore", record["id"], done=record["id"] in there)
+
+    def _merge(self, rows: Rows) -> None:
+        """Call merged what this login's user took out of the CRM, while its master is there."""
+        masters = dict(enumerate(self._story.header["known"]["master_id"]))
+        ids = [record["id"] for _, record in rows] + [masters[row] for row, _ in rows]
+        there = {record["id"]: record for record in self._there.by("id", ids, [])}
+        gone = any(record["id"] not in there for _, record in rows)
+        deleted_by = self._deleted_by() if gone else {}
+        for row, record in rows:
+            master = there.get(masters[row])
+            if record["id"] in there:
+                self._not_merged(row, record["id"], masters[row])
+            elif master is None:
+                self._leave(row, "merge", record["id"], "it is gone, and so is its master")
+            else:
+                self._gone(row, record["id"], master, deleted_by)
+
+    def _not_merged(self, row: int, record_id: str, master: str) -> None:
+        """Decide about a record that is still there: a job may be about to merge it."""
+        outcome = self._story.outcomes[row]
+        job = (outcome.details or {}).get("job")
+        path = merge_path(self._story.header["module"], master)
+        status = job_status(self._context.send, path, job)
+        is_over = status in FINISHED and (not job or FINISHED[status] == "refused")
+        if is_over or not status:  # without a known job, one that is over was another merge
+            self._say(row, "merge", record_id, done=False)
+        else:
+            words = f"a merge job of the master has the status {status}"
+            self._found[row] = outcome._replace(status="unknown", message=words)
+
+    def _gone(
+        self, row: int, record_id: str, master: Record, deleted_by: Mapping[str, str | None]
+    ) -> None:
+        """Decide about a record that is gone, while its master is there."""
+        who = deleted_by.get(record_id)
+        if self._user is not None and who is not None:
+            why = "not processed: another user deleted the record, or merged it"
+            self._say(row, "merge", record_id, done=who == self._user, why=why)
+        elif self._is_own(master, "Modified_By") and not self._is_older(master):
+            self._say(row, "merge", record_id, done=True)
+        else:
+            why = NO_USER if self._user is None else "Zoho does not show by whom"
+            self._leave(row, "merge", record_id, f"it is gone, and {why}")
 
     def _update(self, action: str, rows: Rows) -> None:
         """Call updated what holds the values that were sent, by this login's user."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.api.writing.current_records import user_name
 from zcrm_nb.api.writing.journal import Batch
 from zcrm_nb.api.writing.outcomes import Outcome, refused
+from zcrm_nb.api.writing.several_modules import add_to_records
 from zcrm_nb.api.writing.writes import RECORDS, Run, call_for, finish, latest, open_journal
 from zcrm_nb.frames.compare import comparer, writable
 
@@ -34,6 +35,12 @@ def undo(
     """Undo a run, or those of its rows that are in a report."""
     story = journal.read()
     module, action = story.header["module"], story.header["action"]
+    if action == "merge":
+        raise ValueError(
+            "A merge cannot be undone: Zoho has no call for it.\n"
+            "report.before has all records as they were, report.moved what hung on those that are "
+            f"gone. crm.insert({module!r}, …) makes a record anew, under another id."
+        )
     if action not in UNDOABLE:
         raise ValueError(f"{action} in {module or 'Zoho'} cannot be undone.")
     steps = _Steps(context.there(module), story, force=force, directory=context.catalogue.directory)
@@ -42,6 +49,7 @@ def undo(
         take = steps.leave if status == "unknown" else steps.choose
         take(row, record_id)
     steps.plan()
+    _name_modules(context, steps)
     undoing = open_journal(
         context, module, "undo", report.index, undoes=journal.run, trigger=[], undoable=True
     )
@@ -59,6 +67,15 @@ def undo(
                 run.settle({row: run.outcomes[row]._replace(field=", ".join(names), message=words)})
 
     return finish(context, run, steps.phases(), note_undone)
+
+
+def _name_modules(context: WriteContext, steps: _Steps) -> None:
+    """Name the modules of old values that may point to several; COQL does not tell them."""
+    records = steps.records["update"]
+    for row in add_to_records(context, records, steps.there.fields):
+        words = "the record that it belonged to is gone"
+        steps.refuse(row, "update", "CANNOT_UNDO", words)
+        del records[row]
 
 
 @dataclass(slots=True)
@@ -120,14 +137,14 @@ class _Steps:
         if action == "restore":
             self.records[action][row] = {"id": record_id}
         elif now is None:
-            self._refuse(row, action, "NOTHING_TO_UNDO", "the record is not there any more")
+            self.refuse(row, action, "NOTHING_TO_UNDO", "the record is not there any more")
         elif action == "update":
             self._put_back(row, outcome, now)
         elif self.force or not self._touched(outcome, now):
             self.records[action][row] = {"id": record_id}
         else:
             words = f"not deleted: changed at {now.get('Modified_Time')}, after it was written"
-            self._refuse(row, action, "CHANGED_SINCE", words)
+            self.refuse(row, action, "CHANGED_SINCE", words)
 
     def _put_back(self, row: int, outcome: Outcome, now: Record) -> None:
         """Put old values back into a record, unless others changed these cells since."""
@@ -137,7 +154,7 @@ class _Steps:
         blind = [name for name in names if old is None or name not in old or name not in now]
         if old is None or len(blind) == len(names):
             words = "the old values were not read" if old is None else "old values cannot be read"
-            self._refuse(row, "update", "CANNOT_UNDO", words, blind)
+            self.refuse(row, "update", "CANNOT_UNDO", words, blind)
             return
         held = [name for name in names if name not in blind]
         theirs = [
@@ -148,7 +165,7 @@ class _Steps:
         if theirs and not self.force:
             when = now.get("Modified_Time")
             words = f"changed by {self._user(now)} at {when}, after it was written"
-            self._refuse(row, "update", "CHANGED_SINCE", words, theirs)
+            self.refuse(row, "update", "CHANGED_SINCE", words, theirs)
             return
         if blind:
             self.lost[row] = blind
@@ -195,7 +212,7 @@ class _Steps:
         """Return the full name of the user who changed a record last."""
         return user_name(now.get("Modified_By"), self.directory())
 
-    def _refuse(
+    def refuse(
         self, row: int, action: str, code: str, words: str, names: Sequence[str] = ()
     ) -> None:
         """Note that a row is left as it is."""
