@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.planning.costs import Speed
     from zcrm_nb.api.planning.table_spec import TableSpec
     from zcrm_nb.api.session import Session
+    from zcrm_nb.coql.fields import Field
     from zcrm_nb.coql.tree import Condition, Query
 
 __all__ = [
@@ -134,7 +135,7 @@ def field_history(catalogue: Catalogue, module: str, field: str | None) -> Field
     )
 
 
-def _tracked(fields: Mapping[str, dict[str, Any]], module: str) -> dict[str, str]:
+def _tracked(fields: Mapping[str, Field], module: str) -> dict[str, str]:
     """Name the tracker of each field of a module that has one."""
     tracked = {}
     for name, field in fields.items():
@@ -172,7 +173,7 @@ def _untracked(module: str, field: str | None, tracked: Mapping[str, str]) -> st
     )
 
 
-def _via(kept: Mapping[str, dict[str, Any]], module: str, tracker: str) -> str:
+def _via(kept: Mapping[str, Field], module: str, tracker: str) -> str:
     """Find the lookup that leads from a tracker to the record."""
     for name, field in kept.items():
         target = ((field.get("lookup") or {}).get("module") or {}).get("api_name")
@@ -181,7 +182,7 @@ def _via(kept: Mapping[str, dict[str, Any]], module: str, tracker: str) -> str:
     raise _unreadable(tracker, f"has no lookup to {module}")
 
 
-def _value(kept: Mapping[str, dict[str, Any]], field: str, tracker: str) -> str:
+def _value(kept: Mapping[str, Field], field: str, tracker: str) -> str:
     """Find the field of a tracker that holds the tracked value."""
     picklists = [name for name, each in kept.items() if each["data_type"] == "picklist"]
     named = [name for name in (field, *picklists) if name in kept and name != MOVED_TO]
@@ -201,14 +202,14 @@ def _unreadable(tracker: str, why: str) -> NotFoundError:
     )
 
 
-def _name_field(fields: Mapping[str, dict[str, Any]]) -> str:
+def _name_field(fields: Mapping[str, Field]) -> str:
     """Name the field that names a record of a module."""
     return next(
         (name for name, each in fields.items() if each.get("display_field") is True), "Name"
     )
 
 
-def _categories(field: dict[str, Any]) -> tuple[str, ...]:
+def _categories(field: Field) -> tuple[str, ...]:
     """List the values of a picklist in the CRM's order."""
     if not field.get("pick_list_values"):
         return ()
