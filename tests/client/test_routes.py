@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 }
 READ_ONLY = [
     *("Visit_Number", "Total_Expenses", "Travel_Allowance", "Owner", "Created_By"),
-    *("Created_Time", "Locked__s", "Record_Status__s", "Exchange_Rate"),
+    *("Created_Time", "Locked__s", "Record_Status__s"),
 ]
 
 records = st.lists(st.fixed_dictionaries({}, optional=FIELDS), min_size=1, max_size=8)
@@ -91,6 +92,11 @@ def inserted(crm: CRM, drawn: list[dict[str, Any]]) -> list[str]:
 PICKED = ("Visit_Status", "Purpose")
 
 
+def without_modules(listed: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the modules of lookups to several, which only lists and searches bring."""
+    return listed.drop(columns=[name for name in listed if name.endswith(".module")])
+
+
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=records, names=columns, exact=st.booleans())
 def test_lists_queries_and_exports_give_the_identical_table(crm, drawn, names, exact):
@@ -111,7 +117,7 @@ def test_whole_modules_are_the_same_by_list_and_by_export(crm, module):
     exported = crm.bulk(module, jobs=2 if module == "Leads" else 1)
     unnamed = exported.attrs["zcrm"]["unnamed"]
     names = [each for each in exported if not each.endswith(".id") and each != "id"]
-    listed = crm.records(module, names)
+    listed = without_modules(crm.records(module, names))
     assert_frame_equal(exported.drop(columns=unnamed), listed.drop(columns=unnamed))
 
 
@@ -127,7 +133,7 @@ def test_whole_modules_are_the_same_by_list_and_by_export(crm, module):
 def test_names_that_no_job_tells_come_another_way_when_asked_for(crm, module, column):
     """A lookup to several modules: from lists, as a query may not tell them."""
     exported = crm.bulk(module, ["Created_Time", column])
-    assert_frame_equal(exported, crm.records(module, ["Created_Time", column]))
+    assert_frame_equal(exported, without_modules(crm.records(module, ["Created_Time", column])))
     assert exported[column].notna().any()
     facts = exported.attrs["zcrm"]
     assert facts["unnamed"] == []
