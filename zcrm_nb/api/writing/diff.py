@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.api.writing.current_records import user_name
 from zcrm_nb.api.writing.journal import Batch
 from zcrm_nb.api.writing.outcomes import Outcome, refused
-from zcrm_nb.api.writing.several_modules import add_to_records
+from zcrm_nb.api.writing.prepare import add_to_records
 from zcrm_nb.api.writing.writes import (
     RECORDS,
     Run,
@@ -170,6 +170,8 @@ def _compared(
                 Problem(None, name, None, f"key= is not a column of the table. {near}".rstrip())
             )
     for name in names:
+        if name.endswith(".module") and name.removesuffix(".module") in fields:
+            continue  # of a lookup to several modules: it says where the id leads
         known = fields.get(name.removesuffix(".id"))
         wrong = list(check_columns([name], fields, "update"))
         if name in found.keys or (not wrong and name == "id"):
