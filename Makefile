@@ -17,7 +17,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo lab test test-binder test-kernels test-matrix coverage fault-matrix fuzz bench notebooks \
+.PHONY: help venv demo lab test test-binder test-kernels test-matrix coverage fault-matrix wire fuzz bench notebooks \
 	lint format clean
 
 help: ## list these targets
@@ -71,6 +71,10 @@ fuzz: $(STAMP) ## 100,000 mutated answers into every public method (20 minutes);
 
 fault-matrix: $(STAMP) ## write docs/fault-matrix.md: every public method under every fault (two minutes)
 	@$(BIN)/python tests/fault_matrix.py
+
+wire: $(STAMP) ## write docs/wire.md: all exchanges judged by Zoho's OpenAPI files; SPECS=path/to/crm-oas
+	@test -n "$(SPECS)" || { echo "Give the path of the OpenAPI files: make wire SPECS=../crm-oas"; exit 1; }
+	@$(BIN)/python tests/wire_judge.py "$(SPECS)"
 
 bench: $(STAMP) ## run the benchmarks, one after another
 	@set -e; for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python "$$each"; done

@@ -169,7 +169,8 @@ def main() -> int:
             problems += json.loads(done.stdout.splitlines()[-1])
     kinds = Counter(problem.rpartition(" [")[0] for problem in problems)
     for kind, times in kinds.most_common():
-        print(f"{times:5} × {kind}")
+        first = next(problem for problem in problems if problem.startswith(f"{kind} ["))
+        print(f"{times:5} × {first}")
     seconds = time.monotonic() - began
     print(
         f"{options.runs:,} mutated answers in {seconds:.0f} s: {len(problems)} foreign exceptions, "

@@ -78,6 +78,8 @@ def test_it_says_first_how_it_went(report: Report) -> None:
     [
         pd.RangeIndex(3),
         pd.Index(["a", "a", "b"], name="key"),
+        pd.Index(["a", pd.NA], dtype=pd.StringDtype("pyarrow"), name="key"),
+        pd.Index([], dtype=pd.StringDtype("pyarrow")),
         pd.MultiIndex.from_product([[1, 2], ["x"]], names=["n", None]),
         pd.date_range("2026-03-01", periods=2, tz="Asia/Kolkata"),
         pd.CategoricalIndex(["a", "b"]),

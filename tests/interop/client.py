@@ -16,9 +16,21 @@ from zohocrmsdk.src.com.zoho.api.authenticator import OAuthToken
 from zohocrmsdk.src.com.zoho.api.authenticator.store import FileStore
 from zohocrmsdk.src.com.zoho.api.logger import Logger
 from zohocrmsdk.src.com.zoho.crm.api import HeaderMap, Initializer, ParameterMap
+from zohocrmsdk.src.com.zoho.crm.api.contact_roles import ContactRolesOperations
 from zohocrmsdk.src.com.zoho.crm.api.coql import CoqlOperations
 from zohocrmsdk.src.com.zoho.crm.api.coql.body_wrapper import BodyWrapper as CoqlBody
 from zohocrmsdk.src.com.zoho.crm.api.dc.data_center import DataCenter
+from zohocrmsdk.src.com.zoho.crm.api.deal_contact_roles import (
+    BodyWrapper as RoleBody,
+)
+from zohocrmsdk.src.com.zoho.crm.api.deal_contact_roles import (
+    ContactRole,
+    Data,
+    DealContactRolesOperations,
+)
+from zohocrmsdk.src.com.zoho.crm.api.deal_contact_roles.deal_contact_roles_operations import (
+    GetAssociatedContactRolesParam,
+)
 from zohocrmsdk.src.com.zoho.crm.api.fields import FieldsOperations
 from zohocrmsdk.src.com.zoho.crm.api.fields.fields_operations import GetFieldsParam
 from zohocrmsdk.src.com.zoho.crm.api.modules import ModulesOperations
@@ -30,6 +42,16 @@ from zohocrmsdk.src.com.zoho.crm.api.record.record_operations import (
     GetRecordsParam,
     RecordCountParam,
     SearchRecordsParam,
+)
+from zohocrmsdk.src.com.zoho.crm.api.related_lists import RelatedListsOperations
+from zohocrmsdk.src.com.zoho.crm.api.related_lists.related_lists_operations import (
+    GetRelatedListsParam,
+)
+from zohocrmsdk.src.com.zoho.crm.api.related_records import BodyWrapper as RelatedBody
+from zohocrmsdk.src.com.zoho.crm.api.related_records import RelatedRecordsOperations
+from zohocrmsdk.src.com.zoho.crm.api.related_records.related_records_operations import (
+    DelinkRecordsParam,
+    GetRelatedRecordsParam,
 )
 from zohocrmsdk.src.com.zoho.crm.api.sdk_config import SDKConfig
 from zohocrmsdk.src.com.zoho.crm.api.users import UsersOperations
@@ -180,6 +202,63 @@ def metadata():
     }
 
 
+def first(module):
+    """The id of one record."""
+    asked = params((GetRecordsParam.fields, "id"), (GetRecordsParam.per_page, 1))
+    return (
+        RecordOperations(module).get_records(asked, HeaderMap()).get_object().get_data()[0].get_id()
+    )
+
+
+def contact_roles():
+    """Give a contact a role in a deal, read it, and take the contact off the deal."""
+    roles = ContactRolesOperations().get_roles().get_object().get_contact_roles()
+    deal, contact, operations = first("Deals"), first("Contacts"), DealContactRolesOperations()
+    role, data, body = ContactRole(), Data(), RoleBody()
+    role.set_id(roles[0].get_id())
+    role.set_name(roles[0].get_name())
+    data.set_contact_role(role)
+    body.set_data([data])
+    given = operations.associate_contact_role_to_deal(contact, deal, body)
+    asked = params((GetAssociatedContactRolesParam.fields, "Last_Name,Email"))
+    listed = operations.get_associated_contact_roles(deal, asked).get_object().get_data()
+    shown = {each.get_id(): each.get_contact_role().get_name() for each in listed}
+    gone = operations.delete_contact_role_relation(contact, deal)
+    return {
+        "roles": len(roles),
+        "given": given.get_object().get_data()[0].get_code().get_value(),
+        "as": shown[contact] == roles[0].get_name(),
+        "gone": gone.get_object().get_data()[0].get_code().get_value(),
+    }
+
+
+def related():
+    """List the lists of a module, link a lead to a campaign, read and unlink it."""
+    asked = params((GetRelatedListsParam.module, "Campaigns"))
+    lists = RelatedListsOperations().get_related_lists(asked).get_object().get_related_lists()
+    campaign, lead, body, member = first("Campaigns"), first("Leads"), RelatedBody(), Record()
+    operations = RelatedRecordsOperations("Leads", "Campaigns")
+    member.set_id(lead)
+    member.add_key_value("Member_Status", "Invited")
+    body.set_data([member])
+    linked = operations.update_related_records(campaign, body, HeaderMap())
+    asked = params(
+        (GetRelatedRecordsParam.fields, "Last_Name"), (GetRelatedRecordsParam.ids, str(lead))
+    )
+    (read,) = operations.get_related_records(campaign, asked, HeaderMap()).get_object().get_data()
+    gone = operations.delink_records(
+        campaign, params((DelinkRecordsParam.ids, str(lead))), HeaderMap()
+    )
+    return {
+        "lists": sorted(
+            each.get_api_name() for each in lists if each.get_api_name() in {"Leads", "Contacts"}
+        ),
+        "linked": linked.get_object().get_data()[0].get_code().get_value(),
+        "status": read.get_key_value("Member_Status"),
+        "gone": gone.get_object().get_data()[0].get_code().get_value(),
+    }
+
+
 CHECKS = {
     "leads": lambda: page_through("Leads", "Last_Name,Company,Email,Owner,Created_Time"),
     "life": life_of_a_lead,
@@ -192,6 +271,8 @@ CHECKS = {
     "deleted": deleted,
     "subform": one_with_subform,
     "metadata": metadata,
+    "contact_roles": contact_roles,
+    "related": related,
 }
 
 

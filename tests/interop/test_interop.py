@@ -117,3 +117,18 @@ def test_the_sdk_reads_metadata_users_and_org(said):
     assert said["metadata"]["fields"] == len(schema.modules["Deals"].fields)
     assert said["metadata"]["users"] > 1
     assert said["metadata"]["org"]
+
+
+def test_the_sdk_gives_contacts_roles_in_deals(said):
+    """And takes them off again."""
+    assert said["contact_roles"] == {"roles": 7, "given": "SUCCESS", "as": True, "gone": "SUCCESS"}
+
+
+def test_the_sdk_links_and_unlinks_related_records(said):
+    """Of a standard many-to-many list, with the member status."""
+    assert said["related"] == {
+        "lists": ["Contacts", "Leads"],
+        "linked": "SUCCESS",
+        "status": "Invited",
+        "gone": "SUCCESS",
+    }

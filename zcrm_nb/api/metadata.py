@@ -11,14 +11,14 @@ import time
 import warnings
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
 from zcrm_nb.api.org_settings import Currency, currencies
 from zcrm_nb.api.pages import V8, numbered_pages
-from zcrm_nb.api.picklists import forecast_types
+from zcrm_nb.api.picklists import forecast_type, forecast_types
 from zcrm_nb.errors import (
     LABELS,
     DataWarning,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb import coql
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.coql.fields import Field
     from zcrm_nb.coql.lint import Examined
     from zcrm_nb.frames import FrameOptions
 else:
@@ -63,6 +64,8 @@ __all__ = [
     "users",
     "views",
 ]
+
+T = TypeVar("T", bound="Mapping[str, object]")
 
 
 class Module(TypedDict, total=False):
@@ -166,7 +169,7 @@ PROFILE_COLUMNS = [
 ]
 
 
-def _named(entries: Iterable[dict[str, Any]], what: str) -> dict[str, dict[str, Any]]:
+def _named(entries: Iterable[T], what: str) -> dict[str, T]:
     """Return entries by API name; those without one are left out with a warning."""
     entries = list(entries)
     named = {name: e for e in entries if isinstance(name := e.get("api_name"), str) and name}
@@ -189,7 +192,7 @@ def modules(send: Send) -> dict[str, dict[str, Any]]:
     return _named(_listed(send, "settings/modules", "modules"), "modules")
 
 
-def fields(send: Send, module: str) -> dict[str, dict[str, Any]]:
+def fields(send: Send, module: str) -> dict[str, Field]:
     """Return the fields of a module by API name; 1 credit."""
     listed = _listed(send, "settings/fields", "fields", module=module)
     named = _named(map(_field, listed), f"fields of {module}")
@@ -201,19 +204,20 @@ def fields(send: Send, module: str) -> dict[str, dict[str, Any]]:
     return named
 
 
-def _field(field: dict[str, Any]) -> dict[str, Any]:
+def _field(field: dict[str, Any]) -> Field:
     """Return a field whose type is text and whose objects are objects."""
     objects = {key: _object(field[key]) for key in _OBJECTS if key in field}
     if "lookup" in objects:
         objects["lookup"] = _with_module(objects["lookup"])
     values = field.get("pick_list_values")
     data_type = field.get("data_type")
-    return {
+    typed = {
         **field,
         **objects,
         "data_type": data_type if isinstance(data_type, str) else "",
         "pick_list_values": [v for each in _list(values) if (v := _pick_list_value(each))],
     }
+    return cast("Field", typed)
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -310,7 +314,7 @@ def _listed(send: Send, path: str, key: str, **params: str) -> list[dict[str, An
     return entries_of(send("GET", V8 + path, params=params), key)
 
 
-def field_row(field: dict[str, Any]) -> dict[str, Any]:
+def field_row(field: Field) -> dict[str, Any]:
     """Lay a field's nested metadata flat, as ``crm.fields()`` shows it."""
     computed = field.get("formula") or field.get("rollup_summary") or {}
     return {
@@ -324,7 +328,7 @@ def field_row(field: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _lookup_target(field: dict[str, Any]) -> str | None:
+def _lookup_target(field: Field) -> str | None:
     """Name the module, or modules, that a lookup points to."""
     one = (field.get("lookup") or {}).get("module") or {}
     several = _list((field.get("multi_module_lookup") or {}).get("modules"))
@@ -437,12 +441,10 @@ class Catalogue(ProcessBound):
         named: dict[str, Module] = self._once("modules", lambda: modules(self.send))
         return named
 
-    def fields(self, module: str) -> dict[str, dict[str, Any]]:
+    def fields(self, module: str) -> dict[str, Field]:
         """Return the fields of a module by API name; ``NotFoundError`` for an unknown module."""
         self._check_module(module)
-        named: dict[str, dict[str, Any]] = self._once(
-            f"fields {module}", lambda: fields(self.send, module)
-        )
+        named: dict[str, Field] = self._once(f"fields {module}", lambda: fields(self.send, module))
         return named
 
     def forecast_types(self, module: str, table: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -451,9 +453,15 @@ class Catalogue(ProcessBound):
         Stages that are no longer used are left out, unless a record still has one.
         """
         fields = self.known(f"fields {module}") or {}
+        # Few fields have such values; only their columns are looked through.
+        stages = [
+            name
+            for name in fields.keys() & set(table.columns)
+            if any(map(forecast_type, fields[name].get("pick_list_values") or ()))
+        ]
         return {
             name: types
-            for name in fields.keys() & set(table.columns)
+            for name in stages
             if (types := forecast_types(fields[name], set(table[name].dropna().astype(str))))
         }
 
@@ -522,7 +530,7 @@ class Catalogue(ProcessBound):
             )
             return None
 
-    def field(self, module: str, name: str) -> dict[str, Any]:
+    def field(self, module: str, name: str) -> Field:
         """Return one field; ``NotFoundError`` with a suggestion for an unknown name."""
         known = self.fields(module)
         if not isinstance(name, str):

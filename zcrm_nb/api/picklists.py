@@ -9,6 +9,8 @@ from zcrm_nb.frames import Column, sequence_number
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from zcrm_nb.coql.fields import Field
+
 __all__ = ["PICKLIST_COLUMNS", "choices", "forecast_type", "forecast_types", "picklist_row"]
 
 PICKLIST_COLUMNS = [
@@ -26,7 +28,7 @@ PICKLIST_COLUMNS = [
 FORECAST_TYPES = {name.lower(): name for name in ("Open", "Closed Won", "Closed Lost")}
 
 
-def choices(field: dict[str, Any]) -> list[dict[str, Any]]:
+def choices(field: Field) -> list[dict[str, Any]]:
     """Return a picklist's values in the CRM's order; ``ValueError`` where the field has none."""
     values: list[dict[str, Any]] = field.get("pick_list_values") or []
     if not values:
@@ -65,7 +67,7 @@ def forecast_type(value: Mapping[Any, Any]) -> str | None:
     return {100: "Closed Won", 0: "Closed Lost"}.get(int(probability), "Open")
 
 
-def forecast_types(field: dict[str, Any], seen: set[str]) -> dict[str, str]:
+def forecast_types(field: Field, seen: set[str]) -> dict[str, str]:
     """Return what each value of a picklist means, by its label and by its stored value.
 
     Values that are no longer used are left out, unless they were ``seen`` in a record.

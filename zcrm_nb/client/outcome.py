@@ -110,8 +110,9 @@ def _meanings(
             )
         return meanings
     fields = crm._catalogue.fields(module or _module(known.get("module"), crm))
-    described = fields.get(stage) or fields.get(STAGE) or {}
-    meanings = forecast_types(described, set(deals[stage].dropna().astype(str)))
+    described = fields.get(stage) or fields.get(STAGE)
+    seen = set(deals[stage].dropna().astype(str))
+    meanings = forecast_types(described, seen) if described else {}
     if not meanings:
         raise ValueError(
             f"The values of {stage!r} are no stages: Zoho gives them no forecast type."

@@ -38,7 +38,7 @@ from zcrm_nb.errors import QueryError, caret
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zcrm_nb.coql.fields import FieldsOf
+    from zcrm_nb.coql.fields import Field, FieldsOf
     from zcrm_nb.coql.tree import Condition, Path
     from zcrm_nb.coql.value_repair import OrgFacts
 
@@ -196,7 +196,7 @@ class _Writer:
                 return self.leaf(path, field, "not_equal" if negated else "equal", EMPTY)
         return self.leaf(path, field, _SIGNS[criterion.operator], self.value(field, values[0]))
 
-    def field(self, path: Path) -> Json:
+    def field(self, path: Path) -> Field:
         """Find the field of a path that bulk read can walk."""
         if any(step.module for step in path.steps):
             self.refuse(path.at, f"Bulk read has no arrow, as in {path.text}.")
@@ -205,7 +205,7 @@ class _Writer:
         except AstrayError as astray:
             self.refuse(path.at, astray.problem, astray.fix)
 
-    def leaf(self, path: Path, field: Json, comparator: str, value: object) -> Json:
+    def leaf(self, path: Path, field: Field, comparator: str, value: object) -> Json:
         """Write one leaf, if the type of the field has this comparator."""
         kind = type_of(field)
         known = _COMPARATORS.get(kind, frozenset())
@@ -216,7 +216,7 @@ class _Writer:
             self.refuse(path.at, problem)
         return {"field": {"api_name": path.text}, "comparator": comparator, "value": value}
 
-    def pattern(self, criterion: Comparison, field: Json, literal: Literal) -> Json:
+    def pattern(self, criterion: Comparison, field: Field, literal: Literal) -> Json:
         """Write LIKE as the word for where its ``%`` stand."""
         pattern, negated = str(literal.value), criterion.operator == "not like"
         middle, path = pattern.strip("%"), criterion.path
@@ -228,7 +228,7 @@ class _Writer:
         value = self.value(field, Literal(middle, at=literal.at))
         return self.leaf(path, field, f"not_{word}" if negated else word, value)
 
-    def between(self, criterion: Between, field: Json) -> Json:
+    def between(self, criterion: Between, field: Field) -> Json:
         """Write BETWEEN, of numbers as two comparisons."""
         low, high = (self.value(field, each) for each in (criterion.low, criterion.high))
         path, negated = criterion.path, criterion.negated
@@ -241,7 +241,7 @@ class _Writer:
         sides = [self.leaf(path, field, first, low), self.leaf(path, field, second, high)]
         return _group("or" if negated else "and", sides)
 
-    def membership(self, criterion: Membership, field: Json) -> Json:
+    def membership(self, criterion: Membership, field: Field) -> Json:
         """Write IN; a long list as several."""
         values = [self.value(field, each) for each in literals(criterion)]
         word, size = "not_in" if criterion.negated else "in", CRITERIA_LIMITS["in"]
@@ -251,7 +251,7 @@ class _Writer:
             leaves[0] if len(leaves) == 1 else _group("and" if criterion.negated else "or", leaves)
         )
 
-    def value(self, field: Json, literal: Literal) -> object:
+    def value(self, field: Field, literal: Literal) -> object:
         """Write a value as the type of its field needs."""
         kind, value = type_of(field), literal.value
         wrong = wrong_value(value, field)

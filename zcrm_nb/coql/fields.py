@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Required, TypeAlias, TypedDict
 
 from zcrm_nb.coql.text import quoted
 from zcrm_nb.errors import LABELS, did_you_mean
@@ -19,9 +19,44 @@ if TYPE_CHECKING:
 
     from zcrm_nb.coql.tree import Path, Step
 
-    Field: TypeAlias = Mapping[str, Any]
     Zone: TypeAlias = Callable[[], tzinfo]  # the org's time zone, read only when needed
-    FieldsOf: TypeAlias = Callable[[str], Mapping[str, dict[str, Any]]]
+    FieldsOf: TypeAlias = "Callable[[str], Mapping[str, Field]]"
+
+
+class Field(TypedDict, total=False):
+    """A field as Zoho describes it; only its name and its type are certain, the type may be ``""``.
+
+    References
+    ----------
+    https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
+    """
+
+    api_name: Required[str]
+    data_type: Required[str]
+    field_label: str | None
+    id: str | None
+    json_type: str | None
+    length: int | None
+    decimal_place: int | None
+    system_mandatory: bool | None
+    read_only: bool | None
+    field_read_only: bool | None
+    custom_field: bool | None
+    mass_update: bool | None
+    operation_type: dict[str, Any] | None
+    crypt: dict[str, Any] | None
+    external: dict[str, Any] | None
+    unique: dict[str, Any] | None
+    lookup: dict[str, Any] | None
+    multi_module_lookup: dict[str, Any] | None
+    associated_module: dict[str, Any] | None
+    subform: dict[str, Any] | None
+    formula: dict[str, Any] | None
+    rollup_summary: dict[str, Any] | None
+    textarea: dict[str, Any] | None
+    history_tracking: Any
+    pick_list_values: list[dict[str, Any]] | None
+
 
 __all__ = [
     "LOOKUPS",
@@ -88,11 +123,17 @@ _UNREADABLE = frozenset(
 """The types of fields that COQL cannot select."""
 
 
+def details_of(field: Field) -> dict[str, Any]:
+    """Return what a field has under the name of its own type, as formulas do; else nothing."""
+    details = field.get(field["data_type"])
+    return details if isinstance(details, dict) else {}
+
+
 def type_of(field: Field) -> str:
     """Name a field's type; of a formula or roll-up, that of what it returns."""
     data_type = str(field["data_type"])
     if data_type in {"formula", "rollup_summary"}:
-        return str((field.get(data_type) or {}).get("return_type")).lower()
+        return str(details_of(field).get("return_type")).lower()
     return data_type
 
 
@@ -345,9 +386,7 @@ class AstrayError(LookupError):
         super().__init__(f"{problem} {fix}")
 
 
-def resolve(
-    path: Path, module: str, fields_of: FieldsOf, modules: Collection[str] = ()
-) -> dict[str, Any]:
+def resolve(path: Path, module: str, fields_of: FieldsOf, modules: Collection[str] = ()) -> Field:
     """Follow a path through the metadata to the field it ends on.
 
     Examples
@@ -389,7 +428,7 @@ def resolve(
     raise AstrayError(f"The path {whole!r} is empty.", "Name a field.")
 
 
-def _field(path: Path, index: int, module: str, fields_of: FieldsOf) -> dict[str, Any]:
+def _field(path: Path, index: int, module: str, fields_of: FieldsOf) -> Field:
     """Find a field of a module."""
     fields, name = fields_of(module), path.steps[index].name
     if name in fields:
@@ -462,7 +501,7 @@ def _has_several_modules(field: Field) -> bool:
     return target_of(field) == SEVERAL_MODULES
 
 
-def _its_module(field: dict[str, Any], rest: tuple[Step, ...]) -> dict[str, Any]:
+def _its_module(field: Field, rest: tuple[Step, ...]) -> Field:
     """Answer ``Appointment_For.module.api_name``; any other field needs an arrow to its module."""
     name = field["api_name"]
     if rest[0].name != "module":
@@ -473,7 +512,7 @@ def _its_module(field: dict[str, Any], rest: tuple[Step, ...]) -> dict[str, Any]
     return {"api_name": "module", "data_type": "text"}
 
 
-def _of_user(steps: tuple[Step, ...], index: int) -> dict[str, Any]:
+def _of_user(steps: tuple[Step, ...], index: int) -> Field:
     """Answer a path that goes on behind a user."""
     path = _shortened(".".join(step.name for step in steps[index:]))
     if known := {**_OTHER_USER_FIELDS, **USER_PATHS}.get(path):
@@ -536,7 +575,7 @@ def aggregates_field(function: str, field: Field) -> bool:
 def other_way(field: Field) -> str:
     """Say how else a field can be read."""
     subform = (field.get("subform") or {}).get("module")
-    linking = (field.get(field["data_type"]) or {}).get("linking_details") if not subform else None
+    linking = details_of(field).get("linking_details") if not subform else None
     module = subform or ((linking or {}).get("module") or {}).get("api_name")
     if module:
         return f"Its rows are records of {module}: query that module."

@@ -76,7 +76,8 @@ if TYPE_CHECKING:
     from zcrm_nb.coql.value_repair import OrgFacts
 
     Criterion: TypeAlias = Comparison | Between | Membership | IsNull
-    Field: TypeAlias = Mapping[str, Any]
+    from zcrm_nb.coql.fields import Field
+
     ModulesOf: TypeAlias = Callable[[], Collection[str]]
     ZoneOf: TypeAlias = Callable[[], str | None]
 
@@ -155,7 +156,7 @@ class _Linter:
         self.org = org
         self.findings: list[Finding] = []
         self.long_paths: set[int] = set()
-        self._fields: dict[str, Mapping[str, dict[str, Any]]] = {}
+        self._fields: dict[str, Mapping[str, Field]] = {}
 
     @cached_property
     def modules(self) -> Collection[str]:
@@ -190,7 +191,7 @@ class _Linter:
         root = f"!{path.root}." if path.root else ""
         return self.swap(path.at, written_name(root + new))
 
-    def fields(self, module: str) -> Mapping[str, dict[str, Any]]:
+    def fields(self, module: str) -> Mapping[str, Field]:
         """Return a module's fields, read once; none of a module that the org does not have."""
         if module not in self._fields:
             exists = not self.modules or module in self.modules

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from zcrm_nb.coql.diagnostics import Finding
-    from zcrm_nb.coql.fields import FieldsOf
+    from zcrm_nb.coql.fields import Field, FieldsOf
     from zcrm_nb.coql.periods import Calendar, Span
     from zcrm_nb.coql.tree import Condition, Query
 
@@ -155,7 +155,7 @@ class ValueRepair:
         self.change(criterion, right, named[0], kind)
         return right
 
-    def of_record(self, criterion: Criterion, field: Mapping[str, Any]) -> Condition:
+    def of_record(self, criterion: Criterion, field: Field) -> Condition:
         """Follow a lookup to the field that holds the name."""
         values = literals(criterion)
         named = [each for each in values if not _is_id(each)]

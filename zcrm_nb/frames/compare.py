@@ -7,18 +7,21 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from zcrm_nb.frames.types import column_for
+
+if TYPE_CHECKING:
+    from zcrm_nb.coql.fields import Field
 
 __all__ = ["comparable", "comparer", "keys_of", "matches", "shown", "writable"]
 
 _ASCII = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-def comparable(values: Sequence[Any], field: Mapping[str, Any]) -> list[Hashable]:
+def comparable(values: Sequence[Any], field: Field) -> list[Hashable]:
     """Turn JSON values of one field into what can be compared with ``==``.
 
     Examples
@@ -32,9 +35,9 @@ def comparable(values: Sequence[Any], field: Mapping[str, Any]) -> list[Hashable
     return list(map(comparer(field), values))
 
 
-def comparer(field: Mapping[str, Any]) -> Callable[[Any], Hashable]:
+def comparer(field: Field) -> Callable[[Any], Hashable]:
     """Give the function that :func:`comparable` applies to each value."""
-    kind = column_for(dict(field)).kind
+    kind = column_for(field).kind
     places = field.get("decimal_place")
     compared = _AS.get(kind, _other)
     if kind == "float" and places is not None:
@@ -50,9 +53,7 @@ def _compared(compared: Callable[[Any], Hashable], value: Any) -> Hashable:
         return _other(value)
 
 
-def keys_of(
-    values: Sequence[Any], field: Mapping[str, Any], *, loosely: bool = False
-) -> list[Hashable]:
+def keys_of(values: Sequence[Any], field: Field, *, loosely: bool = False) -> list[Hashable]:
     """Turn values by which Zoho finds records into what can be compared with ``==``.
 
     Zoho ignores the case of ASCII letters, unless the field is unique with regard to case.
@@ -80,7 +81,7 @@ def _folded(text: str) -> str:
 def matches(
     wanted: Mapping[str, Sequence[Any]],
     known: Mapping[str, Sequence[Any]],
-    fields: Mapping[str, Mapping[str, Any]],
+    fields: Mapping[str, Field],
 ) -> list[list[int]]:
     """Find the positions of the known records that have the keys of each wanted one.
 
@@ -101,7 +102,7 @@ def matches(
 def _positions(
     wanted: Mapping[str, Sequence[Any]],
     known: Mapping[str, Sequence[Any]],
-    fields: Mapping[str, Mapping[str, Any]],
+    fields: Mapping[str, Field],
     *,
     loosely: bool,
 ) -> list[list[int]]:
@@ -114,9 +115,9 @@ def _positions(
     return [[] if None in key else positions.get(key, []) for key in zip(*columns, strict=True)]
 
 
-def shown(values: Sequence[Any], field: Mapping[str, Any]) -> list[Any]:
+def shown(values: Sequence[Any], field: Field) -> list[Any]:
     """Reduce JSON values of one field to what a person compares: ids of lookups, names of tags."""
-    kind = column_for(dict(field)).kind
+    kind = column_for(field).kind
     if kind in {"lookup", "user"}:
         return [each.get("id") if isinstance(each, dict) else each for each in values]
     if kind == "tags":
@@ -129,9 +130,9 @@ def _tag(value: Any) -> Any:
     return value.get("name") if isinstance(value, dict) else value
 
 
-def writable(value: Any, field: Mapping[str, Any]) -> Any:
+def writable(value: Any, field: Field) -> Any:
     """Turn a value as Zoho returns it into one as Zoho accepts it."""
-    kind = column_for(dict(field)).kind
+    kind = column_for(field).kind
     if kind in {"lookup", "user"} and isinstance(value, dict):
         return {key: value[key] for key in ("id", "module") if key in value}
     if kind == "tags" and isinstance(value, list):

@@ -84,7 +84,10 @@ def _is_wordy(kind: pa.DataType) -> bool:
 
 def _read_parquet(files: Any, path: str, schema: pa.Schema) -> pa.Table:
     """Read a file; Parquet has no seconds, so they were written as milliseconds."""
-    found = pq.ParquetFile(path, filesystem=files).read(columns=schema.names)
+    file = pq.ParquetFile(path, filesystem=files)
+    if not file.num_row_groups:  # pyarrow 18 cannot read a file without rows
+        return schema.empty_table()
+    found = file.read(columns=schema.names)
     return found.select(schema.names).cast(schema)
 
 

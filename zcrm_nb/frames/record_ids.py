@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
@@ -43,6 +44,6 @@ def as_record_ids(records: RecordIds) -> tuple[pd.Index, list[dict[str, Any]]]:
 
 def _refuse_repeated(ids: list[str]) -> None:
     """Raise an error for an id that comes twice."""
-    repeated = pd.Series(ids, dtype=object)[lambda each: each.duplicated()]
-    if len(repeated):
-        raise ValueError(f"The id {repeated.iloc[0]} comes twice; nothing was sent.")
+    if len(set(ids)) < len(ids):
+        repeated, _ = Counter(ids).most_common(1)[0]
+        raise ValueError(f"The id {repeated} comes twice; nothing was sent.")

@@ -357,6 +357,9 @@ def unpack_index(text: str, length: int) -> pd.Index[Any]:
     try:
         with pa.ipc.open_stream(base64.b64decode(text)) as stream:
             index: pd.Index[Any] = stream.read_pandas().index
-    except (pa.ArrowException, OSError, ValueError):
+            kinds = {each["numpy_type"] for each in stream.schema.pandas_metadata["columns"]}
+        if kinds == {"string"}:  # with pandas 2 its texts come back as objects
+            index = index.astype(STRING)
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError):
         return pd.RangeIndex(length)
     return index if len(index) == length else pd.RangeIndex(length)

@@ -24,6 +24,8 @@ from zcrm_nb.errors import DataWarning, ZohoError, levels_up
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from zcrm_nb.coql.fields import Field
+
 __all__ = [
     "KINDS",
     "Column",
@@ -169,7 +171,7 @@ class Column:
             )
 
 
-def column_for(field: dict[str, Any], name: str | None = None) -> Column:
+def column_for(field: Field, name: str | None = None) -> Column:
     """Return the column that a field becomes in a table, from Zoho's description of it.
 
     References
@@ -189,7 +191,7 @@ def column_for(field: dict[str, Any], name: str | None = None) -> Column:
     return Column(name or field["api_name"], kind, _categories(values))
 
 
-def _kind_of(field: dict[str, Any]) -> str:
+def _kind_of(field: Field) -> str:
     """Translate a field's type into our word."""
     data_type = str(field.get("data_type"))
     if not field.get("custom_field"):

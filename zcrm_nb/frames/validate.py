@@ -10,16 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from zcrm_nb.coql.fields import Field
 from zcrm_nb.errors import ShortTraceback, did_you_mean
 from zcrm_nb.frames.types import column_for
 from zcrm_nb.frames.values import ABSENT, LOST_ID, Absent, all_writable, unwritable
-
-if TYPE_CHECKING:
-    Field = Mapping[str, Any]
 
 __all__ = [
     "InvalidDataError",
@@ -65,7 +63,8 @@ def refuse(problems: Sequence[Problem], subject: str, index: pd.Index[Any]) -> N
         return
     rows = [[None if p.row is None else index[p.row], *p[1:]] for p in problems]
     table = pd.DataFrame(rows, columns=["row", "column", "value", "problem"], dtype=object)
-    few = table.head(SHOWN).fillna({"row": ""})
+    few = table.head(SHOWN)
+    few = few.assign(row=few["row"].where(few["row"].notna(), ""))
     few["value"] = [_short(value) for value in few["value"]]
     more = f"\n… and {len(problems) - SHOWN:,} more; the error's .problems has all of them."
     error = InvalidDataError(
@@ -135,7 +134,7 @@ def _wrong_column(name: str, fields: Mapping[str, Field], action: str) -> str:
         if own.partition(".")[0] in fields:
             return "a field of another record: write it there"
         return f"unknown field: no such field in this module. {did_you_mean(own, fields)}".rstrip()
-    if own != name and column_for(dict(field)).kind not in _LOOKUPS:
+    if own != name and column_for(field).kind not in _LOOKUPS:
         return f"{own} is not a lookup: it has no id"
     return "" if is_writable(field, action) else "read-only: Zoho fills it; leave the column out"
 
@@ -153,17 +152,19 @@ def check_values(
 ) -> Iterator[Problem]:
     """Find the values that Zoho would refuse."""
     if action == "insert":
-        for name, field in fields.items():
-            if _is_mandatory(field) and name not in data and is_writable(field, action):
+        for name, known in fields.items():
+            if _is_mandatory(known) and name not in data and is_writable(known, action):
                 yield Problem(None, name, None, "mandatory, but the column is missing")
     for name, values in data.items():
-        field = {"data_type": "id"} if name == "id" else fields.get(name, {})
+        field = Field(api_name="id", data_type="id") if name == "id" else fields.get(name)
         unsendable = {} if all_writable(values) else _unsendable(values)
         for row, problem in unsendable.items():
             yield Problem(row, name, values[row], problem)
+        if field is None:
+            continue
         if field.get("data_type") == "subform":
             yield from _subform(name, values, (subforms or {}).get(name, {}), unlisted)
-        elif field:
+        else:
             for each in _column(name, values, field, action, unlisted):
                 if each.row not in unsendable:
                     yield each
@@ -256,7 +257,7 @@ def _rule(field: Field, unlisted: bool) -> _Rule | None:
     """Choose the rule for a field; ``None`` where only Zoho can tell."""
     if field.get("data_type") == "id":
         return _typed({str}, _wrong_id)
-    kind = column_for(dict(field)).kind
+    kind = column_for(field).kind
     length = int(field.get("length") or 0)
     if kind == "text":
         return _text_rule(str(field.get("data_type")), length)
@@ -313,9 +314,10 @@ def _all_short(values: Sequence[Any], length: int) -> bool:
 def _choice_rule(field: Field, kind: str, unlisted: bool) -> _Rule | None:
     """Check picklists: values as they are shown, or as they are stored."""
     known = {
-        each.get(key)
+        text
         for each in field.get("pick_list_values") or ()
         for key in ("display_value", "actual_value")
+        if isinstance(text := each.get(key), str)
     }
 
     def one(value: Any) -> str:

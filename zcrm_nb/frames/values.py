@@ -125,12 +125,11 @@ def _is_json(kind: pa.DataType) -> bool:
 
 def _times(array: pa.Array) -> list[Any]:
     """Write ISO datetimes in UTC; without a zone, midnights are dates and other times stay."""
-    seconds = array
+    # Arrow keeps moments in UTC. Without the zone it need not be known: pyarrow 18 lacks "+05:30".
+    seconds = moments = array.cast(pa.timestamp(array.type.unit))
     if array.type.unit != "s":  # a cast alone would round towards 1970
-        seconds = pc.floor_temporal(array, unit="second").cast(
-            pa.timestamp("s", array.type.tz), safe=False
-        )
-    text = seconds.cast(pa.timestamp("s")).cast(pa.large_string())
+        seconds = pc.floor_temporal(moments, unit="second").cast(pa.timestamp("s"), safe=False)
+    text = seconds.cast(pa.large_string())
     if array.type.tz is not None:
         joined = pc.utf8_replace_slice(text, 10, 11, "T")
         return pc.utf8_replace_slice(joined, 19, 19, "+00:00").to_pylist()  # type: ignore[no-any-return]

@@ -4,6 +4,7 @@ import csv
 import io
 from contextlib import closing
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -60,6 +61,18 @@ def test_what_is_stored_is_read_back(store_of_all, record, always):
     assert datetime.fromisoformat(row[4]).timestamp() == moment
     assert row[4].endswith("+05:30")
     assert row[5:] == ["true" if flag else "false", ""]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [-313372349254270900.0, 892233825.25 * 76003177.5, 2 / 3, 0.1 + 0.2, 1.5, 0.0],
+)
+def test_a_number_has_the_digits_that_a_list_has(store_of_all, number):
+    """The fewest that are the number itself: 16 of some, never a 17th."""
+    _, cell = cells(store_of_all, ["Lead_Score"], {"Lead_Score": number})
+    assert Decimal(cell) == Decimal(repr(number))
+    _, empty = cells(store_of_all, ["Lead_Score"], {})
+    assert empty == ""
 
 
 @pytest.fixture(scope="module")

@@ -199,3 +199,18 @@ def test_metadata_name_the_tracker_of_a_picklist(ask: Asker) -> None:
         assert [name for name, found in tracked.items() if found] == [field]
         assert tracked[field]["module"]["api_name"] == tracker.api_name
         assert tracked[field]["duration_configured_field"]["api_name"] in tracker.by_name
+
+
+def test_a_merge_leaves_the_history_of_the_master_alone(ask: Asker) -> None:
+    """The child's rows lose their deal, as those of a deleted one; no row is stamped anew."""
+    store = ask.emulator.store
+    sql = "SELECT id FROM Deals WHERE Probability NOT IN (0, 100) ORDER BY id LIMIT 2"
+    (master,), (child,) = store.read(sql)
+    before = store.read(STAYS, (master,))
+    rows = store.read("SELECT id, Modified_Time FROM DealHistory ORDER BY id")
+    ask.emulator.clock.advance(60)
+    body = {"merge": [{"data": [{"id": str(child)}], "master_record_fields": []}]}
+    assert ask("POST", f"/Deals/{master}/actions/merge", None, body).status == 201
+    assert store.read(STAYS, (master,)) == before
+    assert store.read(STAYS, (child,)) == []
+    assert store.read("SELECT id, Modified_Time FROM DealHistory ORDER BY id") == rows

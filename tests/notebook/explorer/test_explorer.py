@@ -517,7 +517,7 @@ def test_a_terminal_shows_the_text_alone(crm, shell, capsys):
     shell.user_ns["explorer"] = zcrm_nb.explore(crm, "Deals")
     shell.run_cell("explorer")
     printed = capsys.readouterr().out
-    assert "Deals: 40 fields\n" in printed
+    assert re.search(r"Deals: \d+ fields\n", printed)
     assert "form to click in" not in printed
 
 

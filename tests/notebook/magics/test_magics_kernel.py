@@ -27,7 +27,7 @@ def completed(client: BlockingKernelClient, marked: str) -> tuple[str, list[str]
 @pytest.mark.parametrize(
     ("marked", "replaced", "words", "kind"),
     [
-        ("%%coql\nselect Deal_Name from Dea|", "Dea", ["Deals"], "module"),
+        ("%%coql\nselect Deal_Name from Dea|", "Dea", ["Deals", "DealHistory"], "module"),
         ("%%coql df --limit 3\nselect Amo|\nfrom Deals\nwhere x = 1", "Amo", ["Amount"], "field"),
         ("%%coql\nselect Account_Name.Indu| from Deals", "Indu", ["Industry"], "field"),
         ("%%coql\nselect Owner.first| from Deals", "first", ["first_name"], "field"),

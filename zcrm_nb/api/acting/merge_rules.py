@@ -14,9 +14,10 @@ from zcrm_nb.frames.validate import Problem, is_writable
 
 if TYPE_CHECKING:
     from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.coql.fields import Field
 
     Record = Mapping[str, Any]
-    Fields = Mapping[str, Mapping[str, Any]]
+    Fields = Mapping[str, Field]
 
 __all__ = [
     "RULES",
@@ -166,7 +167,8 @@ def _obstacle(record: Record | None, closed: set[str]) -> str:
 
 def _closed_stages(fields: Fields) -> set[str]:
     """List the stages of deals that are won or lost."""
-    values = (fields.get("Stage") or {}).get("pick_list_values") or []
+    stage = fields.get("Stage")
+    values = (stage.get("pick_list_values") if stage else None) or []
     return {
         str(each.get("display_value"))
         for each in values
@@ -185,7 +187,7 @@ def choosable(module: str, fields: Fields) -> list[str]:
         for name, field in fields.items()
         if name not in {"id", "Tag", "Layout", *automatic}
         and field.get("data_type") not in _SEVERAL
-        and column_for(dict(field)).kind != "object"
+        and column_for(field).kind != "object"
         and is_writable(field, "update")
     ]
 
@@ -235,9 +237,7 @@ def winning_cells(
     return cells
 
 
-def _winner(
-    rule: str, values: Sequence[Any], records: Sequence[Record], field: Mapping[str, Any]
-) -> int:
+def _winner(rule: str, values: Sequence[Any], records: Sequence[Record], field: Field) -> int:
     """Return the place of the record whose value wins; 0 for the master."""
     keys = comparable(values, field)
     filled = [place for place, key in enumerate(keys) if key is not None and key != ()]

@@ -15,6 +15,7 @@ from zcrm_nb.api.reading.tables import coql_table, counted, typed_table
 from zcrm_nb.api.session import TableRequest
 from zcrm_nb.api.writing.calls import WriteCall, batches
 from zcrm_nb.coql import fill
+from zcrm_nb.coql.fields import details_of
 from zcrm_nb.errors import LimitError, NotFoundError, did_you_mean
 from zcrm_nb.frames import Column, ids_in, in_order, joined, records_of, to_frame, unique
 from zcrm_nb.wire.credits import credits_text
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.pages import Send
     from zcrm_nb.api.session import Session
     from zcrm_nb.api.writing.journal import Batch
+    from zcrm_nb.coql.fields import Field
     from zcrm_nb.frames import FrameOptions
 
 __all__ = [
@@ -235,7 +237,7 @@ def _path_to(
     return RelatedPath(child, chosen[0]["api_name"]) if chosen else None
 
 
-def _pointers(catalogue: Catalogue, module: str, target: str) -> list[dict[str, Any]]:
+def _pointers(catalogue: Catalogue, module: str, target: str) -> list[Field]:
     """Find the lookups of a module that lead to another, ``What_Id`` among them."""
     return [
         each
@@ -545,7 +547,7 @@ def _behind(catalogue: Catalogue, module: str, name: str) -> RelatedPath:
         if child:
             return RelatedPath(child, pointers[0]["api_name"] if pointers else "Parent_Id")
     if kind in {"multiselectlookup", "multiuserlookup"}:
-        details = (field.get(kind) or {}).get("linking_details") or {}
+        details = details_of(field).get("linking_details") or {}
         if details:
             near, far = details["lookup_field"], details["connected_lookup_field"]
             return RelatedPath(details["module"]["api_name"], near["api_name"], far["api_name"])

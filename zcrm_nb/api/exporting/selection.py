@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zcrm_nb import coql
 from zcrm_nb.api.exporting.bulk_read import FIELDS_PER_JOB
 from zcrm_nb.api.reading.records import ONE_RECORD_ONLY
+from zcrm_nb.coql.fields import details_of
 from zcrm_nb.coql.tree import Path, Step
 from zcrm_nb.errors import NotFoundError, PermissionDenied, ScopeError
 from zcrm_nb.frames import NOT_IN_BULK, Column, column_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.coql.fields import Field
 
 __all__ = ["ColumnSelection", "field_of", "select"]
 
@@ -111,12 +113,12 @@ def select(catalogue: Catalogue, module: str, names: Sequence[str] | None) -> Co
     return found
 
 
-def _is_exported(column: Column, described: dict[str, dict[str, Any]]) -> bool:
+def _is_exported(column: Column, described: Mapping[str, Field]) -> bool:
     """Whether a job may request a field; what else Zoho refuses, it names."""
     return column.kind not in NOT_IN_BULK and described[column.name]["data_type"] not in _OPAQUE
 
 
-def field_of(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
+def field_of(catalogue: Catalogue, module: str, name: str) -> Field:
     """Find the field of a column, along lookups; ``NotFoundError`` for an unknown one."""
     if "." not in name:
         return catalogue.field(module, name)
@@ -129,7 +131,7 @@ def field_of(catalogue: Catalogue, module: str, name: str) -> dict[str, Any]:
         ) from None
 
 
-def _refuse_tables(module: str, fields: Iterable[dict[str, Any]]) -> None:
+def _refuse_tables(module: str, fields: Iterable[Field]) -> None:
     """Refuse subforms and lookups to many, and name the module that holds them."""
     for each in fields:
         if each["data_type"] in ONE_RECORD_ONLY:
@@ -140,9 +142,9 @@ def _refuse_tables(module: str, fields: Iterable[dict[str, Any]]) -> None:
             )
 
 
-def _rows_in(field: dict[str, Any]) -> str:
+def _rows_in(field: Field) -> str:
     """Name the module that holds the rows of a subform or the links of a lookup to many."""
-    linked = (field.get(field["data_type"]) or {}).get("linking_details") or {}
+    linked = details_of(field).get("linking_details") or {}
     linking = (linked.get("module") or {}).get("api_name")
     return str(linking or (field.get("associated_module") or {}).get("module") or "")
 
@@ -161,7 +163,7 @@ def _name_lookups(found: ColumnSelection, catalogue: Catalogue, module: str) -> 
             found.names[each.name] = f"{each.name}.{at}"
 
 
-def _called_by(catalogue: Catalogue, lookup: dict[str, Any]) -> str | None:
+def _called_by(catalogue: Catalogue, lookup: Field) -> str | None:
     """Name the field of the other module that a lookup shows; none where it points to several."""
     target = ((lookup.get("lookup") or {}).get("module") or {}).get("api_name")
     if lookup["data_type"] != "lookup" or not target:

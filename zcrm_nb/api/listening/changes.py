@@ -126,7 +126,7 @@ class Changes:
         being reported.
         """
         newest = self.newest()
-        if since is not None and since.modified is not None:
+        if since is not None:  # without a time of its own all there is has come since
             self.marks, self._began = since, since.modified
             rows = self.poll()
         else:

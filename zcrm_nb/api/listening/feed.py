@@ -326,7 +326,7 @@ class Feed:
         """Choose the marks to begin at: ``since``, or where the last feed ended."""
         if self._plan.since is not None:
             return Marks(self._plan.since, self._plan.since)
-        if not self._plan.resume or not saved.get("modified"):
+        if not self._plan.resume or "modified" not in saved:
             return None
         try:
             ended_s = float(saved.get("left_s") or 0.0)

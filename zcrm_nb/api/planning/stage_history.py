@@ -7,6 +7,7 @@ row for each stay of a record at one value. COQL and bulk read that module like 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.planning.costs import Speed
     from zcrm_nb.api.planning.table_spec import TableSpec
     from zcrm_nb.api.session import Session
+    from zcrm_nb.coql.fields import Field
     from zcrm_nb.coql.tree import Condition, Query
 
 __all__ = [
@@ -65,7 +67,8 @@ STAGE_LIST = [
 LEFT_OUT = frozenset({"Created_By", "Created_Time", "Owner", "Last_Activity_Time", "Layout"})
 MOST_HOPS = 2  # lookups that one path may follow in COQL
 SECONDS_PER_DAY = 86_400
-ROW_ID = "id"
+ROW_ID, PARENT = "id", "parent_id"
+NAME, VALUE = "\0name", "\0value"  # names that no field has
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def field_history(catalogue: Catalogue, module: str, field: str | None) -> Field
     )
 
 
-def _tracked(fields: Mapping[str, dict[str, Any]], module: str) -> dict[str, str]:
+def _tracked(fields: Mapping[str, Field], module: str) -> dict[str, str]:
     """Name the tracker of each field of a module that has one."""
     tracked = {}
     for name, field in fields.items():
@@ -170,7 +173,7 @@ def _untracked(module: str, field: str | None, tracked: Mapping[str, str]) -> st
     )
 
 
-def _via(kept: Mapping[str, dict[str, Any]], module: str, tracker: str) -> str:
+def _via(kept: Mapping[str, Field], module: str, tracker: str) -> str:
     """Find the lookup that leads from a tracker to the record."""
     for name, field in kept.items():
         target = ((field.get("lookup") or {}).get("module") or {}).get("api_name")
@@ -179,7 +182,7 @@ def _via(kept: Mapping[str, dict[str, Any]], module: str, tracker: str) -> str:
     raise _unreadable(tracker, f"has no lookup to {module}")
 
 
-def _value(kept: Mapping[str, dict[str, Any]], field: str, tracker: str) -> str:
+def _value(kept: Mapping[str, Field], field: str, tracker: str) -> str:
     """Find the field of a tracker that holds the tracked value."""
     picklists = [name for name, each in kept.items() if each["data_type"] == "picklist"]
     named = [name for name in (field, *picklists) if name in kept and name != MOVED_TO]
@@ -199,14 +202,14 @@ def _unreadable(tracker: str, why: str) -> NotFoundError:
     )
 
 
-def _name_field(fields: Mapping[str, dict[str, Any]]) -> str:
+def _name_field(fields: Mapping[str, Field]) -> str:
     """Name the field that names a record of a module."""
     return next(
         (name for name, each in fields.items() if each.get("display_field") is True), "Name"
     )
 
 
-def _categories(field: dict[str, Any]) -> tuple[str, ...]:
+def _categories(field: Field) -> tuple[str, ...]:
     """List the values of a picklist in the CRM's order."""
     if not field.get("pick_list_values"):
         return ()
@@ -437,47 +440,57 @@ def _from_lists(
 
 def _stays(raw: pd.DataFrame, history: FieldHistory, ids: Sequence[str] | None) -> pd.DataFrame:
     """Lay out the stays of each record in their order, with what came before and after."""
-    parents = raw[f"{history.via}.id"] if history.via else raw["parent_id"]
-    names = raw[history.via] if history.via else pd.Series(pd.NA, raw.index, dtype="string")
-    kept = parents.notna() if ids is None else parents.isin(set(ids))
-    rows = raw.assign(**{"parent_id": parents, "\0name": names})[kept.to_numpy(dtype=bool)]
-    rows = rows.sort_values(["parent_id", ENTERED, ROW_ID], kind="stable", ignore_index=True)
-    rows = rows if ids is None else in_order(rows, "parent_id", ids)
-    by_parent = rows.groupby("parent_id", sort=False)
-    moved_to = rows[MOVED_TO] if MOVED_TO in rows else by_parent[history.value].shift(-1)
+    rows = _sorted(raw, history, ids)
+    by_parent = rows.groupby(PARENT, sort=False)
+    values = rows[VALUE]
+    moved_to = _texts(rows[MOVED_TO]) if MOVED_TO in rows else by_parent[VALUE].shift(-1)
     left = by_parent[ENTERED].shift(-1)
-    kind = _kind(history.categories, rows[history.value], moved_to)
-    came_from = by_parent[history.value].shift(1)
+    seen = [*values.dropna(), *moved_to.dropna()]
+    kind = pd.CategoricalDtype(list(dict.fromkeys([*history.categories, *seen])), ordered=True)
     led: dict[str, pd.Series[Any]] = {
-        "parent_id": rows["parent_id"],
-        history.name: rows["\0name"],
-        history.field: _as_kind(rows[history.value], kind),
-        "From": _as_kind(came_from, kind),
-        "To": _as_kind(moved_to, kind),
+        PARENT: rows[PARENT],
+        history.name: rows[NAME],
+        history.field: values.astype(kind),
+        "From": by_parent[VALUE].shift(1).astype(kind),
+        "To": moved_to.astype(kind),
         "Entered": rows[ENTERED],
         "Left": left,
-        "Days": _days(rows[ENTERED], left),
+        "Days": (_times(left) - _times(rows[ENTERED])).dt.total_seconds() / SECONDS_PER_DAY,
     }
-    own = {history.via, f"{history.via}.id", history.value, MOVED_TO, ENTERED, "\0name", ROW_ID}
+    own = {history.via, f"{history.via}.id", history.value, MOVED_TO, ENTERED, NAME, VALUE, ROW_ID}
     rest = {str(name): rows[name] for name in rows if name not in own and name not in led}
     return pd.DataFrame({**led, **rest, ROW_ID: rows[ROW_ID]})
 
 
-def _kind(categories: Sequence[str], *columns: pd.Series[Any]) -> pd.CategoricalDtype:
-    """Order values as the CRM does; those that it no longer has come last."""
-    seen = [str(value) for column in columns for value in column.dropna().unique()]
-    return pd.CategoricalDtype(list(dict.fromkeys([*categories, *seen])), ordered=True)
+def _sorted(raw: pd.DataFrame, history: FieldHistory, ids: Sequence[str] | None) -> pd.DataFrame:
+    """Keep the rows of the records, in their order and that of time."""
+    parents = _texts(raw[f"{history.via}.id"] if history.via else raw[PARENT]).astype("string")
+    names = raw[history.via] if history.via else pd.Series(pd.NA, raw.index, dtype="string")
+    rows = raw.assign(**{PARENT: parents, NAME: names, VALUE: _texts(raw[history.value])})
+    keys = pd.DataFrame({"parent": parents, "at": _times(raw[ENTERED]), "id": _texts(raw[ROW_ID])})
+    kept = parents.notna() if ids is None else parents.isin(list(ids))
+    order = keys[kept.to_numpy(dtype=bool)].sort_values(["parent", "at", "id"], kind="stable")
+    rows = rows.loc[order.index].reset_index(drop=True)
+    return rows if ids is None else in_order(rows, PARENT, ids)
 
 
-def _as_kind(column: pd.Series[Any], kind: pd.CategoricalDtype) -> pd.Series[Any]:
-    """Read values as categories."""
-    return column.astype("string").astype(object).where(column.notna(), None).astype(kind)
+def _texts(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Read values as text, whatever Zoho sent in their place."""
+    present = column.notna().tolist()
+    texts = [
+        str(each) if is_there else None for each, is_there in zip(column, present, strict=True)
+    ]
+    return pd.Series(texts, index=column.index, dtype=object)
 
 
-def _days(entered: pd.Series[Any], left: pd.Series[Any]) -> pd.Series[Any]:
-    """Measure each stay that has ended."""
-    if entered.dtype == object:  # times that do not fit were kept as they came
-        entered, left = (
-            pd.to_datetime(each, utc=True, errors="coerce") for each in (entered, left)
-        )
-    return (left - entered).dt.total_seconds() / SECONDS_PER_DAY
+def _times(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Read times; those that do not fit, and were kept as they came, are missing."""
+    if column.dtype != object:
+        return column
+    texts = [each if isinstance(each, (str, datetime)) else None for each in column]
+    return pd.to_datetime(
+        pd.Series(texts, index=column.index, dtype=object),
+        utc=True,
+        errors="coerce",
+        format="ISO8601",
+    )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from zcrm_nb.api.metadata import Catalogue
+    from zcrm_nb.coql.fields import Field
     from zcrm_nb.coql.tree import Query
     from zcrm_nb.frames import Column
 
@@ -75,7 +76,7 @@ class TableSpec:
         return ask.answer_columns(self.catalogue, ask.by_id(self.query))
 
     @cached_property
-    def fields(self) -> dict[str, dict[str, Any]]:
+    def fields(self) -> Mapping[str, Field]:
         """The field of each column to fetch, by its path; without ``id``."""
         paths = [coql.path_of(each.expression) for each in ask.by_id(self.query).columns]
         return {
@@ -173,14 +174,14 @@ def default_names(catalogue: Catalogue, module: str) -> list[str]:
     ]
 
 
-def coql_refuses(module: str, path: str, field: dict[str, Any]) -> bool:
+def coql_refuses(module: str, path: str, field: Field) -> bool:
     """Whether COQL cannot read a field, or returns it otherwise than Get Records."""
     kind = column_for(field).kind
     readable = is_readable("" if "." in path else module, field)
     return not readable or field["data_type"] in OTHER_IN_COQL or kind in {"tags", "object"}
 
 
-def bulk_refuses(catalogue: Catalogue, field: dict[str, Any]) -> bool:
+def bulk_refuses(catalogue: Catalogue, field: Field) -> bool:
     """Whether a bulk job cannot export a field, or has no name for what it points to."""
     kind = column_for(field).kind
     if kind != "lookup":
@@ -188,6 +189,6 @@ def bulk_refuses(catalogue: Catalogue, field: dict[str, Any]) -> bool:
     return field["data_type"] != "lookup" or target_of(field) not in catalogue.modules()
 
 
-def target_of(field: dict[str, Any]) -> str:
+def target_of(field: Field) -> str:
     """Return the module that a lookup points to."""
     return str(((field.get("lookup") or {}).get("module") or {}).get("api_name") or "")

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
     from zcrm_nb.api.session import Session
+    from zcrm_nb.coql.fields import Field
     from zcrm_nb.coql.tree import Condition, Query
 
-    Fields = Mapping[str, dict[str, Any]]
+    Fields = Mapping[str, Field]
 
 __all__ = [
     "PROFILE_COLUMNS",
@@ -68,7 +69,7 @@ class Question(NamedTuple):
 
 def fields_to_profile(
     catalogue: Catalogue, module: str, names: Sequence[str] | None
-) -> dict[str, dict[str, Any]]:
+) -> Mapping[str, Field]:
     """Choose the fields: the named ones, or all that COQL can read."""
     if names is not None:
         return {name: catalogue.field(module, name) for name in names if name != "id"}
@@ -104,7 +105,7 @@ def check_price(module: str, queries: Sequence[Question], most: int | None) -> N
         )
 
 
-def _of(name: str, field: dict[str, Any]) -> Iterator[tree.Aggregate]:
+def _of(name: str, field: Field) -> Iterator[tree.Aggregate]:
     """List the aggregates of a field."""
     kind, path = type_of(field), tree.Path((tree.Step(name),))
     functions = ["COUNT"]
@@ -118,7 +119,7 @@ def _query(module: str, where: Condition, aggregates: Sequence[tree.Aggregate]) 
     return tree.Query(tuple(map(tree.SelectItem, aggregates)), module, where, limit=1)
 
 
-def _groups(module: str, where: Condition, name: str, field: dict[str, Any]) -> Query:
+def _groups(module: str, where: Condition, name: str, field: Field) -> Query:
     """Ask how many records each value has; the empty one is a value too."""
     path = tree.Path((tree.Step(name),))
     columns = (tree.SelectItem(path), tree.SelectItem(_COUNTED))
@@ -185,7 +186,7 @@ def _instead(send: Send, query: Query) -> dict[str, Any]:
 
 
 def _row(
-    name: str, field: dict[str, Any], facts: dict[str, Any], total: float, zone: ZoneInfo
+    name: str, field: Field, facts: dict[str, Any], total: float, zone: ZoneInfo
 ) -> dict[str, Any]:
     """Put together what is known of a field."""
     row: dict[str, Any] = {"field": name, "label": field.get("field_label")}
@@ -226,7 +227,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _value(field: dict[str, Any], value: Any, zone: ZoneInfo) -> Any:
+def _value(field: Field, value: Any, zone: ZoneInfo) -> Any:
     """Read a date or a time; what is neither stays as it came."""
     kind = type_of(field)
     if not isinstance(value, str) or kind not in TIMES:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.coql.fields import Field
 
 __all__ = [
     "bodies_by_ids",
@@ -196,7 +197,7 @@ def _list_column(catalogue: Catalogue, module: str, name: str) -> Column:
     return column_for(catalogue.field(module, name))
 
 
-def _is_polymorphic(field: dict[str, Any]) -> bool:
+def _is_polymorphic(field: Field) -> bool:
     """Whether a lookup may lead to several modules: ``$se_module`` says to which."""
     module: dict[str, Any] = (field.get("lookup") or {}).get("module") or {}
     return field["data_type"] == "lookup" and module.get("api_name") == "se_module"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.writing.context import WriteContext
     from zcrm_nb.api.writing.prepare import PreparedRows
+    from zcrm_nb.coql.fields import Field
 
 __all__ = ["OPERATIONS", "BulkTable", "BulkWriteRequest", "bulk_table", "check_request"]
 
@@ -163,12 +164,12 @@ def bulk_table(context: WriteContext, df: pd.DataFrame, request: BulkWriteReques
 
 
 def _wrong_columns(
-    df: pd.DataFrame, fields: Mapping[str, Mapping[str, Any]], request: BulkWriteRequest
+    df: pd.DataFrame, fields: Mapping[str, Field], request: BulkWriteRequest
 ) -> Iterator[Problem]:
     """Find the columns that a bulk write cannot take, and those that it lacks."""
     columns = [str(name) for name in df.columns]
     names = {name.removesuffix(".id") for name in columns}
-    kinds = {name: column_for(dict(fields[name])).kind for name in names & {*fields}}
+    kinds = {name: column_for(fields[name]).kind for name in names & {*fields}}
     if len(columns) > COLUMNS:
         yield Problem(None, "", None, f"{len(columns):,} columns; a bulk write takes {COLUMNS}")
     if request.operation == "insert" and "id" in columns:
@@ -197,21 +198,21 @@ _LOOKUPS = {"lookup", "user"}
 _NEVER_UNIQUE = {*_LOOKUPS, "picklist", "multipicklist", "boolean", "date", "datetime"}
 
 
-def _in_no_cell(field: Mapping[str, Any]) -> bool:
+def _in_no_cell(field: Field) -> bool:
     """Return whether no cell can hold a field: lists, objects, pictures, many modules."""
     module = ((field.get("lookup") or {}).get("module") or {}).get("api_name")
     is_elsewhere = field.get("data_type") in {"multi_module_lookup", "profileimage"}
-    return is_elsewhere or module == "se_module" or column_for(dict(field)).kind in NOT_IN_CELLS
+    return is_elsewhere or module == "se_module" or column_for(field).kind in NOT_IN_CELLS
 
 
-def _kind(fields: Mapping[str, Mapping[str, Any]], name: str) -> str:
+def _kind(fields: Mapping[str, Field], name: str) -> str:
     """Name the kind of a field."""
-    return "text" if name == "id" else column_for(dict(fields[name])).kind
+    return "text" if name == "id" else column_for(fields[name]).kind
 
 
 def _wrong_values(
     data: Mapping[str, Sequence[Any]],
-    fields: Mapping[str, Mapping[str, Any]],
+    fields: Mapping[str, Field],
     request: BulkWriteRequest,
 ) -> Iterator[Problem]:
     """Find the values that a cell cannot hold, and rows that name no record."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from zcrm_nb.api.pages import Send
+    from zcrm_nb.coql.fields import Field
 
     Tick = Callable[[int], None]
 
@@ -35,7 +36,7 @@ class CurrentRecords:
 
     send: Send  # sends one call
     module: str  # API name of the module
-    fields: Mapping[str, Mapping[str, Any]]  # Zoho's description of its fields
+    fields: Mapping[str, Field]  # Zoho's description of its fields
     workers: int = 1  # calls at a time
 
     def readable(self, names: Sequence[str]) -> list[str]:
@@ -45,7 +46,7 @@ class CurrentRecords:
     def _in_coql(self, name: str) -> bool:
         """Whether COQL reads a field."""
         field = self.fields.get(name)
-        return field is not None and name not in LISTED and is_readable(self.module, dict(field))
+        return field is not None and name not in LISTED and is_readable(self.module, field)
 
     def by(
         self, key: str, values: Sequence[Any], names: Sequence[str], tick: Tick | None = None

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.writing.context import WriteContext
+    from zcrm_nb.coql.fields import Field
     from zcrm_nb.frames import Report
 
 __all__ = ["Difference", "apply", "find"]
@@ -64,7 +65,7 @@ class Difference:
     module: str
     index: pd.Index[Any]
     keys: Sequence[str]
-    fields: Mapping[str, Mapping[str, Any]]
+    fields: Mapping[str, Field]
     steps: list[tuple[str, str | None, int, str | None]] = field(default_factory=list)
     cells: list[dict[str, Any]] = field(default_factory=list)
     records: dict[int, Record] = field(default_factory=dict)
@@ -189,7 +190,7 @@ def _compared(
 def _bad_keys(
     data: Mapping[str, Sequence[Any]],
     keys: Sequence[str],
-    fields: Mapping[str, Mapping[str, Any]],
+    fields: Mapping[str, Field],
     index: pd.Index[Any],
 ) -> Iterator[Problem]:
     """Find rows without a key, and rows with the same one."""
@@ -209,12 +210,12 @@ def _bad_keys(
             yield Problem(row, ", ".join(keys), ", ".join(map(str, key)), words)
 
 
-def _optional(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def _optional(fields: Mapping[str, Field]) -> Mapping[str, Field]:
     """Describe fields of which none is mandatory."""
     return {name: {**field, "system_mandatory": False} for name, field in fields.items()}
 
 
-def _field(fields: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+def _field(fields: Mapping[str, Field], name: str) -> Field:
     """Describe a key."""
     return fields.get(name) or {"api_name": "id", "data_type": "text"}
 
@@ -228,7 +229,7 @@ def _matches(
     data: Mapping[str, Sequence[Any]],
     records: Sequence[Record],
     keys: Sequence[str],
-    fields: Mapping[str, Mapping[str, Any]],
+    fields: Mapping[str, Field],
 ) -> list[list[Record]]:
     """Find the records of each row."""
     positions = matches(
@@ -239,13 +240,11 @@ def _matches(
     return [[records[place] for place in places] for places in positions]
 
 
-def _seen(
-    source: Any, names: Sequence[str], fields: Mapping[str, Mapping[str, Any]]
-) -> Sequence[Any] | None:
+def _seen(source: Any, names: Sequence[str], fields: Mapping[str, Field]) -> Sequence[Any] | None:
     """Read from the table when each record was modified, as its reader saw it."""
     if SEEN not in names or SEEN not in fields:
         return None
-    data = as_columns(only(source, [SEEN]), [column_for(dict(fields[SEEN]))])
+    data = as_columns(only(source, [SEEN]), [column_for(fields[SEEN])])
     refuse(list(check_values(data, fields, "update")), f"reading of {SEEN}", labels(source))
     return data[SEEN]
 
@@ -314,9 +313,9 @@ def _changed(
     return changed
 
 
-def _is_lookup(about: Mapping[str, Any]) -> bool:
+def _is_lookup(about: Field) -> bool:
     """Whether a field points to a record."""
-    return column_for(dict(about)).kind in {"lookup", "user"}
+    return column_for(about).kind in {"lookup", "user"}
 
 
 def _named(references: Iterable[Any]) -> dict[str, str]:
@@ -326,7 +325,7 @@ def _named(references: Iterable[Any]) -> dict[str, str]:
 
 def _cells(
     name: str,
-    about: Mapping[str, Any],
+    about: Field,
     rows: Sequence[int],
     records: Mapping[int, Record],
     values: Sequence[Any],
@@ -394,8 +393,8 @@ def _not_taken_back(found: Difference) -> dict[str, int]:
     """Count the old values that are in no picklist any more, by field."""
     counts: dict[str, int] = {}
     for name in dict.fromkeys(cell["column"] for cell in found.cells):
-        about = found.fields.get(name, {})
-        if about.get("data_type") == "picklist":
+        about = found.fields.get(name)
+        if about and about.get("data_type") == "picklist":
             old = [cell["old"] for cell in found.cells if cell["column"] == name]
             if strange := len(list(check_values({name: old}, {name: about}, "update"))):
                 counts[name] = strange

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.writing.context import WriteContext
+    from zcrm_nb.coql.fields import Field
     from zcrm_nb.frames import Column
     from zcrm_nb.frames.report import Outcome
 
     Data = dict[str, list[Any]]
-    Fields = Mapping[str, Mapping[str, Any]]
+    Fields = Mapping[str, Field]
     Source = pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]
-    Field = Mapping[str, Any]
+
     ExternalKeys = dict[str, tuple[str, Field]]
 
 __all__ = [
@@ -134,7 +135,7 @@ def prepare_ids(context: WriteContext, source: Any, request: WriteRequest) -> Pr
     else:
         keys = external_keys(context.catalogue, module, [external], external)
         index, cells = cells_of(source, external)
-        data = {external: json_values(cells, column_for(dict(keys[external][1])).kind)}
+        data = {external: json_values(cells, column_for(keys[external][1]).kind)}
         problems = look_up(context, keys, data, key=external)
     wrong = {each.row for each in problems}
     problems += [each for each in check_values(data, {}, "delete") if each.row not in wrong]
@@ -231,18 +232,16 @@ def _wrong_columns(
         yield Problem(None, "id", None, "an update needs the ids of its records")
 
 
-def _subform_fields(
-    catalogue: Catalogue, module: str, names: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+def _subform_fields(catalogue: Catalogue, module: str, names: Sequence[str]) -> dict[str, Fields]:
     """Look up the fields of the rows of subforms; 1 credit for each subform, once."""
     fields = catalogue.fields(module)
-    forms = [name for name in names if fields.get(name, {}).get("data_type") == "subform"]
+    forms = [each for each in names if each in fields and fields[each]["data_type"] == "subform"]
     modules = {name: (fields[name].get("associated_module") or {}).get("module") for name in forms}
     return {name: dict(catalogue.fields(form)) for name, form in modules.items() if form}
 
 
 def _columns(
-    fields: Fields, subforms: Mapping[str, Fields], external: Mapping[str, tuple[str, Any]]
+    fields: Fields, subforms: Mapping[str, Fields], external: ExternalKeys
 ) -> list[Column]:
     """Give the types of all columns: fields, those of subforms, external ids."""
     described = list(fields.items())
@@ -250,7 +249,7 @@ def _columns(
         (f"{form}.{name}", field) for form, own in subforms.items() for name, field in own.items()
     ]
     described += [(column, field) for column, (_, field) in external.items()]
-    return [column_for(dict(field), column) for column, field in described]
+    return [column_for(field, column) for column, field in described]
 
 
 # ---- Values --------------------------------------------------------------------------------------
@@ -338,15 +337,16 @@ def external_keys(
 
 def _target(catalogue: Catalogue, module: str, own: str, far: str) -> tuple[str, Field] | None:
     """Find the module that a lookup points to, if the far field is an external one there."""
-    lookup: Field = catalogue.fields(module).get(own, {}).get("lookup") or {}
+    pointer = catalogue.fields(module).get(own)
+    lookup = (pointer.get("lookup") if pointer else None) or {}
     target = (lookup.get("module") or {}).get("api_name")
     if not target:
         return None
     try:
-        field = catalogue.fields(target).get(far) or {}
+        field = catalogue.fields(target).get(far)
     except NotFoundError:
         return None
-    return (str(target), field) if field.get("external") else None
+    return (str(target), field) if field and field.get("external") else None
 
 
 def look_up(
@@ -356,7 +356,7 @@ def look_up(
     problems: list[Problem] = []
     for column, (module, field) in external.items():
         values = data.pop(column)
-        known = {column: {"api_name": column, **field, "system_mandatory": False}}
+        known: dict[str, Field] = {column: {**field, "system_mandatory": False}}
         wrong = {
             each.row: each
             for each in check_values({column: values}, known, "update", unlisted=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zcrm_nb.api.writing.journal import WriteJournal
+    from zcrm_nb.coql.fields import Field
 
 __all__ = ["before_table", "find", "journal_table", "moved_table"]
 
@@ -31,7 +32,7 @@ def journal_table(folder: Path) -> pd.DataFrame:
     return to_frame([[_line(journal) for journal in runs(folder)]], RUN_COLUMNS)
 
 
-def before_table(journal: WriteJournal, fields: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
+def before_table(journal: WriteJournal, fields: Mapping[str, Field]) -> pd.DataFrame:
     """Return the records as they were before a run, typed by their fields."""
     records = list(journal.read().before.values())
     names = dict.fromkeys(name for record in records for name in record if name in fields)

@@ -89,10 +89,10 @@ def _offset(zone: ZoneInfo) -> int | None:
 
 
 def _number(column: str) -> str:
-    """Write a number: SQLite's 15 digits where they are the number itself, else the 17 it takes."""
-    # Nothing is not unequal to anything, and stays nothing; printf would make 0.0 of it.
-    short, long = f"CAST({column} AS TEXT)", f"printf('%!.17g', {column})"
-    return f"CASE WHEN CAST({short} AS REAL) <> {column} THEN {long} ELSE {column} END"
+    """Write a number as lists do: SQLite's 15 digits where they suffice, else Python's shortest."""
+    # Nothing is not unequal to anything, and stays nothing.
+    short = f"CAST({column} AS TEXT)"
+    return f"CASE WHEN CAST({short} AS REAL) <> {column} THEN shortest({column}) ELSE {column} END"
 
 
 def _quoted(column: str, *, always: bool) -> str:

@@ -140,6 +140,8 @@ def _values(org: Org, module: Module, facts: Item) -> Item:
 def _move_pointers(org: Org, module: Module, user: int, child: int, master: int) -> None:
     """Let lookups to a child point to the master; links that the master has already are dropped."""
     for other, field in recycle_bin.pointers(org.store, module):
+        if other.tracker:  # one history each; whether Zoho adds a child's is unknown
+            continue
         rows = org.store.rows(other.api_name, f'"{field.api_name}" = ?', (child,))
         moved = [{"id": row["id"], field.api_name: master} for row in rows if row["id"] != master]
         own = [{"id": master, field.api_name: None} for row in rows if row["id"] == master]

@@ -351,6 +351,7 @@ class Store:
         except sqlite3.DatabaseError as error:
             raise ValueError(f"{self.path} is not an emulated org: {error}") from error
         connection.create_function("local_iso", 1, self._local_iso, deterministic=True)
+        connection.create_function("shortest", 1, repr, deterministic=True)
         return connection
 
     def _local_iso(self, moment: int | None) -> str | None:

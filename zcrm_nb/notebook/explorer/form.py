@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from zcrm_nb.coql.fields import Field
     from zcrm_nb.notebook.explorer.model import ExplorerModel
 
 __all__ = ["ExploreForm"]
@@ -255,7 +256,7 @@ class ExploreForm(ipywidgets.VBox):  # type: ignore[misc]
         module = self.explorer.choice.module
         return [name for name, each in self.explorer.fields.items() if offered(module, each)]
 
-    def field(self, name: str) -> dict[str, Any]:
+    def field(self, name: str) -> Field:
         """Return the metadata of a field."""
         return self.explorer.fields[name]
 

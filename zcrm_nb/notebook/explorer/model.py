@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from zcrm_nb.api.metadata import Catalogue
     from zcrm_nb.api.planning.costs import Plan
+    from zcrm_nb.coql.fields import Field
     from zcrm_nb.coql.lint import Examined
     from zcrm_nb.wire.messages import Call
 
@@ -105,7 +106,7 @@ class ExplorerModel:
         self.df: pd.DataFrame | None = None
         self.spent, self.refusal = 0, ""
         self.modules: dict[str, dict[str, Any]] = {}
-        self.fields: dict[str, dict[str, Any]] = {}
+        self.fields: Mapping[str, Field] = {}
         self._counted: tuple[str, Plan | None] = ("", None)
         self._run = threading.Lock()
         self._stop = threading.Event()
@@ -258,7 +259,7 @@ class ExplorerModel:
         examined: Examined = self._paid(examine)
         return examined
 
-    def _fields_of(self, module: str) -> dict[str, dict[str, Any]]:
+    def _fields_of(self, module: str) -> Mapping[str, Field]:
         """Return the fields of a module; those of the chosen one are known."""
         return self.fields if module == self.choice.module else self._crm._catalogue.fields(module)
 

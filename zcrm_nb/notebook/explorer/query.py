@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zcrm_nb.coql import examine, where
 from zcrm_nb.coql.fields import MULTI_LINE, NUMBERS, PICKLISTS, is_readable, operators, type_of
@@ -20,7 +20,8 @@ from zcrm_nb.notebook.source import block
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Field = Mapping[str, Any]
+    from zcrm_nb.coql.fields import Field
+
 
 __all__ = [
     "MISSING",

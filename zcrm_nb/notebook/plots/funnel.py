@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.transforms import Transform
 
+    from zcrm_nb.coql.fields import Field
+
 __all__ = ["funnel"]
 
 _CHARACTER_POINTS, _GAP_POINTS = 6.2, 12.0
@@ -184,8 +186,10 @@ def _outcomes(df: pd.DataFrame, stage: str, picklist: pd.DataFrame | None) -> di
     """Return what each stage means; empty if that is not known."""
     types = df.attrs.get("zcrm", {}).get("forecast_types", {}).get(stage, {})
     if picklist is not None:
-        values = picklist.astype(object).where(picklist.notna(), None).to_dict("records")
-        types = forecast_types({"pick_list_values": values}, set(df[stage].dropna().astype(str)))
+        plain = picklist.astype(object).where(picklist.notna(), None).to_dict("records")
+        values = [{str(key): value for key, value in row.items()} for row in plain]
+        field: Field = {"api_name": stage, "data_type": "picklist", "pick_list_values": values}
+        types = forecast_types(field, set(df[stage].dropna().astype(str)))
     known = {str(name): _OUTCOMES.get(str(kind).lower()) for name, kind in types.items()}
     return {name: outcome for name, outcome in known.items() if outcome}
 
