@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import zcrm_nb
+from zcrm_nb.emulator import ManualClock
 
 if TYPE_CHECKING:
     from zcrm_nb import CRM
@@ -110,3 +111,42 @@ def test_c_what_moved_within_a_week(crm: CRM, org: Emulator) -> None:
     )
     assert [(len(week),)] == known
     assert len(week)
+
+
+def test_d_deals_with_accounts_contacts_and_quote_lines(crm: CRM, org: Emulator) -> None:
+    """One query along the lookups, the lines of the quotes, and two merges."""
+    deals = crm.coql(
+        "select Deal_Name, Amount, Account_Name.Industry, Contact_Name.Email from Deals "
+        "where Account_Name is not null"
+    )
+    quotes = crm.coql("select Deal_Name from Quotes where Deal_Name is not null")
+    lines = crm.subform("Quotes", "Quoted_Items", quotes, ["Product_Name", "Quantity"])
+    quoted = lines.merge(quotes, left_on="parent_id", right_on="id", suffixes=("", "_quote"))
+    whole = deals.merge(quoted, left_on="id", right_on="Deal_Name.id", suffixes=("", "_line"))
+
+    known = org.store.read(
+        "SELECT count(*) FROM Quoted_Items i JOIN Quotes q ON q.id = i.Parent_Id"
+        " JOIN Deals d ON d.id = q.Deal_Name WHERE d.Account_Name IS NOT NULL"
+    )
+    assert len(whole) == known[0][0] > 0
+
+
+def test_e_everything_won_this_fiscal_year_in_home_currency() -> None:
+    """Each amount by the rate that its own deal has; the period is the org's."""
+    crm = zcrm_nb.emulate(currencies=["INR", "USD", "EUR"], clock=ManualClock())
+    won = crm.table(
+        "Deals",
+        ["Amount", "Currency", "Exchange_Rate", "Closing_Date"],
+        where={"Stage": "Closed Won", "Closing_Date": "this fiscal year"},
+        home=True,
+    )
+    by_hand = crm.coql(
+        "select Amount, Exchange_Rate from Deals where Stage = 'Closed Won' "
+        "and Closing_Date between '2026-04-01' and '2027-03-31'"
+    )
+    total = (by_hand["Amount"] / by_hand["Exchange_Rate"]).sum()
+    assert won["Amount.home"].sum() == pytest.approx(total)
+    assert len(won) == len(by_hand) > 0
+    assert won.attrs["zcrm"]["home"] == {"code": "INR", "symbol": "₹"}
+    assert won["Currency"].nunique() > 1
+    crm.close()

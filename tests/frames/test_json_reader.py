@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from zcrm_nb.errors import ZohoError
 from zcrm_nb.frames import Column, info
-from zcrm_nb.frames.json_reader import _BATCH_BYTES, _bodies, _info_text, _quick
+from zcrm_nb.frames.json_reader import _BATCH_BYTES, _bodies, _info_text, _quick, parse_json
 
 hostile = st.sampled_from(
     [
@@ -159,3 +159,20 @@ def test_a_page_larger_than_a_block_is_read_whole() -> None:
     short = orjson.dumps({"data": [{"t": "y"}]})
     table = _quick([short, long, short], [Column("t", "text")], exact=False)
     assert [len(t) for t in table["t"].to_pylist()] == [1, 3_000_000, 3_000_000, 1]
+
+
+@pytest.mark.parametrize(
+    ("escaped", "text"),
+    [
+        (r"a\ud83d", "a\ufffd"),
+        (r"\uDE00b", "\ufffdb"),
+        (r"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (r"\ud83d\ude00", "\U0001f600"),
+        (r"\\ud83d", r"\ud83d"),
+    ],
+)
+@pytest.mark.parametrize("exact", [False, True])
+def test_half_of_a_surrogate_pair_is_replaced(escaped, text, exact):
+    """Whole pairs stay, and so does a backslash that is a character of the text."""
+    body = f'{{"a": "{escaped}", "b": "\x01"}}'.encode()
+    assert parse_json(body, exact=exact)["a"] == text

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from zcrm_nb.api.exporting import session as export_sessions
     from zcrm_nb.api.planning import costs, routes, table_spec
     from zcrm_nb.api.planning.costs import Plan, Speed
-    from zcrm_nb.api.reading import profile
+    from zcrm_nb.api.reading import home_currency, profile
     from zcrm_nb.api.reading import query as ask
     from zcrm_nb.api.reading import views as custom_views
     from zcrm_nb.frames import Errors
@@ -31,7 +31,9 @@ else:
     (coql,) = later("zcrm_nb", "coql")
     job_store, export_sessions = later("zcrm_nb.api.exporting", "job_store", "session")
     costs, routes, table_spec = later("zcrm_nb.api.planning", "costs", "routes", "table_spec")
-    profile, ask, custom_views = later("zcrm_nb.api.reading", "profile", "query", "views")
+    profile, ask, custom_views, home_currency = later(
+        "zcrm_nb.api.reading", "profile", "query", "views", "home_currency"
+    )
 
 __all__ = ["Planning"]
 
@@ -51,6 +53,7 @@ class Planning(Base):
         route: Literal["auto", "rest", "coql", "bulk"] = "auto",
         prefer: Literal["cheap", "fast"] = "cheap",
         max_credits: int | None = None,
+        home: bool = False,
         tz: str = "UTC",
         exact: bool = False,
         errors: Errors = "keep",
@@ -88,6 +91,10 @@ class Planning(Base):
             What counts in the choice: credits, or seconds.
         max_credits : int, optional
             The most that may be spent, planning included.
+        home : bool, default False
+            Add a column ``X.home`` behind each currency field X: the amount in the org's home
+            currency, by the record's own ``Exchange_Rate``. ``df.attrs["zcrm"]["home"]`` has the
+            code and symbol of that currency (1 credit, once).
         tz : str, default "UTC"
             Time zone of datetime columns: an IANA name, or ``"org"`` for the org's own.
         exact : bool, default False
@@ -157,10 +164,13 @@ class Planning(Base):
         def fetch(tick: Callable[[int], None]) -> pd.DataFrame:
             with self._gate.trace() as calls, self._at_most(max_credits):
                 zone = self._zone(tz)
+                read = columns
+                if home:
+                    read = home_currency.with_rate(self._catalogue, module, columns)
                 source = custom_views.view_source(self._catalogue, module, view)
                 whole = table_spec.spec_text(source, where, order_by, values)
                 prepared = ask.prepared(self._catalogue, whole, limit=limit)
-                spec = table_spec.table_spec(self._catalogue, prepared, columns, limit, as_is=as_is)
+                spec = table_spec.table_spec(self._catalogue, prepared, read, limit, as_is=as_is)
                 plan, counts = routes.make_plan(
                     self._gate.send,
                     spec,
@@ -184,11 +194,14 @@ class Planning(Base):
                     exact=exact,
                     errors=errors,
                 )
+                if home:
+                    table = home_currency.with_home_columns(self._catalogue, module, table, columns)
             table.attrs["zcrm"] = {
                 "query": plan.query,
                 "repaired": prepared.repaired,
                 "route": plan.route,
                 "plan": costs.facts(plan),
+                **({"home": home_currency.currency_facts(self._catalogue)} if home else {}),
             }
             return table
 

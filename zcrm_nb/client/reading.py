@@ -230,7 +230,9 @@ class Reading(Base):
         Returns
         -------
         DataFrame of shape (n_records, n_columns)
-            ``id`` first, then the columns in the order given, typed as :meth:`coql` types them.
+            ``id`` first, then the columns in the order given, typed as :meth:`coql` types them. A
+            lookup to several modules has its module too, ``What_Id.module``, which queries and
+            bulk exports cannot know and so :meth:`table` leaves out.
 
         Raises
         ------
@@ -288,6 +290,7 @@ class Reading(Base):
         module: str,
         id: str,  # noqa: A002 - Zoho's word
         *,
+        columns: Sequence[str] | None = None,
         external: str | None = None,
         tz: str = "UTC",
         exact: bool = False,
@@ -302,6 +305,8 @@ class Reading(Base):
             API name of the module.
         id : str
             The record's id; or a value of the field ``external``.
+        columns : sequence of str, optional
+            Only these fields, and system keys such as ``$approval_state``; all fields by default.
         external : str, optional
             API name of a field that holds ids of another system.
         tz : str, default "UTC"
@@ -344,7 +349,9 @@ class Reading(Base):
         options = self._catalogue.in_zone(
             {"tz": tz, "exact": exact, "errors": errors, "as_is": as_is}
         )
-        row = tables.record_row(self._session, module, id, external=external, **options)
+        row = tables.record_row(
+            self._session, module, id, names=columns, external=external, **options
+        )
         return frames.series(row, name=id)
 
     def search(

@@ -21,7 +21,16 @@ from zcrm_nb.emulator.actions import (
     sharing,
 )
 from zcrm_nb.emulator.bulk import reading, uploads, writing
-from zcrm_nb.emulator.configuring import currencies
+from zcrm_nb.emulator.configuring import (
+    currencies,
+    custom_fields,
+    org_card,
+    people,
+    pipelines,
+    tables,
+    territories,
+    user_groups,
+)
 from zcrm_nb.emulator.describing import custom_views, metadata, module_details, staff, users
 from zcrm_nb.emulator.oauth import consent, devices, tokens_api
 from zcrm_nb.emulator.query import coql_api
@@ -47,7 +56,7 @@ from zcrm_nb.emulator.serving.route import V8, Route
 from zcrm_nb.emulator.settings import Settings
 from zcrm_nb.emulator.watching import watch_api
 
-ROUTES = (
+_ROUTES = (
     *consent.ROUTES,
     *tokens_api.ROUTES,
     *devices.ROUTES,
@@ -56,6 +65,13 @@ ROUTES = (
     *users.ROUTES,
     *staff.ROUTES,
     *currencies.ROUTES,
+    *tables.ROUTES,
+    *territories.ROUTES,
+    *pipelines.ROUTES,
+    *custom_fields.ROUTES,
+    *people.ROUTES,
+    *user_groups.ROUTES,
+    *org_card.ROUTES,
     *coql_api.ROUTES,
     *records.ROUTES,
     *writes.ROUTES,
@@ -87,6 +103,7 @@ ROUTES = (
     *merge.ROUTES,
     *owners.ROUTES,
 )
+ROUTES = (*_ROUTES, org_card.apis_route(_ROUTES))
 """Every address that is emulated, with what it covers."""
 
 JOBS = {reading.READ: reading.KIND, writing.WRITE: writing.KIND}
@@ -98,7 +115,6 @@ WORKS = {**recycle_bin.WORKS, **mass.WORKS, **mass_owner.WORKS, **mass_convert.W
 NOT_EMULATED = (
     ("/crm/bulk/v8/**", "This part of the bulk APIs"),
     ("/crm/email/v8/**", "The e-mail API"),
-    (f"{V8}/__apis", "The list of APIs"),
     (f"{V8}/__features/**", "The features API"),
     (f"{V8}/__zia_org_enrichment/**", "Zia's enrichment of organizations"),
     (f"{V8}/__zia_people_enrichment/**", "Zia's enrichment of people"),
@@ -124,20 +140,13 @@ NOT_EMULATED = (
 """Addresses Zoho has and the emulator refuses, so that a gap is not taken for an empty answer."""
 
 NOT_EMULATED_METHODS = {
-    f"{V8}/settings/fields": ("POST", "PATCH"),
-    f"{V8}/settings/fields/{{field_id}}": ("PATCH", "DELETE"),
     f"{V8}/settings/layouts": ("PATCH",),
     f"{V8}/settings/layouts/{{layout_id}}": ("PATCH", "DELETE"),
     f"{V8}/settings/modules": ("POST", "PUT"),
     f"{V8}/settings/modules/{{name}}": ("PUT",),
-    f"{V8}/settings/fiscal_year": ("PUT",),
-    f"{V8}/settings/roles": ("POST", "PUT"),
-    f"{V8}/settings/roles/{{role_id}}": ("PUT", "DELETE"),
     f"{V8}/settings/profiles/{{profile_id}}": ("PUT", "DELETE"),
     f"{V8}/settings/automation/scoring_rules": ("POST", "PUT", "DELETE"),
     f"{V8}/settings/automation/scoring_rules/{{rule_id}}": ("PUT", "DELETE"),
-    f"{V8}/users": ("POST", "PUT"),
-    f"{V8}/users/{{user_id}}": ("PUT", "DELETE"),
     f"{V8}/{{module}}/actions/count": ("POST",),
 }
 """Methods that Zoho has at emulated addresses and the emulator refuses."""
@@ -145,7 +154,8 @@ NOT_EMULATED_METHODS = {
 NOT_EMULATED_DETAILS = (
     "the implicit flow (`response_type=token`), client types (every client may use every flow that "
     "it has the redirect URIs for), other environments than Production",
-    "cross filters of custom views; territories, `filters`",
+    "cross filters of custom views; `filters`; what a territory permits, and the territories that "
+    "a record shows (a list by `territory_id` has its records)",
     "notifications: callbacks go to loopback addresses only, those to others are written into "
     "`emulator.deliveries` as undeliverable; users never change; lookups that lose their record do "
     "not notify",

@@ -433,6 +433,11 @@ class Settings:
         "refusal of a currency in an org that has only one: the specification lists this code and "
         "CURRENCIES_NOT_ENABLED",
     )
+    deal_territories: int | None = fact(
+        1,
+        "most territories of a deal: the page on assigning territories allows only one, but a "
+        "stored copy of it does not say for which modules",
+    )
     # accounts
     throttle_status: int = fact(
         400, "HTTP status of the token throttle: 400 was recorded live, an older post says 200"

@@ -223,8 +223,9 @@ def _refused(answer: dict[str, Any]) -> ZohoError:
 def parse_json(body: bytes, *, exact: bool = False) -> Any:
     """Parse the body of an answer; ``ZohoError`` where it is not JSON. Empty bodies are ``{}``.
 
-    The json module also takes what orjson refuses and Zoho may send: half an emoji, where a text
-    was cut at 500 characters, and control characters. Bytes that are not UTF-8 are replaced.
+    The json module also takes what orjson refuses and Zoho may send: control characters, and half
+    an emoji, where a text was cut at 500 characters. Half emojis and bytes that are not UTF-8
+    are replaced by U+FFFD.
     """
     if not body:
         return {}
@@ -235,6 +236,7 @@ def parse_json(body: bytes, *, exact: bool = False) -> Any:
         pass
     try:
         text = body.decode("utf-8-sig", errors="replace")
+        text = _ESCAPES.sub(_whole_escape, text)
         answer = json.loads(text, strict=False, parse_float=Decimal if exact else None)
     except (ValueError, RecursionError) as error:
         raise ZohoError(
@@ -246,6 +248,18 @@ def parse_json(body: bytes, *, exact: bool = False) -> Any:
     if not exact or "\ufffd" in text:
         _warn_of_replaced(body)
     return answer
+
+
+#: An escaped backslash, a whole surrogate pair, or half of one.
+_ESCAPES = re.compile(
+    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+
+
+def _whole_escape(escape: re.Match[str]) -> str:
+    """Replace half of a surrogate pair, which no text can hold."""
+    return "\\ufffd" if len(escape[0]) == 6 else escape[0]
 
 
 def _warn_of_replaced(body: bytes) -> None:

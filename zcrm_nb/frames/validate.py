@@ -119,6 +119,8 @@ def check_columns(
     for name in names:
         if name in passed_over or name[:1] == "$":  # such as $append_values and $se_module
             continue
+        if name.endswith(".module") and name.removesuffix(".module") in fields:
+            continue  # of a lookup to several modules, as reading adds it
         problem = _wrong_column(name, fields, action)
         if problem and f"{name}.id" not in names:
             yield Problem(None, name, None, problem)

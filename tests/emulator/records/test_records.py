@@ -225,9 +225,9 @@ def test_nothing_found_is_204_without_a_body(ask):
     assert "Content-Type" not in reply.headers
 
 
-@pytest.mark.parametrize("name", ["territory_id", "filters"])
+@pytest.mark.parametrize("name", ["include_child", "filters"])
 def test_what_would_change_the_answer_unseen_is_refused(ask, name):
-    """Territories and filters are not emulated."""
+    """Children of a territory and filters are not emulated."""
     reply = leads(ask, **{name: "1"})
     assert (reply.status, reply.body["details"]) == (404, {"emulated": False})
 

@@ -24,6 +24,7 @@ VALUES = {
     "approval_state": ["merge_pending"],
     "fields": ["Created_Time", "Description", "Note_Title"],
     "ids": ["1"],
+    "territory_id": ["1"],
     "type": ["permanent", "DeletedUsers", "unused"],
     "type__s": ["Lite User"],
     "status": ["user_hidden"],
@@ -200,7 +201,7 @@ def test_legacy_parameters_can_be_ignored_by_a_setting(make):
 def test_a_parameter_is_refused_inside_a_composite_request_too(ask):
     """The same route checks it."""
     item = {"sub_request_id": "a", "method": "GET", "uri": "/crm/v8/Leads"}
-    item["params"] = {"fields": "id", "territory_id": "1"}
+    item["params"] = {"fields": "id", "uid": "1"}
     body = {"__composite_requests": [item]}
     (result,) = ask("POST", "/__composite_requests", None, body).body["__composite_requests"]
     assert result["details"]["response"]["body"]["details"] == {"emulated": False}

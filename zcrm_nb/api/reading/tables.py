@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb import coql
 from zcrm_nb.api.pages import V8, more, side_by_side
 from zcrm_nb.api.reading import query as ask
+from zcrm_nb.api.reading.pointed_modules import (
+    SE_MODULE,
+    frame_of_list,
+    reads_se_module,
+    with_modules,
+)
 from zcrm_nb.api.reading.records import (
     IDS_PER_CALL,
     bodies_by_ids,
@@ -325,12 +331,15 @@ def records_table(
     page through the same list, and are joined by ``id``.
     """
     columns = read_as_is(list_columns(session.catalogue, module, names), as_is)
-    batches = field_batches(columns)
+    added = reads_se_module(session.catalogue, module, columns)
+    batches = field_batches([*columns, *[Column(SE_MODULE, "text")] * added])
     source = _RecordList(session, module, params or {}, headers, options)
     if ids is None:
         whole = beside(source.paged(batches, limit, rows), "id")
+        whole = with_modules(session.catalogue, module, whole, keep=not added)
         return whole if limit is None else whole.head(limit)
     whole = beside(list(source.selected(batches, unique(ids))), "id")
+    whole = with_modules(session.catalogue, module, whole, keep=not added)
     position = {record_id: row for row, record_id in enumerate(whole["id"])}
     order = [position[record_id] for record_id in ids if record_id in position]
     return whole.iloc[order[:limit]].reset_index(drop=True)
@@ -366,7 +375,7 @@ class _RecordList:
                     headers=self.headers,
                 )
                 tick = session.tick if batch is batches[0] else session.quiet().tick
-                return to_frame(counted(bodies, tick), batch, **self.options)
+                return self._frame(counted(bodies, tick), batch)
 
             parts = list(side_by_side(table, batches, len(batches)))
         return self._completed(batches, parts)
@@ -392,7 +401,12 @@ class _RecordList:
         for batch in batches:
             tick = self.session.tick if batch is batches[0] else self.session.quiet().tick
             bodies = chain.from_iterable(islice(answers, len(chunks)))
-            yield to_frame(counted(bodies, tick), batch, **self.options)
+            yield self._frame(counted(bodies, tick), batch)
+
+    def _frame(self, bodies: Iterable[bytes], batch: Sequence[Column]) -> pd.DataFrame:
+        """Build the table of a batch of fields."""
+        catalogue = self.session.catalogue
+        return frame_of_list(catalogue, self.module, bodies, batch, **self.options)
 
     def _completed(
         self, batches: Sequence[Sequence[Column]], parts: list[pd.DataFrame]
@@ -456,18 +470,31 @@ def search_table(
     **options: Any,
 ) -> pd.DataFrame:
     """Return the records that a search finds as a table."""
-    columns = list_columns(session.catalogue, module, names)
+    catalogue = session.catalogue
+    columns = list_columns(catalogue, module, names)
+    added = [Column(SE_MODULE, "text")] * reads_se_module(catalogue, module, columns)
+    if added and "fields" in params:
+        params = {**params, "fields": f"{params['fields']},{SE_MODULE}"}
     bodies = search_bodies(session.send, module, params, limit=limit, workers=session.workers)
-    whole = to_frame(counted(bodies, session.tick), columns, **options)
+    listed = counted(bodies, session.tick)
+    whole = frame_of_list(catalogue, module, listed, [*columns, *added], **options)
+    whole = with_modules(catalogue, module, whole, keep=not added)
     return whole if limit is None else whole.head(limit)
 
 
 def record_row(
-    session: Session, module: str, record_id: str, *, external: str | None = None, **options: Any
+    session: Session,
+    module: str,
+    record_id: str,
+    *,
+    names: Sequence[str] | None = None,
+    external: str | None = None,
+    **options: Any,
 ) -> pd.DataFrame:
-    """Return one record, with all its fields, as a table of one row."""
+    """Return one record, with all its fields or the named ones, as a table of one row."""
     catalogue, send = session.catalogue, session.send
-    columns = list_columns(catalogue, module, list(catalogue.fields(module)))
+    named = list(catalogue.fields(module)) if names is None else names
+    columns = list_columns(catalogue, module, named)
     if external is None:
         body = send("GET", f"{V8}{module}/{check_id(module, record_id)}")
     else:
@@ -483,4 +510,7 @@ def record_row(
             details={"id": record_id},
             request=f"GET /crm/v8/{module}/{record_id}",
         )
-    return to_frame([body], columns, **options)
+    added = reads_se_module(catalogue, module, columns)
+    whole = [*columns, *[Column(SE_MODULE, "text")] * added]
+    table = frame_of_list(catalogue, module, [body], whole, **options)
+    return with_modules(catalogue, module, table, keep=not added)

@@ -11,6 +11,7 @@ from zcrm_nb.emulator.records.table import Table, plain_info
 from zcrm_nb.emulator.serving import parameters
 from zcrm_nb.emulator.serving.http import NOTHING, Answer, Request, json_answer
 from zcrm_nb.emulator.serving.route import PAGES, V8, Route
+from zcrm_nb.emulator.storage import documents
 from zcrm_nb.emulator.world import ORG, ORG_ID, ZGID, money
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ TYPES = {
 ALIKE: dict[str, Any] = {
     "decimal_separator": "Period",
     "number_separator": "Comma",
-    "territories": [],
     "theme": {"screen": "fixed", "background": "#F3F0EB", "type": "default"},
     "customize_info": {
         "notes_desc": None,
@@ -117,7 +117,7 @@ def get_org(org: Org, request: Request) -> Answer:
         "hipaa_compliance_enabled": False,
         "lite_users_enabled": False,
         "max_per_page": parameters.PER_PAGE,
-        "photo_id": None,
+        "photo_id": org.store.remembered("org photo") or None,
         "phone": None,
         "mobile": None,
         "fax": None,
@@ -130,13 +130,6 @@ def get_org(org: Org, request: Request) -> Answer:
         "checkin_preferences": {"restricted_event_types": None},
     }
     return json_answer({"org": [card]})
-
-
-def get_fiscal_year(org: Org, request: Request) -> Answer:
-    """``GET /settings/fiscal_year``: the month in which the fiscal year starts, as in India."""
-    del request
-    year = {"start_month": "April", "display_based_on": "start_month", "id": str(ORG_ID + 1)}
-    return json_answer({"fiscal_year": year})
 
 
 def _currency(org: Org) -> dict[str, Any]:
@@ -171,7 +164,19 @@ def _read(org: Org, where: Condition, limit: int, offset: int) -> list[dict[str,
     module = org.schema.directory["Users"]
     users, _ = Table(org.store, module, module.fields).read(where, "r.id", limit, offset=offset)
     now = org.clock.now()
-    return [user | ALIKE | {"offset": _offset_ms(user, now)} for user in users]
+    return [
+        user | ALIKE | {"offset": _offset_ms(user, now), "territories": _territories(org, user)}
+        for user in users
+    ]
+
+
+def _territories(org: Org, user: dict[str, Any]) -> list[dict[str, Any]]:
+    """Mention the territories that a user is in."""
+    return [
+        {"name": each["name"], "id": each["id"], "manager": each["manager"] == user["id"]}
+        for each in documents.listed(org.store, "territories")
+        if user["id"] in each["users"]
+    ]
 
 
 def _offset_ms(user: dict[str, Any], now: int) -> int:
@@ -203,11 +208,4 @@ ROUTES = (
     ),
     Route("GET", f"{V8}/users/{{user_id}}", get_user, "one user", _USERS),
     Route("GET", f"{V8}/org", get_org, "the org", ("ZohoCRM.org.READ",)),
-    Route(
-        "GET",
-        f"{V8}/settings/fiscal_year",
-        get_fiscal_year,
-        "when the fiscal year starts",
-        ("ZohoCRM.settings.fiscal_year.READ",),
-    ),
 )

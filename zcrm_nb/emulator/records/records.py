@@ -208,6 +208,9 @@ def _where(request: Request, module: Module, since: int | None) -> Condition:
     ids = parameters.ids(request)
     if ids:
         where = both(where, Condition(f"r.id IN ({', '.join('?' * len(ids))})", tuple(ids)))
+    for territory in parameters.ids(request, "territory_id"):
+        sql = "r.id IN (SELECT record FROM record_territories WHERE territory = ?)"
+        where = both(where, Condition(sql, (territory,)))
     return where
 
 
@@ -571,8 +574,8 @@ ROUTES = (
         "If-Modified-Since",
         READ,
         "records",
-        honours=LISTED,
-        refuses=NOT_LISTED,
+        honours=(*LISTED, "territory_id"),
+        refuses=tuple(each for each in NOT_LISTED if each != "territory_id"),
     ),
     Route(
         "GET",

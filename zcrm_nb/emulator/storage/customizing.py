@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from zcrm_nb.emulator.storage import ddl, documents
 from zcrm_nb.emulator.storage.field_trackers import moving
-from zcrm_nb.emulator.storage.schema import AutoNumber, Choice, Dependence, Field, Module, Rollup
+from zcrm_nb.emulator.storage.schema import (
+    ORG_PREFIX,
+    AutoNumber,
+    Choice,
+    Dependence,
+    Field,
+    Module,
+    Rollup,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
 
 #: Kind of the documents that hold the fields which the catalogue lacks or has otherwise.
 FIELDS = "schema field"
+FIRST_DOCUMENT = ORG_PREFIX + 44_000_001
 #: Ids of the fields of one module are this far apart.
 FIELD_STEP = 1_000
 
@@ -39,7 +48,10 @@ def add_field(store: Store, module_name: str, field: Field) -> Field:
         if field.column:
             column = ddl.column(module, field)
             store.execute(f'ALTER TABLE "{module_name}" ADD COLUMN {column}')
-        documents.add(store, FIELDS, {"module": module_name, "field": asdict(field)})
+        if field.column and field.indexed:
+            index = f'"{module_name}.{field.api_name}" ON "{module_name}" ("{field.api_name}")'
+            store.execute(f"CREATE INDEX {index}")
+        _keep(store, module_name, field)
         _show(store, module_name, field)
         _note_again(store, module_name)
     return field
@@ -47,12 +59,7 @@ def add_field(store: Store, module_name: str, field: Field) -> Field:
 
 def change_field(store: Store, module_name: str, field: Field) -> None:
     """Change what is known of a field; its column stays as it is."""
-    kept = _document(store, module_name, field.api_name)
-    body = {"module": module_name, "field": asdict(field)}
-    if kept:
-        documents.change(store, {"id": kept["id"], **body})
-    else:
-        documents.add(store, FIELDS, body)
+    _keep(store, module_name, field)
     _show(store, module_name, field)
 
 
@@ -78,6 +85,16 @@ def remove_field(store: Store, module_name: str, api_name: str) -> None:
 def is_added(store: Store, module_name: str, api_name: str) -> bool:
     """Whether a field came through the API, so that it can go again."""
     return _document(store, module_name, api_name) is not None
+
+
+def _keep(store: Store, module_name: str, field: Field) -> None:
+    """Keep a field as it is now."""
+    kept = _document(store, module_name, field.api_name)
+    body = {"module": module_name, "field": asdict(field)}
+    if kept:
+        documents.change(store, {"id": kept["id"], **body})
+    else:  # with an id of its own, so that the ids of records stay what they are
+        documents.add(store, FIELDS, body, store.count("schema fields", FIRST_DOCUMENT))
 
 
 def _document(store: Store, module_name: str, api_name: str) -> documents.Document | None:

@@ -33,6 +33,8 @@ SYSTEM_TABLES = (
     " old, new)",
     'CREATE INDEX "history.record" ON history (record)',
     "CREATE TABLE custom_views (id INTEGER PRIMARY KEY, module TEXT, body TEXT)",
+    "CREATE TABLE record_territories (record INTEGER, territory INTEGER,"
+    " PRIMARY KEY (record, territory)) WITHOUT ROWID",
     "CREATE TABLE documents (id INTEGER PRIMARY KEY, kind TEXT, body TEXT)",
     'CREATE INDEX "documents.kind" ON documents (kind, id)',
     "CREATE TABLE chores (id INTEGER PRIMARY KEY, kind TEXT, module TEXT, user INTEGER,"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zcrm_nb.emulator.catalog.directory import FOUNDED, PROFILE_NAMES, PROFILES, ROLE_NAMES, ROLES
 from zcrm_nb.emulator.query import views
-from zcrm_nb.emulator.world import activities, links, money, people, sales, staff
+from zcrm_nb.emulator.world import activities, links, money, people, sales, setup, staff
 from zcrm_nb.emulator.world.distributions import DRAWN, FILLED
 from zcrm_nb.emulator.world.field_histories import add_histories
 from zcrm_nb.emulator.world.org import TAGS, Columns, GeneratedOrg
@@ -78,10 +78,12 @@ def build(
         _load_tags(org)
         links.load_contact_roles(store)
         views.seed(store)
+        setup.load_settings(store)
         for module in MAKERS:
             _make(org, module, counts[module])
         links.load_links(org)
         money.convert_world(store, seed)
+        setup.place_records(store)
         description = [
             f"{world} world",
             f"seed {seed}",
