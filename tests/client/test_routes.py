@@ -46,7 +46,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 }
 READ_ONLY = [
     *("Visit_Number", "Total_Expenses", "Travel_Allowance", "Owner", "Created_By"),
-    *("Created_Time", "Locked__s", "Record_Status__s", "Exchange_Rate"),
+    *("Created_Time", "Locked__s", "Record_Status__s"),
 ]
 
 records = st.lists(st.fixed_dictionaries({}, optional=FIELDS), min_size=1, max_size=8)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from zcrm_nb.client.acting import Acting
-from zcrm_nb.client.argument_order import check_argument_order
 from zcrm_nb.client.attachments import Attaching
+from zcrm_nb.client.base import check_argument_order
 from zcrm_nb.client.connection import Sending
 from zcrm_nb.client.duplicates import Merging
 from zcrm_nb.client.exporting import Exporting

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zcrm_nb.api.writing.current_records import user_name
 from zcrm_nb.api.writing.journal import Batch
 from zcrm_nb.api.writing.outcomes import Outcome, refused
-from zcrm_nb.api.writing.several_modules import add_to_records
+from zcrm_nb.api.writing.prepare import add_to_records
 from zcrm_nb.api.writing.writes import (
     RECORDS,
     Run,
