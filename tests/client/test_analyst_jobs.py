@@ -39,6 +39,27 @@ def test_a_monthly_win_rate_by_owner_with_n(crm: CRM, org: Emulator) -> None:
     ] == known
 
 
+def test_b_duplicates_merged_with_what_hangs_on_them() -> None:
+    """Found by e-mail or phone, looked at, merged; tasks and notes hang on the masters."""
+    with zcrm_nb.emulate(seed=7) as own:
+        found = own.duplicates("Contacts", on=["Email", "Phone"], keep="most_complete")
+        plan = own.merge_plan(found, rules={"Description": "longest", "Mobile": "newest"})
+        print(plan)
+        report = plan.apply()
+        assert not len(report.failed)
+        master_of = report.set_index("id")["master_id"]
+        moved = report.moved.assign(master=lambda rows: rows["id"].map(master_of))
+        tasks = moved[moved["related_list"] == "Tasks"]
+        now = own.records("Tasks", ["Who_Id"], ids=tasks["related_id"])
+
+        assert now["Who_Id.id"].tolist() == tasks["master"].tolist()
+        notes = moved[moved["related_list"] == "Notes"]
+        there = own.notes("Contacts", notes["master"].unique())
+        assert set(notes["related_id"]) <= set(there["id"])
+        assert len(tasks) + len(notes)
+        assert own.duplicates("Contacts", on=["Email", "Phone"]).empty
+
+
 def test_c_time_in_stage(crm: CRM, org: Emulator) -> None:
     """The median days of the stays that are over, stage by stage, in the order of the CRM."""
     history = zcrm_nb.outcome(crm.stage_history(), crm)
