@@ -60,7 +60,7 @@ def test_swapped_arguments_of_different_kinds_say_so(crm, name, values):
         (lambda crm: crm.tag("Deals", ["hot"], TABLE), "tags cannot be a DataFrame"),
         (lambda crm: crm.picklist("Stage", "Deals"), "'Stage' is not a module, but 'Deals', given"),
         (lambda crm: crm.expand("Account_Name", TABLE, ["Industry"]), "df must be a DataFrame"),
-        (lambda crm: crm.update(TABLE, "Deals"), "The name of a module is needed"),
+        (lambda crm: crm.update(TABLE, "Deals"), "The name of one module is needed"),
     ],
 )
 def test_the_right_order_is_named(crm, call, words):

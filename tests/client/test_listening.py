@@ -412,8 +412,10 @@ def test_two_feeds_stand_side_by_side(crm, org):
     assert [len(each.update()) for each in (deals, leads)] == [1, 1]
     assert (deals.df["operation"][0], leads.df["Last_Name"][0]) == ("update", "Rao")
     assert sorted(crm.watches()["module"]) == ["Deals", "Leads"]
-    with pytest.raises(ValueError, match="Make several"):
+    with pytest.raises(TypeError, match="name of one module is needed, not a list"):
         crm.live(["Deals", "Leads"])
+    with pytest.raises(ValueError, match="Make several"):
+        crm.live(module=["Deals", "Leads"])
 
 
 def test_a_crowd_of_changes_costs_one_look_and_not_one_each_time(crm, org):

@@ -63,7 +63,7 @@ class Troubled:
         if fault is None:
             return self.org.wsgi(environ, start_response)
         if isinstance(fault, BaseException):
-            raise fault
+            raise type(fault)(*fault.args)  # a new one: an old one keeps the frames it has seen
         status, body = _echo(environ) if fault == "echo" else fault
         start_response(f"{status} Word", [("Content-Type", "application/json"), ("Location", "/x")])
         return [body]

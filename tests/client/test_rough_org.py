@@ -20,6 +20,7 @@ from zcrm_nb.emulator import ManualClock
 from zcrm_nb.emulator.rough import answers
 from zcrm_nb.emulator.rough.rough import KINDS, Rough
 from zcrm_nb.errors import ZohoError
+from zcrm_nb.frames.validate import InvalidDataError
 
 SEED = 2026
 ROWS = {
@@ -185,6 +186,8 @@ def fault_of(call):
             result = call()
         except ZohoError as error:
             return None if str(error).strip() else "an error without words", None
+        except InvalidDataError:
+            return None, None
         except Endless:
             return f"more than {MOST_CALLS} calls", None
         except Exception as error:

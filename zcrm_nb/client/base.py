@@ -461,7 +461,7 @@ def _wrong_kind(positional: Mapping[str, str], args: tuple[Any, ...]) -> str:
     for (name, annotation), value in zip(positional.items(), args, strict=False):
         kind = type(value).__name__
         if name == "module" and annotation == "str" and not isinstance(value, str):
-            return f"The name of a module is needed, not a {kind}."
+            return f"The name of one module is needed, not a {kind}."
         if annotation == "str" and pd.api.types.is_list_like(value):
             needed = (
                 "The name of a field is needed" if name == "field" else f"{name} must be one text"
