@@ -70,7 +70,8 @@ def new_notes(module: str, ids: Sequence[str], content: str, title: str | None) 
     _check_length("title", title or "", TITLE_LENGTH)
     if not content and not title:
         raise ValueError("A note needs a content or a title.")
-    text = {"Note_Content": content or None, "Note_Title": title}
+    given = {"Note_Content": content, "Note_Title": title}
+    text = {name: value for name, value in given.items() if value}
     notes = [
         {**text, "Parent_Id": {"module": {"api_name": module}, "id": check_id(module, each)}}
         for each in ids
