@@ -548,7 +548,7 @@ class Catalogue(ProcessBound):
     def _check_module(self, module: str) -> None:
         """Refuse a module that the org does not list."""
         if not isinstance(module, str):
-            raise TypeError(f"The name of a module is needed, not a {type(module).__name__}.")
+            raise TypeError(f"The name of one module is needed, not a {type(module).__name__}.")
         known = self.modules()
         if module not in known:
             hint = by_label(module, known) or "crm.modules() lists the modules."
